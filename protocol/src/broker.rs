@@ -97,8 +97,10 @@ pub enum Input {
 pub enum Output {
     /// Tell a client something.
     Send(ConnId, ServerMessage),
-    /// From now on relay what this connection sends to its partner; or no longer.
-    Route(ConnId, Option<Partner>),
+    /// From now on relay what this connection sends to its partner.
+    Route(ConnId, Partner),
+    /// No longer relay what this connection sends.
+    Unroute(ConnId, EndReason),
     /// Ask whoever grants pairings, and answer with [`Input::Granted`].
     Grant {
         /// What the pairing will be called.

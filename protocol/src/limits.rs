@@ -57,6 +57,20 @@ pub const WINDOW_BYTES: usize = 1024 * 1024;
 /// Calls of one end that wait for a reply, and handlers that run for the partner.
 pub const PENDING_CALLS: usize = 256;
 
+/// Emits of a v1 client that the server holds while its partner's window is full. A v1 client
+/// cannot be made to wait; beyond this it is refused.
+pub const BACKLOG_EMITS: usize = 4096;
+
+/// Bytes of arguments in that backlog.
+pub const BACKLOG_BYTES: usize = 1024 * 1024;
+
+/// How long the server waits for a v1 client's acknowledgement of a relayed event, and how long a
+/// v1 client waits for one: its library has no deadline of its own.
+pub const V1_CALL_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// How long after a v1 client's full queue an event for it is tried again.
+pub const RETRY_DELAY: Duration = Duration::from_millis(10);
+
 /// Frames that one relayed message may carry: what a tick of a busy client collects.
 pub const BATCH_FRAMES: usize = 64;
 

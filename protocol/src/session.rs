@@ -302,12 +302,7 @@ impl Session {
                 Some(call) => {
                     let outcome = match result {
                         Ok(args) => Outcome::Replied(args, route),
-                        // Only these two say that no handler ran.
-                        Err(Refusal {
-                            code: code @ (Code::Unhandled | Code::BadEvent),
-                            ..
-                        }) => Outcome::NotExecuted(Cause::Code(code)),
-                        Err(refusal) => Outcome::Failed(refusal),
+                        Err(refusal) => outcome_of(refusal),
                     };
                     self.resolve(call.id, outcome);
                 }
@@ -403,5 +398,17 @@ impl Session {
         {
             self.resolve(call, Outcome::NotExecuted(Cause::Code(Code::NotPaired)));
         }
+    }
+}
+
+/// What a reply without a value says of the emit.
+fn outcome_of(refusal: Refusal) -> Outcome {
+    match refusal.code {
+        code @ (Code::Unhandled | Code::BadEvent | Code::BadArgs | Code::Congested) => {
+            Outcome::NotExecuted(Cause::Code(code))
+        }
+        // The handler of a v1 client, which may be missing or slow.
+        Code::Timeout => Outcome::Unknown(Cause::Code(Code::Timeout)),
+        _ => Outcome::Failed(refusal),
     }
 }

@@ -85,7 +85,7 @@ impl Broker {
                 dialect,
             };
             self.outputs
-                .push_back(Output::Route(self.clients[end].conn, Some(partner)));
+                .push_back(Output::Route(self.clients[end].conn, partner));
         }
         let target_req = match consent {
             Consent::Asked(_) => None,
@@ -183,7 +183,7 @@ impl Broker {
             };
             client.slot = Slot::Free;
             let conn = client.conn;
-            self.outputs.push_back(Output::Route(conn, None));
+            self.outputs.push_back(Output::Unroute(conn, reason));
             let (is_asker, req) = match asker {
                 Some((asker, req)) if asker == conn => (true, req),
                 _ => (false, None),
