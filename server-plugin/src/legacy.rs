@@ -92,6 +92,13 @@ fn ack(to: &Connection, req: Option<u64>, args: &[Value]) -> Result<(), SendFail
     }
 }
 
+/// Tells a v1 client that waits for an acknowledgement that there is none, and why.
+pub(crate) fn ack_failed(to: &Connection, req: Option<u64>, refusal: &Refusal) {
+    let failed = [v1_failed(refusal.code.as_str(), &refusal.message)];
+    // If its queue is full, it does not read, and gets no answer either.
+    ack(to, req, &failed).ok();
+}
+
 /// The argument of `P2P_EMIT` and `P2P_EMIT_ACKNOWLEDGE`.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -116,8 +123,10 @@ pub(crate) fn emit(
         Err(refusal) => {
             let args = [v1_error(&refusal)];
             let told = from.outlet.emit(SERVER_ERROR, Arguments::Values(&args));
-            let failed = [v1_failed(refusal.code.as_str(), &refusal.message)];
-            told.and_then(|()| ack(from, req, &failed))
+            if told.is_ok() {
+                ack_failed(from, req, &refusal);
+            }
+            told
         }
         // The relayed event itself asks for nothing: whoever asks all the same need not wait.
         Ok(()) if !waits => ack(from, req, &[]),
