@@ -6,7 +6,7 @@ use bytes::Bytes;
 use serde::Deserialize;
 use serde_json::{Value, value::RawValue};
 use socketio_p2p_protocol::{
-    Args, ClientMessage, Code, EndReason, Refusal, ServerMessage,
+    Args, ClientMessage, Code, Dialect, EndReason, Refusal, ServerMessage,
     limits::{JSON_DEPTH, REGISTER_TIMEOUT, RELAYED_FRAME_BYTES, RELEASE_TIMEOUT},
     wire::{
         self, DISCONNECT, REGISTER, SERVER_ERROR, UNREGISTER, check_event, v1_answer, v1_error,
@@ -164,6 +164,12 @@ fn relay(
     let route = from.route().ok_or(Code::NotPaired)?;
     if route.partner.client.as_str() != target_client_id {
         return Err(Code::NotPaired.into());
+    }
+    if route.partner.dialect == Dialect::V2 {
+        // A string of JavaScript may hold half a pair of surrogates. The parser of a Rust client
+        // would drop the whole frame, and the session wait for it for ever.
+        args.parse::<Vec<Value>>()
+            .map_err(|error| bad_args(&error))?;
     }
     if let Way::Bridged(bridge, side) = &route.way {
         bridge.emit(shared, *side, event, args, req)?;

@@ -7,7 +7,7 @@ use socketio_p2p_client::{
     RegisterError,
 };
 
-use super::{server::TestServer, soon};
+use super::{server::TestServer, soon, wire::Wire};
 
 /// A client that answers `echo` with what came.
 pub(crate) fn client(server: &TestServer, id: &str) -> P2pBuilder {
@@ -85,4 +85,12 @@ pub(crate) async fn all_unpaired(mut events: Events) -> Vec<EndReason> {
     })
     .await;
     reasons
+}
+
+/// B, a client of ours, answers its v1 partner, and rightly.
+pub(crate) async fn assert_echoes_v1(wire: &mut Wire) {
+    let emit = json!({ "targetClientId": "B", "event": "echo", "args": ["still here"] });
+    wire.send(&format!(r#"429["P2P_EMIT_ACKNOWLEDGE",{emit}]"#))
+        .await;
+    assert_eq!(wire.text().await, r#"439[["still here"]]"#);
 }
