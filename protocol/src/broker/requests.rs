@@ -70,6 +70,7 @@ impl Broker {
             target: target.clone(),
             payload,
             asked: false,
+            wanted: true,
             deadline: now + REGISTER_TIMEOUT,
         };
         self.requests.insert(number, request);
@@ -88,7 +89,7 @@ impl Broker {
 
     /// Asks a target what it has not been asked yet; a v1 client, which remembers one target
     /// only and says yes at once, one at a time.
-    fn ask(&mut self, target: &ClientId) {
+    pub(super) fn ask(&mut self, target: &ClientId) {
         let Some(client) = self.clients.get(target) else {
             return;
         };
@@ -113,11 +114,15 @@ impl Broker {
     }
 
     /// The registration that `target` answers: the one it names, or the oldest it was asked.
-    fn asked(&self, target: &ClientId, req: Option<ReqId>) -> Option<ReqId> {
-        let inbox = &self.clients[target].inbox;
+    fn asked(&mut self, target: &ClientId, req: Option<ReqId>) -> Option<ReqId> {
+        let client = self.clients.get_mut(target)?;
         let number = match req {
-            Some(req) => inbox.iter().copied().find(|number| *number == req)?,
-            None => *inbox.front()?,
+            Some(req) => {
+                client.names_requests = true;
+                client.inbox.iter().copied().find(|number| *number == req)?
+            }
+            None if client.names_requests => return None,
+            None => *client.inbox.front()?,
         };
         self.requests
             .get(&number)
@@ -127,7 +132,14 @@ impl Broker {
 
     pub(super) fn accept(&mut self, target: &ClientId, req: Option<ReqId>, now: Instant) {
         match self.asked(target, req) {
-            Some(number) => self.agree(number, Consent::Asked(number), now),
+            Some(number) if self.requests[&number].wanted => {
+                self.agree(number, Consent::Asked(number), now);
+            }
+            Some(number) => {
+                self.take_request(number);
+                self.withdrawn(target, Some(number), Code::Cancelled);
+                self.ask(target);
+            }
             None => self.withdrawn(target, req, Code::Timeout),
         }
     }
@@ -161,13 +173,13 @@ impl Broker {
             (request.source.clone(), request.target.clone())
         };
         if let Err(code) = self.may_pair(&source, &target) {
-            self.refuse(number, code.into());
-            return match consent {
+            self.refuse_without_asking_on(number, code.into());
+            match consent {
                 Consent::Asked(req) => self.withdrawn(&target, Some(req), code),
-                Consent::Crossing(req) => {
-                    self.answer_no(&target, req, source, code.into());
-                }
-            };
+                Consent::Crossing(req) => self.answer_no(&target, req, source, code.into()),
+            }
+            // After that: a v1 client must have forgotten the one before it is asked the next.
+            return self.ask(&target);
         }
         let Some(request) = self.take_request(number) else {
             return;
@@ -178,7 +190,9 @@ impl Broker {
     /// Removes a request from wherever it is noted.
     fn take_request(&mut self, number: ReqId) -> Option<Request> {
         let request = self.requests.remove(&number)?;
-        if let Some(source) = self.clients.get_mut(&request.source) {
+        if let Some(source) = self.clients.get_mut(&request.source)
+            && source.asking == Some(number)
+        {
             source.asking = None;
         }
         if let Some(target) = self.clients.get_mut(&request.target) {
@@ -203,13 +217,23 @@ impl Broker {
             source,
             req,
             target,
+            wanted,
             ..
         } = self.take_request(number)?;
-        self.answer_no(&source, req, target.clone(), refusal);
+        if wanted {
+            self.answer_no(&source, req, target.clone(), refusal);
+        }
         Some(target)
     }
 
-    pub(super) fn forbidden(&mut self, conn: ConnId, req: Option<ReqId>, target: ClientId) {
+    pub(super) fn forbidden(
+        &mut self,
+        conn: ConnId,
+        req: Option<ReqId>,
+        target: ClientId,
+        now: Instant,
+    ) {
+        self.connected(conn, now);
         if let Some(source) = self.conns.get(&conn).cloned() {
             self.answer_no(&source, req, target, Code::Forbidden.into());
         }
@@ -217,23 +241,34 @@ impl Broker {
 
     /// Its own request and those of others, when a client is paired.
     pub(super) fn settle_requests_of(&mut self, id: &ClientId) {
-        if let Some(number) = self.clients[id].asking {
-            self.refuse(number, Code::SourceBusy.into());
-        }
+        self.take_back(id, Code::SourceBusy);
         self.refuse_inbox_of(id, Code::TargetBusy);
     }
 
     /// Its own request and those of others, when a client is gone.
     pub(super) fn drop_requests_of(&mut self, id: &ClientId) {
-        self.take_back(id);
+        self.take_back(id, Code::Cancelled);
         self.refuse_inbox_of(id, Code::Offline);
     }
 
     /// Takes back the request of a client that no longer wants it, if one waits.
-    pub(super) fn take_back(&mut self, id: &ClientId) {
-        if let Some(number) = self.clients[id].asking {
-            self.refuse(number, Code::Cancelled.into());
+    pub(super) fn take_back(&mut self, id: &ClientId, code: Code) {
+        let Some(number) = self.clients[id].asking else {
+            return;
+        };
+        let request = &self.requests[&number];
+        let (req, target) = (request.req, request.target.clone());
+        if !request.asked || self.clients[&target].dialect == Dialect::V2 {
+            return self.refuse(number, code.into());
         }
+        // A v1 client does not say whom it answers: its answer is waited for.
+        if let Some(request) = self.requests.get_mut(&number) {
+            request.wanted = false;
+        }
+        if let Some(source) = self.clients.get_mut(id) {
+            source.asking = None;
+        }
+        self.answer_no(id, req, target, code.into());
     }
 
     fn refuse_inbox_of(&mut self, id: &ClientId, code: Code) {

@@ -1,0 +1,9 @@
+//! The rules of PROTOCOL.md, a sentence a test.
+
+mod broker_connections;
+mod broker_crossing;
+mod broker_ending;
+mod broker_granting;
+mod broker_registering;
+mod broker_v1;
+mod scenario;
