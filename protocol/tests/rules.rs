@@ -7,3 +7,7 @@ mod broker_granting;
 mod broker_registering;
 mod broker_v1;
 mod scenario;
+mod session_order;
+mod session_outcomes;
+mod session_window;
+mod sessions;
