@@ -390,7 +390,7 @@ fn a_partner_that_breaks_the_rules_is_reported() {
     client.frames(
         1,
         vec![
-            reply(1, 0, Ok(Value::Null).map(args)),
+            reply(1, 0, Ok(args(Value::Null))),
             reply(2, 9, Ok(args(json!(1)))),
         ],
     );
