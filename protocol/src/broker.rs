@@ -195,6 +195,8 @@ pub struct Broker {
     conns: BTreeMap<ConnId, ClientId>,
     /// By the server's number, which is the order of arrival and so that of the deadlines.
     requests: BTreeMap<ReqId, Request>,
+    /// By the number of the request, whose deadline they share.
+    questions: BTreeMap<ReqId, Question>,
     /// Pairings that are being granted; the order of their numbers is that of the deadlines.
     grants: BTreeMap<PairingId, Grant>,
     pairings: BTreeMap<PairingId, Pairing>,
@@ -220,6 +222,8 @@ struct Client {
     asking: Option<ReqId>,
     /// Registrations of others that wait for it, in order.
     inbox: VecDeque<ReqId>,
+    /// What it was asked, if it is a v1 client, which is asked one at a time.
+    question: Option<ReqId>,
     /// Whether it has named the registration that it answered. From then on an answer that names
     /// none is a second one, and must not count for the next registration.
     names_requests: bool,
@@ -241,11 +245,16 @@ struct Request {
     req: Option<ReqId>,
     target: ClientId,
     payload: Option<Value>,
-    /// Whether the target has been asked; a v1 client is asked one at a time.
+    /// Whether the target has been asked.
     asked: bool,
-    /// Whether the source still waits. If not, the request only keeps its place until a v1 target
-    /// has answered it, so that the answer is not taken for one to the next.
-    wanted: bool,
+    deadline: Instant,
+}
+
+/// What a v1 client was asked and has not answered. It outlives the request, lest the answer be
+/// taken for one to the next.
+#[derive(Debug)]
+struct Question {
+    target: ClientId,
     deadline: Instant,
 }
 
@@ -290,6 +299,7 @@ impl Client {
             slot: Slot::Free,
             asking: None,
             inbox: VecDeque::new(),
+            question: None,
             names_requests: false,
             release: None,
         }
@@ -305,6 +315,7 @@ impl Broker {
             clients: BTreeMap::new(),
             conns: BTreeMap::new(),
             requests: BTreeMap::new(),
+            questions: BTreeMap::new(),
             grants: BTreeMap::new(),
             pairings: BTreeMap::new(),
             releases: BTreeMap::new(),
@@ -363,6 +374,10 @@ impl Broker {
             .requests
             .first_key_value()
             .map(|(_, request)| request.deadline);
+        let question = self
+            .questions
+            .first_key_value()
+            .map(|(_, question)| question.deadline);
         let release = self
             .releases
             .first_key_value()
@@ -371,7 +386,8 @@ impl Broker {
             .grants
             .first_key_value()
             .map(|(_, grant)| grant.deadline);
-        [request, release, grant].into_iter().flatten().min()
+        let deadlines = [request, question, release, grant];
+        deadlines.into_iter().flatten().min()
     }
 
     /// The clients there are, in the order of their names.
@@ -457,7 +473,15 @@ impl Broker {
             return;
         };
         self.drop_requests_of(&id);
-        let Client { slot, dialect, .. } = self.clients[&id];
+        let Client {
+            slot,
+            dialect,
+            question,
+            ..
+        } = self.clients[&id];
+        if let Some(number) = question {
+            self.questions.remove(&number);
+        }
         if slot != Slot::Free && dialect == Dialect::V1 {
             self.ghosts.remember(id.clone(), now);
         }
@@ -535,6 +559,7 @@ impl Broker {
         while let Some((&number, _)) = self.requests.first_key_value() {
             self.refuse_without_asking_on(number, Code::ShuttingDown.into());
         }
+        self.questions.clear();
         while let Some((&id, _)) = self.grants.first_key_value() {
             self.cancel_grant(id, Code::ShuttingDown);
         }
@@ -561,6 +586,13 @@ impl Broker {
             && request.deadline <= now
         {
             self.refuse(req, Code::Timeout.into());
+        }
+        while let Some((&number, question)) = self.questions.first_key_value()
+            && question.deadline <= now
+        {
+            let target = question.target.clone();
+            self.close_question(&target, number);
+            self.ask(&target);
         }
         while let Some((&id, grant)) = self.grants.first_key_value()
             && grant.deadline <= now

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use serde_json::Value;
 
-use super::{Broker, BrokerEvent, Consent, Request, Slot};
+use super::{Broker, BrokerEvent, Consent, Output, Question, Request, Slot};
 use crate::{
     ClientId, Code, ConnId, Dialect, Refusal, ReqId, ServerMessage,
     limits::{INBOX_REQUESTS, REGISTER_TIMEOUT},
@@ -70,7 +70,6 @@ impl Broker {
             target: target.clone(),
             payload,
             asked: false,
-            wanted: true,
             deadline: now + REGISTER_TIMEOUT,
         };
         self.requests.insert(number, request);
@@ -88,70 +87,87 @@ impl Broker {
     }
 
     /// Asks a target what it has not been asked yet; a v1 client, which remembers one target
-    /// only and says yes at once, one at a time.
+    /// only, says yes at once, and does not say to whom, one at a time.
     pub(super) fn ask(&mut self, target: &ClientId) {
-        let Some(client) = self.clients.get(target) else {
+        let Some(client) = self.clients.get_mut(target) else {
             return;
         };
         let conn = client.conn;
         let one_at_a_time = client.dialect == Dialect::V1;
-        for number in client.inbox.clone() {
-            let Some(request) = self.requests.get_mut(&number) else {
+        if one_at_a_time && (client.question.is_some() || client.slot != Slot::Free) {
+            return;
+        }
+        for &number in &client.inbox {
+            let Some(request) = self.requests.get_mut(&number).filter(|r| !r.asked) else {
                 continue;
             };
-            if !std::mem::replace(&mut request.asked, true) {
-                let message = ServerMessage::Register {
-                    req: number,
-                    source: request.source.clone(),
-                    payload: request.payload.take(),
-                };
-                self.send(conn, message);
-            }
+            request.asked = true;
+            let message = ServerMessage::Register {
+                req: number,
+                source: request.source.clone(),
+                payload: request.payload.take(),
+            };
+            self.outputs.push_back(Output::Send(conn, message));
             if one_at_a_time {
+                client.question = Some(number);
+                let question = Question {
+                    target: target.clone(),
+                    deadline: request.deadline,
+                };
+                self.questions.insert(number, question);
                 return;
             }
         }
     }
 
-    /// The registration that `target` answers: the one it names, or the oldest it was asked.
-    fn asked(&mut self, target: &ClientId, req: Option<ReqId>) -> Option<ReqId> {
+    /// Notes that a v1 client has answered, or is not expected to any more.
+    pub(super) fn close_question(&mut self, target: &ClientId, number: ReqId) {
+        if let Some(client) = self.clients.get_mut(target)
+            && client.question == Some(number)
+        {
+            client.question = None;
+            self.questions.remove(&number);
+        }
+    }
+
+    /// The registration that `target` answers, if it still waits: the one that it names, or that
+    /// it was asked last.
+    fn answered(&mut self, target: &ClientId, req: Option<ReqId>) -> Option<ReqId> {
         let client = self.clients.get_mut(target)?;
         let number = match req {
-            Some(req) => {
+            Some(number) => {
                 client.names_requests = true;
-                client.inbox.iter().copied().find(|number| *number == req)?
+                number
             }
             None if client.names_requests => return None,
-            None => *client.inbox.front()?,
+            None => client.question?,
         };
+        self.close_question(target, number);
         self.requests
             .get(&number)
-            .is_some_and(|request| request.asked)
+            .is_some_and(|request| request.asked && request.target == *target)
             .then_some(number)
     }
 
     pub(super) fn accept(&mut self, target: &ClientId, req: Option<ReqId>, now: Instant) {
-        match self.asked(target, req) {
-            Some(number) if self.requests[&number].wanted => {
-                self.agree(number, Consent::Asked(number), now);
-            }
-            Some(number) => {
-                self.take_request(number);
-                self.withdrawn(target, Some(number), Code::Cancelled);
+        match self.answered(target, req) {
+            Some(number) => self.agree(number, Consent::Asked(number), now),
+            None => {
+                self.withdrawn(target, req, Code::Timeout);
                 self.ask(target);
             }
-            None => self.withdrawn(target, req, Code::Timeout),
         }
     }
 
     pub(super) fn decline(&mut self, target: &ClientId, req: Option<ReqId>, why: Option<&str>) {
-        if let Some(number) = self.asked(target, req) {
-            let refusal = match why {
-                Some(why) => Refusal::new(Code::Declined, why),
-                None => Code::Declined.into(),
-            };
-            self.refuse(number, refusal);
-        }
+        let Some(number) = self.answered(target, req) else {
+            return self.ask(target);
+        };
+        let refusal = match why {
+            Some(why) => Refusal::new(Code::Declined, why),
+            None => Code::Declined.into(),
+        };
+        self.refuse(number, refusal);
     }
 
     /// Tells a target that its yes came too late. A v1 client, which now believes itself paired,
@@ -190,9 +206,7 @@ impl Broker {
     /// Removes a request from wherever it is noted.
     fn take_request(&mut self, number: ReqId) -> Option<Request> {
         let request = self.requests.remove(&number)?;
-        if let Some(source) = self.clients.get_mut(&request.source)
-            && source.asking == Some(number)
-        {
+        if let Some(source) = self.clients.get_mut(&request.source) {
             source.asking = None;
         }
         if let Some(target) = self.clients.get_mut(&request.target) {
@@ -217,12 +231,9 @@ impl Broker {
             source,
             req,
             target,
-            wanted,
             ..
         } = self.take_request(number)?;
-        if wanted {
-            self.answer_no(&source, req, target.clone(), refusal);
-        }
+        self.answer_no(&source, req, target.clone(), refusal);
         Some(target)
     }
 
@@ -253,22 +264,9 @@ impl Broker {
 
     /// Takes back the request of a client that no longer wants it, if one waits.
     pub(super) fn take_back(&mut self, id: &ClientId, code: Code) {
-        let Some(number) = self.clients[id].asking else {
-            return;
-        };
-        let request = &self.requests[&number];
-        let (req, target) = (request.req, request.target.clone());
-        if !request.asked || self.clients[&target].dialect == Dialect::V2 {
-            return self.refuse(number, code.into());
+        if let Some(number) = self.clients[id].asking {
+            self.refuse(number, code.into());
         }
-        // A v1 client does not say whom it answers: its answer is waited for.
-        if let Some(request) = self.requests.get_mut(&number) {
-            request.wanted = false;
-        }
-        if let Some(source) = self.clients.get_mut(id) {
-            source.asking = None;
-        }
-        self.answer_no(id, req, target, code.into());
     }
 
     fn refuse_inbox_of(&mut self, id: &ClientId, code: Code) {
