@@ -549,6 +549,7 @@ impl Broker {
         let conn = client.conn;
         // It is told before it is cut off; its partner hears the same reason.
         self.take_back(id, Code::Forbidden);
+        self.refuse_inbox_of(id, Code::Offline);
         self.end_pairing_of(id, EndReason::Kicked, None);
         self.disconnected(conn, EndReason::Kicked, now);
         self.outputs.push_back(Output::Close(conn));

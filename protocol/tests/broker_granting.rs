@@ -172,6 +172,20 @@ fn a_kicked_end_while_granting_frees_the_other() {
     assert_eq!(broker.closed, [broker.conn("b")]);
 }
 
+/// Found by the model.
+#[test]
+fn a_client_that_is_kicked_while_granting_is_asked_nothing_more() {
+    let mut broker = Scenario::with_v1_clients(["a", "b", "c"]).holding_grants();
+    broker.register("a", "b");
+    broker.register("c", "b");
+    broker.accept_by_event("b");
+
+    broker.handle(Input::Kick(name("b")));
+
+    assert_eq!(broker.asked("b", "c"), None);
+    assert_eq!(broker.refusal_to("c"), Some(Code::Offline));
+}
+
 #[test]
 fn a_shut_down_while_granting_answers_both() {
     let mut broker = granting();

@@ -4,6 +4,7 @@ mod broker_connections;
 mod broker_crossing;
 mod broker_ending;
 mod broker_granting;
+mod broker_model;
 mod broker_registering;
 mod broker_v1;
 mod endpoint_connection;

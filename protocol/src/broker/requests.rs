@@ -269,7 +269,7 @@ impl Broker {
         }
     }
 
-    fn refuse_inbox_of(&mut self, id: &ClientId, code: Code) {
+    pub(super) fn refuse_inbox_of(&mut self, id: &ClientId, code: Code) {
         while let Some(&number) = self.clients[id].inbox.front() {
             self.refuse_without_asking_on(number, code.into());
         }
