@@ -14,6 +14,7 @@ mod endpoints;
 mod frames;
 mod golden;
 mod scenario;
+mod session_model;
 mod session_order;
 mod session_outcomes;
 mod session_window;
