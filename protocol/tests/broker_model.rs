@@ -1,7 +1,7 @@
 //! Random histories of a broker, compared step by step with a small model of the rules.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, btree_map::Entry},
     time::{Duration, Instant},
 };
 
@@ -404,11 +404,12 @@ impl History {
             Kind::Acknowledging | Kind::Eventing => Dialect::V1,
         };
         let admitted = self.broker.admit(conn, name(client), dialect);
-        if self.conns.contains_key(&client) {
-            assert_eq!(admitted, Err(Code::DuplicateId));
-        } else {
-            assert_eq!(admitted, Ok(()));
-            self.conns.insert(client, conn);
+        match self.conns.entry(client) {
+            Entry::Occupied(_) => assert_eq!(admitted, Err(Code::DuplicateId)),
+            Entry::Vacant(free) => {
+                assert_eq!(admitted, Ok(()));
+                free.insert(conn);
+            }
         }
     }
 

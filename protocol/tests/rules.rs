@@ -19,5 +19,6 @@ mod session_order;
 mod session_outcomes;
 mod session_window;
 mod sessions;
+mod specification;
 mod wires;
 mod world;
