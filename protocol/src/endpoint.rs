@@ -44,6 +44,8 @@ pub enum Input {
     Frames(PairingId, Vec<Frame>),
     /// The server said something that cannot be read.
     Garbled(WireError),
+    /// The host reports an error that may be the end of the connection.
+    Suspected,
     /// The connection is gone.
     Lost,
     /// The application wants something.
@@ -263,6 +265,7 @@ impl Endpoint {
                 self.outputs
                     .push_back(Output::Complain(Complaint::Server(error.refusal)));
             }
+            Input::Suspected => self.ask_for_life(now),
             Input::Lost => self.lost(),
             Input::Command(command) => self.command(command, now),
             Input::Answer(req, verdict) => self.send(match verdict {
@@ -474,7 +477,13 @@ impl Endpoint {
             return self.lost();
         }
         if now >= self.next_heartbeat() {
-            self.last_asked = now;
+            self.ask_for_life(now);
+        }
+    }
+
+    fn ask_for_life(&mut self, now: Instant) {
+        self.last_asked = now;
+        if self.state == State::Ready {
             let req = self.next_req();
             self.send(ClientMessage::Ping { req });
         }
