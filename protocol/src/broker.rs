@@ -591,9 +591,10 @@ impl Broker {
         while let Some((&number, question)) = self.questions.first_key_value()
             && question.deadline <= now
         {
-            let target = question.target.clone();
-            self.close_question(&target, number);
-            self.ask(&target);
+            if let Some(Question { target, .. }) = self.questions.remove(&number) {
+                self.close_question(&target, number);
+                self.ask(&target);
+            }
         }
         while let Some((&id, grant)) = self.grants.first_key_value()
             && grant.deadline <= now

@@ -1,5 +1,6 @@
 //! The rules of PROTOCOL.md, a sentence a test.
 
+mod arguments;
 mod broker_connections;
 mod broker_crossing;
 mod broker_ending;
