@@ -578,6 +578,16 @@ impl History {
             });
             assert_eq!(route, pairing, "the route of {client}");
         }
+        for request in &self.model.waiting {
+            let target = request.target;
+            let questions = self.questions[target].iter();
+            let mut open = questions.filter(|question| question.deadline > self.now);
+            let asked = match KINDS[target] {
+                Kind::Ours => open.any(|question| question.req == request.req),
+                _ => self.model.is_busy(target) || open.next().is_some(),
+            };
+            assert!(asked, "{target} is asked, or the one before");
+        }
         let stats = self.broker.stats();
         assert_eq!(stats.clients, self.conns.len());
         assert_eq!(stats.requests, self.model.waiting.len());
