@@ -3,6 +3,7 @@
 use std::{
     collections::HashMap,
     panic::AssertUnwindSafe,
+    pin::Pin,
     sync::{Arc, Weak},
     time::Instant,
 };
@@ -19,6 +20,7 @@ use socketio_p2p_protocol::{
 use tokio::{
     sync::{broadcast, mpsc, oneshot, watch},
     task::JoinSet,
+    time::Sleep,
 };
 use tokio_util::sync::CancellationToken;
 
@@ -64,6 +66,7 @@ pub(crate) struct Actor {
     pub(crate) pairing: watch::Sender<Option<PairingInfo>>,
     /// The handles; weak, for the last one ends the actor.
     pub(crate) handles: Weak<Shared>,
+    pub(crate) alarm: Alarm,
     pub(crate) stop: CancellationToken,
 }
 
@@ -80,6 +83,7 @@ impl Actor {
 
     /// Waits for something to happen, takes what else is there, and carries out what follows.
     async fn turn(&mut self) -> Result<(), Done> {
+        self.alarm.set(self.endpoint.poll_timeout());
         let input = tokio::select! {
             biased;
             () = self.stop.cancelled() => return Err(Done),
@@ -90,7 +94,7 @@ impl Actor {
             Some(Ok(decision)) = self.consents.join_next() => Some(decision),
             Some(asked) = self.commands.recv() => self.accept(asked),
             Some(asked) = self.emits.recv(), if self.endpoint.takes_emits() => self.accept(asked),
-            () = until(self.endpoint.poll_timeout()) => Some(Input::Timeout),
+            () = self.alarm.ring() => Some(Input::Timeout),
         };
         let now = Instant::now();
         if let Some(input) = input {
@@ -287,9 +291,41 @@ impl Actor {
     }
 }
 
-async fn until(moment: Option<Instant>) {
-    match moment {
-        Some(moment) => tokio::time::sleep_until(moment.into()).await,
-        None => std::future::pending().await,
+/// A timer that is set anew only for an earlier moment.
+///
+/// Deadlines come and go with each message, and setting a timer costs more than the message: so
+/// it may go off early, and whoever waits looks at the clock.
+#[derive(Debug)]
+pub(crate) struct Alarm {
+    sleep: Pin<Box<Sleep>>,
+    armed: bool,
+}
+
+impl Alarm {
+    pub(crate) fn new() -> Self {
+        Self {
+            sleep: Box::pin(tokio::time::sleep_until(tokio::time::Instant::now())),
+            armed: false,
+        }
+    }
+
+    /// Goes off at this moment or before it; never if there is none.
+    fn set(&mut self, moment: Option<Instant>) {
+        let Some(moment) = moment.map(tokio::time::Instant::from) else {
+            return;
+        };
+        if !self.armed || moment < self.sleep.deadline() {
+            self.sleep.as_mut().reset(moment);
+            self.armed = true;
+        }
+    }
+
+    /// Waits until it goes off. Cancel safe.
+    async fn ring(&mut self) {
+        if !self.armed {
+            std::future::pending::<()>().await;
+        }
+        self.sleep.as_mut().await;
+        self.armed = false;
     }
 }

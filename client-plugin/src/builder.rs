@@ -21,7 +21,7 @@ use tokio::{
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
-    actor::Actor,
+    actor::{Actor, Alarm},
     client::{P2pClient, Shared},
     error::{ConnectError, HandlerError},
     events,
@@ -246,6 +246,7 @@ fn start(
         events,
         pairing,
         handles: Arc::downgrade(&shared),
+        alarm: Alarm::new(),
         stop,
     };
     tasks.spawn(actor.run());

@@ -16,6 +16,8 @@
 //! No IO, no clock: feed it with [`Broker::handle`], carry out what [`Broker::poll_output`] says,
 //! and come back with [`Input::Timeout`] when [`Broker::poll_timeout`] is due.
 
+mod connections;
+mod ghosts;
 mod pairings;
 mod requests;
 
@@ -26,11 +28,10 @@ use std::{
 
 use serde_json::Value;
 
+use self::ghosts::Ghosts;
 use crate::{
     ClientEntry, ClientId, ClientMessage, ClientState, Code, ConnId, Dialect, EndReason, PairingId,
-    Refusal, ReqId, ServerMessage, Welcome,
-    limits::{GHOST_TIME, GHOSTS, Limits},
-    wire,
+    Refusal, ReqId, ServerMessage, limits::Limits,
 };
 
 /// What a broker is told once.
@@ -195,16 +196,19 @@ pub struct Broker {
     conns: BTreeMap<ConnId, ClientId>,
     /// By the server's number, which is the order of arrival and so that of the deadlines.
     requests: BTreeMap<ReqId, Request>,
+    /// By the number of the request, whose deadline they share.
+    questions: BTreeMap<ReqId, Question>,
     /// Pairings that are being granted; the order of their numbers is that of the deadlines.
     grants: BTreeMap<PairingId, Grant>,
     pairings: BTreeMap<PairingId, Pairing>,
-    /// Initiators of the end of a pairing who wait until their v1 partner knows. By deadline.
-    releases: VecDeque<Release>,
-    /// V1 clients that left while paired, and when they are forgotten.
-    ghosts: BTreeMap<ClientId, Instant>,
+    /// Initiators of the end of a pairing who wait until their v1 partner knows; the order of
+    /// their numbers is that of the deadlines.
+    releases: BTreeMap<u64, Release>,
+    ghosts: Ghosts,
     outputs: VecDeque<Output>,
     last_req: ReqId,
     last_serial: u64,
+    last_release: u64,
     closing: bool,
 }
 
@@ -219,6 +223,14 @@ struct Client {
     asking: Option<ReqId>,
     /// Registrations of others that wait for it, in order.
     inbox: VecDeque<ReqId>,
+    /// What it was asked, if it is a v1 client, which is asked one at a time.
+    question: Option<ReqId>,
+    /// Whether it has named the registration that it answered. From then on an answer that names
+    /// none is a second one, and must not count for the next registration.
+    names_requests: bool,
+    /// The release in which it is the initiator or the partner. At most one: a client that is
+    /// paired anew has done with the last.
+    release: Option<u64>,
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -234,8 +246,16 @@ struct Request {
     req: Option<ReqId>,
     target: ClientId,
     payload: Option<Value>,
-    /// Whether the target has been asked; a v1 client is asked one at a time.
+    /// Whether the target has been asked.
     asked: bool,
+    deadline: Instant,
+}
+
+/// What a v1 client was asked and has not answered. It outlives the request, lest the answer be
+/// taken for one to the next.
+#[derive(Debug)]
+struct Question {
+    target: ClientId,
     deadline: Instant,
 }
 
@@ -265,10 +285,26 @@ enum Consent {
 struct Release {
     pairing: PairingId,
     /// The v1 partner who has to confirm.
-    partner: ConnId,
-    initiator: ConnId,
+    partner: ClientId,
+    initiator: ClientId,
     req: Option<ReqId>,
     deadline: Instant,
+}
+
+impl Client {
+    fn new(conn: ConnId, dialect: Dialect) -> Self {
+        Self {
+            conn,
+            dialect,
+            connected: false,
+            slot: Slot::Free,
+            asking: None,
+            inbox: VecDeque::new(),
+            question: None,
+            names_requests: false,
+            release: None,
+        }
+    }
 }
 
 impl Broker {
@@ -280,13 +316,15 @@ impl Broker {
             clients: BTreeMap::new(),
             conns: BTreeMap::new(),
             requests: BTreeMap::new(),
+            questions: BTreeMap::new(),
             grants: BTreeMap::new(),
             pairings: BTreeMap::new(),
-            releases: VecDeque::new(),
-            ghosts: BTreeMap::new(),
+            releases: BTreeMap::new(),
+            ghosts: Ghosts::default(),
             outputs: VecDeque::new(),
             last_req: 0,
             last_serial: 0,
+            last_release: 0,
             closing: false,
         }
     }
@@ -296,24 +334,17 @@ impl Broker {
     ///
     /// # Errors
     ///
-    /// [`Code::DuplicateId`] while another connection has the name, [`Code::ShuttingDown`].
+    /// [`Code::DuplicateId`] while a connection has the name, or if this one has a name already;
+    /// [`Code::ShuttingDown`].
     pub fn admit(&mut self, conn: ConnId, client: ClientId, dialect: Dialect) -> Result<(), Code> {
         if self.closing {
             return Err(Code::ShuttingDown);
         }
-        if self.clients.contains_key(&client) {
+        if self.clients.contains_key(&client) || self.conns.contains_key(&conn) {
             return Err(Code::DuplicateId);
         }
         self.conns.insert(conn, client.clone());
-        let client_state = Client {
-            conn,
-            dialect,
-            connected: false,
-            slot: Slot::Free,
-            asking: None,
-            inbox: VecDeque::new(),
-        };
-        self.clients.insert(client, client_state);
+        self.clients.insert(client, Client::new(conn, dialect));
         Ok(())
     }
 
@@ -323,7 +354,7 @@ impl Broker {
             Input::Connected(conn) => self.connected(conn, now),
             Input::Disconnected(conn) => self.disconnected(conn, EndReason::Disconnected, now),
             Input::Received(conn, message) => self.received(conn, message, now),
-            Input::Forbidden(conn, req, target) => self.forbidden(conn, req, target),
+            Input::Forbidden(conn, req, target) => self.forbidden(conn, req, target, now),
             Input::Granted(pairing, verdict) => self.granted(pairing, verdict),
             Input::Unpair(client) => self.unpair(&client),
             Input::Kick(client) => self.kick(&client, now),
@@ -344,12 +375,20 @@ impl Broker {
             .requests
             .first_key_value()
             .map(|(_, request)| request.deadline);
-        let release = self.releases.front().map(|release| release.deadline);
+        let question = self
+            .questions
+            .first_key_value()
+            .map(|(_, question)| question.deadline);
+        let release = self
+            .releases
+            .first_key_value()
+            .map(|(_, release)| release.deadline);
         let grant = self
             .grants
             .first_key_value()
             .map(|(_, grant)| grant.deadline);
-        [request, release, grant].into_iter().flatten().min()
+        let deadlines = [request, question, release, grant];
+        deadlines.into_iter().flatten().min()
     }
 
     /// The clients there are, in the order of their names.
@@ -386,77 +425,15 @@ impl Broker {
         }
     }
 
+    /// Tells a client something, unless its connection is gone.
     fn send(&mut self, conn: ConnId, message: ServerMessage) {
-        self.outputs.push_back(Output::Send(conn, message));
+        if self.conns.contains_key(&conn) {
+            self.outputs.push_back(Output::Send(conn, message));
+        }
     }
 
     fn event(&mut self, event: BrokerEvent) {
         self.outputs.push_back(Output::Event(event));
-    }
-
-    fn connected(&mut self, conn: ConnId, now: Instant) {
-        let Some(id) = self.conns.get(&conn) else {
-            return;
-        };
-        let id = id.clone();
-        let Some(client) = self.clients.get_mut(&id) else {
-            return;
-        };
-        if std::mem::replace(&mut client.connected, true) {
-            return;
-        }
-        self.event(BrokerEvent::Connected(id.clone()));
-        match self.clients[&id].dialect {
-            Dialect::V1 => {
-                if self
-                    .ghosts
-                    .remove(&id)
-                    .is_some_and(|forgotten| now < forgotten)
-                {
-                    self.send(conn, ServerMessage::Ghost);
-                }
-            }
-            Dialect::V2 => {
-                let welcome = Welcome {
-                    protocol: wire::PROTOCOL,
-                    client_id: id,
-                    resume: None,
-                    grace_ms: 0,
-                    resumed: false,
-                    limits: self.config.limits,
-                    pairing: None,
-                };
-                self.send(conn, ServerMessage::Welcome(welcome));
-            }
-        }
-    }
-
-    fn disconnected(&mut self, conn: ConnId, reason: EndReason, now: Instant) {
-        let Some(id) = self.conns.remove(&conn) else {
-            return;
-        };
-        self.drop_requests_of(&id);
-        let ended = self.end_pairing_of(&id, reason, Some((conn, None)));
-        if ended.is_some() && self.clients[&id].dialect == Dialect::V1 {
-            self.remember_ghost(id.clone(), now);
-        }
-        self.drop_releases_of(conn);
-        if self
-            .clients
-            .remove(&id)
-            .is_some_and(|client| client.connected)
-        {
-            self.event(BrokerEvent::Disconnected(id));
-        }
-    }
-
-    fn remember_ghost(&mut self, id: ClientId, now: Instant) {
-        if self.ghosts.len() >= GHOSTS {
-            self.ghosts.retain(|_, forgotten| now < *forgotten);
-        }
-        if self.ghosts.len() < GHOSTS {
-            self.ghosts.insert(id, now + GHOST_TIME);
-        }
     }
 
     fn received(&mut self, conn: ConnId, message: ClientMessage, now: Instant) {
@@ -477,66 +454,9 @@ impl Broker {
             ClientMessage::Accept { req } => self.accept(&id, req, now),
             ClientMessage::Decline { req, reason } => self.decline(&id, req, reason.as_deref()),
             ClientMessage::Unregister { req } => self.unregister(&id, req, now),
-            ClientMessage::Released { pairing } => self.released(pairing, conn),
+            ClientMessage::Released { pairing } => self.released(pairing, &id),
             ClientMessage::List { req } => self.list(&id, req),
             ClientMessage::Ping { req } => self.send(conn, ServerMessage::Pong { req }),
-        }
-    }
-
-    fn list(&mut self, id: &ClientId, req: Option<ReqId>) {
-        let Client { conn, dialect, .. } = self.clients[id];
-        let allowed = match self.config.list {
-            ListPolicy::V1Only => dialect == Dialect::V1,
-            ListPolicy::All => true,
-            ListPolicy::Nobody => false,
-        };
-        let message = if allowed {
-            ServerMessage::Clients {
-                req,
-                clients: self.clients(),
-            }
-        } else {
-            ServerMessage::Error {
-                refusal: Code::Forbidden.into(),
-                req,
-                pairing: None,
-            }
-        };
-        self.send(conn, message);
-    }
-
-    fn kick(&mut self, id: &ClientId, now: Instant) {
-        let Some(client) = self.clients.get(id) else {
-            return;
-        };
-        let conn = client.conn;
-        // It is told before it is cut off; its partner hears the same reason.
-        self.end_pairing_of(id, EndReason::Kicked, None);
-        self.disconnected(conn, EndReason::Kicked, now);
-        self.outputs.push_back(Output::Close(conn));
-    }
-
-    fn shut_down(&mut self) {
-        self.closing = true;
-        while let Some((&number, _)) = self.requests.first_key_value() {
-            self.refuse_without_asking_on(number, Code::ShuttingDown.into());
-        }
-        while let Some((&id, _)) = self.grants.first_key_value() {
-            self.cancel_grant(id, Code::ShuttingDown);
-        }
-        while let Some((&id, _)) = self.pairings.first_key_value() {
-            self.end_pairing(id, EndReason::ShuttingDown, None);
-        }
-        self.releases.clear();
-        for (conn, id) in std::mem::take(&mut self.conns) {
-            if self
-                .clients
-                .remove(&id)
-                .is_some_and(|client| client.connected)
-            {
-                self.event(BrokerEvent::Disconnected(id));
-            }
-            self.outputs.push_back(Output::Close(conn));
         }
     }
 
@@ -546,15 +466,23 @@ impl Broker {
         {
             self.refuse(req, Code::Timeout.into());
         }
+        while let Some((&number, question)) = self.questions.first_key_value()
+            && question.deadline <= now
+        {
+            if let Some(Question { target, .. }) = self.questions.remove(&number) {
+                self.close_question(&target, number);
+                self.ask(&target);
+            }
+        }
         while let Some((&id, grant)) = self.grants.first_key_value()
             && grant.deadline <= now
         {
             self.cancel_grant(id, Code::Timeout);
         }
-        while let Some(release) = self.releases.front()
+        while let Some((&number, release)) = self.releases.first_key_value()
             && release.deadline <= now
         {
-            self.finish_release(0);
+            self.finish_release(number);
         }
     }
 

@@ -121,7 +121,7 @@ pub enum Answer {
     Refused(Refusal),
     /// The server said nothing in time.
     TimedOut,
-    /// There is no connection any more.
+    /// There is no connection any more, or the server has not said its welcome yet.
     Closed,
 }
 
@@ -304,8 +304,11 @@ impl Endpoint {
     }
 
     fn next_heartbeat(&self) -> Instant {
-        let ask = self.last_heard.max(self.last_asked) + HEARTBEAT_INTERVAL;
-        ask.min(self.last_heard + HEARTBEAT_TIMEOUT)
+        let lost = self.last_heard + HEARTBEAT_TIMEOUT;
+        if self.state == State::Connecting {
+            return lost; // Nothing is sent before the welcome.
+        }
+        lost.min(self.last_heard.max(self.last_asked) + HEARTBEAT_INTERVAL)
     }
 
     fn send(&mut self, message: ClientMessage) {
