@@ -7,7 +7,6 @@ use rust_socketio::{
     asynchronous::{Client, ClientBuilder},
 };
 use serde_json::json;
-use socketio_p2p_client::P2pClientExt;
 use socketio_p2p_server::P2pServer;
 use socketioxide::{
     extract::{AckSender, Data, SocketRef},
