@@ -16,7 +16,7 @@ use socketio_p2p_protocol::{
 
 use crate::{
     connection::Connection,
-    relay::Way,
+    relay::{self, Way},
     server::Shared,
     socket::{Arguments, SendFailure},
 };
@@ -161,7 +161,7 @@ fn relay(
     let args = Args::new(args.to_owned(), attachments).map_err(|error| bad_args(&error))?;
     check_event(&event)?;
 
-    let route = from.route().ok_or(Code::NotPaired)?;
+    let route = relay::route(shared, from).ok_or(Code::NotPaired)?;
     if route.partner.client.as_str() != target_client_id {
         return Err(Code::NotPaired.into());
     }

@@ -3,7 +3,10 @@
 //! It asks its own connection for the route, compares the pairing's id as text, and hands the
 //! payload on as it came. Two pairs share no lock.
 
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
 
 use bytes::Bytes;
 use serde::de::IgnoredAny;
@@ -29,6 +32,8 @@ pub(crate) struct Route {
     pairing_json: String,
     pub(crate) partner: Arc<Connection>,
     pub(crate) way: Way,
+    /// Whether both ends have certainly been told of the pairing.
+    announced: AtomicBool,
 }
 
 /// How it gets there.
@@ -47,8 +52,22 @@ impl Route {
             pairing_json: format!("\"{pairing}\""),
             partner: connection,
             way,
+            announced: AtomicBool::new(false),
         }
     }
+}
+
+/// Where what a client says goes, if it is paired.
+///
+/// The first end to be told of the pairing may answer before the other one is told: what it says
+/// must not get there before the news, or a v2 client drops it.
+pub(crate) fn route(shared: &Shared, from: &Connection) -> Option<Arc<Route>> {
+    let route = from.route()?;
+    if !route.announced.load(Ordering::Acquire) {
+        shared.await_present_step();
+        route.announced.store(true, Ordering::Release);
+    }
+    Some(route)
 }
 
 /// Relays the arguments of a `P2P_FRAME`: the whole text of the event, and its attachments.
@@ -95,7 +114,7 @@ fn frame_text(shared: &Arc<Shared>, from: &Connection, text: &str) -> Result<(),
         code,
         pairing: serde_json::from_str(pairing.get()).ok(),
     };
-    let route = from.route().ok_or_else(|| refused(Code::NotPaired))?;
+    let route = route(shared, from).ok_or_else(|| refused(Code::NotPaired))?;
     if pairing.get() != route.pairing_json {
         return Err(refused(Code::StalePairing));
     }
@@ -138,7 +157,7 @@ fn frame_binary(
     {
         return Err(refused(Code::TooLarge));
     }
-    let route = from.route().ok_or_else(|| refused(Code::NotPaired))?;
+    let route = route(shared, from).ok_or_else(|| refused(Code::NotPaired))?;
     if id != route.pairing {
         return Err(refused(Code::StalePairing));
     }

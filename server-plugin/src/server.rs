@@ -251,6 +251,11 @@ impl Shared {
         }
     }
 
+    /// Waits until the step that is being taken, if any, is carried out.
+    pub(crate) fn await_present_step(&self) {
+        drop(self.lock());
+    }
+
     fn connection(&self, conn: ConnId) -> Option<Arc<Connection>> {
         self.connections
             .get(&conn)
