@@ -78,6 +78,9 @@ async fn a_triangle_comes_to_one_pairing_at_most_and_everybody_is_answered() {
 /// Whoever is paired has a partner that says so too, and the two can talk.
 async fn both_ends_agree(server: &TestServer, clients: &[P2pClient]) {
     server.becomes(clients.len(), 0, 1).await;
+    let initiator = |client: &&P2pClient| client.pairing().is_some_and(|info| info.initiator);
+    // After its partner's answer both know.
+    assert_echoes(clients.iter().find(initiator).unwrap()).await;
     for client in clients {
         let Some((pairing, partner)) = server.p2p.pairing_of(client.id()) else {
             continue;
@@ -111,5 +114,10 @@ async fn of_many_that_register_one_target_a_single_one_gets_it() {
         let code = refused(result);
         assert!(matches!(code, Code::TargetBusy | Code::Congested), "{code}");
     }
+    let winner = sources
+        .iter()
+        .find(|source| source.pairing().is_some())
+        .unwrap();
+    assert_echoes(winner).await; // After that the target knows too.
     assert_echoes(&target).await;
 }

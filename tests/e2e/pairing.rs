@@ -130,6 +130,7 @@ async fn a_target_decides_by_source_and_payload() {
     assert_eq!(refused(as_c), Code::Declined);
     soon(a.register_target("B").payload(&sesame)).await.unwrap();
 
+    assert_echoes(&a).await;
     assert_echoes(&b).await;
 }
 
