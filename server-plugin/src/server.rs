@@ -368,17 +368,17 @@ impl Shared {
 
     /// Finds sockets that ended while the application held on to them.
     fn sweep(self: &Arc<Self>) {
-        let gone = |connection: &Connection| {
-            connection.was_connected() && !connection.outlet.is_connected()
-        };
-        let gone: Vec<ConnId> = self
+        // Apart from the map: a socket that ends while it is looked at asks the map itself.
+        let connections: Vec<_> = self
             .connections
             .iter()
-            .filter(|entry| gone(entry.value()))
-            .map(|entry| *entry.key())
+            .map(|entry| entry.value().clone())
             .collect();
-        for conn in gone {
-            self.forget(conn);
+        let gone = connections
+            .iter()
+            .filter(|connection| connection.was_connected() && !connection.outlet.is_connected());
+        for connection in gone {
+            self.forget(connection.id);
         }
     }
 }
