@@ -4,7 +4,7 @@ use serde_json::json;
 
 use crate::support::{
     bystanders::Bystanders,
-    clients::{assert_echoes, connect},
+    clients::connect,
     server::TestServer,
     wire::{Packet, Wire, errors},
 };
@@ -98,41 +98,29 @@ async fn attachments_nobody_announced_close_the_connection_or_are_ignored() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_second_connect_gives_nobody_a_second_name_and_ends_no_pairing() {
+async fn a_second_connect_changes_nothing() {
     let server = TestServer::start().await;
     let bystanders = Bystanders::on(&server).await;
+    let (mut wire, b) = (Wire::v2(&server, "A").await, connect(&server, "B").await);
+    let pairing = wire.register("B").await;
+    let clients = server.p2p.clients();
 
     for auth in [
         json!({ "clientId": "A", "p2p": 2 }),
         json!({ "clientId": "another", "p2p": 2 }),
-        json!({ "clientId": "bystander-a", "p2p": 2 }),
+        json!({ "clientId": "bystander-a" }),
+        json!({ "clientId": "\n" }),
         json!({}),
     ] {
-        let (mut wire, b) = (Wire::v2(&server, "A").await, connect(&server, "B").await);
-        wire.register("B").await;
-
-        wire.send(&format!("40{auth}")).await;
-        wire.rest_or_end().await;
-
-        // Whatever became of it: the server and its partner agree.
-        let names: Vec<_> = server
-            .p2p
-            .clients()
-            .into_iter()
-            .map(|entry| entry.id.to_string())
-            .collect();
-        drop(wire);
-        server.becomes(3, 0, 1).await;
-        assert!(names.len() <= 4, "{auth}: {names:?}");
-        let c = connect(&server, "A").await;
-        socketio_p2p_client::P2pClientExt::register_target(&c, "B")
-            .await
-            .unwrap();
-        assert_echoes(&c).await;
-        drop((b, c));
-        server.becomes(2, 0, 1).await;
+        assert_eq!(wire.answers(&format!("40{auth}")).await, [], "{auth}");
+        assert_eq!(server.p2p.clients(), clients, "{auth}");
     }
 
+    let frame = r#"{"s":1,"k":0,"t":"emit","e":"echo","r":true,"a":[7]}"#;
+    wire.send(&format!(r#"42["P2P_FRAME","{pairing}",{frame}]"#))
+        .await;
+    assert_eq!(wire.event().await.1[1]["a"], json!([[7]]));
+    drop((wire, b));
     bystanders.noticed_nothing(&server).await;
 }
 

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 use socketio_p2p_client::{Code, ConnectError, P2pClientExt};
-use socketio_p2p_server::{ClientId, EndReason, Event, Handshake, P2pServer};
+use socketio_p2p_server::{ClientId, EndReason, Event, EventsError, Handshake, P2pServer};
 
 use crate::support::{
     clients::{all_unpaired, assert_echoes, client, connect, pair, refused, unpaired},
@@ -119,6 +119,26 @@ async fn the_server_is_told_what_happens() {
         Event::Disconnected(id("A")),
     ];
     assert_eq!(seen, expected);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reader_of_the_servers_events_that_lags_is_told_how_far() {
+    let server = TestServer::start().await;
+    let (a, _b) = (connect(&server, "A").await, connect(&server, "B").await);
+    let mut events = server.p2p.events();
+
+    // Three events a round, and 1,024 are kept.
+    for _ in 0..400 {
+        soon(a.register_target("B")).await.unwrap();
+        soon(a.unregister_target()).await.unwrap();
+    }
+
+    let lagged = soon(events.recv()).await.unwrap_err();
+    assert!(
+        matches!(lagged, EventsError::Lagged(missed) if (170..=176).contains(&missed)),
+        "{lagged:?}"
+    );
+    soon(events.recv()).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
