@@ -170,19 +170,13 @@ impl Refusal {
     /// A refusal whose message tells more than the code's own.
     #[must_use]
     pub fn new(code: Code, message: &str) -> Self {
-        Self {
-            code,
-            message: limits::cut(message).to_owned().into(),
-        }
+        Self { code, message: limits::cut(message).to_owned().into() }
     }
 }
 
 impl From<Code> for Refusal {
     fn from(code: Code) -> Self {
-        Self {
-            code,
-            message: code.message().into(),
-        }
+        Self { code, message: code.message().into() }
     }
 }
 

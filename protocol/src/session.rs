@@ -234,10 +234,7 @@ impl Session {
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
         let calls = self.calls.values().map(|call| call.deadline).min();
-        [calls, self.ack_due, self.resend_due]
-            .into_iter()
-            .flatten()
-            .min()
+        [calls, self.ack_due, self.resend_due].into_iter().flatten().min()
     }
 
     fn send(&mut self, seq: u64, body: Arc<Body>) {
@@ -245,12 +242,7 @@ impl Session {
         self.told_taken = self.inbox.taken();
         self.told_arrived = self.inbox.arrived();
         self.ack_due = None;
-        let frame = Frame {
-            seq,
-            ack: self.told_taken,
-            got: self.told_arrived,
-            body,
-        };
+        let frame = Frame { seq, ack: self.told_taken, got: self.told_arrived, body };
         self.outputs.push_back(Output::Send(route, frame));
     }
 
@@ -268,11 +260,7 @@ impl Session {
             }
             return;
         }
-        let seq = self.enqueue(Body::Emit {
-            event,
-            args,
-            reply: call.is_some(),
-        });
+        let seq = self.enqueue(Body::Emit { event, args, reply: call.is_some() });
         if let Some((id, deadline)) = call {
             self.calls.insert(seq, Call { id, deadline });
         }
@@ -407,11 +395,7 @@ impl Session {
     }
 
     fn handle_after_end(&mut self, input: Input) {
-        if let Input::Emit {
-            call: Some((call, _)),
-            ..
-        } = input
-        {
+        if let Input::Emit { call: Some((call, _)), .. } = input {
             self.resolve(call, Outcome::NotExecuted(Cause::Code(Code::NotPaired)));
         }
     }
