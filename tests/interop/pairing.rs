@@ -6,7 +6,7 @@ use serde_json::json;
 use socketio_p2p_harness::Server;
 
 use crate::Story;
-use crate::stock::{AGES, ALL, PAIRS, paired, paired_as, refused};
+use crate::stock::{AGES, ALL, PAIRS, paired, paired_as, refusal, refusal_of};
 
 #[tokio::test]
 async fn clients_of_every_age_pair_over_every_transport() -> Story {
@@ -54,13 +54,8 @@ async fn a_target_may_decline_in_either_style() -> Story {
                 .await?;
             let mut c = kind.peer(&server, "C").start().await?;
 
-            let refused = refused(&mut a, "B").await;
+            assert_eq!(refusal(&mut a, "B").await, "declined", "{style}");
 
-            assert_eq!(refused["answer"], false, "{style}");
-            assert!(
-                refused["message"].is_string(),
-                "no SERVER_ERROR before the answer: {style}"
-            );
             b.wait_for("register-asked").await?;
             a.register("C").await?;
             assert_eq!(c.wait_for("paired").await?["partner"], "A");
@@ -84,12 +79,7 @@ async fn a_target_that_vanishes_while_it_is_asked_is_a_refusal() -> Story {
         b.wait_for("register-asked").await?;
         b.quit().await?;
 
-        let refused = a.wait_for("refused").await?;
-        assert_eq!(refused["answer"], false);
-        assert!(
-            refused["message"].is_string(),
-            "no SERVER_ERROR before the answer"
-        );
+        assert_eq!(refusal_of(&a.wait_for("refused").await?), "offline");
     }
     Ok(())
 }
@@ -107,13 +97,9 @@ async fn a_target_that_never_answers_is_a_refusal_at_the_deadline() -> Story {
         .await?;
     let started = Instant::now();
 
-    let refused = refused(&mut a, "B").await;
+    let code = refusal(&mut a, "B").await;
 
-    assert_eq!(refused["answer"], false);
-    assert!(
-        refused["message"].is_string(),
-        "no SERVER_ERROR before the answer"
-    );
+    assert_eq!(code, "timeout");
     assert!(
         started.elapsed() > Duration::from_secs(5),
         "{:?}",
@@ -130,13 +116,9 @@ async fn a_busy_target_stays_with_its_partner() -> Story {
         let mut c = kinds.0.peer(&server, "C").start().await?;
 
         for target in ["A", "B"] {
-            let refused = refused(&mut c, target).await;
+            let code = refusal(&mut c, target).await;
 
-            assert_eq!(refused["answer"], false, "{target}");
-            assert!(
-                refused["message"].is_string(),
-                "no SERVER_ERROR before the answer"
-            );
+            assert_eq!(code, "target-busy", "{target}");
         }
         assert_eq!(
             a.emit2("chat", json!([1])).await?.value,
@@ -158,13 +140,9 @@ async fn a_source_that_has_a_partner_gets_no_second_one() -> Story {
         let mut c = kinds.1.peer(&server, "C").start().await?;
 
         for peer in [&mut a, &mut b] {
-            let refused = refused(peer, "C").await;
+            let code = refusal(peer, "C").await;
 
-            assert_eq!(refused["answer"], false);
-            assert!(
-                refused["message"].is_string(),
-                "no SERVER_ERROR before the answer"
-            );
+            assert_eq!(code, "source-busy");
         }
         assert_eq!(
             a.emit2("chat", json!([1])).await?.value,
@@ -184,15 +162,8 @@ async fn an_offline_target_and_oneself_are_refused() -> Story {
         let server = Server::start().await?;
         let mut a = kind.peer(&server, "A").start().await?;
 
-        for target in ["nobody", "A"] {
-            let refused = refused(&mut a, target).await;
-
-            assert_eq!(refused["answer"], false, "{target}");
-            let message = refused["message"]
-                .as_str()
-                .expect("no SERVER_ERROR before the answer");
-            assert!(message.starts_with("Error: "), "{message}");
-        }
+        assert_eq!(refusal(&mut a, "nobody").await, "offline");
+        assert_eq!(refusal(&mut a, "A").await, "self");
     }
     Ok(())
 }

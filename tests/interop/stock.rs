@@ -95,12 +95,23 @@ pub(crate) async fn paired_as(
     Ok((a, b))
 }
 
-/// The event `refused` of a registration that must not succeed.
-pub(crate) async fn refused(peer: &mut Peer, target: &str) -> Event {
+/// Why a registration that must not succeed was refused: the code of the SERVER_ERROR that came
+/// before the answer `false`.
+pub(crate) async fn refusal(peer: &mut Peer, target: &str) -> String {
     match peer.register(target).await {
-        Err(RegisterError::Refused { event, .. }) => event,
+        Err(RegisterError::Refused { event, .. }) => refusal_of(&event),
         other => panic!("{} was not refused `{target}`: {other:?}", peer.id()),
     }
+}
+
+/// The same, of an event `refused`.
+pub(crate) fn refusal_of(refused: &Event) -> String {
+    assert_eq!(refused["answer"], false);
+    let message = refused["message"]
+        .as_str()
+        .expect("no SERVER_ERROR before the answer");
+    assert!(message.starts_with("Error: "), "{message}");
+    refused["code"].as_str().unwrap_or_default().to_owned()
 }
 
 /// The names of what nobody asked for.
@@ -113,7 +124,7 @@ fn script() -> PathBuf {
     let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("interop");
     CHECKED.get_or_init(|| {
         let node = Command::new("node").arg("--version").output();
-        let version = node.expect("`node` does not run: tests/run installs it, 20 or newer");
+        let version = node.expect("`node` does not run: tests/run installs it, 18 or newer");
         let version = String::from_utf8_lossy(&version.stdout).trim().to_owned();
         let major = version
             .trim_start_matches('v')
@@ -121,8 +132,8 @@ fn script() -> PathBuf {
             .next()
             .map(str::parse::<u32>);
         assert!(
-            matches!(major, Some(Ok(20..))),
-            "node is {version}, 20 or newer is needed"
+            matches!(major, Some(Ok(18..))),
+            "node is {version}, 18 or newer is needed"
         );
         for client in AGES.map(|stock| format!("socket.io-client-{}", stock.client)) {
             let package = folder

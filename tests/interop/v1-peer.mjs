@@ -8,7 +8,7 @@
 // Beyond the lines of the example:
 // - bytes are {"$bin":"<base64>"}, both ways;
 // - `reply` also has `values`, all arguments of the acknowledgement: [] is not [null];
-// - `refused` and `error` carry the text of SERVER_ERROR, which is all that v1 has;
+// - `refused` and `error` carry the text of SERVER_ERROR, and the code that stands at its end;
 // - emit2 takes "targetClientId", for a target that is not the partner;
 // - {"cmd":"raw","id":1,"args":["P2P_REGISTER","B"],"ack":true} emits anything, answered by `raw`;
 // - {"cmd":"drop"} loses the transport, as a network does; the stock client then reconnects;
@@ -47,9 +47,8 @@ const socket = io(`${options.url}?clientId=${encodeURIComponent(options.id)}`, {
   randomizationFactor: 0,
 });
 
-// What a v1 client knows: its partner, whom it asked, and the last SERVER_ERROR.
+// What a v1 client knows: its partner, and the last SERVER_ERROR.
 let partner = null;
-let asked = null;
 let unregistering = false;
 let lastError = null;
 let free = null;
@@ -61,8 +60,8 @@ socket.on('connect_error', refusal);
 socket.on('error', refusal);
 
 socket.on('SERVER_ERROR', (message) => {
-  lastError = message;
-  print({ event: 'error', code: 'server-error', message });
+  lastError = { code: /\(([a-z-]+)\)$/.exec(message)?.[1] ?? 'server-error', message };
+  print({ event: 'error', ...lastError });
 });
 
 socket.on('P2P_REGISTER', (source, acknowledge) => {
@@ -106,15 +105,15 @@ for (const name of options.on.split(',').filter(Boolean)) {
 
 const commands = {
   register({ target }) {
-    asked = target;
     lastError = null;
     socket.emit('P2P_REGISTER', target, (accepted) => {
-      asked = null;
       if (accepted === true) {
         partner = target;
         print({ event: 'paired', partner });
       } else {
-        print({ event: 'refused', target, code: 'refused', answer: accepted, message: lastError });
+        // Without a SERVER_ERROR before it, the answer alone does not say why.
+        const { code = 'none', message } = lastError ?? {};
+        print({ event: 'refused', target, code, message, answer: accepted });
       }
     });
   },
@@ -132,7 +131,7 @@ const commands = {
       done = true;
     };
     const expired = () => once({ event: 'failed', id, outcome: 'unknown', code: 'timeout' });
-    const timer = timeoutMs === undefined ? undefined : setTimeout(expired, timeoutMs);
+    const timer = timeoutMs === undefined ? undefined : setTimeout(expired, timeoutMs).unref();
     socket.emit('P2P_EMIT_ACKNOWLEDGE', emit, (...values) => {
       once({ event: 'reply', id, value: values[0], values, route: 'relay' });
     });
@@ -168,7 +167,7 @@ lines.on('line', (line) => {
 });
 // stdin may end without `quit`, when whoever drives this is gone.
 lines.on('close', () => {
-  socket.off?.('disconnect');
+  socket.off('disconnect');
   socket.close();
 });
 
