@@ -1,1 +1,40 @@
-//! Under construction.
+#![doc = include_str!("../PROTOCOL.md")]
+#![cfg_attr(not(test), warn(clippy::unwrap_used))]
+
+pub mod broker;
+pub mod endpoint;
+mod error;
+pub mod frame;
+mod id;
+pub mod limits;
+mod message;
+pub mod session;
+pub mod wire;
+
+pub use broker::{Broker, BrokerConfig, BrokerEvent, BrokerStats, ListPolicy, Partner};
+pub use endpoint::{Endpoint, EndpointEvent};
+pub use error::{Cause, Code, EndReason, Outcome, Refusal};
+pub use frame::{Args, Body, Frame, FrameError};
+pub use id::{ClientId, ClientIdError, ConnId, Dialect, PairingId, PairingIdError};
+pub use message::{
+    ClientEntry, ClientMessage, ClientState, PairingInfo, Presence, ReqId, ServerMessage, Welcome,
+};
+pub use session::Session;
+
+/// Which way something goes between paired clients.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub enum Route {
+    /// Through the server.
+    Relay,
+    /// Over a data channel between the two.
+    Direct,
+}
+
+impl std::fmt::Display for Route {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Relay => "relay",
+            Self::Direct => "direct",
+        })
+    }
+}

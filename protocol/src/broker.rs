@@ -1,0 +1,578 @@
+//! The server's half of the protocol: who is connected, who asks whom, who is paired.
+//!
+//! ```text
+//!                register            accept            granted
+//!   Free ───────────────► asked ───────────► Granting ────────► Paired
+//!    ▲  (holds no slot: both ends stay Free)     │                 │
+//!    │◄──────── refused, declined, timeout ──────┘                 │
+//!    └◄──── unregister, disconnect, unpair, kick, shut down ───────┘
+//! ```
+//!
+//! A request waits beside its target and holds nobody's slot, so nobody is kept busy by being
+//! asked. At acceptance both ends are checked once more and held while the pairing is granted: by
+//! the caller at once on a single node, by an arbiter when there are several. Then both ends are
+//! committed in one step.
+//!
+//! No IO, no clock: feed it with [`Broker::handle`], carry out what [`Broker::poll_output`] says,
+//! and come back with [`Input::Timeout`] when [`Broker::poll_timeout`] is due.
+
+mod pairings;
+mod requests;
+
+use std::{
+    collections::{BTreeMap, VecDeque},
+    time::Instant,
+};
+
+use serde_json::Value;
+
+use crate::{
+    ClientEntry, ClientId, ClientMessage, ClientState, Code, ConnId, Dialect, EndReason, PairingId,
+    Refusal, ReqId, ServerMessage, Welcome,
+    limits::{GHOST_TIME, GHOSTS, Limits},
+    wire,
+};
+
+/// What a broker is told once.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct BrokerConfig {
+    /// Tells this server, since its start, from all others. Draw it at random.
+    pub node: u64,
+    /// Who may ask for the list of clients.
+    pub list: ListPolicy,
+    /// What the welcome states.
+    pub limits: Limits,
+}
+
+impl BrokerConfig {
+    /// The defaults, on this node.
+    #[must_use]
+    pub fn new(node: u64) -> Self {
+        Self {
+            node,
+            list: ListPolicy::default(),
+            limits: Limits::default(),
+        }
+    }
+}
+
+/// Who may ask for the list of clients.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum ListPolicy {
+    /// Every v1 client, as its library has it; no v2 client.
+    #[default]
+    V1Only,
+    /// Every client.
+    All,
+    /// Nobody.
+    Nobody,
+}
+
+/// What happened.
+#[derive(Clone, Debug)]
+pub enum Input {
+    /// A connection that [`Broker::admit`] let in can be written to.
+    Connected(ConnId),
+    /// A connection is gone.
+    Disconnected(ConnId),
+    /// A client said something.
+    Received(ConnId, ClientMessage),
+    /// The host does not allow this registration.
+    Forbidden(ConnId, Option<ReqId>, ClientId),
+    /// The answer to [`Output::Grant`].
+    Granted(PairingId, Result<(), Code>),
+    /// The host parts a client from its partner.
+    Unpair(ClientId),
+    /// The host removes a client.
+    Kick(ClientId),
+    /// The host goes down.
+    ShutDown,
+    /// Some deadline may be due.
+    Timeout,
+}
+
+/// What is to be done, in this order.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Output {
+    /// Tell a client something.
+    Send(ConnId, ServerMessage),
+    /// From now on relay what this connection sends to its partner.
+    Route(ConnId, Partner),
+    /// No longer relay what this connection sends.
+    Unroute(ConnId, EndReason),
+    /// Ask whoever grants pairings, and answer with [`Input::Granted`].
+    Grant {
+        /// What the pairing will be called.
+        pairing: PairingId,
+        /// Who asked.
+        source: ClientId,
+        /// Who said yes.
+        target: ClientId,
+    },
+    /// Close a connection; it is forgotten already.
+    Close(ConnId),
+    /// Tell the application.
+    Event(BrokerEvent),
+}
+
+/// Where the relay sends what a paired client says.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Partner {
+    /// The pairing that its messages must name.
+    pub pairing: PairingId,
+    /// The other end.
+    pub client: ClientId,
+    /// The other end's connection.
+    pub conn: ConnId,
+    /// What the other end speaks.
+    pub dialect: Dialect,
+}
+
+/// What an application may want to know.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum BrokerEvent {
+    /// A client is there.
+    Connected(ClientId),
+    /// A client asked for another.
+    Registered {
+        /// Who asks.
+        source: ClientId,
+        /// Who is asked.
+        target: ClientId,
+    },
+    /// Two clients are paired.
+    Paired {
+        /// The pairing.
+        pairing: PairingId,
+        /// Who asked for it.
+        source: ClientId,
+        /// Who accepted.
+        target: ClientId,
+    },
+    /// A registration failed.
+    Refused {
+        /// Who asked.
+        source: ClientId,
+        /// Who was asked.
+        target: ClientId,
+        /// Why.
+        code: Code,
+    },
+    /// Two clients are no longer paired.
+    Unpaired {
+        /// The pairing.
+        pairing: PairingId,
+        /// Who had asked for it.
+        source: ClientId,
+        /// Who had accepted.
+        target: ClientId,
+        /// Why.
+        reason: EndReason,
+    },
+    /// A client is gone.
+    Disconnected(ClientId),
+}
+
+/// How many objects a broker holds.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct BrokerStats {
+    /// Clients that are connected or about to be.
+    pub clients: usize,
+    /// Registrations that wait for an answer.
+    pub requests: usize,
+    /// Pairings, those being granted among them.
+    pub pairings: usize,
+}
+
+/// The server's half of the protocol. See the [module's page](self).
+#[derive(Debug)]
+pub struct Broker {
+    config: BrokerConfig,
+    clients: BTreeMap<ClientId, Client>,
+    conns: BTreeMap<ConnId, ClientId>,
+    /// By the server's number, which is the order of arrival and so that of the deadlines.
+    requests: BTreeMap<ReqId, Request>,
+    /// Pairings that are being granted; the order of their numbers is that of the deadlines.
+    grants: BTreeMap<PairingId, Grant>,
+    pairings: BTreeMap<PairingId, Pairing>,
+    /// Initiators of the end of a pairing who wait until their v1 partner knows. By deadline.
+    releases: VecDeque<Release>,
+    /// V1 clients that left while paired, and when they are forgotten.
+    ghosts: BTreeMap<ClientId, Instant>,
+    outputs: VecDeque<Output>,
+    last_req: ReqId,
+    last_serial: u64,
+    closing: bool,
+}
+
+#[derive(Debug)]
+struct Client {
+    conn: ConnId,
+    dialect: Dialect,
+    /// Before that it holds its name but nobody sees it.
+    connected: bool,
+    slot: Slot,
+    /// Its own registration, if one waits.
+    asking: Option<ReqId>,
+    /// Registrations of others that wait for it, in order.
+    inbox: VecDeque<ReqId>,
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Slot {
+    Free,
+    Granting(PairingId),
+    Paired(PairingId),
+}
+
+#[derive(Debug)]
+struct Request {
+    source: ClientId,
+    req: Option<ReqId>,
+    target: ClientId,
+    payload: Option<Value>,
+    /// Whether the target has been asked; a v1 client is asked one at a time.
+    asked: bool,
+    deadline: Instant,
+}
+
+#[derive(Debug)]
+struct Grant {
+    request: Request,
+    consent: Consent,
+    deadline: Instant,
+}
+
+#[derive(Debug)]
+struct Pairing {
+    source: ClientId,
+    target: ClientId,
+}
+
+/// How the target said yes.
+#[derive(Clone, Copy, Debug)]
+enum Consent {
+    /// It was asked under this number.
+    Asked(ReqId),
+    /// It asked the source, with a number of its own.
+    Crossing(Option<ReqId>),
+}
+
+#[derive(Debug)]
+struct Release {
+    pairing: PairingId,
+    /// The v1 partner who has to confirm.
+    partner: ConnId,
+    initiator: ConnId,
+    req: Option<ReqId>,
+    deadline: Instant,
+}
+
+impl Broker {
+    /// A broker that knows nobody.
+    #[must_use]
+    pub fn new(config: BrokerConfig) -> Self {
+        Self {
+            config,
+            clients: BTreeMap::new(),
+            conns: BTreeMap::new(),
+            requests: BTreeMap::new(),
+            grants: BTreeMap::new(),
+            pairings: BTreeMap::new(),
+            releases: VecDeque::new(),
+            ghosts: BTreeMap::new(),
+            outputs: VecDeque::new(),
+            last_req: 0,
+            last_serial: 0,
+            closing: false,
+        }
+    }
+
+    /// Gives a name to a new connection, or says why not. Nobody sees the client until
+    /// [`Input::Connected`] or its first message; [`Input::Disconnected`] gives the name back.
+    ///
+    /// # Errors
+    ///
+    /// [`Code::DuplicateId`] while another connection has the name, [`Code::ShuttingDown`].
+    pub fn admit(&mut self, conn: ConnId, client: ClientId, dialect: Dialect) -> Result<(), Code> {
+        if self.closing {
+            return Err(Code::ShuttingDown);
+        }
+        if self.clients.contains_key(&client) {
+            return Err(Code::DuplicateId);
+        }
+        self.conns.insert(conn, client.clone());
+        let client_state = Client {
+            conn,
+            dialect,
+            connected: false,
+            slot: Slot::Free,
+            asking: None,
+            inbox: VecDeque::new(),
+        };
+        self.clients.insert(client, client_state);
+        Ok(())
+    }
+
+    /// Takes note of what happened.
+    pub fn handle(&mut self, input: Input, now: Instant) {
+        match input {
+            Input::Connected(conn) => self.connected(conn, now),
+            Input::Disconnected(conn) => self.disconnected(conn, EndReason::Disconnected, now),
+            Input::Received(conn, message) => self.received(conn, message, now),
+            Input::Forbidden(conn, req, target) => self.forbidden(conn, req, target),
+            Input::Granted(pairing, verdict) => self.granted(pairing, verdict),
+            Input::Unpair(client) => self.unpair(&client),
+            Input::Kick(client) => self.kick(&client, now),
+            Input::ShutDown => self.shut_down(),
+            Input::Timeout => self.timeout(now),
+        }
+    }
+
+    /// The next thing to do, if any.
+    pub fn poll_output(&mut self) -> Option<Output> {
+        self.outputs.pop_front()
+    }
+
+    /// When [`Input::Timeout`] is due, if ever.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        let request = self
+            .requests
+            .first_key_value()
+            .map(|(_, request)| request.deadline);
+        let release = self.releases.front().map(|release| release.deadline);
+        let grant = self
+            .grants
+            .first_key_value()
+            .map(|(_, grant)| grant.deadline);
+        [request, release, grant].into_iter().flatten().min()
+    }
+
+    /// The clients there are, in the order of their names.
+    #[must_use]
+    pub fn clients(&self) -> Vec<ClientEntry> {
+        let visible = self.clients.iter().filter(|(_, client)| client.connected);
+        visible
+            .map(|(id, client)| ClientEntry {
+                id: id.clone(),
+                state: match client.slot {
+                    Slot::Free | Slot::Granting(_) => ClientState::Free,
+                    Slot::Paired(_) => ClientState::Paired,
+                },
+            })
+            .collect()
+    }
+
+    /// The partner of a client, and their pairing.
+    #[must_use]
+    pub fn pairing_of(&self, client: &ClientId) -> Option<(PairingId, &ClientId)> {
+        let Slot::Paired(id) = self.clients.get(client)?.slot else {
+            return None;
+        };
+        Some((id, self.pairings.get(&id)?.partner_of(client)))
+    }
+
+    /// How many objects there are.
+    #[must_use]
+    pub fn stats(&self) -> BrokerStats {
+        BrokerStats {
+            clients: self.clients.len(),
+            requests: self.requests.len(),
+            pairings: self.grants.len() + self.pairings.len(),
+        }
+    }
+
+    fn send(&mut self, conn: ConnId, message: ServerMessage) {
+        self.outputs.push_back(Output::Send(conn, message));
+    }
+
+    fn event(&mut self, event: BrokerEvent) {
+        self.outputs.push_back(Output::Event(event));
+    }
+
+    fn connected(&mut self, conn: ConnId, now: Instant) {
+        let Some(id) = self.conns.get(&conn) else {
+            return;
+        };
+        let id = id.clone();
+        let Some(client) = self.clients.get_mut(&id) else {
+            return;
+        };
+        if std::mem::replace(&mut client.connected, true) {
+            return;
+        }
+        self.event(BrokerEvent::Connected(id.clone()));
+        match self.clients[&id].dialect {
+            Dialect::V1 => {
+                if self
+                    .ghosts
+                    .remove(&id)
+                    .is_some_and(|forgotten| now < forgotten)
+                {
+                    self.send(conn, ServerMessage::Ghost);
+                }
+            }
+            Dialect::V2 => {
+                let welcome = Welcome {
+                    protocol: wire::PROTOCOL,
+                    client_id: id,
+                    resume: None,
+                    grace_ms: 0,
+                    resumed: false,
+                    limits: self.config.limits,
+                    pairing: None,
+                };
+                self.send(conn, ServerMessage::Welcome(welcome));
+            }
+        }
+    }
+
+    fn disconnected(&mut self, conn: ConnId, reason: EndReason, now: Instant) {
+        let Some(id) = self.conns.remove(&conn) else {
+            return;
+        };
+        self.drop_requests_of(&id);
+        let ended = self.end_pairing_of(&id, reason, Some((conn, None)));
+        if ended.is_some() && self.clients[&id].dialect == Dialect::V1 {
+            self.remember_ghost(id.clone(), now);
+        }
+        self.drop_releases_of(conn);
+        if self
+            .clients
+            .remove(&id)
+            .is_some_and(|client| client.connected)
+        {
+            self.event(BrokerEvent::Disconnected(id));
+        }
+    }
+
+    fn remember_ghost(&mut self, id: ClientId, now: Instant) {
+        if self.ghosts.len() >= GHOSTS {
+            self.ghosts.retain(|_, forgotten| now < *forgotten);
+        }
+        if self.ghosts.len() < GHOSTS {
+            self.ghosts.insert(id, now + GHOST_TIME);
+        }
+    }
+
+    fn received(&mut self, conn: ConnId, message: ClientMessage, now: Instant) {
+        // A client may speak between the moment that it hears of its connection and the moment
+        // that the host says so.
+        self.connected(conn, now);
+        let Some(id) = self.conns.get(&conn).cloned() else {
+            return;
+        };
+        match message {
+            ClientMessage::Register {
+                req,
+                target,
+                payload,
+            } => {
+                self.register(&id, req, target, payload, now);
+            }
+            ClientMessage::Accept { req } => self.accept(&id, req, now),
+            ClientMessage::Decline { req, reason } => self.decline(&id, req, reason.as_deref()),
+            ClientMessage::Unregister { req } => self.unregister(&id, req, now),
+            ClientMessage::Released { pairing } => self.released(pairing, conn),
+            ClientMessage::List { req } => self.list(&id, req),
+            ClientMessage::Ping { req } => self.send(conn, ServerMessage::Pong { req }),
+        }
+    }
+
+    fn list(&mut self, id: &ClientId, req: Option<ReqId>) {
+        let Client { conn, dialect, .. } = self.clients[id];
+        let allowed = match self.config.list {
+            ListPolicy::V1Only => dialect == Dialect::V1,
+            ListPolicy::All => true,
+            ListPolicy::Nobody => false,
+        };
+        let message = if allowed {
+            ServerMessage::Clients {
+                req,
+                clients: self.clients(),
+            }
+        } else {
+            ServerMessage::Error {
+                refusal: Code::Forbidden.into(),
+                req,
+                pairing: None,
+            }
+        };
+        self.send(conn, message);
+    }
+
+    fn kick(&mut self, id: &ClientId, now: Instant) {
+        let Some(client) = self.clients.get(id) else {
+            return;
+        };
+        let conn = client.conn;
+        // It is told before it is cut off; its partner hears the same reason.
+        self.end_pairing_of(id, EndReason::Kicked, None);
+        self.disconnected(conn, EndReason::Kicked, now);
+        self.outputs.push_back(Output::Close(conn));
+    }
+
+    fn shut_down(&mut self) {
+        self.closing = true;
+        while let Some((&number, _)) = self.requests.first_key_value() {
+            self.refuse_without_asking_on(number, Code::ShuttingDown.into());
+        }
+        while let Some((&id, _)) = self.grants.first_key_value() {
+            self.cancel_grant(id, Code::ShuttingDown);
+        }
+        while let Some((&id, _)) = self.pairings.first_key_value() {
+            self.end_pairing(id, EndReason::ShuttingDown, None);
+        }
+        self.releases.clear();
+        for (conn, id) in std::mem::take(&mut self.conns) {
+            if self
+                .clients
+                .remove(&id)
+                .is_some_and(|client| client.connected)
+            {
+                self.event(BrokerEvent::Disconnected(id));
+            }
+            self.outputs.push_back(Output::Close(conn));
+        }
+    }
+
+    fn timeout(&mut self, now: Instant) {
+        while let Some((&req, request)) = self.requests.first_key_value()
+            && request.deadline <= now
+        {
+            self.refuse(req, Code::Timeout.into());
+        }
+        while let Some((&id, grant)) = self.grants.first_key_value()
+            && grant.deadline <= now
+        {
+            self.cancel_grant(id, Code::Timeout);
+        }
+        while let Some(release) = self.releases.front()
+            && release.deadline <= now
+        {
+            self.finish_release(0);
+        }
+    }
+
+    /// Says no to a registration, and tells the application.
+    fn answer_no(
+        &mut self,
+        source: &ClientId,
+        req: Option<ReqId>,
+        target: ClientId,
+        refusal: Refusal,
+    ) {
+        let conn = self.clients[source].conn;
+        let code = refusal.code;
+        self.send(conn, ServerMessage::RegisterFailed { req, refusal });
+        self.event(BrokerEvent::Refused {
+            source: source.clone(),
+            target,
+            code,
+        });
+    }
+}

@@ -1,0 +1,244 @@
+//! Registrations: asking, answering, crossing, expiring.
+
+use std::time::Instant;
+
+use serde_json::Value;
+
+use super::{Broker, BrokerEvent, Consent, Request, Slot};
+use crate::{
+    ClientId, Code, ConnId, Dialect, Refusal, ReqId, ServerMessage,
+    limits::{INBOX_REQUESTS, REGISTER_TIMEOUT},
+};
+
+impl Broker {
+    /// The one place that decides who may be paired with whom.
+    fn may_pair(&self, source: &ClientId, target: &ClientId) -> Result<(), Code> {
+        if source == target {
+            return Err(Code::SelfTarget);
+        }
+        let Some(target) = self.clients.get(target).filter(|client| client.connected) else {
+            return Err(Code::Offline);
+        };
+        if self.clients[source].slot != Slot::Free {
+            return Err(Code::SourceBusy);
+        }
+        if target.slot != Slot::Free {
+            return Err(Code::TargetBusy);
+        }
+        Ok(())
+    }
+
+    pub(super) fn register(
+        &mut self,
+        source: &ClientId,
+        req: Option<ReqId>,
+        target: ClientId,
+        payload: Option<Value>,
+        now: Instant,
+    ) {
+        if let Some((id, partner)) = self.pairing_of(source)
+            && *partner == target
+        {
+            // Both ends wanted it, and one of them was the slower: the wish is fulfilled.
+            let conn = self.clients[source].conn;
+            let pairing = self.info(id, source);
+            return self.send(conn, ServerMessage::Registered { req, pairing });
+        }
+        if let Err(code) = self.may_pair(source, &target) {
+            return self.answer_no(source, req, target, code.into());
+        }
+        if let Some(crossing) = self.clients[&target].asking
+            && self.requests[&crossing].target == *source
+        {
+            self.event(BrokerEvent::Registered {
+                source: source.clone(),
+                target,
+            });
+            return self.agree(crossing, Consent::Crossing(req), now);
+        }
+        if self.clients[source].asking.is_some() {
+            return self.answer_no(source, req, target, Code::SourceBusy.into());
+        }
+        if self.clients[&target].inbox.len() == INBOX_REQUESTS {
+            return self.answer_no(source, req, target, Code::Congested.into());
+        }
+        self.last_req += 1;
+        let number = self.last_req;
+        let request = Request {
+            source: source.clone(),
+            req,
+            target: target.clone(),
+            payload,
+            asked: false,
+            deadline: now + REGISTER_TIMEOUT,
+        };
+        self.requests.insert(number, request);
+        if let Some(client) = self.clients.get_mut(source) {
+            client.asking = Some(number);
+        }
+        if let Some(client) = self.clients.get_mut(&target) {
+            client.inbox.push_back(number);
+        }
+        self.event(BrokerEvent::Registered {
+            source: source.clone(),
+            target: target.clone(),
+        });
+        self.ask(&target);
+    }
+
+    /// Asks a target what it has not been asked yet; a v1 client, which remembers one target
+    /// only and says yes at once, one at a time.
+    fn ask(&mut self, target: &ClientId) {
+        let Some(client) = self.clients.get(target) else {
+            return;
+        };
+        let conn = client.conn;
+        let one_at_a_time = client.dialect == Dialect::V1;
+        for number in client.inbox.clone() {
+            let Some(request) = self.requests.get_mut(&number) else {
+                continue;
+            };
+            if !std::mem::replace(&mut request.asked, true) {
+                let message = ServerMessage::Register {
+                    req: number,
+                    source: request.source.clone(),
+                    payload: request.payload.take(),
+                };
+                self.send(conn, message);
+            }
+            if one_at_a_time {
+                return;
+            }
+        }
+    }
+
+    /// The registration that `target` answers: the one it names, or the oldest it was asked.
+    fn asked(&self, target: &ClientId, req: Option<ReqId>) -> Option<ReqId> {
+        let inbox = &self.clients[target].inbox;
+        let number = match req {
+            Some(req) => inbox.iter().copied().find(|number| *number == req)?,
+            None => *inbox.front()?,
+        };
+        self.requests
+            .get(&number)
+            .is_some_and(|request| request.asked)
+            .then_some(number)
+    }
+
+    pub(super) fn accept(&mut self, target: &ClientId, req: Option<ReqId>, now: Instant) {
+        match self.asked(target, req) {
+            Some(number) => self.agree(number, Consent::Asked(number), now),
+            None => self.withdrawn(target, req, Code::Timeout),
+        }
+    }
+
+    pub(super) fn decline(&mut self, target: &ClientId, req: Option<ReqId>, why: Option<&str>) {
+        if let Some(number) = self.asked(target, req) {
+            let refusal = match why {
+                Some(why) => Refusal::new(Code::Declined, why),
+                None => Code::Declined.into(),
+            };
+            self.refuse(number, refusal);
+        }
+    }
+
+    /// Tells a target that its yes came too late. A v1 client, which now believes itself paired,
+    /// is told only if it is not.
+    pub(super) fn withdrawn(&mut self, target: &ClientId, req: Option<ReqId>, code: Code) {
+        let Some(client) = self.clients.get(target) else {
+            return;
+        };
+        if client.dialect == Dialect::V2 || client.slot == Slot::Free {
+            let conn = client.conn;
+            self.send(conn, ServerMessage::Withdrawn { req, code });
+        }
+    }
+
+    /// Both ends want it: holds them while the pairing is granted, if both are still free.
+    fn agree(&mut self, number: ReqId, consent: Consent, now: Instant) {
+        let (source, target) = {
+            let request = &self.requests[&number];
+            (request.source.clone(), request.target.clone())
+        };
+        if let Err(code) = self.may_pair(&source, &target) {
+            self.refuse(number, code.into());
+            return match consent {
+                Consent::Asked(req) => self.withdrawn(&target, Some(req), code),
+                Consent::Crossing(req) => {
+                    self.answer_no(&target, req, source, code.into());
+                }
+            };
+        }
+        let Some(request) = self.take_request(number) else {
+            return;
+        };
+        self.hold(request, consent, now);
+    }
+
+    /// Removes a request from wherever it is noted.
+    fn take_request(&mut self, number: ReqId) -> Option<Request> {
+        let request = self.requests.remove(&number)?;
+        if let Some(source) = self.clients.get_mut(&request.source) {
+            source.asking = None;
+        }
+        if let Some(target) = self.clients.get_mut(&request.target) {
+            target.inbox.retain(|other| *other != number);
+        }
+        Some(request)
+    }
+
+    /// Answers a waiting request with no, and asks its target the next one.
+    pub(super) fn refuse(&mut self, number: ReqId, refusal: Refusal) {
+        if let Some(target) = self.refuse_without_asking_on(number, refusal) {
+            self.ask(&target);
+        }
+    }
+
+    pub(super) fn refuse_without_asking_on(
+        &mut self,
+        number: ReqId,
+        refusal: Refusal,
+    ) -> Option<ClientId> {
+        let Request {
+            source,
+            req,
+            target,
+            ..
+        } = self.take_request(number)?;
+        self.answer_no(&source, req, target.clone(), refusal);
+        Some(target)
+    }
+
+    pub(super) fn forbidden(&mut self, conn: ConnId, req: Option<ReqId>, target: ClientId) {
+        if let Some(source) = self.conns.get(&conn).cloned() {
+            self.answer_no(&source, req, target, Code::Forbidden.into());
+        }
+    }
+
+    /// Its own request and those of others, when a client is paired.
+    pub(super) fn settle_requests_of(&mut self, id: &ClientId) {
+        if let Some(number) = self.clients[id].asking {
+            self.refuse(number, Code::SourceBusy.into());
+        }
+        self.refuse_inbox_of(id, Code::TargetBusy);
+    }
+
+    /// Its own request and those of others, when a client is gone.
+    pub(super) fn drop_requests_of(&mut self, id: &ClientId) {
+        self.take_back(id);
+        self.refuse_inbox_of(id, Code::Offline);
+    }
+
+    /// Takes back the request of a client that no longer wants it, if one waits.
+    pub(super) fn take_back(&mut self, id: &ClientId) {
+        if let Some(number) = self.clients[id].asking {
+            self.refuse(number, Code::Cancelled.into());
+        }
+    }
+
+    fn refuse_inbox_of(&mut self, id: &ClientId, code: Code) {
+        while let Some(&number) = self.clients[id].inbox.front() {
+            self.refuse_without_asking_on(number, code.into());
+        }
+    }
+}

@@ -1,0 +1,184 @@
+//! What was asked of the server, and what it says.
+
+use std::time::Instant;
+
+use super::{Answer, Command, Complaint, Endpoint, EndpointEvent, Output, State};
+use crate::{
+    ClientMessage, Code, PairingId, Refusal, ReqId, Route, ServerMessage,
+    session::{self, CallId},
+};
+
+/// A request that waits for its answer.
+#[derive(Debug)]
+pub(super) struct Pending {
+    call: CallId,
+    pub(super) deadline: Instant,
+}
+
+impl Endpoint {
+    pub(super) fn next_req(&mut self) -> ReqId {
+        self.last_req += 1;
+        self.last_req
+    }
+
+    fn request(&mut self, call: CallId, deadline: Instant) -> ReqId {
+        let req = self.next_req();
+        self.requests.insert(req, Pending { call, deadline });
+        req
+    }
+
+    pub(super) fn command(&mut self, command: Command, now: Instant) {
+        match command {
+            Command::Register {
+                call,
+                target,
+                payload,
+                deadline,
+            } => {
+                let req = Some(self.request(call, deadline));
+                self.send(ClientMessage::Register {
+                    req,
+                    target,
+                    payload,
+                });
+            }
+            Command::Unregister { call, deadline } => {
+                let req = Some(self.request(call, deadline));
+                self.send(ClientMessage::Unregister { req });
+            }
+            Command::List { call, deadline } => {
+                let req = Some(self.request(call, deadline));
+                self.send(ClientMessage::List { req });
+            }
+            Command::Emit {
+                call,
+                event,
+                args,
+                reply_by,
+            } => {
+                self.emit(call, event, args, reply_by, now);
+            }
+            Command::Cancel(call) => {
+                self.requests.retain(|_, pending| pending.call != call);
+                self.session(session::Input::Cancelled(call), now);
+            }
+            Command::Close => self.lost(),
+        }
+    }
+
+    /// Answers the request with this number, if it waits.
+    fn resolve(&mut self, req: Option<ReqId>, answer: Answer) -> bool {
+        let pending = req.and_then(|req| self.requests.remove(&req));
+        let waited = pending.is_some();
+        if let Some(Pending { call, .. }) = pending {
+            self.answer(call, answer);
+        }
+        waited
+    }
+
+    pub(super) fn received(&mut self, message: ServerMessage, now: Instant) {
+        match message {
+            ServerMessage::Welcome(welcome) => {
+                if self.state == State::Connecting {
+                    self.state = State::Ready;
+                    self.limits = welcome.limits;
+                    self.event(EndpointEvent::Connected(welcome));
+                }
+            }
+            ServerMessage::Register {
+                req,
+                source,
+                payload,
+            } => {
+                self.outputs.push_back(Output::Ask {
+                    req,
+                    source,
+                    payload,
+                });
+            }
+            ServerMessage::Registered { req, pairing } => {
+                self.paired(pairing.clone(), now);
+                self.resolve(req, Answer::Registered(pairing));
+            }
+            ServerMessage::RegisterFailed { req, refusal } => {
+                self.resolve(req, Answer::Refused(refusal));
+            }
+            ServerMessage::Disconnect {
+                pairing,
+                reason,
+                req,
+            } => {
+                if self.pairing().is_some_and(|info| info.id == pairing) {
+                    self.unpaired(reason, now);
+                }
+                self.resolve(req, Answer::Unregistered);
+            }
+            ServerMessage::Partner { pairing, state } => {
+                if self.pairing().is_some_and(|info| info.id == pairing) {
+                    self.event(EndpointEvent::Partner(state));
+                }
+            }
+            ServerMessage::Clients { req, clients } => {
+                self.resolve(req, Answer::Clients(clients));
+            }
+            ServerMessage::Error {
+                refusal,
+                req,
+                pairing,
+            } => {
+                self.refused(refusal, req, pairing, now);
+            }
+            ServerMessage::Pong { .. }
+            | ServerMessage::Withdrawn { .. }
+            | ServerMessage::Unregistered { .. }
+            | ServerMessage::Ghost => {}
+        }
+    }
+
+    fn refused(
+        &mut self,
+        refusal: Refusal,
+        req: Option<ReqId>,
+        pairing: Option<PairingId>,
+        now: Instant,
+    ) {
+        if req.is_some() {
+            // Nothing to end is as good as ended.
+            let answer = match refusal.code {
+                Code::NotPaired => Answer::Unregistered,
+                _ => Answer::Refused(refusal),
+            };
+            self.resolve(req, answer);
+            return;
+        }
+        let present = self.pairing().map(|info| info.id);
+        match refusal.code {
+            // The relay dropped frames: they stay in the window and go again.
+            Code::Congested | Code::RateLimited if pairing.is_some() && pairing == present => {
+                self.session(session::Input::Refused(Route::Relay), now);
+            }
+            // Frames that were under way when the pairing ended.
+            Code::StalePairing | Code::NotPaired => {}
+            Code::BadArgs | Code::BadEvent => {
+                self.outputs
+                    .push_back(Output::Complain(Complaint::Server(refusal)));
+            }
+            _ => self.event(EndpointEvent::Refused(refusal)),
+        }
+    }
+
+    pub(super) fn expire_requests(&mut self, now: Instant) {
+        let due = self
+            .requests
+            .extract_if(.., |_, pending| pending.deadline <= now);
+        for (_, Pending { call, .. }) in due.collect::<Vec<_>>() {
+            self.answer(call, Answer::TimedOut);
+        }
+    }
+
+    pub(super) fn close_requests(&mut self) {
+        for Pending { call, .. } in std::mem::take(&mut self.requests).into_values() {
+            self.answer(call, Answer::Closed);
+        }
+    }
+}

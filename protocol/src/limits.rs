@@ -1,0 +1,132 @@
+//! Every number that a stranger can drive up: its unit, its default and its reason.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+/// Longest [`ClientId`](crate::ClientId), in bytes: it stands in every log line and list.
+pub const CLIENT_ID_BYTES: usize = 128;
+
+/// Longest event name of an emit, in bytes: it is a key of the handlers' table.
+pub const EVENT_NAME_BYTES: usize = 128;
+
+/// Longest text that explains a refusal or a failed handler, in bytes. Longer ones are cut.
+pub const MESSAGE_BYTES: usize = 1024;
+
+/// Longest message on a connection, in bytes, to be set on the Socket.IO layer
+/// (`ws_max_message_size`, and `max_payload` for polling): enough for the largest frame and far
+/// from what fills memory.
+pub const CONNECTION_MESSAGE_BYTES: usize = 1024 * 1024;
+
+/// Longest argument list of one relayed message, in bytes: one pair must not hold up the others.
+pub const RELAYED_FRAME_BYTES: usize = 256 * 1024;
+
+/// Longest signal of a WebRTC negotiation, in bytes: an SDP with many candidates is about 10 KiB.
+pub const SIGNAL_BYTES: usize = 64 * 1024;
+
+/// Longest payload of a registration, in bytes as JSON: a token and a name, no document.
+pub const REGISTER_PAYLOAD_BYTES: usize = 16 * 1024;
+
+/// Deepest nesting of arrays and objects in a message. The usual parsers stop at 128; a client
+/// must be able to read what the server lets through.
+pub const JSON_DEPTH: usize = 64;
+
+/// Requests that wait beside one target. More is a crowd that no target can answer in time.
+pub const INBOX_REQUESTS: usize = 4;
+
+/// How long a registration waits for the target's answer.
+pub const REGISTER_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How long the server waits for a v1 client to acknowledge that its pairing ended.
+pub const RELEASE_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// How long the server remembers that a v1 client left without knowing the end of its pairing.
+pub const GHOST_TIME: Duration = Duration::from_secs(10 * 60);
+
+/// Of how many v1 clients it remembers that. Beyond it the oldest is forgotten: it then keeps a
+/// target that refuses every emit, which it can mend by registering anew.
+pub const GHOSTS: usize = 10_000;
+
+/// Frames a session holds that its partner has not taken yet. The only queue: full, it makes the
+/// caller wait.
+pub const WINDOW_FRAMES: usize = 256;
+
+/// Bytes of arguments in that window.
+pub const WINDOW_BYTES: usize = 1024 * 1024;
+
+/// Calls of one end that wait for a reply, and handlers that run for the partner.
+pub const PENDING_CALLS: usize = 256;
+
+/// Emits of a v1 client that the server holds while its partner's window is full. A v1 client
+/// cannot be made to wait; beyond this it is refused.
+pub const BACKLOG_EMITS: usize = 4096;
+
+/// Bytes of arguments in that backlog.
+pub const BACKLOG_BYTES: usize = 1024 * 1024;
+
+/// How long the server waits for a v1 client's acknowledgement of a relayed event, and how long a
+/// v1 client waits for one: its library has no deadline of its own.
+pub const V1_CALL_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// How long after a v1 client's full queue an event for it is tried again.
+pub const RETRY_DELAY: Duration = Duration::from_millis(10);
+
+/// Frames that one relayed message may carry: what a tick of a busy client collects.
+pub const BATCH_FRAMES: usize = 64;
+
+/// When a batch is sent without waiting for more, in bytes of arguments: larger ones gain nothing
+/// and hold up control messages behind them.
+pub const BATCH_BYTES: usize = 16 * 1024;
+
+/// Frames taken without an acknowledgement of their own, as a share of [`WINDOW_FRAMES`].
+pub const ACK_EVERY: u64 = 64;
+
+/// How long the last frame taken may go without acknowledgement. Replies usually carry it sooner.
+pub const ACK_DELAY: Duration = Duration::from_millis(25);
+
+/// How long after a refusal for congestion the window is sent again.
+pub const RESEND_DELAY: Duration = Duration::from_millis(50);
+
+/// How long `emit2` waits for a reply unless told otherwise.
+pub const CALL_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How long `unregister_target` and `clients` wait for the server unless told otherwise.
+pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How long `connect` waits for the welcome.
+pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Silence after which a client asks the server whether it is still there.
+pub const HEARTBEAT_INTERVAL: Duration = Duration::from_secs(4);
+
+/// Silence after which a client gives its connection up.
+pub const HEARTBEAT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The limits that a server states in its welcome, so that a client can keep them.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase", default)]
+#[non_exhaustive]
+pub struct Limits {
+    /// See [`RELAYED_FRAME_BYTES`].
+    pub frame_bytes: usize,
+    /// See [`SIGNAL_BYTES`].
+    pub signal_bytes: usize,
+    /// See [`JSON_DEPTH`].
+    pub json_depth: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            frame_bytes: RELAYED_FRAME_BYTES,
+            signal_bytes: SIGNAL_BYTES,
+            json_depth: JSON_DEPTH,
+        }
+    }
+}
+
+/// `text`, cut to at most [`MESSAGE_BYTES`] at the border of a character.
+#[must_use]
+pub fn cut(text: &str) -> &str {
+    &text[..text.floor_char_boundary(MESSAGE_BYTES)]
+}

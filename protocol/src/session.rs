@@ -1,0 +1,414 @@
+//! Each end's half of a pairing: order, window, replies and outcomes, above whatever path
+//! carries them.
+//!
+//! ```text
+//!   emit ──► window ──► frame on the present path ──► partner's reorder buffer ──► handler
+//!              │  ▲                                                                   │
+//!              │  └── the partner's `k` covers it: taken out                          ▼
+//!              └───── the path changes: everything in it is sent again          reply, likewise
+//! ```
+//!
+//! - Frames are numbered from 1 in each direction and taken strictly in order; one seen before is
+//!   dropped, one that comes early waits.
+//! - A frame stays in the window until the partner's `k` covers it. The window is the only queue:
+//!   while [`Session::has_room`] says no, an emit waits with its caller.
+//! - Emits go to handlers, at most [`PENDING_CALLS`] at a time; the others wait in the partner's
+//!   window, since `k` covers an emit only when its handler has started. Replies never wait behind
+//!   them, and may exceed the window by [`PENDING_CALLS`] frames: two ends that are both full
+//!   still answer each other.
+//! - A call is answered exactly once: by its reply, at its deadline, or when the pairing ends.
+//!
+//! No IO, no clock: feed it with [`Session::handle`], carry out what [`Session::poll_output`]
+//! says, and come back with [`Input::Timeout`] when [`Session::poll_timeout`] is due.
+
+mod inbox;
+mod window;
+
+use std::{
+    collections::{BTreeMap, VecDeque},
+    sync::Arc,
+    time::Instant,
+};
+
+use self::{inbox::Inbox, window::Window};
+use crate::{
+    Args, Body, Cause, Code, EndReason, Frame, Outcome, Refusal, Route,
+    limits::{ACK_DELAY, ACK_EVERY, PENDING_CALLS, RESEND_DELAY},
+};
+
+/// A number that the caller of an emit chose, unique in a session.
+pub type CallId = u64;
+
+/// What happened.
+#[derive(Clone, Debug)]
+pub enum Input {
+    /// This end emits an event. Only while [`Session::has_room`].
+    Emit {
+        /// The event's name.
+        event: String,
+        /// For the partner's handler.
+        args: Args,
+        /// Whose call it is and when it must be answered; none if no reply is wanted.
+        call: Option<(CallId, Instant)>,
+    },
+    /// The caller no longer wants to know.
+    Cancelled(CallId),
+    /// A frame came in on this path.
+    Received(Route, Frame),
+    /// A handler is done: the number under which the emit was delivered, and what it returned.
+    Finished(u64, Result<Args, Refusal>),
+    /// A path can be used.
+    Opened(Route),
+    /// A path cannot be used any more.
+    Closed(Route),
+    /// A path refused a frame; nobody knows which.
+    Refused(Route),
+    /// The pairing is over.
+    Ended(EndReason),
+    /// Some deadline may be due.
+    Timeout,
+}
+
+/// What is to be done, in this order.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Output {
+    /// Send a frame.
+    Send(Route, Frame),
+    /// Run a handler, and say [`Input::Finished`] when it is done, whether a reply is wanted or
+    /// not.
+    Deliver(Delivery),
+    /// Tell a caller.
+    Resolved(CallId, Outcome),
+    /// Tell whoever keeps the logs that the partner breaks the rules. What it sent was dropped.
+    Violation(Violation),
+}
+
+/// An emit of the partner, for a handler.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Delivery {
+    /// Its number; the reply names it.
+    pub seq: u64,
+    /// The event's name.
+    pub event: String,
+    /// The arguments.
+    pub args: Args,
+    /// Whether the partner waits for a reply.
+    pub reply: bool,
+}
+
+/// How a partner broke the rules.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Violation {
+    /// More frames than the window holds, or more bytes.
+    #[error("the partner sends more than its window holds")]
+    Window,
+    /// It acknowledges what was never sent.
+    #[error("the partner acknowledges what was never sent")]
+    Ack,
+    /// An emit of an event that may not be emitted.
+    #[error("the partner emits an event that may not be emitted")]
+    Event,
+    /// A reply to no call of this end, or a second one.
+    #[error("the partner replies to no call")]
+    Reply,
+}
+
+impl PartialEq for Outcome {
+    fn eq(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Replied(args, route), Self::Replied(others, other)) => {
+                args == others && route == other
+            }
+            (Self::Failed(refusal), Self::Failed(other)) => refusal == other,
+            (Self::NotExecuted(cause), Self::NotExecuted(other))
+            | (Self::Unknown(cause), Self::Unknown(other)) => cause == other,
+            _ => false,
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Call {
+    id: CallId,
+    deadline: Instant,
+}
+
+/// Each end's half of a pairing. See the [module's page](self).
+#[derive(Debug)]
+pub struct Session {
+    window: Window,
+    inbox: Inbox,
+    /// Calls of this end, by the number of their emit.
+    calls: BTreeMap<u64, Call>,
+    /// Which paths can be used; the direct one is preferred.
+    relay: bool,
+    direct: bool,
+    /// The highest `k` that was sent, and by when the present one must be.
+    acked: u64,
+    ack_due: Option<Instant>,
+    resend_due: Option<Instant>,
+    ended: bool,
+    outputs: VecDeque<Output>,
+}
+
+impl Default for Session {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Session {
+    /// A session that has no path yet.
+    #[must_use]
+    pub fn new() -> Self {
+        Self {
+            window: Window::default(),
+            inbox: Inbox::default(),
+            calls: BTreeMap::new(),
+            relay: false,
+            direct: false,
+            acked: 0,
+            ack_due: None,
+            resend_due: None,
+            ended: false,
+            outputs: VecDeque::new(),
+        }
+    }
+
+    /// The one place that decides which way frames go: none while there is no path.
+    #[must_use]
+    pub const fn route(&self) -> Option<Route> {
+        if self.direct {
+            Some(Route::Direct)
+        } else if self.relay {
+            Some(Route::Relay)
+        } else {
+            None
+        }
+    }
+
+    /// Whether an emit can be taken now; if not, it waits with its caller.
+    #[must_use]
+    pub fn has_room(&self) -> bool {
+        self.route().is_some() && !self.window.is_full() && self.calls.len() < PENDING_CALLS
+    }
+
+    /// Calls of this end that wait for a reply.
+    #[must_use]
+    pub fn pending_calls(&self) -> usize {
+        self.calls.len()
+    }
+
+    /// Takes note of what happened.
+    pub fn handle(&mut self, input: Input, now: Instant) {
+        if self.ended {
+            return self.handle_after_end(input);
+        }
+        match input {
+            Input::Emit { event, args, call } => self.emit(event, args, call),
+            Input::Cancelled(call) => self.calls.retain(|_, pending| pending.id != call),
+            Input::Received(route, frame) => self.received(route, frame, now),
+            Input::Finished(seq, result) => self.finished(seq, result, now),
+            Input::Opened(route) => self.set_path(route, true),
+            Input::Closed(route) => self.set_path(route, false),
+            Input::Refused(route) => {
+                if self.route() == Some(route) {
+                    self.resend_due.get_or_insert(now + RESEND_DELAY);
+                }
+            }
+            Input::Ended(reason) => self.end(reason),
+            Input::Timeout => self.timeout(now),
+        }
+    }
+
+    /// The next thing to do, if any.
+    pub fn poll_output(&mut self) -> Option<Output> {
+        self.outputs.pop_front()
+    }
+
+    /// When [`Input::Timeout`] is due, if ever.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        let calls = self.calls.values().map(|call| call.deadline).min();
+        [calls, self.ack_due, self.resend_due]
+            .into_iter()
+            .flatten()
+            .min()
+    }
+
+    fn send(&mut self, seq: u64, body: Arc<Body>) {
+        let Some(route) = self.route() else { return };
+        self.acked = self.inbox.taken();
+        self.ack_due = None;
+        let frame = Frame {
+            seq,
+            ack: self.acked,
+            body,
+        };
+        self.outputs.push_back(Output::Send(route, frame));
+    }
+
+    fn enqueue(&mut self, body: Body) -> u64 {
+        let (seq, body) = self.window.push(body);
+        self.send(seq, body);
+        seq
+    }
+
+    fn emit(&mut self, event: String, args: Args, call: Option<(CallId, Instant)>) {
+        if !self.has_room() {
+            // The caller should have waited; nothing was sent, so nothing is lost but this.
+            if let Some((call, _)) = call {
+                self.resolve(call, Outcome::NotExecuted(Cause::Code(Code::Congested)));
+            }
+            return;
+        }
+        let seq = self.enqueue(Body::Emit {
+            event,
+            args,
+            reply: call.is_some(),
+        });
+        if let Some((id, deadline)) = call {
+            self.calls.insert(seq, Call { id, deadline });
+        }
+    }
+
+    fn resolve(&mut self, call: CallId, outcome: Outcome) {
+        self.outputs.push_back(Output::Resolved(call, outcome));
+    }
+
+    fn violation(&mut self, violation: Violation) {
+        self.outputs.push_back(Output::Violation(violation));
+    }
+
+    fn received(&mut self, route: Route, frame: Frame, now: Instant) {
+        match self.window.acknowledge(frame.ack) {
+            Ok(()) => {}
+            Err(violation) => return self.violation(violation),
+        }
+        if matches!(*frame.body, Body::Ack) {
+            return;
+        }
+        if let Err(violation) = self.inbox.insert(frame, route) {
+            self.violation(violation);
+        }
+        self.take(now);
+    }
+
+    /// Takes what is next in order: replies at once, emits as handlers are free.
+    fn take(&mut self, now: Instant) {
+        while let Some((to, result, route)) = self.inbox.next_reply() {
+            match self.calls.remove(&to) {
+                Some(call) => {
+                    let outcome = match result {
+                        Ok(args) => Outcome::Replied(args, route),
+                        Err(refusal) => outcome_of(refusal),
+                    };
+                    self.resolve(call.id, outcome);
+                }
+                // Late, after its deadline or a cancellation; or never asked for.
+                None if self.window.was_sent(to) => {}
+                None => self.violation(Violation::Reply),
+            }
+        }
+        while let Some(delivery) = self.inbox.next_delivery() {
+            if crate::wire::check_event(&delivery.event).is_err() {
+                self.violation(Violation::Event);
+                self.finished(delivery.seq, Err(Code::BadEvent.into()), now);
+                continue;
+            }
+            self.outputs.push_back(Output::Deliver(delivery));
+        }
+        let unacked = self.inbox.taken() - self.acked;
+        if unacked >= ACK_EVERY {
+            self.send(0, Arc::new(Body::Ack));
+        } else if unacked > 0 || self.inbox.saw_duplicate() {
+            self.ack_due.get_or_insert(now + ACK_DELAY);
+        }
+    }
+
+    fn finished(&mut self, seq: u64, result: Result<Args, Refusal>, now: Instant) {
+        match self.inbox.finish(seq) {
+            Some(true) => _ = self.enqueue(Body::Reply { to: seq, result }),
+            Some(false) => {}
+            None => return,
+        }
+        self.take(now);
+    }
+
+    fn set_path(&mut self, route: Route, open: bool) {
+        let before = self.route();
+        match route {
+            Route::Relay => self.relay = open,
+            Route::Direct => self.direct = open,
+        }
+        let after = self.route();
+        if after.is_some() && after != before {
+            self.resend();
+        }
+    }
+
+    /// Sends everything in the window again: the partner drops what it had.
+    fn resend(&mut self) {
+        self.resend_due = None;
+        for (seq, body) in self.window.frames() {
+            self.send(seq, body);
+        }
+    }
+
+    fn timeout(&mut self, now: Instant) {
+        let due: Vec<u64> = self
+            .calls
+            .iter()
+            .filter(|(_, call)| call.deadline <= now)
+            .map(|(seq, _)| *seq)
+            .collect();
+        for seq in due {
+            if let Some(call) = self.calls.remove(&seq) {
+                self.resolve(call.id, Outcome::Unknown(Cause::Code(Code::Timeout)));
+            }
+        }
+        if self.ack_due.is_some_and(|due| due <= now) {
+            self.ack_due = None;
+            self.send(0, Arc::new(Body::Ack));
+        }
+        if self.resend_due.is_some_and(|due| due <= now) {
+            self.resend();
+        }
+    }
+
+    fn end(&mut self, reason: EndReason) {
+        self.ended = true;
+        for call in std::mem::take(&mut self.calls).into_values() {
+            self.resolve(call.id, Outcome::Unknown(Cause::Ended(reason)));
+        }
+        self.window = Window::default();
+        self.inbox = Inbox::default();
+        self.relay = false;
+        self.direct = false;
+        self.ack_due = None;
+        self.resend_due = None;
+    }
+
+    fn handle_after_end(&mut self, input: Input) {
+        if let Input::Emit {
+            call: Some((call, _)),
+            ..
+        } = input
+        {
+            self.resolve(call, Outcome::NotExecuted(Cause::Code(Code::NotPaired)));
+        }
+    }
+}
+
+/// What a reply without a value says of the emit.
+fn outcome_of(refusal: Refusal) -> Outcome {
+    match refusal.code {
+        code @ (Code::Unhandled | Code::BadEvent | Code::BadArgs | Code::Congested) => {
+            Outcome::NotExecuted(Cause::Code(code))
+        }
+        // The handler of a v1 client, which may be missing or slow.
+        Code::Timeout => Outcome::Unknown(Cause::Code(Code::Timeout)),
+        _ => Outcome::Failed(refusal),
+    }
+}

@@ -1,0 +1,157 @@
+//! A native acknowledgement with all its arguments, written down as text with its blobs apart.
+//!
+//! socketioxide hands an acknowledgement out only through a `Deserialize`, which sees attachments
+//! as bytes in the place of their placeholders. So this one writes the text anew, keys in the
+//! order in which they came. (0.18.9 fails, and we with it, where the first key of an object is
+//! written with escapes.)
+
+use std::fmt;
+
+use bytes::Bytes;
+use serde::{
+    Deserialize, Deserializer,
+    de::{DeserializeSeed, Error, MapAccess, SeqAccess, Visitor},
+};
+use socketio_p2p_protocol::Args;
+
+/// All arguments of an acknowledgement.
+pub(crate) struct AckArgs(Writer);
+
+impl AckArgs {
+    pub(crate) fn into_args(self) -> Args {
+        Args::from_text(self.0.json, self.0.blobs).unwrap_or_default()
+    }
+}
+
+#[derive(Default)]
+struct Writer {
+    json: String,
+    blobs: Vec<Bytes>,
+}
+
+impl<'de> Deserialize<'de> for AckArgs {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let mut writer = Writer::default();
+        // As a tuple: of another type only the first argument would be seen.
+        deserializer.deserialize_tuple(usize::MAX, Text(&mut writer))?;
+        Ok(Self(writer))
+    }
+}
+
+/// Writes whatever it is given.
+struct Text<'a>(&'a mut Writer);
+
+impl<'de> DeserializeSeed<'de> for Text<'_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl Text<'_> {
+    fn scalar<E: Error>(self, value: impl Into<serde_json::Value>) -> Result<(), E> {
+        self.0.json.push_str(&value.into().to_string());
+        Ok(())
+    }
+}
+
+impl<'de> Visitor<'de> for Text<'_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the arguments of an acknowledgement")
+    }
+
+    fn visit_unit<E: Error>(self) -> Result<(), E> {
+        self.scalar(serde_json::Value::Null)
+    }
+
+    fn visit_bool<E: Error>(self, value: bool) -> Result<(), E> {
+        self.scalar(value)
+    }
+
+    fn visit_u64<E: Error>(self, value: u64) -> Result<(), E> {
+        self.scalar(value)
+    }
+
+    fn visit_i64<E: Error>(self, value: i64) -> Result<(), E> {
+        self.scalar(value)
+    }
+
+    fn visit_f64<E: Error>(self, value: f64) -> Result<(), E> {
+        self.scalar(value)
+    }
+
+    fn visit_str<E: Error>(self, value: &str) -> Result<(), E> {
+        self.scalar(value)
+    }
+
+    fn visit_bytes<E: Error>(self, value: &[u8]) -> Result<(), E> {
+        let num = self.0.blobs.len();
+        self.0
+            .json
+            .push_str(&format!(r#"{{"_placeholder":true,"num":{num}}}"#));
+        self.0.blobs.push(Bytes::copy_from_slice(value));
+        Ok(())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {
+        self.0.json.push('[');
+        let start = self.0.json.len();
+        loop {
+            let end = self.0.json.len();
+            if end > start {
+                self.0.json.push(',');
+            }
+            if seq.next_element_seed(Text(self.0))?.is_none() {
+                self.0.json.truncate(end);
+                break;
+            }
+        }
+        self.0.json.push(']');
+        Ok(())
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        self.0.json.push('{');
+        let start = self.0.json.len();
+        while let Some(key) = map.next_key::<String>()? {
+            if self.0.json.len() > start {
+                self.0.json.push(',');
+            }
+            self.0
+                .json
+                .push_str(&serde_json::Value::from(key).to_string());
+            self.0.json.push(':');
+            map.next_value_seed(Text(self.0))?;
+        }
+        self.0.json.push('}');
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> String {
+        serde_json::from_str::<AckArgs>(text)
+            .unwrap()
+            .into_args()
+            .as_json()
+            .to_owned()
+    }
+
+    #[test]
+    fn an_acknowledgement_stays_as_it_was_written() {
+        for text in [
+            "[]",
+            "[null]",
+            "[[],[[]],{}]",
+            r#"[1,-2,1.5,"a\"b",true,{"z":1,"a":[null,{"b":""}]}]"#,
+        ] {
+            assert_eq!(read(text), text);
+        }
+    }
+}

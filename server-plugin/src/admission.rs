@@ -1,0 +1,231 @@
+//! Who a connection is, and who may ask for whom.
+
+use std::{fmt, sync::Arc};
+
+use serde_json::Value;
+use socketio_p2p_protocol::{
+    ClientId, Code, Dialect,
+    wire::{BINARY, CLIENT_ID, P2P, PROTOCOL},
+};
+use socketioxide::extensions::Extensions;
+
+/// What a connection says about itself, for [`identify`](crate::P2pServerBuilder::identify).
+#[non_exhaustive]
+pub struct Handshake<'a> {
+    /// The auth of its CONNECT packet; null where there is none, as with Engine.IO 3.
+    pub auth: &'a Value,
+    /// The HTTP request that opened it: query, headers.
+    pub request: &'a http::request::Parts,
+    /// What the application's own middleware put beside the socket.
+    pub extensions: &'a Extensions,
+}
+
+/// Decides which client a connection is: none if it is not one of ours.
+pub(crate) type Identify =
+    Arc<dyn Fn(&Handshake<'_>) -> Result<Option<ClientId>, Code> + Send + Sync>;
+
+/// Decides whether a source may ask for a target.
+pub(crate) type Authorize = Arc<dyn Fn(&ClientId, &ClientId) -> bool + Send + Sync>;
+
+pub(crate) struct Admission {
+    pub(crate) identify: Identify,
+    pub(crate) authorize: Option<Authorize>,
+}
+
+/// A connection that is a client.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Identity {
+    pub(crate) client: ClientId,
+    pub(crate) dialect: Dialect,
+    pub(crate) binary: bool,
+}
+
+impl Admission {
+    pub(crate) fn identify(&self, handshake: &Handshake<'_>) -> Result<Option<Identity>, Code> {
+        let Some(client) = (self.identify)(handshake)? else {
+            return Ok(None);
+        };
+        let said = |key| said(handshake, key);
+        let version = match said(P2P)? {
+            Some(version) => version.parse().map_err(|_| Code::BadArgs)?,
+            None => 1,
+        };
+        let dialect = if version >= PROTOCOL {
+            Dialect::V2
+        } else {
+            Dialect::V1
+        };
+        let binary = handshake.auth.get(BINARY) == Some(&Value::Bool(true));
+        Ok(Some(Identity {
+            client,
+            dialect,
+            binary,
+        }))
+    }
+
+    pub(crate) fn authorize(&self, source: &ClientId, target: &ClientId) -> bool {
+        self.authorize
+            .as_ref()
+            .is_none_or(|authorize| authorize(source, target))
+    }
+}
+
+impl Default for Admission {
+    fn default() -> Self {
+        Self {
+            identify: Arc::new(client_id),
+            authorize: None,
+        }
+    }
+}
+
+impl fmt::Debug for Admission {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Admission").finish_non_exhaustive()
+    }
+}
+
+impl Handshake<'_> {
+    /// The client id that the connection claims: `clientId` in the auth, or else in the query.
+    /// This is what [`identify`](crate::P2pServerBuilder::identify) does by default.
+    ///
+    /// # Errors
+    ///
+    /// [`Code::BadClientId`] if it is malformed, or missing from a connection that says that it
+    /// speaks v2.
+    pub fn client_id(&self) -> Result<Option<ClientId>, Code> {
+        client_id(self)
+    }
+}
+
+impl fmt::Debug for Handshake<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Auth and headers hold secrets.
+        f.debug_struct("Handshake")
+            .field("path", &self.request.uri.path())
+            .finish_non_exhaustive()
+    }
+}
+
+fn client_id(handshake: &Handshake<'_>) -> Result<Option<ClientId>, Code> {
+    let bad = |_| Code::BadClientId;
+    match said(handshake, CLIENT_ID).map_err(bad)? {
+        Some(id) => Ok(Some(id.parse().map_err(|_| Code::BadClientId)?)),
+        None if said(handshake, P2P)?.is_some() => Err(Code::BadClientId),
+        None => Ok(None),
+    }
+}
+
+/// What the auth, or else the query, says under a key: a string or a number, once.
+fn said(handshake: &Handshake<'_>, key: &str) -> Result<Option<String>, Code> {
+    match handshake.auth.get(key) {
+        Some(Value::String(text)) => return Ok(Some(text.clone())),
+        Some(Value::Number(number)) => return Ok(Some(number.to_string())),
+        Some(_) => return Err(Code::BadArgs),
+        None => {}
+    }
+    let query = handshake.request.uri.query().unwrap_or_default();
+    let mut found = None;
+    for (name, value) in form_urlencoded::parse(query.as_bytes()) {
+        // `clientId[]=A` is how query libraries spell an array.
+        let is_array = name
+            .strip_prefix(key)
+            .is_some_and(|rest| rest.starts_with('['));
+        if is_array || (name == key && found.replace(value.into_owned()).is_some()) {
+            return Err(Code::BadArgs);
+        }
+    }
+    Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn identify(query: &str, auth: &Value) -> Result<Option<Identity>, Code> {
+        let uri = format!("/socket.io/?EIO=4&{query}");
+        let (request, ()) = http::Request::builder()
+            .uri(uri)
+            .body(())
+            .unwrap()
+            .into_parts();
+        let extensions = Extensions::new();
+        let handshake = Handshake {
+            auth,
+            request: &request,
+            extensions: &extensions,
+        };
+        Admission::default().identify(&handshake)
+    }
+
+    fn v1(client: &str) -> Result<Option<Identity>, Code> {
+        let client = client.parse().unwrap();
+        Ok(Some(Identity {
+            client,
+            dialect: Dialect::V1,
+            binary: false,
+        }))
+    }
+
+    #[test]
+    fn a_connection_without_a_client_id_is_no_p2p_client() {
+        assert_eq!(identify("", &Value::Null), Ok(None));
+        assert_eq!(identify("x=1", &json!({ "token": "t" })), Ok(None));
+    }
+
+    #[test]
+    fn the_client_id_comes_from_auth_or_query() {
+        assert_eq!(identify("clientId=A%20b", &Value::Null), v1("A b"));
+        assert_eq!(identify("", &json!({ "clientId": "A" })), v1("A"));
+        assert_eq!(identify("clientId=B", &json!({ "clientId": "A" })), v1("A"));
+    }
+
+    #[test]
+    fn a_connection_is_v2_if_its_auth_or_query_says_so() {
+        let v2 = |binary| {
+            let client = "A".parse().unwrap();
+            Ok(Some(Identity {
+                client,
+                dialect: Dialect::V2,
+                binary,
+            }))
+        };
+        assert_eq!(identify("clientId=A&p2p=2", &Value::Null), v2(false));
+        assert_eq!(
+            identify("", &json!({ "clientId": "A", "p2p": 2 })),
+            v2(false)
+        );
+        assert_eq!(
+            identify("", &json!({ "clientId": "A", "p2p": 2, "binary": true })),
+            v2(true)
+        );
+        assert_eq!(identify("clientId=A&p2p=1", &Value::Null), v1("A"));
+    }
+
+    #[test]
+    fn a_malformed_client_id_is_refused() {
+        let long = format!("clientId={}", "a".repeat(129));
+        for query in [
+            "clientId=",
+            "clientId=a%0Ab",
+            "clientId[]=A",
+            "clientId=A&clientId=B",
+            &long,
+        ] {
+            assert_eq!(
+                identify(query, &Value::Null),
+                Err(Code::BadClientId),
+                "{query}"
+            );
+        }
+        for auth in [
+            json!({ "clientId": ["A"] }),
+            json!({ "clientId": null }),
+            json!({ "p2p": 2 }),
+        ] {
+            assert_eq!(identify("", &auth), Err(Code::BadClientId), "{auth}");
+        }
+    }
+}

@@ -1,0 +1,228 @@
+//! One v1 end: its session, what it sent too fast, and what it could not take yet.
+
+use std::{collections::VecDeque, sync::Arc, time::Instant};
+
+use socketio_p2p_protocol::{
+    Args, Cause, Code, EndReason, Frame, Outcome, Route, Session,
+    limits::{BACKLOG_BYTES, BACKLOG_EMITS, RETRY_DELAY, V1_CALL_TIMEOUT},
+    session::{Delivery, Input, Output},
+    wire::v1_failed,
+};
+
+use crate::{
+    connection::Connection,
+    socket::{Acknowledged, Arguments, SendFailure},
+};
+
+#[derive(Debug)]
+pub(super) struct LegacyEnd {
+    connection: Arc<Connection>,
+    session: Session,
+    /// What the client emitted and its session has not taken.
+    backlog: VecDeque<Emit>,
+    backlog_bytes: usize,
+    /// What the client's queue had no room for, and when it is tried again.
+    undelivered: VecDeque<Delivery>,
+    retry_at: Option<Instant>,
+}
+
+#[derive(Debug)]
+struct Emit {
+    event: String,
+    args: Args,
+    call: Option<Call>,
+}
+
+/// The id of the client's acknowledgement, and when it must have it.
+type Call = (u64, Instant);
+
+/// What a v1 end leaves to its bridge.
+pub(super) enum Step {
+    /// For the other end.
+    Frame(Frame),
+    /// When this comes, the handler of the emit with this number is done.
+    Await(u64, Acknowledged),
+}
+
+impl LegacyEnd {
+    pub(super) fn new(connection: Arc<Connection>, now: Instant) -> Self {
+        let mut session = Session::new();
+        session.handle(Input::Opened(Route::Relay), now);
+        Self {
+            connection,
+            session,
+            backlog: VecDeque::new(),
+            backlog_bytes: 0,
+            undelivered: VecDeque::new(),
+            retry_at: None,
+        }
+    }
+
+    pub(super) fn handle(&mut self, input: Input, now: Instant) {
+        self.session.handle(input, now);
+    }
+
+    /// The client emits an event.
+    pub(super) fn emit(
+        &mut self,
+        event: String,
+        args: Args,
+        ack: Option<u64>,
+        now: Instant,
+    ) -> Result<(), Code> {
+        let size = args.size() + event.len();
+        if self.backlog.len() == BACKLOG_EMITS || self.backlog_bytes + size > BACKLOG_BYTES {
+            return Err(Code::Congested);
+        }
+        let call = ack.map(|ack| (ack, now + V1_CALL_TIMEOUT));
+        self.backlog_bytes += size;
+        self.backlog.push_back(Emit { event, args, call });
+        Ok(())
+    }
+
+    /// The next thing that the bridge has to do.
+    pub(super) fn poll(&mut self, now: Instant) -> Option<Step> {
+        loop {
+            while self.session.has_room()
+                && let Some(Emit { event, args, call }) = self.take_from_backlog()
+            {
+                self.session.handle(Input::Emit { event, args, call }, now);
+            }
+            match self.session.poll_output()? {
+                Output::Send(_, frame) => return Some(Step::Frame(frame)),
+                Output::Deliver(delivery) if self.undelivered.is_empty() => {
+                    if let Some(step) = self.deliver(delivery, now) {
+                        return Some(step);
+                    }
+                }
+                Output::Deliver(delivery) => self.undelivered.push_back(delivery),
+                Output::Resolved(call, outcome) => self.answer(call, &outcome),
+                Output::Violation(violation) => {
+                    tracing::debug!(client = %self.connection.client, %violation, "frame dropped");
+                }
+            }
+        }
+    }
+
+    fn take_from_backlog(&mut self) -> Option<Emit> {
+        let emit = self.backlog.pop_front()?;
+        self.backlog_bytes -= emit.args.size() + emit.event.len();
+        Some(emit)
+    }
+
+    fn deliver(&mut self, delivery: Delivery, now: Instant) -> Option<Step> {
+        let Delivery {
+            seq,
+            event,
+            args,
+            reply,
+        } = &delivery;
+        let outlet = &self.connection.outlet;
+        let arguments = Arguments::Args(args);
+        let sent = if *reply {
+            outlet
+                .emit_with_ack(event, arguments, V1_CALL_TIMEOUT)
+                .map(Some)
+        } else {
+            outlet.emit(event, arguments).map(|()| None)
+        };
+        match sent {
+            Ok(Some(ack)) => return Some(Step::Await(*seq, ack)),
+            Ok(None) => self
+                .session
+                .handle(Input::Finished(*seq, Ok(Args::default())), now),
+            Err(SendFailure::Full) => {
+                self.retry_at.get_or_insert(now + RETRY_DELAY);
+                self.undelivered.push_front(delivery);
+            }
+            Err(failure) => {
+                let refusal = Code::from(failure).into();
+                self.session
+                    .handle(Input::Finished(*seq, Err(refusal)), now);
+            }
+        }
+        None
+    }
+
+    /// Tries once more what the client's queue had no room for.
+    pub(super) fn retry(&mut self, now: Instant) -> Option<Step> {
+        if self.retry_at.is_none_or(|at| now < at) {
+            return None;
+        }
+        while let Some(delivery) = self.undelivered.pop_front() {
+            self.retry_at = None;
+            let step = self.deliver(delivery, now);
+            if self.retry_at.is_some() || step.is_some() {
+                if !self.undelivered.is_empty() {
+                    self.retry_at.get_or_insert(now);
+                }
+                return step;
+            }
+        }
+        None
+    }
+
+    fn answer(&self, ack: u64, outcome: &Outcome) {
+        let failed = match outcome {
+            Outcome::Replied(args, _) => return self.ack(ack, Arguments::Args(args)),
+            Outcome::Failed(refusal) => v1_failed(refusal.code.as_str(), &refusal.message),
+            Outcome::NotExecuted(cause) | Outcome::Unknown(cause) => {
+                v1_failed(cause.as_str(), &cause.to_string())
+            }
+        };
+        self.ack(ack, Arguments::Values(&[failed]));
+    }
+
+    fn ack(&self, ack: u64, args: Arguments<'_>) {
+        // Ids of acknowledgements come from the client as `i64`. If its queue is full it does not
+        // read, and gets no answer either.
+        if let Ok(ack) = i64::try_from(ack)
+            && let Err(failure) = self.connection.outlet.ack(ack, args)
+        {
+            tracing::debug!(client = %self.connection.client, ?failure, "no acknowledgement");
+        }
+    }
+
+    pub(super) fn timeout(&mut self, now: Instant) {
+        while let Some(Emit {
+            call: Some((_, deadline)),
+            ..
+        }) = self.backlog.front()
+            && *deadline <= now
+        {
+            self.give_up_first(Cause::Code(Code::Timeout));
+        }
+        self.session.handle(Input::Timeout, now);
+    }
+
+    pub(super) fn end(&mut self, reason: EndReason, now: Instant) {
+        self.session.handle(Input::Ended(reason), now);
+        while !self.backlog.is_empty() {
+            self.give_up_first(Cause::Ended(reason));
+        }
+        self.undelivered.clear();
+        self.retry_at = None;
+    }
+
+    fn give_up_first(&mut self, cause: Cause) {
+        if let Some(Emit {
+            call: Some((ack, _)),
+            ..
+        }) = self.take_from_backlog()
+        {
+            self.answer(ack, &Outcome::NotExecuted(cause));
+        }
+    }
+
+    pub(super) fn next_deadline(&self) -> Option<Instant> {
+        let waiting = self
+            .backlog
+            .front()
+            .and_then(|emit| emit.call)
+            .map(|(_, at)| at);
+        [self.session.poll_timeout(), self.retry_at, waiting]
+            .into_iter()
+            .flatten()
+            .min()
+    }
+}

@@ -1,0 +1,91 @@
+//! Settings of the plugin.
+
+use std::{
+    hash::{BuildHasher as _, RandomState},
+    sync::Arc,
+};
+
+use socketio_p2p_protocol::{
+    Broker, BrokerConfig, ClientId, Code, ListPolicy, limits::CONNECTION_MESSAGE_BYTES,
+};
+use socketioxide::{SocketIo, SocketIoBuilder, adapter::LocalAdapter};
+
+use crate::{
+    admission::{Admission, Handshake},
+    server::P2pServer,
+};
+
+/// Packets in a socket's queue: the window of a session, and what else may come at once.
+const SOCKET_QUEUE: usize = 1024;
+
+pub(crate) fn socket_io() -> SocketIoBuilder<LocalAdapter> {
+    SocketIo::builder()
+        .max_payload(CONNECTION_MESSAGE_BYTES as u64)
+        .ws_max_message_size(CONNECTION_MESSAGE_BYTES)
+        .ws_max_frame_size(CONNECTION_MESSAGE_BYTES)
+        .max_buffer_size(SOCKET_QUEUE)
+}
+
+/// Settings of a [`P2pServer`], from [`P2pServer::builder`].
+#[derive(Debug, Default)]
+#[must_use = "a builder does nothing until it is attached or built"]
+pub struct P2pServerBuilder {
+    admission: Admission,
+    list: ListPolicy,
+}
+
+impl P2pServerBuilder {
+    /// Decides which client a connection is, from its auth, its request, and what the
+    /// application's own middleware found out. By default it is who it claims to be:
+    /// [`Handshake::client_id`].
+    ///
+    /// `Ok(None)` leaves the connection alone: it is no P2P client. An error refuses it, and the
+    /// code is the message of the CONNECT_ERROR.
+    ///
+    /// It is called for each connection, outside of any lock, and must not block.
+    pub fn identify<F>(mut self, identify: F) -> Self
+    where
+        F: Fn(&Handshake<'_>) -> Result<Option<ClientId>, Code> + Send + Sync + 'static,
+    {
+        self.admission.identify = Arc::new(identify);
+        self
+    }
+
+    /// Decides whether a source (the first) may ask for a target (the second). By default
+    /// everybody may; the target decides in any case. A no is the refusal `forbidden`.
+    ///
+    /// It is called for each registration, outside of any lock, and must not block.
+    pub fn authorize<F>(mut self, authorize: F) -> Self
+    where
+        F: Fn(&ClientId, &ClientId) -> bool + Send + Sync + 'static,
+    {
+        self.admission.authorize = Some(Arc::new(authorize));
+        self
+    }
+
+    /// Who may ask for the list of clients. By default v1 clients only, as in their library.
+    pub fn list_clients(mut self, list: ListPolicy) -> Self {
+        self.list = list;
+        self
+    }
+
+    /// The plugin, to be put around a connect handler with [`P2pServer::wrap`].
+    #[must_use]
+    pub fn build(self) -> P2pServer {
+        // Seeded at random by the system: enough to tell servers and restarts apart.
+        let node = RandomState::new().hash_one(std::process::id());
+        let mut config = BrokerConfig::new(node);
+        config.list = self.list;
+        P2pServer::new(Broker::new(config), self.admission)
+    }
+
+    /// The plugin on the namespace `/` of `io`, whose connect handler it takes.
+    ///
+    /// An application with a connect handler of its own, or with another adapter than the local
+    /// one, uses [`Self::build`], [`P2pServer::wrap`] and the `ns` of its adapter instead.
+    pub fn attach(self, io: &SocketIo<LocalAdapter>) -> P2pServer {
+        let server = self.build();
+        io.ns("/", server.wrap(async || {}));
+        server
+    }
+}

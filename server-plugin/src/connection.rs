@@ -1,0 +1,103 @@
+//! A client's connection: its socket, its dialect, and where what it says is relayed to.
+
+use std::{
+    fmt,
+    sync::{
+        Arc, PoisonError, RwLock,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use socketio_p2p_protocol::{ClientId, ConnId, Dialect, ServerMessage};
+
+use crate::{
+    legacy,
+    relay::Route,
+    server::Shared,
+    socket::{Arguments, Outlet, SendFailure},
+};
+
+pub(crate) struct Connection {
+    pub(crate) id: ConnId,
+    pub(crate) client: ClientId,
+    pub(crate) dialect: Dialect,
+    /// Whether a v2 client takes attachments.
+    pub(crate) binary: bool,
+    pub(crate) outlet: Box<dyn Outlet>,
+    /// Whether the host said so: before that its socket is not connected, and not gone either.
+    connected: AtomicBool,
+    /// Written only by carrying out the broker's outputs; all that the hot path asks. Its lock is
+    /// this connection's own.
+    route: RwLock<Option<Arc<Route>>>,
+}
+
+impl Connection {
+    pub(crate) fn new(
+        id: ConnId,
+        client: ClientId,
+        dialect: Dialect,
+        binary: bool,
+        outlet: Box<dyn Outlet>,
+    ) -> Self {
+        let connected = AtomicBool::new(false);
+        Self {
+            id,
+            client,
+            dialect,
+            binary,
+            outlet,
+            connected,
+            route: RwLock::new(None),
+        }
+    }
+
+    pub(crate) fn set_connected(&self) {
+        self.connected.store(true, Ordering::Release);
+    }
+
+    pub(crate) fn was_connected(&self) -> bool {
+        self.connected.load(Ordering::Acquire)
+    }
+
+    /// Where what this client says goes, if it is paired.
+    pub(crate) fn route(&self) -> Option<Arc<Route>> {
+        self.route
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    pub(crate) fn set_route(&self, route: Option<Arc<Route>>) -> Option<Arc<Route>> {
+        let mut slot = self.route.write().unwrap_or_else(PoisonError::into_inner);
+        std::mem::replace(&mut *slot, route)
+    }
+
+    /// Tells the client something, in its dialect.
+    pub(crate) fn send(
+        self: &Arc<Self>,
+        shared: &Arc<Shared>,
+        message: &ServerMessage,
+    ) -> Result<(), SendFailure> {
+        match self.dialect {
+            Dialect::V1 => legacy::send(shared, self, message),
+            Dialect::V2 => self.send_v2(message),
+        }
+    }
+
+    pub(crate) fn send_v2(&self, message: &ServerMessage) -> Result<(), SendFailure> {
+        let Some((event, args)) = message.to_event() else {
+            return Ok(());
+        };
+        self.outlet.emit(event, Arguments::Values(&args))
+    }
+}
+
+impl fmt::Debug for Connection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Connection")
+            .field("id", &self.id)
+            .field("client", &self.client)
+            .field("dialect", &self.dialect)
+            .finish_non_exhaustive()
+    }
+}

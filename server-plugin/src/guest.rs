@@ -1,0 +1,79 @@
+//! The plugin around an application's own connect handler.
+
+use std::{fmt::Display, pin::Pin, sync::Arc};
+
+use serde_json::Value as Json;
+use socketio_p2p_protocol::Code;
+use socketioxide::{
+    adapter::Adapter,
+    handler::{ConnectHandler, ConnectMiddleware, Value},
+    socket::Socket,
+};
+
+use crate::{admission::Handshake, server::Shared, socket::Departure};
+
+type Admitted<'a> = Pin<Box<dyn Future<Output = Result<(), Box<dyn Display + Send>>> + Send + 'a>>;
+
+/// What [`P2pServer::wrap`](crate::P2pServer::wrap) gives.
+#[derive(Clone)]
+pub(crate) struct Guest<H> {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) handler: H,
+}
+
+impl<H> Guest<H> {
+    fn admit<A: Adapter>(&self, socket: &Arc<Socket<A>>, auth: Option<&Value>) -> Result<(), Code> {
+        let auth = match auth.and_then(Value::as_str) {
+            Some(text) => serde_json::from_str(text).map_err(|_| Code::BadArgs)?,
+            None => Json::Null,
+        };
+        let handshake = Handshake {
+            auth: &auth,
+            request: socket.req_parts(),
+            extensions: &socket.extensions,
+        };
+        match self.shared.admission.identify(&handshake)? {
+            Some(identity) => self.shared.admit(socket, identity),
+            None => Ok(()),
+        }
+    }
+}
+
+impl<A, T, H> ConnectHandler<A, T> for Guest<H>
+where
+    A: Adapter,
+    T: Send + Sync + 'static,
+    H: ConnectHandler<A, T>,
+{
+    fn call(&self, socket: Arc<Socket<A>>, auth: Option<Value>) {
+        if let Some(departure) = socket.extensions.get::<Arc<Departure>>() {
+            self.shared.connected(departure.conn);
+        }
+        self.handler.call(socket, auth);
+    }
+
+    fn call_middleware<'a>(
+        &'a self,
+        socket: Arc<Socket<A>>,
+        auth: &'a Option<Value>,
+    ) -> Admitted<'a> {
+        Box::pin(async move {
+            self.handler.call_middleware(socket.clone(), auth).await?;
+            self.admit(&socket, auth.as_ref()).map_err(|code| {
+                tracing::debug!(%code, "connection refused");
+                Box::new(code) as Box<dyn Display + Send>
+            })
+        })
+    }
+
+    fn with<M, T1>(self, middleware: M) -> impl ConnectHandler<A, T>
+    where
+        M: ConnectMiddleware<A, T1> + Send + Sync + 'static,
+        T1: Send + Sync + 'static,
+    {
+        Guest {
+            shared: self.shared,
+            handler: self.handler.with(middleware),
+        }
+    }
+}

@@ -1,0 +1,163 @@
+//! The dialect of the JavaScript library: what its clients are told, and what they say.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use serde::Deserialize;
+use serde_json::{Value, value::RawValue};
+use socketio_p2p_protocol::{
+    Args, ClientMessage, Code, EndReason, Refusal, ServerMessage,
+    limits::{JSON_DEPTH, REGISTER_TIMEOUT, RELAYED_FRAME_BYTES, RELEASE_TIMEOUT},
+    wire::{
+        self, DISCONNECT, REGISTER, SERVER_ERROR, UNREGISTER, check_event, v1_answer, v1_error,
+        v1_failed,
+    },
+};
+
+use crate::{
+    connection::Connection,
+    relay::Way,
+    server::Shared,
+    socket::{Arguments, SendFailure},
+};
+
+/// Tells a v1 client something.
+pub(crate) fn send(
+    shared: &Arc<Shared>,
+    to: &Arc<Connection>,
+    message: &ServerMessage,
+) -> Result<(), SendFailure> {
+    let emit = |event, args: &[Value]| to.outlet.emit(event, Arguments::Values(args));
+    match message {
+        ServerMessage::Register { req, source, .. } => {
+            let args = [Value::from(source.as_str())];
+            let ack =
+                to.outlet
+                    .emit_with_ack(REGISTER, Arguments::Values(&args), REGISTER_TIMEOUT)?;
+            let (shared, conn, req) = (shared.clone(), to.id, *req);
+            shared.clone().spawn(async move {
+                // A client that answers by event lets this time out.
+                if let Some(args) = ack.await.and_then(|args| args.parse::<Vec<Value>>().ok()) {
+                    shared.received(conn, v1_answer(&args, Some(req)));
+                }
+            });
+            Ok(())
+        }
+        ServerMessage::Registered { req, .. } => ack(to, *req, &[Value::Bool(true)]),
+        ServerMessage::RegisterFailed { req, refusal } => {
+            emit(SERVER_ERROR, &[v1_error(refusal)])?;
+            ack(to, *req, &[Value::Bool(false)])
+        }
+        ServerMessage::Disconnect {
+            pairing,
+            reason: EndReason::Unregistered,
+            ..
+        } => {
+            let ack =
+                to.outlet
+                    .emit_with_ack(UNREGISTER, Arguments::Values(&[]), RELEASE_TIMEOUT)?;
+            let (shared, conn, pairing) = (shared.clone(), to.id, *pairing);
+            shared.clone().spawn(async move {
+                if ack.await.is_some() {
+                    shared.received(conn, ClientMessage::Released { pairing });
+                }
+            });
+            Ok(())
+        }
+        ServerMessage::Disconnect { .. }
+        | ServerMessage::Withdrawn { .. }
+        | ServerMessage::Ghost => emit(DISCONNECT, &[]),
+        ServerMessage::Unregistered { req } => ack(to, *req, &[]),
+        ServerMessage::Clients { req, clients } => {
+            let ids = clients
+                .iter()
+                .map(|client| client.id.as_str().into())
+                .collect();
+            ack(to, *req, &[Value::Array(ids)])
+        }
+        ServerMessage::Error { refusal, req, .. } => {
+            emit(SERVER_ERROR, &[v1_error(refusal)])?;
+            ack(to, *req, &[Value::Array(Vec::new())])
+        }
+        ServerMessage::Welcome(_) | ServerMessage::Partner { .. } | ServerMessage::Pong { .. } => {
+            Ok(())
+        }
+    }
+}
+
+fn ack(to: &Connection, req: Option<u64>, args: &[Value]) -> Result<(), SendFailure> {
+    match req.map(i64::try_from) {
+        Some(Ok(id)) => to.outlet.ack(id, Arguments::Values(args)),
+        _ => Ok(()),
+    }
+}
+
+/// The argument of `P2P_EMIT` and `P2P_EMIT_ACKNOWLEDGE`.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Emit<'a> {
+    target_client_id: String,
+    event: String,
+    #[serde(borrow)]
+    args: &'a RawValue,
+}
+
+/// Relays an event of a v1 client, and its partner's acknowledgement if it `waits` for that.
+pub(crate) fn emit(
+    shared: &Arc<Shared>,
+    from: &Connection,
+    text: &str,
+    attachments: Vec<Bytes>,
+    req: Option<u64>,
+    waits: bool,
+) {
+    let for_partner = req.filter(|_| waits);
+    let answered = match relay(shared, from, text, attachments, for_partner) {
+        Err(refusal) => {
+            let args = [v1_error(&refusal)];
+            let told = from.outlet.emit(SERVER_ERROR, Arguments::Values(&args));
+            let failed = [v1_failed(refusal.code.as_str(), &refusal.message)];
+            told.and_then(|()| ack(from, req, &failed))
+        }
+        // The relayed event itself asks for nothing: whoever asks all the same need not wait.
+        Ok(()) if !waits => ack(from, req, &[]),
+        Ok(()) => Ok(()),
+    };
+    if let Err(failure) = answered {
+        tracing::debug!(client = %from.client, ?failure, "not answered");
+    }
+}
+
+fn relay(
+    shared: &Arc<Shared>,
+    from: &Connection,
+    text: &str,
+    attachments: Vec<Bytes>,
+    req: Option<u64>,
+) -> Result<(), Refusal> {
+    let size = text.len() + attachments.iter().map(Bytes::len).sum::<usize>() * 4 / 3;
+    if size > RELAYED_FRAME_BYTES || wire::depth(text) > JSON_DEPTH {
+        return Err(Code::TooLarge.into());
+    }
+    let bad_args = |error: &dyn ToString| Refusal::new(Code::BadArgs, &error.to_string());
+    let packet: Vec<&RawValue> = serde_json::from_str(text).map_err(|error| bad_args(&error))?;
+    let emit = packet
+        .get(1)
+        .ok_or_else(|| bad_args(&"arguments are missing"))?;
+    let Emit {
+        target_client_id,
+        event,
+        args,
+    } = serde_json::from_str(emit.get()).map_err(|error| bad_args(&error))?;
+    let args = Args::new(args.to_owned(), attachments).map_err(|error| bad_args(&error))?;
+    check_event(&event)?;
+
+    let route = from.route().ok_or(Code::NotPaired)?;
+    if route.partner.client.as_str() != target_client_id {
+        return Err(Code::NotPaired.into());
+    }
+    if let Way::Bridged(bridge, side) = &route.way {
+        bridge.emit(shared, *side, event, args, req)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,175 @@
+//! The hot path: forwarding what paired clients say to each other.
+//!
+//! It asks its own connection for the route, compares the pairing's id as text, and hands the
+//! payload on as it came. Two pairs share no lock.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use serde::de::IgnoredAny;
+use serde_json::value::RawValue;
+use socketio_p2p_protocol::{
+    Body, Code, Dialect, Frame, PairingId, Partner, ServerMessage,
+    frame::batch_from_text,
+    limits::{JSON_DEPTH, RELAYED_FRAME_BYTES},
+    wire::{self, FRAME},
+};
+
+use crate::{
+    bridge::{Bridge, Side},
+    connection::Connection,
+    server::Shared,
+    socket::{Arguments, SendFailure},
+};
+
+/// Where what a paired client says goes.
+pub(crate) struct Route {
+    pub(crate) pairing: PairingId,
+    /// The same as JSON, to be compared with what a message says.
+    pairing_json: String,
+    pub(crate) partner: Arc<Connection>,
+    pub(crate) way: Way,
+}
+
+/// How it gets there.
+pub(crate) enum Way {
+    /// Both ends speak v2: as it came.
+    Straight,
+    /// One end speaks v1: through the session that the server keeps for it.
+    Bridged(Arc<Bridge>, Side),
+}
+
+impl Route {
+    pub(crate) fn new(partner: &Partner, connection: Arc<Connection>, way: Way) -> Self {
+        let pairing = partner.pairing;
+        Self {
+            pairing,
+            pairing_json: format!("\"{pairing}\""),
+            partner: connection,
+            way,
+        }
+    }
+}
+
+/// Relays the arguments of a `P2P_FRAME`: the whole text of the event, and its attachments.
+pub(crate) fn frame(shared: &Arc<Shared>, from: &Connection, text: &str, attachments: &[Bytes]) {
+    let relayed = match attachments {
+        [] => frame_text(shared, from, text),
+        [binary] => frame_binary(shared, from, text, binary),
+        _ => Err(Refused::from(Code::BadArgs)),
+    };
+    if let Err(Refused { code, pairing }) = relayed {
+        let refusal = code.into();
+        // If this cannot be sent either, the client is not reading: its queue is full already.
+        from.send_v2(&ServerMessage::Error {
+            refusal,
+            req: None,
+            pairing,
+        })
+        .ok();
+    }
+}
+
+struct Refused {
+    code: Code,
+    pairing: Option<PairingId>,
+}
+
+impl From<Code> for Refused {
+    fn from(code: Code) -> Self {
+        Self {
+            code,
+            pairing: None,
+        }
+    }
+}
+
+fn frame_text(shared: &Arc<Shared>, from: &Connection, text: &str) -> Result<(), Refused> {
+    if text.len() > RELAYED_FRAME_BYTES || wire::depth(text) > JSON_DEPTH {
+        return Err(Code::TooLarge.into());
+    }
+    // Checks the whole text: nothing that is not JSON is handed on.
+    let (_, pairing, frame): (IgnoredAny, &RawValue, &RawValue) =
+        serde_json::from_str(text).map_err(|_| Code::BadArgs)?;
+    let refused = |code| Refused {
+        code,
+        pairing: serde_json::from_str(pairing.get()).ok(),
+    };
+    let route = from.route().ok_or_else(|| refused(Code::NotPaired))?;
+    if pairing.get() != route.pairing_json {
+        return Err(refused(Code::StalePairing));
+    }
+    match &route.way {
+        Way::Straight => {
+            let sent = route
+                .partner
+                .outlet
+                .emit(FRAME, Arguments::Raw(&[pairing, frame]));
+            sent.map_err(|failure| refused(failure.into()))
+        }
+        Way::Bridged(bridge, side) => {
+            let frames = batch_from_text(frame.get()).map_err(|_| refused(Code::BadArgs))?;
+            bridge.receive(shared, *side, frames);
+            Ok(())
+        }
+    }
+}
+
+fn frame_binary(
+    shared: &Arc<Shared>,
+    from: &Connection,
+    text: &str,
+    binary: &Bytes,
+) -> Result<(), Refused> {
+    if binary.len() > RELAYED_FRAME_BYTES {
+        return Err(Code::TooLarge.into());
+    }
+    let _: (IgnoredAny, IgnoredAny) = serde_json::from_str(text).map_err(|_| Code::BadArgs)?;
+    let (id, frame) = Frame::from_binary(binary.clone()).map_err(|_| Code::BadArgs)?;
+    let refused = |code| Refused {
+        code,
+        pairing: Some(id),
+    };
+    if let Body::Emit { args, .. }
+    | Body::Reply {
+        result: Ok(args), ..
+    } = &*frame.body
+        && wire::depth(args.as_json()) > JSON_DEPTH
+    {
+        return Err(refused(Code::TooLarge));
+    }
+    let route = from.route().ok_or_else(|| refused(Code::NotPaired))?;
+    if id != route.pairing {
+        return Err(refused(Code::StalePairing));
+    }
+    match &route.way {
+        Way::Straight if route.partner.binary => {
+            let sent = route.partner.outlet.emit(FRAME, Arguments::Binary(binary));
+            sent.map_err(|failure| refused(failure.into()))
+        }
+        Way::Straight => {
+            let sent = send_frames(&route.partner, id, std::slice::from_ref(&frame));
+            sent.map_err(|failure| refused(failure.into()))
+        }
+        Way::Bridged(bridge, side) => {
+            bridge.receive(shared, *side, vec![frame]);
+            Ok(())
+        }
+    }
+}
+
+/// Sends frames to a v2 client as text, each in a message of its own.
+pub(crate) fn send_frames(
+    to: &Connection,
+    pairing: PairingId,
+    frames: &[Frame],
+) -> Result<(), SendFailure> {
+    debug_assert_eq!(to.dialect, Dialect::V2);
+    let raw = |text| RawValue::from_string(text).map_err(|_| SendFailure::Arguments);
+    let pairing = raw(format!("\"{pairing}\""))?;
+    for frame in frames {
+        let frame = raw(frame.to_text())?;
+        to.outlet.emit(FRAME, Arguments::Raw(&[&pairing, &frame]))?;
+    }
+    Ok(())
+}

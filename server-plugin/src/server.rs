@@ -1,0 +1,416 @@
+//! The plugin: one broker behind one lock, and carrying out what it says.
+
+use std::{
+    sync::{
+        Arc, Mutex, MutexGuard, Once, PoisonError, Weak,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use dashmap::DashMap;
+use socketio_p2p_protocol::{
+    Broker, BrokerEvent, BrokerStats, ClientEntry, ClientId, ClientMessage, Code, ConnId, Dialect,
+    PairingId, Partner, ReqId,
+    broker::{Input, Output},
+};
+use socketioxide::{
+    SocketIoBuilder,
+    adapter::{Adapter, LocalAdapter},
+    handler::ConnectHandler,
+    socket::Socket,
+};
+use tokio::sync::{broadcast, watch};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use crate::{
+    admission::{Admission, Identity},
+    bridge::{Bridge, Side},
+    builder::P2pServerBuilder,
+    connection::Connection,
+    events::Events,
+    guest::Guest,
+    handlers,
+    relay::{Route, Way},
+    socket::{Departure, SendFailure},
+};
+
+/// How often sockets are looked at that ended while the application held on to them.
+const SWEEP_INTERVAL: Duration = Duration::from_secs(2);
+
+/// How often a socket is closed again whose queue was too full for it.
+const CLOSE_INTERVAL: Duration = Duration::from_millis(200);
+
+/// How long [`P2pServer::close`] waits for what is under way.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// The P2P plugin of a socketioxide server. Cloning it is cheap.
+///
+/// It lives as long as its namespace; [`Self::close`] ends it.
+#[derive(Clone, Debug)]
+pub struct P2pServer {
+    pub(crate) shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Shared {
+    /// Decides all that changes pairings. Never held across an await, nor while a host or a user
+    /// is called that may call back.
+    broker: Mutex<Broker>,
+    connections: DashMap<ConnId, Arc<Connection>>,
+    pub(crate) admission: Admission,
+    events: broadcast::Sender<BrokerEvent>,
+    last_conn: AtomicU64,
+    /// When the broker wants to be told of the time.
+    deadline: watch::Sender<Option<Instant>>,
+    keeper: Once,
+    tasks: TaskTracker,
+    stop: CancellationToken,
+}
+
+impl P2pServer {
+    /// Settings for a plugin.
+    pub fn builder() -> P2pServerBuilder {
+        P2pServerBuilder::default()
+    }
+
+    /// A builder of socketioxide with the limits that this plugin advises: messages of at most
+    /// 1 MiB on websocket and polling, and 1,024 packets in a socket's queue, so that a full
+    /// window fits.
+    #[must_use]
+    pub fn socket_io() -> SocketIoBuilder<LocalAdapter> {
+        crate::builder::socket_io()
+    }
+
+    pub(crate) fn new(broker: Broker, admission: Admission) -> Self {
+        let shared = Shared {
+            broker: Mutex::new(broker),
+            connections: DashMap::new(),
+            admission,
+            events: broadcast::channel(crate::events::EVENTS).0,
+            last_conn: AtomicU64::new(0),
+            deadline: watch::channel(None).0,
+            keeper: Once::new(),
+            tasks: TaskTracker::new(),
+            stop: CancellationToken::new(),
+        };
+        Self {
+            shared: Arc::new(shared),
+        }
+    }
+
+    /// An application's connect handler with the plugin around it, for `io.ns`.
+    ///
+    /// The handler's middleware runs first and may refuse the connection; then the plugin finds
+    /// out which client it is, and may refuse it with a CONNECT_ERROR whose message is the code.
+    /// A connection without a client id is left alone.
+    ///
+    /// ```
+    /// # use socketioxide::{SocketIo, extract::SocketRef};
+    /// # use socketio_p2p_server::P2pServer;
+    /// let (layer, io) = SocketIo::new_layer();
+    /// let p2p = P2pServer::builder().build();
+    /// io.ns("/", p2p.wrap(async |socket: SocketRef| {
+    ///     socket.on("my-own-event", async || { /* … */ });
+    /// }));
+    /// # drop(layer);
+    /// ```
+    pub fn wrap<A, T, H>(&self, handler: H) -> impl ConnectHandler<A, T>
+    where
+        A: Adapter,
+        T: Send + Sync + 'static,
+        H: ConnectHandler<A, T>,
+    {
+        Guest {
+            shared: self.shared.clone(),
+            handler,
+        }
+    }
+
+    /// The clients there are, in the order of their names.
+    #[must_use]
+    pub fn clients(&self) -> Vec<ClientEntry> {
+        self.shared.lock().clients()
+    }
+
+    /// The partner of a client, and the id of their pairing.
+    #[must_use]
+    pub fn pairing_of(&self, client: &ClientId) -> Option<(PairingId, ClientId)> {
+        self.shared
+            .lock()
+            .pairing_of(client)
+            .map(|(id, partner)| (id, partner.clone()))
+    }
+
+    /// Parts a client from its partner, if it has one. Both are told `kicked`.
+    pub fn unpair(&self, client: &ClientId) {
+        self.shared.step(Input::Unpair(client.clone()));
+    }
+
+    /// Removes a client, if it is there: its pairing ends with `kicked`, its connection is closed.
+    pub fn kick(&self, client: &ClientId) {
+        self.shared.step(Input::Kick(client.clone()));
+    }
+
+    /// What happens from now on. A reader that falls 1,024 events behind is told so.
+    #[must_use]
+    pub fn events(&self) -> Events {
+        Events::new(self.shared.events.subscribe(), self.shared.stop.clone())
+    }
+
+    /// How many clients, waiting registrations and pairings there are.
+    #[must_use]
+    pub fn stats(&self) -> BrokerStats {
+        self.shared.lock().stats()
+    }
+
+    /// Ends all pairings with `shutting-down`, closes the connections of all clients, refuses new
+    /// ones, and returns when nothing of the plugin runs any more, at the latest after 5 s.
+    ///
+    /// Connections that are no P2P clients stay.
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel safe: calling it again goes on.
+    pub async fn close(&self) {
+        let shared = &self.shared;
+        shared.step(Input::ShutDown);
+        shared.stop.cancel();
+        shared.tasks.close();
+        if tokio::time::timeout(CLOSE_TIMEOUT, shared.tasks.wait())
+            .await
+            .is_err()
+        {
+            tracing::warn!(tasks = shared.tasks.len(), "not everything ended in time");
+        }
+    }
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, Broker> {
+        self.broker.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Starts a task that ends with the plugin, at the latest.
+    pub(crate) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        let stop = self.stop.clone();
+        self.tasks.spawn(async move {
+            stop.run_until_cancelled(task).await;
+        });
+    }
+
+    pub(crate) async fn stopped(&self) {
+        self.stop.cancelled().await;
+    }
+
+    /// One input in, all its outputs carried out, in order.
+    pub(crate) fn step(self: &Arc<Self>, input: Input) {
+        let mut closing = Vec::new();
+        {
+            let mut broker = self.lock();
+            broker.handle(input, Instant::now());
+            while let Some(output) = broker.poll_output() {
+                match output {
+                    Output::Send(conn, message) => {
+                        let Some(connection) = self.connection(conn) else {
+                            continue;
+                        };
+                        if connection.send(self, &message) == Err(SendFailure::Full) {
+                            // It missed something that it must know: what it believes is no
+                            // longer true.
+                            tracing::warn!(client = %connection.client, "closed: it does not read");
+                            broker.handle(Input::Disconnected(conn), Instant::now());
+                            closing.push(conn);
+                        }
+                    }
+                    Output::Route(conn, partner) => self.route(conn, &partner),
+                    Output::Unroute(conn, reason) => {
+                        let connection = self.connection(conn);
+                        let old = connection.and_then(|connection| connection.set_route(None));
+                        if let Some(Way::Bridged(bridge, _)) = old.as_deref().map(|old| &old.way) {
+                            bridge.end(self, reason);
+                        }
+                    }
+                    Output::Grant { pairing, .. } => {
+                        // One node: nobody else to ask.
+                        broker.handle(Input::Granted(pairing, Ok(())), Instant::now());
+                    }
+                    Output::Close(conn) => closing.push(conn),
+                    Output::Event(event) => self.publish(event),
+                }
+            }
+            let next = broker.poll_timeout();
+            self.deadline
+                .send_if_modified(|deadline| std::mem::replace(deadline, next) != next);
+        }
+        // Outside the lock: the host calls the application's disconnect handler.
+        for conn in closing {
+            if let Some((_, connection)) = self.connections.remove(&conn) {
+                self.disconnect(connection);
+            }
+        }
+    }
+
+    fn connection(&self, conn: ConnId) -> Option<Arc<Connection>> {
+        self.connections
+            .get(&conn)
+            .map(|connection| connection.clone())
+    }
+
+    fn publish(&self, event: BrokerEvent) {
+        tracing::info!(?event);
+        // Nobody need listen.
+        self.events.send(event).ok();
+    }
+
+    fn route(self: &Arc<Self>, conn: ConnId, partner: &Partner) {
+        let (Some(from), Some(to)) = (self.connection(conn), self.connection(partner.conn)) else {
+            return;
+        };
+        let way = if from.dialect == Dialect::V2 && to.dialect == Dialect::V2 {
+            Way::Straight
+        } else {
+            match to
+                .route()
+                .filter(|route| route.pairing == partner.pairing)
+                .as_deref()
+            {
+                // The other end has its route already: this is the other side of its bridge.
+                Some(Route {
+                    way: Way::Bridged(bridge, side),
+                    ..
+                }) => Way::Bridged(bridge.clone(), side.other()),
+                _ => {
+                    let bridge = Bridge::new(self, partner.pairing, from.clone(), to.clone());
+                    Way::Bridged(bridge, Side::First)
+                }
+            }
+        };
+        from.set_route(Some(Arc::new(Route::new(partner, to, way))));
+    }
+
+    fn disconnect(self: &Arc<Self>, connection: Arc<Connection>) {
+        if connection.outlet.disconnect() != Err(SendFailure::Full) {
+            return;
+        }
+        // It is gone for us; the socket itself is closed as soon as its queue lets us.
+        self.spawn(async move {
+            while connection.outlet.disconnect() == Err(SendFailure::Full) {
+                tokio::time::sleep(CLOSE_INTERVAL).await;
+            }
+        });
+    }
+
+    /// Gives a new connection its name, or says why not; none if it is not a client.
+    pub(crate) fn admit<A: Adapter>(
+        self: &Arc<Self>,
+        socket: &Arc<Socket<A>>,
+        identity: Identity,
+    ) -> Result<(), Code> {
+        let Identity {
+            client,
+            dialect,
+            binary,
+        } = identity;
+        let conn = ConnId(self.last_conn.fetch_add(1, Ordering::Relaxed));
+        self.lock().admit(conn, client.clone(), dialect)?;
+        self.keeper.call_once(|| {
+            self.tasks
+                .spawn(keep(Arc::downgrade(self), self.stop.clone()));
+        });
+        let outlet = Box::new(Arc::downgrade(socket));
+        let connection = Arc::new(Connection::new(conn, client, dialect, binary, outlet));
+        self.connections.insert(conn, connection.clone());
+        handlers::listen(self, socket, &connection);
+        let departure = Departure {
+            shared: Arc::downgrade(self),
+            conn,
+        };
+        socket.extensions.insert(Arc::new(departure));
+        Ok(())
+    }
+
+    pub(crate) fn connected(self: &Arc<Self>, conn: ConnId) {
+        if let Some(connection) = self.connection(conn) {
+            connection.set_connected();
+        }
+        self.step(Input::Connected(conn));
+    }
+
+    pub(crate) fn received(self: &Arc<Self>, conn: ConnId, message: ClientMessage) {
+        self.step(Input::Received(conn, message));
+    }
+
+    pub(crate) fn forbidden(self: &Arc<Self>, conn: ConnId, req: Option<ReqId>, to: ClientId) {
+        self.step(Input::Forbidden(conn, req, to));
+    }
+
+    /// A socket is gone. Called from wherever it was dropped.
+    pub(crate) fn departed(self: &Arc<Self>, conn: ConnId) {
+        if self.connections.contains_key(&conn)
+            && let Ok(runtime) = tokio::runtime::Handle::try_current()
+        {
+            let shared = self.clone();
+            self.tasks
+                .spawn_on(async move { shared.forget(conn) }, &runtime);
+        }
+    }
+
+    fn forget(self: &Arc<Self>, conn: ConnId) {
+        self.step(Input::Disconnected(conn));
+        self.connections.remove(&conn);
+    }
+
+    /// Finds sockets that ended while the application held on to them.
+    fn sweep(self: &Arc<Self>) {
+        let gone = |connection: &Connection| {
+            connection.was_connected() && !connection.outlet.is_connected()
+        };
+        let gone: Vec<ConnId> = self
+            .connections
+            .iter()
+            .filter(|entry| gone(entry.value()))
+            .map(|entry| *entry.key())
+            .collect();
+        for conn in gone {
+            self.forget(conn);
+        }
+    }
+}
+
+/// Tells the broker of the time, and sweeps, until the plugin ends.
+async fn keep(shared: Weak<Shared>, stop: CancellationToken) {
+    let Some(mut deadline) = shared.upgrade().map(|shared| shared.deadline.subscribe()) else {
+        return;
+    };
+    let mut sweep = tokio::time::interval(SWEEP_INTERVAL);
+    loop {
+        let next = *deadline.borrow_and_update();
+        let sweeps = tokio::select! {
+            biased;
+            () = stop.cancelled() => return,
+            changed = deadline.changed() => match changed {
+                Ok(()) => continue,
+                Err(_) => return,
+            },
+            () = until(next) => false,
+            _ = sweep.tick() => true,
+        };
+        let Some(shared) = shared.upgrade() else {
+            return;
+        };
+        if sweeps {
+            shared.sweep();
+        } else {
+            shared.step(Input::Timeout);
+        }
+    }
+}
+
+/// Waits for a moment, or for ever.
+pub(crate) async fn until(moment: Option<Instant>) {
+    match moment {
+        Some(moment) => tokio::time::sleep_until(moment.into()).await,
+        None => std::future::pending().await,
+    }
+}

@@ -1,0 +1,229 @@
+//! What is asked of socketioxide, and its peculiarities (0.18.9).
+//!
+//! - `emit` fails on a full buffer, and so does `disconnect`, which then does not close: "gone" is
+//!   a state of our own, and closing is tried again.
+//! - A socket's data lives as long as anybody holds the socket. We hold it weakly, so that its end
+//!   drops our [`Departure`]; an application that keeps a socket delays that, so there is a sweep.
+//! - One connect handler a namespace, one disconnect and one fallback handler a socket: they belong
+//!   to the application.
+//! - The future of a message handler is spawned; order is kept only in
+//!   [`MessageHandler::call`](socketioxide::handler::MessageHandler), which is what we implement.
+//! - Handlers are registered before CONNECT is answered, or the first message could be missed;
+//!   registering one inside a handler deadlocks.
+//! - A value that serialises as a tuple becomes several arguments, anything else becomes one.
+
+use std::{fmt, pin::Pin, sync::Weak, time::Duration};
+
+use bytes::Bytes;
+use serde::{
+    Serialize, Serializer,
+    ser::{Error as _, SerializeMap, SerializeSeq, SerializeTuple},
+};
+use serde_json::{Value, value::RawValue};
+use socketio_p2p_protocol::{Args, Code, ConnId};
+use socketioxide::{
+    SendError, SocketError, adapter::Adapter, extract::AckSender, handler::FromMessageParts,
+    socket::Socket,
+};
+
+use crate::{ack::AckArgs, server::Shared};
+
+/// A client's acknowledgement; none if it did not come in time or the client is gone.
+pub(crate) type Acknowledged = Pin<Box<dyn Future<Output = Option<Args>> + Send>>;
+
+/// A socket of whatever adapter the application uses.
+pub(crate) trait Outlet: Send + Sync + 'static {
+    fn emit(&self, event: &str, args: Arguments<'_>) -> Result<(), SendFailure>;
+    fn emit_with_ack(
+        &self,
+        event: &str,
+        args: Arguments<'_>,
+        timeout: Duration,
+    ) -> Result<Acknowledged, SendFailure>;
+    fn ack(&self, id: i64, args: Arguments<'_>) -> Result<(), SendFailure>;
+    fn disconnect(&self) -> Result<(), SendFailure>;
+    fn is_connected(&self) -> bool;
+}
+
+/// Why something did not go out.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum SendFailure {
+    /// The buffer is full.
+    Full,
+    /// The socket is gone.
+    Gone,
+    /// A placeholder stands for no blob.
+    Arguments,
+}
+
+impl From<SendError> for SendFailure {
+    fn from(error: SendError) -> Self {
+        match error {
+            SendError::Socket(SocketError::InternalChannelFull) => Self::Full,
+            SendError::Socket(SocketError::Closed) => Self::Gone,
+            SendError::Serialize(_) => Self::Arguments,
+        }
+    }
+}
+
+impl From<SendFailure> for Code {
+    fn from(failure: SendFailure) -> Self {
+        match failure {
+            SendFailure::Full => Self::Congested,
+            SendFailure::Gone => Self::Offline,
+            SendFailure::Arguments => Self::BadArgs,
+        }
+    }
+}
+
+impl<A: Adapter> Outlet for Weak<Socket<A>> {
+    fn emit(&self, event: &str, args: Arguments<'_>) -> Result<(), SendFailure> {
+        let socket = self.upgrade().ok_or(SendFailure::Gone)?;
+        Ok(socket.emit(event, &args)?)
+    }
+
+    fn emit_with_ack(
+        &self,
+        event: &str,
+        args: Arguments<'_>,
+        timeout: Duration,
+    ) -> Result<Acknowledged, SendFailure> {
+        let socket = self.upgrade().ok_or(SendFailure::Gone)?;
+        let ack = socket
+            .timeout(timeout)
+            .emit_with_ack::<_, AckArgs>(event, &args)?;
+        Ok(Box::pin(
+            async move { ack.await.ok().map(AckArgs::into_args) },
+        ))
+    }
+
+    fn ack(&self, id: i64, args: Arguments<'_>) -> Result<(), SendFailure> {
+        let socket = self.upgrade().ok_or(SendFailure::Gone)?;
+        let mut unused = socketioxide::handler::Value::Str("[]".into(), None);
+        let Ok(sender) = AckSender::from_message_parts(&socket, &mut unused, &Some(id));
+        Ok(sender.send(&args)?)
+    }
+
+    fn disconnect(&self) -> Result<(), SendFailure> {
+        let socket = self.upgrade().ok_or(SendFailure::Gone)?;
+        match socket.disconnect() {
+            Ok(()) => Ok(()),
+            Err(SocketError::InternalChannelFull) => Err(SendFailure::Full),
+            Err(SocketError::Closed) => Err(SendFailure::Gone),
+        }
+    }
+
+    fn is_connected(&self) -> bool {
+        self.upgrade().is_some_and(|socket| socket.connected())
+    }
+}
+
+/// Arguments of an event or an acknowledgement.
+#[derive(Clone, Copy)]
+pub(crate) enum Arguments<'a> {
+    Values(&'a [Value]),
+    /// Forwarded as they came.
+    Raw(&'a [&'a RawValue]),
+    /// With blobs as attachments.
+    Args(&'a Args),
+    /// One attachment.
+    Binary(&'a Bytes),
+}
+
+impl Serialize for Arguments<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Values(values) => tuple(serializer, values),
+            Self::Raw(raws) => tuple(serializer, raws),
+            Self::Args(args) if args.blobs().is_empty() => {
+                let raws: Vec<&RawValue> =
+                    serde_json::from_str(args.as_json()).map_err(S::Error::custom)?;
+                tuple(serializer, &raws)
+            }
+            Self::Args(args) => {
+                let values: Vec<Value> = args.parse().map_err(S::Error::custom)?;
+                let blobs = args.blobs();
+                let values: Vec<_> = values
+                    .iter()
+                    .map(|value| WithBlobs { value, blobs })
+                    .collect();
+                tuple(serializer, &values)
+            }
+            Self::Binary(blob) => tuple(serializer, &[Attachment(blob)]),
+        }
+    }
+}
+
+fn tuple<S: Serializer>(serializer: S, items: &[impl Serialize]) -> Result<S::Ok, S::Error> {
+    let mut tuple = serializer.serialize_tuple(items.len())?;
+    for item in items {
+        tuple.serialize_element(item)?;
+    }
+    tuple.end()
+}
+
+struct Attachment<'a>(&'a Bytes);
+
+impl Serialize for Attachment<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_bytes(self.0)
+    }
+}
+
+/// A value whose placeholders are attachments.
+struct WithBlobs<'a> {
+    value: &'a Value,
+    blobs: &'a [Bytes],
+}
+
+impl Serialize for WithBlobs<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Self { value, blobs } = *self;
+        match value {
+            Value::Array(items) => {
+                let mut seq = serializer.serialize_seq(Some(items.len()))?;
+                for value in items {
+                    seq.serialize_element(&WithBlobs { value, blobs })?;
+                }
+                seq.end()
+            }
+            Value::Object(fields) if fields.get("_placeholder") == Some(&Value::Bool(true)) => {
+                let num = fields.get("num").and_then(Value::as_u64);
+                let blob = num.and_then(|num| blobs.get(usize::try_from(num).ok()?));
+                let blob = blob.ok_or_else(|| S::Error::custom("a placeholder for no blob"))?;
+                Attachment(blob).serialize(serializer)
+            }
+            Value::Object(fields) => {
+                let mut map = serializer.serialize_map(Some(fields.len()))?;
+                for (key, value) in fields {
+                    map.serialize_entry(key, &WithBlobs { value, blobs })?;
+                }
+                map.end()
+            }
+            _ => value.serialize(serializer),
+        }
+    }
+}
+
+/// Lives in the extensions of a socket, and with it ends the client's connection.
+///
+/// It may be dropped anywhere, also where the broker is locked: so it only starts the task that
+/// says so.
+pub(crate) struct Departure {
+    pub(crate) shared: Weak<Shared>,
+    pub(crate) conn: ConnId,
+}
+
+impl Drop for Departure {
+    fn drop(&mut self) {
+        if let Some(shared) = self.shared.upgrade() {
+            shared.departed(self.conn);
+        }
+    }
+}
+
+impl fmt::Debug for Departure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Departure({})", self.conn)
+    }
+}
