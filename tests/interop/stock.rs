@@ -47,6 +47,11 @@ pub(crate) const PAIRS: [(Stock, Stock); 6] = [
 ];
 
 impl Stock {
+    /// Whether bytes reach it as base64 with the packet type of Engine.IO 3.
+    pub(crate) fn is_engine_io_3_over_polling(self) -> bool {
+        self == V2_POLLING
+    }
+
     /// Whether its end is seen at once; that of a polling client shows by its missing heartbeat.
     pub(crate) fn is_websocket(self) -> bool {
         self.transport == "websocket"

@@ -2,11 +2,12 @@
 // JavaScript predecessor does on the wire. It is driven by the same JSON lines as the example `peer`.
 //
 //   node v1-peer.mjs --url http://127.0.0.1:9000 --id A [--client 2|4] [--transport websocket|polling]
-//     [--answer ack|event|decline|decline-event|silent] [--reply echo|none|several] [--free at-once|held]
+//     [--answer ack|event|decline|decline-event|silent] [--reply echo|none|several|JSON] [--free at-once|held]
 //     [--on chat,note]
 //
 // Beyond the lines of the example:
 // - bytes are {"$bin":"<base64>"}, both ways;
+// - `--reply several` acknowledges with the arguments as they came, `--reply '[1,null]'` with these;
 // - `reply` also has `values`, all arguments of the acknowledgement: [] is not [null];
 // - `refused` and `error` carry the text of SERVER_ERROR, and the code that stands at its end;
 // - emit2 takes "targetClientId", for a target that is not the partner;
@@ -34,7 +35,8 @@ const { values: options } = parseArgs({
 requireOneOf('client', ['2', '4']);
 requireOneOf('transport', ['websocket', 'polling']);
 requireOneOf('answer', ['ack', 'event', 'decline', 'decline-event', 'silent']);
-requireOneOf('reply', ['echo', 'none', 'several']);
+const fixedReply = options.reply.startsWith('[') ? revived(JSON.parse(options.reply)) : null;
+if (fixedReply === null) requireOneOf('reply', ['echo', 'none', 'several']);
 requireOneOf('free', ['at-once', 'held']);
 
 const print = (line) => process.stdout.write(`${JSON.stringify(printable(line))}\n`);
@@ -100,6 +102,7 @@ for (const name of options.on.split(',').filter(Boolean)) {
     print({ event: 'incoming', from: partner, name, args });
     if (options.reply === 'echo') acknowledge?.({ echo: args });
     if (options.reply === 'several') acknowledge?.(...args);
+    if (fixedReply) acknowledge?.(...fixedReply);
   });
 }
 
