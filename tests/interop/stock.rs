@@ -46,6 +46,18 @@ pub(crate) const PAIRS: [(Stock, Stock); 6] = [
     (V4_POLLING, V4_POLLING),
 ];
 
+/// Both ages as they come: they begin with polling and upgrade to websocket a moment later.
+pub(crate) const UPGRADING: [Stock; 2] = [
+    Stock {
+        client: "2",
+        transport: "upgrade",
+    },
+    Stock {
+        client: "4",
+        transport: "upgrade",
+    },
+];
+
 impl Stock {
     /// Whether bytes reach it as base64 with the packet type of Engine.IO 3.
     pub(crate) fn is_engine_io_3_over_polling(self) -> bool {

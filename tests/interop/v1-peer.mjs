@@ -1,7 +1,7 @@
 // A client that speaks v1 by hand through a stock, unchanged socket.io-client: what a page of the
 // JavaScript predecessor does on the wire. It is driven by the same JSON lines as the example `peer`.
 //
-//   node v1-peer.mjs --url http://127.0.0.1:9000 --id A [--client 2|4] [--transport websocket|polling]
+//   node v1-peer.mjs --url http://127.0.0.1:9000 --id A [--client 2|4] [--transport websocket|polling|upgrade]
 //     [--answer ack|event|decline|decline-event|silent] [--reply echo|none|several|JSON] [--free at-once|held]
 //     [--on chat,note]
 //
@@ -33,7 +33,7 @@ const { values: options } = parseArgs({
   },
 });
 requireOneOf('client', ['2', '4']);
-requireOneOf('transport', ['websocket', 'polling']);
+requireOneOf('transport', ['websocket', 'polling', 'upgrade']);
 requireOneOf('answer', ['ack', 'event', 'decline', 'decline-event', 'silent']);
 const fixedReply = options.reply.startsWith('[') ? revived(JSON.parse(options.reply)) : null;
 if (fixedReply === null) requireOneOf('reply', ['echo', 'none', 'several']);
@@ -43,7 +43,8 @@ const print = (line) => process.stdout.write(`${JSON.stringify(printable(line))}
 
 const { default: io } = await import(`socket.io-client-${options.client}`);
 const socket = io(`${options.url}?clientId=${encodeURIComponent(options.id)}`, {
-  transports: [options.transport],
+  // What a stock client does unless told otherwise is to begin with polling and upgrade.
+  transports: options.transport === 'upgrade' ? ['polling', 'websocket'] : [options.transport],
   reconnectionDelay: 50,
   reconnectionDelayMax: 200,
   randomizationFactor: 0,
