@@ -1,5 +1,9 @@
 //! What the examples share: logs on stderr, and the server that they start.
 
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+mod readme {}
+
 use std::{io, net::SocketAddr};
 
 use socketio_p2p_server::{ListPolicy, P2pServer, QuickAckListener};

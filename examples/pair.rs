@@ -1,2 +1,207 @@
-//! Under construction.
-fn main() {}
+//! The main job, in one command: a server, and two clients in two further processes.
+//!
+//! ```text
+//! cargo run --example pair
+//! ```
+
+use std::{error::Error, net::Ipv4Addr, process::Stdio, time::Duration};
+
+use clap::{Parser, ValueEnum};
+use rust_socketio::asynchronous::ClientBuilder;
+use serde_json::{Value, json};
+use socketio_p2p_client::{
+    Code, EmitError, Event, Incoming, P2pBuilderExt, P2pClientExt, RegisterError,
+};
+use socketio_p2p_examples::{RunningServer, log_to_stderr};
+use tokio::{
+    io::{AsyncBufReadExt as _, BufReader},
+    process::{Child, Command},
+};
+
+type Result<T = (), E = Box<dyn Error>> = std::result::Result<T, E>;
+
+/// Shows two clients that are paired through a server and talk to each other.
+///
+/// Starts a server on a free port and the two clients, alice and bob, as processes of their own,
+/// and ends by itself. The exit status is 0 if every step went as it should.
+#[derive(Parser)]
+struct Options {
+    /// What this process plays. Leave it out.
+    #[arg(long, hide = true, requires = "url")]
+    role: Option<Role>,
+    /// Where the server is.
+    #[arg(long, hide = true)]
+    url: Option<String>,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Role {
+    Alice,
+    Bob,
+}
+
+/// All of it takes a second.
+const TIME_LIMIT: Duration = Duration::from_secs(60);
+
+#[tokio::main]
+async fn main() -> Result {
+    let Options { role, url } = Options::parse();
+    log_to_stderr();
+    let url = url.unwrap_or_default();
+    match role {
+        Some(Role::Alice) => alice(url).await,
+        Some(Role::Bob) => bob(url).await,
+        None => tokio::time::timeout(TIME_LIMIT, direct()).await?,
+    }
+}
+
+/// The process that the user started: the server, and both clients to the end.
+async fn direct() -> Result {
+    let server = RunningServer::start((Ipv4Addr::LOCALHOST, 0).into()).await?;
+    println!("server| listening on {}", server.url);
+
+    let mut bob = start("bob", &server.url)?;
+    let mut bob_says = BufReader::new(bob.stdout.take().ok_or("no stdout")?).lines();
+    // Bob must be there before alice asks for him.
+    let first = bob_says.next_line().await?.ok_or("bob ended early")?;
+    println!("{first}");
+    let mut alice = start("alice", &server.url)?;
+    let mut alice_says = BufReader::new(alice.stdout.take().ok_or("no stdout")?).lines();
+    let (mut bob_talks, mut alice_talks) = (true, true);
+    while bob_talks || alice_talks {
+        tokio::select! {
+            line = bob_says.next_line(), if bob_talks => match line? {
+                Some(line) => println!("{line}"),
+                None => bob_talks = false,
+            },
+            line = alice_says.next_line(), if alice_talks => match line? {
+                Some(line) => println!("{line}"),
+                None => alice_talks = false,
+            },
+        }
+    }
+    let (alice, bob) = (alice.wait().await?, bob.wait().await?);
+
+    server.stop().await?;
+    println!("server| closed");
+    if !alice.success() || !bob.success() {
+        return Err(format!("alice: {alice}, bob: {bob}").into());
+    }
+    println!("all went well");
+    Ok(())
+}
+
+fn start(role: &str, url: &str) -> Result<Child> {
+    let program = std::env::current_exe()?;
+    let mut command = Command::new(program);
+    command.args(["--role", role, "--url", url]);
+    Ok(command
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()?)
+}
+
+/// The one who asks.
+async fn alice(url: String) -> Result {
+    let client = ClientBuilder::new(url.as_str())
+        .p2p("alice")
+        .on2("greet", async |msg: Incoming| {
+            println!("alice | {} greets me, I answer", msg.from());
+            Ok(json!("hello bob"))
+        })
+        .on2("note", async |msg: Incoming| {
+            println!(
+                "alice | a note from {}: {}",
+                msg.from(),
+                msg.args::<Value>()?
+            );
+            Ok(())
+        })
+        .connect()
+        .await?;
+
+    let pairing = client.register_target("bob").await?;
+    println!("alice | paired with {} ({})", pairing.partner, pairing.id);
+
+    let reply = client
+        .emit2("greet", ("alice", json!({ "at": "noon" })))
+        .with_reply()
+        .await?;
+    println!(
+        "alice | bob replied {} by {}",
+        reply.args::<Value>()?,
+        reply.route()
+    );
+    client
+        .emit2("note", "no reply wanted")
+        .without_ack()
+        .await?;
+    client.emit2("your-turn", ()).await?;
+
+    match client.emit2("unheard-of", ()).await {
+        Err(EmitError::NotExecuted(cause)) => println!("alice | not executed: {cause}"),
+        other => return Err(format!("an event without a handler: {other:?}").into()),
+    }
+
+    // A pairing is exclusive: a third client is refused, and the two notice nothing.
+    let carol = ClientBuilder::new(url).p2p("carol").connect().await?;
+    match carol.register_target("bob").await {
+        Err(RegisterError::Refused(refusal)) if refusal.code == Code::TargetBusy => {
+            println!("carol | refused: {refusal}");
+        }
+        other => return Err(format!("a third client: {other:?}").into()),
+    }
+    carol.close().await;
+
+    client.unregister_target().await?;
+    println!("alice | unregistered, partner now: {:?}", client.pairing());
+    client.close().await;
+    Ok(())
+}
+
+/// The one who is asked.
+async fn bob(url: String) -> Result {
+    let client = ClientBuilder::new(url)
+        .p2p("bob")
+        .on_register(async |request: socketio_p2p_client::PairingRequest| {
+            println!("bob   | {} wants to be paired, I accept", request.source);
+            true
+        })
+        .on2("greet", async |msg: Incoming| {
+            let (name, when): (String, Value) = msg.args()?;
+            println!("bob   | {name} greets me: {when}");
+            Ok(json!(format!("hello {name}")))
+        })
+        .on2("note", async |msg: Incoming| {
+            println!(
+                "bob   | a note from {}: {}",
+                msg.from(),
+                msg.args::<Value>()?
+            );
+            Ok(())
+        })
+        .on2("your-turn", async |msg: Incoming| {
+            // Inside a handler everything works that works outside.
+            let answer = msg.client().emit2("greet", "bob").await?;
+            println!("bob   | alice replied {answer}");
+            msg.client()
+                .emit2("note", "none wanted here either")
+                .without_ack()
+                .await?;
+            Ok(())
+        })
+        .connect()
+        .await?;
+    let mut events = client.events();
+    println!("bob   | connected");
+
+    loop {
+        if let Event::Unpaired { pairing, reason } = events.recv().await? {
+            println!("bob   | {} is gone: {reason}", pairing.partner);
+            break;
+        }
+    }
+    client.close().await;
+    Ok(())
+}

@@ -1,2 +1,288 @@
-//! Under construction.
-fn main() {}
+//! A client to be driven from outside, in any language: one JSON object a line, commands on
+//! stdin, events on stdout.
+//!
+//! ```text
+//! cargo run --example server -- --port 9000
+//! cargo run --example peer -- --url http://127.0.0.1:9000 --id A
+//! {"cmd":"register","target":"B"}
+//! ```
+
+mod peer_lines;
+
+use std::{error::Error, process::ExitCode, time::Duration};
+
+use clap::{ArgAction, Parser, ValueEnum};
+use futures_util::{FutureExt as _, StreamExt as _, future::BoxFuture, stream::FuturesUnordered};
+use peer_lines::{Command, Line, say};
+use rust_socketio::asynchronous::ClientBuilder;
+use serde::Serialize;
+use socketio_p2p_client::{
+    Args, ConnectError, EmitError, Event, Incoming, P2pBuilderExt, P2pClient, P2pClientExt,
+    RegisterError, RequestError,
+};
+use socketio_p2p_examples::log_to_stderr;
+use tokio::io::{AsyncBufReadExt as _, BufReader};
+
+/// A Socket.IO client that can be paired with another, driven by lines of JSON.
+///
+/// Commands on stdin: {"cmd":"register","target":"B"}, {"cmd":"emit2","id":1,"event":"chat",
+/// "args":[…],"ack":true,"timeoutMs":1000}, {"cmd":"unregister"}, {"cmd":"list"}, {"cmd":"quit"}.
+/// On stdout: connected, paired, refused, reply, failed, sent, incoming, unpaired, clients, error.
+/// Ends with status 0 after quit or at the end of stdin, with 1 when the connection is gone.
+#[derive(Parser)]
+struct Options {
+    /// Where the server is.
+    #[arg(long, default_value = "http://127.0.0.1:9000")]
+    url: String,
+    /// The name of this client.
+    #[arg(long)]
+    id: String,
+    /// How to answer an event of the partner: with {"echo":[…args]}, or not at all.
+    #[arg(long, value_enum, default_value_t = Reply::Echo)]
+    reply: Reply,
+    /// Whether to accept pairings that others ask for.
+    #[arg(long, action = ArgAction::Set, default_value_t = true)]
+    accept: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, ValueEnum)]
+enum Reply {
+    Echo,
+    None,
+}
+
+/// Commands under way before the next line is read.
+const COMMANDS: usize = 1024;
+
+#[derive(Serialize)]
+struct Echo {
+    echo: Args,
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let options = Options::parse();
+    log_to_stderr();
+    match run(options).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err((code, error)) => {
+            say(&Line::Error {
+                code,
+                message: &describe(&*error),
+            });
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// An error and all its causes.
+fn describe(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text = format!("{text}: {error}");
+        cause = error.source();
+    }
+    text
+}
+
+async fn run(options: Options) -> Result<(), (&'static str, Box<dyn Error>)> {
+    let Options {
+        url,
+        id,
+        reply,
+        accept,
+    } = options;
+    eprintln!("connecting to {url} as {id}");
+    let client = ClientBuilder::new(url)
+        .p2p(id)
+        .on_register(move |_| std::future::ready(accept))
+        .on2_fallback(move |msg: Incoming| async move {
+            say(&Line::incoming(&msg));
+            if reply == Reply::None {
+                std::future::pending::<()>().await;
+            }
+            Ok(Echo {
+                echo: msg.into_raw(),
+            })
+        })
+        .connect()
+        .await
+        .map_err(|error| (connect_code(&error), error.into()))?;
+    let mut events = client.events();
+    say(&Line::Connected {
+        client_id: client.id().as_str(),
+    });
+
+    let mut lines = BufReader::new(tokio::io::stdin()).lines();
+    let mut running = FuturesUnordered::<BoxFuture<'_, ()>>::new();
+    loop {
+        // Events first: `paired` before whatever the pairing is used for.
+        tokio::select! {
+            biased;
+            event = events.recv() => match event {
+                Ok(Event::Disconnected) => return Err(("closed", "the connection is gone".into())),
+                Ok(event) => Line::of_event(&event).iter().for_each(say),
+                Err(missed) => eprintln!("{missed}"),
+            },
+            Some(()) = running.next() => {}
+            line = lines.next_line(), if running.len() < COMMANDS => match line {
+                Ok(Some(line)) => match serde_json::from_str(&line) {
+                    Ok(Command::Quit) => break,
+                    Ok(command) => running.push(obey(&client, command).boxed()),
+                    Err(error) => {
+                        say(&Line::Error { code: "bad-args", message: &error.to_string() });
+                    }
+                },
+                Ok(None) => break,
+                Err(error) => {
+                    // Not UTF-8, for example: the line is lost, the next may be better.
+                    say(&Line::Error { code: "bad-args", message: &error.to_string() });
+                }
+            },
+        }
+    }
+    drop(running);
+    client.close().await;
+    Ok(())
+}
+
+async fn obey(client: &P2pClient, command: Command) {
+    match command {
+        Command::Register { target, payload } => {
+            let mut register = client.register_target(&target);
+            if let Some(payload) = payload {
+                register = register.payload(payload);
+            }
+            // `paired` is said when the event comes.
+            if let Err(error) = register.await {
+                let code = register_code(&error);
+                eprintln!("{}", describe(&error));
+                say(&Line::Refused {
+                    target: &target,
+                    code,
+                });
+            }
+        }
+        Command::Emit2 {
+            id,
+            event,
+            args,
+            ack: true,
+            timeout_ms,
+        } => {
+            let mut emit = client.emit2(event, arguments(args));
+            if let Some(timeout) = timeout_ms {
+                emit = emit.timeout(Duration::from_millis(timeout));
+            }
+            match emit.with_reply().await {
+                Ok(reply) => say(&Line::reply(&id, &reply)),
+                Err(error) => failed(&id, &error),
+            }
+        }
+        Command::Emit2 {
+            id,
+            event,
+            args,
+            ack: false,
+            timeout_ms,
+        } => {
+            let mut emit = client.emit2(event, arguments(args));
+            if let Some(timeout) = timeout_ms {
+                emit = emit.timeout(Duration::from_millis(timeout));
+            }
+            match emit.without_ack().await {
+                Ok(()) => say(&Line::Sent { id: &id }),
+                Err(error) => failed(&id, &error),
+            }
+        }
+        Command::Unregister => {
+            if let Err(error) = client.unregister_target().await {
+                say(&Line::Error {
+                    code: request_code(&error),
+                    message: &describe(&error),
+                });
+            }
+        }
+        Command::List => match client.clients().await {
+            Ok(clients) => {
+                let ids: Vec<_> = clients.iter().map(|client| client.id.as_str()).collect();
+                say(&Line::Clients { clients: &ids });
+            }
+            Err(error) => {
+                say(&Line::Error {
+                    code: request_code(&error),
+                    message: &describe(&error),
+                });
+            }
+        },
+        Command::Quit => {}
+    }
+}
+
+/// A list of arguments whose number is known only now.
+fn arguments(args: Vec<serde_json::Value>) -> Args {
+    Args::from(args)
+}
+
+fn failed(id: &serde_json::Value, error: &EmitError) {
+    eprintln!("emit2 {id}: {}", describe(error));
+    let outcome = match error.executed() {
+        Some(false) => "not-executed",
+        None => "unknown",
+        Some(true) => "executed",
+    };
+    say(&Line::Failed {
+        id,
+        outcome,
+        code: error.code(),
+    });
+}
+
+fn connect_code(error: &ConnectError) -> &'static str {
+    match error {
+        ConnectError::Id(_) => "bad-client-id",
+        ConnectError::Refused(code) => code.as_str(),
+        ConnectError::Timeout(_) => "timeout",
+        ConnectError::Rejected(_) => "forbidden",
+        _ => "closed",
+    }
+}
+
+fn register_code(error: &RegisterError) -> &'static str {
+    match error {
+        RegisterError::Refused(refusal) => refusal.code.as_str(),
+        RegisterError::Timeout(_) => "timeout",
+        RegisterError::Closed => "closed",
+        _ => "bad-args",
+    }
+}
+
+fn request_code(error: &RequestError) -> &'static str {
+    match error {
+        RequestError::Refused(refusal) => refusal.code.as_str(),
+        RequestError::Timeout(_) => "timeout",
+        _ => "closed",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_command_is_read_as_the_issue_spells_it() {
+        let emit = json!({"cmd":"emit2","id":1,"event":"chat","args":[1],"ack":true,"timeoutMs":9});
+        assert!(matches!(
+            serde_json::from_value(emit).unwrap(),
+            Command::Emit2 {
+                ack: true,
+                timeout_ms: Some(9),
+                ..
+            }
+        ));
+        assert!(serde_json::from_value::<Command>(json!({"cmd":"dance"})).is_err());
+    }
+}

@@ -16,6 +16,7 @@
 //! No IO, no clock: feed it with [`Broker::handle`], carry out what [`Broker::poll_output`] says,
 //! and come back with [`Input::Timeout`] when [`Broker::poll_timeout`] is due.
 
+mod ghosts;
 mod pairings;
 mod requests;
 
@@ -26,11 +27,10 @@ use std::{
 
 use serde_json::Value;
 
+use self::ghosts::Ghosts;
 use crate::{
     ClientEntry, ClientId, ClientMessage, ClientState, Code, ConnId, Dialect, EndReason, PairingId,
-    Refusal, ReqId, ServerMessage, Welcome,
-    limits::{GHOST_TIME, GHOSTS, Limits},
-    wire,
+    Refusal, ReqId, ServerMessage, Welcome, limits::Limits, wire,
 };
 
 /// What a broker is told once.
@@ -195,16 +195,19 @@ pub struct Broker {
     conns: BTreeMap<ConnId, ClientId>,
     /// By the server's number, which is the order of arrival and so that of the deadlines.
     requests: BTreeMap<ReqId, Request>,
+    /// By the number of the request, whose deadline they share.
+    questions: BTreeMap<ReqId, Question>,
     /// Pairings that are being granted; the order of their numbers is that of the deadlines.
     grants: BTreeMap<PairingId, Grant>,
     pairings: BTreeMap<PairingId, Pairing>,
-    /// Initiators of the end of a pairing who wait until their v1 partner knows. By deadline.
-    releases: VecDeque<Release>,
-    /// V1 clients that left while paired, and when they are forgotten.
-    ghosts: BTreeMap<ClientId, Instant>,
+    /// Initiators of the end of a pairing who wait until their v1 partner knows; the order of
+    /// their numbers is that of the deadlines.
+    releases: BTreeMap<u64, Release>,
+    ghosts: Ghosts,
     outputs: VecDeque<Output>,
     last_req: ReqId,
     last_serial: u64,
+    last_release: u64,
     closing: bool,
 }
 
@@ -219,6 +222,14 @@ struct Client {
     asking: Option<ReqId>,
     /// Registrations of others that wait for it, in order.
     inbox: VecDeque<ReqId>,
+    /// What it was asked, if it is a v1 client, which is asked one at a time.
+    question: Option<ReqId>,
+    /// Whether it has named the registration that it answered. From then on an answer that names
+    /// none is a second one, and must not count for the next registration.
+    names_requests: bool,
+    /// The release in which it is the initiator or the partner. At most one: a client that is
+    /// paired anew has done with the last.
+    release: Option<u64>,
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -234,8 +245,16 @@ struct Request {
     req: Option<ReqId>,
     target: ClientId,
     payload: Option<Value>,
-    /// Whether the target has been asked; a v1 client is asked one at a time.
+    /// Whether the target has been asked.
     asked: bool,
+    deadline: Instant,
+}
+
+/// What a v1 client was asked and has not answered. It outlives the request, lest the answer be
+/// taken for one to the next.
+#[derive(Debug)]
+struct Question {
+    target: ClientId,
     deadline: Instant,
 }
 
@@ -265,10 +284,26 @@ enum Consent {
 struct Release {
     pairing: PairingId,
     /// The v1 partner who has to confirm.
-    partner: ConnId,
-    initiator: ConnId,
+    partner: ClientId,
+    initiator: ClientId,
     req: Option<ReqId>,
     deadline: Instant,
+}
+
+impl Client {
+    fn new(conn: ConnId, dialect: Dialect) -> Self {
+        Self {
+            conn,
+            dialect,
+            connected: false,
+            slot: Slot::Free,
+            asking: None,
+            inbox: VecDeque::new(),
+            question: None,
+            names_requests: false,
+            release: None,
+        }
+    }
 }
 
 impl Broker {
@@ -280,13 +315,15 @@ impl Broker {
             clients: BTreeMap::new(),
             conns: BTreeMap::new(),
             requests: BTreeMap::new(),
+            questions: BTreeMap::new(),
             grants: BTreeMap::new(),
             pairings: BTreeMap::new(),
-            releases: VecDeque::new(),
-            ghosts: BTreeMap::new(),
+            releases: BTreeMap::new(),
+            ghosts: Ghosts::default(),
             outputs: VecDeque::new(),
             last_req: 0,
             last_serial: 0,
+            last_release: 0,
             closing: false,
         }
     }
@@ -296,24 +333,17 @@ impl Broker {
     ///
     /// # Errors
     ///
-    /// [`Code::DuplicateId`] while another connection has the name, [`Code::ShuttingDown`].
+    /// [`Code::DuplicateId`] while a connection has the name, or if this one has a name already;
+    /// [`Code::ShuttingDown`].
     pub fn admit(&mut self, conn: ConnId, client: ClientId, dialect: Dialect) -> Result<(), Code> {
         if self.closing {
             return Err(Code::ShuttingDown);
         }
-        if self.clients.contains_key(&client) {
+        if self.clients.contains_key(&client) || self.conns.contains_key(&conn) {
             return Err(Code::DuplicateId);
         }
         self.conns.insert(conn, client.clone());
-        let client_state = Client {
-            conn,
-            dialect,
-            connected: false,
-            slot: Slot::Free,
-            asking: None,
-            inbox: VecDeque::new(),
-        };
-        self.clients.insert(client, client_state);
+        self.clients.insert(client, Client::new(conn, dialect));
         Ok(())
     }
 
@@ -323,7 +353,7 @@ impl Broker {
             Input::Connected(conn) => self.connected(conn, now),
             Input::Disconnected(conn) => self.disconnected(conn, EndReason::Disconnected, now),
             Input::Received(conn, message) => self.received(conn, message, now),
-            Input::Forbidden(conn, req, target) => self.forbidden(conn, req, target),
+            Input::Forbidden(conn, req, target) => self.forbidden(conn, req, target, now),
             Input::Granted(pairing, verdict) => self.granted(pairing, verdict),
             Input::Unpair(client) => self.unpair(&client),
             Input::Kick(client) => self.kick(&client, now),
@@ -344,12 +374,20 @@ impl Broker {
             .requests
             .first_key_value()
             .map(|(_, request)| request.deadline);
-        let release = self.releases.front().map(|release| release.deadline);
+        let question = self
+            .questions
+            .first_key_value()
+            .map(|(_, question)| question.deadline);
+        let release = self
+            .releases
+            .first_key_value()
+            .map(|(_, release)| release.deadline);
         let grant = self
             .grants
             .first_key_value()
             .map(|(_, grant)| grant.deadline);
-        [request, release, grant].into_iter().flatten().min()
+        let deadlines = [request, question, release, grant];
+        deadlines.into_iter().flatten().min()
     }
 
     /// The clients there are, in the order of their names.
@@ -386,8 +424,11 @@ impl Broker {
         }
     }
 
+    /// Tells a client something, unless its connection is gone.
     fn send(&mut self, conn: ConnId, message: ServerMessage) {
-        self.outputs.push_back(Output::Send(conn, message));
+        if self.conns.contains_key(&conn) {
+            self.outputs.push_back(Output::Send(conn, message));
+        }
     }
 
     fn event(&mut self, event: BrokerEvent) {
@@ -408,11 +449,7 @@ impl Broker {
         self.event(BrokerEvent::Connected(id.clone()));
         match self.clients[&id].dialect {
             Dialect::V1 => {
-                if self
-                    .ghosts
-                    .remove(&id)
-                    .is_some_and(|forgotten| now < forgotten)
-                {
+                if self.ghosts.recall(&id, now) {
                     self.send(conn, ServerMessage::Ghost);
                 }
             }
@@ -436,26 +473,26 @@ impl Broker {
             return;
         };
         self.drop_requests_of(&id);
-        let ended = self.end_pairing_of(&id, reason, Some((conn, None)));
-        if ended.is_some() && self.clients[&id].dialect == Dialect::V1 {
-            self.remember_ghost(id.clone(), now);
+        let Client {
+            slot,
+            dialect,
+            question,
+            ..
+        } = self.clients[&id];
+        if let Some(number) = question {
+            self.questions.remove(&number);
         }
-        self.drop_releases_of(conn);
+        if slot != Slot::Free && dialect == Dialect::V1 {
+            self.ghosts.remember(id.clone(), now);
+        }
+        self.end_pairing_of(&id, reason, Some((conn, None)));
+        self.finish_release_of(&id);
         if self
             .clients
             .remove(&id)
             .is_some_and(|client| client.connected)
         {
             self.event(BrokerEvent::Disconnected(id));
-        }
-    }
-
-    fn remember_ghost(&mut self, id: ClientId, now: Instant) {
-        if self.ghosts.len() >= GHOSTS {
-            self.ghosts.retain(|_, forgotten| now < *forgotten);
-        }
-        if self.ghosts.len() < GHOSTS {
-            self.ghosts.insert(id, now + GHOST_TIME);
         }
     }
 
@@ -477,7 +514,7 @@ impl Broker {
             ClientMessage::Accept { req } => self.accept(&id, req, now),
             ClientMessage::Decline { req, reason } => self.decline(&id, req, reason.as_deref()),
             ClientMessage::Unregister { req } => self.unregister(&id, req, now),
-            ClientMessage::Released { pairing } => self.released(pairing, conn),
+            ClientMessage::Released { pairing } => self.released(pairing, &id),
             ClientMessage::List { req } => self.list(&id, req),
             ClientMessage::Ping { req } => self.send(conn, ServerMessage::Pong { req }),
         }
@@ -511,6 +548,8 @@ impl Broker {
         };
         let conn = client.conn;
         // It is told before it is cut off; its partner hears the same reason.
+        self.take_back(id, Code::Forbidden);
+        self.refuse_inbox_of(id, Code::Offline);
         self.end_pairing_of(id, EndReason::Kicked, None);
         self.disconnected(conn, EndReason::Kicked, now);
         self.outputs.push_back(Output::Close(conn));
@@ -521,13 +560,16 @@ impl Broker {
         while let Some((&number, _)) = self.requests.first_key_value() {
             self.refuse_without_asking_on(number, Code::ShuttingDown.into());
         }
+        self.questions.clear();
         while let Some((&id, _)) = self.grants.first_key_value() {
             self.cancel_grant(id, Code::ShuttingDown);
         }
         while let Some((&id, _)) = self.pairings.first_key_value() {
             self.end_pairing(id, EndReason::ShuttingDown, None);
         }
-        self.releases.clear();
+        while let Some((&number, _)) = self.releases.first_key_value() {
+            self.finish_release(number);
+        }
         for (conn, id) in std::mem::take(&mut self.conns) {
             if self
                 .clients
@@ -546,15 +588,22 @@ impl Broker {
         {
             self.refuse(req, Code::Timeout.into());
         }
+        while let Some((&number, question)) = self.questions.first_key_value()
+            && question.deadline <= now
+        {
+            let target = question.target.clone();
+            self.close_question(&target, number);
+            self.ask(&target);
+        }
         while let Some((&id, grant)) = self.grants.first_key_value()
             && grant.deadline <= now
         {
             self.cancel_grant(id, Code::Timeout);
         }
-        while let Some(release) = self.releases.front()
+        while let Some((&number, release)) = self.releases.first_key_value()
             && release.deadline <= now
         {
-            self.finish_release(0);
+            self.finish_release(number);
         }
     }
 

@@ -44,6 +44,8 @@ pub enum Input {
     Frames(PairingId, Vec<Frame>),
     /// The server said something that cannot be read.
     Garbled(WireError),
+    /// The host reports an error that may be the end of the connection.
+    Suspected,
     /// The connection is gone.
     Lost,
     /// The application wants something.
@@ -119,7 +121,7 @@ pub enum Answer {
     Refused(Refusal),
     /// The server said nothing in time.
     TimedOut,
-    /// There is no connection any more.
+    /// There is no connection any more, or the server has not said its welcome yet.
     Closed,
 }
 
@@ -263,6 +265,7 @@ impl Endpoint {
                 self.outputs
                     .push_back(Output::Complain(Complaint::Server(error.refusal)));
             }
+            Input::Suspected => self.ask_for_life(now),
             Input::Lost => self.lost(),
             Input::Command(command) => self.command(command, now),
             Input::Answer(req, verdict) => self.send(match verdict {
@@ -301,8 +304,11 @@ impl Endpoint {
     }
 
     fn next_heartbeat(&self) -> Instant {
-        let ask = self.last_heard.max(self.last_asked) + HEARTBEAT_INTERVAL;
-        ask.min(self.last_heard + HEARTBEAT_TIMEOUT)
+        let lost = self.last_heard + HEARTBEAT_TIMEOUT;
+        if self.state == State::Connecting {
+            return lost; // Nothing is sent before the welcome.
+        }
+        lost.min(self.last_heard.max(self.last_asked) + HEARTBEAT_INTERVAL)
     }
 
     fn send(&mut self, message: ClientMessage) {
@@ -471,7 +477,13 @@ impl Endpoint {
             return self.lost();
         }
         if now >= self.next_heartbeat() {
-            self.last_asked = now;
+            self.ask_for_life(now);
+        }
+    }
+
+    fn ask_for_life(&mut self, now: Instant) {
+        self.last_asked = now;
+        if self.state == State::Ready {
             let req = self.next_req();
             self.send(ClientMessage::Ping { req });
         }

@@ -80,7 +80,7 @@ texts! {
         Unhandled = "unhandled",
         /// The partner's handler returned an error or panicked.
         HandlerFailed = "handler-failed",
-        /// The caller took it back before it was sent.
+        /// Whoever asked took it back.
         Cancelled = "cancelled",
         /// The client was closed or lost its connection.
         Closed = "closed",
@@ -113,7 +113,7 @@ impl Code {
             Self::ShuttingDown => "the server is shutting down",
             Self::Unhandled => "the partner has no handler for that event",
             Self::HandlerFailed => "the partner's handler failed",
-            Self::Cancelled => "taken back before it was sent",
+            Self::Cancelled => "taken back",
             Self::Closed => "the client is closed",
         }
     }

@@ -14,7 +14,7 @@ use bytes::{Buf, BufMut, Bytes, BytesMut};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::{Value, value::RawValue};
 
-use crate::{Code, PairingId, Refusal, limits};
+use crate::{Code, PairingId, Refusal, limits, wire};
 
 /// Arguments of an emit or a reply: a JSON array, and the blobs that its placeholders
 /// (`{"_placeholder":true,"num":0}`, as Socket.IO spells them) stand for.
@@ -36,6 +36,9 @@ pub enum FrameError {
     /// The arguments are not an array.
     #[error("the arguments are not an array")]
     NotAnArray,
+    /// The arguments are nested deeper than [`limits::JSON_DEPTH`].
+    #[error("the arguments are nested too deep")]
+    Depth,
     /// The blobs are not base64.
     #[error("a blob is not base64")]
     Base64(#[from] base64::DecodeError),
@@ -139,8 +142,11 @@ impl From<Vec<Value>> for Args {
 pub struct Frame {
     /// Its number, counted from 1 in each direction; 0 for one that is not in the window.
     pub seq: u64,
-    /// The highest number taken from the partner, without a gap.
+    /// The highest number up to which everything of the partner was taken: emits whose handlers
+    /// have started, and replies.
     pub ack: u64,
+    /// The highest number up to which everything of the partner arrived; at least `ack`.
+    pub got: u64,
     /// What it says. Shared with the window, from which it may be sent again.
     pub body: Arc<Body>,
 }
@@ -173,12 +179,15 @@ impl Body {
     #[must_use]
     pub fn size(&self) -> usize {
         const FRAME: usize = 64;
+        let args = |args: &Args| args.size() + args.blobs.len() * size_of::<Bytes>();
         FRAME
             + match self {
-                Self::Emit { event, args, .. } => event.len() + args.size(),
+                Self::Emit {
+                    event, args: list, ..
+                } => event.len() + args(list),
                 Self::Reply {
-                    result: Ok(args), ..
-                } => args.size(),
+                    result: Ok(list), ..
+                } => args(list),
                 Self::Reply {
                     result: Err(refusal),
                     ..
@@ -209,6 +218,8 @@ struct WireFrame<A, B> {
     #[serde(default, skip_serializing_if = "is_zero")]
     s: u64,
     k: u64,
+    #[serde(default, skip_serializing_if = "is_zero")]
+    g: u64,
     t: Kind,
     #[serde(default = "none", skip_serializing_if = "Option::is_none")]
     e: Option<String>,
@@ -241,6 +252,7 @@ impl Frame {
         let mut wire = WireFrame {
             s: self.seq,
             k: self.ack,
+            g: if self.got > self.ack { self.got } else { 0 },
             t: Kind::Ack,
             e: None,
             r: false,
@@ -281,32 +293,41 @@ impl Frame {
     }
 
     fn from_wire<B>(
-        wire: WireFrame<Box<RawValue>, B>,
+        frame: WireFrame<Box<RawValue>, B>,
         blobs: impl FnOnce(Vec<B>) -> Result<Vec<Bytes>, FrameError>,
     ) -> Result<Self, FrameError> {
         let missing = |field| FrameError::Json(serde::de::Error::missing_field(field));
-        let args = |a: Option<Box<RawValue>>, b| Args::new(a.ok_or(missing("a"))?, blobs(b)?);
-        let body = match wire.t {
+        let args = |a: Option<Box<RawValue>>, b| {
+            let a = a.ok_or(missing("a"))?;
+            if wire::depth(a.get()) > limits::JSON_DEPTH {
+                return Err(FrameError::Depth);
+            }
+            Args::new(a, blobs(b)?)
+        };
+        let body = match frame.t {
             Kind::Emit => Body::Emit {
-                event: wire.e.ok_or(missing("e"))?,
-                args: args(wire.a, wire.b)?,
-                reply: wire.r,
+                event: frame.e.ok_or(missing("e"))?,
+                args: args(frame.a, frame.b)?,
+                reply: frame.r,
             },
             Kind::Reply => Body::Reply {
-                to: wire.to.ok_or(missing("to"))?,
-                result: match wire.err {
+                to: frame.to.ok_or(missing("to"))?,
+                result: match frame.err {
                     Some(error) => Err(Refusal::new(error.code, &error.message)),
-                    None => Ok(args(wire.a, wire.b)?),
+                    None => Ok(args(frame.a, frame.b)?),
                 },
             },
             Kind::Ack => Body::Ack,
         };
-        if !matches!(body, Body::Ack) && wire.s == 0 {
-            return Err(missing("s"));
-        }
+        let seq = match body {
+            Body::Ack => 0,
+            _ if frame.s == 0 => return Err(missing("s")),
+            _ => frame.s,
+        };
         Ok(Self {
-            seq: wire.s,
-            ack: wire.k,
+            seq,
+            ack: frame.k,
+            got: frame.g.max(frame.k),
             body: Arc::new(body),
         })
     }
@@ -332,6 +353,7 @@ impl Frame {
     ///
     /// Any of [`FrameError`] but those of the binary spelling.
     pub fn from_text(text: &str) -> Result<Self, FrameError> {
+        check_object(text.trim_start().starts_with('{'))?;
         Self::from_wire(serde_json::from_str(text)?, from_base64)
     }
 
@@ -341,6 +363,7 @@ impl Frame {
     ///
     /// As [`Self::from_text`].
     pub fn from_value(value: Value) -> Result<Self, FrameError> {
+        check_object(value.is_object())?;
         Self::from_wire(serde_json::from_value(value)?, from_base64)
     }
 
@@ -383,6 +406,7 @@ impl Frame {
             &mut binary,
             usize::try_from(length).map_err(|_| FrameError::Lengths)?,
         )?;
+        check_object(header.starts_with(b"{"))?;
         let frame = Self::from_wire(serde_json::from_slice(&header)?, |lengths: Vec<usize>| {
             lengths
                 .into_iter()
@@ -394,6 +418,15 @@ impl Frame {
         } else {
             Err(FrameError::Lengths)
         }
+    }
+}
+
+/// Serde would take an array for the fields in their order as well.
+fn check_object(is_object: bool) -> Result<(), FrameError> {
+    if is_object {
+        Ok(())
+    } else {
+        Err(FrameError::Json(serde::de::Error::custom("not an object")))
     }
 }
 

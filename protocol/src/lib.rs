@@ -1,6 +1,7 @@
 #![doc = include_str!("../PROTOCOL.md")]
 #![cfg_attr(not(test), warn(clippy::unwrap_used))]
 
+mod blobs;
 pub mod broker;
 pub mod endpoint;
 mod error;

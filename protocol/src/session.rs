@@ -10,12 +10,13 @@
 //!
 //! - Frames are numbered from 1 in each direction and taken strictly in order; one seen before is
 //!   dropped, one that comes early waits.
-//! - A frame stays in the window until the partner's `k` covers it. The window is the only queue:
-//!   while [`Session::has_room`] says no, an emit waits with its caller.
+//! - An emit stays in the window until the partner's `k` covers it, a reply until it arrived there
+//!   (`g`). The window is the only queue: while [`Session::has_room`] says no, an emit waits with its caller.
 //! - Emits go to handlers, at most [`PENDING_CALLS`] at a time; the others wait in the partner's
 //!   window, since `k` covers an emit only when its handler has started. Replies never wait behind
 //!   them, and may exceed the window by [`PENDING_CALLS`] frames: two ends that are both full
-//!   still answer each other.
+//!   still answer each other. A partner that does not say which replies arrived gets no more
+//!   handlers.
 //! - A call is answered exactly once: by its reply, at its deadline, or when the pairing ends.
 //!
 //! No IO, no clock: feed it with [`Session::handle`], carry out what [`Session::poll_output`]
@@ -109,7 +110,7 @@ pub enum Violation {
     /// An emit of an event that may not be emitted.
     #[error("the partner emits an event that may not be emitted")]
     Event,
-    /// A reply to no call of this end, or a second one.
+    /// A reply to what was never sent. One to a call that is over may be late, and is ignored.
     #[error("the partner replies to no call")]
     Reply,
 }
@@ -144,8 +145,9 @@ pub struct Session {
     /// Which paths can be used; the direct one is preferred.
     relay: bool,
     direct: bool,
-    /// The highest `k` that was sent, and by when the present one must be.
-    acked: u64,
+    /// The highest `k` and `g` that were sent, and by when the present ones must be.
+    told_taken: u64,
+    told_arrived: u64,
     ack_due: Option<Instant>,
     resend_due: Option<Instant>,
     ended: bool,
@@ -168,7 +170,8 @@ impl Session {
             calls: BTreeMap::new(),
             relay: false,
             direct: false,
-            acked: 0,
+            told_taken: 0,
+            told_arrived: 0,
             ack_due: None,
             resend_due: None,
             ended: false,
@@ -239,11 +242,13 @@ impl Session {
 
     fn send(&mut self, seq: u64, body: Arc<Body>) {
         let Some(route) = self.route() else { return };
-        self.acked = self.inbox.taken();
+        self.told_taken = self.inbox.taken();
+        self.told_arrived = self.inbox.arrived();
         self.ack_due = None;
         let frame = Frame {
             seq,
-            ack: self.acked,
+            ack: self.told_taken,
+            got: self.told_arrived,
             body,
         };
         self.outputs.push_back(Output::Send(route, frame));
@@ -282,14 +287,12 @@ impl Session {
     }
 
     fn received(&mut self, route: Route, frame: Frame, now: Instant) {
-        match self.window.acknowledge(frame.ack) {
-            Ok(()) => {}
-            Err(violation) => return self.violation(violation),
+        if let Err(violation) = self.window.acknowledge(frame.ack, frame.got) {
+            return self.violation(violation);
         }
-        if matches!(*frame.body, Body::Ack) {
-            return;
-        }
-        if let Err(violation) = self.inbox.insert(frame, route) {
+        if !matches!(*frame.body, Body::Ack)
+            && let Err(violation) = self.inbox.insert(frame, route)
+        {
             self.violation(violation);
         }
         self.take(now);
@@ -311,15 +314,17 @@ impl Session {
                 None => self.violation(Violation::Reply),
             }
         }
-        while let Some(delivery) = self.inbox.next_delivery() {
-            if crate::wire::check_event(&delivery.event).is_err() {
-                self.violation(Violation::Event);
-                self.finished(delivery.seq, Err(Code::BadEvent.into()), now);
-                continue;
+        while let Some(delivery) = self.inbox.next_delivery(self.window.replies()) {
+            match crate::wire::check_event(&delivery.event) {
+                Ok(()) => self.outputs.push_back(Output::Deliver(delivery)),
+                Err(code) => {
+                    self.violation(Violation::Event);
+                    self.reply(delivery.seq, Err(code.into()));
+                }
             }
-            self.outputs.push_back(Output::Deliver(delivery));
         }
-        let unacked = self.inbox.taken() - self.acked;
+        let taken = self.inbox.taken() - self.told_taken;
+        let unacked = taken.max(self.inbox.arrived() - self.told_arrived);
         if unacked >= ACK_EVERY {
             self.send(0, Arc::new(Body::Ack));
         } else if unacked > 0 || self.inbox.saw_duplicate() {
@@ -328,12 +333,18 @@ impl Session {
     }
 
     fn finished(&mut self, seq: u64, result: Result<Args, Refusal>, now: Instant) {
-        match self.inbox.finish(seq) {
-            Some(true) => _ = self.enqueue(Body::Reply { to: seq, result }),
-            Some(false) => {}
-            None => return,
+        if self.reply(seq, result) {
+            self.take(now);
         }
-        self.take(now);
+    }
+
+    /// Replies if a reply is wanted. Whether there was a handler for it.
+    fn reply(&mut self, seq: u64, result: Result<Args, Refusal>) -> bool {
+        let wanted = self.inbox.finish(seq);
+        if wanted == Some(true) {
+            self.enqueue(Body::Reply { to: seq, result });
+        }
+        wanted.is_some()
     }
 
     fn set_path(&mut self, route: Route, open: bool) {
@@ -348,10 +359,15 @@ impl Session {
         }
     }
 
-    /// Sends everything in the window again: the partner drops what it had.
+    /// Sends everything in the window again: the partner drops what it had. An acknowledgement may
+    /// have been lost as well, so that one goes if there is nothing else to carry it.
     fn resend(&mut self) {
         self.resend_due = None;
-        for (seq, body) in self.window.frames() {
+        let frames = self.window.frames();
+        if frames.is_empty() && self.inbox.arrived() > 0 {
+            self.send(0, Arc::new(Body::Ack));
+        }
+        for (seq, body) in frames {
             self.send(seq, body);
         }
     }

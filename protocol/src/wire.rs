@@ -168,10 +168,7 @@ fn request(args: &mut Vec<Value>, count: usize) -> Result<Request, WireError> {
     args.truncate(count);
     let fields = args.pop().unwrap_or_default();
     let req = fields.get("req").and_then(Value::as_u64);
-    serde_json::from_value(fields).map_err(|error| WireError {
-        refusal: Refusal::new(Code::BadArgs, &error.to_string()),
-        req,
-    })
+    object(fields).map_err(|error| WireError { req, ..error })
 }
 
 /// The first argument of a registration.
@@ -360,6 +357,8 @@ struct RefusalFields {
     #[serde(default)]
     req: Option<ReqId>,
     #[serde(default)]
+    asked: Option<ReqId>,
+    #[serde(default)]
     pairing: Option<crate::PairingId>,
     code: Code,
     #[serde(default)]
@@ -388,11 +387,16 @@ struct ClientsFields {
 }
 
 fn first<T: DeserializeOwned>(args: Vec<Value>) -> Result<T, WireError> {
-    let first = args
-        .into_iter()
-        .next()
-        .ok_or_else(|| bad_args("arguments are missing"))?;
-    serde_json::from_value(first).map_err(|error| bad_args(&error.to_string()))
+    let first = args.into_iter().next();
+    object(first.ok_or_else(|| bad_args("arguments are missing"))?)
+}
+
+/// Reads an object. Serde would take an array for the fields in their order as well.
+fn object<T: DeserializeOwned>(value: Value) -> Result<T, WireError> {
+    if !value.is_object() {
+        return Err(bad_args("an argument is not an object"));
+    }
+    serde_json::from_value(value).map_err(|error| bad_args(&error.to_string()))
 }
 
 /// Reads what a v2 client hears; [`FRAME`] and [`SIGNAL`] go another way.
@@ -454,10 +458,14 @@ pub fn server_message(event: &str, mut args: Vec<Value>) -> Result<ServerMessage
         ERROR => {
             let RefusalFields {
                 req,
+                asked,
                 pairing,
                 code,
                 message,
             } = first(args)?;
+            if asked.is_some() {
+                return Ok(ServerMessage::Withdrawn { req: asked, code });
+            }
             Ok(ServerMessage::Error {
                 refusal: Refusal::new(code, &message),
                 req,

@@ -15,10 +15,7 @@
 use std::{fmt, pin::Pin, sync::Weak, time::Duration};
 
 use bytes::Bytes;
-use serde::{
-    Serialize, Serializer,
-    ser::{Error as _, SerializeMap, SerializeSeq, SerializeTuple},
-};
+use serde::{Serialize, Serializer, ser::SerializeTuple};
 use serde_json::{Value, value::RawValue};
 use socketio_p2p_protocol::{Args, Code, ConnId};
 use socketioxide::{
@@ -135,20 +132,7 @@ impl Serialize for Arguments<'_> {
         match self {
             Self::Values(values) => tuple(serializer, values),
             Self::Raw(raws) => tuple(serializer, raws),
-            Self::Args(args) if args.blobs().is_empty() => {
-                let raws: Vec<&RawValue> =
-                    serde_json::from_str(args.as_json()).map_err(S::Error::custom)?;
-                tuple(serializer, &raws)
-            }
-            Self::Args(args) => {
-                let values: Vec<Value> = args.parse().map_err(S::Error::custom)?;
-                let blobs = args.blobs();
-                let values: Vec<_> = values
-                    .iter()
-                    .map(|value| WithBlobs { value, blobs })
-                    .collect();
-                tuple(serializer, &values)
-            }
+            Self::Args(args) => args.serialize(serializer),
             Self::Binary(blob) => tuple(serializer, &[Attachment(blob)]),
         }
     }
@@ -167,41 +151,6 @@ struct Attachment<'a>(&'a Bytes);
 impl Serialize for Attachment<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_bytes(self.0)
-    }
-}
-
-/// A value whose placeholders are attachments.
-struct WithBlobs<'a> {
-    value: &'a Value,
-    blobs: &'a [Bytes],
-}
-
-impl Serialize for WithBlobs<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let Self { value, blobs } = *self;
-        match value {
-            Value::Array(items) => {
-                let mut seq = serializer.serialize_seq(Some(items.len()))?;
-                for value in items {
-                    seq.serialize_element(&WithBlobs { value, blobs })?;
-                }
-                seq.end()
-            }
-            Value::Object(fields) if fields.get("_placeholder") == Some(&Value::Bool(true)) => {
-                let num = fields.get("num").and_then(Value::as_u64);
-                let blob = num.and_then(|num| blobs.get(usize::try_from(num).ok()?));
-                let blob = blob.ok_or_else(|| S::Error::custom("a placeholder for no blob"))?;
-                Attachment(blob).serialize(serializer)
-            }
-            Value::Object(fields) => {
-                let mut map = serializer.serialize_map(Some(fields.len()))?;
-                for (key, value) in fields {
-                    map.serialize_entry(key, &WithBlobs { value, blobs })?;
-                }
-                map.end()
-            }
-            _ => value.serialize(serializer),
-        }
     }
 }
 

@@ -101,6 +101,8 @@ impl Broker {
             source: source.clone(),
             target: target.clone(),
         });
+        self.finish_release_of(&source);
+        self.finish_release_of(&target);
         self.settle_requests_of(&source);
         self.settle_requests_of(&target);
     }
@@ -136,8 +138,10 @@ impl Broker {
         self.answer_no(&source, req, target.clone(), code.into());
         match consent {
             Consent::Asked(req) => self.withdrawn(&target, Some(req), code),
-            Consent::Crossing(req) => self.answer_no(&target, req, source, code.into()),
+            Consent::Crossing(req) => self.answer_no(&target, req, source.clone(), code.into()),
         }
+        self.ask(&source);
+        self.ask(&target);
     }
 
     pub(super) fn unpair(&mut self, id: &ClientId) {
@@ -210,7 +214,7 @@ impl Broker {
 
     pub(super) fn unregister(&mut self, id: &ClientId, req: Option<ReqId>, now: Instant) {
         let Client { conn, dialect, .. } = self.clients[id];
-        self.take_back(id);
+        self.take_back(id, Code::Cancelled);
         let Some((ended, pairing)) =
             self.end_pairing_of(id, EndReason::Unregistered, Some((conn, req)))
         else {
@@ -227,45 +231,58 @@ impl Broker {
         if dialect == Dialect::V2 {
             return; // The end of its pairing, with its number, was the answer.
         }
-        let partner = &self.clients[pairing.partner_of(id)];
-        if partner.dialect == Dialect::V2 {
+        let partner = pairing.partner_of(id);
+        if self.clients[partner].dialect == Dialect::V2 {
             return self.send(conn, ServerMessage::Unregistered { req });
         }
         // A v1 client may register anew as soon as it is answered: its partner must be free then.
+        self.last_release += 1;
+        let number = self.last_release;
         let release = Release {
             pairing: ended,
-            partner: partner.conn,
-            initiator: conn,
+            partner: partner.clone(),
+            initiator: id.clone(),
             req,
             deadline: now + RELEASE_TIMEOUT,
         };
-        self.releases.push_back(release);
+        self.releases.insert(number, release);
+        for end in [id, partner] {
+            if let Some(client) = self.clients.get_mut(end) {
+                client.release = Some(number);
+            }
+        }
     }
 
     /// A v1 client confirmed that it knows of the end of a pairing.
-    pub(super) fn released(&mut self, pairing: PairingId, partner: ConnId) {
-        let confirmed =
-            |release: &Release| release.pairing == pairing && release.partner == partner;
-        if let Some(at) = self.releases.iter().position(confirmed) {
-            self.finish_release(at);
-        }
-    }
-
-    pub(super) fn finish_release(&mut self, at: usize) {
-        if let Some(Release { initiator, req, .. }) = self.releases.remove(at) {
-            self.send(initiator, ServerMessage::Unregistered { req });
-        }
-    }
-
-    /// A lost connection confirms nothing any more and waits for nothing.
-    pub(super) fn drop_releases_of(&mut self, conn: ConnId) {
-        self.releases.retain(|release| release.initiator != conn);
-        while let Some(at) = self
-            .releases
-            .iter()
-            .position(|release| release.partner == conn)
+    pub(super) fn released(&mut self, pairing: PairingId, id: &ClientId) {
+        if let Some(number) = self.clients[id].release
+            && let Some(release) = self.releases.get(&number)
+            && release.pairing == pairing
+            && release.partner == *id
         {
-            self.finish_release(at);
+            self.finish_release(number);
+        }
+    }
+
+    /// The release that a client is in, when it is paired anew or gone.
+    pub(super) fn finish_release_of(&mut self, id: &ClientId) {
+        if let Some(number) = self.clients[id].release {
+            self.finish_release(number);
+        }
+    }
+
+    pub(super) fn finish_release(&mut self, number: u64) {
+        let Some(release) = self.releases.remove(&number) else {
+            return;
+        };
+        for end in [&release.initiator, &release.partner] {
+            if let Some(client) = self.clients.get_mut(end) {
+                client.release = None;
+            }
+        }
+        if let Some(initiator) = self.clients.get(&release.initiator) {
+            let conn = initiator.conn;
+            self.send(conn, ServerMessage::Unregistered { req: release.req });
         }
     }
 }

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use serde_json::Value;
 
-use super::{Broker, BrokerEvent, Consent, Request, Slot};
+use super::{Broker, BrokerEvent, Consent, Output, Question, Request, Slot};
 use crate::{
     ClientId, Code, ConnId, Dialect, Refusal, ReqId, ServerMessage,
     limits::{INBOX_REQUESTS, REGISTER_TIMEOUT},
@@ -87,59 +87,87 @@ impl Broker {
     }
 
     /// Asks a target what it has not been asked yet; a v1 client, which remembers one target
-    /// only and says yes at once, one at a time.
-    fn ask(&mut self, target: &ClientId) {
-        let Some(client) = self.clients.get(target) else {
+    /// only, says yes at once, and does not say to whom, one at a time.
+    pub(super) fn ask(&mut self, target: &ClientId) {
+        let Some(client) = self.clients.get_mut(target) else {
             return;
         };
         let conn = client.conn;
         let one_at_a_time = client.dialect == Dialect::V1;
-        for number in client.inbox.clone() {
-            let Some(request) = self.requests.get_mut(&number) else {
+        if one_at_a_time && (client.question.is_some() || client.slot != Slot::Free) {
+            return;
+        }
+        for &number in &client.inbox {
+            let Some(request) = self.requests.get_mut(&number).filter(|r| !r.asked) else {
                 continue;
             };
-            if !std::mem::replace(&mut request.asked, true) {
-                let message = ServerMessage::Register {
-                    req: number,
-                    source: request.source.clone(),
-                    payload: request.payload.take(),
-                };
-                self.send(conn, message);
-            }
+            request.asked = true;
+            let message = ServerMessage::Register {
+                req: number,
+                source: request.source.clone(),
+                payload: request.payload.take(),
+            };
+            self.outputs.push_back(Output::Send(conn, message));
             if one_at_a_time {
+                client.question = Some(number);
+                let question = Question {
+                    target: target.clone(),
+                    deadline: request.deadline,
+                };
+                self.questions.insert(number, question);
                 return;
             }
         }
     }
 
-    /// The registration that `target` answers: the one it names, or the oldest it was asked.
-    fn asked(&self, target: &ClientId, req: Option<ReqId>) -> Option<ReqId> {
-        let inbox = &self.clients[target].inbox;
+    /// Notes that a v1 client has answered, or is not expected to any more.
+    pub(super) fn close_question(&mut self, target: &ClientId, number: ReqId) {
+        if let Some(client) = self.clients.get_mut(target)
+            && client.question == Some(number)
+        {
+            client.question = None;
+            self.questions.remove(&number);
+        }
+    }
+
+    /// The registration that `target` answers, if it still waits: the one that it names, or that
+    /// it was asked last.
+    fn answered(&mut self, target: &ClientId, req: Option<ReqId>) -> Option<ReqId> {
+        let client = self.clients.get_mut(target)?;
         let number = match req {
-            Some(req) => inbox.iter().copied().find(|number| *number == req)?,
-            None => *inbox.front()?,
+            Some(number) => {
+                client.names_requests = true;
+                number
+            }
+            None if client.names_requests => return None,
+            None => client.question?,
         };
+        self.close_question(target, number);
         self.requests
             .get(&number)
-            .is_some_and(|request| request.asked)
+            .is_some_and(|request| request.asked && request.target == *target)
             .then_some(number)
     }
 
     pub(super) fn accept(&mut self, target: &ClientId, req: Option<ReqId>, now: Instant) {
-        match self.asked(target, req) {
+        match self.answered(target, req) {
             Some(number) => self.agree(number, Consent::Asked(number), now),
-            None => self.withdrawn(target, req, Code::Timeout),
+            None => {
+                self.withdrawn(target, req, Code::Timeout);
+                self.ask(target);
+            }
         }
     }
 
     pub(super) fn decline(&mut self, target: &ClientId, req: Option<ReqId>, why: Option<&str>) {
-        if let Some(number) = self.asked(target, req) {
-            let refusal = match why {
-                Some(why) => Refusal::new(Code::Declined, why),
-                None => Code::Declined.into(),
-            };
-            self.refuse(number, refusal);
-        }
+        let Some(number) = self.answered(target, req) else {
+            return self.ask(target);
+        };
+        let refusal = match why {
+            Some(why) => Refusal::new(Code::Declined, why),
+            None => Code::Declined.into(),
+        };
+        self.refuse(number, refusal);
     }
 
     /// Tells a target that its yes came too late. A v1 client, which now believes itself paired,
@@ -161,13 +189,13 @@ impl Broker {
             (request.source.clone(), request.target.clone())
         };
         if let Err(code) = self.may_pair(&source, &target) {
-            self.refuse(number, code.into());
-            return match consent {
+            self.refuse_without_asking_on(number, code.into());
+            match consent {
                 Consent::Asked(req) => self.withdrawn(&target, Some(req), code),
-                Consent::Crossing(req) => {
-                    self.answer_no(&target, req, source, code.into());
-                }
-            };
+                Consent::Crossing(req) => self.answer_no(&target, req, source, code.into()),
+            }
+            // After that: a v1 client must have forgotten the one before it is asked the next.
+            return self.ask(&target);
         }
         let Some(request) = self.take_request(number) else {
             return;
@@ -209,7 +237,14 @@ impl Broker {
         Some(target)
     }
 
-    pub(super) fn forbidden(&mut self, conn: ConnId, req: Option<ReqId>, target: ClientId) {
+    pub(super) fn forbidden(
+        &mut self,
+        conn: ConnId,
+        req: Option<ReqId>,
+        target: ClientId,
+        now: Instant,
+    ) {
+        self.connected(conn, now);
         if let Some(source) = self.conns.get(&conn).cloned() {
             self.answer_no(&source, req, target, Code::Forbidden.into());
         }
@@ -217,26 +252,24 @@ impl Broker {
 
     /// Its own request and those of others, when a client is paired.
     pub(super) fn settle_requests_of(&mut self, id: &ClientId) {
-        if let Some(number) = self.clients[id].asking {
-            self.refuse(number, Code::SourceBusy.into());
-        }
+        self.take_back(id, Code::SourceBusy);
         self.refuse_inbox_of(id, Code::TargetBusy);
     }
 
     /// Its own request and those of others, when a client is gone.
     pub(super) fn drop_requests_of(&mut self, id: &ClientId) {
-        self.take_back(id);
+        self.take_back(id, Code::Cancelled);
         self.refuse_inbox_of(id, Code::Offline);
     }
 
     /// Takes back the request of a client that no longer wants it, if one waits.
-    pub(super) fn take_back(&mut self, id: &ClientId) {
+    pub(super) fn take_back(&mut self, id: &ClientId, code: Code) {
         if let Some(number) = self.clients[id].asking {
-            self.refuse(number, Code::Cancelled.into());
+            self.refuse(number, code.into());
         }
     }
 
-    fn refuse_inbox_of(&mut self, id: &ClientId, code: Code) {
+    pub(super) fn refuse_inbox_of(&mut self, id: &ClientId, code: Code) {
         while let Some(&number) = self.clients[id].inbox.front() {
             self.refuse_without_asking_on(number, code.into());
         }

@@ -29,6 +29,13 @@ impl Endpoint {
 
     pub(super) fn command(&mut self, command: Command, now: Instant) {
         match command {
+            Command::Register { call, .. }
+            | Command::Unregister { call, .. }
+            | Command::List { call, .. }
+                if self.state == State::Connecting =>
+            {
+                self.answer(call, Answer::Closed);
+            }
             Command::Register {
                 call,
                 target,
@@ -62,7 +69,10 @@ impl Endpoint {
                 self.requests.retain(|_, pending| pending.call != call);
                 self.session(session::Input::Cancelled(call), now);
             }
-            Command::Close => self.lost(),
+            Command::Close => {
+                self.flush(); // What was said to be sent is sent.
+                self.lost();
+            }
         }
     }
 
@@ -77,6 +87,16 @@ impl Endpoint {
     }
 
     pub(super) fn received(&mut self, message: ServerMessage, now: Instant) {
+        let may_come_first = matches!(
+            message,
+            ServerMessage::Welcome(_) | ServerMessage::Error { .. }
+        );
+        if self.state == State::Connecting && !may_come_first {
+            let refusal =
+                Refusal::new(Code::BadEvent, "the server did not speak its welcome first");
+            let complaint = Complaint::Server(refusal);
+            return self.outputs.push_back(Output::Complain(complaint));
+        }
         match message {
             ServerMessage::Welcome(welcome) => {
                 if self.state == State::Connecting {

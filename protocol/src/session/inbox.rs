@@ -25,7 +25,7 @@ pub(super) struct Inbox {
     /// Frames that came early.
     early: BTreeMap<u64, (Arc<Body>, Route)>,
     /// Replies that arrived and were not taken yet.
-    replies: VecDeque<(u64, Arc<Body>, Route)>,
+    replies: VecDeque<(Arc<Body>, Route)>,
     /// Emits that arrived and wait for a free handler.
     emits: VecDeque<(u64, Arc<Body>)>,
     /// Bytes in all three.
@@ -36,6 +36,11 @@ pub(super) struct Inbox {
 }
 
 impl Inbox {
+    /// The highest number up to which everything arrived: what `g` says.
+    pub(super) const fn arrived(&self) -> u64 {
+        self.arrived
+    }
+
     /// The highest number up to which everything was taken: what `k` says.
     pub(super) fn taken(&self) -> u64 {
         self.emits.front().map_or(self.arrived, |(seq, _)| seq - 1)
@@ -55,18 +60,19 @@ impl Inbox {
             return Ok(());
         }
         let size = body.size();
-        if seq > self.taken() + FRAMES || self.bytes + size > BYTES {
+        // An emit that waits for a handler is still in a lawful partner's window.
+        let full = self.emits.len() >= WINDOW_FRAMES && matches!(*body, Body::Emit { .. });
+        if full || seq > self.arrived + FRAMES || self.bytes + size > BYTES {
             return Err(Violation::Window);
         }
         self.bytes += size;
         self.early.insert(seq, (body, route));
         while let Some((body, route)) = self.early.remove(&(self.arrived + 1)) {
             self.arrived += 1;
-            match *body {
-                Body::Emit { .. } => self.emits.push_back((self.arrived, body)),
-                Body::Reply { .. } | Body::Ack => {
-                    self.replies.push_back((self.arrived, body, route));
-                }
+            if let Body::Emit { .. } = *body {
+                self.emits.push_back((self.arrived, body));
+            } else {
+                self.replies.push_back((body, route));
             }
         }
         Ok(())
@@ -75,7 +81,7 @@ impl Inbox {
     /// The next reply that arrived: the number of the call, what it says, and its way.
     pub(super) fn next_reply(&mut self) -> Option<(u64, Result<Args, Refusal>, Route)> {
         loop {
-            let (_, body, route) = self.replies.pop_front()?;
+            let (body, route) = self.replies.pop_front()?;
             self.bytes -= body.size();
             if let Body::Reply { to, result } = Arc::unwrap_or_clone(body) {
                 return Some((to, result, route));
@@ -83,9 +89,9 @@ impl Inbox {
         }
     }
 
-    /// The next emit, if a handler is free for it.
-    pub(super) fn next_delivery(&mut self) -> Option<Delivery> {
-        if self.running.len() >= PENDING_CALLS {
+    /// The next emit, if a handler is free for it. One is not before its last reply arrived.
+    pub(super) fn next_delivery(&mut self, replies: usize) -> Option<Delivery> {
+        if self.running.len() + replies >= PENDING_CALLS {
             return None;
         }
         let (seq, body) = self.emits.pop_front()?;

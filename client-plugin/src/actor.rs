@@ -1,0 +1,331 @@
+//! The one task that owns a client's endpoint: it waits, feeds it, and carries out what it says.
+
+use std::{
+    collections::HashMap,
+    panic::AssertUnwindSafe,
+    pin::Pin,
+    sync::{Arc, Weak},
+    time::Instant,
+};
+
+use futures_util::FutureExt as _;
+use socketio_p2p_protocol::{
+    Code, Endpoint, EndpointEvent, PairingId, PairingInfo,
+    endpoint::{Answer, Command, Complaint, Input, Output},
+    frame::batch_from_value,
+    limits::INBOX_REQUESTS,
+    session::{CallId, Delivery},
+    wire::{self, FRAME},
+};
+use tokio::{
+    sync::{broadcast, mpsc, oneshot, watch},
+    task::JoinSet,
+    time::Sleep,
+};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    client::{P2pClient, Shared},
+    emit2::Ticket,
+    handlers::{Finished, Handlers, Job},
+    incoming::{Consent, Incoming, PairingRequest},
+    socket::{FromServer, Lost, Socket},
+};
+
+/// Inputs taken in one go, so that what they cause can travel together.
+const BURST: usize = 128;
+
+/// Decisions about registrations that may be under way at once: what the server lets wait, and
+/// some that outlived their request.
+const CONSENTS: usize = 4 * INBOX_REQUESTS;
+
+/// A command, and who waits for its answer.
+#[derive(Debug)]
+pub(crate) struct Asked {
+    pub(crate) command: Command,
+    pub(crate) answer: Option<(CallId, oneshot::Sender<Answer>)>,
+    /// For an emit: whether its caller still wants it sent.
+    pub(crate) ticket: Option<Arc<Ticket>>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Actor {
+    pub(crate) endpoint: Endpoint,
+    pub(crate) socket: Socket,
+    pub(crate) received: mpsc::Receiver<FromServer>,
+    pub(crate) commands: mpsc::Receiver<Asked>,
+    /// Apart, for they wait while the window is full.
+    pub(crate) emits: mpsc::Receiver<Asked>,
+    pub(crate) jobs: mpsc::Sender<Job>,
+    pub(crate) finished: mpsc::Receiver<Finished>,
+    pub(crate) handlers: Arc<Handlers>,
+    /// Decisions about registrations that are being made.
+    pub(crate) consents: JoinSet<Input>,
+    pub(crate) answers: HashMap<CallId, oneshot::Sender<Answer>>,
+    pub(crate) events: broadcast::Sender<EndpointEvent>,
+    pub(crate) pairing: watch::Sender<Option<PairingInfo>>,
+    /// The handles; weak, for the last one ends the actor.
+    pub(crate) handles: Weak<Shared>,
+    pub(crate) alarm: Alarm,
+    pub(crate) stop: CancellationToken,
+}
+
+/// The actor is done.
+struct Done;
+
+impl Actor {
+    pub(crate) async fn run(mut self) {
+        while let Ok(()) = self.turn().await {}
+        self.endpoint.handle(Input::Lost, Instant::now());
+        self.carry_out().await.ok();
+        self.socket.disconnect().await;
+    }
+
+    /// Waits for something to happen, takes what else is there, and carries out what follows.
+    async fn turn(&mut self) -> Result<(), Done> {
+        self.alarm.set(self.endpoint.poll_timeout());
+        let input = tokio::select! {
+            biased;
+            () = self.stop.cancelled() => return Err(Done),
+            Some(event) = self.received.recv() => self.read(event),
+            Some((pairing, seq, result)) = self.finished.recv() => {
+                Some(Input::Finished(pairing, seq, result))
+            }
+            Some(Ok(decision)) = self.consents.join_next() => Some(decision),
+            Some(asked) = self.commands.recv() => self.accept(asked),
+            Some(asked) = self.emits.recv(), if self.endpoint.takes_emits() => self.accept(asked),
+            () = self.alarm.ring() => Some(Input::Timeout),
+        };
+        let now = Instant::now();
+        if let Some(input) = input {
+            self.endpoint.handle(input, now);
+        }
+        for _ in 1..BURST {
+            let Some(input) = self.next_at_hand() else {
+                break;
+            };
+            self.endpoint.handle(input, now);
+        }
+        self.carry_out().await
+    }
+
+    /// Something more that can be taken without waiting.
+    fn next_at_hand(&mut self) -> Option<Input> {
+        loop {
+            if let Ok(event) = self.received.try_recv() {
+                if let Some(input) = self.read(event) {
+                    return Some(input);
+                }
+                continue;
+            }
+            if let Ok((pairing, seq, result)) = self.finished.try_recv() {
+                return Some(Input::Finished(pairing, seq, result));
+            }
+            if !self.endpoint.takes_emits() {
+                return None;
+            }
+            let asked = self.emits.try_recv().ok()?;
+            if let Some(input) = self.accept(asked) {
+                return Some(input);
+            }
+        }
+    }
+
+    /// What an event means to the endpoint.
+    fn read(&mut self, event: FromServer) -> Option<Input> {
+        match event {
+            FromServer::Event(FRAME, mut args) => {
+                let frames = args.pop();
+                let pairing = args.pop().and_then(|id| serde_json::from_value(id).ok());
+                match (pairing, frames.map(batch_from_value)) {
+                    (Some(pairing), Some(Ok(frames))) => Some(Input::Frames(pairing, frames)),
+                    _ => Some(Input::Garbled(Code::BadArgs.into())),
+                }
+            }
+            FromServer::Event(event, args) => Some(match wire::server_message(event, args) {
+                Ok(message) => Input::Received(message),
+                Err(error) => Input::Garbled(error),
+            }),
+            FromServer::Closed => Some(Input::Lost),
+            FromServer::Refused(message) | FromServer::Failed(message) => {
+                // Not always the end: if it is, writing fails, or nothing is heard any more.
+                tracing::debug!(message, "rust_socketio reports an error");
+                Some(Input::Suspected)
+            }
+        }
+    }
+
+    /// Notes who waits for a command's answer; none if nobody wants it any more.
+    fn accept(&mut self, asked: Asked) -> Option<Input> {
+        let Asked {
+            command,
+            answer,
+            ticket,
+        } = asked;
+        if ticket.is_some_and(|ticket| !ticket.take()) {
+            return None;
+        }
+        if let Some((call, answer)) = answer {
+            self.answers.insert(call, answer);
+        }
+        if let Command::Cancel(call) = command {
+            self.answers.remove(&call);
+        }
+        Some(Input::Command(command))
+    }
+
+    async fn carry_out(&mut self) -> Result<(), Done> {
+        while let Some(output) = self.endpoint.poll_output() {
+            let sent = match output {
+                Output::Send(message) => match message.to_event() {
+                    Some((event, args)) => self.socket.send(event, args).await,
+                    None => Ok(()),
+                },
+                Output::SendFrames(pairing, frames) => {
+                    self.socket.send_frames(pairing, &frames).await
+                }
+                Output::Answered(call, answer) => {
+                    if let Some(waiting) = self.answers.remove(&call) {
+                        waiting.send(answer).ok(); // Or it no longer waits.
+                    }
+                    Ok(())
+                }
+                Output::Ask {
+                    req,
+                    source,
+                    payload,
+                } => {
+                    self.ask(req, PairingRequest { source, payload });
+                    Ok(())
+                }
+                Output::Deliver(pairing, delivery) => {
+                    self.deliver(pairing, delivery);
+                    Ok(())
+                }
+                Output::Event(event) => {
+                    self.publish(event);
+                    Ok(())
+                }
+                Output::Complain(complaint) => {
+                    match complaint {
+                        Complaint::Partner(violation) => tracing::warn!(%violation),
+                        Complaint::Server(refusal) => tracing::warn!(%refusal, "server"),
+                    }
+                    Ok(())
+                }
+                Output::Close => return Err(Done),
+            };
+            if let Err(Lost) = sent {
+                self.endpoint.handle(Input::Lost, Instant::now());
+            }
+        }
+        Ok(())
+    }
+
+    fn ask(&mut self, req: u64, request: PairingRequest) {
+        let Some(decide) = self.handlers.consent() else {
+            return self
+                .endpoint
+                .handle(Input::Answer(req, Ok(())), Instant::now());
+        };
+        if self.consents.len() >= CONSENTS {
+            let busy = Some("too many requests wait for a decision".to_owned());
+            return self
+                .endpoint
+                .handle(Input::Answer(req, Err(busy)), Instant::now());
+        }
+        self.consents.spawn(async move {
+            // A decision that panics is none: no.
+            match AssertUnwindSafe(async { decide(request).await })
+                .catch_unwind()
+                .await
+            {
+                Ok(Consent::Accept) => Input::Answer(req, Ok(())),
+                Ok(Consent::Decline(reason)) => Input::Answer(req, Err(reason)),
+                Err(_) => Input::Answer(req, Err(None)),
+            }
+        });
+    }
+
+    fn deliver(&mut self, pairing: PairingId, delivery: Delivery) {
+        let seq = delivery.seq;
+        let refused = match (self.handles.upgrade(), self.endpoint.pairing()) {
+            (Some(shared), Some(info)) if info.id == pairing => {
+                let incoming = Incoming {
+                    client: P2pClient { shared },
+                    from: info.partner.clone(),
+                    event: delivery.event,
+                    args: delivery.args,
+                    wants_reply: delivery.reply,
+                };
+                self.jobs
+                    .try_send(Job {
+                        pairing,
+                        seq,
+                        incoming,
+                    })
+                    .is_err()
+            }
+            _ => true,
+        };
+        if refused {
+            let result = Err(Code::Congested.into());
+            self.endpoint
+                .handle(Input::Finished(pairing, seq, result), Instant::now());
+        }
+    }
+
+    fn publish(&self, event: EndpointEvent) {
+        match &event {
+            EndpointEvent::Paired(info) => {
+                tracing::info!(partner = %info.partner, pairing = %info.id, "paired");
+                self.pairing.send_replace(Some(info.clone()));
+            }
+            EndpointEvent::Unpaired { pairing, reason } => {
+                tracing::info!(partner = %pairing.partner, pairing = %pairing.id, %reason, "unpaired");
+                self.pairing.send_replace(None);
+            }
+            _ => {}
+        }
+        self.events.send(event).ok(); // Nobody need listen.
+    }
+}
+
+/// A timer that is set anew only for an earlier moment.
+///
+/// Deadlines come and go with each message, and setting a timer costs more than the message: so
+/// it may go off early, and whoever waits looks at the clock.
+#[derive(Debug)]
+pub(crate) struct Alarm {
+    sleep: Pin<Box<Sleep>>,
+    armed: bool,
+}
+
+impl Alarm {
+    pub(crate) fn new() -> Self {
+        Self {
+            sleep: Box::pin(tokio::time::sleep_until(tokio::time::Instant::now())),
+            armed: false,
+        }
+    }
+
+    /// Goes off at this moment or before it; never if there is none.
+    fn set(&mut self, moment: Option<Instant>) {
+        let Some(moment) = moment.map(tokio::time::Instant::from) else {
+            return;
+        };
+        if !self.armed || moment < self.sleep.deadline() {
+            self.sleep.as_mut().reset(moment);
+            self.armed = true;
+        }
+    }
+
+    /// Waits until it goes off. Cancel safe.
+    async fn ring(&mut self) {
+        if !self.armed {
+            std::future::pending::<()>().await;
+        }
+        self.sleep.as_mut().await;
+        self.armed = false;
+    }
+}

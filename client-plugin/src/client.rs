@@ -1,0 +1,125 @@
+//! A handle on a client.
+
+use std::{
+    fmt,
+    ops::Deref,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use rust_socketio::asynchronous::Client;
+use socketio_p2p_protocol::{
+    ClientId, EndpointEvent, PairingInfo, endpoint::Command, session::CallId,
+};
+use tokio::sync::{broadcast, mpsc, watch};
+use tokio_util::{
+    sync::{CancellationToken, DropGuard},
+    task::TaskTracker,
+};
+
+use crate::{actor::Asked, events::Events, handlers::Handlers, socket::Socket};
+
+/// A client of rust_socketio that can be paired with another:
+/// [`P2pClientExt`](crate::P2pClientExt) says how.
+///
+/// It dereferences to rust_socketio's own [`Client`], for the application's own events. Cloning it
+/// is cheap; when the last clone is dropped, the connection is closed.
+#[derive(Clone)]
+pub struct P2pClient {
+    pub(crate) shared: Arc<Shared>,
+}
+
+pub(crate) struct Shared {
+    pub(crate) id: ClientId,
+    pub(crate) socket: Socket,
+    pub(crate) commands: mpsc::Sender<Asked>,
+    pub(crate) emits: mpsc::Sender<Asked>,
+    pub(crate) handlers: Arc<Handlers>,
+    pub(crate) pairing: watch::Receiver<Option<PairingInfo>>,
+    pub(crate) last_call: AtomicU64,
+    /// Weak, so that readers learn of the end.
+    pub(crate) events: broadcast::WeakSender<EndpointEvent>,
+    /// Since the connection, for the first who asks.
+    pub(crate) first_events: Mutex<Option<broadcast::Receiver<EndpointEvent>>>,
+    pub(crate) tasks: TaskTracker,
+    pub(crate) stop: CancellationToken,
+    pub(crate) _stop_on_drop: DropGuard,
+}
+
+impl P2pClient {
+    /// The name of this client.
+    #[must_use]
+    pub fn id(&self) -> &ClientId {
+        &self.shared.id
+    }
+
+    /// Ends the pairing, if there is one, closes the connection, and returns when nothing of this
+    /// client runs any more. Whatever waits is answered; handlers that still run are ended.
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel safe: the client closes all the same.
+    pub async fn close(&self) {
+        let shared = &self.shared;
+        let close = Asked {
+            command: Command::Close,
+            answer: None,
+            ticket: None,
+        };
+        if shared.commands.try_send(close).is_err() {
+            shared.stop.cancel();
+        }
+        shared.tasks.close();
+        shared.tasks.wait().await;
+    }
+
+    /// Whether the client is closed or lost its connection.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        self.shared.commands.is_closed()
+    }
+}
+
+impl Deref for P2pClient {
+    type Target = Client;
+
+    fn deref(&self) -> &Client {
+        &self.shared.socket.0
+    }
+}
+
+impl fmt::Debug for P2pClient {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("P2pClient")
+            .field("id", &self.shared.id)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Shared {
+    pub(crate) fn next_call(&self) -> CallId {
+        self.last_call.fetch_add(1, Ordering::Relaxed)
+    }
+
+    pub(crate) fn events(&self) -> Events {
+        let first = self
+            .first_events
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        Events(first.unwrap_or_else(|| match self.events.upgrade() {
+            Some(events) => events.subscribe(),
+            None => broadcast::channel(1).1, // Closed: its sender is dropped here.
+        }))
+    }
+}
+
+impl fmt::Debug for Shared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Shared")
+            .field("id", &self.id)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,257 @@
+//! An event for the partner: `emit2`, to be awaited.
+
+use std::{
+    future::IntoFuture,
+    sync::{
+        Arc,
+        atomic::{AtomicU8, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use futures_util::future::{BoxFuture, FutureExt as _};
+use serde_json::Value;
+use socketio_p2p_protocol::{
+    Args, Cause, Code, Outcome,
+    endpoint::{Answer, Command},
+    limits::CALL_TIMEOUT,
+    session::CallId,
+};
+use tokio::{sync::oneshot, time::timeout_at};
+
+use crate::{
+    actor::Asked,
+    args::ArgsError,
+    client::{P2pClient, Shared},
+    error::EmitError,
+    incoming::Reply,
+};
+
+/// How much later than its deadline a call is answered if the actor is held up, writing to a
+/// server that does not read.
+const GRACE: Duration = Duration::from_millis(100);
+
+/// Whether an emit was taken up or taken back: one of the two, once.
+#[derive(Debug, Default)]
+pub(crate) struct Ticket(AtomicU8);
+
+const WAITING: u8 = 0;
+const TAKEN: u8 = 1;
+const WITHDRAWN: u8 = 2;
+
+impl Ticket {
+    fn set(&self, state: u8) -> bool {
+        self.0
+            .compare_exchange(WAITING, state, Ordering::AcqRel, Ordering::Acquire)
+            .is_ok()
+    }
+
+    /// For the actor: it will be sent, unless its caller took it back.
+    pub(crate) fn take(&self) -> bool {
+        self.set(TAKEN)
+    }
+
+    /// For the caller: it will not be sent, unless the actor has it already.
+    fn withdraw(&self) -> bool {
+        self.set(WITHDRAWN)
+    }
+}
+
+/// Takes the emit back when its future is dropped, or forgets its reply if that is too late.
+struct Withdrawal<'a> {
+    shared: &'a Shared,
+    ticket: Arc<Ticket>,
+    call: CallId,
+    armed: bool,
+}
+
+impl Drop for Withdrawal<'_> {
+    fn drop(&mut self) {
+        if self.armed && !self.ticket.withdraw() {
+            let cancel = Asked {
+                command: Command::Cancel(self.call),
+                answer: None,
+                ticket: None,
+            };
+            // If there is no room for that, its deadline ends it.
+            self.shared.commands.try_send(cancel).ok();
+        }
+    }
+}
+
+/// An event for the partner, from [`P2pClientExt::emit2`](crate::P2pClientExt::emit2). Awaiting
+/// it sends it and waits for the reply, whose first argument it gives.
+#[derive(Debug)]
+#[must_use = "nothing is sent until this is awaited"]
+pub struct Emit2<'a> {
+    client: &'a P2pClient,
+    event: String,
+    args: Result<Args, ArgsError>,
+    timeout: Duration,
+}
+
+/// An event for the partner whose whole reply is wanted, from [`Emit2::with_reply`].
+#[derive(Debug)]
+#[must_use = "nothing is sent until this is awaited"]
+pub struct Emit2Reply<'a>(Emit2<'a>);
+
+/// An event for the partner that wants no reply, from [`Emit2::without_ack`].
+#[derive(Debug)]
+#[must_use = "nothing is sent until this is awaited"]
+pub struct Emit2WithoutAck<'a>(Emit2<'a>);
+
+impl<'a> Emit2<'a> {
+    pub(crate) const fn new(
+        client: &'a P2pClient,
+        event: String,
+        args: Result<Args, ArgsError>,
+    ) -> Self {
+        Self {
+            client,
+            event,
+            args,
+            timeout: CALL_TIMEOUT,
+        }
+    }
+
+    /// How long to wait for room in the window and for the reply, together. 10 s by default.
+    pub const fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout;
+        self
+    }
+
+    /// Wants all arguments of the reply, its blobs, and the way it came.
+    pub const fn with_reply(self) -> Emit2Reply<'a> {
+        Emit2Reply(self)
+    }
+
+    /// Wants no reply: awaiting it waits until the event is in the window, on its way.
+    pub const fn without_ack(self) -> Emit2WithoutAck<'a> {
+        Emit2WithoutAck(self)
+    }
+
+    async fn send(self, wants_reply: bool) -> Result<Answer, EmitError> {
+        let Emit2 {
+            client,
+            event,
+            args,
+            timeout,
+        } = self;
+        let args = args.map_err(EmitError::Args)?;
+        let shared = &*client.shared;
+        let deadline = Instant::now() + timeout;
+        let not_executed = |code| EmitError::NotExecuted(Cause::Code(code));
+
+        // The window is the only queue: while it is full, callers wait here, in order.
+        let permit = match timeout_at(deadline.into(), shared.emits.reserve()).await {
+            Ok(Ok(permit)) => permit,
+            Ok(Err(_)) => return Err(not_executed(Code::Closed)),
+            Err(_) => return Err(not_executed(Code::Timeout)),
+        };
+        let call = shared.next_call();
+        let ticket = Arc::new(Ticket::default());
+        let (answer, mut answered) = oneshot::channel();
+        let reply_by = wants_reply.then_some(deadline);
+        permit.send(Asked {
+            command: Command::Emit {
+                call,
+                event,
+                args,
+                reply_by,
+            },
+            answer: Some((call, answer)),
+            ticket: Some(ticket.clone()),
+        });
+        let mut withdrawal = Withdrawal {
+            shared,
+            ticket,
+            call,
+            armed: true,
+        };
+
+        let mut answer = timeout_at(deadline.into(), &mut answered).await;
+        if answer.is_err() {
+            if withdrawal.ticket.withdraw() {
+                withdrawal.armed = false;
+                return Err(not_executed(Code::Timeout));
+            }
+            // It was taken up, and is answered at its deadline, which is now.
+            answer = timeout_at((deadline + GRACE).into(), &mut answered).await;
+        }
+        match answer {
+            Ok(Ok(answer)) => {
+                withdrawal.armed = false;
+                Ok(answer)
+            }
+            // The actor is gone, and answered whatever it had taken up.
+            Ok(Err(_)) => {
+                withdrawal.armed = false;
+                Err(not_executed(Code::Closed))
+            }
+            Err(_) => Err(EmitError::Unknown(Cause::Code(Code::Timeout))),
+        }
+    }
+
+    async fn reply(self) -> Result<Reply, EmitError> {
+        match outcome(self.send(true).await?) {
+            Outcome::Replied(args, route) => Ok(Reply { args, route }),
+            Outcome::Failed(refusal) => Err(EmitError::Failed(refusal)),
+            Outcome::NotExecuted(cause) => Err(EmitError::NotExecuted(cause)),
+            Outcome::Unknown(cause) => Err(EmitError::Unknown(cause)),
+        }
+    }
+}
+
+/// What an answer says of an emit.
+fn outcome(answer: Answer) -> Outcome {
+    match answer {
+        Answer::Outcome(outcome) => outcome,
+        // An emit is answered with no other.
+        _ => Outcome::Unknown(Cause::Code(Code::Closed)),
+    }
+}
+
+impl<'a> IntoFuture for Emit2<'a> {
+    type Output = Result<Value, EmitError>;
+    type IntoFuture = BoxFuture<'a, Self::Output>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        async move {
+            Ok(self
+                .reply()
+                .await?
+                .values()
+                .into_iter()
+                .next()
+                .unwrap_or_default())
+        }
+        .boxed()
+    }
+}
+
+impl<'a> IntoFuture for Emit2Reply<'a> {
+    type Output = Result<Reply, EmitError>;
+    type IntoFuture = BoxFuture<'a, Self::Output>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        self.0.reply().boxed()
+    }
+}
+
+impl<'a> IntoFuture for Emit2WithoutAck<'a> {
+    type Output = Result<(), EmitError>;
+    type IntoFuture = BoxFuture<'a, Self::Output>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        async move {
+            match self.0.send(false).await? {
+                Answer::Sent => Ok(()),
+                answer => match outcome(answer) {
+                    Outcome::NotExecuted(cause) => Err(EmitError::NotExecuted(cause)),
+                    _ => Err(EmitError::Unknown(Cause::Code(Code::Closed))),
+                },
+            }
+        }
+        .boxed()
+    }
+}

@@ -1,0 +1,206 @@
+//! Running the application's handlers.
+//!
+//! A handler runs in the order of the events up to its first await, then in a task of its own: so
+//! a simple one costs no task, and none holds up the connection.
+
+use std::{
+    any::Any,
+    collections::HashMap,
+    fmt,
+    future::poll_fn,
+    panic::AssertUnwindSafe,
+    sync::{Arc, PoisonError, RwLock},
+    task::Poll,
+};
+
+use futures_util::{
+    FutureExt as _,
+    future::{BoxFuture, CatchUnwind},
+};
+use serde::Serialize;
+use socketio_p2p_protocol::{Args, Code, PairingId, Refusal, limits::PENDING_CALLS};
+use tokio::{sync::mpsc, task::JoinSet};
+
+use crate::{
+    args,
+    error::HandlerError,
+    incoming::{Consent, Incoming, PairingRequest},
+};
+
+/// Handlers that run at once. A session starts at most [`PENDING_CALLS`]; the others are those of
+/// earlier pairings that have not ended yet.
+const RUNNING: usize = 2 * PENDING_CALLS;
+
+type HandlerResult = Result<Args, HandlerError>;
+type Handler = Arc<dyn Fn(Incoming) -> BoxFuture<'static, HandlerResult> + Send + Sync>;
+type ConsentHandler = Arc<dyn Fn(PairingRequest) -> BoxFuture<'static, Consent> + Send + Sync>;
+
+/// The application's handlers.
+#[derive(Default)]
+pub(crate) struct Handlers {
+    events: RwLock<HashMap<String, Handler>>,
+    fallback: RwLock<Option<Handler>>,
+    consent: RwLock<Option<ConsentHandler>>,
+}
+
+fn handler<F, Fut, R>(handle: F) -> Handler
+where
+    F: Fn(Incoming) -> Fut + Send + Sync + 'static,
+    Fut: Future<Output = Result<R, HandlerError>> + Send + 'static,
+    R: Serialize,
+{
+    Arc::new(move |incoming| {
+        let future = handle(incoming);
+        async move { Ok(args::encode(&future.await?)?) }.boxed()
+    })
+}
+
+impl Handlers {
+    pub(crate) fn on<F, Fut, R>(&self, event: String, handle: F)
+    where
+        F: Fn(Incoming) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<R, HandlerError>> + Send + 'static,
+        R: Serialize,
+    {
+        let mut events = self.events.write().unwrap_or_else(PoisonError::into_inner);
+        events.insert(event, handler(handle));
+    }
+
+    pub(crate) fn off(&self, event: &str) {
+        self.events
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
+            .remove(event);
+    }
+
+    pub(crate) fn on_fallback<F, Fut, R>(&self, handle: F)
+    where
+        F: Fn(Incoming) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<R, HandlerError>> + Send + 'static,
+        R: Serialize,
+    {
+        let mut fallback = self
+            .fallback
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
+        *fallback = Some(handler(handle));
+    }
+
+    pub(crate) fn on_register<F, Fut, C>(&self, decide: F)
+    where
+        F: Fn(PairingRequest) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = C> + Send + 'static,
+        C: Into<Consent> + 'static,
+    {
+        let mut consent = self.consent.write().unwrap_or_else(PoisonError::into_inner);
+        *consent = Some(Arc::new(move |request| {
+            let deciding = decide(request);
+            async move { deciding.await.into() }.boxed()
+        }));
+    }
+
+    /// How the application decides about registrations; none if it accepts all.
+    pub(crate) fn consent(&self) -> Option<ConsentHandler> {
+        self.consent
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    fn find(&self, event: &str) -> Option<Handler> {
+        let events = self.events.read().unwrap_or_else(PoisonError::into_inner);
+        let found = events.get(event).cloned();
+        drop(events);
+        found.or_else(|| {
+            self.fallback
+                .read()
+                .unwrap_or_else(PoisonError::into_inner)
+                .clone()
+        })
+    }
+}
+
+impl fmt::Debug for Handlers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Handlers").finish_non_exhaustive()
+    }
+}
+
+/// An event to be handled.
+#[derive(Debug)]
+pub(crate) struct Job {
+    pub(crate) pairing: PairingId,
+    pub(crate) seq: u64,
+    pub(crate) incoming: Incoming,
+}
+
+/// What a handler returned: pairing and number of its event.
+pub(crate) type Finished = (PairingId, u64, Result<Args, Refusal>);
+
+type Caught = Result<HandlerResult, Box<dyn Any + Send>>;
+
+/// Runs handlers until there are no more events, then ends those that still run.
+pub(crate) async fn run(
+    handlers: Arc<Handlers>,
+    mut jobs: mpsc::Receiver<Job>,
+    finished: mpsc::Sender<Finished>,
+) {
+    let mut running = JoinSet::<Finished>::new();
+    loop {
+        let done = tokio::select! {
+            biased;
+            // Panics are caught inside, and nobody aborts a single task.
+            Some(done) = running.join_next() => done.ok(),
+            job = jobs.recv() => match job {
+                Some(job) => start(&handlers, job, &mut running).await,
+                None => return,
+            },
+        };
+        if let Some(done) = done
+            && finished.send(done).await.is_err()
+        {
+            return;
+        }
+    }
+}
+
+/// Runs a handler up to its first await. What it returned, if it got through.
+async fn start(handlers: &Handlers, job: Job, running: &mut JoinSet<Finished>) -> Option<Finished> {
+    let Job {
+        pairing,
+        seq,
+        incoming,
+    } = job;
+    let Some(handler) = handlers.find(&incoming.event) else {
+        return Some((pairing, seq, Err(Code::Unhandled.into())));
+    };
+    if running.len() >= RUNNING {
+        return Some((pairing, seq, Err(Code::Congested.into())));
+    }
+    let mut future = start_caught(handler, incoming);
+    match poll_fn(|cx| Poll::Ready(future.poll_unpin(cx))).await {
+        Poll::Ready(result) => Some((pairing, seq, refusal(result))),
+        Poll::Pending => {
+            running.spawn(async move { (pairing, seq, refusal(future.await)) });
+            None
+        }
+    }
+}
+
+fn start_caught(
+    handler: Handler,
+    incoming: Incoming,
+) -> CatchUnwind<AssertUnwindSafe<BoxFuture<'static, HandlerResult>>> {
+    // The handler itself may panic before it returns a future.
+    let future = async move { handler(incoming).await }.boxed();
+    AssertUnwindSafe(future).catch_unwind()
+}
+
+fn refusal(result: Caught) -> Result<Args, Refusal> {
+    match result {
+        Ok(Ok(args)) => Ok(args),
+        Ok(Err(HandlerError(text))) => Err(Refusal::new(Code::HandlerFailed, &text)),
+        // Its message is for the logs of this process, where the panic hook has put it.
+        Err(_) => Err(Refusal::new(Code::HandlerFailed, "the handler panicked")),
+    }
+}

@@ -1,0 +1,189 @@
+//! What is asked of rust_socketio, and its peculiarities (0.6.0): the one seam to it.
+//!
+//! - `connect` returns before the namespace is joined: nothing is sent before the server's welcome.
+//! - Callbacks run one after another in its reader, which waits for the future that they return:
+//!   ours waits for room in a channel, which slows the server down and loses nothing.
+//! - Its acknowledgements misroute and panic, its attachments are split and garbled: neither is
+//!   used. Bytes travel as base64 in the text of a frame.
+//! - Its own reconnect is off: a clean close raises no event, and a close that it notices is not
+//!   always told. So the end of a connection is found out by our heartbeat at the latest.
+//! - When the server freezes while something is written, everything hangs: each call has a
+//!   deadline.
+//! - A refused CONNECT is an `error` event, whose text begins with [`CONNECT_ERROR`].
+
+use std::time::Duration;
+
+use futures_util::FutureExt as _;
+use rust_socketio::{
+    Event, Payload, TransportType,
+    asynchronous::{Client, ClientBuilder},
+};
+use serde_json::Value;
+use socketio_p2p_protocol::{
+    Frame, PairingId,
+    wire::{FRAME, TO_CLIENT},
+};
+use tokio::{sync::mpsc, time::timeout};
+
+/// How rust_socketio begins the text of the `error` event for a refused CONNECT.
+const CONNECT_ERROR: &str = "Received an ConnectError frame: ";
+
+/// Events that wait for the actor. Full, it makes the reader wait, and so the server.
+const EVENTS: usize = 256;
+
+/// How long the server may take to read what is written.
+const SEND_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How long saying goodbye may take.
+const DISCONNECT_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// What comes from the server.
+#[derive(Debug)]
+pub(crate) enum FromServer {
+    /// One of the plugin's events.
+    Event(&'static str, Vec<Value>),
+    /// The server refused the connection, with this message.
+    Refused(String),
+    /// Something failed: the connection may be gone.
+    Failed(String),
+    /// The server closed the connection.
+    Closed,
+}
+
+/// The connection does not take what is written.
+#[derive(Debug)]
+pub(crate) struct Lost;
+
+/// A connection of rust_socketio.
+#[derive(Clone)]
+pub(crate) struct Socket(pub(crate) Client);
+
+impl Socket {
+    /// Connects, and says what will come from the server.
+    pub(crate) async fn connect(
+        builder: ClientBuilder,
+        auth: Value,
+    ) -> Result<(Self, mpsc::Receiver<FromServer>), rust_socketio::Error> {
+        let (events, received) = mpsc::channel(EVENTS);
+        let mut builder = builder
+            .auth(auth)
+            .transport_type(TransportType::Websocket)
+            .reconnect(false)
+            .reconnect_on_disconnect(false);
+        for event in TO_CLIENT {
+            builder = builder.on(
+                event,
+                forward(events.clone(), move |payload| {
+                    FromServer::Event(event, values(payload))
+                }),
+            );
+        }
+        builder = builder
+            .on(Event::Error, forward(events.clone(), failed))
+            .on(Event::Close, forward(events, |_| FromServer::Closed));
+        let client = builder.connect().await?;
+        Ok((Self(client), received))
+    }
+
+    /// Sends an event.
+    pub(crate) async fn send(&self, event: &str, args: Vec<Value>) -> Result<(), Lost> {
+        match timeout(SEND_TIMEOUT, self.0.emit(event, Payload::Text(args))).await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(error)) => {
+                tracing::debug!(%error, event, "not sent");
+                Err(Lost)
+            }
+            Err(_) => {
+                tracing::debug!(event, "not sent in time");
+                Err(Lost)
+            }
+        }
+    }
+
+    /// Sends frames: one as it is, several as an array.
+    pub(crate) async fn send_frames(
+        &self,
+        pairing: PairingId,
+        frames: &[Frame],
+    ) -> Result<(), Lost> {
+        let frames = match frames {
+            [frame] => frame.to_value(),
+            frames => Value::Array(frames.iter().map(Frame::to_value).collect()),
+        };
+        self.send(FRAME, vec![pairing.to_string().into(), frames])
+            .await
+    }
+
+    /// Says goodbye, if the server still listens.
+    pub(crate) async fn disconnect(&self) {
+        timeout(DISCONNECT_TIMEOUT, self.0.disconnect()).await.ok();
+    }
+}
+
+/// A callback that hands on what comes, in order.
+fn forward(
+    events: mpsc::Sender<FromServer>,
+    read: impl Fn(Payload) -> FromServer + Send + Sync + 'static,
+) -> impl FnMut(Payload, Client) -> futures_util::future::BoxFuture<'static, ()> + Send + Sync {
+    move |payload, _| {
+        let event = read(payload);
+        match events.try_send(event) {
+            Err(mpsc::error::TrySendError::Full(event)) => {
+                let events = events.clone();
+                async move { _ = events.send(event).await }.boxed()
+            }
+            // If nobody listens any more, it concerns nobody.
+            Ok(()) | Err(mpsc::error::TrySendError::Closed(_)) => std::future::ready(()).boxed(),
+        }
+    }
+}
+
+fn values(payload: Payload) -> Vec<Value> {
+    match payload {
+        Payload::Text(values) => values,
+        // An attachment, which a server that keeps the protocol never sends us.
+        _ => Vec::new(),
+    }
+}
+
+fn failed(payload: Payload) -> FromServer {
+    let text = match values(payload).into_iter().next() {
+        Some(Value::String(text)) => text,
+        Some(other) => other.to_string(),
+        None => String::new(),
+    };
+    let Some(refused) = text.strip_prefix(CONNECT_ERROR) else {
+        return FromServer::Failed(text);
+    };
+    let message = serde_json::from_str::<Value>(refused)
+        .ok()
+        .and_then(|fields| {
+            // Older servers send the message itself.
+            fields
+                .get("message")
+                .unwrap_or(&fields)
+                .as_str()
+                .map(ToOwned::to_owned)
+        });
+    FromServer::Refused(message.unwrap_or_else(|| refused.to_owned()))
+}
+
+impl std::fmt::Debug for Socket {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Socket").finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refused_connection_is_told_from_other_failures() {
+        let refused = failed(format!("{CONNECT_ERROR}{{\"message\":\"duplicate-id\"}}").into());
+        assert!(matches!(refused, FromServer::Refused(message) if message == "duplicate-id"));
+
+        let other = failed("EngineIO Error".into());
+        assert!(matches!(other, FromServer::Failed(text) if text == "EngineIO Error"));
+    }
+}

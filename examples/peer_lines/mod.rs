@@ -1,0 +1,152 @@
+//! The lines that the `peer` example reads and writes.
+
+use std::io::Write as _;
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use socketio_p2p_client::{Event, Incoming, Reply};
+
+/// A line on stdin.
+#[derive(Deserialize)]
+#[serde(tag = "cmd", rename_all = "lowercase")]
+pub(crate) enum Command {
+    Register {
+        target: String,
+        #[serde(default)]
+        payload: Option<Value>,
+    },
+    #[serde(rename_all = "camelCase")]
+    Emit2 {
+        /// Comes back with the outcome.
+        #[serde(default)]
+        id: Value,
+        event: String,
+        #[serde(default)]
+        args: Vec<Value>,
+        #[serde(default)]
+        ack: bool,
+        #[serde(default)]
+        timeout_ms: Option<u64>,
+    },
+    Unregister,
+    List,
+    Quit,
+}
+
+/// A line on stdout.
+#[derive(Serialize)]
+#[serde(tag = "event", rename_all = "lowercase")]
+pub(crate) enum Line<'a> {
+    #[serde(rename_all = "camelCase")]
+    Connected {
+        client_id: &'a str,
+    },
+    Paired {
+        partner: &'a str,
+        pairing: String,
+    },
+    Refused {
+        target: &'a str,
+        code: &'static str,
+    },
+    Reply {
+        id: &'a Value,
+        /// The first argument of the reply.
+        value: Value,
+        /// All of them, if it is not just that one.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        values: Option<Vec<Value>>,
+        /// What the placeholders stand for.
+        #[serde(skip_serializing_if = "Vec::is_empty", serialize_with = "hex")]
+        blobs: Vec<Bytes>,
+        route: String,
+    },
+    Failed {
+        id: &'a Value,
+        outcome: &'static str,
+        code: &'static str,
+    },
+    Sent {
+        id: &'a Value,
+    },
+    Incoming {
+        from: &'a str,
+        name: &'a str,
+        args: Vec<Value>,
+        /// What the placeholders stand for.
+        #[serde(skip_serializing_if = "Vec::is_empty", serialize_with = "hex")]
+        blobs: Vec<Bytes>,
+    },
+    Unpaired {
+        reason: &'static str,
+    },
+    Clients {
+        clients: &'a [&'a str],
+    },
+    Error {
+        code: &'static str,
+        message: &'a str,
+    },
+}
+
+impl<'a> Line<'a> {
+    pub(crate) fn incoming(msg: &'a Incoming) -> Self {
+        Self::Incoming {
+            from: msg.from().as_str(),
+            name: msg.event(),
+            args: msg.values(),
+            blobs: msg.blobs().to_vec(),
+        }
+    }
+
+    pub(crate) fn reply(id: &'a Value, reply: &Reply) -> Self {
+        let values = reply.values();
+        Self::Reply {
+            id,
+            value: values.first().cloned().unwrap_or_default(),
+            values: (values.len() != 1).then_some(values),
+            blobs: reply.blobs().to_vec(),
+            route: reply.route().to_string(),
+        }
+    }
+
+    /// The line for an event, if there is one.
+    pub(crate) fn of_event(event: &'a Event) -> Option<Self> {
+        match event {
+            Event::Paired(info) => Some(Self::Paired {
+                partner: info.partner.as_str(),
+                pairing: info.id.to_string(),
+            }),
+            Event::Unpaired { reason, .. } => Some(Self::Unpaired {
+                reason: reason.as_str(),
+            }),
+            Event::Refused(refusal) => Some(Self::Error {
+                code: refusal.code.as_str(),
+                message: &refusal.message,
+            }),
+            _ => None,
+        }
+    }
+}
+
+/// Blobs as hexadecimal digits.
+fn hex<S: serde::Serializer>(blobs: &[Bytes], serializer: S) -> Result<S::Ok, S::Error> {
+    let digits = |blob: &Bytes| {
+        blob.iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect::<String>()
+    };
+    serializer.collect_seq(blobs.iter().map(digits))
+}
+
+/// Writes a line. If nobody reads stdout any more, there is nobody to tell.
+pub(crate) fn say(line: &Line<'_>) {
+    let mut text = serde_json::to_string(line).unwrap_or_default();
+    text.push('\n');
+    let mut stdout = std::io::stdout().lock();
+    stdout
+        .write_all(text.as_bytes())
+        .and_then(|()| stdout.flush())
+        .ok();
+}

@@ -1,0 +1,343 @@
+//! What is different for a v1 client: one question at a time, answers without a name, and an
+//! unregister that is answered once the partner is free.
+
+use std::time::Duration;
+
+use socketio_p2p_protocol::{
+    ClientMessage, Code, Dialect, EndReason, ListPolicy, ServerMessage,
+    broker::Input,
+    limits::{REGISTER_TIMEOUT, RELEASE_TIMEOUT},
+};
+
+use crate::scenario::Scenario;
+
+/// A v1 target "t" beside which the v2 clients "1" and "2" wait.
+fn crowd() -> Scenario {
+    let mut broker = Scenario::with_v1_clients(["t"]);
+    broker.connect("1", Dialect::V2);
+    broker.connect("2", Dialect::V2);
+    broker.register("1", "t");
+    broker.register("2", "t");
+    broker
+}
+
+#[test]
+fn a_v1_client_is_asked_one_at_a_time() {
+    let mut broker = crowd();
+    assert!(broker.asked("t", "1").is_some());
+    assert_eq!(broker.asked("t", "2"), None);
+
+    broker.decline_by_event("t");
+
+    assert_eq!(broker.refusal_to("1"), Some(Code::Declined));
+    assert!(broker.asked("t", "2").is_some());
+    broker.accept_by_event("t");
+    assert_eq!(broker.target_of("t"), Some("2"));
+}
+
+#[test]
+fn a_v1_client_that_does_not_answer_is_asked_the_next_after_ten_seconds() {
+    let mut broker = Scenario::with_v1_clients(["t"]);
+    broker.connect("1", Dialect::V2);
+    broker.connect("2", Dialect::V2);
+    broker.register("1", "t");
+    broker.pass(Duration::from_secs(1));
+    broker.register("2", "t");
+
+    broker.pass(REGISTER_TIMEOUT - Duration::from_secs(1));
+
+    assert_eq!(broker.refusal_to("1"), Some(Code::Timeout));
+    assert!(broker.asked("t", "2").is_some());
+    broker.accept_by_event("t");
+    assert_eq!(broker.target_of("t"), Some("2"));
+}
+
+#[test]
+fn a_v1_client_may_answer_by_acknowledgement_or_by_event() {
+    for by_event in [true, false] {
+        let mut broker = crowd();
+
+        if by_event {
+            broker.accept_by_event("t");
+        } else {
+            broker.accept("t", "1");
+        }
+
+        assert_eq!(broker.target_of("t"), Some("1"));
+        assert_eq!(broker.refusal_to("2"), Some(Code::TargetBusy));
+    }
+}
+
+/// Some clients do both; the second answer must not be taken for one to the next request.
+#[test]
+fn of_two_answers_the_first_counts() {
+    let mut broker = crowd();
+    broker.decline("t", "1");
+    broker.decline_by_event("t");
+    assert_eq!(broker.told("2"), [], "it was not declined");
+    broker.accept("t", "2");
+    assert_eq!(broker.target_of("t"), Some("2"));
+
+    let mut broker = crowd();
+    broker.decline_by_event("t");
+    broker.decline("t", "1");
+    assert_eq!(broker.told("2"), []);
+    broker.accept_by_event("t");
+    broker.accept("t", "2");
+    assert_eq!(broker.target_of("t"), Some("2"));
+}
+
+#[test]
+fn an_answer_to_a_request_that_was_taken_back_is_not_one_to_the_next() {
+    let mut broker = crowd();
+    broker.told("t");
+
+    broker.unregister("1");
+    assert_eq!(broker.asked("t", "2"), None, "its answer to 1 is under way");
+    assert_eq!(broker.refusal_to("1"), Some(Code::Cancelled));
+    broker.accept_by_event("t");
+
+    assert_eq!(broker.target_of("t"), None);
+    let told = broker.told("t");
+    assert!(
+        matches!(
+            &told[..],
+            [
+                ServerMessage::Withdrawn { .. },
+                ServerMessage::Register { .. }
+            ]
+        ),
+        "it forgets 1, and is asked 2: {told:?}"
+    );
+    broker.accept_by_event("t");
+    assert_eq!(broker.target_of("t"), Some("2"));
+}
+
+#[test]
+fn the_answer_to_a_request_that_was_taken_back_is_waited_for_ten_seconds_at_most() {
+    let mut broker = Scenario::with_v1_clients(["t", "1", "2"]);
+    broker.register("1", "t");
+    broker.disconnect("1");
+    broker.pass(Duration::from_secs(5));
+    broker.register("2", "t");
+    assert_eq!(broker.asked("t", "2"), None);
+
+    broker.pass(Duration::from_secs(5));
+
+    assert!(broker.asked("t", "2").is_some());
+    assert_eq!(broker.told("1"), [], "it is gone");
+}
+
+/// It was asked by one when it was paired with another: its answer is still to come.
+#[test]
+fn the_answer_that_a_pairing_overtook_is_not_one_to_a_later_request() {
+    let mut broker = Scenario::with_v1_clients(["t", "1", "2", "3"]);
+    broker.register("1", "t");
+    broker.register("2", "t");
+    broker.register("t", "2");
+    assert_eq!(broker.target_of("t"), Some("2"));
+    broker.disconnect("2");
+    broker.register("3", "t");
+
+    broker.accept_by_event("t");
+
+    assert_eq!(broker.target_of("t"), None, "it meant 1");
+    broker.accept_by_event("t");
+    assert_eq!(broker.target_of("t"), Some("3"));
+}
+
+#[test]
+fn a_no_to_a_request_that_was_taken_back_answers_nobody() {
+    let mut broker = crowd();
+    broker.unregister("1");
+    broker.told("1");
+
+    broker.decline_by_event("t");
+
+    assert_eq!(broker.told("1"), []);
+    assert!(broker.asked("t", "2").is_some());
+}
+
+#[test]
+fn a_v1_client_whose_yes_came_too_late_is_told_unless_it_is_paired() {
+    let mut broker = Scenario::with_v1_clients(["t"]);
+    broker.connect("1", Dialect::V2);
+    broker.register("1", "t");
+    broker.pass(REGISTER_TIMEOUT);
+    broker.told("t");
+
+    broker.accept_by_event("t");
+    let told = broker.told("t");
+    assert!(
+        matches!(&told[..], [ServerMessage::Withdrawn { .. }]),
+        "{told:?}"
+    );
+
+    broker.register("1", "t");
+    broker.accept_by_event("t");
+    broker.told("t");
+    broker.accept_by_event("t");
+    assert_eq!(broker.told("t"), []);
+}
+
+#[test]
+fn a_yes_without_a_question_pairs_nobody() {
+    let mut broker = Scenario::with_v1_clients(["a", "b"]);
+
+    broker.accept_by_event("a");
+    broker.decline_by_event("b");
+
+    assert_eq!(broker.broker.stats().pairings, 0);
+}
+
+#[test]
+fn a_packet_without_a_number_is_carried_out_and_answered_without_one() {
+    let mut broker = Scenario::with_v1_clients(["a", "b"]);
+    let target = "b".parse().unwrap();
+    let message = ClientMessage::Register {
+        req: None,
+        target,
+        payload: None,
+    };
+
+    broker.say("a", message);
+    broker.accept_by_event("b");
+
+    assert_eq!(broker.target_of("a"), Some("b"));
+    let told = broker.told("a");
+    assert!(
+        matches!(&told[..], [ServerMessage::Registered { req: None, .. }]),
+        "{told:?}"
+    );
+}
+
+fn unregistered(req: u64) -> ServerMessage {
+    ServerMessage::Unregistered { req: Some(req) }
+}
+
+#[test]
+fn a_v1_unregister_is_answered_once_the_v1_partner_confirmed() {
+    let mut broker = Scenario::with_v1_clients(["a", "b"]);
+    let pairing = broker.pair("a", "b");
+
+    let req = broker.unregister("a");
+    assert_eq!(broker.ends_told_to("a"), [EndReason::Unregistered]);
+    assert_eq!(broker.ends_told_to("b"), [EndReason::Unregistered]);
+    assert_eq!(broker.target_of("b"), None);
+    broker.say("a", ClientMessage::Released { pairing });
+    assert_eq!(broker.told("a"), [], "it cannot confirm for its partner");
+    broker.say("b", ClientMessage::Released { pairing });
+
+    assert_eq!(broker.told("a"), [unregistered(req)]);
+    assert_eq!(broker.broker.poll_timeout(), None);
+}
+
+#[test]
+fn a_v1_unregister_is_answered_after_three_seconds_at_the_latest() {
+    let mut broker = Scenario::with_v1_clients(["a", "b"]);
+    let pairing = broker.pair("a", "b");
+    let req = broker.unregister("a");
+    broker.told("a");
+
+    broker.pass(RELEASE_TIMEOUT - Duration::from_millis(1));
+    assert_eq!(broker.told("a"), []);
+    broker.pass(Duration::from_millis(1));
+
+    assert_eq!(broker.told("a"), [unregistered(req)]);
+    broker.say("b", ClientMessage::Released { pairing });
+    assert_eq!(broker.told("a"), [], "a late confirmation changes nothing");
+}
+
+#[test]
+fn a_confirmation_of_another_pairing_counts_for_nothing() {
+    let mut broker = Scenario::with_v1_clients(["a", "b"]);
+    let first = broker.pair("a", "b");
+    broker.unregister("a");
+    broker.say("b", ClientMessage::Released { pairing: first });
+    broker.pair("a", "b");
+    broker.unregister("a");
+    broker.told("a");
+
+    broker.say("b", ClientMessage::Released { pairing: first });
+
+    assert_eq!(broker.told("a"), []);
+}
+
+#[test]
+fn a_v1_unregister_is_answered_when_the_partner_leaves() {
+    let mut broker = Scenario::with_v1_clients(["a", "b"]);
+    broker.pair("a", "b");
+    let req = broker.unregister("a");
+    broker.told("a");
+
+    broker.disconnect("b");
+
+    assert_eq!(broker.told("a"), [unregistered(req)]);
+}
+
+#[test]
+fn an_initiator_that_leaves_is_waited_for_no_longer() {
+    let mut broker = Scenario::with_v1_clients(["a", "b"]);
+    let pairing = broker.pair("a", "b");
+    broker.unregister("a");
+    broker.told("a");
+
+    broker.disconnect("a");
+    broker.connect("a", Dialect::V1);
+    broker.say("b", ClientMessage::Released { pairing });
+
+    assert_eq!(broker.told("a"), [], "its successor has not asked");
+    assert_eq!(broker.broker.poll_timeout(), None);
+}
+
+#[test]
+fn a_v1_unregister_is_answered_when_either_is_paired_anew() {
+    let mut broker = Scenario::with_v1_clients(["a", "b", "c"]);
+    broker.pair("a", "b");
+    let req = broker.unregister("a");
+    broker.told("a");
+
+    broker.pair("c", "b");
+
+    assert_eq!(broker.told("a"), [unregistered(req)]);
+    assert_eq!(broker.broker.poll_timeout(), None);
+}
+
+#[test]
+fn a_v1_unregister_is_answered_when_the_server_shuts_down() {
+    let mut broker = Scenario::with_v1_clients(["a", "b"]);
+    broker.pair("a", "b");
+    let req = broker.unregister("a");
+    broker.told("a");
+
+    broker.handle(Input::ShutDown);
+
+    assert_eq!(broker.told("a"), [unregistered(req)]);
+}
+
+#[test]
+fn a_v1_unregister_is_answered_at_once_when_nobody_has_to_confirm() {
+    let mut broker = Scenario::new(ListPolicy::default());
+    broker.connect("a", Dialect::V1);
+    broker.connect("b", Dialect::V2);
+
+    let free = broker.unregister("a");
+    assert_eq!(broker.told("a"), [unregistered(free)]);
+
+    broker.pair("a", "b");
+    let paired = broker.unregister("a");
+    assert_eq!(broker.told("a")[1..], [unregistered(paired)]);
+    assert_eq!(broker.ends_told_to("b"), [EndReason::Unregistered]);
+}
+
+#[test]
+fn the_v1_partner_of_one_who_disconnects_is_told_once() {
+    let mut broker = Scenario::with_v1_clients(["a", "b"]);
+    broker.pair("a", "b");
+
+    broker.disconnect("a");
+
+    assert_eq!(broker.ends_told_to("b"), [EndReason::Disconnected]);
+    let req = broker.unregister("b");
+    assert_eq!(broker.told("b"), [unregistered(req)], "it is free already");
+}

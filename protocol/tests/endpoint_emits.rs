@@ -1,0 +1,402 @@
+//! Emits of a client: batches, limits, stale pairings, refusals by the relay.
+
+use serde_json::{Value, json};
+use socketio_p2p_protocol::{
+    Args, Body, Cause, ClientMessage, Code, EndReason, Outcome, Refusal, Route, ServerMessage,
+    endpoint::{Answer, Command, Complaint, Input, Output},
+    limits::{BATCH_BYTES, BATCH_FRAMES, JSON_DEPTH, RELAYED_FRAME_BYTES, RESEND_DELAY},
+    session::Violation,
+};
+
+use crate::{
+    endpoints::{Client, PATIENCE, disconnect, info, reply, welcome},
+    sessions::{args, emit_frame, not_executed},
+};
+
+fn batches(outputs: &[Output]) -> Vec<Vec<u64>> {
+    let batch = |output: &Output| match output {
+        Output::SendFrames(pairing, frames) => {
+            assert_eq!(*pairing, info(1).id);
+            Some(frames.iter().map(|frame| frame.seq).collect())
+        }
+        _ => None,
+    };
+    outputs.iter().filter_map(batch).collect()
+}
+
+fn refused(answer: Answer) -> Code {
+    match answer {
+        Answer::Outcome(Outcome::NotExecuted(Cause::Code(code))) => code,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_call_is_answered_with_its_reply() {
+    let mut client = Client::paired();
+    client.call(7);
+    client.outputs();
+
+    client.frames(1, vec![reply(1, 1, Ok(args(json!("yes"))))]);
+
+    let replied = Outcome::Replied(args(json!("yes")), Route::Relay);
+    assert_eq!(client.answers(), [(7, Answer::Outcome(replied))]);
+}
+
+#[test]
+fn an_emit_without_acknowledgement_is_answered_as_sent() {
+    let mut client = Client::paired();
+
+    client.emit(7, json!("x"));
+
+    assert_eq!(client.answers(), [(7, Answer::Sent)]);
+}
+
+#[test]
+fn an_emit_of_a_free_client_is_not_executed() {
+    let mut client = Client::ready();
+    assert!(client.endpoint.takes_emits(), "so that it is told at once");
+
+    client.call(7);
+    client.emit(8, json!("x"));
+
+    let answer = Answer::Outcome(not_executed(Code::NotPaired));
+    assert_eq!(client.answers(), [(7, answer.clone()), (8, answer)]);
+}
+
+#[test]
+fn emits_that_are_fed_together_go_as_one_message() {
+    let mut client = Client::paired();
+    for value in 1..=3 {
+        client.feed_emit(value, json!(value), false);
+    }
+
+    client.poll();
+
+    assert_eq!(batches(&client.outputs()), [[1, 2, 3]]);
+}
+
+#[test]
+fn a_batch_has_at_most_64_frames() {
+    let mut client = Client::paired();
+    for value in 0..=BATCH_FRAMES as u64 {
+        client.feed_emit(value, json!(0), false);
+    }
+
+    client.poll();
+
+    let sizes: Vec<_> = batches(&client.outputs()).iter().map(Vec::len).collect();
+    assert_eq!(sizes, [BATCH_FRAMES, 1]);
+}
+
+#[test]
+fn a_batch_is_sent_at_16_kib_and_one_larger_frame_goes_alone() {
+    let mut client = Client::paired();
+    let half = json!("x".repeat(BATCH_BYTES / 2 - 200));
+    let large = json!("x".repeat(BATCH_BYTES * 2));
+    for value in [&half, &half, &half, &large, &half] {
+        client.feed_emit(1, value.clone(), false);
+    }
+
+    client.poll();
+
+    assert_eq!(
+        batches(&client.outputs()),
+        [vec![1, 2], vec![3], vec![4], vec![5]]
+    );
+}
+
+#[test]
+fn control_messages_keep_their_order_relative_to_frames() {
+    let mut client = Client::paired();
+    client.feed_emit(1, json!("before"), false);
+    let deadline = client.now + PATIENCE;
+    client.feed(Input::Command(Command::Unregister { call: 2, deadline }));
+    client.feed_emit(3, json!("after"), false);
+
+    client.poll();
+
+    let order: Vec<_> = client
+        .outputs()
+        .into_iter()
+        .filter(|output| matches!(output, Output::Send(_) | Output::SendFrames(..)))
+        .collect();
+    let [
+        Output::SendFrames(_, before),
+        Output::Send(unregister),
+        Output::SendFrames(_, after),
+    ] = &order[..]
+    else {
+        panic!("{order:?}");
+    };
+    assert_eq!((before[0].seq, after[0].seq), (1, 2));
+    assert_eq!(*unregister, ClientMessage::Unregister { req: Some(1) });
+}
+
+#[test]
+fn frames_of_an_ended_pairing_are_not_sent_under_the_next_one() {
+    let mut client = Client::paired();
+    client.feed_emit(1, json!("x"), false);
+    client.feed(Input::Received(disconnect(1, EndReason::Unregistered)));
+    client.feed(Input::Received(ServerMessage::Registered {
+        req: None,
+        pairing: info(2),
+    }));
+
+    client.poll();
+
+    assert_eq!(batches(&client.outputs()), [[0; 0]; 0]);
+}
+
+fn emit(client: &mut Client, event: &str, args: Args) -> Answer {
+    let reply_by = Some(client.now + PATIENCE);
+    let event = event.to_owned();
+    client.command(Command::Emit {
+        call: 7,
+        event,
+        args,
+        reply_by,
+    });
+    let answers = client.answers();
+    answers.into_iter().next().map_or(Answer::Sent, |(_, a)| a)
+}
+
+#[test]
+fn an_emit_that_is_too_large_for_the_relay_is_not_executed() {
+    let mut client = Client::paired();
+    let text = |bytes: usize| args(json!("x".repeat(bytes)));
+
+    let answer = emit(&mut client, "note", text(RELAYED_FRAME_BYTES));
+    assert_eq!(refused(answer), Code::TooLarge);
+
+    let answer = emit(&mut client, "note", text(RELAYED_FRAME_BYTES - 2048));
+    assert_eq!(answer, Answer::Sent, "no answer yet: it is on its way");
+}
+
+#[test]
+fn the_servers_own_limits_count() {
+    let mut client = Client::connecting();
+    let mut welcome = welcome();
+    welcome.limits.frame_bytes = 4096;
+    client.hear(ServerMessage::Welcome(welcome));
+    client.hear(ServerMessage::Registered {
+        req: None,
+        pairing: info(1),
+    });
+
+    let answer = emit(&mut client, "note", args(json!("x".repeat(4000))));
+
+    assert_eq!(refused(answer), Code::TooLarge);
+}
+
+fn nested(depth: usize) -> Args {
+    let text = format!("{}{}", "[".repeat(depth), "]".repeat(depth));
+    Args::from_text(text, Vec::new()).unwrap()
+}
+
+#[test]
+fn an_emit_that_is_nested_too_deep_is_not_executed() {
+    let mut client = Client::paired();
+
+    // Around the arguments: those of the event, the batch, the frame.
+    let answer = emit(&mut client, "note", nested(JSON_DEPTH - 3));
+    assert_eq!(answer, Answer::Sent);
+    let answer = emit(&mut client, "note", nested(JSON_DEPTH - 2));
+    assert_eq!(refused(answer), Code::TooLarge);
+}
+
+#[test]
+fn the_largest_lawful_emit_is_a_lawful_message() {
+    let mut client = Client::paired();
+    client.outputs();
+    let event = "\u{1}".repeat(128);
+    let filler = RELAYED_FRAME_BYTES - 1024 - 4;
+    client.handle(Input::Command(Command::Emit {
+        call: 1,
+        event,
+        args: args(json!("x".repeat(filler))),
+        reply_by: None,
+    }));
+
+    let outputs = client.outputs();
+    let [
+        Output::Answered(1, Answer::Sent),
+        Output::SendFrames(pairing, frames),
+    ] = &outputs[..]
+    else {
+        panic!("it is sent");
+    };
+    let text = json!(["P2P_FRAME", pairing, [frames[0].to_value()]]).to_string();
+    assert!(text.len() <= RELAYED_FRAME_BYTES, "{}", text.len());
+}
+
+#[test]
+fn a_reply_that_is_too_large_is_a_failure_of_its_handler() {
+    let mut client = Client::paired();
+    client.frames(1, vec![emit_frame(1, json!("x"), true)]);
+    client.outputs();
+
+    let huge = args(json!("x".repeat(RELAYED_FRAME_BYTES)));
+    client.handle(Input::Finished(info(1).id, 1, Ok(huge)));
+
+    let outputs = client.outputs();
+    let [Output::SendFrames(_, frames)] = &outputs[..] else {
+        panic!("{outputs:?}");
+    };
+    let Body::Reply {
+        to: 1,
+        result: Err(refusal),
+    } = &*frames[0].body
+    else {
+        panic!("{frames:?}");
+    };
+    assert_eq!(refusal.code, Code::TooLarge);
+}
+
+#[test]
+fn an_event_that_may_not_be_emitted_is_not_executed() {
+    let mut client = Client::paired();
+    let long = "x".repeat(129);
+    for event in ["disconnect", "P2P_EMIT", &long] {
+        let answer = emit(&mut client, event, Args::default());
+
+        assert_eq!(refused(answer), Code::BadEvent, "{event}");
+    }
+}
+
+#[test]
+fn an_emit_whose_deadline_is_over_is_not_executed() {
+    let mut client = Client::paired();
+
+    client.command(Command::Emit {
+        call: 7,
+        event: "note".to_owned(),
+        args: Args::default(),
+        reply_by: Some(client.now),
+    });
+
+    let answer = Answer::Outcome(not_executed(Code::Timeout));
+    assert_eq!(client.outputs(), [Output::Answered(7, answer)]);
+}
+
+#[test]
+fn while_the_window_is_full_no_emits_are_taken() {
+    let mut client = Client::paired();
+    let mut taken = 0;
+    while client.endpoint.takes_emits() {
+        client.feed_emit(taken, json!(0), false);
+        taken += 1;
+    }
+    client.poll();
+    assert_eq!(taken, 256);
+    client.outputs();
+
+    client.feed_emit(999, json!(0), false);
+    client.poll();
+
+    let answer = Answer::Outcome(not_executed(Code::Congested));
+    assert_eq!(client.outputs(), [Output::Answered(999, answer)]);
+}
+
+#[test]
+fn frames_of_another_pairing_are_ignored() {
+    let mut client = Client::paired();
+
+    client.frames(2, vec![emit_frame(1, json!("stale"), true)]);
+
+    assert_eq!(client.outputs(), []);
+}
+
+#[test]
+fn a_handler_of_an_earlier_pairing_answers_nobody() {
+    let mut client = Client::paired();
+    client.frames(1, vec![emit_frame(1, json!("x"), true)]);
+    client.hear(disconnect(1, EndReason::Disconnected));
+    client.hear(ServerMessage::Registered {
+        req: None,
+        pairing: info(2),
+    });
+    client.frames(2, vec![emit_frame(1, json!("y"), true)]);
+    client.outputs();
+
+    client.handle(Input::Finished(info(1).id, 1, Ok(args(json!("old")))));
+
+    assert_eq!(client.outputs(), []);
+}
+
+#[test]
+fn when_the_partner_is_gone_its_calls_are_answered() {
+    let mut client = Client::paired();
+    client.call(7);
+    client.outputs();
+
+    client.hear(disconnect(1, EndReason::Disconnected));
+
+    let gone = Cause::Ended(EndReason::Disconnected);
+    assert_eq!(
+        client.answers(),
+        [(7, Answer::Outcome(Outcome::Unknown(gone)))]
+    );
+}
+
+#[test]
+fn frames_that_the_relay_refused_for_congestion_go_again() {
+    for code in [Code::Congested, Code::RateLimited] {
+        let mut client = Client::paired();
+        client.emit(1, json!("x"));
+        client.outputs();
+
+        client.hear(ServerMessage::Error {
+            refusal: code.into(),
+            req: None,
+            pairing: Some(info(1).id),
+        });
+        client.pass(RESEND_DELAY);
+
+        assert_eq!(batches(&client.outputs()), [[1]]);
+    }
+}
+
+#[test]
+fn frames_that_were_refused_because_the_pairing_is_over_are_forgotten() {
+    let mut client = Client::paired();
+    for code in [Code::StalePairing, Code::NotPaired] {
+        client.hear(ServerMessage::Error {
+            refusal: code.into(),
+            req: None,
+            pairing: Some(info(1).id),
+        });
+    }
+
+    assert_eq!(client.outputs(), []);
+}
+
+#[test]
+fn a_cancelled_call_is_answered_no_more() {
+    let mut client = Client::paired();
+    client.call(7);
+    client.command(Command::Cancel(7));
+    client.outputs();
+
+    client.frames(1, vec![reply(1, 1, Err(Refusal::from(Code::Unhandled)))]);
+
+    assert_eq!(client.answers(), []);
+}
+
+#[test]
+fn a_partner_that_breaks_the_rules_is_reported() {
+    let mut client = Client::paired();
+
+    client.frames(
+        1,
+        vec![
+            reply(1, 0, Ok(args(Value::Null))),
+            reply(2, 9, Ok(args(json!(1)))),
+        ],
+    );
+
+    assert_eq!(
+        client.outputs(),
+        [Output::Complain(Complaint::Partner(Violation::Ack))]
+    );
+}

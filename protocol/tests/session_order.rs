@@ -1,0 +1,279 @@
+//! Order, duplicates, gaps, paths.
+
+use std::time::Duration;
+
+use serde_json::json;
+use socketio_p2p_protocol::{
+    Body, Route,
+    limits::{ACK_DELAY, ACK_EVERY, RESEND_DELAY},
+    session::Input,
+};
+
+use crate::sessions::{End, Pair, emit_frame};
+
+#[test]
+fn frames_are_numbered_from_1() {
+    let mut end = End::new();
+
+    end.emit(json!("x"));
+    end.emit(json!("y"));
+
+    assert_eq!(end.sent_numbers(), [1, 2]);
+}
+
+#[test]
+fn frames_are_taken_strictly_in_order() {
+    let mut end = End::new();
+
+    for seq in [3, 1, 4, 2] {
+        end.receive(emit_frame(seq, json!(seq), false));
+    }
+
+    let values: Vec<u64> = end
+        .delivered
+        .iter()
+        .map(|delivery| delivery.args.parse::<Vec<u64>>().unwrap()[0])
+        .collect();
+    assert_eq!(values, [1, 2, 3, 4]);
+}
+
+#[test]
+fn a_frame_seen_before_is_dropped() {
+    let mut end = End::new();
+    for seq in [1, 3, 3, 1, 2, 2, 3] {
+        end.receive(emit_frame(seq, json!("first"), false));
+    }
+
+    assert_eq!(end.delivered_numbers(), [1, 2, 3]);
+    assert_eq!(end.violations, []);
+}
+
+#[test]
+fn behind_a_gap_everything_waits() {
+    let mut end = End::new();
+
+    end.receive(emit_frame(2, json!(2), false));
+    end.receive(emit_frame(3, json!(3), false));
+
+    assert_eq!(end.delivered_numbers(), [0; 0]);
+    end.pass(ACK_DELAY * 2);
+    assert_eq!(end.sent_numbers(), [0; 0], "nothing arrived without a gap");
+}
+
+#[test]
+fn sixty_four_frames_without_an_answer_are_acknowledged_at_once() {
+    let mut end = End::new();
+    for value in 1..ACK_EVERY {
+        end.partner_emits(json!(value), false);
+    }
+    assert_eq!(end.sent.len(), 0);
+
+    end.partner_emits(json!("last"), false);
+
+    let (_, frame) = end.sent.pop_front().unwrap();
+    assert_eq!(
+        (frame.seq, frame.ack, &*frame.body),
+        (0, ACK_EVERY, &Body::Ack)
+    );
+}
+
+#[test]
+fn the_last_frame_is_acknowledged_after_25_ms() {
+    let mut end = End::new();
+    end.partner_emits(json!("x"), false);
+
+    end.pass(ACK_DELAY - Duration::from_millis(1));
+    assert_eq!(end.sent.len(), 0);
+    end.pass(Duration::from_millis(1));
+
+    assert_eq!(end.sent.pop_front().unwrap().1.ack, 1);
+    assert_eq!(end.session.poll_timeout(), None);
+}
+
+#[test]
+fn a_frame_of_its_own_carries_the_acknowledgement() {
+    let mut end = End::new();
+    end.partner_emits(json!("x"), false);
+
+    end.emit(json!("y"));
+    end.pass(Duration::from_secs(1));
+
+    assert_eq!(end.sent.len(), 1);
+    assert_eq!(end.sent[0].1.ack, 1);
+}
+
+#[test]
+fn a_duplicate_is_acknowledged_again() {
+    let mut end = End::new();
+    end.partner_emits(json!("x"), false);
+    end.pass(ACK_DELAY);
+    end.sent.clear();
+
+    end.receive(emit_frame(1, json!("x"), false));
+    end.pass(ACK_DELAY);
+
+    assert_eq!(end.sent.pop_front().unwrap().1.ack, 1);
+}
+
+#[test]
+fn the_direct_path_is_preferred_and_the_relay_taken_when_it_closes() {
+    let mut end = End::new();
+    assert_eq!(end.session.route(), Some(Route::Relay));
+
+    end.handle(Input::Opened(Route::Direct));
+    assert_eq!(end.session.route(), Some(Route::Direct));
+
+    end.handle(Input::Closed(Route::Direct));
+    assert_eq!(end.session.route(), Some(Route::Relay));
+    end.handle(Input::Closed(Route::Relay));
+    assert_eq!(end.session.route(), None);
+}
+
+#[test]
+fn when_the_path_changes_everything_unacknowledged_is_sent_again_on_the_new_one() {
+    let mut end = End::new();
+    for value in 1..=4 {
+        end.emit(json!(value));
+    }
+    end.partner_takes(2);
+    end.sent.clear();
+
+    end.handle(Input::Opened(Route::Direct));
+
+    let sent: Vec<_> = end.sent.iter().map(|(route, f)| (*route, f.seq)).collect();
+    assert_eq!(sent, [(Route::Direct, 3), (Route::Direct, 4)]);
+}
+
+#[test]
+fn what_arrived_and_only_waits_for_a_handler_is_not_sent_again() {
+    let mut end = End::new();
+    for value in 1..=4 {
+        end.emit(json!(value));
+    }
+    let mut ack = crate::sessions::frame(0, 1, Body::Ack);
+    ack.got = 3;
+    end.receive(ack);
+    end.sent.clear();
+
+    end.handle(Input::Opened(Route::Direct));
+
+    assert_eq!(end.sent_numbers(), [4]);
+}
+
+#[test]
+fn what_is_finished_without_a_path_is_sent_when_there_is_one() {
+    let mut end = End::new();
+    let seq = end.partner_emits(json!("x"), true);
+    end.handle(Input::Closed(Route::Relay));
+
+    end.finish(seq, json!("y"));
+    assert_eq!(end.sent.len(), 0);
+    end.handle(Input::Opened(Route::Direct));
+
+    assert_eq!(end.sent_numbers(), [1]);
+}
+
+#[test]
+fn what_is_sent_again_runs_no_handler_twice() {
+    let mut pair = Pair::new();
+    pair.a.call(1);
+    pair.a.call(2);
+    pair.exchange();
+
+    pair.a.handle(Input::Opened(Route::Direct));
+    pair.a.handle(Input::Closed(Route::Direct));
+    pair.exchange();
+
+    assert_eq!(pair.b.delivered_numbers(), [1, 2]);
+    assert_eq!(pair.b.violations, []);
+}
+
+/// Otherwise a partner whose window is full would wait for it for ever.
+#[test]
+fn an_acknowledgement_that_was_lost_with_its_path_goes_again() {
+    let mut end = End::new();
+    end.partner_emits(json!("x"), false);
+    end.handle(Input::Closed(Route::Relay));
+    end.pass(ACK_DELAY);
+    assert_eq!(end.sent.len(), 0);
+
+    end.handle(Input::Opened(Route::Relay));
+
+    assert_eq!(end.sent.pop_front().unwrap().1.ack, 1);
+}
+
+#[test]
+fn a_new_session_says_nothing_until_it_has_something_to_say() {
+    let mut end = End::new();
+
+    end.pass(Duration::from_secs(60));
+
+    assert_eq!(end.sent.len(), 0);
+    assert_eq!(end.session.poll_timeout(), None);
+}
+
+#[test]
+fn after_a_refusal_by_its_path_the_window_is_sent_again_a_little_later() {
+    let mut end = End::new();
+    end.emit(json!("x"));
+    end.emit(json!("y"));
+    end.sent.clear();
+
+    end.handle(Input::Refused(Route::Relay));
+    end.handle(Input::Refused(Route::Relay));
+    assert_eq!(end.sent.len(), 0);
+    end.pass(RESEND_DELAY);
+
+    assert_eq!(
+        end.sent_numbers(),
+        [1, 2],
+        "once for any number of refusals"
+    );
+    assert_eq!(end.session.poll_timeout(), None);
+}
+
+#[test]
+fn a_refused_acknowledgement_goes_again() {
+    let mut end = End::new();
+    end.partner_emits(json!("x"), false);
+    end.pass(ACK_DELAY);
+    end.sent.clear();
+
+    end.handle(Input::Refused(Route::Relay));
+    end.pass(RESEND_DELAY);
+
+    assert_eq!(end.sent.pop_front().unwrap().1.ack, 1);
+}
+
+#[test]
+fn a_refusal_by_another_path_means_nothing() {
+    let mut end = End::new();
+    end.emit(json!("x"));
+    end.sent.clear();
+
+    end.handle(Input::Refused(Route::Direct));
+    end.pass(RESEND_DELAY);
+
+    assert_eq!(end.sent.len(), 0);
+}
+
+#[test]
+fn frames_lost_on_a_path_arrive_in_order_once_it_is_used_again() {
+    let mut pair = Pair::new();
+    for value in 1..=6 {
+        pair.a.emit(json!(value));
+    }
+    // The relay drops every second one and says so.
+    let mut dropped = false;
+    pair.a.sent.retain(|_| {
+        dropped = !dropped;
+        dropped
+    });
+    pair.exchange();
+    assert_eq!(pair.b.delivered_numbers(), [1]);
+
+    pair.a.handle(Input::Refused(Route::Relay));
+    pair.pass(RESEND_DELAY);
+
+    assert_eq!(pair.b.delivered_numbers(), [2, 3, 4, 5, 6]);
+}

@@ -1,0 +1,188 @@
+//! One session against a scripted partner, and two sessions over a path in memory.
+
+use std::{
+    collections::VecDeque,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use serde_json::{Value, json};
+use socketio_p2p_protocol::{
+    Args, Body, Cause, Code, Frame, Outcome, Refusal, Route, Session,
+    session::{CallId, Delivery, Input, Output, Violation},
+};
+
+pub(crate) const CALL_TIME: Duration = Duration::from_secs(10);
+
+pub(crate) fn args(value: Value) -> Args {
+    vec![value].into()
+}
+
+pub(crate) fn not_executed(code: Code) -> Outcome {
+    Outcome::NotExecuted(Cause::Code(code))
+}
+
+/// One end, and everything it has put out since it was last asked.
+pub(crate) struct End {
+    pub(crate) session: Session,
+    pub(crate) now: Instant,
+    pub(crate) sent: VecDeque<(Route, Frame)>,
+    pub(crate) delivered: VecDeque<Delivery>,
+    pub(crate) resolved: Vec<(CallId, Outcome)>,
+    pub(crate) violations: Vec<Violation>,
+    /// The number of the next frame that the scripted partner sends.
+    next: u64,
+}
+
+impl End {
+    /// An end whose relay is open.
+    pub(crate) fn new() -> Self {
+        let mut end = Self::closed();
+        end.handle(Input::Opened(Route::Relay));
+        end
+    }
+
+    pub(crate) fn closed() -> Self {
+        Self {
+            session: Session::new(),
+            now: Instant::now(),
+            sent: VecDeque::new(),
+            delivered: VecDeque::new(),
+            resolved: Vec::new(),
+            violations: Vec::new(),
+            next: 1,
+        }
+    }
+
+    pub(crate) fn handle(&mut self, input: Input) {
+        self.session.handle(input, self.now);
+        while let Some(output) = self.session.poll_output() {
+            match output {
+                Output::Send(route, frame) => self.sent.push_back((route, frame)),
+                Output::Deliver(delivery) => self.delivered.push_back(delivery),
+                Output::Resolved(call, outcome) => self.resolved.push((call, outcome)),
+                Output::Violation(violation) => self.violations.push(violation),
+            }
+        }
+    }
+
+    pub(crate) fn pass(&mut self, time: Duration) {
+        let until = self.now + time;
+        while let Some(due) = self.session.poll_timeout()
+            && due <= until
+        {
+            self.now = self.now.max(due);
+            self.handle(Input::Timeout);
+        }
+        self.now = until;
+    }
+
+    pub(crate) fn emit(&mut self, value: Value) {
+        self.handle(Input::Emit {
+            event: "note".to_owned(),
+            args: args(value),
+            call: None,
+        });
+    }
+
+    pub(crate) fn call(&mut self, call: CallId) {
+        let deadline = self.now + CALL_TIME;
+        self.handle(Input::Emit {
+            event: "ask".to_owned(),
+            args: args(json!(call)),
+            call: Some((call, deadline)),
+        });
+    }
+
+    pub(crate) fn finish(&mut self, seq: u64, value: Value) {
+        self.handle(Input::Finished(seq, Ok(args(value))));
+    }
+
+    pub(crate) fn receive(&mut self, frame: Frame) {
+        self.handle(Input::Received(Route::Relay, frame));
+    }
+
+    /// The partner emits, in order.
+    pub(crate) fn partner_emits(&mut self, value: Value, reply: bool) -> u64 {
+        let seq = self.next;
+        self.next += 1;
+        self.receive(emit_frame(seq, value, reply));
+        seq
+    }
+
+    /// The partner replies, in order.
+    pub(crate) fn partner_replies(&mut self, to: u64, result: Result<Args, Refusal>) {
+        let seq = self.next;
+        self.next += 1;
+        self.receive(frame(seq, 0, Body::Reply { to, result }));
+    }
+
+    /// The partner takes everything up to this number.
+    pub(crate) fn partner_takes(&mut self, ack: u64) {
+        self.receive(frame(0, ack, Body::Ack));
+    }
+
+    /// The numbers of what was sent since this was last asked; 0 for acknowledgements.
+    pub(crate) fn sent_numbers(&mut self) -> Vec<u64> {
+        self.sent.drain(..).map(|(_, frame)| frame.seq).collect()
+    }
+
+    /// The numbers of what was delivered since this was last asked.
+    pub(crate) fn delivered_numbers(&mut self) -> Vec<u64> {
+        self.delivered
+            .drain(..)
+            .map(|delivery| delivery.seq)
+            .collect()
+    }
+}
+
+pub(crate) fn frame(seq: u64, ack: u64, body: Body) -> Frame {
+    Frame {
+        seq,
+        ack,
+        got: ack,
+        body: Arc::new(body),
+    }
+}
+
+pub(crate) fn emit_frame(seq: u64, value: Value, reply: bool) -> Frame {
+    let body = Body::Emit {
+        event: "note".to_owned(),
+        args: args(value),
+        reply,
+    };
+    frame(seq, 0, body)
+}
+
+/// Two ends; what one sends the other receives once [`Pair::exchange`] is called.
+pub(crate) struct Pair {
+    pub(crate) a: End,
+    pub(crate) b: End,
+}
+
+impl Pair {
+    pub(crate) fn new() -> Self {
+        Self {
+            a: End::new(),
+            b: End::new(),
+        }
+    }
+
+    /// Carries frames until neither end has more to send.
+    pub(crate) fn exchange(&mut self) {
+        while !(self.a.sent.is_empty() && self.b.sent.is_empty()) {
+            if let Some((route, frame)) = self.a.sent.pop_front() {
+                self.b.handle(Input::Received(route, frame));
+            }
+            if let Some((route, frame)) = self.b.sent.pop_front() {
+                self.a.handle(Input::Received(route, frame));
+            }
+        }
+    }
+
+    pub(crate) fn pass(&mut self, time: Duration) {
+        self.a.pass(time);
+        self.b.pass(time);
+        self.exchange();
+    }
+}

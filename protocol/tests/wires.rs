@@ -1,0 +1,236 @@
+//! Control messages of v2, and whatever strangers send in their place.
+
+use proptest::prelude::*;
+use serde_json::{Value, json};
+use socketio_p2p_protocol::{
+    Code, ServerMessage,
+    limits::{JSON_DEPTH, REGISTER_PAYLOAD_BYTES},
+    wire::{self, check_event, client_message, depth, server_message},
+};
+
+fn args(value: Value) -> Vec<Value> {
+    match value {
+        Value::Array(args) => args,
+        _ => panic!("arguments are an array"),
+    }
+}
+
+#[test]
+fn malformed_messages_of_a_client_are_refused_as_bad_args() {
+    let no_number = [
+        json!([]),
+        json!([null]),
+        json!([7]),
+        json!(["req"]),
+        json!([[1]]),
+        json!([{}]),
+        json!([{"req": null}]),
+        json!([{"req": "1"}]),
+        json!([{"req": -1}]),
+        json!([{"req": 1.5}]),
+    ];
+    for event in [
+        wire::REGISTER_SUCCESS,
+        wire::REGISTER_FAILED,
+        wire::UNREGISTER,
+        wire::LIST,
+        wire::PING,
+    ] {
+        for malformed in &no_number {
+            let error = client_message(event, args(malformed.clone())).unwrap_err();
+            assert_eq!(error.refusal.code, Code::BadArgs, "{event} {malformed}");
+            assert_eq!(error.req, None);
+        }
+    }
+    for malformed in no_number {
+        let mut malformed = args(malformed);
+        malformed.insert(0, json!("b"));
+        let error = client_message(wire::REGISTER, malformed.clone()).unwrap_err();
+        assert_eq!(error.refusal.code, Code::BadArgs, "{malformed:?}");
+    }
+}
+
+#[test]
+fn a_refusal_carries_the_number_of_the_request_if_it_can_be_read() {
+    let long = "x".repeat(129);
+    for target in [
+        json!(null),
+        json!(7),
+        json!(["b"]),
+        json!(""),
+        json!("a\n"),
+        json!(long),
+    ] {
+        let error = client_message(wire::REGISTER, args(json!([target, {"req": 5}]))).unwrap_err();
+        assert_eq!((error.refusal.code, error.req), (Code::BadArgs, Some(5)));
+    }
+    let reason = json!([{"req": 5, "reason": 7}]);
+    let error = client_message(wire::REGISTER_FAILED, args(reason)).unwrap_err();
+    assert_eq!((error.refusal.code, error.req), (Code::BadArgs, Some(5)));
+}
+
+#[test]
+fn a_payload_has_at_most_16_kib() {
+    let register = |bytes: usize| {
+        let payload = "x".repeat(bytes);
+        client_message(
+            wire::REGISTER,
+            args(json!(["b", {"req": 5, "payload": payload}])),
+        )
+    };
+
+    assert!(register(REGISTER_PAYLOAD_BYTES - 2).is_ok());
+    let error = register(REGISTER_PAYLOAD_BYTES - 1).unwrap_err();
+    assert_eq!((error.refusal.code, error.req), (Code::TooLarge, Some(5)));
+}
+
+#[test]
+fn arguments_too_many_and_unknown_fields_are_ignored() {
+    let message = client_message(
+        wire::PING,
+        args(json!([{"req": 1, "new": true}, "more", 2])),
+    );
+    assert_eq!(
+        message,
+        client_message(wire::PING, args(json!([{"req": 1}])))
+    );
+
+    let message = client_message(wire::REGISTER, args(json!(["b", {"req": 1}, 3])));
+    assert!(message.is_ok());
+}
+
+#[test]
+fn unknown_events_and_those_of_the_other_side_are_refused() {
+    for event in [
+        "",
+        "chat",
+        "P2P_",
+        "P2P_WELCOME",
+        "P2P_PONG",
+        "P2P_EMIT",
+        "p2p_ping",
+    ] {
+        let error = client_message(event, args(json!([{"req": 1}]))).unwrap_err();
+        assert_eq!(error.refusal.code, Code::BadEvent, "{event}");
+    }
+    for event in ["", "P2P_PING", "P2P_UNREGISTER", "P2P_LIST", "message"] {
+        let error = server_message(event, args(json!([{"req": 1}]))).unwrap_err();
+        assert_eq!(error.refusal.code, Code::BadEvent, "{event}");
+    }
+}
+
+#[test]
+fn malformed_messages_of_a_server_are_refused_as_bad_args() {
+    let id = "abc-1";
+    for (event, malformed) in [
+        (wire::WELCOME, json!([{}])),
+        (wire::WELCOME, json!([{"protocol": 2, "clientId": ""}])),
+        (wire::REGISTER, json!(["a"])),
+        (wire::REGISTER, json!([7, {"req": 1}])),
+        (wire::REGISTER_SUCCESS, json!([{"req": 1}])),
+        (wire::REGISTER_SUCCESS, json!([{"req": 1, "pairing": id}])),
+        (wire::REGISTER_FAILED, json!([{"req": 1}])),
+        (wire::REGISTER_FAILED, json!([{"req": 1, "code": "x"}])),
+        (
+            wire::DISCONNECT,
+            json!([{"pairing": "ABC-1", "reason": "kicked"}]),
+        ),
+        (wire::DISCONNECT, json!([{"pairing": id, "reason": "x"}])),
+        (wire::PARTNER, json!([{"pairing": id, "state": "gone"}])),
+        (wire::CLIENTS, json!([{"req": 1, "clients": ["a"]}])),
+        (wire::PONG, json!([{}])),
+        (wire::ERROR, json!([{"message": "x"}])),
+    ] {
+        for args in [args(malformed.clone()), vec![], vec![json!(null)]] {
+            let error = server_message(event, args.clone()).unwrap_err();
+            assert_eq!(error.refusal.code, Code::BadArgs, "{event} {args:?}");
+        }
+    }
+}
+
+#[test]
+fn what_only_a_v1_client_says_or_hears_has_no_v2_event() {
+    let pairing = "abc-1".parse().unwrap();
+    let released = socketio_p2p_protocol::ClientMessage::Released { pairing };
+
+    assert_eq!(released.to_event(), None);
+    assert_eq!(ServerMessage::Ghost.to_event(), None);
+    assert_eq!(ServerMessage::Unregistered { req: None }.to_event(), None);
+}
+
+#[test]
+fn every_event_that_a_client_hears_is_in_the_list_to_subscribe_to() {
+    for event in wire::TO_CLIENT {
+        if [wire::FRAME, wire::SIGNAL].contains(&event) {
+            continue;
+        }
+        let error = server_message(event, vec![]).unwrap_err();
+        assert_eq!(error.refusal.code, Code::BadArgs, "{event} is known");
+    }
+}
+
+#[test]
+fn reserved_names_the_plugins_own_and_long_ones_may_not_be_emitted() {
+    for event in [
+        "connect",
+        "connect_error",
+        "disconnect",
+        "disconnecting",
+        "newListener",
+        "removeListener",
+        "P2P_",
+        "P2P_FRAME",
+        "P2P_anything",
+        &"x".repeat(129),
+        &"é".repeat(65),
+    ] {
+        assert_eq!(check_event(event), Err(Code::BadEvent), "{event}");
+    }
+    for event in [
+        "",
+        "chat",
+        "Connect",
+        "p2p_x",
+        "xP2P_",
+        "message",
+        &"x".repeat(128),
+    ] {
+        assert_eq!(check_event(event), Ok(()), "{event}");
+    }
+}
+
+#[test]
+fn depth_counts_arrays_and_objects_outside_strings() {
+    for (text, expected) in [
+        ("", 0),
+        ("1", 0),
+        ("[]", 1),
+        ("[[],[]]", 2),
+        (r#"{"a":[{"b":1}]}"#, 3),
+        (r#"["[[[["]"#, 1),
+        (r#"["\"[[[["]"#, 1),
+        (r#"["\\",[]]"#, 2),
+        (r#"["\\\"[["]"#, 1),
+        (r#"{"[{":[]}"#, 2),
+        // Not JSON, and no reason to panic.
+        ("]]]]", 0),
+        ("]][", 1),
+        ("\"", 0),
+        ("\"\\", 0),
+        ("[\"[", 1),
+    ] {
+        assert_eq!(depth(text), expected, "{text}");
+    }
+    assert!(depth(&"[".repeat(1_000_000)) > JSON_DEPTH);
+}
+
+proptest! {
+    #[test]
+    fn depth_agrees_with_a_parser(texts in prop::collection::vec(".*", 0..4), levels in 0..20_usize) {
+        let mut value = json!(texts);
+        for _ in 0..levels {
+            value = json!({ "a": [value] });
+        }
+        prop_assert_eq!(depth(&value.to_string()), 1 + 2 * levels);
+    }
+}
