@@ -24,6 +24,8 @@ pub struct Reply {
 pub enum Outcome {
     /// The partner's handler did not run, and will not.
     NotExecuted,
+    /// The partner's handler ran, and reported a failure.
+    Executed,
     /// The partner's handler may have run.
     Unknown,
 }
@@ -32,6 +34,7 @@ impl fmt::Display for Outcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::NotExecuted => "not executed",
+            Self::Executed => "executed",
             Self::Unknown => "unknown",
         })
     }
@@ -193,9 +196,10 @@ impl Peer {
 }
 
 fn failed(event: Event) -> Emit2Error {
-    // Anything but the one certain statement counts as uncertain.
+    // Anything but the certain statements counts as uncertain.
     let outcome = match event["outcome"].as_str() {
         Some("not-executed") => Outcome::NotExecuted,
+        Some("executed") => Outcome::Executed,
         _ => Outcome::Unknown,
     };
     Emit2Error::Failed {

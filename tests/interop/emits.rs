@@ -72,7 +72,9 @@ async fn nulls_nesting_and_the_order_of_keys_stay_as_they_were() -> Story {
         let server = Server::start().await?;
         let (mut a, mut b) = paired(&server, kinds).await?;
 
-        let line = r#"{"cmd":"emit2","id":7,"event":"chat","args":["#.to_owned() + NESTED + "]}";
+        let line = r#"{"cmd":"emit2","id":7,"event":"chat","ack":true,"args":["#.to_owned()
+            + NESTED
+            + "]}";
         a.send_line(&line).await?;
 
         let incoming = b.wait_for("incoming").await?;

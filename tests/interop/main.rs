@@ -9,6 +9,7 @@ mod emits;
 mod identity;
 mod leaving;
 mod mixed;
+mod mixed_values;
 mod order;
 mod pairing;
 mod refusals;

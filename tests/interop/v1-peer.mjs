@@ -121,7 +121,7 @@ const commands = {
       }
     });
   },
-  emit2({ id, event, args, ack = true, timeoutMs, targetClientId = partner }) {
+  emit2({ id, event, args = [], ack = false, timeoutMs, targetClientId = partner }) {
     const emit = { targetClientId, event, args: revived(args) };
     if (!ack) {
       socket.emit('P2P_EMIT', emit);
