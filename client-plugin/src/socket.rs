@@ -11,7 +11,11 @@
 //!   deadline.
 //! - A refused CONNECT is an `error` event, whose text begins with [`CONNECT_ERROR`].
 
-use std::time::Duration;
+use std::{
+    pin::pin,
+    task::{Context, Poll, Waker},
+    time::Duration,
+};
 
 use futures_util::FutureExt as _;
 use rust_socketio::{
@@ -87,7 +91,16 @@ impl Socket {
 
     /// Sends an event.
     pub(crate) async fn send(&self, event: &str, args: Vec<Value>) -> Result<(), Lost> {
-        match timeout(SEND_TIMEOUT, self.0.emit(event, Payload::Text(args))).await {
+        let mut emitting = pin!(self.0.emit(event, Payload::Text(args)));
+        // Its websocket wakes whoever wrote last whenever something can be read. So a write that
+        // need not wait leaves no waker there: two tasks woken by one message cost the second
+        // thread's attention each time.
+        let at_once = emitting.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+        let sent = match at_once {
+            Poll::Ready(sent) => Ok(sent),
+            Poll::Pending => timeout(SEND_TIMEOUT, emitting).await,
+        };
+        match sent {
             Ok(Ok(())) => Ok(()),
             Ok(Err(error)) => {
                 tracing::debug!(%error, event, "not sent");

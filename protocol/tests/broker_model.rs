@@ -1,7 +1,7 @@
 //! Random histories of a broker, compared step by step with a small model of the rules.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, btree_map::Entry},
     time::{Duration, Instant},
 };
 
@@ -404,11 +404,12 @@ impl History {
             Kind::Acknowledging | Kind::Eventing => Dialect::V1,
         };
         let admitted = self.broker.admit(conn, name(client), dialect);
-        if self.conns.contains_key(&client) {
-            assert_eq!(admitted, Err(Code::DuplicateId));
-        } else {
-            assert_eq!(admitted, Ok(()));
-            self.conns.insert(client, conn);
+        match self.conns.entry(client) {
+            Entry::Occupied(_) => assert_eq!(admitted, Err(Code::DuplicateId)),
+            Entry::Vacant(free) => {
+                assert_eq!(admitted, Ok(()));
+                free.insert(conn);
+            }
         }
     }
 
@@ -576,6 +577,16 @@ impl History {
                 (partner, route.pairing)
             });
             assert_eq!(route, pairing, "the route of {client}");
+        }
+        for request in &self.model.waiting {
+            let target = request.target;
+            let questions = self.questions[target].iter();
+            let mut open = questions.filter(|question| question.deadline > self.now);
+            let asked = match KINDS[target] {
+                Kind::Ours => open.any(|question| question.req == request.req),
+                _ => self.model.is_busy(target) || open.next().is_some(),
+            };
+            assert!(asked, "{target} is asked, or the one before");
         }
         let stats = self.broker.stats();
         assert_eq!(stats.clients, self.conns.len());

@@ -1,5 +1,6 @@
 //! The rules of PROTOCOL.md, a sentence a test.
 
+mod arguments;
 mod broker_connections;
 mod broker_crossing;
 mod broker_ending;
@@ -19,5 +20,6 @@ mod session_order;
 mod session_outcomes;
 mod session_window;
 mod sessions;
+mod specification;
 mod wires;
 mod world;

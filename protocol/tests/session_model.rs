@@ -35,7 +35,7 @@ enum Step {
 fn some_step() -> impl Strategy<Value = Step> {
     let end = 0..2_usize;
     let route = prop_oneof![Just(Route::Relay), Just(Route::Direct)];
-    let count = prop_oneof![4 => 1..8_usize, 1 => 100..400_usize];
+    let count = prop_oneof![4 => 1..8_usize, 1 => 100..700_usize];
     prop_oneof![
         6 => (end.clone(), any::<bool>(), count.clone()).prop_map(|(e, ack, n)| Step::Emit(e, ack, n)),
         8 => (end.clone(), route, count).prop_map(|(e, route, n)| Step::Arrive(e, route, n)),

@@ -31,6 +31,37 @@ fn the_window_is_full_at_256_frames_until_the_partner_takes_one() {
 }
 
 #[test]
+fn an_emit_that_arrived_and_was_not_taken_still_fills_the_window() {
+    let mut end = End::new();
+    for value in 0..WINDOW_FRAMES {
+        end.emit(json!(value));
+    }
+
+    let mut arrived = frame(0, 0, Body::Ack);
+    arrived.got = WINDOW_FRAMES as u64;
+    end.receive(arrived);
+
+    assert!(!end.session.has_room());
+}
+
+/// Its handlers run, its window waits here, and no more comes: nothing is ever dropped.
+#[test]
+fn a_partner_whose_handlers_never_finish_makes_the_sender_wait() {
+    let mut pair = Pair::new();
+    let mut emitted = 0;
+    while pair.a.session.has_room() {
+        pair.a.emit(json!(emitted));
+        emitted += 1;
+        pair.exchange();
+        pair.pass(ACK_DELAY);
+    }
+
+    assert_eq!(emitted, PENDING_CALLS + WINDOW_FRAMES);
+    assert_eq!(pair.b.delivered.len(), PENDING_CALLS);
+    assert_eq!(pair.b.violations, []);
+}
+
+#[test]
 fn the_window_is_full_at_1_mib() {
     let mut end = End::new();
     let text = "x".repeat(WINDOW_BYTES / 4);

@@ -1,0 +1,143 @@
+//! PROTOCOL.md names every code, reason, event and limit, and the right numbers.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use socketio_p2p_protocol::{Code, EndReason, limits, wire};
+
+const TEXT: &str = include_str!("../PROTOCOL.md");
+
+/// The rows of all tables with this many columns whose first cell is a single name: the other
+/// cells by that name.
+fn rows(columns: usize) -> BTreeMap<String, Vec<String>> {
+    let lines = TEXT.lines().filter_map(|line| line.strip_prefix("| `"));
+    lines
+        .filter_map(|line| {
+            let (name, rest) = line.split_once("` |")?;
+            let cells = rest.split('|').map(|cell| cell.trim().to_owned());
+            Some((name.to_owned(), cells.collect::<Vec<_>>()))
+        })
+        .filter(|(_, cells)| cells.len() == columns)
+        .collect()
+}
+
+fn bytes(value: usize) -> String {
+    const MIB: usize = 1024 * 1024;
+    match value {
+        MIB.. if value.is_multiple_of(MIB) => format!("{} MiB", value / MIB),
+        1024.. if value.is_multiple_of(1024) => format!("{} KiB", value / 1024),
+        _ => format!("{value} bytes"),
+    }
+}
+
+fn time(value: Duration) -> String {
+    match value.as_millis() {
+        ms if ms < 1000 => format!("{ms} ms"),
+        ms if ms < 120_000 => format!("{} s", ms / 1000),
+        ms => format!("{} min", ms / 60_000),
+    }
+}
+
+#[test]
+fn the_table_of_limits_agrees_with_the_constants() {
+    let limits = [
+        ("CLIENT_ID_BYTES", bytes(limits::CLIENT_ID_BYTES)),
+        ("EVENT_NAME_BYTES", bytes(limits::EVENT_NAME_BYTES)),
+        ("MESSAGE_BYTES", bytes(limits::MESSAGE_BYTES)),
+        (
+            "CONNECTION_MESSAGE_BYTES",
+            bytes(limits::CONNECTION_MESSAGE_BYTES),
+        ),
+        ("RELAYED_FRAME_BYTES", bytes(limits::RELAYED_FRAME_BYTES)),
+        ("SIGNAL_BYTES", bytes(limits::SIGNAL_BYTES)),
+        (
+            "REGISTER_PAYLOAD_BYTES",
+            bytes(limits::REGISTER_PAYLOAD_BYTES),
+        ),
+        ("JSON_DEPTH", limits::JSON_DEPTH.to_string()),
+        ("INBOX_REQUESTS", limits::INBOX_REQUESTS.to_string()),
+        ("REGISTER_TIMEOUT", time(limits::REGISTER_TIMEOUT)),
+        ("RELEASE_TIMEOUT", time(limits::RELEASE_TIMEOUT)),
+        ("GHOST_TIME", time(limits::GHOST_TIME)),
+        ("GHOSTS", limits::GHOSTS.to_string()),
+        ("WINDOW_FRAMES", limits::WINDOW_FRAMES.to_string()),
+        ("WINDOW_BYTES", bytes(limits::WINDOW_BYTES)),
+        ("PENDING_CALLS", limits::PENDING_CALLS.to_string()),
+        ("BACKLOG_EMITS", limits::BACKLOG_EMITS.to_string()),
+        ("BACKLOG_BYTES", bytes(limits::BACKLOG_BYTES)),
+        ("V1_CALL_TIMEOUT", time(limits::V1_CALL_TIMEOUT)),
+        ("RETRY_DELAY", time(limits::RETRY_DELAY)),
+        ("BATCH_FRAMES", limits::BATCH_FRAMES.to_string()),
+        ("BATCH_BYTES", bytes(limits::BATCH_BYTES)),
+        ("ACK_EVERY", limits::ACK_EVERY.to_string()),
+        ("ACK_DELAY", time(limits::ACK_DELAY)),
+        ("RESEND_DELAY", time(limits::RESEND_DELAY)),
+        ("CALL_TIMEOUT", time(limits::CALL_TIMEOUT)),
+        ("REQUEST_TIMEOUT", time(limits::REQUEST_TIMEOUT)),
+        ("CONNECT_TIMEOUT", time(limits::CONNECT_TIMEOUT)),
+        ("HEARTBEAT_INTERVAL", time(limits::HEARTBEAT_INTERVAL)),
+        ("HEARTBEAT_TIMEOUT", time(limits::HEARTBEAT_TIMEOUT)),
+    ];
+    let rows = rows(3);
+    for (name, value) in &limits {
+        let stated = rows.get(*name).map(|cells| &cells[0]);
+        assert_eq!(stated, Some(value), "{name}");
+    }
+
+    let source = include_str!("../src/limits.rs");
+    let constants = source
+        .lines()
+        .filter_map(|line| line.strip_prefix("pub const ")?.split_once(':'));
+    for (name, _) in constants {
+        let compared = limits.iter().any(|(other, _)| *other == name);
+        assert!(compared, "{name} is stated and compared");
+    }
+}
+
+#[test]
+fn the_table_of_codes_agrees_with_the_code() {
+    let (codes, reasons) = (rows(3), rows(2));
+
+    for code in Code::ALL {
+        let cells = codes.get(code.as_str());
+        let cells = cells.unwrap_or_else(|| panic!("no row for {code}"));
+        assert_eq!(cells[1] == "yes", code.is_retryable(), "{code}");
+    }
+    for reason in EndReason::ALL {
+        assert!(reasons.contains_key(reason.as_str()), "no row for {reason}");
+    }
+}
+
+#[test]
+fn every_event_is_described() {
+    for event in wire::TO_CLIENT.iter().chain(&[
+        wire::UNREGISTER,
+        wire::LIST,
+        wire::PING,
+        wire::EMIT,
+        wire::EMIT_ACKNOWLEDGE,
+        wire::LIST_CLIENTS,
+        wire::SERVER_ERROR,
+    ]) {
+        assert!(TEXT.contains(event), "{event}");
+    }
+}
+
+#[test]
+fn the_binary_frame_that_it_shows_has_the_length_that_it_says() {
+    let header = r#"{"s":1,"k":0,"t":"emit","e":"f","a":[{"_placeholder":true,"num":0}],"b":[3]}"#;
+    let length = header.len();
+
+    assert!(TEXT.contains(header));
+    assert!(TEXT.contains(&format!("00 00 00 {length:02x}  7b 22")));
+    assert!(TEXT.contains(&format!("{length} bytes of header")));
+}
+
+#[test]
+fn the_frames_that_it_shows_are_frames() {
+    let (_, rest) = TEXT.split_once("```json\n").unwrap();
+    let (json, _) = rest.split_once("```").unwrap();
+
+    let frames = socketio_p2p_protocol::frame::batch_from_text(json).unwrap();
+
+    assert_eq!(frames.len(), 6);
+}
