@@ -13,7 +13,10 @@ use std::{
 };
 
 use socketio_p2p_protocol::{
-    Args, Code, Dialect, EndReason, Frame, PairingId, Route, session::Input,
+    Args, Code, Dialect, EndReason, Frame, PairingId, Refusal, Route,
+    limits::{JSON_DEPTH, RELAYED_FRAME_BYTES},
+    session::Input,
+    wire,
 };
 use tokio::sync::Notify;
 
@@ -199,7 +202,10 @@ impl Bridge {
     /// The v1 end at `side` acknowledged an event, or did not in time.
     fn finished(self: &Arc<Self>, shared: &Arc<Shared>, side: Side, seq: u64, ack: Option<Args>) {
         let now = Instant::now();
-        let result = ack.ok_or_else(|| Code::Timeout.into());
+        let result = ack
+            .ok_or(Code::Timeout)
+            .and_then(check_reply)
+            .map_err(Refusal::from);
         let mut state = self.lock();
         state.end(side).handle(Input::Finished(seq, result), now);
         self.pump(shared, &mut state, now);
@@ -277,4 +283,12 @@ impl Bridge {
             }
         }
     }
+}
+
+/// Whether the partner can take this reply: a v1 client does not know its limits.
+fn check_reply(reply: Args) -> Result<Args, Code> {
+    if reply.size() > RELAYED_FRAME_BYTES || wire::depth(reply.as_json()) > JSON_DEPTH {
+        return Err(Code::TooLarge);
+    }
+    Ok(reply)
 }

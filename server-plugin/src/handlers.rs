@@ -81,7 +81,7 @@ impl<A: Adapter> MessageHandler<A, Marker> for On {
         let attachments = attachments.map_or_else(Vec::new, Vec::from);
         let req = ack_id.and_then(|id| ReqId::try_from(id).ok());
         match (self.event, self.connection.dialect) {
-            (None, _) => self.unknown(&text),
+            (None, _) => self.unknown(&text, req),
             (Some(FRAME), _) => relay::frame(&self.shared, &self.connection, &text, &attachments),
             (Some(event @ (EMIT | EMIT_ACKNOWLEDGE)), _) => {
                 let waits = event == EMIT_ACKNOWLEDGE;
@@ -181,12 +181,15 @@ impl On {
 
     /// An event of the plugin's own name space that it does not know; what else comes here is the
     /// application's, which does not listen either.
-    fn unknown(&self, text: &str) {
+    fn unknown(&self, text: &str, req: Option<ReqId>) {
         let event = serde_json::from_str::<Vec<&RawValue>>(text)
             .ok()
             .and_then(|packet| serde_json::from_str::<String>(packet.first()?.get()).ok());
         if event.is_some_and(|event| event.starts_with(PREFIX)) {
             self.refuse(Code::BadEvent.into());
+            if self.connection.dialect == Dialect::V1 {
+                legacy::ack_failed(&self.connection, req, &Code::BadEvent.into());
+            }
         }
     }
 

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use serde::Deserialize;
 use serde_json::{Value, value::RawValue};
 use socketio_p2p_protocol::{
-    Args, ClientMessage, Code, EndReason, Refusal, ServerMessage,
+    Args, ClientMessage, Code, Dialect, EndReason, Refusal, ServerMessage,
     limits::{JSON_DEPTH, REGISTER_TIMEOUT, RELAYED_FRAME_BYTES, RELEASE_TIMEOUT},
     wire::{
         self, DISCONNECT, REGISTER, SERVER_ERROR, UNREGISTER, check_event, v1_answer, v1_error,
@@ -92,6 +92,13 @@ fn ack(to: &Connection, req: Option<u64>, args: &[Value]) -> Result<(), SendFail
     }
 }
 
+/// Tells a v1 client that waits for an acknowledgement that there is none, and why.
+pub(crate) fn ack_failed(to: &Connection, req: Option<u64>, refusal: &Refusal) {
+    let failed = [v1_failed(refusal.code.as_str(), &refusal.message)];
+    // If its queue is full, it does not read, and gets no answer either.
+    ack(to, req, &failed).ok();
+}
+
 /// The argument of `P2P_EMIT` and `P2P_EMIT_ACKNOWLEDGE`.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -116,8 +123,10 @@ pub(crate) fn emit(
         Err(refusal) => {
             let args = [v1_error(&refusal)];
             let told = from.outlet.emit(SERVER_ERROR, Arguments::Values(&args));
-            let failed = [v1_failed(refusal.code.as_str(), &refusal.message)];
-            told.and_then(|()| ack(from, req, &failed))
+            if told.is_ok() {
+                ack_failed(from, req, &refusal);
+            }
+            told
         }
         // The relayed event itself asks for nothing: whoever asks all the same need not wait.
         Ok(()) if !waits => ack(from, req, &[]),
@@ -155,6 +164,12 @@ fn relay(
     let route = from.route().ok_or(Code::NotPaired)?;
     if route.partner.client.as_str() != target_client_id {
         return Err(Code::NotPaired.into());
+    }
+    if route.partner.dialect == Dialect::V2 {
+        // A string of JavaScript may hold half a pair of surrogates. The parser of a Rust client
+        // would drop the whole frame, and the session wait for it for ever.
+        args.parse::<Vec<Value>>()
+            .map_err(|error| bad_args(&error))?;
     }
     if let Way::Bridged(bridge, side) = &route.way {
         bridge.emit(shared, *side, event, args, req)?;

@@ -1,2 +1,31 @@
-//! Under construction.
-fn main() {}
+//! End-to-end stories over real sockets: clients of `socketio_p2p_client`, and bare websockets,
+//! against the plugin in an axum server.
+//!
+//! They prove the adapters; the rules themselves are proven in `protocol/tests`.
+
+mod support;
+
+mod blobs;
+mod calls;
+mod connecting;
+mod crossing;
+mod events;
+mod handlers;
+mod hooks;
+mod host;
+mod leaving;
+mod order;
+mod own_handler;
+mod pairing;
+mod shutdown;
+mod third_party;
+mod window;
+
+mod bad_arguments;
+mod bad_emits;
+mod bad_frames;
+mod bad_ids;
+mod bad_packets;
+mod bad_partner;
+mod bad_polling;
+mod bad_sizes;

@@ -1,0 +1,116 @@
+//! The end of a pairing, whichever way it comes: the other end is told, once, with the reason.
+
+use futures_util::future::join;
+use socketio_p2p_client::{EndReason, P2pClientExt};
+
+use crate::support::{
+    cable::Cable,
+    clients::{all_unpaired, assert_echoes, client, client_at, pair, pair_up, unpaired},
+    server::TestServer,
+    soon,
+};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn either_end_can_unregister_and_both_are_told_once() {
+    let server = TestServer::start().await;
+    let [a, b] = pair(&server, client(&server, "A"), client(&server, "B")).await;
+    let (at_a, at_b) = (a.events(), b.events());
+
+    soon(a.unregister_target()).await.unwrap();
+    assert_eq!(a.pairing(), None);
+    pair_up(&a, &b).await;
+    soon(b.unregister_target()).await.unwrap();
+    assert_eq!(b.pairing(), None);
+    pair_up(&b, &a).await;
+    soon(a.unregister_target()).await.unwrap();
+    // The answer to this comes after the news.
+    soon(b.unregister_target()).await.unwrap();
+
+    soon(join(a.close(), b.close())).await;
+    assert_eq!(all_unpaired(at_a).await, [EndReason::Unregistered; 3]);
+    assert_eq!(all_unpaired(at_b).await, [EndReason::Unregistered; 3]);
+    server.is_empty_soon().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn both_ends_can_unregister_at_the_same_time() {
+    let server = TestServer::start().await;
+    let [a, b] = pair(&server, client(&server, "A"), client(&server, "B")).await;
+    let (at_a, at_b) = (a.events(), b.events());
+
+    for _ in 0..30 {
+        let unregistering = join(
+            a.unregister_target().into_future(),
+            b.unregister_target().into_future(),
+        );
+        let (from_a, from_b) = soon(unregistering).await;
+
+        from_a.unwrap();
+        from_b.unwrap();
+        assert_eq!((a.pairing(), b.pairing()), (None, None));
+        pair_up(&a, &b).await;
+    }
+
+    soon(a.unregister_target()).await.unwrap();
+    soon(b.unregister_target()).await.unwrap();
+    soon(join(a.close(), b.close())).await;
+    assert_eq!(all_unpaired(at_a).await, [EndReason::Unregistered; 31]);
+    assert_eq!(all_unpaired(at_b).await, [EndReason::Unregistered; 31]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn unregistering_without_a_pairing_is_no_error() {
+    let server = TestServer::start().await;
+    let a = soon(client(&server, "A").connect()).await.unwrap();
+
+    soon(a.unregister_target()).await.unwrap();
+    soon(a.unregister_target()).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_partner_that_closes_is_missed() {
+    let server = TestServer::start().await;
+    let [a, b] = pair(&server, client(&server, "A"), client(&server, "B")).await;
+    let (mut at_a, at_b) = (a.events(), b.events());
+
+    soon(b.close()).await;
+
+    assert_eq!(unpaired(&mut at_a).await, EndReason::Disconnected);
+    assert_eq!(a.pairing(), None);
+    assert_eq!(all_unpaired(at_b).await, [EndReason::Disconnected]);
+    assert!(b.is_closed());
+    server.becomes(1, 0, 0).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn dropping_the_last_handle_closes_the_connection() {
+    let server = TestServer::start().await;
+    let [a, b] = pair(&server, client(&server, "A"), client(&server, "B")).await;
+    let mut at_a = a.events();
+    let another_handle = b.clone();
+
+    drop(b);
+    assert_echoes(&another_handle).await;
+    drop(another_handle);
+
+    assert_eq!(unpaired(&mut at_a).await, EndReason::Disconnected);
+    drop(a);
+    server.is_empty_soon().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_partner_whose_connection_is_cut_is_missed() {
+    let server = TestServer::start().await;
+    let cable = Cable::to(server.address).await;
+    let [a, b] = pair(&server, client(&server, "A"), client_at(&cable.url, "B")).await;
+    let (mut at_a, at_b) = (a.events(), b.events());
+
+    cable.cut().await;
+
+    assert_eq!(unpaired(&mut at_a).await, EndReason::Disconnected);
+    // The one that was cut off notices too, and by itself.
+    assert_eq!(all_unpaired(at_b).await, [EndReason::Disconnected]);
+    server.becomes(1, 0, 0).await;
+    let again = soon(client(&server, "B").connect()).await.unwrap();
+    pair_up(&a, &again).await;
+}

@@ -1,0 +1,115 @@
+//! Emits reach their handlers once, in the order in which they were sent.
+
+use std::sync::{Arc, Mutex};
+
+use serde_json::json;
+use socketio_p2p_client::{Incoming, P2pClient, P2pClientExt};
+
+use crate::support::{
+    clients::{assert_echoes, client, pair},
+    server::TestServer,
+    soon,
+};
+
+const EMITS: usize = 20_000;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn twenty_thousand_emits_arrive_once_and_in_order() {
+    let server = TestServer::start().await;
+    let (heard, [a, _b]) = pair_with_recorder(&server).await;
+
+    soon(async {
+        for number in 0..EMITS {
+            a.emit2("note", number).without_ack().await.unwrap();
+        }
+    })
+    .await;
+
+    assert_echoes(&a).await; // After all the others.
+    assert_eq!(heard(), Vec::from_iter(0..EMITS));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn large_ones_and_small_ones_keep_their_order() {
+    let server = TestServer::start().await;
+    let (heard, [a, _b]) = pair_with_recorder(&server).await;
+
+    soon(async {
+        for number in 0..EMITS {
+            // Mostly small, some beyond a batch, a few near the limit of a frame.
+            let size = match number % 1000 {
+                0 => 200_000,
+                1..20 => 20_000,
+                _ => number % 50,
+            };
+            let emit = a.emit2("note", (number, "x".repeat(size)));
+            emit.without_ack().await.unwrap();
+        }
+    })
+    .await;
+
+    assert_echoes(&a).await;
+    assert_eq!(heard(), Vec::from_iter(0..EMITS));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn calls_and_plain_emits_keep_one_order() {
+    let server = TestServer::start().await;
+    let (heard, [a, _b]) = pair_with_recorder(&server).await;
+
+    soon(async {
+        for number in 0..2000 {
+            if number % 10 == 0 {
+                let reply = a.emit2("note", number).await.unwrap();
+                assert_eq!(reply, json!(number));
+            } else {
+                a.emit2("note", number).without_ack().await.unwrap();
+            }
+        }
+    })
+    .await;
+
+    assert_echoes(&a).await;
+    assert_eq!(heard(), Vec::from_iter(0..2000));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn both_directions_keep_their_order_at_the_same_time() {
+    let server = TestServer::start().await;
+    let (heard, [a, b]) = pair_with_recorder(&server).await;
+    let (record, heard_by_a) = recorder();
+    a.on2("note", record);
+
+    let send = async |client: &P2pClient| {
+        for number in 0..EMITS / 4 {
+            client.emit2("note", number).without_ack().await.unwrap();
+        }
+        assert_echoes(client).await;
+    };
+    soon(async { tokio::join!(send(&a), send(&b)) }).await;
+
+    assert_eq!(heard(), Vec::from_iter(0..EMITS / 4));
+    assert_eq!(heard_by_a(), Vec::from_iter(0..EMITS / 4));
+}
+
+/// What B's handler of `note` got to hear, and the two clients.
+async fn pair_with_recorder(server: &TestServer) -> (impl Fn() -> Vec<usize>, [P2pClient; 2]) {
+    let (record, heard) = recorder();
+    let b = client(server, "B").on2("note", record);
+    (heard, pair(server, client(server, "A"), b).await)
+}
+
+/// A handler that notes the numbers that come, and what it noted.
+fn recorder() -> (
+    impl Fn(Incoming) -> std::future::Ready<Result<usize, socketio_p2p_client::HandlerError>>,
+    impl Fn() -> Vec<usize>,
+) {
+    let numbers = Arc::new(Mutex::new(Vec::new()));
+    let heard = numbers.clone();
+    let record = move |incoming: Incoming| {
+        let number = incoming.values()[0].as_u64().unwrap() as usize;
+        numbers.lock().unwrap().push(number);
+        std::future::ready(Ok(number))
+    };
+    (record, move || heard.lock().unwrap().clone())
+}

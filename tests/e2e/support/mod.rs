@@ -1,0 +1,25 @@
+//! What the stories share.
+
+pub(crate) mod bystanders;
+pub(crate) mod cable;
+pub(crate) mod clients;
+pub(crate) mod panics;
+pub(crate) mod server;
+pub(crate) mod wire;
+
+use std::time::Duration;
+
+/// Far longer than anything here takes on a busy machine: only a story that hangs waits for it.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// What something that must not hang comes to.
+#[track_caller]
+pub(crate) fn soon<T>(what: impl IntoFuture<Output = T>) -> impl Future<Output = T> {
+    let caller = std::panic::Location::caller();
+    async move {
+        match tokio::time::timeout(PATIENCE, what.into_future()).await {
+            Ok(value) => value,
+            Err(_) => panic!("at {caller}: nothing happened within {PATIENCE:?}"),
+        }
+    }
+}

@@ -1,0 +1,91 @@
+//! A server with the plugin, in the process of the test.
+
+use std::net::SocketAddr;
+
+use socketio_p2p_server::{Event, Events, P2pServer, QuickAckListener, Stats};
+use socketioxide::{SocketIo, layer::SocketIoLayer};
+use tokio::task::JoinSet;
+
+use super::{panics, soon};
+
+pub(crate) struct TestServer {
+    pub(crate) url: String,
+    pub(crate) address: SocketAddr,
+    pub(crate) p2p: P2pServer,
+    pub(crate) io: SocketIo,
+    /// Serves until it is dropped.
+    _serving: JoinSet<()>,
+}
+
+impl TestServer {
+    /// A server as the plugin advises it.
+    pub(crate) async fn start() -> Self {
+        Self::with(|io| P2pServer::builder().attach(io)).await
+    }
+
+    /// A server as the plugin advises it, on which the plugin is set up like this.
+    pub(crate) async fn with(attach: impl FnOnce(&SocketIo) -> P2pServer) -> Self {
+        Self::on(P2pServer::socket_io().build_layer(), attach).await
+    }
+
+    /// A server on this layer.
+    pub(crate) async fn on(
+        (layer, io): (SocketIoLayer, SocketIo),
+        attach: impl FnOnce(&SocketIo) -> P2pServer,
+    ) -> Self {
+        panics::watch();
+        let p2p = attach(&io);
+        let listener = QuickAckListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let app = axum::Router::new().layer(layer);
+        let mut serving = JoinSet::new();
+        serving.spawn(async move { axum::serve(listener, app).await.unwrap() });
+        Self {
+            url: format!("http://{address}"),
+            address,
+            p2p,
+            io,
+            _serving: serving,
+        }
+    }
+
+    /// Waits until there are so many clients, waiting registrations and pairings.
+    pub(crate) async fn becomes(&self, clients: usize, requests: usize, pairings: usize) {
+        let wanted = (clients, requests, pairings);
+        let mut events = self.p2p.events();
+        let reached = async {
+            loop {
+                let Stats {
+                    clients,
+                    requests,
+                    pairings,
+                    ..
+                } = self.p2p.stats();
+                if (clients, requests, pairings) == wanted {
+                    return;
+                }
+                // Whatever changes them is an event.
+                events.recv().await.unwrap();
+            }
+        };
+        soon(reached).await;
+    }
+
+    /// Waits until nothing is left of anybody.
+    pub(crate) async fn is_empty_soon(&self) {
+        self.becomes(0, 0, 0).await;
+        assert!(self.p2p.clients().is_empty());
+    }
+}
+
+/// The next event that `choose` picks.
+pub(crate) async fn next<T>(events: &mut Events, choose: impl Fn(Event) -> Option<T>) -> T {
+    let found = async {
+        loop {
+            if let Some(found) = choose(events.recv().await.unwrap()) {
+                return found;
+            }
+        }
+    };
+    soon(found).await
+}

@@ -1,0 +1,124 @@
+//! The window: the only queue, and what happens while it is full.
+
+use std::{sync::Arc, time::Duration};
+
+use futures_util::{FutureExt as _, future::join_all};
+use serde_json::Value;
+use socketio_p2p_client::{
+    Cause, Code, EmitError, HandlerError, Incoming, P2pBuilder, P2pClientExt,
+};
+use tokio::sync::Semaphore;
+
+use crate::support::{
+    clients::{assert_echoes, client, pair},
+    server::TestServer,
+    soon,
+};
+
+/// More than all handlers, the window, and what waits before it.
+const PLENTY: usize = 1500;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_emit_that_never_got_room_is_not_executed() {
+    let server = TestServer::start().await;
+    let (b, gate) = gated(client(&server, "B"));
+    let [a, _b] = pair(&server, client(&server, "A"), b).await;
+
+    // Handlers that do not end fill all there is.
+    let patience = Duration::from_millis(500);
+    let emits = (0..PLENTY).map(|_| a.emit2("gated", ()).timeout(patience).without_ack());
+    let results = soon(join_all(emits.map(IntoFuture::into_future))).await;
+
+    let sent = results.iter().filter(|result| result.is_ok()).count();
+    assert!((256..PLENTY).contains(&sent), "{sent} were sent");
+    for error in results.into_iter().filter_map(Result::err) {
+        let timeout = Cause::Code(Code::Timeout);
+        assert!(
+            matches!(error, EmitError::NotExecuted(c) if c == timeout),
+            "{error:?}"
+        );
+    }
+
+    // Exactly those that were sent run.
+    gate.add_permits(PLENTY);
+    assert_echoes(&a).await;
+    assert_eq!(gate.available_permits(), PLENTY - sent);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn calls_beyond_the_handlers_wait_and_are_all_answered() {
+    let server = TestServer::start().await;
+    let (b, gate) = gated(client(&server, "B"));
+    let [a, _b] = pair(&server, client(&server, "A"), b).await;
+
+    let calls = (0..PLENTY).map(|_| a.emit2("gated", ()).into_future());
+    let calls = join_all(calls);
+    let opening = async { gate.add_permits(PLENTY) };
+    let (results, ()) = soon(async { tokio::join!(calls, opening) }).await;
+
+    assert_eq!(
+        results.iter().filter(|result| result.is_ok()).count(),
+        PLENTY
+    );
+    assert_eq!(gate.available_permits(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_that_fill_each_others_window_still_answer_each_other() {
+    let server = TestServer::start().await;
+    let [a, b] = pair(&server, client(&server, "A"), client(&server, "B")).await;
+    let text = "x".repeat(10_000);
+
+    let calls = |from| {
+        let text = &text;
+        join_all((0..600).map(move |_| P2pClientExt::emit2(from, "echo", text).into_future()))
+    };
+    let (from_a, from_b) = soon(async { tokio::join!(calls(&a), calls(&b)) }).await;
+
+    for result in from_a.into_iter().chain(from_b) {
+        let reply: Value = result.unwrap();
+        assert_eq!(reply, serde_json::json!([text]));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_emit_dropped_while_it_waits_for_room_is_not_sent() {
+    let server = TestServer::start().await;
+    let (b, gate) = gated(client(&server, "B"));
+    let [a, _b] = pair(&server, client(&server, "A"), b).await;
+    // No room left: the next that waits a while does so in vain.
+    let patience = Duration::from_millis(300);
+    let filling = (0..PLENTY).map(|_| a.emit2("gated", ()).timeout(patience).without_ack());
+    let filled = soon(join_all(filling.map(IntoFuture::into_future))).await;
+    let sent = filled.iter().filter(|result| result.is_ok()).count();
+
+    let waiting: Vec<_> = (0..20)
+        .map(|_| {
+            let mut emit = a.emit2("gated", ()).into_future();
+            assert!((&mut emit).now_or_never().is_none());
+            emit
+        })
+        .collect();
+    drop(waiting);
+
+    gate.add_permits(PLENTY);
+    assert_echoes(&a).await;
+    assert_eq!(gate.available_permits(), PLENTY - sent);
+}
+
+/// A client whose handler of `gated` waits for a permit, and keeps it.
+fn gated(builder: P2pBuilder) -> (P2pBuilder, Arc<Semaphore>) {
+    let gate = Arc::new(Semaphore::new(0));
+    let handler_gate = gate.clone();
+    let builder = builder.on2("gated", move |_: Incoming| {
+        let gate = handler_gate.clone();
+        async move {
+            gate.acquire()
+                .await
+                .map_err(|_| HandlerError::new("closed"))?
+                .forget();
+            Ok(())
+        }
+    });
+    (builder, gate)
+}
