@@ -55,8 +55,8 @@ impl Args {
 
     /// What the placeholders stand for.
     #[must_use]
-    pub fn blobs(&self) -> &[Bytes] {
-        &self.blobs
+    pub const fn blobs(&self) -> &[Bytes] {
+        self.blobs.as_slice()
     }
 
     /// Text and blobs apart.

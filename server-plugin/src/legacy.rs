@@ -165,6 +165,9 @@ fn relay(
     if route.partner.client.as_str() != target_client_id {
         return Err(Code::NotPaired.into());
     }
+    if !args.blobs().is_empty() && !route.partner.outlet.takes_attachments() {
+        return Err(Refusal::new(Code::BadArgs, "the partner's transport takes no attachments"));
+    }
     if route.partner.dialect == Dialect::V2 {
         // A string of JavaScript may hold half a pair of surrogates. The parser of a Rust client
         // would drop the whole frame, and the session wait for it for ever.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use serde::de::IgnoredAny;
-use serde_json::value::RawValue;
+use serde_json::{Value, value::RawValue};
 use socketio_p2p_protocol::{
     Body, Code, Dialect, Frame, PairingId, Partner, ServerMessage,
     frame::batch_from_text,
@@ -91,10 +91,11 @@ fn frame_text(shared: &Arc<Shared>, from: &Connection, text: &str) -> Result<(),
     // Checks the whole text: nothing that is not JSON is handed on.
     let (_, pairing, frame): (IgnoredAny, &RawValue, &RawValue) =
         serde_json::from_str(text).map_err(|_| Code::BadArgs)?;
-    let refused = |code| Refused {
-        code,
-        pairing: serde_json::from_str(pairing.get()).ok(),
-    };
+    let refused = |code| Refused { code, pairing: serde_json::from_str(pairing.get()).ok() };
+    // Half a pair of surrogates is JSON for a parser that looks away, but not for the receiver's.
+    if text.contains("\\u") && serde_json::from_str::<Value>(text).is_err() {
+        return Err(refused(Code::BadArgs));
+    }
     let route = from.route().ok_or_else(|| refused(Code::NotPaired))?;
     if pairing.get() != route.pairing_json {
         return Err(refused(Code::StalePairing));

@@ -41,10 +41,19 @@ async fn bytes_in_arguments_and_acknowledgements_arrive() -> Story {
     Ok(())
 }
 
+/// engineioxide 0.17.9 leaves out their packet type, and the stock client then throws: so the
+/// sender is told, and the receiver gets nothing.
 #[tokio::test]
-async fn bytes_arrive_at_an_engine_io_3_client_over_polling() -> Story {
+async fn bytes_for_an_engine_io_3_client_over_polling_are_refused() -> Story {
     for (from, to) in directions().filter(|(_, to)| to.is_engine_io_3_over_polling()) {
-        bytes_arrive(from, to).await?;
+        let server = Server::start().await?;
+        let (mut from, mut to) = paired(&server, (from, to)).await?;
+
+        let refused = from.emit2("chat", json!([bytes("AAEC")])).await?;
+        from.emit2("chat", json!(["text"])).await?;
+
+        assert_eq!(refused.event["value"]["error"]["code"], "bad-args");
+        assert_eq!(to.wait_for("incoming").await?["args"], json!(["text"]));
     }
     Ok(())
 }

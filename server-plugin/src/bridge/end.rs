@@ -163,24 +163,28 @@ impl LegacyEnd {
     }
 
     fn answer(&self, ack: u64, outcome: &Outcome) {
-        let failed = match outcome {
-            Outcome::Replied(args, _) => return self.ack(ack, Arguments::Args(args)),
-            Outcome::Failed(refusal) => v1_failed(refusal.code.as_str(), &refusal.message),
+        let (code, message) = match outcome {
+            Outcome::Replied(args, _) => match self.ack(ack, Arguments::Args(args)) {
+                Err(SendFailure::Arguments) => {
+                    (Code::BadArgs.as_str(), "the reply cannot be acknowledged".to_owned())
+                }
+                _ => return,
+            },
+            Outcome::Failed(refusal) => (refusal.code.as_str(), refusal.message.to_string()),
             Outcome::NotExecuted(cause) | Outcome::Unknown(cause) => {
-                v1_failed(cause.as_str(), &cause.to_string())
+                (cause.as_str(), cause.to_string())
             }
         };
-        self.ack(ack, Arguments::Values(&[failed]));
+        self.ack(ack, Arguments::Values(&[v1_failed(code, &message)])).ok();
     }
 
-    fn ack(&self, ack: u64, args: Arguments<'_>) {
-        // Ids of acknowledgements come from the client as `i64`. If its queue is full it does not
-        // read, and gets no answer either.
-        if let Ok(ack) = i64::try_from(ack)
-            && let Err(failure) = self.connection.outlet.ack(ack, args)
-        {
+    fn ack(&self, ack: u64, args: Arguments<'_>) -> Result<(), SendFailure> {
+        // Ids of acknowledgements come from the client as `i64`.
+        let Ok(ack) = i64::try_from(ack) else { return Ok(()) };
+        // If its queue is full it does not read, and gets no answer either.
+        self.connection.outlet.ack(ack, args).inspect_err(|failure| {
             tracing::debug!(client = %self.connection.client, ?failure, "no acknowledgement");
-        }
+        })
     }
 
     pub(super) fn timeout(&mut self, now: Instant) {
