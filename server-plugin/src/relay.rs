@@ -42,12 +42,7 @@ pub(crate) enum Way {
 impl Route {
     pub(crate) fn new(partner: &Partner, connection: Arc<Connection>, way: Way) -> Self {
         let pairing = partner.pairing;
-        Self {
-            pairing,
-            pairing_json: format!("\"{pairing}\""),
-            partner: connection,
-            way,
-        }
+        Self { pairing, pairing_json: format!("\"{pairing}\""), partner: connection, way }
     }
 }
 
@@ -61,12 +56,7 @@ pub(crate) fn frame(shared: &Arc<Shared>, from: &Connection, text: &str, attachm
     if let Err(Refused { code, pairing }) = relayed {
         let refusal = code.into();
         // If this cannot be sent either, the client is not reading: its queue is full already.
-        from.send_v2(&ServerMessage::Error {
-            refusal,
-            req: None,
-            pairing,
-        })
-        .ok();
+        from.send_v2(&ServerMessage::Error { refusal, req: None, pairing }).ok();
     }
 }
 
@@ -77,10 +67,7 @@ struct Refused {
 
 impl From<Code> for Refused {
     fn from(code: Code) -> Self {
-        Self {
-            code,
-            pairing: None,
-        }
+        Self { code, pairing: None }
     }
 }
 
@@ -102,10 +89,7 @@ fn frame_text(shared: &Arc<Shared>, from: &Connection, text: &str) -> Result<(),
     }
     match &route.way {
         Way::Straight => {
-            let sent = route
-                .partner
-                .outlet
-                .emit(FRAME, Arguments::Raw(&[pairing, frame]));
+            let sent = route.partner.outlet.emit(FRAME, Arguments::Raw(&[pairing, frame]));
             sent.map_err(|failure| refused(failure.into()))
         }
         Way::Bridged(bridge, side) => {
@@ -127,14 +111,8 @@ fn frame_binary(
     }
     let _: (IgnoredAny, IgnoredAny) = serde_json::from_str(text).map_err(|_| Code::BadArgs)?;
     let (id, frame) = Frame::from_binary(binary.clone()).map_err(|_| Code::BadArgs)?;
-    let refused = |code| Refused {
-        code,
-        pairing: Some(id),
-    };
-    if let Body::Emit { args, .. }
-    | Body::Reply {
-        result: Ok(args), ..
-    } = &*frame.body
+    let refused = |code| Refused { code, pairing: Some(id) };
+    if let Body::Emit { args, .. } | Body::Reply { result: Ok(args), .. } = &*frame.body
         && wire::depth(args.as_json()) > JSON_DEPTH
     {
         return Err(refused(Code::TooLarge));

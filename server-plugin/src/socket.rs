@@ -14,15 +14,20 @@
 //!   0.17.9), on which stock clients throw: they are refused before.
 //! - A value that serialises as a tuple becomes several arguments, anything else becomes one.
 
-use std::{fmt, pin::Pin, sync::{Arc, Weak}, time::Duration};
+use std::{
+    fmt,
+    pin::Pin,
+    sync::{Arc, Weak},
+    time::Duration,
+};
 
 use bytes::Bytes;
 use serde::{Serialize, Serializer, ser::SerializeTuple};
 use serde_json::{Value, value::RawValue};
 use socketio_p2p_protocol::{Args, Code, ConnId};
 use socketioxide::{
-    ProtocolVersion, SendError, SocketError, TransportType, adapter::Adapter, extract::AckSender, handler::FromMessageParts,
-    socket::Socket,
+    ProtocolVersion, SendError, SocketError, TransportType, adapter::Adapter, extract::AckSender,
+    handler::FromMessageParts, socket::Socket,
 };
 
 use crate::{ack::AckArgs, server::Shared};
@@ -106,12 +111,8 @@ impl<A: Adapter> Outlet for Weak<Socket<A>> {
         timeout: Duration,
     ) -> Result<Acknowledged, SendFailure> {
         let socket = for_sending(self, args)?;
-        let ack = socket
-            .timeout(timeout)
-            .emit_with_ack::<_, AckArgs>(event, &args)?;
-        Ok(Box::pin(
-            async move { ack.await.ok().map(AckArgs::into_args) },
-        ))
+        let ack = socket.timeout(timeout).emit_with_ack::<_, AckArgs>(event, &args)?;
+        Ok(Box::pin(async move { ack.await.ok().map(AckArgs::into_args) }))
     }
 
     fn ack(&self, id: i64, args: Arguments<'_>) -> Result<(), SendFailure> {

@@ -111,34 +111,24 @@ impl LegacyEnd {
     }
 
     fn deliver(&mut self, delivery: Delivery, now: Instant) -> Option<Step> {
-        let Delivery {
-            seq,
-            event,
-            args,
-            reply,
-        } = &delivery;
+        let Delivery { seq, event, args, reply } = &delivery;
         let outlet = &self.connection.outlet;
         let arguments = Arguments::Args(args);
         let sent = if *reply {
-            outlet
-                .emit_with_ack(event, arguments, V1_CALL_TIMEOUT)
-                .map(Some)
+            outlet.emit_with_ack(event, arguments, V1_CALL_TIMEOUT).map(Some)
         } else {
             outlet.emit(event, arguments).map(|()| None)
         };
         match sent {
             Ok(Some(ack)) => return Some(Step::Await(*seq, ack)),
-            Ok(None) => self
-                .session
-                .handle(Input::Finished(*seq, Ok(Args::default())), now),
+            Ok(None) => self.session.handle(Input::Finished(*seq, Ok(Args::default())), now),
             Err(SendFailure::Full) => {
                 self.retry_at.get_or_insert(now + RETRY_DELAY);
                 self.undelivered.push_front(delivery);
             }
             Err(failure) => {
                 let refusal = Code::from(failure).into();
-                self.session
-                    .handle(Input::Finished(*seq, Err(refusal)), now);
+                self.session.handle(Input::Finished(*seq, Err(refusal)), now);
             }
         }
         None
@@ -188,10 +178,7 @@ impl LegacyEnd {
     }
 
     pub(super) fn timeout(&mut self, now: Instant) {
-        while let Some(Emit {
-            call: Some((_, deadline)),
-            ..
-        }) = self.backlog.front()
+        while let Some(Emit { call: Some((_, deadline)), .. }) = self.backlog.front()
             && *deadline <= now
         {
             self.give_up_first(Cause::Code(Code::Timeout));
@@ -209,24 +196,13 @@ impl LegacyEnd {
     }
 
     fn give_up_first(&mut self, cause: Cause) {
-        if let Some(Emit {
-            call: Some((ack, _)),
-            ..
-        }) = self.take_from_backlog()
-        {
+        if let Some(Emit { call: Some((ack, _)), .. }) = self.take_from_backlog() {
             self.answer(ack, &Outcome::NotExecuted(cause));
         }
     }
 
     pub(super) fn next_deadline(&self) -> Option<Instant> {
-        let waiting = self
-            .backlog
-            .front()
-            .and_then(|emit| emit.call)
-            .map(|(_, at)| at);
-        [self.session.poll_timeout(), self.retry_at, waiting]
-            .into_iter()
-            .flatten()
-            .min()
+        let waiting = self.backlog.front().and_then(|emit| emit.call).map(|(_, at)| at);
+        [self.session.poll_timeout(), self.retry_at, waiting].into_iter().flatten().min()
     }
 }
