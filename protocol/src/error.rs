@@ -210,7 +210,7 @@ impl fmt::Display for Cause {
 }
 
 /// What became of an acknowledged emit. Told exactly once.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Outcome {
     /// The handler ran and returned these arguments; the reply came this way.
     Replied(Args, Route),
