@@ -35,14 +35,7 @@ async fn the_applications_own_events_and_acknowledgements_keep_working() {
     a.emit("shout", json!("hello")).await.unwrap();
     assert_eq!(soon(is_heard.recv()).await.unwrap(), json!("hello"));
     let answers = wire.answers(r#"425["shout","hi"]"#).await;
-    assert_eq!(
-        errors(&answers),
-        [
-            r#"42["heard","hello"]"#,
-            r#"42["heard","hi"]"#,
-            r#"435["ok"]"#
-        ]
-    );
+    assert_eq!(errors(&answers), [r#"42["heard","hello"]"#, r#"42["heard","hi"]"#, r#"435["ok"]"#]);
 
     assert_eq!(soon(is_heard.recv()).await.unwrap(), json!("hi"));
     assert_echoes(&a).await;
@@ -136,13 +129,10 @@ async fn application() -> (TestServer, mpsc::Receiver<()>) {
         let p2p = P2pServer::builder().build();
         let connected = async move |socket: SocketRef| {
             socket.join("everybody");
-            socket.on(
-                "shout",
-                async |socket: SocketRef, Data::<String>(text), ack: AckSender| {
-                    socket.within("everybody").emit("heard", &text).await.ok();
-                    ack.send("ok").ok();
-                },
-            );
+            socket.on("shout", async |socket: SocketRef, Data::<String>(text), ack: AckSender| {
+                socket.within("everybody").emit("heard", &text).await.ok();
+                ack.send("ok").ok();
+            });
             let leaves = leaves.clone();
             socket.on_disconnect(async move || leaves.send(()).await.unwrap());
         };

@@ -121,9 +121,7 @@ impl WaitError {
         | Self::Malformed { transcript, .. }
         | Self::Unexpected { transcript, .. }
         | Self::Status { transcript, .. }) = &mut self;
-        transcript
-            .unread
-            .splice(..0, unread.map(|event| event.line().to_owned()));
+        transcript.unread.splice(..0, unread.map(|event| event.line().to_owned()));
         self
     }
 }
@@ -192,18 +190,8 @@ impl fmt::Display for Transcript {
         if self.unread.len() > SHOWN {
             writeln!(f, "    … and {} more", self.unread.len() - SHOWN)?;
         }
-        write!(
-            f,
-            "  stderr:{}",
-            if self.stderr.is_empty() {
-                " nothing"
-            } else {
-                ""
-            }
-        )?;
-        self.stderr
-            .lines()
-            .try_for_each(|line| write!(f, "\n    {line}"))
+        write!(f, "  stderr:{}", if self.stderr.is_empty() { " nothing" } else { "" })?;
+        self.stderr.lines().try_for_each(|line| write!(f, "\n    {line}"))
     }
 }
 
@@ -214,8 +202,5 @@ impl fmt::Debug for Transcript {
 }
 
 fn describe(status: Option<ExitStatus>) -> String {
-    status.map_or_else(
-        || "still running, its output is closed".into(),
-        |status| status.to_string(),
-    )
+    status.map_or_else(|| "still running, its output is closed".into(), |status| status.to_string())
 }

@@ -66,15 +66,7 @@ mod tests {
 
     #[test]
     fn anything_else_is_not_an_event() {
-        for line in [
-            "",
-            "hello",
-            "[]",
-            "\"event\"",
-            "{}",
-            r#"{"event":1}"#,
-            r#"{"event":"a""#,
-        ] {
+        for line in ["", "hello", "[]", "\"event\"", "{}", r#"{"event":1}"#, r#"{"event":"a""#] {
             assert!(Event::parse(line.into()).is_err(), "{line}");
         }
     }

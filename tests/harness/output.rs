@@ -49,11 +49,7 @@ impl Output {
                 }
             }
         });
-        Self {
-            stdout: received,
-            stderr: tail,
-            readers,
-        }
+        Self { stdout: received, stderr: tail, readers }
     }
 
     /// The next line of stdout; `None` once the stream has ended and all of it has been read.
@@ -81,10 +77,7 @@ impl Output {
 
     pub(crate) fn stderr(&self) -> String {
         let tail = self.stderr.lock().unwrap_or_else(PoisonError::into_inner);
-        tail.iter()
-            .map(String::as_str)
-            .collect::<Vec<_>>()
-            .join("\n")
+        tail.iter().map(String::as_str).collect::<Vec<_>>().join("\n")
     }
 }
 

@@ -20,12 +20,7 @@ pub struct Peer {
 
 impl Peer {
     pub(crate) fn of(process: Process, id: String) -> Self {
-        Self {
-            process,
-            id,
-            unread: VecDeque::new(),
-            calls: 0,
-        }
+        Self { process, id, unread: VecDeque::new(), calls: 0 }
     }
 
     /// Starts the example `peer` as client `id` of a server and waits until it is connected.
@@ -83,10 +78,7 @@ impl Peer {
     ///
     /// Not cancel safe: half a line may have been written.
     pub async fn send_line(&mut self, line: &str) -> Result<(), WaitError> {
-        self.process
-            .write(line)
-            .await
-            .map_err(|error| error.after(self.unread.iter()))
+        self.process.write(line).await.map_err(|error| error.after(self.unread.iter()))
     }
 
     /// Waits for an event of this name.
@@ -99,8 +91,7 @@ impl Peer {
     ///
     /// Cancel safe: events that were read stay unread.
     pub async fn wait_for(&mut self, name: &str) -> Result<Event, WaitError> {
-        self.expect(&format!("event `{name}`"), |event| event.name() == name)
-            .await
+        self.expect(&format!("event `{name}`"), |event| event.name() == name).await
     }
 
     /// Takes the oldest unread event that matches, or waits for one; `awaited` names it in errors.
@@ -169,11 +160,7 @@ impl Peer {
             },
         };
         let (who, line) = (self.process.who().into(), event.line().into());
-        let error = WaitError::Unexpected {
-            who,
-            line,
-            transcript: self.process.transcript(),
-        };
+        let error = WaitError::Unexpected { who, line, transcript: self.process.transcript() };
         Err(error.after(self.unread.iter()))
     }
 
@@ -200,12 +187,7 @@ impl Peer {
             return Ok(self.unread.into());
         }
         let (who, transcript) = (self.process.who().into(), self.process.transcript());
-        Err(WaitError::Status {
-            who,
-            status,
-            transcript,
-        }
-        .after(self.unread.iter()))
+        Err(WaitError::Status { who, status, transcript }.after(self.unread.iter()))
     }
 
     /// Ends the peer at once, as a crash does, and waits until it is gone.
@@ -220,12 +202,7 @@ impl Peer {
     fn parse(&mut self, line: String) -> Result<Event, WaitError> {
         Event::parse(line).map_err(|line| {
             let (who, transcript) = (self.process.who().into(), self.process.transcript());
-            WaitError::Malformed {
-                who,
-                line,
-                transcript,
-            }
-            .after(self.unread.iter())
+            WaitError::Malformed { who, line, transcript }.after(self.unread.iter())
         })
     }
 }

@@ -20,14 +20,7 @@ pub struct PeerBuilder {
 
 impl PeerBuilder {
     pub(crate) fn new(url: String, id: String) -> Self {
-        Self {
-            program: None,
-            url,
-            id,
-            args: Vec::new(),
-            env: Vec::new(),
-            limit: DEFAULT_LIMIT,
-        }
+        Self { program: None, url, id, args: Vec::new(), env: Vec::new(), limit: DEFAULT_LIMIT }
     }
 
     /// Another program than the example: it gets `--url URL --id ID` and speaks the same lines.
@@ -71,12 +64,7 @@ impl PeerBuilder {
             None => Program::example("peer", "SOCKETIO_P2P_PEER")?,
         };
         let mut command = program.command();
-        command
-            .arg("--url")
-            .arg(self.url)
-            .arg("--id")
-            .arg(&self.id)
-            .args(self.args);
+        command.arg("--url").arg(self.url).arg("--id").arg(&self.id).args(self.args);
         command.envs(self.env);
         let who = format!("peer {}", self.id);
         let process = Process::spawn(who, &program, command, self.limit)?;
@@ -94,9 +82,8 @@ impl PeerBuilder {
     /// Cancel safe: a peer that was started meanwhile is killed.
     pub async fn start(self) -> Result<Peer, StartError> {
         let mut peer = self.spawn()?;
-        let first = peer.expect("event `connected`", |event| {
-            matches!(event.name(), "connected" | "error")
-        });
+        let first =
+            peer.expect("event `connected`", |event| matches!(event.name(), "connected" | "error"));
         let event = first.await?;
         if event.name() == "connected" {
             return Ok(peer);

@@ -40,28 +40,15 @@ impl Process {
         mut command: Command,
         limit: Duration,
     ) -> Result<Self, StartError> {
-        let failed = |source| StartError::Spawn {
-            program: program.path().into(),
-            source,
-        };
-        command
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped());
+        let failed = |source| StartError::Spawn { program: program.path().into(), source };
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.kill_on_drop(true).spawn().map_err(failed)?;
         let stdin = child.stdin.take();
         let (Some(stdout), Some(stderr)) = (child.stdout.take(), child.stderr.take()) else {
             unreachable!("both streams were asked for above");
         };
         let output = Output::of(stdout, stderr);
-        Ok(Self {
-            who,
-            child,
-            stdin,
-            output,
-            shown: VecDeque::new(),
-            limit,
-        })
+        Ok(Self { who, child, stdin, output, shown: VecDeque::new(), limit })
     }
 
     pub(crate) fn who(&self) -> &str {
@@ -112,9 +99,7 @@ impl Process {
 
     /// A line of stdout that is already there.
     pub(crate) fn line_at_hand(&mut self) -> Option<String> {
-        self.shown
-            .pop_front()
-            .or_else(|| self.output.line_at_hand())
+        self.shown.pop_front().or_else(|| self.output.line_at_hand())
     }
 
     /// Closes stdin, which tells a well-behaved peer to end.
@@ -166,37 +151,20 @@ impl Process {
 
     /// What this process has said and nobody has read yet; it can still be read afterwards.
     pub(crate) fn transcript(&mut self) -> Transcript {
-        self.shown
-            .extend(std::iter::from_fn(|| self.output.line_at_hand()));
+        self.shown.extend(std::iter::from_fn(|| self.output.line_at_hand()));
         let unread = self.shown.iter().cloned().collect();
-        Transcript {
-            unread,
-            stderr: self.output.stderr(),
-        }
+        Transcript { unread, stderr: self.output.stderr() }
     }
 
     fn timed_out(&mut self, awaited: &str, limit: Duration) -> WaitError {
         let (who, awaited) = (self.who.clone(), awaited.to_owned());
-        WaitError::Timeout {
-            who,
-            awaited,
-            limit,
-            transcript: self.transcript(),
-        }
+        WaitError::Timeout { who, awaited, limit, transcript: self.transcript() }
     }
 
     async fn ended(&mut self, awaited: &str) -> WaitError {
-        let status = timeout(LAST_WORDS, self.child.wait())
-            .await
-            .ok()
-            .and_then(Result::ok);
+        let status = timeout(LAST_WORDS, self.child.wait()).await.ok().and_then(Result::ok);
         timeout(LAST_WORDS, self.output.finished()).await.ok();
         let (who, awaited) = (self.who.clone(), awaited.to_owned());
-        WaitError::Ended {
-            who,
-            awaited,
-            status,
-            transcript: self.transcript(),
-        }
+        WaitError::Ended { who, awaited, status, transcript: self.transcript() }
     }
 }

@@ -18,10 +18,7 @@ pub struct Program {
 impl Program {
     /// A program of one's own: a path, or a name that is looked up in `PATH`.
     pub fn new(path: impl Into<PathBuf>) -> Self {
-        Self {
-            path: path.into(),
-            args: Vec::new(),
-        }
+        Self { path: path.into(), args: Vec::new() }
     }
 
     /// Adds an argument that stands before those of the harness, such as the script of an interpreter.
@@ -44,11 +41,7 @@ impl Program {
         if looked_for.is_file() {
             return Ok(Self::new(looked_for));
         }
-        Err(StartError::Missing {
-            name,
-            variable,
-            looked_for,
-        })
+        Err(StartError::Missing { name, variable, looked_for })
     }
 
     pub(crate) fn command(&self) -> Command {
@@ -79,11 +72,7 @@ mod tests {
     fn the_examples_are_found_beside_the_tests_of_the_same_profile() {
         for inside in ["deps/e2e-0123", "examples/pair", "relay-bench"] {
             let executable = Path::new("target/debug").join(inside);
-            assert_eq!(
-                profile_folder(&executable),
-                Some(Path::new("target/debug")),
-                "{inside}"
-            );
+            assert_eq!(profile_folder(&executable), Some(Path::new("target/debug")), "{inside}");
         }
     }
 
@@ -92,10 +81,7 @@ mod tests {
         let error = Program::example("no-such-example", "SOCKETIO_P2P_NO_SUCH").unwrap_err();
 
         let text = error.to_string();
-        assert!(
-            text.contains("cargo build --workspace --examples"),
-            "{text}"
-        );
+        assert!(text.contains("cargo build --workspace --examples"), "{text}");
         assert!(text.contains("SOCKETIO_P2P_NO_SUCH"), "{text}");
         assert!(text.contains("examples/no-such-example"), "{text}");
     }

@@ -51,8 +51,7 @@ impl Peer {
     ///
     /// Not cancel safe: the pairing may exist, and its event is unread.
     pub async fn register(&mut self, target: &str) -> Result<Event, RegisterError> {
-        self.send(json!({"cmd": "register", "target": target}))
-            .await?;
+        self.send(json!({"cmd": "register", "target": target})).await?;
         let awaited = format!("answer to the registration with `{target}`");
         let event = self
             .expect(&awaited, |event| match event.name() {
@@ -65,11 +64,7 @@ impl Peer {
             return Ok(event);
         }
         let code = text(&event, "code");
-        Err(RegisterError::Refused {
-            target: target.into(),
-            code,
-            event,
-        })
+        Err(RegisterError::Refused { target: target.into(), code, event })
     }
 
     /// Ends the pairing and returns the event `unpaired`.
@@ -147,11 +142,7 @@ impl Peer {
             return Err(failed(event));
         }
         let (value, route) = (event["value"].clone(), text(&event, "route"));
-        Ok(Reply {
-            value,
-            route,
-            event,
-        })
+        Ok(Reply { value, route, event })
     }
 
     /// Emits to the partner without acknowledgement and waits until the peer has sent it.
@@ -171,11 +162,7 @@ impl Peer {
                 matches!(event.name(), "sent" | "failed") && event["id"] == call
             })
             .await?;
-        if event.name() == "failed" {
-            Err(failed(event))
-        } else {
-            Ok(())
-        }
+        if event.name() == "failed" { Err(failed(event)) } else { Ok(()) }
     }
 
     async fn command_emit2(
@@ -202,11 +189,7 @@ fn failed(event: Event) -> Emit2Error {
         Some("executed") => Outcome::Executed,
         _ => Outcome::Unknown,
     };
-    Emit2Error::Failed {
-        outcome,
-        code: text(&event, "code"),
-        event,
-    }
+    Emit2Error::Failed { outcome, code: text(&event, "code"), event }
 }
 
 fn text(event: &Event, member: &str) -> String {

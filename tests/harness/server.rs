@@ -73,11 +73,7 @@ impl Server {
             return Ok(status);
         }
         let (who, transcript) = (self.process.who().into(), self.process.transcript());
-        Err(WaitError::Status {
-            who,
-            status,
-            transcript,
-        })
+        Err(WaitError::Status { who, status, transcript })
     }
 
     /// Ends the server at once, as a crash does, and waits until it is gone.
@@ -153,20 +149,13 @@ impl ServerBuilder {
             None => Program::example("server", "SOCKETIO_P2P_SERVER")?,
         };
         let mut command = program.command();
-        command
-            .arg("--port")
-            .arg(self.port.to_string())
-            .args(self.args)
-            .envs(self.env);
+        command.arg("--port").arg(self.port.to_string()).args(self.args).envs(self.env);
         let mut process = Process::spawn("server".into(), &program, command, self.limit)?;
         let deadline = Instant::now() + self.limit;
         loop {
             let line = process.line("the line `listening on …`", deadline).await?;
             if let Some(url) = line.strip_prefix(READY) {
-                return Ok(Server {
-                    url: url.trim().to_owned(),
-                    process,
-                });
+                return Ok(Server { url: url.trim().to_owned(), process });
             }
         }
     }
@@ -180,7 +169,5 @@ impl ServerBuilder {
 ///
 /// If the machine has no free port.
 pub fn free_port() -> io::Result<u16> {
-    Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?
-        .local_addr()?
-        .port())
+    Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port())
 }

@@ -63,9 +63,7 @@ async fn bytes_for_an_engine_io_3_client_over_polling_are_refused() -> Story {
 async fn bytes_arrive(from: Stock, to: Stock) -> Story {
     let answer = Value::from_iter(arguments());
     let server = Server::start().await?;
-    let from = from
-        .peer(&server, "A")
-        .args(["--reply", &answer.to_string()]);
+    let from = from.peer(&server, "A").args(["--reply", &answer.to_string()]);
     let to = to.peer(&server, "B").args(["--reply", "[]"]);
     let (mut from, mut to) = paired_as(from, to).await?;
 
@@ -87,11 +85,7 @@ async fn bytes_and_text_keep_their_order() -> Story {
         let (mut from, mut to) = paired(&server, (from, to)).await?;
 
         for n in 0..40 {
-            let arguments = if n % 2 == 0 {
-                json!([n])
-            } else {
-                json!([n, bytes("AAEC")])
-            };
+            let arguments = if n % 2 == 0 { json!([n]) } else { json!([n, bytes("AAEC")]) };
             from.notify2("note", arguments).await?;
         }
 

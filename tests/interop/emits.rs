@@ -42,24 +42,14 @@ async fn an_emit_arrives_argument_for_argument_with_and_without_acknowledgement(
         let server = Server::start().await?;
         let (mut a, mut b) = paired(&server, kinds).await?;
 
-        for arguments in [
-            json!([]),
-            json!([null]),
-            json!([1, "two", null, [3], {"four": 4}]),
-        ] {
+        for arguments in [json!([]), json!([null]), json!([1, "two", null, [3], {"four": 4}])] {
             a.notify2("note", arguments.clone()).await?;
             let noted = b.wait_for("incoming").await?;
             let reply = b.emit2("chat", arguments.clone()).await?;
             let asked = a.wait_for("incoming").await?;
 
-            assert_eq!(
-                (noted["name"].as_str(), &noted["args"]),
-                (Some("note"), &arguments)
-            );
-            assert_eq!(
-                (asked["name"].as_str(), &asked["args"]),
-                (Some("chat"), &arguments)
-            );
+            assert_eq!((noted["name"].as_str(), &noted["args"]), (Some("note"), &arguments));
+            assert_eq!((asked["name"].as_str(), &asked["args"]), (Some("chat"), &arguments));
             assert_eq!(reply.value, json!({"echo": arguments}));
         }
     }
@@ -119,8 +109,7 @@ async fn a_packet_without_its_id_is_still_carried_out() -> Story {
         assert_eq!(b.wait_for("paired").await?["partner"], "A");
         // Paired once the server has handled B's consent; the list is answered after that.
         b.list().await?;
-        a.send(raw(json!(["P2P_EMIT_ACKNOWLEDGE", to_b("chat")])))
-            .await?;
+        a.send(raw(json!(["P2P_EMIT_ACKNOWLEDGE", to_b("chat")]))).await?;
         a.send(raw(json!(["P2P_EMIT", to_b("note")]))).await?;
         assert_eq!(b.wait_for("incoming").await?["name"], "chat");
         assert_eq!(b.wait_for("incoming").await?["name"], "note");

@@ -34,14 +34,8 @@ async fn an_id_in_use_is_refused_and_its_owner_notices_nothing() -> Story {
         let refused = second.peer(&server, "A").start().await.unwrap_err();
 
         assert_eq!(code(refused), "duplicate-id");
-        assert_eq!(
-            a.emit2("chat", json!([1])).await?.value,
-            json!({"echo": [1]})
-        );
-        assert_eq!(
-            b.emit2("chat", json!([2])).await?.value,
-            json!({"echo": [2]})
-        );
+        assert_eq!(a.emit2("chat", json!([1])).await?.value, json!({"echo": [1]}));
+        assert_eq!(b.emit2("chat", json!([2])).await?.value, json!({"echo": [2]}));
     }
     Ok(())
 }
@@ -77,9 +71,7 @@ async fn an_id_that_is_too_long_or_has_control_characters_is_refused() -> Story 
 async fn a_client_that_was_started_before_the_server_finds_it() -> Story {
     let port = free_port()?;
     for kind in ALL {
-        let mut a = kind
-            .peer_at(&format!("http://127.0.0.1:{port}"), "A")
-            .spawn()?;
+        let mut a = kind.peer_at(&format!("http://127.0.0.1:{port}"), "A").spawn()?;
         assert_eq!(a.wait_for("error").await?["code"], "transport");
 
         let server = Server::builder().port(port).start().await?;

@@ -14,28 +14,20 @@ async fn either_end_unregisters_and_both_are_free_again() -> Story {
         let server = Server::start().await?;
         let (mut a, mut b) = paired(&server, kinds).await?;
 
-        assert_eq!(
-            a.unregister().await?["args"],
-            json!([]),
-            "the answer has no arguments"
-        );
+        assert_eq!(a.unregister().await?["args"], json!([]), "the answer has no arguments");
         b.wait_for("unpaired").await?;
         b.register("A").await?;
         a.wait_for("paired").await?;
         a.unregister().await?;
         b.wait_for("unpaired").await?;
         b.register("A").await?;
-        a.expect("the pairing again", |event| event.name() == "paired")
-            .await?;
+        a.expect("the pairing again", |event| event.name() == "paired").await?;
         b.unregister().await?;
         a.wait_for("unpaired").await?;
 
         for peer in [a, b] {
             let rest = peer.quit().await?;
-            assert!(
-                rest.iter().all(|event| event.name() != "unpaired"),
-                "told twice: {rest:?}"
-            );
+            assert!(rest.iter().all(|event| event.name() != "unpaired"), "told twice: {rest:?}");
         }
     }
     Ok(())
@@ -56,11 +48,7 @@ async fn unregister_is_answered_only_when_the_partner_is_free() -> Story {
         b.send(json!({"cmd": "free"})).await?;
         a.wait_for("unpaired").await?;
 
-        assert_eq!(
-            names(&before),
-            ["unregister-asked"],
-            "the initiator gets the event as well"
-        );
+        assert_eq!(names(&before), ["unregister-asked"], "the initiator gets the event as well");
     }
     Ok(())
 }
@@ -92,11 +80,7 @@ async fn unregister_without_a_pairing_is_answered_at_once() -> Story {
 
         assert_eq!(a.unregister().await?["args"], json!([]));
 
-        assert!(
-            started.elapsed() < Duration::from_secs(2),
-            "{:?}",
-            started.elapsed()
-        );
+        assert!(started.elapsed() < Duration::from_secs(2), "{:?}", started.elapsed());
     }
     Ok(())
 }
@@ -113,8 +97,7 @@ async fn both_ends_may_unregister_at_once() -> Story {
         a.wait_for("unpaired").await?;
         b.wait_for("unpaired").await?;
         a.register("B").await?;
-        b.expect("the next pairing", |event| event.name() == "paired")
-            .await?;
+        b.expect("the next pairing", |event| event.name() == "paired").await?;
     }
     Ok(())
 }
@@ -162,10 +145,7 @@ async fn a_freed_partner_can_be_paired_again() -> Story {
         c.register("B").await?;
 
         assert_eq!(b.wait_for("paired").await?["partner"], "C");
-        assert_eq!(
-            c.emit2("chat", json!([1])).await?.value,
-            json!({"echo": [1]})
-        );
+        assert_eq!(c.emit2("chat", json!([1])).await?.value, json!({"echo": [1]}));
     }
     Ok(())
 }
@@ -184,10 +164,7 @@ async fn a_client_that_reconnects_is_told_to_forget_its_ghost() -> Story {
         assert_eq!(b.wait_for("unpaired").await?["reason"], "disconnected");
         b.register("A").await?;
         assert_eq!(a.wait_for("paired").await?["partner"], "B");
-        assert_eq!(
-            a.emit2("chat", json!([1])).await?.value,
-            json!({"echo": [1]})
-        );
+        assert_eq!(a.emit2("chat", json!([1])).await?.value, json!({"echo": [1]}));
     }
     Ok(())
 }

@@ -12,22 +12,16 @@ async fn a_rust_peer_gets_an_acknowledgement_argument_for_argument() -> Story {
         let server = Server::start().await?;
         let (mut rust, _stock) = paired(&server, kind, "several").await?;
 
-        for arguments in [
-            json!([]),
-            json!([1, 2]),
-            json!([null, null]),
-            json!([1, [2], {"3": null}]),
-        ] {
+        for arguments in
+            [json!([]), json!([1, 2]), json!([null, null]), json!([1, [2], {"3": null}])]
+        {
             let reply = rust.emit2("chat", arguments.clone()).await?;
             assert_eq!(reply.event["values"], arguments);
         }
         for argument in [Value::Null, json!("one"), json!([1, 2])] {
             let reply = rust.emit2("chat", json!([argument])).await?;
             assert_eq!(reply.value, argument);
-            assert!(
-                reply.event.get("values").is_none(),
-                "not just one: {reply:?}"
-            );
+            assert!(reply.event.get("values").is_none(), "not just one: {reply:?}");
         }
     }
     Ok(())
@@ -80,11 +74,7 @@ async fn paired(
     reply: &str,
 ) -> Result<(Peer, Peer), Box<dyn std::error::Error>> {
     let mut rust = Peer::start(server, "R").await?;
-    let mut stock = kind
-        .peer(server, "S")
-        .args(["--reply", reply])
-        .start()
-        .await?;
+    let mut stock = kind.peer(server, "S").args(["--reply", reply]).start().await?;
     rust.register("S").await?;
     stock.wait_for("paired").await?;
     Ok((rust, stock))

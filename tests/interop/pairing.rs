@@ -47,11 +47,7 @@ async fn a_target_may_decline_in_either_style() -> Story {
         for kind in ALL {
             let server = Server::start().await?;
             let mut a = kind.peer(&server, "A").start().await?;
-            let mut b = kind
-                .peer(&server, "B")
-                .args(["--answer", style])
-                .start()
-                .await?;
+            let mut b = kind.peer(&server, "B").args(["--answer", style]).start().await?;
             let mut c = kind.peer(&server, "C").start().await?;
 
             assert_eq!(refusal(&mut a, "B").await, "declined", "{style}");
@@ -69,11 +65,7 @@ async fn a_target_that_vanishes_while_it_is_asked_is_a_refusal() -> Story {
     for kind in ALL {
         let server = Server::start().await?;
         let mut a = kind.peer(&server, "A").start().await?;
-        let mut b = kind
-            .peer(&server, "B")
-            .args(["--answer", "silent"])
-            .start()
-            .await?;
+        let mut b = kind.peer(&server, "B").args(["--answer", "silent"]).start().await?;
 
         a.send(json!({"cmd": "register", "target": "B"})).await?;
         b.wait_for("register-asked").await?;
@@ -90,21 +82,13 @@ async fn a_target_that_never_answers_is_a_refusal_at_the_deadline() -> Story {
     let kind = AGES[0];
     let a = kind.peer(&server, "A").limit(Duration::from_secs(20));
     let mut a = a.start().await?;
-    let _b = kind
-        .peer(&server, "B")
-        .args(["--answer", "silent"])
-        .start()
-        .await?;
+    let _b = kind.peer(&server, "B").args(["--answer", "silent"]).start().await?;
     let started = Instant::now();
 
     let code = refusal(&mut a, "B").await;
 
     assert_eq!(code, "timeout");
-    assert!(
-        started.elapsed() > Duration::from_secs(5),
-        "{:?}",
-        started.elapsed()
-    );
+    assert!(started.elapsed() > Duration::from_secs(5), "{:?}", started.elapsed());
     Ok(())
 }
 
@@ -120,14 +104,8 @@ async fn a_busy_target_stays_with_its_partner() -> Story {
 
             assert_eq!(code, "target-busy", "{target}");
         }
-        assert_eq!(
-            a.emit2("chat", json!([1])).await?.value,
-            json!({"echo": [1]})
-        );
-        assert_eq!(
-            b.emit2("chat", json!([2])).await?.value,
-            json!({"echo": [2]})
-        );
+        assert_eq!(a.emit2("chat", json!([1])).await?.value, json!({"echo": [1]}));
+        assert_eq!(b.emit2("chat", json!([2])).await?.value, json!({"echo": [2]}));
     }
     Ok(())
 }
@@ -144,14 +122,8 @@ async fn a_source_that_has_a_partner_gets_no_second_one() -> Story {
 
             assert_eq!(code, "source-busy");
         }
-        assert_eq!(
-            a.emit2("chat", json!([1])).await?.value,
-            json!({"echo": [1]})
-        );
-        assert!(
-            c.unread()?.is_empty(),
-            "C was asked for a pairing that cannot be"
-        );
+        assert_eq!(a.emit2("chat", json!([1])).await?.value, json!({"echo": [1]}));
+        assert!(c.unread()?.is_empty(), "C was asked for a pairing that cannot be");
     }
     Ok(())
 }
@@ -177,26 +149,15 @@ async fn requests_that_cross_are_one_pairing_that_ends_once() -> Story {
 
         a.send(json!({"cmd": "register", "target": "B"})).await?;
         b.send(json!({"cmd": "register", "target": "A"})).await?;
-        a.expect("partner B", |event| event["partner"] == "B")
-            .await?;
-        b.expect("partner A", |event| event["partner"] == "A")
-            .await?;
+        a.expect("partner B", |event| event["partner"] == "B").await?;
+        b.expect("partner A", |event| event["partner"] == "A").await?;
 
-        assert_eq!(
-            a.emit2("chat", json!([1])).await?.value,
-            json!({"echo": [1]})
-        );
-        assert_eq!(
-            b.emit2("chat", json!([2])).await?.value,
-            json!({"echo": [2]})
-        );
+        assert_eq!(a.emit2("chat", json!([1])).await?.value, json!({"echo": [1]}));
+        assert_eq!(b.emit2("chat", json!([2])).await?.value, json!({"echo": [2]}));
         a.unregister().await?;
         b.wait_for("unpaired").await?;
         let (a, b) = (a.quit().await?, b.quit().await?);
-        assert!(
-            a.iter().chain(&b).all(|event| event.name() != "unpaired"),
-            "{a:?} {b:?}"
-        );
+        assert!(a.iter().chain(&b).all(|event| event.name() != "unpaired"), "{a:?} {b:?}");
     }
     Ok(())
 }

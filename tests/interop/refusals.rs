@@ -13,13 +13,7 @@ async fn a_target_that_is_not_the_partner_is_refused() -> Story {
         let (mut a, mut b) = paired(&server, kinds).await?;
         let mut c = kinds.1.peer(&server, "C").start().await?;
 
-        for target in [
-            json!("C"),
-            json!("A"),
-            json!("nobody"),
-            Value::Null,
-            json!(7),
-        ] {
+        for target in [json!("C"), json!("A"), json!("nobody"), Value::Null, json!(7)] {
             for ack in [false, true] {
                 let code = refused_emit(&mut a, &target, "chat", ack).await?;
                 assert_eq!(code, expected_code(&target), "{target}, ack {ack}");
@@ -29,10 +23,7 @@ async fn a_target_that_is_not_the_partner_is_refused() -> Story {
         assert!(c.list().await?.is_array());
         assert!(c.unread()?.is_empty(), "C was reached");
         a.emit2("chat", json!(["still paired"])).await?;
-        assert_eq!(
-            b.wait_for("incoming").await?["args"],
-            json!(["still paired"])
-        );
+        assert_eq!(b.wait_for("incoming").await?["args"], json!(["still paired"]));
     }
     Ok(())
 }
@@ -80,10 +71,7 @@ async fn reserved_names_are_not_relayed() -> Story {
         }
 
         a.emit2("chat", json!(["still paired"])).await?;
-        assert_eq!(
-            b.wait_for("incoming").await?["args"],
-            json!(["still paired"])
-        );
+        assert_eq!(b.wait_for("incoming").await?["args"], json!(["still paired"]));
         let rest = b.quit().await?;
         assert!(rest.is_empty(), "{rest:?}");
     }
@@ -108,8 +96,7 @@ async fn a_malformed_request_is_answered_and_hurts_nobody() -> Story {
         let (mut a, mut b) = paired(&server, kinds).await?;
 
         for request in &requests {
-            a.send(json!({"cmd": "raw", "id": 1, "args": request, "ack": true}))
-                .await?;
+            a.send(json!({"cmd": "raw", "id": 1, "args": request, "ack": true})).await?;
             let answer = a.wait_for("raw").await?;
 
             let refused = answer["values"] == json!([false])
@@ -119,10 +106,7 @@ async fn a_malformed_request_is_answered_and_hurts_nobody() -> Story {
         }
 
         a.emit2("chat", json!(["still paired"])).await?;
-        assert_eq!(
-            b.wait_for("incoming").await?["args"],
-            json!(["still paired"])
-        );
+        assert_eq!(b.wait_for("incoming").await?["args"], json!(["still paired"]));
     }
     Ok(())
 }
@@ -144,11 +128,7 @@ async fn refused_emit(
     if ack {
         let error = &told["value"]["error"];
         assert!(error["message"].is_string(), "{told:?}");
-        assert_eq!(
-            error["code"],
-            code.as_str(),
-            "the acknowledgement and SERVER_ERROR differ"
-        );
+        assert_eq!(error["code"], code.as_str(), "the acknowledgement and SERVER_ERROR differ");
     }
     Ok(code)
 }
@@ -163,9 +143,5 @@ async fn server_error(peer: &mut Peer) -> Result<String, WaitError> {
 
 /// A target that is no string is a malformed request rather than a foreign one.
 fn expected_code(target: &Value) -> &'static str {
-    if target.is_string() {
-        "not-paired"
-    } else {
-        "bad-args"
-    }
+    if target.is_string() { "not-paired" } else { "bad-args" }
 }

@@ -13,22 +13,10 @@ pub(crate) struct Stock {
     transport: &'static str,
 }
 
-const V2: Stock = Stock {
-    client: "2",
-    transport: "websocket",
-};
-const V2_POLLING: Stock = Stock {
-    client: "2",
-    transport: "polling",
-};
-const V4: Stock = Stock {
-    client: "4",
-    transport: "websocket",
-};
-const V4_POLLING: Stock = Stock {
-    client: "4",
-    transport: "polling",
-};
+const V2: Stock = Stock { client: "2", transport: "websocket" };
+const V2_POLLING: Stock = Stock { client: "2", transport: "polling" };
+const V4: Stock = Stock { client: "4", transport: "websocket" };
+const V4_POLLING: Stock = Stock { client: "4", transport: "polling" };
 
 /// Every client over every transport.
 pub(crate) const ALL: [Stock; 4] = [V2, V2_POLLING, V4, V4_POLLING];
@@ -47,16 +35,8 @@ pub(crate) const PAIRS: [(Stock, Stock); 6] = [
 ];
 
 /// Both ages as they come: they begin with polling and upgrade to websocket a moment later.
-pub(crate) const UPGRADING: [Stock; 2] = [
-    Stock {
-        client: "2",
-        transport: "upgrade",
-    },
-    Stock {
-        client: "4",
-        transport: "upgrade",
-    },
-];
+pub(crate) const UPGRADING: [Stock; 2] =
+    [Stock { client: "2", transport: "upgrade" }, Stock { client: "4", transport: "upgrade" }];
 
 impl Stock {
     /// Whether bytes reach it as base64 with the packet type of Engine.IO 3.
@@ -78,13 +58,8 @@ impl Stock {
     pub(crate) fn peer_at(self, url: &str, id: &str) -> PeerBuilder {
         let options = ["--client", self.client, "--transport", self.transport];
         // Shown with a failing story, since most of them go through several kinds.
-        eprintln!(
-            "{id}: socket.io-client {} over {}",
-            self.client, self.transport
-        );
-        Peer::builder(url, id)
-            .program(Program::new("node").arg(script()))
-            .args(options)
+        eprintln!("{id}: socket.io-client {} over {}", self.client, self.transport);
+        Peer::builder(url, id).program(Program::new("node").arg(script())).args(options)
     }
 }
 
@@ -105,10 +80,7 @@ pub(crate) async fn paired_as(
     a.register(b.id()).await?;
     b.wait_for("paired").await?;
     let asked = b.wait_for("register-asked").await?;
-    assert_eq!(
-        asked["withAck"], true,
-        "the target is asked with an acknowledgement id"
-    );
+    assert_eq!(asked["withAck"], true, "the target is asked with an acknowledgement id");
     Ok((a, b))
 }
 
@@ -124,9 +96,7 @@ pub(crate) async fn refusal(peer: &mut Peer, target: &str) -> String {
 /// The same, of an event `refused`.
 pub(crate) fn refusal_of(refused: &Event) -> String {
     assert_eq!(refused["answer"], false);
-    let message = refused["message"]
-        .as_str()
-        .expect("no SERVER_ERROR before the answer");
+    let message = refused["message"].as_str().expect("no SERVER_ERROR before the answer");
     assert!(message.starts_with("Error: "), "{message}");
     refused["code"].as_str().unwrap_or_default().to_owned()
 }
@@ -143,20 +113,10 @@ fn script() -> PathBuf {
         let node = Command::new("node").arg("--version").output();
         let version = node.expect("`node` does not run: tests/run installs it, 18 or newer");
         let version = String::from_utf8_lossy(&version.stdout).trim().to_owned();
-        let major = version
-            .trim_start_matches('v')
-            .split('.')
-            .next()
-            .map(str::parse::<u32>);
-        assert!(
-            matches!(major, Some(Ok(18..))),
-            "node is {version}, 18 or newer is needed"
-        );
+        let major = version.trim_start_matches('v').split('.').next().map(str::parse::<u32>);
+        assert!(matches!(major, Some(Ok(18..))), "node is {version}, 18 or newer is needed");
         for client in AGES.map(|stock| format!("socket.io-client-{}", stock.client)) {
-            let package = folder
-                .join("node_modules")
-                .join(&client)
-                .join("package.json");
+            let package = folder.join("node_modules").join(&client).join("package.json");
             assert!(
                 package.is_file(),
                 "npm package {client} is missing: run `npm ci` in tests/interop"

@@ -37,10 +37,7 @@ impl Wire {
         let address = server.address;
         let url = format!("ws://{address}/socket.io/?transport=websocket&{query}");
         let (socket, _) = soon(connect_async(url)).await.unwrap();
-        let mut wire = Self {
-            socket,
-            dialect: Dialect::V1,
-        };
+        let mut wire = Self { socket, dialect: Dialect::V1 };
         assert!(wire.text().await.starts_with("0{"), "Engine.IO's open");
         wire
     }
@@ -171,10 +168,7 @@ impl Wire {
     pub(crate) async fn rest(&mut self) -> Vec<Packet> {
         // The server answers in order, so what it says to the packets before comes before this.
         let (question, answer) = match self.dialect {
-            Dialect::V1 => (
-                format!(r#"42{BARRIER}["LIST_CLIENTS"]"#),
-                format!("43{BARRIER}["),
-            ),
+            Dialect::V1 => (format!(r#"42{BARRIER}["LIST_CLIENTS"]"#), format!("43{BARRIER}[")),
             Dialect::V2 => (
                 format!(r#"42["P2P_PING",{{"req":{BARRIER}}}]"#),
                 format!(r#"42["P2P_PONG",{{"req":{BARRIER}}}"#),

@@ -7,10 +7,8 @@ use crate::{Emit2Error, Outcome, Peer, RegisterError};
 
 /// A peer that reads one command a line and prints `answers`, one after each.
 async fn answering(answers: &[&str]) -> Peer {
-    let answers: String = answers
-        .iter()
-        .map(|answer| format!("read -r line; echo '{answer}'; "))
-        .collect();
+    let answers: String =
+        answers.iter().map(|answer| format!("read -r line; echo '{answer}'; ")).collect();
     let script = format!(r#"echo '{{"event":"connected"}}'; {answers} cat >/dev/null"#);
     peer(&script).start().await.unwrap()
 }
@@ -30,9 +28,7 @@ async fn register_returns_the_code_of_a_refusal() {
 
     let error = a.register("B").await.unwrap_err();
 
-    let RegisterError::Refused { target, code, .. } = &error else {
-        panic!("{error}")
-    };
+    let RegisterError::Refused { target, code, .. } = &error else { panic!("{error}") };
     assert_eq!((target.as_str(), code.as_str()), ("B", "offline"));
 }
 
@@ -62,18 +58,9 @@ async fn calls_in_flight_find_their_own_answers() {
     let second = a.start_emit2("chat", json!([2])).await.unwrap();
     a.send(json!({"cmd": "list"})).await.unwrap();
 
-    let (first, second) = (
-        a.reply(first).await.unwrap(),
-        a.reply(second).await.unwrap(),
-    );
-    assert_eq!(
-        (first.value, first.route.as_str()),
-        (json!("first"), "direct")
-    );
-    assert_eq!(
-        (second.value, second.route.as_str()),
-        (json!("second"), "relay")
-    );
+    let (first, second) = (a.reply(first).await.unwrap(), a.reply(second).await.unwrap());
+    assert_eq!((first.value, first.route.as_str()), (json!("first"), "direct"));
+    assert_eq!((second.value, second.route.as_str()), (json!("second"), "relay"));
 }
 
 #[tokio::test]
@@ -87,16 +74,9 @@ async fn a_failed_call_says_what_is_known_about_it() {
     let first = a.emit2("chat", json!([])).await.unwrap_err();
     let second = a.notify2("chat", json!([])).await.unwrap_err();
 
-    let Emit2Error::Failed { outcome, code, .. } = first else {
-        panic!("{first}")
-    };
-    assert_eq!(
-        (outcome, code.as_str()),
-        (Outcome::NotExecuted, "not-paired")
-    );
-    let Emit2Error::Failed { outcome, .. } = second else {
-        panic!("{second}")
-    };
+    let Emit2Error::Failed { outcome, code, .. } = first else { panic!("{first}") };
+    assert_eq!((outcome, code.as_str()), (Outcome::NotExecuted, "not-paired"));
+    let Emit2Error::Failed { outcome, .. } = second else { panic!("{second}") };
     assert_eq!(outcome, Outcome::Unknown);
 }
 

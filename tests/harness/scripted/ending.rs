@@ -18,24 +18,16 @@ async fn quit_returns_the_events_that_nobody_has_asked_for() {
 
     let left = a.quit().await.unwrap();
 
-    assert_eq!(
-        left.iter().map(|event| event.name()).collect::<Vec<_>>(),
-        ["two"]
-    );
+    assert_eq!(left.iter().map(|event| event.name()).collect::<Vec<_>>(), ["two"]);
 }
 
 #[tokio::test]
 async fn quit_reports_a_bad_status() {
-    let a = peer(&format!("{CONNECTED}; cat >/dev/null; exit 7"))
-        .start()
-        .await
-        .unwrap();
+    let a = peer(&format!("{CONNECTED}; cat >/dev/null; exit 7")).start().await.unwrap();
 
     let error = a.quit().await.unwrap_err();
 
-    let WaitError::Status { status, .. } = &error else {
-        panic!("{error}")
-    };
+    let WaitError::Status { status, .. } = &error else { panic!("{error}") };
     assert_eq!(status.code(), Some(7));
 }
 
@@ -59,19 +51,12 @@ async fn a_process_that_leaves_a_grandchild_behind_does_not_hold_the_end() {
 
     a.quit().await.unwrap();
 
-    assert!(
-        started.elapsed() < Duration::from_secs(2),
-        "{:?}",
-        started.elapsed()
-    );
+    assert!(started.elapsed() < Duration::from_secs(2), "{:?}", started.elapsed());
 }
 
 #[tokio::test]
 async fn what_is_dropped_is_killed() {
-    let a = peer(&format!("{CONNECTED}; exec sleep 60"))
-        .start()
-        .await
-        .unwrap();
+    let a = peer(&format!("{CONNECTED}; exec sleep 60")).start().await.unwrap();
     let id = a.process_id().unwrap();
     assert!(runs(id));
 
@@ -83,9 +68,7 @@ async fn what_is_dropped_is_killed() {
             tokio::task::yield_now().await;
         }
     };
-    tokio::time::timeout(Duration::from_secs(5), gone)
-        .await
-        .expect("the process still runs");
+    tokio::time::timeout(Duration::from_secs(5), gone).await.expect("the process still runs");
 }
 
 #[tokio::test]
@@ -113,17 +96,9 @@ async fn a_server_is_started_when_it_says_where_it_listens() {
 async fn a_server_gets_its_port_and_its_arguments() {
     let script = r#"echo "$*" >&2; exit 1"#;
 
-    let error = server(script)
-        .port(4711)
-        .arg("--quiet")
-        .start()
-        .await
-        .unwrap_err();
+    let error = server(script).port(4711).arg("--quiet").start().await.unwrap_err();
 
-    let StartError::NotReady(WaitError::Ended {
-        status, transcript, ..
-    }) = &error
-    else {
+    let StartError::NotReady(WaitError::Ended { status, transcript, .. }) = &error else {
         panic!("{error}")
     };
     assert_eq!(status.unwrap().code(), Some(1));
@@ -132,16 +107,9 @@ async fn a_server_gets_its_port_and_its_arguments() {
 
 #[tokio::test]
 async fn a_server_that_says_nothing_is_not_waited_for_without_end() {
-    let error = server("exec sleep 60")
-        .limit(SHORT)
-        .start()
-        .await
-        .unwrap_err();
+    let error = server("exec sleep 60").limit(SHORT).start().await.unwrap_err();
 
-    assert!(
-        matches!(error, StartError::NotReady(WaitError::Timeout { .. })),
-        "{error}"
-    );
+    assert!(matches!(error, StartError::NotReady(WaitError::Timeout { .. })), "{error}");
 }
 
 #[tokio::test]
@@ -163,12 +131,7 @@ async fn stop_reports_a_server_that_does_not_end_cleanly() {
 
     let error = server.stop().await.unwrap_err();
 
-    let WaitError::Status {
-        status, transcript, ..
-    } = &error
-    else {
-        panic!("{error}")
-    };
+    let WaitError::Status { status, transcript, .. } = &error else { panic!("{error}") };
     assert_eq!(status.code(), Some(5));
     assert_eq!(transcript.stderr, "lost");
 }
