@@ -1,1 +1,163 @@
-//! Later.
+//! Over HTTP polling, by hand: both ages of Engine.IO, and bodies that are none.
+
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpStream,
+};
+
+use crate::support::{bystanders::Bystanders, server::TestServer, soon};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_polling_client_is_told_what_is_wrong() {
+    let server = TestServer::start().await;
+    let bystanders = Bystanders::on(&server).await;
+
+    let mut poll = Poll::open(&server, "EIO=4&clientId=A").await;
+    poll.post("40").await;
+    assert!(poll.poll().await.starts_with("40{"));
+    for (packet, expected) in PACKETS {
+        assert_eq!(poll.post(packet).await, "ok", "{packet}");
+        let answer = poll.poll().await;
+        assert!(answer.contains(expected), "{packet}: {answer}");
+    }
+
+    // Several in one body, separated as Engine.IO 4 has it.
+    poll.post("421[\"P2P_UNREGISTER\"]\u{1e}422[\"P2P_NONSENSE\"]\u{1e}423[\"P2P_UNREGISTER\"]")
+        .await;
+    let mut answers = String::new();
+    while !answers.contains("433[]") {
+        answers += &poll.poll().await;
+    }
+    assert!(answers.starts_with("431[]\u{1e}42[\"SERVER_ERROR\""), "{answers}");
+
+    poll.post("41").await;
+    bystanders.noticed_nothing(&server).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_polling_client_of_engine_io_3_is_told_too() {
+    let server = TestServer::start().await;
+    let bystanders = Bystanders::on(&server).await;
+
+    let mut poll = Poll::open(&server, "EIO=3&clientId=A").await;
+    for (packet, expected) in PACKETS {
+        assert_eq!(poll.post(&format!("{}:{packet}", packet.chars().count())).await, "ok");
+        let mut answer = poll.poll().await;
+        while answer == "2:40" {
+            answer = poll.poll().await;
+        }
+        assert!(answer.contains(expected), "{packet}: {answer}");
+    }
+
+    poll.post("2:41").await;
+    bystanders.noticed_nothing(&server).await;
+}
+
+const PACKETS: [(&str, &str); 5] = [
+    (r#"427["P2P_REGISTER"]"#, "(bad-args)"),
+    (r#"42["P2P_REGISTER","nobody"]"#, "(offline)"),
+    (r#"427["P2P_EMIT",{"targetClientId":"bystander-a","event":"e","args":[]}]"#, "(not-paired)"),
+    (r#"42["P2P_EMIT",7]"#, "(bad-args)"),
+    (r#"42["P2P_NONSENSE"]"#, "(bad-event)"),
+];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_malformed_body_harms_nobody() {
+    let server = TestServer::start().await;
+    let bystanders = Bystanders::on(&server).await;
+    let large = format!("42[\"P2P_NONSENSE\",\"{}\"]", "x".repeat(2 * 1024 * 1024));
+
+    for (eio, connect) in [(4, "40"), (3, "")] {
+        for body in [
+            "",
+            "\u{1e}",
+            "\u{1e}\u{1e}\u{1e}",
+            "99999999999999999999:42",
+            "-1:42",
+            "5:42",
+            "0:",
+            "b",
+            "bAAAA=",
+            "b!!!!",
+            "42[",
+            "2:42",
+            &large,
+        ] {
+            let mut poll = Poll::open(&server, &format!("EIO={eio}&clientId=A")).await;
+            if !connect.is_empty() {
+                poll.post(connect).await;
+            }
+            poll.poll().await;
+            // Any status; and whether the session still stands or not, it can be ended.
+            poll.post(body).await;
+            poll.post(if eio == 4 { "1" } else { "1:1" }).await;
+            server.becomes(2, 0, 1).await;
+        }
+    }
+
+    bystanders.noticed_nothing(&server).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_that_is_not_there_is_refused() {
+    let server = TestServer::start().await;
+    let bystanders = Bystanders::on(&server).await;
+
+    for query in ["EIO=4&sid=nobodys", "EIO=4&sid=", "EIO=5", "EIO=", "", "EIO=4&transport=carrier"]
+    {
+        let mut poll = Poll { address: server.address, query: query.to_owned() };
+        let answer = poll.request("GET", "").await;
+        assert!(answer.0 >= 400, "{query}: {answer:?}");
+    }
+
+    bystanders.noticed_nothing(&server).await;
+}
+
+struct Poll {
+    address: std::net::SocketAddr,
+    query: String,
+}
+
+impl Poll {
+    async fn open(server: &TestServer, query: &str) -> Self {
+        let query = format!("transport=polling&{query}");
+        let mut poll = Self { address: server.address, query };
+        let (_, open) = poll.request("GET", "").await;
+        // `0{…}`, or `97:0{…}` of Engine.IO 3, which may bring the connect along.
+        let open = &open[open.find('{').unwrap()..];
+        let fields = serde_json::Deserializer::from_str(open).into_iter::<serde_json::Value>();
+        let fields = fields.map(Result::unwrap).next().unwrap();
+        poll.query += &format!("&sid={}", fields["sid"].as_str().unwrap());
+        poll
+    }
+
+    async fn poll(&mut self) -> String {
+        self.request("GET", "").await.1
+    }
+
+    async fn post(&mut self, body: &str) -> String {
+        self.request("POST", body).await.1
+    }
+
+    async fn request(&mut self, method: &str, body: &str) -> (u16, String) {
+        let Self { address, query } = self;
+        let head = format!(
+            "{method} /socket.io/?{query} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\
+             content-type: text/plain;charset=UTF-8\r\ncontent-length: {}\r\n\r\n",
+            body.len()
+        );
+        let answer = async {
+            let mut stream = TcpStream::connect(*address).await.unwrap();
+            stream.write_all(head.as_bytes()).await.unwrap();
+            // It may answer before it has read everything.
+            stream.write_all(body.as_bytes()).await.ok();
+            let mut answer = Vec::new();
+            stream.read_to_end(&mut answer).await.ok();
+            String::from_utf8_lossy(&answer).into_owned()
+        };
+        let answer = soon(answer).await;
+        let status = answer.split(' ').nth(1).map_or(0, |status| status.parse().unwrap());
+        let body = answer.split_once("\r\n\r\n").map_or("", |(_, body)| body);
+        (status, body.to_owned())
+    }
+}

@@ -1,1 +1,163 @@
-//! Later.
+//! Too large, too deep, too many, and never read.
+
+use serde_json::json;
+use socketio_p2p_client::P2pClientExt;
+use socketio_p2p_server::P2pServer;
+use socketioxide::SocketIo;
+
+use crate::support::{
+    bystanders::Bystanders,
+    clients::{assert_echoes, connect},
+    server::TestServer,
+    soon,
+    wire::{Packet, Wire, errors},
+};
+
+const MEGABYTE: usize = 1024 * 1024;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_of_fifteen_megabytes_closes_the_connection() {
+    let server = TestServer::start().await;
+    let bystanders = Bystanders::on(&server).await;
+    let large = "x".repeat(15 * MEGABYTE);
+
+    for packet in large_packets(&large) {
+        let mut wire = Wire::v2(&server, "A").await;
+        wire.send(&packet).await;
+        wire.is_closed().await;
+        server.becomes(2, 0, 1).await;
+    }
+
+    bystanders.noticed_nothing(&server).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn with_socketioxides_own_limits_it_is_refused() {
+    let server = TestServer::on(SocketIo::new_layer(), |io| P2pServer::builder().attach(io)).await;
+    let bystanders = Bystanders::on(&server).await;
+    let large = "x".repeat(15 * MEGABYTE);
+
+    let mut wire = Wire::v2(&server, "A").await;
+    for packet in large_packets(&large) {
+        let answers = errors(&wire.answers(&packet).await);
+        let refused = ["P2P_ERROR too-large", "P2P_ERROR bad-event"];
+        assert!(answers.len() == 1 && refused.contains(&&*answers[0]), "{answers:?}");
+    }
+    wire.send(r#"451-["P2P_FRAME",{"_placeholder":true,"num":0}]"#).await;
+    wire.send_binary(&large.as_bytes()[..MEGABYTE]).await;
+    assert_eq!(errors(&wire.rest().await), ["P2P_ERROR too-large"]);
+
+    let mut v1 = Wire::v1(&server, "B").await;
+    let emit = json!({ "targetClientId": "A", "event": "e", "args": [&large] });
+    let answers = errors(&v1.answers(&format!(r#"427["P2P_EMIT_ACKNOWLEDGE",{emit}]"#)).await);
+    assert_eq!(answers[0], "SERVER_ERROR too-large");
+    assert!(answers[1].starts_with(r#"437[{"error":{"code":"too-large""#));
+
+    // An attachment of that size is too much even for socketioxide itself.
+    wire.send(r#"451-["P2P_FRAME",{"_placeholder":true,"num":0}]"#).await;
+    wire.send_binary(large.as_bytes()).await;
+    wire.is_closed().await;
+    drop((wire, v1));
+    bystanders.noticed_nothing(&server).await;
+}
+
+fn large_packets(large: &str) -> [String; 5] {
+    [
+        format!(r#"42["P2P_REGISTER","{large}",{{"req":1}}]"#),
+        format!(r#"42["P2P_REGISTER","B",{{"req":1,"payload":"{large}"}}]"#),
+        format!(r#"42["P2P_FRAME","1-1",{{"a":"{large}"}}]"#),
+        format!(r#"42["P2P_PING",{{"req":1}},"{large}"]"#),
+        format!(r#"42["P2P_NONSENSE","{large}"]"#),
+    ]
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_nested_ten_thousand_deep_is_refused() {
+    let server = TestServer::start().await;
+    let bystanders = Bystanders::on(&server).await;
+    let (mut v2, b) = (Wire::v2(&server, "A").await, connect(&server, "B").await);
+    let pairing = v2.register("B").await;
+    let mut v1 = Wire::v1(&server, "C").await;
+
+    for deep in [
+        format!("{}{}", "[".repeat(10_000), "]".repeat(10_000)),
+        format!("{}1{}", r#"{"a":"#.repeat(10_000), "}".repeat(10_000)),
+    ] {
+        for (packet, refused) in [
+            (format!(r#"42["P2P_REGISTER","B",{deep}]"#), "P2P_ERROR too-large"),
+            (format!(r#"42["P2P_REGISTER",{deep},{{"req":7}}]"#), "P2P_ERROR too-large"),
+            (format!(r#"42["P2P_UNREGISTER",{deep}]"#), "P2P_ERROR too-large"),
+            (format!(r#"42["P2P_PING",{deep}]"#), "P2P_ERROR too-large"),
+            (format!(r#"42["P2P_FRAME",{deep},{{}}]"#), "P2P_ERROR too-large"),
+            (format!(r#"42["P2P_FRAME","{pairing}",{deep}]"#), "P2P_ERROR too-large"),
+            (format!(r#"42["P2P_NONSENSE",{deep}]"#), "P2P_ERROR bad-event"),
+        ] {
+            let answers = errors(&v2.answers(&packet).await);
+            assert_eq!(answers, [refused], "{packet:.40}");
+        }
+        for (packet, refused) in [
+            (format!(r#"42["P2P_REGISTER",{deep}]"#), "SERVER_ERROR too-large"),
+            (format!(r#"42["P2P_UNREGISTER",{deep}]"#), "SERVER_ERROR too-large"),
+            (format!(r#"42["P2P_EMIT",{deep}]"#), "SERVER_ERROR too-large"),
+            (format!(r#"42["P2P_NONSENSE",{deep}]"#), "SERVER_ERROR bad-event"),
+        ] {
+            let answers = errors(&v1.answers(&packet).await);
+            assert_eq!(answers, [refused], "{packet:.40}");
+        }
+    }
+
+    // Just within the limit, it reaches the partner: the server does not parse it.
+    let args = format!("{}{}", "[".repeat(62), "]".repeat(62));
+    let frame = format!(r#"{{"s":1,"k":0,"t":"emit","e":"echo","r":true,"a":{args}}}"#);
+    v2.send(&format!(r#"42["P2P_FRAME","{pairing}",{frame}]"#)).await;
+    assert_eq!(v2.event().await.1[1]["t"], "reply");
+    drop((v1, v2, b));
+    bystanders.noticed_nothing(&server).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_that_never_reads_harms_nobody_and_is_not_waited_for() {
+    let server = TestServer::start().await;
+    let bystanders = Bystanders::on(&server).await;
+    let (mut silent, b) = (Wire::v2(&server, "A").await, connect(&server, "B").await);
+    silent.register("B").await;
+    let text = "x".repeat(200_000);
+
+    // B sends until nothing goes any more: its calls are answered all the same.
+    let patience = std::time::Duration::from_millis(500);
+    let calls = (0..200).map(|_| b.emit2("note", &text).timeout(patience).into_future());
+    for result in soon(futures_util::future::join_all(calls)).await {
+        let code = result.unwrap_err().code();
+        assert_eq!(code, "timeout");
+    }
+
+    // It asks and asks, and reads no answer.
+    for number in 0..5000 {
+        silent.send_or_give_up(&format!(r#"42["P2P_PING",{{"req":{number}}}]"#)).await;
+    }
+    soon(b.unregister_target()).await.unwrap();
+    let c = connect(&server, "C").await;
+    soon(c.register_target("B")).await.unwrap();
+    assert_echoes(&c).await;
+    drop((silent, b, c));
+    bystanders.noticed_nothing(&server).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_that_never_reads_can_be_kicked() {
+    let server = TestServer::start().await;
+    let bystanders = Bystanders::on(&server).await;
+    let mut silent = Wire::v1(&server, "A").await;
+    let id = "A".parse().unwrap();
+
+    for number in 0..5000 {
+        silent.send_or_give_up(&format!(r#"42{number}["LIST_CLIENTS"]"#)).await;
+    }
+    server.p2p.kick(&id);
+
+    server.becomes(2, 0, 1).await;
+    let answers = silent.packet().await;
+    assert!(!matches!(answers, Some(Packet::Binary(_))));
+    drop(silent);
+    bystanders.noticed_nothing(&server).await;
+}

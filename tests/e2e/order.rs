@@ -1,9 +1,12 @@
 //! Emits reach their handlers once, in the order in which they were sent.
 
-use std::sync::{Arc, Mutex};
+use std::{
+    future::{Ready, ready},
+    sync::{Arc, Mutex},
+};
 
 use serde_json::json;
-use socketio_p2p_client::{Incoming, P2pClient, P2pClientExt};
+use socketio_p2p_client::{HandlerError, Incoming, P2pClient, P2pClientExt};
 
 use crate::support::{
     clients::{assert_echoes, client, pair},
@@ -99,17 +102,16 @@ async fn pair_with_recorder(server: &TestServer) -> (impl Fn() -> Vec<usize>, [P
     (heard, pair(server, client(server, "A"), b).await)
 }
 
+type Recorded = Ready<Result<usize, HandlerError>>;
+
 /// A handler that notes the numbers that come, and what it noted.
-fn recorder() -> (
-    impl Fn(Incoming) -> std::future::Ready<Result<usize, socketio_p2p_client::HandlerError>>,
-    impl Fn() -> Vec<usize>,
-) {
+fn recorder() -> (impl Fn(Incoming) -> Recorded, impl Fn() -> Vec<usize>) {
     let numbers = Arc::new(Mutex::new(Vec::new()));
     let heard = numbers.clone();
     let record = move |incoming: Incoming| {
         let number = incoming.values()[0].as_u64().unwrap() as usize;
         numbers.lock().unwrap().push(number);
-        std::future::ready(Ok(number))
+        ready(Ok(number))
     };
     (record, move || heard.lock().unwrap().clone())
 }

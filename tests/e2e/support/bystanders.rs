@@ -31,24 +31,21 @@ impl Bystanders {
     }
 
     /// They noticed nothing, nothing panicked, and nobody but them is left on the server.
-    #[track_caller]
-    pub(crate) fn noticed_nothing(mut self, server: &TestServer) -> impl Future<Output = ()> {
-        async move {
-            server.becomes(2, 0, 1).await;
-            self.stop.send_replace(true);
-            while let Some(calls) = soon(self.talking.join_next()).await {
-                assert!(calls.unwrap() > 0, "they talked");
-            }
-            let [a, b] = &self.clients;
-            soon(a.unregister_target()).await.unwrap();
-            server.becomes(2, 0, 0).await;
-            pair_up(b, a).await;
-            for client in &self.clients {
-                soon(client.close()).await;
-            }
-            server.is_empty_soon().await;
-            panics::assert_none();
+    pub(crate) async fn noticed_nothing(mut self, server: &TestServer) {
+        server.becomes(2, 0, 1).await;
+        self.stop.send_replace(true);
+        while let Some(calls) = soon(self.talking.join_next()).await {
+            assert!(calls.unwrap() > 0, "they talked");
         }
+        let [a, b] = &self.clients;
+        soon(a.unregister_target()).await.unwrap();
+        server.becomes(2, 0, 0).await;
+        pair_up(b, a).await;
+        for client in &self.clients {
+            soon(client.close()).await;
+        }
+        server.is_empty_soon().await;
+        panics::assert_none();
     }
 }
 

@@ -10,7 +10,7 @@ pub(crate) mod wire;
 use std::time::Duration;
 
 /// Far longer than anything here takes on a busy machine: only a story that hangs waits for it.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// What something that must not hang comes to.
 #[track_caller]

@@ -1,5 +1,7 @@
 //! A client of no library: packets of Engine.IO and Socket.IO written by hand on a websocket.
 
+use std::time::Duration;
+
 use futures_util::{SinkExt as _, StreamExt as _};
 use serde_json::{Value, json};
 use tokio::net::TcpStream;
@@ -126,6 +128,12 @@ impl Wire {
         soon(self.socket.send(Message::text(packet))).await.ok();
     }
 
+    /// Sends a packet to a server that perhaps reads no more.
+    pub(crate) async fn send_or_give_up(&mut self, packet: &str) {
+        let sending = self.socket.send(Message::text(packet));
+        tokio::time::timeout(Duration::from_secs(1), sending).await.ok();
+    }
+
     pub(crate) async fn send_binary(&mut self, attachment: &[u8]) {
         let attachment = Message::binary(attachment.to_vec());
         soon(self.socket.send(attachment)).await.ok();
@@ -133,8 +141,12 @@ impl Wire {
 
     /// The next packet; none if the server closed the connection.
     pub(crate) async fn packet(&mut self) -> Option<Packet> {
+        soon(self.next_packet()).await
+    }
+
+    async fn next_packet(&mut self) -> Option<Packet> {
         loop {
-            match soon(self.socket.next()).await? {
+            match self.socket.next().await? {
                 Ok(Message::Text(ping)) if ping == "2" => self.send("3").await,
                 Ok(Message::Text(pong)) if pong == "3" => {}
                 Ok(Message::Text(text)) => return Some(Packet::Text(text.to_string())),
@@ -166,6 +178,13 @@ impl Wire {
 
     /// Everything that the server has said up to now, in order.
     pub(crate) async fn rest(&mut self) -> Vec<Packet> {
+        let (answers, closed) = self.rest_or_end().await;
+        assert!(!closed, "closed, after {answers:?}");
+        answers
+    }
+
+    /// Everything that the server has said up to now, and whether it closed the connection then.
+    pub(crate) async fn rest_or_end(&mut self) -> (Vec<Packet>, bool) {
         // The server answers in order, so what it says to the packets before comes before this.
         let (question, answer) = match self.dialect {
             Dialect::V1 => (format!(r#"42{BARRIER}["LIST_CLIENTS"]"#), format!("43{BARRIER}[")),
@@ -178,9 +197,9 @@ impl Wire {
         let mut answers = Vec::new();
         loop {
             match self.packet().await {
-                Some(Packet::Text(text)) if text.starts_with(&answer) => return answers,
+                Some(Packet::Text(text)) if text.starts_with(&answer) => return (answers, false),
                 Some(packet) => answers.push(packet),
-                None => panic!("closed, after {answers:?}"),
+                None => return (answers, true),
             }
         }
     }
