@@ -14,10 +14,7 @@ use tracing_subscriber::EnvFilter;
 /// Writes logs to stderr, as `RUST_LOG` says; warnings by default.
 pub fn log_to_stderr() {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn"));
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(io::stderr)
-        .init();
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).init();
 }
 
 /// A server with the plugin: where it listens, and how to end it.
@@ -40,9 +37,7 @@ impl RunningServer {
     /// If it cannot listen there.
     pub async fn start(address: SocketAddr) -> io::Result<Self> {
         let (layer, io) = P2pServer::socket_io().build_layer();
-        let p2p = P2pServer::builder()
-            .list_clients(ListPolicy::All)
-            .attach(&io);
+        let p2p = P2pServer::builder().list_clients(ListPolicy::All).attach(&io);
         let app = axum::Router::new().layer(layer);
 
         let listener = QuickAckListener::bind(address).await?;
@@ -51,18 +46,9 @@ impl RunningServer {
         let serve = axum::serve(listener, app).with_graceful_shutdown(async move {
             stopped.await.ok();
         });
-        #[expect(
-            clippy::disallowed_methods,
-            reason = "`serving` owns it; `stop` awaits it"
-        )]
+        #[expect(clippy::disallowed_methods, reason = "`serving` owns it; `stop` awaits it")]
         let serving = tokio::spawn(async move { serve.await });
-        Ok(Self {
-            url,
-            p2p,
-            io,
-            stop,
-            serving,
-        })
+        Ok(Self { url, p2p, io, stop, serving })
     }
 
     /// Ends all pairings, tells the clients, closes all connections, and returns when nothing

@@ -52,28 +52,20 @@ async fn authenticate(socket: SocketRef, TryData(auth): TryData<Auth>) -> Result
 /// The plugin's hook: a member is a P2P client under its own name, a guest is none.
 fn identify(handshake: &Handshake<'_>) -> Result<Option<ClientId>, Code> {
     let member = handshake.extensions.get::<Member>();
-    member
-        .map(|Member(name)| name.parse().map_err(|_| Code::BadClientId))
-        .transpose()
+    member.map(|Member(name)| name.parse().map_err(|_| Code::BadClientId)).transpose()
 }
 
 /// The application's own connect handler.
 async fn connected(socket: SocketRef) {
     socket.join("everybody");
-    socket.on(
-        "shout",
-        async |socket: SocketRef, Data::<String>(text), ack: AckSender| {
-            socket.within("everybody").emit("heard", &text).await.ok();
-            ack.send("ok").ok();
-        },
-    );
-    socket.on(
-        "whoami",
-        async |MaybeExtension(member): MaybeExtension<Member>, ack: AckSender| {
-            let name = member.map_or_else(|| "a guest".to_owned(), |Member(name)| name);
-            ack.send(&name).ok();
-        },
-    );
+    socket.on("shout", async |socket: SocketRef, Data::<String>(text), ack: AckSender| {
+        socket.within("everybody").emit("heard", &text).await.ok();
+        ack.send("ok").ok();
+    });
+    socket.on("whoami", async |MaybeExtension(member): MaybeExtension<Member>, ack: AckSender| {
+        let name = member.map_or_else(|| "a guest".to_owned(), |Member(name)| name);
+        ack.send(&name).ok();
+    });
     socket.on_disconnect(async |socket: SocketRef, reason: DisconnectReason| {
         eprintln!("{} left: {reason}", socket.id);
     });

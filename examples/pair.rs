@@ -95,11 +95,7 @@ fn start(role: &str, url: &str) -> Result<Child> {
     let program = std::env::current_exe()?;
     let mut command = Command::new(program);
     command.args(["--role", role, "--url", url]);
-    Ok(command
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .kill_on_drop(true)
-        .spawn()?)
+    Ok(command.stdin(Stdio::null()).stdout(Stdio::piped()).kill_on_drop(true).spawn()?)
 }
 
 /// The one who asks.
@@ -111,11 +107,7 @@ async fn alice(url: String) -> Result {
             Ok(json!("hello bob"))
         })
         .on2("note", async |msg: Incoming| {
-            println!(
-                "alice | a note from {}: {}",
-                msg.from(),
-                msg.args::<Value>()?
-            );
+            println!("alice | a note from {}: {}", msg.from(), msg.args::<Value>()?);
             Ok(())
         })
         .connect()
@@ -124,19 +116,9 @@ async fn alice(url: String) -> Result {
     let pairing = client.register_target("bob").await?;
     println!("alice | paired with {} ({})", pairing.partner, pairing.id);
 
-    let reply = client
-        .emit2("greet", ("alice", json!({ "at": "noon" })))
-        .with_reply()
-        .await?;
-    println!(
-        "alice | bob replied {} by {}",
-        reply.args::<Value>()?,
-        reply.route()
-    );
-    client
-        .emit2("note", "no reply wanted")
-        .without_ack()
-        .await?;
+    let reply = client.emit2("greet", ("alice", json!({ "at": "noon" }))).with_reply().await?;
+    println!("alice | bob replied {} by {}", reply.args::<Value>()?, reply.route());
+    client.emit2("note", "no reply wanted").without_ack().await?;
     client.emit2("your-turn", ()).await?;
 
     match client.emit2("unheard-of", ()).await {
@@ -174,21 +156,14 @@ async fn bob(url: String) -> Result {
             Ok(json!(format!("hello {name}")))
         })
         .on2("note", async |msg: Incoming| {
-            println!(
-                "bob   | a note from {}: {}",
-                msg.from(),
-                msg.args::<Value>()?
-            );
+            println!("bob   | a note from {}: {}", msg.from(), msg.args::<Value>()?);
             Ok(())
         })
         .on2("your-turn", async |msg: Incoming| {
             // Inside a handler everything works that works outside.
             let answer = msg.client().emit2("greet", "bob").await?;
             println!("bob   | alice replied {answer}");
-            msg.client()
-                .emit2("note", "none wanted here either")
-                .without_ack()
-                .await?;
+            msg.client().emit2("note", "none wanted here either").without_ack().await?;
             Ok(())
         })
         .connect()

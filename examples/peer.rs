@@ -66,10 +66,7 @@ async fn main() -> ExitCode {
     match run(options).await {
         Ok(()) => ExitCode::SUCCESS,
         Err((code, error)) => {
-            say(&Line::Error {
-                code,
-                message: &describe(&*error),
-            });
+            say(&Line::Error { code, message: &describe(&*error) });
             ExitCode::FAILURE
         }
     }
@@ -87,12 +84,7 @@ fn describe(error: &dyn Error) -> String {
 }
 
 async fn run(options: Options) -> Result<(), (&'static str, Box<dyn Error>)> {
-    let Options {
-        url,
-        id,
-        reply,
-        accept,
-    } = options;
+    let Options { url, id, reply, accept } = options;
     eprintln!("connecting to {url} as {id}");
     let client = ClientBuilder::new(url)
         .p2p(id)
@@ -102,17 +94,13 @@ async fn run(options: Options) -> Result<(), (&'static str, Box<dyn Error>)> {
             if reply == Reply::None {
                 std::future::pending::<()>().await;
             }
-            Ok(Echo {
-                echo: msg.into_raw(),
-            })
+            Ok(Echo { echo: msg.into_raw() })
         })
         .connect()
         .await
         .map_err(|error| (connect_code(&error), error.into()))?;
     let mut events = client.events();
-    say(&Line::Connected {
-        client_id: client.id().as_str(),
-    });
+    say(&Line::Connected { client_id: client.id().as_str() });
 
     let mut lines = BufReader::new(tokio::io::stdin()).lines();
     let mut running = FuturesUnordered::<BoxFuture<'_, ()>>::new();
@@ -158,19 +146,10 @@ async fn obey(client: &P2pClient, command: Command) {
             if let Err(error) = register.await {
                 let code = register_code(&error);
                 eprintln!("{}", describe(&error));
-                say(&Line::Refused {
-                    target: &target,
-                    code,
-                });
+                say(&Line::Refused { target: &target, code });
             }
         }
-        Command::Emit2 {
-            id,
-            event,
-            args,
-            ack: true,
-            timeout_ms,
-        } => {
+        Command::Emit2 { id, event, args, ack: true, timeout_ms } => {
             let mut emit = client.emit2(event, arguments(args));
             if let Some(timeout) = timeout_ms {
                 emit = emit.timeout(Duration::from_millis(timeout));
@@ -180,13 +159,7 @@ async fn obey(client: &P2pClient, command: Command) {
                 Err(error) => failed(&id, &error),
             }
         }
-        Command::Emit2 {
-            id,
-            event,
-            args,
-            ack: false,
-            timeout_ms,
-        } => {
+        Command::Emit2 { id, event, args, ack: false, timeout_ms } => {
             let mut emit = client.emit2(event, arguments(args));
             if let Some(timeout) = timeout_ms {
                 emit = emit.timeout(Duration::from_millis(timeout));
@@ -198,10 +171,7 @@ async fn obey(client: &P2pClient, command: Command) {
         }
         Command::Unregister => {
             if let Err(error) = client.unregister_target().await {
-                say(&Line::Error {
-                    code: request_code(&error),
-                    message: &describe(&error),
-                });
+                say(&Line::Error { code: request_code(&error), message: &describe(&error) });
             }
         }
         Command::List => match client.clients().await {
@@ -210,10 +180,7 @@ async fn obey(client: &P2pClient, command: Command) {
                 say(&Line::Clients { clients: &ids });
             }
             Err(error) => {
-                say(&Line::Error {
-                    code: request_code(&error),
-                    message: &describe(&error),
-                });
+                say(&Line::Error { code: request_code(&error), message: &describe(&error) });
             }
         },
         Command::Quit => {}
@@ -232,11 +199,7 @@ fn failed(id: &serde_json::Value, error: &EmitError) {
         None => "unknown",
         Some(true) => "executed",
     };
-    say(&Line::Failed {
-        id,
-        outcome,
-        code: error.code(),
-    });
+    say(&Line::Failed { id, outcome, code: error.code() });
 }
 
 fn connect_code(error: &ConnectError) -> &'static str {
@@ -277,11 +240,7 @@ mod tests {
         let emit = json!({"cmd":"emit2","id":1,"event":"chat","args":[1],"ack":true,"timeoutMs":9});
         assert!(matches!(
             serde_json::from_value(emit).unwrap(),
-            Command::Emit2 {
-                ack: true,
-                timeout_ms: Some(9),
-                ..
-            }
+            Command::Emit2 { ack: true, timeout_ms: Some(9), .. }
         ));
         assert!(serde_json::from_value::<Command>(json!({"cmd":"dance"})).is_err());
     }

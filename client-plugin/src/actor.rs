@@ -157,11 +157,7 @@ impl Actor {
 
     /// Notes who waits for a command's answer; none if nobody wants it any more.
     fn accept(&mut self, asked: Asked) -> Option<Input> {
-        let Asked {
-            command,
-            answer,
-            ticket,
-        } = asked;
+        let Asked { command, answer, ticket } = asked;
         if ticket.is_some_and(|ticket| !ticket.take()) {
             return None;
         }
@@ -190,11 +186,7 @@ impl Actor {
                     }
                     Ok(())
                 }
-                Output::Ask {
-                    req,
-                    source,
-                    payload,
-                } => {
+                Output::Ask { req, source, payload } => {
                     self.ask(req, PairingRequest { source, payload });
                     Ok(())
                 }
@@ -224,22 +216,15 @@ impl Actor {
 
     fn ask(&mut self, req: u64, request: PairingRequest) {
         let Some(decide) = self.handlers.consent() else {
-            return self
-                .endpoint
-                .handle(Input::Answer(req, Ok(())), Instant::now());
+            return self.endpoint.handle(Input::Answer(req, Ok(())), Instant::now());
         };
         if self.consents.len() >= CONSENTS {
             let busy = Some("too many requests wait for a decision".to_owned());
-            return self
-                .endpoint
-                .handle(Input::Answer(req, Err(busy)), Instant::now());
+            return self.endpoint.handle(Input::Answer(req, Err(busy)), Instant::now());
         }
         self.consents.spawn(async move {
             // A decision that panics is none: no.
-            match AssertUnwindSafe(async { decide(request).await })
-                .catch_unwind()
-                .await
-            {
+            match AssertUnwindSafe(async { decide(request).await }).catch_unwind().await {
                 Ok(Consent::Accept) => Input::Answer(req, Ok(())),
                 Ok(Consent::Decline(reason)) => Input::Answer(req, Err(reason)),
                 Err(_) => Input::Answer(req, Err(None)),
@@ -258,20 +243,13 @@ impl Actor {
                     args: delivery.args,
                     wants_reply: delivery.reply,
                 };
-                self.jobs
-                    .try_send(Job {
-                        pairing,
-                        seq,
-                        incoming,
-                    })
-                    .is_err()
+                self.jobs.try_send(Job { pairing, seq, incoming }).is_err()
             }
             _ => true,
         };
         if refused {
             let result = Err(Code::Congested.into());
-            self.endpoint
-                .handle(Input::Finished(pairing, seq, result), Instant::now());
+            self.endpoint.handle(Input::Finished(pairing, seq, result), Instant::now());
         }
     }
 

@@ -11,10 +11,7 @@ use socketioxide_core::{
 use socketioxide_parser_common::CommonParser;
 
 pub(crate) fn encode<T: Serialize + ?Sized>(args: &T) -> Result<Args, ArgsError> {
-    match CommonParser
-        .encode_value(args, None)
-        .map_err(ArgsError::Value)?
-    {
+    match CommonParser.encode_value(args, None).map_err(ArgsError::Value)? {
         Value::Str(text, blobs) => {
             let blobs = blobs.map_or_else(Vec::new, Vec::from);
             Args::from_text(text.into(), blobs).map_err(|error| match error {
@@ -29,9 +26,7 @@ pub(crate) fn encode<T: Serialize + ?Sized>(args: &T) -> Result<Args, ArgsError>
 pub(crate) fn decode<T: DeserializeOwned>(args: &Args) -> Result<T, ArgsError> {
     let blobs = (!args.blobs().is_empty()).then(|| args.blobs().to_vec().into());
     let mut value = Value::Str(Str::copy_from_slice(args.as_json()), blobs);
-    CommonParser
-        .decode_value(&mut value, false)
-        .map_err(ArgsError::Value)
+    CommonParser.decode_value(&mut value, false).map_err(ArgsError::Value)
 }
 
 /// Why a value does not fit the arguments of an event.
@@ -55,10 +50,7 @@ mod tests {
 
     #[test]
     fn a_tuple_is_several_arguments_and_anything_else_is_one() {
-        assert_eq!(
-            encode(&(1, "b", json!({ "c": 3 }))).unwrap().as_json(),
-            r#"[1,"b",{"c":3}]"#
-        );
+        assert_eq!(encode(&(1, "b", json!({ "c": 3 }))).unwrap().as_json(), r#"[1,"b",{"c":3}]"#);
         assert_eq!(encode("hi").unwrap().as_json(), r#"["hi"]"#);
         assert_eq!(encode(&vec![1, 2]).unwrap().as_json(), "[[1,2]]");
         assert_eq!(encode(&json!([1, 2])).unwrap().as_json(), "[[1,2]]");

@@ -256,8 +256,6 @@ fn start(
 
 impl std::fmt::Debug for P2pBuilder {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("P2pBuilder")
-            .field("id", &self.id)
-            .finish_non_exhaustive()
+        f.debug_struct("P2pBuilder").field("id", &self.id).finish_non_exhaustive()
     }
 }

@@ -63,11 +63,7 @@ impl P2pClient {
     /// Cancel safe: the client closes all the same.
     pub async fn close(&self) {
         let shared = &self.shared;
-        let close = Asked {
-            command: Command::Close,
-            answer: None,
-            ticket: None,
-        };
+        let close = Asked { command: Command::Close, answer: None, ticket: None };
         if shared.commands.try_send(close).is_err() {
             shared.stop.cancel();
         }
@@ -92,9 +88,7 @@ impl Deref for P2pClient {
 
 impl fmt::Debug for P2pClient {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("P2pClient")
-            .field("id", &self.shared.id)
-            .finish_non_exhaustive()
+        f.debug_struct("P2pClient").field("id", &self.shared.id).finish_non_exhaustive()
     }
 }
 
@@ -104,11 +98,7 @@ impl Shared {
     }
 
     pub(crate) fn events(&self) -> Events {
-        let first = self
-            .first_events
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take();
+        let first = self.first_events.lock().unwrap_or_else(PoisonError::into_inner).take();
         Events(first.unwrap_or_else(|| match self.events.upgrade() {
             Some(events) => events.subscribe(),
             None => broadcast::channel(1).1, // Closed: its sender is dropped here.
@@ -118,8 +108,6 @@ impl Shared {
 
 impl fmt::Debug for Shared {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Shared")
-            .field("id", &self.id)
-            .finish_non_exhaustive()
+        f.debug_struct("Shared").field("id", &self.id).finish_non_exhaustive()
     }
 }

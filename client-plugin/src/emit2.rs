@@ -41,9 +41,7 @@ const WITHDRAWN: u8 = 2;
 
 impl Ticket {
     fn set(&self, state: u8) -> bool {
-        self.0
-            .compare_exchange(WAITING, state, Ordering::AcqRel, Ordering::Acquire)
-            .is_ok()
+        self.0.compare_exchange(WAITING, state, Ordering::AcqRel, Ordering::Acquire).is_ok()
     }
 
     /// For the actor: it will be sent, unless its caller took it back.
@@ -68,11 +66,7 @@ struct Withdrawal<'a> {
 impl Drop for Withdrawal<'_> {
     fn drop(&mut self) {
         if self.armed && !self.ticket.withdraw() {
-            let cancel = Asked {
-                command: Command::Cancel(self.call),
-                answer: None,
-                ticket: None,
-            };
+            let cancel = Asked { command: Command::Cancel(self.call), answer: None, ticket: None };
             // If there is no room for that, its deadline ends it.
             self.shared.commands.try_send(cancel).ok();
         }
@@ -106,12 +100,7 @@ impl<'a> Emit2<'a> {
         event: String,
         args: Result<Args, ArgsError>,
     ) -> Self {
-        Self {
-            client,
-            event,
-            args,
-            timeout: CALL_TIMEOUT,
-        }
+        Self { client, event, args, timeout: CALL_TIMEOUT }
     }
 
     /// How long to wait for room in the window and for the reply, together. 10 s by default.
@@ -131,12 +120,7 @@ impl<'a> Emit2<'a> {
     }
 
     async fn send(self, wants_reply: bool) -> Result<Answer, EmitError> {
-        let Emit2 {
-            client,
-            event,
-            args,
-            timeout,
-        } = self;
+        let Emit2 { client, event, args, timeout } = self;
         let args = args.map_err(EmitError::Args)?;
         let shared = &*client.shared;
         let deadline = Instant::now() + timeout;
@@ -153,21 +137,11 @@ impl<'a> Emit2<'a> {
         let (answer, mut answered) = oneshot::channel();
         let reply_by = wants_reply.then_some(deadline);
         permit.send(Asked {
-            command: Command::Emit {
-                call,
-                event,
-                args,
-                reply_by,
-            },
+            command: Command::Emit { call, event, args, reply_by },
             answer: Some((call, answer)),
             ticket: Some(ticket.clone()),
         });
-        let mut withdrawal = Withdrawal {
-            shared,
-            ticket,
-            call,
-            armed: true,
-        };
+        let mut withdrawal = Withdrawal { shared, ticket, call, armed: true };
 
         let mut answer = timeout_at(deadline.into(), &mut answered).await;
         if answer.is_err() {
@@ -216,16 +190,8 @@ impl<'a> IntoFuture for Emit2<'a> {
     type IntoFuture = BoxFuture<'a, Self::Output>;
 
     fn into_future(self) -> Self::IntoFuture {
-        async move {
-            Ok(self
-                .reply()
-                .await?
-                .values()
-                .into_iter()
-                .next()
-                .unwrap_or_default())
-        }
-        .boxed()
+        async move { Ok(self.reply().await?.values().into_iter().next().unwrap_or_default()) }
+            .boxed()
     }
 }
 

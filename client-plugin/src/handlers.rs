@@ -67,10 +67,7 @@ impl Handlers {
     }
 
     pub(crate) fn off(&self, event: &str) {
-        self.events
-            .write()
-            .unwrap_or_else(PoisonError::into_inner)
-            .remove(event);
+        self.events.write().unwrap_or_else(PoisonError::into_inner).remove(event);
     }
 
     pub(crate) fn on_fallback<F, Fut, R>(&self, handle: F)
@@ -79,10 +76,7 @@ impl Handlers {
         Fut: Future<Output = Result<R, HandlerError>> + Send + 'static,
         R: Serialize,
     {
-        let mut fallback = self
-            .fallback
-            .write()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut fallback = self.fallback.write().unwrap_or_else(PoisonError::into_inner);
         *fallback = Some(handler(handle));
     }
 
@@ -101,22 +95,14 @@ impl Handlers {
 
     /// How the application decides about registrations; none if it accepts all.
     pub(crate) fn consent(&self) -> Option<ConsentHandler> {
-        self.consent
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+        self.consent.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     fn find(&self, event: &str) -> Option<Handler> {
         let events = self.events.read().unwrap_or_else(PoisonError::into_inner);
         let found = events.get(event).cloned();
         drop(events);
-        found.or_else(|| {
-            self.fallback
-                .read()
-                .unwrap_or_else(PoisonError::into_inner)
-                .clone()
-        })
+        found.or_else(|| self.fallback.read().unwrap_or_else(PoisonError::into_inner).clone())
     }
 }
 
@@ -166,11 +152,7 @@ pub(crate) async fn run(
 
 /// Runs a handler up to its first await. What it returned, if it got through.
 async fn start(handlers: &Handlers, job: Job, running: &mut JoinSet<Finished>) -> Option<Finished> {
-    let Job {
-        pairing,
-        seq,
-        incoming,
-    } = job;
+    let Job { pairing, seq, incoming } = job;
     let Some(handler) = handlers.find(&incoming.event) else {
         return Some((pairing, seq, Err(Code::Unhandled.into())));
     };

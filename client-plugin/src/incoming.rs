@@ -129,10 +129,6 @@ pub enum Consent {
 
 impl From<bool> for Consent {
     fn from(yes: bool) -> Self {
-        if yes {
-            Self::Accept
-        } else {
-            Self::Decline(None)
-        }
+        if yes { Self::Accept } else { Self::Decline(None) }
     }
 }

@@ -62,12 +62,7 @@ pub struct Clients<'a> {
 impl<'a> Register<'a> {
     pub(crate) fn new(client: &'a P2pClient, target: &str) -> Self {
         let timeout = REGISTER_TIMEOUT + VERDICT;
-        Self {
-            client,
-            target: target.parse(),
-            payload: None,
-            timeout,
-        }
+        Self { client, target: target.parse(), payload: None, timeout }
     }
 
     /// Something for the target to decide by, at most 16 KiB as JSON. Nothing by default.
@@ -85,10 +80,7 @@ impl<'a> Register<'a> {
 
 impl<'a> Unregister<'a> {
     pub(crate) const fn new(client: &'a P2pClient) -> Self {
-        Self {
-            client,
-            timeout: REQUEST_TIMEOUT,
-        }
+        Self { client, timeout: REQUEST_TIMEOUT }
     }
 
     /// How long to wait for the server. 5 s by default.
@@ -100,10 +92,7 @@ impl<'a> Unregister<'a> {
 
 impl<'a> Clients<'a> {
     pub(crate) const fn new(client: &'a P2pClient) -> Self {
-        Self {
-            client,
-            timeout: REQUEST_TIMEOUT,
-        }
+        Self { client, timeout: REQUEST_TIMEOUT }
     }
 
     /// How long to wait for the server. 5 s by default.
@@ -123,20 +112,14 @@ async fn ask(
     let call = client.shared.next_call();
     let (answer, answered) = oneshot::channel();
     let command = command(call, deadline);
-    let asked = Asked {
-        command,
-        answer: Some((call, answer)),
-        ticket: None,
-    };
+    let asked = Asked { command, answer: Some((call, answer)), ticket: None };
     let asking = async {
         if client.shared.commands.send(asked).await.is_err() {
             return Answer::Closed;
         }
         answered.await.unwrap_or(Answer::Closed)
     };
-    timeout_at((deadline + GRACE).into(), asking)
-        .await
-        .unwrap_or(Answer::TimedOut)
+    timeout_at((deadline + GRACE).into(), asking).await.unwrap_or(Answer::TimedOut)
 }
 
 impl<'a> IntoFuture for Register<'a> {
@@ -145,20 +128,10 @@ impl<'a> IntoFuture for Register<'a> {
 
     fn into_future(self) -> Self::IntoFuture {
         async move {
-            let Register {
-                client,
-                target,
-                payload,
-                timeout,
-            } = self;
+            let Register { client, target, payload, timeout } = self;
             let target = target?;
             let payload = payload.transpose().map_err(RegisterError::Payload)?;
-            let command = |call, deadline| Command::Register {
-                call,
-                target,
-                payload,
-                deadline,
-            };
+            let command = |call, deadline| Command::Register { call, target, payload, deadline };
             match ask(client, timeout, command).await {
                 Answer::Registered(pairing) => Ok(pairing),
                 Answer::Refused(refusal) => Err(RegisterError::Refused(refusal)),

@@ -77,9 +77,7 @@ impl Socket {
         for event in TO_CLIENT {
             builder = builder.on(
                 event,
-                forward(events.clone(), move |payload| {
-                    FromServer::Event(event, values(payload))
-                }),
+                forward(events.clone(), move |payload| FromServer::Event(event, values(payload))),
             );
         }
         builder = builder
@@ -123,8 +121,7 @@ impl Socket {
             [frame] => frame.to_value(),
             frames => Value::Array(frames.iter().map(Frame::to_value).collect()),
         };
-        self.send(FRAME, vec![pairing.to_string().into(), frames])
-            .await
+        self.send(FRAME, vec![pairing.to_string().into(), frames]).await
     }
 
     /// Says goodbye, if the server still listens.
@@ -168,16 +165,10 @@ fn failed(payload: Payload) -> FromServer {
     let Some(refused) = text.strip_prefix(CONNECT_ERROR) else {
         return FromServer::Failed(text);
     };
-    let message = serde_json::from_str::<Value>(refused)
-        .ok()
-        .and_then(|fields| {
-            // Older servers send the message itself.
-            fields
-                .get("message")
-                .unwrap_or(&fields)
-                .as_str()
-                .map(ToOwned::to_owned)
-        });
+    let message = serde_json::from_str::<Value>(refused).ok().and_then(|fields| {
+        // Older servers send the message itself.
+        fields.get("message").unwrap_or(&fields).as_str().map(ToOwned::to_owned)
+    });
     FromServer::Refused(message.unwrap_or_else(|| refused.to_owned()))
 }
 

@@ -114,17 +114,13 @@ impl<'a> Line<'a> {
     /// The line for an event, if there is one.
     pub(crate) fn of_event(event: &'a Event) -> Option<Self> {
         match event {
-            Event::Paired(info) => Some(Self::Paired {
-                partner: info.partner.as_str(),
-                pairing: info.id.to_string(),
-            }),
-            Event::Unpaired { reason, .. } => Some(Self::Unpaired {
-                reason: reason.as_str(),
-            }),
-            Event::Refused(refusal) => Some(Self::Error {
-                code: refusal.code.as_str(),
-                message: &refusal.message,
-            }),
+            Event::Paired(info) => {
+                Some(Self::Paired { partner: info.partner.as_str(), pairing: info.id.to_string() })
+            }
+            Event::Unpaired { reason, .. } => Some(Self::Unpaired { reason: reason.as_str() }),
+            Event::Refused(refusal) => {
+                Some(Self::Error { code: refusal.code.as_str(), message: &refusal.message })
+            }
             _ => None,
         }
     }
@@ -132,11 +128,7 @@ impl<'a> Line<'a> {
 
 /// Blobs as hexadecimal digits.
 fn hex<S: serde::Serializer>(blobs: &[Bytes], serializer: S) -> Result<S::Ok, S::Error> {
-    let digits = |blob: &Bytes| {
-        blob.iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect::<String>()
-    };
+    let digits = |blob: &Bytes| blob.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
     serializer.collect_seq(blobs.iter().map(digits))
 }
 
@@ -145,8 +137,5 @@ pub(crate) fn say(line: &Line<'_>) {
     let mut text = serde_json::to_string(line).unwrap_or_default();
     text.push('\n');
     let mut stdout = std::io::stdout().lock();
-    stdout
-        .write_all(text.as_bytes())
-        .and_then(|()| stdout.flush())
-        .ok();
+    stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()).ok();
 }

@@ -18,6 +18,7 @@
 
 mod connections;
 mod ghosts;
+mod interface;
 mod pairings;
 mod requests;
 
@@ -29,164 +30,13 @@ use std::{
 use serde_json::Value;
 
 use self::ghosts::Ghosts;
+pub use self::interface::{
+    BrokerConfig, BrokerEvent, BrokerStats, Input, ListPolicy, Output, Partner,
+};
 use crate::{
     ClientEntry, ClientId, ClientMessage, ClientState, Code, ConnId, Dialect, EndReason, PairingId,
-    Refusal, ReqId, ServerMessage, limits::Limits,
+    Refusal, ReqId, ServerMessage,
 };
-
-/// What a broker is told once.
-#[derive(Clone, Copy, Debug)]
-#[non_exhaustive]
-pub struct BrokerConfig {
-    /// Tells this server, since its start, from all others. Draw it at random.
-    pub node: u64,
-    /// Who may ask for the list of clients.
-    pub list: ListPolicy,
-    /// What the welcome states.
-    pub limits: Limits,
-}
-
-impl BrokerConfig {
-    /// The defaults, on this node.
-    #[must_use]
-    pub fn new(node: u64) -> Self {
-        Self {
-            node,
-            list: ListPolicy::default(),
-            limits: Limits::default(),
-        }
-    }
-}
-
-/// Who may ask for the list of clients.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub enum ListPolicy {
-    /// Every v1 client, as its library has it; no v2 client.
-    #[default]
-    V1Only,
-    /// Every client.
-    All,
-    /// Nobody.
-    Nobody,
-}
-
-/// What happened.
-#[derive(Clone, Debug)]
-pub enum Input {
-    /// A connection that [`Broker::admit`] let in can be written to.
-    Connected(ConnId),
-    /// A connection is gone.
-    Disconnected(ConnId),
-    /// A client said something.
-    Received(ConnId, ClientMessage),
-    /// The host does not allow this registration.
-    Forbidden(ConnId, Option<ReqId>, ClientId),
-    /// The answer to [`Output::Grant`].
-    Granted(PairingId, Result<(), Code>),
-    /// The host parts a client from its partner.
-    Unpair(ClientId),
-    /// The host removes a client.
-    Kick(ClientId),
-    /// The host goes down.
-    ShutDown,
-    /// Some deadline may be due.
-    Timeout,
-}
-
-/// What is to be done, in this order.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Output {
-    /// Tell a client something.
-    Send(ConnId, ServerMessage),
-    /// From now on relay what this connection sends to its partner.
-    Route(ConnId, Partner),
-    /// No longer relay what this connection sends.
-    Unroute(ConnId, EndReason),
-    /// Ask whoever grants pairings, and answer with [`Input::Granted`].
-    Grant {
-        /// What the pairing will be called.
-        pairing: PairingId,
-        /// Who asked.
-        source: ClientId,
-        /// Who said yes.
-        target: ClientId,
-    },
-    /// Close a connection; it is forgotten already.
-    Close(ConnId),
-    /// Tell the application.
-    Event(BrokerEvent),
-}
-
-/// Where the relay sends what a paired client says.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Partner {
-    /// The pairing that its messages must name.
-    pub pairing: PairingId,
-    /// The other end.
-    pub client: ClientId,
-    /// The other end's connection.
-    pub conn: ConnId,
-    /// What the other end speaks.
-    pub dialect: Dialect,
-}
-
-/// What an application may want to know.
-#[derive(Clone, Debug, Eq, PartialEq)]
-#[non_exhaustive]
-pub enum BrokerEvent {
-    /// A client is there.
-    Connected(ClientId),
-    /// A client asked for another.
-    Registered {
-        /// Who asks.
-        source: ClientId,
-        /// Who is asked.
-        target: ClientId,
-    },
-    /// Two clients are paired.
-    Paired {
-        /// The pairing.
-        pairing: PairingId,
-        /// Who asked for it.
-        source: ClientId,
-        /// Who accepted.
-        target: ClientId,
-    },
-    /// A registration failed.
-    Refused {
-        /// Who asked.
-        source: ClientId,
-        /// Who was asked.
-        target: ClientId,
-        /// Why.
-        code: Code,
-    },
-    /// Two clients are no longer paired.
-    Unpaired {
-        /// The pairing.
-        pairing: PairingId,
-        /// Who had asked for it.
-        source: ClientId,
-        /// Who had accepted.
-        target: ClientId,
-        /// Why.
-        reason: EndReason,
-    },
-    /// A client is gone.
-    Disconnected(ClientId),
-}
-
-/// How many objects a broker holds.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-#[non_exhaustive]
-pub struct BrokerStats {
-    /// Clients that are connected or about to be.
-    pub clients: usize,
-    /// Registrations that wait for an answer.
-    pub requests: usize,
-    /// Pairings, those being granted among them.
-    pub pairings: usize,
-}
 
 /// The server's half of the protocol. See the [module's page](self).
 #[derive(Debug)]
@@ -371,22 +221,10 @@ impl Broker {
     /// When [`Input::Timeout`] is due, if ever.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
-        let request = self
-            .requests
-            .first_key_value()
-            .map(|(_, request)| request.deadline);
-        let question = self
-            .questions
-            .first_key_value()
-            .map(|(_, question)| question.deadline);
-        let release = self
-            .releases
-            .first_key_value()
-            .map(|(_, release)| release.deadline);
-        let grant = self
-            .grants
-            .first_key_value()
-            .map(|(_, grant)| grant.deadline);
+        let request = self.requests.first_key_value().map(|(_, request)| request.deadline);
+        let question = self.questions.first_key_value().map(|(_, question)| question.deadline);
+        let release = self.releases.first_key_value().map(|(_, release)| release.deadline);
+        let grant = self.grants.first_key_value().map(|(_, grant)| grant.deadline);
         let deadlines = [request, question, release, grant];
         deadlines.into_iter().flatten().min()
     }
@@ -444,11 +282,7 @@ impl Broker {
             return;
         };
         match message {
-            ClientMessage::Register {
-                req,
-                target,
-                payload,
-            } => {
+            ClientMessage::Register { req, target, payload } => {
                 self.register(&id, req, target, payload, now);
             }
             ClientMessage::Accept { req } => self.accept(&id, req, now),
@@ -497,10 +331,6 @@ impl Broker {
         let conn = self.clients[source].conn;
         let code = refusal.code;
         self.send(conn, ServerMessage::RegisterFailed { req, refusal });
-        self.event(BrokerEvent::Refused {
-            source: source.clone(),
-            target,
-            code,
-        });
+        self.event(BrokerEvent::Refused { source: source.clone(), target, code });
     }
 }

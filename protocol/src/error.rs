@@ -170,19 +170,13 @@ impl Refusal {
     /// A refusal whose message tells more than the code's own.
     #[must_use]
     pub fn new(code: Code, message: &str) -> Self {
-        Self {
-            code,
-            message: limits::cut(message).to_owned().into(),
-        }
+        Self { code, message: limits::cut(message).to_owned().into() }
     }
 }
 
 impl From<Code> for Refusal {
     fn from(code: Code) -> Self {
-        Self {
-            code,
-            message: code.message().into(),
-        }
+        Self { code, message: code.message().into() }
     }
 }
 
@@ -216,7 +210,7 @@ impl fmt::Display for Cause {
 }
 
 /// What became of an acknowledged emit. Told exactly once.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Outcome {
     /// The handler ran and returned these arguments; the reply came this way.
     Replied(Args, Route),

@@ -11,20 +11,10 @@ use std::sync::Arc;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use bytes::{Buf, BufMut, Bytes, BytesMut};
-use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, value::RawValue};
 
-use crate::{Code, PairingId, Refusal, limits, wire};
-
-/// Arguments of an emit or a reply: a JSON array, and the blobs that its placeholders
-/// (`{"_placeholder":true,"num":0}`, as Socket.IO spells them) stand for.
-///
-/// Kept as text: what is relayed stays as it was written, and its size is known.
-#[derive(Clone, Debug)]
-pub struct Args {
-    json: Box<RawValue>,
-    blobs: Vec<Bytes>,
-}
+use crate::{Args, Code, PairingId, Refusal, limits, wire};
 
 /// Why arguments, a frame or a batch of them could not be read.
 #[derive(Debug, thiserror::Error)]
@@ -51,90 +41,6 @@ pub enum FrameError {
     /// None, or more than [`limits::BATCH_FRAMES`].
     #[error("a batch of no frames or of too many")]
     Batch,
-}
-
-impl Args {
-    /// The arguments in this JSON array.
-    ///
-    /// # Errors
-    ///
-    /// [`FrameError::NotAnArray`] if it is another kind of value.
-    pub fn new(json: Box<RawValue>, blobs: Vec<Bytes>) -> Result<Self, FrameError> {
-        if json.get().starts_with('[') {
-            Ok(Self { json, blobs })
-        } else {
-            Err(FrameError::NotAnArray)
-        }
-    }
-
-    /// The arguments in this text of a JSON array.
-    ///
-    /// # Errors
-    ///
-    /// [`FrameError::Json`] if it is not JSON, [`FrameError::NotAnArray`] if it is not an array.
-    pub fn from_text(text: String, blobs: Vec<Bytes>) -> Result<Self, FrameError> {
-        Self::new(RawValue::from_string(text)?, blobs)
-    }
-
-    /// The arguments as text of a JSON array.
-    #[must_use]
-    pub fn as_json(&self) -> &str {
-        self.json.get()
-    }
-
-    /// What the placeholders stand for.
-    #[must_use]
-    pub fn blobs(&self) -> &[Bytes] {
-        &self.blobs
-    }
-
-    /// Text and blobs apart.
-    #[must_use]
-    pub fn into_parts(self) -> (Box<RawValue>, Vec<Bytes>) {
-        (self.json, self.blobs)
-    }
-
-    /// Reads the whole array, for example as `Vec<Value>`; placeholders stay what they are.
-    ///
-    /// # Errors
-    ///
-    /// Whatever does not fit `T`.
-    pub fn parse<T: DeserializeOwned>(&self) -> Result<T, serde_json::Error> {
-        serde_json::from_str(self.json.get())
-    }
-
-    /// Bytes that they take as text: blobs count as the base64 that they travel as.
-    #[must_use]
-    pub fn size(&self) -> usize {
-        let blob = |blob: &Bytes| blob.len().div_ceil(3) * 4 + 3;
-        self.json.get().len() + self.blobs.iter().map(blob).sum::<usize>()
-    }
-}
-
-impl Default for Args {
-    fn default() -> Self {
-        Self {
-            json: RawValue::from_string("[]".to_owned()).unwrap_or_default(),
-            blobs: Vec::new(),
-        }
-    }
-}
-
-impl PartialEq for Args {
-    fn eq(&self, other: &Self) -> bool {
-        self.as_json() == other.as_json() && self.blobs == other.blobs
-    }
-}
-
-impl From<Vec<Value>> for Args {
-    fn from(values: Vec<Value>) -> Self {
-        // A `Value` has string keys only, so that writing it as JSON cannot fail.
-        let json = serde_json::value::to_raw_value(&values).unwrap_or_default();
-        Self {
-            json,
-            blobs: Vec::new(),
-        }
-    }
 }
 
 /// One frame of a session.
@@ -179,19 +85,12 @@ impl Body {
     #[must_use]
     pub fn size(&self) -> usize {
         const FRAME: usize = 64;
-        let args = |args: &Args| args.size() + args.blobs.len() * size_of::<Bytes>();
+        let args = |args: &Args| args.size() + size_of_val(args.blobs());
         FRAME
             + match self {
-                Self::Emit {
-                    event, args: list, ..
-                } => event.len() + args(list),
-                Self::Reply {
-                    result: Ok(list), ..
-                } => args(list),
-                Self::Reply {
-                    result: Err(refusal),
-                    ..
-                } => refusal.message.len(),
+                Self::Emit { event, args: list, .. } => event.len() + args(list),
+                Self::Reply { result: Ok(list), .. } => args(list),
+                Self::Reply { result: Err(refusal), .. } => refusal.message.len(),
                 Self::Ack => 0,
             }
     }
@@ -235,10 +134,7 @@ struct WireFrame<A, B> {
     b: Vec<B>,
 }
 
-#[expect(
-    clippy::trivially_copy_pass_by_ref,
-    reason = "the signature that serde calls"
-)]
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature that serde calls")]
 const fn is_zero(number: &u64) -> bool {
     *number == 0
 }
@@ -275,10 +171,7 @@ impl Frame {
                     Ok(args) => Some(args),
                     Err(refusal) => {
                         let message = refusal.message.clone().into_owned();
-                        wire.err = Some(WireError {
-                            code: refusal.code,
-                            message,
-                        });
+                        wire.err = Some(WireError { code: refusal.code, message });
                         None
                     }
                 }
@@ -286,8 +179,8 @@ impl Frame {
             Body::Ack => None,
         };
         if let Some(args) = args {
-            wire.a = Some(&*args.json);
-            wire.b = args.blobs.iter().map(blob).collect();
+            wire.a = Some(args.raw());
+            wire.b = args.blobs().iter().map(blob).collect();
         }
         wire
     }
@@ -324,12 +217,7 @@ impl Frame {
             _ if frame.s == 0 => return Err(missing("s")),
             _ => frame.s,
         };
-        Ok(Self {
-            seq,
-            ack: frame.k,
-            got: frame.g.max(frame.k),
-            body: Arc::new(body),
-        })
+        Ok(Self { seq, ack: frame.k, got: frame.g.max(frame.k), body: Arc::new(body) })
     }
 
     /// As the text of a JSON object.
@@ -379,12 +267,8 @@ impl Frame {
         binary.put_slice(pairing.as_bytes());
         binary.put_u32(header.len() as u32);
         binary.put_slice(&header);
-        if let Body::Emit { args, .. }
-        | Body::Reply {
-            result: Ok(args), ..
-        } = &*self.body
-        {
-            for blob in &args.blobs {
+        if let Body::Emit { args, .. } | Body::Reply { result: Ok(args), .. } = &*self.body {
+            for blob in args.blobs() {
                 binary.put_slice(blob);
             }
         }
@@ -402,22 +286,12 @@ impl Frame {
         let pairing = std::str::from_utf8(&pairing).map_err(|_| FrameError::Pairing)?;
         let pairing = pairing.parse().map_err(|_| FrameError::Pairing)?;
         let length = binary.try_get_u32().map_err(|_| FrameError::Lengths)?;
-        let header = take(
-            &mut binary,
-            usize::try_from(length).map_err(|_| FrameError::Lengths)?,
-        )?;
+        let header = take(&mut binary, usize::try_from(length).map_err(|_| FrameError::Lengths)?)?;
         check_object(header.starts_with(b"{"))?;
         let frame = Self::from_wire(serde_json::from_slice(&header)?, |lengths: Vec<usize>| {
-            lengths
-                .into_iter()
-                .map(|length| take(&mut binary, length))
-                .collect()
+            lengths.into_iter().map(|length| take(&mut binary, length)).collect()
         })?;
-        if binary.is_empty() {
-            Ok((pairing, frame))
-        } else {
-            Err(FrameError::Lengths)
-        }
+        if binary.is_empty() { Ok((pairing, frame)) } else { Err(FrameError::Lengths) }
     }
 }
 
@@ -431,18 +305,11 @@ fn check_object(is_object: bool) -> Result<(), FrameError> {
 }
 
 fn take(binary: &mut Bytes, length: usize) -> Result<Bytes, FrameError> {
-    if binary.len() < length {
-        Err(FrameError::Lengths)
-    } else {
-        Ok(binary.split_to(length))
-    }
+    if binary.len() < length { Err(FrameError::Lengths) } else { Ok(binary.split_to(length)) }
 }
 
 fn from_base64(blobs: Vec<String>) -> Result<Vec<Bytes>, FrameError> {
-    blobs
-        .into_iter()
-        .map(|blob| Ok(STANDARD.decode(blob)?.into()))
-        .collect()
+    blobs.into_iter().map(|blob| Ok(STANDARD.decode(blob)?.into())).collect()
 }
 
 /// Reads the second argument of a `P2P_FRAME`: one frame, or an array of them.
@@ -473,8 +340,5 @@ pub fn batch_from_text(text: &str) -> Result<Vec<Frame>, FrameError> {
     if !(1..=limits::BATCH_FRAMES).contains(&frames.len()) {
         return Err(FrameError::Batch);
     }
-    frames
-        .into_iter()
-        .map(|frame| Frame::from_text(frame.get()))
-        .collect()
+    frames.into_iter().map(|frame| Frame::from_text(frame.get())).collect()
 }

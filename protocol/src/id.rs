@@ -72,9 +72,7 @@ impl Serialize for ClientId {
 
 impl<'de> Deserialize<'de> for ClientId {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?
-            .parse()
-            .map_err(de::Error::custom)
+        String::deserialize(deserializer)?.parse().map_err(de::Error::custom)
     }
 }
 
@@ -126,17 +124,10 @@ impl FromStr for PairingId {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let (node, serial) = text.split_once('-').ok_or(PairingIdError)?;
         let number = |digits: &str| u64::from_str_radix(digits, 16).map_err(|_| PairingIdError);
-        let id = Self {
-            node: number(node)?,
-            serial: number(serial)?,
-        };
+        let id = Self { node: number(node)?, serial: number(serial)? };
 
         // One spelling only, or a comparison of texts would differ from one of ids.
-        if id.to_string() == text {
-            Ok(id)
-        } else {
-            Err(PairingIdError)
-        }
+        if id.to_string() == text { Ok(id) } else { Err(PairingIdError) }
     }
 }
 
@@ -148,9 +139,7 @@ impl Serialize for PairingId {
 
 impl<'de> Deserialize<'de> for PairingId {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?
-            .parse()
-            .map_err(de::Error::custom)
+        String::deserialize(deserializer)?.parse().map_err(de::Error::custom)
     }
 }
 
@@ -181,22 +170,10 @@ mod tests {
     #[test]
     fn a_client_id_is_1_to_128_bytes_without_control_characters() {
         assert_eq!("".parse::<ClientId>(), Err(ClientIdError::Empty));
-        assert_eq!(
-            "a".repeat(129).parse::<ClientId>(),
-            Err(ClientIdError::TooLong)
-        );
-        assert_eq!(
-            "a\nb".parse::<ClientId>(),
-            Err(ClientIdError::ControlCharacter)
-        );
-        assert_eq!(
-            "a\u{7f}".parse::<ClientId>(),
-            Err(ClientIdError::ControlCharacter)
-        );
-        assert_eq!(
-            "é".repeat(64).parse::<ClientId>().unwrap().as_str().len(),
-            128
-        );
+        assert_eq!("a".repeat(129).parse::<ClientId>(), Err(ClientIdError::TooLong));
+        assert_eq!("a\nb".parse::<ClientId>(), Err(ClientIdError::ControlCharacter));
+        assert_eq!("a\u{7f}".parse::<ClientId>(), Err(ClientIdError::ControlCharacter));
+        assert_eq!("é".repeat(64).parse::<ClientId>().unwrap().as_str().len(), 128);
         assert!("é".repeat(65).parse::<ClientId>().is_err());
     }
 
@@ -206,15 +183,8 @@ mod tests {
 
         assert_eq!(id.to_string(), "ffffffffffffffff-a");
         assert_eq!("ffffffffffffffff-a".parse(), Ok(id));
-        for other in [
-            "FFFFFFFFFFFFFFFF-a",
-            "ffffffffffffffff-0a",
-            "1",
-            "-",
-            "1-",
-            "+1-1",
-            "1-1-1",
-        ] {
+        for other in ["FFFFFFFFFFFFFFFF-a", "ffffffffffffffff-0a", "1", "-", "1-", "+1-1", "1-1-1"]
+        {
             assert_eq!(other.parse::<PairingId>(), Err(PairingIdError), "{other}");
         }
     }

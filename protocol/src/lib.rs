@@ -1,7 +1,7 @@
 #![doc = include_str!("../PROTOCOL.md")]
 #![cfg_attr(not(test), warn(clippy::unwrap_used))]
 
-mod blobs;
+mod args;
 pub mod broker;
 pub mod endpoint;
 mod error;
@@ -12,10 +12,11 @@ mod message;
 pub mod session;
 pub mod wire;
 
+pub use args::Args;
 pub use broker::{Broker, BrokerConfig, BrokerEvent, BrokerStats, ListPolicy, Partner};
 pub use endpoint::{Endpoint, EndpointEvent};
 pub use error::{Cause, Code, EndReason, Outcome, Refusal};
-pub use frame::{Args, Body, Frame, FrameError};
+pub use frame::{Body, Frame, FrameError};
 pub use id::{ClientId, ClientIdError, ConnId, Dialect, PairingId, PairingIdError};
 pub use message::{
     ClientEntry, ClientMessage, ClientState, PairingInfo, Presence, ReqId, ServerMessage, Welcome,

@@ -23,6 +23,7 @@
 //! says, and come back with [`Input::Timeout`] when [`Session::poll_timeout`] is due.
 
 mod inbox;
+mod interface;
 mod window;
 
 use std::{
@@ -31,103 +32,12 @@ use std::{
     time::Instant,
 };
 
+pub use self::interface::{CallId, Delivery, Input, Output, Violation};
 use self::{inbox::Inbox, window::Window};
 use crate::{
     Args, Body, Cause, Code, EndReason, Frame, Outcome, Refusal, Route,
     limits::{ACK_DELAY, ACK_EVERY, PENDING_CALLS, RESEND_DELAY},
 };
-
-/// A number that the caller of an emit chose, unique in a session.
-pub type CallId = u64;
-
-/// What happened.
-#[derive(Clone, Debug)]
-pub enum Input {
-    /// This end emits an event. Only while [`Session::has_room`].
-    Emit {
-        /// The event's name.
-        event: String,
-        /// For the partner's handler.
-        args: Args,
-        /// Whose call it is and when it must be answered; none if no reply is wanted.
-        call: Option<(CallId, Instant)>,
-    },
-    /// The caller no longer wants to know.
-    Cancelled(CallId),
-    /// A frame came in on this path.
-    Received(Route, Frame),
-    /// A handler is done: the number under which the emit was delivered, and what it returned.
-    Finished(u64, Result<Args, Refusal>),
-    /// A path can be used.
-    Opened(Route),
-    /// A path cannot be used any more.
-    Closed(Route),
-    /// A path refused a frame; nobody knows which.
-    Refused(Route),
-    /// The pairing is over.
-    Ended(EndReason),
-    /// Some deadline may be due.
-    Timeout,
-}
-
-/// What is to be done, in this order.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Output {
-    /// Send a frame.
-    Send(Route, Frame),
-    /// Run a handler, and say [`Input::Finished`] when it is done, whether a reply is wanted or
-    /// not.
-    Deliver(Delivery),
-    /// Tell a caller.
-    Resolved(CallId, Outcome),
-    /// Tell whoever keeps the logs that the partner breaks the rules. What it sent was dropped.
-    Violation(Violation),
-}
-
-/// An emit of the partner, for a handler.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Delivery {
-    /// Its number; the reply names it.
-    pub seq: u64,
-    /// The event's name.
-    pub event: String,
-    /// The arguments.
-    pub args: Args,
-    /// Whether the partner waits for a reply.
-    pub reply: bool,
-}
-
-/// How a partner broke the rules.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
-#[non_exhaustive]
-pub enum Violation {
-    /// More frames than the window holds, or more bytes.
-    #[error("the partner sends more than its window holds")]
-    Window,
-    /// It acknowledges what was never sent.
-    #[error("the partner acknowledges what was never sent")]
-    Ack,
-    /// An emit of an event that may not be emitted.
-    #[error("the partner emits an event that may not be emitted")]
-    Event,
-    /// A reply to what was never sent. One to a call that is over may be late, and is ignored.
-    #[error("the partner replies to no call")]
-    Reply,
-}
-
-impl PartialEq for Outcome {
-    fn eq(&self, other: &Self) -> bool {
-        match (self, other) {
-            (Self::Replied(args, route), Self::Replied(others, other)) => {
-                args == others && route == other
-            }
-            (Self::Failed(refusal), Self::Failed(other)) => refusal == other,
-            (Self::NotExecuted(cause), Self::NotExecuted(other))
-            | (Self::Unknown(cause), Self::Unknown(other)) => cause == other,
-            _ => false,
-        }
-    }
-}
 
 #[derive(Clone, Copy, Debug)]
 struct Call {
@@ -234,10 +144,7 @@ impl Session {
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
         let calls = self.calls.values().map(|call| call.deadline).min();
-        [calls, self.ack_due, self.resend_due]
-            .into_iter()
-            .flatten()
-            .min()
+        [calls, self.ack_due, self.resend_due].into_iter().flatten().min()
     }
 
     fn send(&mut self, seq: u64, body: Arc<Body>) {
@@ -245,12 +152,7 @@ impl Session {
         self.told_taken = self.inbox.taken();
         self.told_arrived = self.inbox.arrived();
         self.ack_due = None;
-        let frame = Frame {
-            seq,
-            ack: self.told_taken,
-            got: self.told_arrived,
-            body,
-        };
+        let frame = Frame { seq, ack: self.told_taken, got: self.told_arrived, body };
         self.outputs.push_back(Output::Send(route, frame));
     }
 
@@ -268,11 +170,7 @@ impl Session {
             }
             return;
         }
-        let seq = self.enqueue(Body::Emit {
-            event,
-            args,
-            reply: call.is_some(),
-        });
+        let seq = self.enqueue(Body::Emit { event, args, reply: call.is_some() });
         if let Some((id, deadline)) = call {
             self.calls.insert(seq, Call { id, deadline });
         }
@@ -407,11 +305,7 @@ impl Session {
     }
 
     fn handle_after_end(&mut self, input: Input) {
-        if let Input::Emit {
-            call: Some((call, _)),
-            ..
-        } = input
-        {
+        if let Input::Emit { call: Some((call, _)), .. } = input {
             self.resolve(call, Outcome::NotExecuted(Cause::Code(Code::NotPaired)));
         }
     }

@@ -23,10 +23,7 @@ fn blobs_stand_where_their_placeholders_stood() {
 
     let value = serde_json::to_value(args(text, &[b"\x01", b"\x02\x03"])).unwrap();
 
-    assert_eq!(
-        value,
-        json!([{"file": [2, 3]}, [[1]], {"_placeholder": false}])
-    );
+    assert_eq!(value, json!([{"file": [2, 3]}, [[1]], {"_placeholder": false}]));
 }
 
 #[test]
@@ -34,10 +31,7 @@ fn a_placeholder_for_no_blob_is_an_error_and_no_panic() {
     for num in ["1", "-1", "1.5", "null", "18446744073709551615", "\"0\""] {
         let text = format!(r#"[{{"_placeholder":true,"num":{num}}}]"#);
 
-        assert!(
-            serde_json::to_string(&args(&text, &[b"x"])).is_err(),
-            "{num}"
-        );
+        assert!(serde_json::to_string(&args(&text, &[b"x"])).is_err(), "{num}");
     }
 }
 

@@ -53,13 +53,7 @@ fn even_what_is_forbidden_comes_after_the_welcome() {
 
     let told = broker.told("a");
     assert!(
-        matches!(
-            &told[..],
-            [
-                ServerMessage::Welcome(_),
-                ServerMessage::RegisterFailed { .. }
-            ]
-        ),
+        matches!(&told[..], [ServerMessage::Welcome(_), ServerMessage::RegisterFailed { .. }]),
         "{told:?}"
     );
 }
@@ -164,10 +158,7 @@ fn the_list_names_connected_clients_in_order_the_caller_among_them() {
     }
     broker.pair("a", "b");
 
-    let entry = |id: &str, state| ClientEntry {
-        id: name(id),
-        state,
-    };
+    let entry = |id: &str, state| ClientEntry { id: name(id), state };
     assert_eq!(
         list(&mut broker, "c"),
         [ServerMessage::Clients {

@@ -58,14 +58,7 @@ fn a_client_that_asks_a_third_may_still_cross() {
 #[test]
 fn a_crossing_triangle_ends_in_one_pairing_and_every_request_is_answered_once() {
     let yeses = [("b", "a"), ("c", "b"), ("a", "c")];
-    for order in [
-        [0, 1, 2],
-        [0, 2, 1],
-        [1, 0, 2],
-        [1, 2, 0],
-        [2, 0, 1],
-        [2, 1, 0],
-    ] {
+    for order in [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]] {
         let mut broker = Scenario::with_clients(["a", "b", "c"]);
         let requests = [
             ("a", broker.register("a", "b")),

@@ -14,11 +14,8 @@ fn either_end_may_unregister_and_both_are_told_once() {
 
         let req = broker.unregister(asker);
 
-        let told = |req| ServerMessage::Disconnect {
-            pairing: id,
-            reason: EndReason::Unregistered,
-            req,
-        };
+        let told =
+            |req| ServerMessage::Disconnect { pairing: id, reason: EndReason::Unregistered, req };
         assert_eq!(broker.told(asker), [told(Some(req))], "which is its answer");
         assert_eq!(broker.told(partner), [told(None)]);
         assert_eq!(broker.target_of(asker), None);
@@ -37,10 +34,7 @@ fn ends_that_both_unregister_are_told_of_one_end() {
 
     assert_eq!(broker.ends_told_to("a"), [EndReason::Unregistered]);
     let told = broker.told("b");
-    let [
-        ServerMessage::Disconnect { .. },
-        ServerMessage::Error { req, refusal, .. },
-    ] = &told[..]
+    let [ServerMessage::Disconnect { .. }, ServerMessage::Error { req, refusal, .. }] = &told[..]
     else {
         panic!("{told:?}");
     };
@@ -124,12 +118,7 @@ fn a_kicked_client_is_told_and_cut_off_and_its_partner_told() {
     assert_eq!(broker.ends_told_to("b"), [EndReason::Kicked]);
     assert_eq!(broker.closed, [broker.conn("a")]);
     assert_eq!(broker.broker.stats().clients, 1);
-    assert!(
-        broker
-            .broker
-            .admit(broker.conn("a"), name("a"), Dialect::V2)
-            .is_ok()
-    );
+    assert!(broker.broker.admit(broker.conn("a"), name("a"), Dialect::V2).is_ok());
 }
 
 #[test]
@@ -202,8 +191,5 @@ fn the_application_is_told_of_each_end_once() {
         ]
     );
     let reason = EndReason::Disconnected;
-    assert_eq!(
-        broker.unrouted,
-        [(broker.conn("a"), reason), (broker.conn("b"), reason)]
-    );
+    assert_eq!(broker.unrouted, [(broker.conn("a"), reason), (broker.conn("b"), reason)]);
 }

@@ -40,10 +40,7 @@ fn both_ends_are_held_while_their_pairing_is_granted() {
     broker.register("b", "c");
 
     let codes = |refusals: Vec<(_, Code)>| refusals.into_iter().map(|(_, code)| code).collect();
-    let (c, a): (Vec<_>, Vec<_>) = (
-        codes(broker.refusals_to("c")),
-        codes(broker.refusals_to("a")),
-    );
+    let (c, a): (Vec<_>, Vec<_>) = (codes(broker.refusals_to("c")), codes(broker.refusals_to("a")));
     assert_eq!(c, [Code::TargetBusy, Code::TargetBusy]);
     assert_eq!(a, [Code::SourceBusy]);
     assert_eq!(broker.refusal_to("b"), Some(Code::SourceBusy));
@@ -61,13 +58,7 @@ fn a_yes_of_another_target_is_checked_again_at_acceptance() {
     broker.accept("c", "b");
 
     assert_eq!(broker.refusal_to("b"), Some(Code::SourceBusy));
-    assert_eq!(
-        broker.told("c"),
-        [ServerMessage::Withdrawn {
-            req: asked,
-            code: Code::SourceBusy
-        }]
-    );
+    assert_eq!(broker.told("c"), [ServerMessage::Withdrawn { req: asked, code: Code::SourceBusy }]);
     assert_eq!(broker.grants.len(), 1);
 }
 
@@ -79,13 +70,7 @@ fn a_grant_that_is_refused_is_told_to_both_and_frees_both() {
     broker.handle(Input::Granted(broker.grants[0], Err(Code::TargetBusy)));
 
     assert_eq!(broker.refusal_to("a"), Some(Code::TargetBusy));
-    assert_eq!(
-        broker.told("b"),
-        [ServerMessage::Withdrawn {
-            req: asked,
-            code: Code::TargetBusy
-        }]
-    );
+    assert_eq!(broker.told("b"), [ServerMessage::Withdrawn { req: asked, code: Code::TargetBusy }]);
     broker.register("c", "a");
     assert_eq!(broker.refusal_to("c"), None);
 }
@@ -138,10 +123,7 @@ fn an_end_that_leaves_while_granting_frees_the_other() {
         } else {
             let asked = broker.asked("b", "a");
             let code = Code::Offline;
-            assert_eq!(
-                broker.told("b"),
-                [ServerMessage::Withdrawn { req: asked, code }]
-            );
+            assert_eq!(broker.told("b"), [ServerMessage::Withdrawn { req: asked, code }]);
         }
         broker.register("c", other);
         assert_eq!(broker.refusal_to("c"), None, "it is free");
@@ -212,13 +194,7 @@ fn a_v1_target_is_asked_the_next_when_a_grant_is_refused() {
     assert!(
         matches!(
             &told[..],
-            [
-                ServerMessage::Withdrawn {
-                    code: Code::Quota,
-                    ..
-                },
-                ServerMessage::Register { .. }
-            ]
+            [ServerMessage::Withdrawn { code: Code::Quota, .. }, ServerMessage::Register { .. }]
         ),
         "first it forgets, then it is asked: {told:?}"
     );

@@ -23,14 +23,8 @@ enum Kind {
     Ours,
 }
 
-const KINDS: [Kind; CLIENTS] = [
-    Kind::Acknowledging,
-    Kind::Eventing,
-    Kind::Eventing,
-    Kind::Ours,
-    Kind::Ours,
-    Kind::Ours,
-];
+const KINDS: [Kind; CLIENTS] =
+    [Kind::Acknowledging, Kind::Eventing, Kind::Eventing, Kind::Ours, Kind::Ours, Kind::Ours];
 
 #[derive(Clone, Copy, Debug)]
 enum Step {
@@ -132,10 +126,8 @@ impl Model {
             let said = Said::Paired(Some(req), *pairing);
             return self.foretold.push((source, said));
         }
-        let crossing = self
-            .waiting
-            .iter()
-            .position(|other| other.source == target && other.target == source);
+        let crossing =
+            self.waiting.iter().position(|other| other.source == target && other.target == source);
         let deadline = now + REGISTER_TIMEOUT;
         let refusal = if source == target {
             Code::SelfTarget
@@ -148,23 +140,14 @@ impl Model {
         } else if let Some(at) = crossing {
             let request = self.waiting.remove(at);
             let crossing = Some(req);
-            self.agreed = Some(Grant {
-                request,
-                crossing,
-                deadline,
-            });
+            self.agreed = Some(Grant { request, crossing, deadline });
             return;
         } else if self.waiting.iter().any(|other| other.source == source) {
             Code::SourceBusy
         } else if self.waiting.iter().filter(|r| r.target == target).count() == INBOX_REQUESTS {
             Code::Congested
         } else {
-            self.waiting.push(Request {
-                source,
-                req,
-                target,
-                deadline,
-            });
+            self.waiting.push(Request { source, req, target, deadline });
             return;
         };
         self.no(source, req, refusal);
@@ -183,11 +166,7 @@ impl Model {
             true => {
                 let deadline = now + REGISTER_TIMEOUT;
                 let crossing = None;
-                self.agreed = Some(Grant {
-                    request,
-                    crossing,
-                    deadline,
-                });
+                self.agreed = Some(Grant { request, crossing, deadline });
                 return;
             }
         };
@@ -195,18 +174,10 @@ impl Model {
     }
 
     fn granted(&mut self, pairing: PairingId, verdict: Result<(), Code>) {
-        let Some(Grant {
-            request, crossing, ..
-        }) = self.granting.remove(&pairing)
-        else {
+        let Some(Grant { request, crossing, .. }) = self.granting.remove(&pairing) else {
             return;
         };
-        let Request {
-            source,
-            req,
-            target,
-            ..
-        } = request;
+        let Request { source, req, target, .. } = request;
         if let Err(code) = verdict {
             self.no(source, req, code);
             if let Some(req) = crossing {
@@ -214,10 +185,8 @@ impl Model {
             }
             return;
         }
-        self.foretold
-            .push((source, Said::Paired(Some(req), pairing)));
-        self.foretold
-            .push((target, Said::Paired(crossing, pairing)));
+        self.foretold.push((source, Said::Paired(Some(req), pairing)));
+        self.foretold.push((target, Said::Paired(crossing, pairing)));
         self.paired.insert(source, (target, pairing));
         self.paired.insert(target, (source, pairing));
         for end in [source, target] {
@@ -345,11 +314,8 @@ impl History {
             }
             Step::Register(source, target) => {
                 let req = self.next_req();
-                let register = ClientMessage::Register {
-                    req: Some(req),
-                    target: name(target),
-                    payload: None,
-                };
+                let register =
+                    ClientMessage::Register { req: Some(req), target: name(target), payload: None };
                 self.say(source, register, |model, now| {
                     model.register(source, req, target, now);
                 });
@@ -480,11 +446,7 @@ impl History {
                     assert_eq!(self.routes.insert(conn, partner), None);
                 }
                 Output::Unroute(conn, _) => assert!(self.routes.remove(&conn).is_some()),
-                Output::Grant {
-                    pairing,
-                    source,
-                    target,
-                } => {
+                Output::Grant { pairing, source, target } => {
                     let grant = self.model.agreed.take().expect("both agreed");
                     let ends = (grant.request.source, grant.request.target);
                     assert_eq!((number(&source), number(&target)), ends);
@@ -509,11 +471,7 @@ impl History {
             ServerMessage::RegisterFailed { req, refusal } => {
                 Some(Said::No(req.unwrap(), refusal.code))
             }
-            ServerMessage::Disconnect {
-                pairing,
-                reason,
-                req,
-            } => {
+            ServerMessage::Disconnect { pairing, reason, req } => {
                 self.ended[client] = Some(pairing);
                 if KINDS[client] == Kind::Ours {
                     req.inspect(|req| assert!(self.unregisters.remove(&(conn, *req))));
@@ -521,18 +479,12 @@ impl History {
                 Some(Said::Ended(pairing, reason))
             }
             ServerMessage::Unregistered { req } => {
-                assert!(
-                    self.unregisters.remove(&(conn, req.unwrap())),
-                    "answered once"
-                );
+                assert!(self.unregisters.remove(&(conn, req.unwrap())), "answered once");
                 None
             }
             ServerMessage::Error { req, refusal, .. } => {
                 assert_eq!(refusal.code, Code::NotPaired);
-                assert!(
-                    self.unregisters.remove(&(conn, req.unwrap())),
-                    "answered once"
-                );
+                assert!(self.unregisters.remove(&(conn, req.unwrap())), "answered once");
                 None
             }
             ServerMessage::Register { req, source, .. } => {
@@ -567,10 +519,7 @@ impl History {
             let pairing = self.broker.pairing_of(&id);
             let pairing = pairing.map(|(pairing, partner)| (number(partner), pairing));
             assert_eq!(pairing, self.model.paired.get(&client).copied(), "{client}");
-            let route = self
-                .conns
-                .get(&client)
-                .and_then(|conn| self.routes.get(conn));
+            let route = self.conns.get(&client).and_then(|conn| self.routes.get(conn));
             let route = route.map(|route| {
                 let partner = number(&route.client);
                 assert_eq!(Some(&route.conn), self.conns.get(&partner));
@@ -599,11 +548,7 @@ impl History {
     fn end(mut self) {
         self.pass(Duration::from_secs(20));
         let present = |(conn, _): &&(ConnId, ReqId)| self.conns.values().any(|other| other == conn);
-        assert_eq!(
-            self.unregisters.iter().find(present),
-            None,
-            "every unregister is answered"
-        );
+        assert_eq!(self.unregisters.iter().find(present), None, "every unregister is answered");
         assert!(self.model.waiting.is_empty() && self.model.granting.is_empty());
         for client in 0..CLIENTS {
             self.step(Step::Disconnect(client));

@@ -27,17 +27,11 @@ fn both_ends_are_told_once_the_target_accepts() {
     };
     assert_eq!(
         broker.told("a"),
-        [ServerMessage::Registered {
-            req: Some(req),
-            pairing: info("b", true),
-        }]
+        [ServerMessage::Registered { req: Some(req), pairing: info("b", true) }]
     );
     assert_eq!(
         broker.told("b")[1..],
-        [ServerMessage::Registered {
-            req: None,
-            pairing: info("a", false),
-        }]
+        [ServerMessage::Registered { req: None, pairing: info("a", false) }]
     );
     assert_eq!(broker.target_of("a"), Some("b"));
     assert_eq!(broker.target_of("b"), Some("a"));
@@ -70,11 +64,7 @@ fn the_payload_of_a_registration_reaches_the_target() {
 
     assert_eq!(
         broker.told("b"),
-        [ServerMessage::Register {
-            req: 1,
-            source: name("a"),
-            payload: Some(json!({"token": 7})),
-        }]
+        [ServerMessage::Register { req: 1, source: name("a"), payload: Some(json!({"token": 7})) }]
     );
 }
 
@@ -109,11 +99,7 @@ fn a_third_client_cannot_pair_with_a_paired_one() {
     broker.register("c", "a");
 
     assert_eq!(
-        broker
-            .refusals_to("c")
-            .iter()
-            .map(|(_, code)| *code)
-            .collect::<Vec<_>>(),
+        broker.refusals_to("c").iter().map(|(_, code)| *code).collect::<Vec<_>>(),
         [Code::TargetBusy, Code::TargetBusy]
     );
     assert_eq!(broker.target_of("b"), Some("a"));
@@ -142,10 +128,7 @@ fn a_client_that_asks_somebody_cannot_ask_another() {
 
     assert_eq!(
         broker.refusals_to("a"),
-        [
-            (Some(again), Code::SourceBusy),
-            (Some(other), Code::SourceBusy)
-        ]
+        [(Some(again), Code::SourceBusy), (Some(other), Code::SourceBusy)]
     );
     broker.accept("b", "a");
     assert_eq!(broker.target_of("a"), Some("b"), "the first goes on");
@@ -172,13 +155,7 @@ fn a_no_is_told_with_its_reason() {
     let asked = broker.asked("b", "a");
     broker.say("b", ClientMessage::Decline { req: asked, reason });
 
-    let [
-        ServerMessage::RegisterFailed {
-            req: answered,
-            refusal,
-        },
-    ] = &broker.told("a")[..]
-    else {
+    let [ServerMessage::RegisterFailed { req: answered, refusal }] = &broker.told("a")[..] else {
         panic!("one refusal");
     };
     assert_eq!(*answered, Some(req));
@@ -210,13 +187,7 @@ fn a_yes_that_comes_too_late_is_answered_and_pairs_nobody() {
 
     broker.accept("b", "a");
 
-    assert_eq!(
-        broker.told("b"),
-        [ServerMessage::Withdrawn {
-            req: asked,
-            code: Code::Timeout
-        }]
-    );
+    assert_eq!(broker.told("b"), [ServerMessage::Withdrawn { req: asked, code: Code::Timeout }]);
     assert_eq!(broker.target_of("b"), None);
 }
 
@@ -297,12 +268,7 @@ fn registering_the_present_partner_again_succeeds() {
     for (source, target) in [("a", "b"), ("b", "a")] {
         let req = broker.register(source, target);
 
-        let [
-            ServerMessage::Registered {
-                req: answered,
-                pairing,
-            },
-        ] = &broker.told(source)[..]
+        let [ServerMessage::Registered { req: answered, pairing }] = &broker.told(source)[..]
         else {
             panic!("one success");
         };
@@ -323,15 +289,8 @@ fn a_request_whose_source_unregisters_is_taken_back() {
 
     let told = broker.told("a");
     let [
-        ServerMessage::RegisterFailed {
-            req: first,
-            refusal,
-        },
-        ServerMessage::Error {
-            req: second,
-            refusal: nothing,
-            ..
-        },
+        ServerMessage::RegisterFailed { req: first, refusal },
+        ServerMessage::Error { req: second, refusal: nothing, .. },
     ] = &told[..]
     else {
         panic!("{told:?}");
@@ -376,25 +335,14 @@ fn the_application_is_told_of_every_request_and_its_end() {
     broker.decline("b", "a");
     broker.pair("a", "b");
 
-    let registered = BrokerEvent::Registered {
-        source: name("a"),
-        target: name("b"),
-    };
+    let registered = BrokerEvent::Registered { source: name("a"), target: name("b") };
     assert_eq!(
         broker.events,
         [
             registered.clone(),
-            BrokerEvent::Refused {
-                source: name("a"),
-                target: name("b"),
-                code: Code::Declined,
-            },
+            BrokerEvent::Refused { source: name("a"), target: name("b"), code: Code::Declined },
             registered,
-            BrokerEvent::Paired {
-                pairing: pairing(1),
-                source: name("a"),
-                target: name("b"),
-            },
+            BrokerEvent::Paired { pairing: pairing(1), source: name("a"), target: name("b") },
         ]
     );
     assert_eq!(pairing(1).to_string(), format!("{NODE:x}-1"));

@@ -100,13 +100,7 @@ fn an_answer_to_a_request_that_was_taken_back_is_not_one_to_the_next() {
     assert_eq!(broker.target_of("t"), None);
     let told = broker.told("t");
     assert!(
-        matches!(
-            &told[..],
-            [
-                ServerMessage::Withdrawn { .. },
-                ServerMessage::Register { .. }
-            ]
-        ),
+        matches!(&told[..], [ServerMessage::Withdrawn { .. }, ServerMessage::Register { .. }]),
         "it forgets 1, and is asked 2: {told:?}"
     );
     broker.accept_by_event("t");
@@ -168,10 +162,7 @@ fn a_v1_client_whose_yes_came_too_late_is_told_unless_it_is_paired() {
 
     broker.accept_by_event("t");
     let told = broker.told("t");
-    assert!(
-        matches!(&told[..], [ServerMessage::Withdrawn { .. }]),
-        "{told:?}"
-    );
+    assert!(matches!(&told[..], [ServerMessage::Withdrawn { .. }]), "{told:?}");
 
     broker.register("1", "t");
     broker.accept_by_event("t");
@@ -194,21 +185,14 @@ fn a_yes_without_a_question_pairs_nobody() {
 fn a_packet_without_a_number_is_carried_out_and_answered_without_one() {
     let mut broker = Scenario::with_v1_clients(["a", "b"]);
     let target = "b".parse().unwrap();
-    let message = ClientMessage::Register {
-        req: None,
-        target,
-        payload: None,
-    };
+    let message = ClientMessage::Register { req: None, target, payload: None };
 
     broker.say("a", message);
     broker.accept_by_event("b");
 
     assert_eq!(broker.target_of("a"), Some("b"));
     let told = broker.told("a");
-    assert!(
-        matches!(&told[..], [ServerMessage::Registered { req: None, .. }]),
-        "{told:?}"
-    );
+    assert!(matches!(&told[..], [ServerMessage::Registered { req: None, .. }]), "{told:?}");
 }
 
 fn unregistered(req: u64) -> ServerMessage {

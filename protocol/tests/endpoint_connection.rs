@@ -22,10 +22,7 @@ fn the_welcome_makes_a_client_ready_once() {
     client.hear(ServerMessage::Welcome(welcome()));
     client.hear(ServerMessage::Welcome(welcome()));
 
-    assert_eq!(
-        client.outputs(),
-        [Output::Event(EndpointEvent::Connected(welcome()))]
-    );
+    assert_eq!(client.outputs(), [Output::Event(EndpointEvent::Connected(welcome()))]);
 }
 
 #[test]
@@ -55,26 +52,17 @@ fn a_server_that_says_nothing_at_all_is_given_up_after_ten_seconds() {
 
     client.pass(HEARTBEAT_TIMEOUT);
 
-    assert_eq!(
-        client.outputs(),
-        [Output::Event(EndpointEvent::Disconnected), Output::Close]
-    );
+    assert_eq!(client.outputs(), [Output::Event(EndpointEvent::Disconnected), Output::Close]);
 }
 
 #[test]
 fn what_a_server_says_before_its_welcome_is_dropped() {
     let mut client = Client::connecting();
 
-    client.hear(ServerMessage::Registered {
-        req: None,
-        pairing: info(1),
-    });
+    client.hear(ServerMessage::Registered { req: None, pairing: info(1) });
 
     assert!(
-        matches!(
-            &client.outputs()[..],
-            [Output::Complain(Complaint::Server(_))]
-        ),
+        matches!(&client.outputs()[..], [Output::Complain(Complaint::Server(_))]),
         "it is reported"
     );
     assert_eq!(client.endpoint.pairing(), None);
@@ -119,10 +107,7 @@ fn a_server_silent_for_ten_seconds_is_given_up() {
     assert_eq!(client.said().len(), 2, "asked at 4 s and at 8 s");
     client.pass(Duration::from_millis(1));
 
-    assert_eq!(
-        client.outputs(),
-        [Output::Event(EndpointEvent::Disconnected), Output::Close]
-    );
+    assert_eq!(client.outputs(), [Output::Event(EndpointEvent::Disconnected), Output::Close]);
     assert_eq!(client.endpoint.poll_timeout(), None);
 }
 
@@ -161,10 +146,7 @@ fn after_the_close_every_wish_is_answered_and_nothing_else_happens() {
     client.command(Command::Close);
     client.outputs();
 
-    client.hear(ServerMessage::Registered {
-        req: None,
-        pairing: info(2),
-    });
+    client.hear(ServerMessage::Registered { req: None, pairing: info(2) });
     client.frames(1, vec![emit_frame(1, json!("x"), true)]);
     client.handle(Input::Lost);
     client.handle(Input::Answer(1, Ok(())));

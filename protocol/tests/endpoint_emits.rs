@@ -100,10 +100,7 @@ fn a_batch_is_sent_at_16_kib_and_one_larger_frame_goes_alone() {
 
     client.poll();
 
-    assert_eq!(
-        batches(&client.outputs()),
-        [vec![1, 2], vec![3], vec![4], vec![5]]
-    );
+    assert_eq!(batches(&client.outputs()), [vec![1, 2], vec![3], vec![4], vec![5]]);
 }
 
 #[test]
@@ -121,11 +118,8 @@ fn control_messages_keep_their_order_relative_to_frames() {
         .into_iter()
         .filter(|output| matches!(output, Output::Send(_) | Output::SendFrames(..)))
         .collect();
-    let [
-        Output::SendFrames(_, before),
-        Output::Send(unregister),
-        Output::SendFrames(_, after),
-    ] = &order[..]
+    let [Output::SendFrames(_, before), Output::Send(unregister), Output::SendFrames(_, after)] =
+        &order[..]
     else {
         panic!("{order:?}");
     };
@@ -138,10 +132,7 @@ fn frames_of_an_ended_pairing_are_not_sent_under_the_next_one() {
     let mut client = Client::paired();
     client.feed_emit(1, json!("x"), false);
     client.feed(Input::Received(disconnect(1, EndReason::Unregistered)));
-    client.feed(Input::Received(ServerMessage::Registered {
-        req: None,
-        pairing: info(2),
-    }));
+    client.feed(Input::Received(ServerMessage::Registered { req: None, pairing: info(2) }));
 
     client.poll();
 
@@ -151,12 +142,7 @@ fn frames_of_an_ended_pairing_are_not_sent_under_the_next_one() {
 fn emit(client: &mut Client, event: &str, args: Args) -> Answer {
     let reply_by = Some(client.now + PATIENCE);
     let event = event.to_owned();
-    client.command(Command::Emit {
-        call: 7,
-        event,
-        args,
-        reply_by,
-    });
+    client.command(Command::Emit { call: 7, event, args, reply_by });
     let answers = client.answers();
     answers.into_iter().next().map_or(Answer::Sent, |(_, a)| a)
 }
@@ -179,10 +165,7 @@ fn the_servers_own_limits_count() {
     let mut welcome = welcome();
     welcome.limits.frame_bytes = 4096;
     client.hear(ServerMessage::Welcome(welcome));
-    client.hear(ServerMessage::Registered {
-        req: None,
-        pairing: info(1),
-    });
+    client.hear(ServerMessage::Registered { req: None, pairing: info(1) });
 
     let answer = emit(&mut client, "note", args(json!("x".repeat(4000))));
 
@@ -219,10 +202,7 @@ fn the_largest_lawful_emit_is_a_lawful_message() {
     }));
 
     let outputs = client.outputs();
-    let [
-        Output::Answered(1, Answer::Sent),
-        Output::SendFrames(pairing, frames),
-    ] = &outputs[..]
+    let [Output::Answered(1, Answer::Sent), Output::SendFrames(pairing, frames)] = &outputs[..]
     else {
         panic!("it is sent");
     };
@@ -243,11 +223,7 @@ fn a_reply_that_is_too_large_is_a_failure_of_its_handler() {
     let [Output::SendFrames(_, frames)] = &outputs[..] else {
         panic!("{outputs:?}");
     };
-    let Body::Reply {
-        to: 1,
-        result: Err(refusal),
-    } = &*frames[0].body
-    else {
+    let Body::Reply { to: 1, result: Err(refusal) } = &*frames[0].body else {
         panic!("{frames:?}");
     };
     assert_eq!(refusal.code, Code::TooLarge);
@@ -312,10 +288,7 @@ fn a_handler_of_an_earlier_pairing_answers_nobody() {
     let mut client = Client::paired();
     client.frames(1, vec![emit_frame(1, json!("x"), true)]);
     client.hear(disconnect(1, EndReason::Disconnected));
-    client.hear(ServerMessage::Registered {
-        req: None,
-        pairing: info(2),
-    });
+    client.hear(ServerMessage::Registered { req: None, pairing: info(2) });
     client.frames(2, vec![emit_frame(1, json!("y"), true)]);
     client.outputs();
 
@@ -333,10 +306,7 @@ fn when_the_partner_is_gone_its_calls_are_answered() {
     client.hear(disconnect(1, EndReason::Disconnected));
 
     let gone = Cause::Ended(EndReason::Disconnected);
-    assert_eq!(
-        client.answers(),
-        [(7, Answer::Outcome(Outcome::Unknown(gone)))]
-    );
+    assert_eq!(client.answers(), [(7, Answer::Outcome(Outcome::Unknown(gone)))]);
 }
 
 #[test]
@@ -387,16 +357,7 @@ fn a_cancelled_call_is_answered_no_more() {
 fn a_partner_that_breaks_the_rules_is_reported() {
     let mut client = Client::paired();
 
-    client.frames(
-        1,
-        vec![
-            reply(1, 0, Ok(args(Value::Null))),
-            reply(2, 9, Ok(args(json!(1)))),
-        ],
-    );
+    client.frames(1, vec![reply(1, 0, Ok(args(Value::Null))), reply(2, 9, Ok(args(json!(1))))]);
 
-    assert_eq!(
-        client.outputs(),
-        [Output::Complain(Complaint::Partner(Violation::Ack))]
-    );
+    assert_eq!(client.outputs(), [Output::Complain(Complaint::Partner(Violation::Ack))]);
 }

@@ -24,11 +24,7 @@ fn every_request_has_a_number_of_its_own() {
     assert_eq!(
         said,
         [
-            ClientMessage::Register {
-                req: Some(1),
-                target,
-                payload: None
-            },
+            ClientMessage::Register { req: Some(1), target, payload: None },
             ClientMessage::Unregister { req: Some(2) },
             ClientMessage::List { req: Some(3) },
         ]
@@ -41,10 +37,7 @@ fn a_registration_is_answered_when_both_are_paired() {
     client.register(7);
     client.outputs();
 
-    client.hear(ServerMessage::Registered {
-        req: Some(1),
-        pairing: info(1),
-    });
+    client.hear(ServerMessage::Registered { req: Some(1), pairing: info(1) });
 
     assert_eq!(
         client.outputs(),
@@ -63,15 +56,9 @@ fn a_registration_of_the_present_partner_is_answered_and_changes_nothing() {
     client.register(7);
     client.outputs();
 
-    client.hear(ServerMessage::Registered {
-        req: Some(1),
-        pairing: info(1),
-    });
+    client.hear(ServerMessage::Registered { req: Some(1), pairing: info(1) });
 
-    assert_eq!(
-        client.outputs(),
-        [Output::Answered(7, Answer::Registered(info(1)))]
-    );
+    assert_eq!(client.outputs(), [Output::Answered(7, Answer::Registered(info(1)))]);
 }
 
 #[test]
@@ -81,10 +68,7 @@ fn a_refusal_is_told_with_its_code() {
     client.outputs();
 
     let refusal = Refusal::from(Code::TargetBusy);
-    client.hear(ServerMessage::RegisterFailed {
-        req: Some(1),
-        refusal: refusal.clone(),
-    });
+    client.hear(ServerMessage::RegisterFailed { req: Some(1), refusal: refusal.clone() });
 
     assert_eq!(client.answers(), [(7, Answer::Refused(refusal))]);
 }
@@ -97,15 +81,9 @@ fn a_request_without_an_answer_times_out_and_a_late_pairing_stands() {
 
     client.pass(PATIENCE);
     assert_eq!(client.answers(), [(7, Answer::TimedOut)]);
-    client.hear(ServerMessage::Registered {
-        req: Some(1),
-        pairing: info(1),
-    });
+    client.hear(ServerMessage::Registered { req: Some(1), pairing: info(1) });
 
-    assert_eq!(
-        client.outputs(),
-        [Output::Event(EndpointEvent::Paired(info(1)))]
-    );
+    assert_eq!(client.outputs(), [Output::Event(EndpointEvent::Paired(info(1)))]);
 }
 
 #[test]
@@ -114,10 +92,7 @@ fn a_cancelled_request_is_answered_no_more() {
     client.register(7);
 
     client.command(Command::Cancel(7));
-    client.hear(ServerMessage::RegisterFailed {
-        req: Some(1),
-        refusal: Code::Offline.into(),
-    });
+    client.hear(ServerMessage::RegisterFailed { req: Some(1), refusal: Code::Offline.into() });
     client.pass(PATIENCE);
 
     assert_eq!(client.answers(), []);
@@ -169,16 +144,9 @@ fn an_error_with_a_number_answers_that_request() {
     client.outputs();
 
     let refusal = Refusal::from(Code::Forbidden);
-    client.hear(ServerMessage::Error {
-        refusal: refusal.clone(),
-        req: Some(1),
-        pairing: None,
-    });
+    client.hear(ServerMessage::Error { refusal: refusal.clone(), req: Some(1), pairing: None });
 
-    assert_eq!(
-        client.outputs(),
-        [Output::Answered(7, Answer::Refused(refusal))]
-    );
+    assert_eq!(client.outputs(), [Output::Answered(7, Answer::Refused(refusal))]);
 }
 
 #[test]
@@ -186,16 +154,9 @@ fn an_error_that_nobody_waits_for_is_an_event() {
     let mut client = Client::ready();
 
     let refusal = Refusal::from(Code::RateLimited);
-    client.hear(ServerMessage::Error {
-        refusal: refusal.clone(),
-        req: None,
-        pairing: None,
-    });
+    client.hear(ServerMessage::Error { refusal: refusal.clone(), req: None, pairing: None });
 
-    assert_eq!(
-        client.outputs(),
-        [Output::Event(EndpointEvent::Refused(refusal))]
-    );
+    assert_eq!(client.outputs(), [Output::Event(EndpointEvent::Refused(refusal))]);
 }
 
 #[test]
@@ -203,31 +164,18 @@ fn a_message_that_the_server_could_not_read_is_a_complaint() {
     let mut client = Client::ready();
 
     let refusal = Refusal::from(Code::BadArgs);
-    client.hear(ServerMessage::Error {
-        refusal: refusal.clone(),
-        req: None,
-        pairing: None,
-    });
+    client.hear(ServerMessage::Error { refusal: refusal.clone(), req: None, pairing: None });
 
-    assert_eq!(
-        client.outputs(),
-        [Output::Complain(Complaint::Server(refusal))]
-    );
+    assert_eq!(client.outputs(), [Output::Complain(Complaint::Server(refusal))]);
 }
 
 #[test]
 fn the_list_is_handed_on() {
     let mut client = Client::ready();
     client.list(7);
-    let clients = vec![ClientEntry {
-        id: "a".parse().unwrap(),
-        state: ClientState::Free,
-    }];
+    let clients = vec![ClientEntry { id: "a".parse().unwrap(), state: ClientState::Free }];
 
-    client.hear(ServerMessage::Clients {
-        req: Some(1),
-        clients: clients.clone(),
-    });
+    client.hear(ServerMessage::Clients { req: Some(1), clients: clients.clone() });
 
     assert_eq!(client.answers(), [(7, Answer::Clients(clients))]);
 }
@@ -236,21 +184,14 @@ fn the_list_is_handed_on() {
 fn the_application_is_asked_and_its_answer_names_the_request() {
     let mut client = Client::ready();
     let source: socketio_p2p_protocol::ClientId = "b".parse().unwrap();
-    let ask = |req| ServerMessage::Register {
-        req,
-        source: source.clone(),
-        payload: Some(json!("hi")),
-    };
+    let ask =
+        |req| ServerMessage::Register { req, source: source.clone(), payload: Some(json!("hi")) };
 
     client.hear(ask(41));
     client.hear(ask(42));
     assert_eq!(
         client.outputs()[0],
-        Output::Ask {
-            req: 41,
-            source: source.clone(),
-            payload: Some(json!("hi")),
-        }
+        Output::Ask { req: 41, source: source.clone(), payload: Some(json!("hi")) }
     );
     client.handle(Input::Answer(42, Ok(())));
     client.handle(Input::Answer(41, Err(Some("busy".to_owned()))));
@@ -259,10 +200,7 @@ fn the_application_is_asked_and_its_answer_names_the_request() {
         client.said(),
         [
             ClientMessage::Accept { req: Some(42) },
-            ClientMessage::Decline {
-                req: Some(41),
-                reason: Some("busy".to_owned()),
-            },
+            ClientMessage::Decline { req: Some(41), reason: Some("busy".to_owned()) },
         ]
     );
 }
@@ -271,10 +209,7 @@ fn the_application_is_asked_and_its_answer_names_the_request() {
 fn a_yes_that_came_too_late_changes_nothing() {
     let mut client = Client::ready();
 
-    client.hear(ServerMessage::Withdrawn {
-        req: Some(41),
-        code: Code::Timeout,
-    });
+    client.hear(ServerMessage::Withdrawn { req: Some(41), code: Code::Timeout });
 
     assert_eq!(client.outputs(), []);
 }
@@ -293,10 +228,7 @@ fn the_end_of_another_pairing_does_not_touch_the_present_one() {
 fn a_new_pairing_ends_one_whose_end_was_never_told() {
     let mut client = Client::paired();
 
-    client.hear(ServerMessage::Registered {
-        req: None,
-        pairing: info(2),
-    });
+    client.hear(ServerMessage::Registered { req: None, pairing: info(2) });
 
     assert_eq!(
         client.outputs(),
@@ -314,16 +246,10 @@ fn a_new_pairing_ends_one_whose_end_was_never_told() {
 fn the_partners_absence_is_told_for_the_present_pairing_only() {
     let mut client = Client::paired();
     for serial in [1, 2] {
-        client.hear(ServerMessage::Partner {
-            pairing: info(serial).id,
-            state: Presence::Away,
-        });
+        client.hear(ServerMessage::Partner { pairing: info(serial).id, state: Presence::Away });
     }
 
-    assert_eq!(
-        client.outputs(),
-        [Output::Event(EndpointEvent::Partner(Presence::Away))]
-    );
+    assert_eq!(client.outputs(), [Output::Event(EndpointEvent::Partner(Presence::Away))]);
 }
 
 #[test]

@@ -42,22 +42,14 @@ pub(crate) fn info(serial: u64) -> PairingInfo {
 }
 
 pub(crate) fn disconnect(serial: u64, reason: EndReason) -> ServerMessage {
-    ServerMessage::Disconnect {
-        pairing: PairingId::new(1, serial),
-        reason,
-        req: None,
-    }
+    ServerMessage::Disconnect { pairing: PairingId::new(1, serial), reason, req: None }
 }
 
 impl Client {
     /// Its connection has just been made.
     pub(crate) fn connecting() -> Self {
         let now = Instant::now();
-        Self {
-            endpoint: Endpoint::new(now),
-            now,
-            outputs: Vec::new(),
-        }
+        Self { endpoint: Endpoint::new(now), now, outputs: Vec::new() }
     }
 
     pub(crate) fn ready() -> Self {
@@ -70,10 +62,7 @@ impl Client {
     /// Paired with "b" under the number 1.
     pub(crate) fn paired() -> Self {
         let mut client = Self::ready();
-        client.hear(ServerMessage::Registered {
-            req: None,
-            pairing: info(1),
-        });
+        client.hear(ServerMessage::Registered { req: None, pairing: info(1) });
         client.outputs.clear();
         client
     }
@@ -142,12 +131,7 @@ impl Client {
     pub(crate) fn register(&mut self, call: CallId) {
         let target: ClientId = "b".parse().unwrap();
         let deadline = self.now + PATIENCE;
-        self.command(Command::Register {
-            call,
-            target,
-            payload: None,
-            deadline,
-        });
+        self.command(Command::Register { call, target, payload: None, deadline });
     }
 
     pub(crate) fn unregister(&mut self, call: CallId) {

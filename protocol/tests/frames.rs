@@ -26,10 +26,7 @@ fn some_args() -> impl Strategy<Value = Args> {
         ]
     });
     let blob = prop::collection::vec(any::<u8>(), 0..40).prop_map(Bytes::from);
-    (
-        prop::collection::vec(value, 0..4),
-        prop::collection::vec(blob, 0..4),
-    )
+    (prop::collection::vec(value, 0..4), prop::collection::vec(blob, 0..4))
         .prop_map(|(values, blobs)| Args::from_text(json!(values).to_string(), blobs).unwrap())
 }
 
@@ -165,11 +162,7 @@ fn a_long_message_of_a_failed_handler_is_cut() {
 
     let frame = Frame::from_text(&text).unwrap();
 
-    let Body::Reply {
-        result: Err(refusal),
-        ..
-    } = &*frame.body
-    else {
+    let Body::Reply { result: Err(refusal), .. } = &*frame.body else {
         panic!("{frame:?}");
     };
     assert_eq!(refusal.message.len(), MESSAGE_BYTES);
@@ -184,28 +177,16 @@ fn binary_lengths_that_lie_are_refused() {
     lie.extend((header.len() as u32).to_be_bytes());
     lie.extend(header);
     lie.extend([0; 8]);
-    assert!(matches!(
-        Frame::from_binary(lie.clone().into()),
-        Err(FrameError::Lengths)
-    ));
+    assert!(matches!(Frame::from_binary(lie.clone().into()), Err(FrameError::Lengths)));
 
     lie[6..10].copy_from_slice(&u32::MAX.to_be_bytes());
-    assert!(matches!(
-        Frame::from_binary(lie.into()),
-        Err(FrameError::Lengths)
-    ));
+    assert!(matches!(Frame::from_binary(lie.into()), Err(FrameError::Lengths)));
     for pairing in [&b"\xff\xff"[..], b"", b"ABC-1", b"nonsense"] {
         let mut binary = vec![pairing.len() as u8];
         binary.extend(pairing);
-        assert!(matches!(
-            Frame::from_binary(binary.into()),
-            Err(FrameError::Pairing)
-        ));
+        assert!(matches!(Frame::from_binary(binary.into()), Err(FrameError::Pairing)));
     }
-    assert!(matches!(
-        Frame::from_binary(Bytes::new()),
-        Err(FrameError::Lengths)
-    ));
+    assert!(matches!(Frame::from_binary(Bytes::new()), Err(FrameError::Lengths)));
 }
 
 #[test]
@@ -261,14 +242,8 @@ fn arguments_may_be_nested_64_deep() {
 
 #[test]
 fn arguments_are_an_array_and_keep_their_text() {
-    assert!(matches!(
-        Args::from_text("{}".to_owned(), Vec::new()),
-        Err(FrameError::NotAnArray)
-    ));
-    assert!(matches!(
-        Args::from_text("[".to_owned(), Vec::new()),
-        Err(FrameError::Json(_))
-    ));
+    assert!(matches!(Args::from_text("{}".to_owned(), Vec::new()), Err(FrameError::NotAnArray)));
+    assert!(matches!(Args::from_text("[".to_owned(), Vec::new()), Err(FrameError::Json(_))));
     let text = r#"[ 1.0, "é\u00e9", {"b":1,"a":2} ]"#;
     let args = Args::from_text(format!(" {text} "), Vec::new()).unwrap();
     assert_eq!(args.as_json(), text);

@@ -14,16 +14,11 @@ use socketio_p2p_protocol::{
 
 fn golden(prefix: &str) -> BTreeMap<String, String> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
-    let files = fs::read_dir(folder)
-        .unwrap()
-        .map(|file| file.unwrap().path());
+    let files = fs::read_dir(folder).unwrap().map(|file| file.unwrap().path());
     files
         .filter_map(|path| {
             let name = path.file_stem()?.to_str()?.strip_prefix(prefix)?.to_owned();
-            Some((
-                name,
-                fs::read_to_string(&path).unwrap().trim_end().to_owned(),
-            ))
+            Some((name, fs::read_to_string(&path).unwrap().trim_end().to_owned()))
         })
         .collect()
 }
@@ -50,13 +45,7 @@ fn pairing() -> PairingId {
 }
 
 fn info(partner: &str, initiator: bool, partner_protocol: u8) -> PairingInfo {
-    PairingInfo {
-        id: pairing(),
-        partner: id(partner),
-        initiator,
-        partner_protocol,
-        direct: false,
-    }
+    PairingInfo { id: pairing(), partner: id(partner), initiator, partner_protocol, direct: false }
 }
 
 /// Every golden file has its message, and every message its golden file.
@@ -67,10 +56,7 @@ fn check<M: std::fmt::Debug + PartialEq>(
     encode: impl Fn(&M) -> String,
 ) {
     let files = golden(prefix);
-    let names: Vec<_> = messages
-        .iter()
-        .map(|(name, _)| (*name).to_owned())
-        .collect();
+    let names: Vec<_> = messages.iter().map(|(name, _)| (*name).to_owned()).collect();
     let mut sorted = names;
     sorted.sort();
     assert_eq!(files.keys().cloned().collect::<Vec<_>>(), sorted);
@@ -88,34 +74,14 @@ fn what_a_v2_client_sends() {
     let messages = vec![
         (
             "register",
-            ClientMessage::Register {
-                req: Some(1),
-                target: target.clone(),
-                payload: None,
-            },
+            ClientMessage::Register { req: Some(1), target: target.clone(), payload: None },
         ),
-        (
-            "register_payload",
-            ClientMessage::Register {
-                req: Some(1),
-                target,
-                payload,
-            },
-        ),
+        ("register_payload", ClientMessage::Register { req: Some(1), target, payload }),
         ("accept", ClientMessage::Accept { req: Some(41) }),
-        (
-            "decline",
-            ClientMessage::Decline {
-                req: Some(41),
-                reason: None,
-            },
-        ),
+        ("decline", ClientMessage::Decline { req: Some(41), reason: None }),
         (
             "decline_reason",
-            ClientMessage::Decline {
-                req: Some(41),
-                reason: Some("not today".to_owned()),
-            },
+            ClientMessage::Decline { req: Some(41), reason: Some("not today".to_owned()) },
         ),
         ("unregister", ClientMessage::Unregister { req: Some(2) }),
         ("list", ClientMessage::List { req: Some(3) }),
@@ -134,25 +100,11 @@ fn what_a_v2_client_sends() {
 
 #[test]
 fn what_a_v2_client_hears() {
-    let register = |payload| ServerMessage::Register {
-        req: 41,
-        source: id("a"),
-        payload,
-    };
-    let disconnect = |reason, req| ServerMessage::Disconnect {
-        pairing: pairing(),
-        reason,
-        req,
-    };
-    let error = |code: Code, req, pairing| ServerMessage::Error {
-        refusal: code.into(),
-        req,
-        pairing,
-    };
-    let entry = |name, state| ClientEntry {
-        id: id(name),
-        state,
-    };
+    let register = |payload| ServerMessage::Register { req: 41, source: id("a"), payload };
+    let disconnect = |reason, req| ServerMessage::Disconnect { pairing: pairing(), reason, req };
+    let error =
+        |code: Code, req, pairing| ServerMessage::Error { refusal: code.into(), req, pairing };
+    let entry = |name, state| ClientEntry { id: id(name), state };
     let messages = vec![
         (
             "welcome",
@@ -170,52 +122,25 @@ fn what_a_v2_client_hears() {
         ("register_payload", register(Some(json!({"token": 7})))),
         (
             "registered_source",
-            ServerMessage::Registered {
-                req: Some(1),
-                pairing: info("b", true, 2),
-            },
+            ServerMessage::Registered { req: Some(1), pairing: info("b", true, 2) },
         ),
         (
             "registered_target",
-            ServerMessage::Registered {
-                req: None,
-                pairing: info("a", false, 1),
-            },
+            ServerMessage::Registered { req: None, pairing: info("a", false, 1) },
         ),
         (
             "register_failed",
-            ServerMessage::RegisterFailed {
-                req: Some(1),
-                refusal: Code::TargetBusy.into(),
-            },
+            ServerMessage::RegisterFailed { req: Some(1), refusal: Code::TargetBusy.into() },
         ),
-        (
-            "too_late",
-            ServerMessage::Withdrawn {
-                req: Some(41),
-                code: Code::Timeout,
-            },
-        ),
+        ("too_late", ServerMessage::Withdrawn { req: Some(41), code: Code::Timeout }),
         ("disconnect", disconnect(EndReason::Disconnected, None)),
-        (
-            "disconnect_answer",
-            disconnect(EndReason::Unregistered, Some(2)),
-        ),
-        (
-            "partner",
-            ServerMessage::Partner {
-                pairing: pairing(),
-                state: Presence::Away,
-            },
-        ),
+        ("disconnect_answer", disconnect(EndReason::Unregistered, Some(2))),
+        ("partner", ServerMessage::Partner { pairing: pairing(), state: Presence::Away }),
         (
             "clients",
             ServerMessage::Clients {
                 req: Some(3),
-                clients: vec![
-                    entry("a", ClientState::Free),
-                    entry("b", ClientState::Paired),
-                ],
+                clients: vec![entry("a", ClientState::Free), entry("b", ClientState::Paired)],
             },
         ),
         ("pong", ServerMessage::Pong { req: 4 }),
@@ -250,24 +175,12 @@ fn frames() {
     let messages = vec![
         (
             "emit",
-            vec![emit(
-                1,
-                0,
-                "chat",
-                vec![json!("hi"), json!({"n": 1}), json!(null)].into(),
-                false,
-            )],
+            vec![emit(1, 0, "chat", vec![json!("hi"), json!({"n": 1}), json!(null)].into(), false)],
         ),
         ("emit_reply", vec![emit(2, 5, "ask", Args::default(), true)]),
         ("emit_blobs", vec![emit(3, 5, "file", blobs, false)]),
-        (
-            "reply",
-            vec![reply(4, 2, Ok(vec![json!("yes"), json!(2)].into()))],
-        ),
-        (
-            "reply_error",
-            vec![reply(5, 3, Err(Code::Unhandled.into()))],
-        ),
+        ("reply", vec![reply(4, 2, Ok(vec![json!("yes"), json!(2)].into()))]),
+        ("reply_error", vec![reply(5, 3, Err(Code::Unhandled.into()))]),
         ("ack", vec![crate::sessions::frame(0, 64, Body::Ack)]),
         ("ack_got", vec![got]),
         (
@@ -286,10 +199,7 @@ fn frames() {
             panic!("{packet}");
         };
         assert_eq!(event.get(), "\"P2P_FRAME\"");
-        assert_eq!(
-            serde_json::from_str::<PairingId>(id.get()).unwrap(),
-            pairing()
-        );
+        assert_eq!(serde_json::from_str::<PairingId>(id.get()).unwrap(), pairing());
         let text = frame::batch_from_text(frames.get()).unwrap();
         let value = serde_json::from_str(frames.get()).unwrap();
         assert_eq!(frame::batch_from_value(value).unwrap(), text);
@@ -316,23 +226,11 @@ fn v1_args(name: &str, line: usize) -> Vec<Value> {
 #[test]
 fn a_v1_client_answers_by_acknowledgement() {
     let yes = v1_args("asked_answers_by_acknowledgement", 1);
-    assert_eq!(
-        wire::v1_answer(&yes, Some(7)),
-        ClientMessage::Accept { req: Some(7) }
-    );
+    assert_eq!(wire::v1_answer(&yes, Some(7)), ClientMessage::Accept { req: Some(7) });
 
-    let no = ClientMessage::Decline {
-        req: Some(7),
-        reason: None,
-    };
+    let no = ClientMessage::Decline { req: Some(7), reason: None };
     let declined = v1_args("asked_declines_by_acknowledgement", 1);
-    for args in [
-        declined,
-        vec![],
-        vec![json!("true")],
-        vec![json!(1)],
-        vec![json!(null)],
-    ] {
+    for args in [declined, vec![], vec![json!("true")], vec![json!(1)], vec![json!(null)]] {
         assert_eq!(wire::v1_answer(&args, Some(7)), no, "{args:?}");
     }
 }

@@ -125,8 +125,7 @@ impl Scenario {
                 }
                 Output::Grant { pairing, .. } if self.hold_grants => self.grants.push(pairing),
                 Output::Grant { pairing, .. } => {
-                    self.broker
-                        .handle(Input::Granted(pairing, Ok(())), self.now);
+                    self.broker.handle(Input::Granted(pairing, Ok(())), self.now);
                 }
                 Output::Close(conn) => self.closed.push(conn),
                 Output::Event(event) => self.events.push(event),
@@ -141,11 +140,8 @@ impl Scenario {
     pub(crate) fn register(&mut self, source: &str, target: &str) -> ReqId {
         self.last_req += 1;
         let req = self.last_req;
-        let message = ClientMessage::Register {
-            req: Some(req),
-            target: name(target),
-            payload: None,
-        };
+        let message =
+            ClientMessage::Register { req: Some(req), target: name(target), payload: None };
         self.say(source, message);
         req
     }

@@ -106,9 +106,7 @@ impl History {
                 }
             }
             Step::Cancel(end, which) => {
-                let pending = self.calls[end]
-                    .iter()
-                    .filter(|(_, outcome)| outcome.is_none());
+                let pending = self.calls[end].iter().filter(|(_, outcome)| outcome.is_none());
                 if let Some((&call, _)) = pending.clone().nth(which % pending.count().max(1)) {
                     self.calls[end].remove(&call);
                     self.handle(end, Input::Cancelled(call));
@@ -190,9 +188,7 @@ impl History {
             self.running[at].push(delivery.seq);
         }
         for (call, outcome) in end.resolved.drain(..) {
-            let slot = self.calls[at]
-                .get_mut(&call)
-                .expect("a call that is pending");
+            let slot = self.calls[at].get_mut(&call).expect("a call that is pending");
             assert_eq!(*slot, None, "resolved once");
             assert!(
                 matches!(

@@ -71,10 +71,7 @@ fn sixty_four_frames_without_an_answer_are_acknowledged_at_once() {
     end.partner_emits(json!("last"), false);
 
     let (_, frame) = end.sent.pop_front().unwrap();
-    assert_eq!(
-        (frame.seq, frame.ack, &*frame.body),
-        (0, ACK_EVERY, &Body::Ack)
-    );
+    assert_eq!((frame.seq, frame.ack, &*frame.body), (0, ACK_EVERY, &Body::Ack));
 }
 
 #[test]
@@ -224,11 +221,7 @@ fn after_a_refusal_by_its_path_the_window_is_sent_again_a_little_later() {
     assert_eq!(end.sent.len(), 0);
     end.pass(RESEND_DELAY);
 
-    assert_eq!(
-        end.sent_numbers(),
-        [1, 2],
-        "once for any number of refusals"
-    );
+    assert_eq!(end.sent_numbers(), [1, 2], "once for any number of refusals");
     assert_eq!(end.session.poll_timeout(), None);
 }
 

@@ -21,10 +21,7 @@ fn a_call_is_answered_with_what_the_handler_returned_and_its_way() {
     pair.b.finish(1, json!({"x": 1}));
     pair.exchange();
 
-    assert_eq!(
-        pair.a.resolved,
-        [(7, Outcome::Replied(args(json!({"x": 1})), Route::Relay))]
-    );
+    assert_eq!(pair.a.resolved, [(7, Outcome::Replied(args(json!({"x": 1})), Route::Relay))]);
 }
 
 #[test]
@@ -69,12 +66,7 @@ fn a_handler_that_failed_is_reported_as_such() {
 
 #[test]
 fn refused_before_any_handler_is_not_executed() {
-    for code in [
-        Code::Unhandled,
-        Code::BadEvent,
-        Code::BadArgs,
-        Code::Congested,
-    ] {
+    for code in [Code::Unhandled, Code::BadEvent, Code::BadArgs, Code::Congested] {
         let mut end = End::new();
         end.call(1);
 
@@ -196,18 +188,12 @@ fn after_the_end_nothing_else_has_an_effect() {
 fn the_reply_says_by_which_path_it_came() {
     let mut end = End::new();
     end.call(1);
-    let reply = socketio_p2p_protocol::Body::Reply {
-        to: 1,
-        result: Ok(args(json!(null))),
-    };
+    let reply = socketio_p2p_protocol::Body::Reply { to: 1, result: Ok(args(json!(null))) };
 
     let frame = crate::sessions::frame(1, 1, reply);
     end.handle(Input::Received(Route::Direct, frame));
 
-    assert_eq!(
-        end.resolved,
-        [(1, Outcome::Replied(args(json!(null)), Route::Direct))]
-    );
+    assert_eq!(end.resolved, [(1, Outcome::Replied(args(json!(null)), Route::Direct))]);
     end.pass(ACK_DELAY);
     assert_eq!(end.sent.pop_back().unwrap().1.ack, 1);
 }

@@ -78,11 +78,7 @@ impl End {
     }
 
     pub(crate) fn emit(&mut self, value: Value) {
-        self.handle(Input::Emit {
-            event: "note".to_owned(),
-            args: args(value),
-            call: None,
-        });
+        self.handle(Input::Emit { event: "note".to_owned(), args: args(value), call: None });
     }
 
     pub(crate) fn call(&mut self, call: CallId) {
@@ -129,28 +125,16 @@ impl End {
 
     /// The numbers of what was delivered since this was last asked.
     pub(crate) fn delivered_numbers(&mut self) -> Vec<u64> {
-        self.delivered
-            .drain(..)
-            .map(|delivery| delivery.seq)
-            .collect()
+        self.delivered.drain(..).map(|delivery| delivery.seq).collect()
     }
 }
 
 pub(crate) fn frame(seq: u64, ack: u64, body: Body) -> Frame {
-    Frame {
-        seq,
-        ack,
-        got: ack,
-        body: Arc::new(body),
-    }
+    Frame { seq, ack, got: ack, body: Arc::new(body) }
 }
 
 pub(crate) fn emit_frame(seq: u64, value: Value, reply: bool) -> Frame {
-    let body = Body::Emit {
-        event: "note".to_owned(),
-        args: args(value),
-        reply,
-    };
+    let body = Body::Emit { event: "note".to_owned(), args: args(value), reply };
     frame(seq, 0, body)
 }
 
@@ -162,10 +146,7 @@ pub(crate) struct Pair {
 
 impl Pair {
     pub(crate) fn new() -> Self {
-        Self {
-            a: End::new(),
-            b: End::new(),
-        }
+        Self { a: End::new(), b: End::new() }
     }
 
     /// Carries frames until neither end has more to send.

@@ -43,16 +43,10 @@ fn the_table_of_limits_agrees_with_the_constants() {
         ("CLIENT_ID_BYTES", bytes(limits::CLIENT_ID_BYTES)),
         ("EVENT_NAME_BYTES", bytes(limits::EVENT_NAME_BYTES)),
         ("MESSAGE_BYTES", bytes(limits::MESSAGE_BYTES)),
-        (
-            "CONNECTION_MESSAGE_BYTES",
-            bytes(limits::CONNECTION_MESSAGE_BYTES),
-        ),
+        ("CONNECTION_MESSAGE_BYTES", bytes(limits::CONNECTION_MESSAGE_BYTES)),
         ("RELAYED_FRAME_BYTES", bytes(limits::RELAYED_FRAME_BYTES)),
         ("SIGNAL_BYTES", bytes(limits::SIGNAL_BYTES)),
-        (
-            "REGISTER_PAYLOAD_BYTES",
-            bytes(limits::REGISTER_PAYLOAD_BYTES),
-        ),
+        ("REGISTER_PAYLOAD_BYTES", bytes(limits::REGISTER_PAYLOAD_BYTES)),
         ("JSON_DEPTH", limits::JSON_DEPTH.to_string()),
         ("INBOX_REQUESTS", limits::INBOX_REQUESTS.to_string()),
         ("REGISTER_TIMEOUT", time(limits::REGISTER_TIMEOUT)),
@@ -84,9 +78,8 @@ fn the_table_of_limits_agrees_with_the_constants() {
     }
 
     let source = include_str!("../src/limits.rs");
-    let constants = source
-        .lines()
-        .filter_map(|line| line.strip_prefix("pub const ")?.split_once(':'));
+    let constants =
+        source.lines().filter_map(|line| line.strip_prefix("pub const ")?.split_once(':'));
     for (name, _) in constants {
         let compared = limits.iter().any(|(other, _)| *other == name);
         assert!(compared, "{name} is stated and compared");

@@ -29,13 +29,9 @@ fn malformed_messages_of_a_client_are_refused_as_bad_args() {
         json!([{"req": -1}]),
         json!([{"req": 1.5}]),
     ];
-    for event in [
-        wire::REGISTER_SUCCESS,
-        wire::REGISTER_FAILED,
-        wire::UNREGISTER,
-        wire::LIST,
-        wire::PING,
-    ] {
+    for event in
+        [wire::REGISTER_SUCCESS, wire::REGISTER_FAILED, wire::UNREGISTER, wire::LIST, wire::PING]
+    {
         for malformed in &no_number {
             let error = client_message(event, args(malformed.clone())).unwrap_err();
             assert_eq!(error.refusal.code, Code::BadArgs, "{event} {malformed}");
@@ -53,14 +49,7 @@ fn malformed_messages_of_a_client_are_refused_as_bad_args() {
 #[test]
 fn a_refusal_carries_the_number_of_the_request_if_it_can_be_read() {
     let long = "x".repeat(129);
-    for target in [
-        json!(null),
-        json!(7),
-        json!(["b"]),
-        json!(""),
-        json!("a\n"),
-        json!(long),
-    ] {
+    for target in [json!(null), json!(7), json!(["b"]), json!(""), json!("a\n"), json!(long)] {
         let error = client_message(wire::REGISTER, args(json!([target, {"req": 5}]))).unwrap_err();
         assert_eq!((error.refusal.code, error.req), (Code::BadArgs, Some(5)));
     }
@@ -73,10 +62,7 @@ fn a_refusal_carries_the_number_of_the_request_if_it_can_be_read() {
 fn a_payload_has_at_most_16_kib() {
     let register = |bytes: usize| {
         let payload = "x".repeat(bytes);
-        client_message(
-            wire::REGISTER,
-            args(json!(["b", {"req": 5, "payload": payload}])),
-        )
+        client_message(wire::REGISTER, args(json!(["b", {"req": 5, "payload": payload}])))
     };
 
     assert!(register(REGISTER_PAYLOAD_BYTES - 2).is_ok());
@@ -86,14 +72,8 @@ fn a_payload_has_at_most_16_kib() {
 
 #[test]
 fn arguments_too_many_and_unknown_fields_are_ignored() {
-    let message = client_message(
-        wire::PING,
-        args(json!([{"req": 1, "new": true}, "more", 2])),
-    );
-    assert_eq!(
-        message,
-        client_message(wire::PING, args(json!([{"req": 1}])))
-    );
+    let message = client_message(wire::PING, args(json!([{"req": 1, "new": true}, "more", 2])));
+    assert_eq!(message, client_message(wire::PING, args(json!([{"req": 1}]))));
 
     let message = client_message(wire::REGISTER, args(json!(["b", {"req": 1}, 3])));
     assert!(message.is_ok());
@@ -101,15 +81,7 @@ fn arguments_too_many_and_unknown_fields_are_ignored() {
 
 #[test]
 fn unknown_events_and_those_of_the_other_side_are_refused() {
-    for event in [
-        "",
-        "chat",
-        "P2P_",
-        "P2P_WELCOME",
-        "P2P_PONG",
-        "P2P_EMIT",
-        "p2p_ping",
-    ] {
+    for event in ["", "chat", "P2P_", "P2P_WELCOME", "P2P_PONG", "P2P_EMIT", "p2p_ping"] {
         let error = client_message(event, args(json!([{"req": 1}]))).unwrap_err();
         assert_eq!(error.refusal.code, Code::BadEvent, "{event}");
     }
@@ -131,10 +103,7 @@ fn malformed_messages_of_a_server_are_refused_as_bad_args() {
         (wire::REGISTER_SUCCESS, json!([{"req": 1, "pairing": id}])),
         (wire::REGISTER_FAILED, json!([{"req": 1}])),
         (wire::REGISTER_FAILED, json!([{"req": 1, "code": "x"}])),
-        (
-            wire::DISCONNECT,
-            json!([{"pairing": "ABC-1", "reason": "kicked"}]),
-        ),
+        (wire::DISCONNECT, json!([{"pairing": "ABC-1", "reason": "kicked"}])),
         (wire::DISCONNECT, json!([{"pairing": id, "reason": "x"}])),
         (wire::PARTNER, json!([{"pairing": id, "state": "gone"}])),
         (wire::CLIENTS, json!([{"req": 1, "clients": ["a"]}])),
@@ -186,15 +155,7 @@ fn reserved_names_the_plugins_own_and_long_ones_may_not_be_emitted() {
     ] {
         assert_eq!(check_event(event), Err(Code::BadEvent), "{event}");
     }
-    for event in [
-        "",
-        "chat",
-        "Connect",
-        "p2p_x",
-        "xP2P_",
-        "message",
-        &"x".repeat(128),
-    ] {
+    for event in ["", "chat", "Connect", "p2p_x", "xP2P_", "message", &"x".repeat(128)] {
         assert_eq!(check_event(event), Ok(()), "{event}");
     }
 }

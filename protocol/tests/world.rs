@@ -80,10 +80,7 @@ impl World {
             deadline,
         });
         world.run();
-        assert!(matches!(
-            world.nodes[0].answers[..],
-            [(1, Answer::Registered(_))]
-        ));
+        assert!(matches!(world.nodes[0].answers[..], [(1, Answer::Registered(_))]));
         world.nodes[0].answers.clear();
         world
     }
@@ -91,9 +88,7 @@ impl World {
     fn command(&mut self, at: usize, command: impl FnOnce(Instant) -> Command) {
         let deadline = self.now + Duration::from_secs(10);
         let command = command(deadline);
-        self.nodes[at]
-            .endpoint
-            .handle(Input::Command(command), self.now);
+        self.nodes[at].endpoint.handle(Input::Command(command), self.now);
     }
 
     fn call(&mut self, at: usize, call: CallId, value: Value) {
@@ -147,18 +142,13 @@ impl World {
     fn serve(&mut self, conn: ConnId, event: &str, args: Value) {
         if event == wire::FRAME {
             let pairing: PairingId = args[0].as_str().unwrap().parse().unwrap();
-            let route = self
-                .routes
-                .iter()
-                .find(|(from, id, _)| *from == conn && *id == pairing);
+            let route = self.routes.iter().find(|(from, id, _)| *from == conn && *id == pairing);
             if let Some((_, _, to)) = route {
                 self.to_nodes[to.0 as usize].push_back((event.to_owned(), args));
             }
             return;
         }
-        let Value::Array(args) = args else {
-            panic!("arguments are an array")
-        };
+        let Value::Array(args) = args else { panic!("arguments are an array") };
         let message = wire::client_message(event, args).unwrap();
         self.tell_broker(broker::Input::Received(conn, message));
     }
@@ -197,14 +187,12 @@ impl World {
         match output {
             Output::Send(message) => {
                 let (event, args) = ClientMessage::to_event(&message).unwrap();
-                self.to_server
-                    .push_back((conn, event.to_owned(), json!(args)));
+                self.to_server.push_back((conn, event.to_owned(), json!(args)));
             }
             Output::SendFrames(pairing, frames) => {
                 let frames: Vec<_> = frames.iter().map(Frame::to_value).collect();
                 let args = json!([pairing, frames]);
-                self.to_server
-                    .push_back((conn, wire::FRAME.to_owned(), args));
+                self.to_server.push_back((conn, wire::FRAME.to_owned(), args));
             }
             Output::Answered(call, answer) => {
                 let nested = node.nested.iter().position(|(own, ..)| *own == call);
@@ -292,11 +280,7 @@ fn two_thousand_calls_each_way_are_all_answered_right() {
             let value: Vec<Value> = args.parse().unwrap();
             assert_eq!(value, [json!([{ "n": call }, partner])]);
         }
-        let order: Vec<_> = node
-            .delivered
-            .iter()
-            .map(|v| v["n"].as_u64().unwrap())
-            .collect();
+        let order: Vec<_> = node.delivered.iter().map(|v| v["n"].as_u64().unwrap()).collect();
         assert!(order.is_sorted(), "as sent");
     }
 }
@@ -349,13 +333,7 @@ fn an_unregister_frees_both_and_answers_what_was_under_way() {
     assert_eq!(node.answers.len(), 2, "{:?}", node.answers);
     for node in &world.nodes {
         let ends = node.events.iter().filter(|event| {
-            matches!(
-                event,
-                EndpointEvent::Unpaired {
-                    reason: EndReason::Unregistered,
-                    ..
-                }
-            )
+            matches!(event, EndpointEvent::Unpaired { reason: EndReason::Unregistered, .. })
         });
         assert_eq!(ends.count(), 1);
         assert_eq!(node.endpoint.pairing(), None);

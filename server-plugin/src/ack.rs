@@ -89,9 +89,7 @@ impl<'de> Visitor<'de> for Text<'_> {
 
     fn visit_bytes<E: Error>(self, value: &[u8]) -> Result<(), E> {
         let num = self.0.blobs.len();
-        self.0
-            .json
-            .push_str(&format!(r#"{{"_placeholder":true,"num":{num}}}"#));
+        self.0.json.push_str(&format!(r#"{{"_placeholder":true,"num":{num}}}"#));
         self.0.blobs.push(Bytes::copy_from_slice(value));
         Ok(())
     }
@@ -120,9 +118,7 @@ impl<'de> Visitor<'de> for Text<'_> {
             if self.0.json.len() > start {
                 self.0.json.push(',');
             }
-            self.0
-                .json
-                .push_str(&serde_json::Value::from(key).to_string());
+            self.0.json.push_str(&serde_json::Value::from(key).to_string());
             self.0.json.push(':');
             map.next_value_seed(Text(self.0))?;
         }
@@ -136,11 +132,7 @@ mod tests {
     use super::*;
 
     fn read(text: &str) -> String {
-        serde_json::from_str::<AckArgs>(text)
-            .unwrap()
-            .into_args()
-            .as_json()
-            .to_owned()
+        serde_json::from_str::<AckArgs>(text).unwrap().into_args().as_json().to_owned()
     }
 
     #[test]

@@ -50,32 +50,19 @@ impl Admission {
             Some(version) => version.parse().map_err(|_| Code::BadArgs)?,
             None => 1,
         };
-        let dialect = if version >= PROTOCOL {
-            Dialect::V2
-        } else {
-            Dialect::V1
-        };
+        let dialect = if version >= PROTOCOL { Dialect::V2 } else { Dialect::V1 };
         let binary = handshake.auth.get(BINARY) == Some(&Value::Bool(true));
-        Ok(Some(Identity {
-            client,
-            dialect,
-            binary,
-        }))
+        Ok(Some(Identity { client, dialect, binary }))
     }
 
     pub(crate) fn authorize(&self, source: &ClientId, target: &ClientId) -> bool {
-        self.authorize
-            .as_ref()
-            .is_none_or(|authorize| authorize(source, target))
+        self.authorize.as_ref().is_none_or(|authorize| authorize(source, target))
     }
 }
 
 impl Default for Admission {
     fn default() -> Self {
-        Self {
-            identify: Arc::new(client_id),
-            authorize: None,
-        }
+        Self { identify: Arc::new(client_id), authorize: None }
     }
 }
 
@@ -101,9 +88,7 @@ impl Handshake<'_> {
 impl fmt::Debug for Handshake<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // Auth and headers hold secrets.
-        f.debug_struct("Handshake")
-            .field("path", &self.request.uri.path())
-            .finish_non_exhaustive()
+        f.debug_struct("Handshake").field("path", &self.request.uri.path()).finish_non_exhaustive()
     }
 }
 
@@ -128,9 +113,7 @@ fn said(handshake: &Handshake<'_>, key: &str) -> Result<Option<String>, Code> {
     let mut found = None;
     for (name, value) in form_urlencoded::parse(query.as_bytes()) {
         // `clientId[]=A` is how query libraries spell an array.
-        let is_array = name
-            .strip_prefix(key)
-            .is_some_and(|rest| rest.starts_with('['));
+        let is_array = name.strip_prefix(key).is_some_and(|rest| rest.starts_with('['));
         if is_array || (name == key && found.replace(value.into_owned()).is_some()) {
             return Err(Code::BadArgs);
         }
@@ -146,27 +129,15 @@ mod tests {
 
     fn identify(query: &str, auth: &Value) -> Result<Option<Identity>, Code> {
         let uri = format!("/socket.io/?EIO=4&{query}");
-        let (request, ()) = http::Request::builder()
-            .uri(uri)
-            .body(())
-            .unwrap()
-            .into_parts();
+        let (request, ()) = http::Request::builder().uri(uri).body(()).unwrap().into_parts();
         let extensions = Extensions::new();
-        let handshake = Handshake {
-            auth,
-            request: &request,
-            extensions: &extensions,
-        };
+        let handshake = Handshake { auth, request: &request, extensions: &extensions };
         Admission::default().identify(&handshake)
     }
 
     fn v1(client: &str) -> Result<Option<Identity>, Code> {
         let client = client.parse().unwrap();
-        Ok(Some(Identity {
-            client,
-            dialect: Dialect::V1,
-            binary: false,
-        }))
+        Ok(Some(Identity { client, dialect: Dialect::V1, binary: false }))
     }
 
     #[test]
@@ -186,45 +157,23 @@ mod tests {
     fn a_connection_is_v2_if_its_auth_or_query_says_so() {
         let v2 = |binary| {
             let client = "A".parse().unwrap();
-            Ok(Some(Identity {
-                client,
-                dialect: Dialect::V2,
-                binary,
-            }))
+            Ok(Some(Identity { client, dialect: Dialect::V2, binary }))
         };
         assert_eq!(identify("clientId=A&p2p=2", &Value::Null), v2(false));
-        assert_eq!(
-            identify("", &json!({ "clientId": "A", "p2p": 2 })),
-            v2(false)
-        );
-        assert_eq!(
-            identify("", &json!({ "clientId": "A", "p2p": 2, "binary": true })),
-            v2(true)
-        );
+        assert_eq!(identify("", &json!({ "clientId": "A", "p2p": 2 })), v2(false));
+        assert_eq!(identify("", &json!({ "clientId": "A", "p2p": 2, "binary": true })), v2(true));
         assert_eq!(identify("clientId=A&p2p=1", &Value::Null), v1("A"));
     }
 
     #[test]
     fn a_malformed_client_id_is_refused() {
         let long = format!("clientId={}", "a".repeat(129));
-        for query in [
-            "clientId=",
-            "clientId=a%0Ab",
-            "clientId[]=A",
-            "clientId=A&clientId=B",
-            &long,
-        ] {
-            assert_eq!(
-                identify(query, &Value::Null),
-                Err(Code::BadClientId),
-                "{query}"
-            );
+        for query in ["clientId=", "clientId=a%0Ab", "clientId[]=A", "clientId=A&clientId=B", &long]
+        {
+            assert_eq!(identify(query, &Value::Null), Err(Code::BadClientId), "{query}");
         }
-        for auth in [
-            json!({ "clientId": ["A"] }),
-            json!({ "clientId": null }),
-            json!({ "p2p": 2 }),
-        ] {
+        for auth in [json!({ "clientId": ["A"] }), json!({ "clientId": null }), json!({ "p2p": 2 })]
+        {
             assert_eq!(identify("", &auth), Err(Code::BadClientId), "{auth}");
         }
     }

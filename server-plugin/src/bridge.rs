@@ -107,10 +107,7 @@ impl State {
     }
 
     fn next_deadline(&self) -> Option<Instant> {
-        [self.first.next_deadline(), self.second.next_deadline()]
-            .into_iter()
-            .flatten()
-            .min()
+        [self.first.next_deadline(), self.second.next_deadline()].into_iter().flatten().min()
     }
 }
 
@@ -129,11 +126,7 @@ impl Bridge {
             armed: None,
             ended: false,
         };
-        let bridge = Arc::new(Self {
-            pairing,
-            state: Mutex::new(state),
-            changed: Notify::new(),
-        });
+        let bridge = Arc::new(Self { pairing, state: Mutex::new(state), changed: Notify::new() });
         shared.spawn(bridge.clone().keep_deadlines(shared.clone()));
         bridge
     }
@@ -166,9 +159,7 @@ impl Bridge {
         let now = Instant::now();
         let mut state = self.lock();
         for frame in frames {
-            state
-                .end(side.other())
-                .handle(Input::Received(Route::Relay, frame), now);
+            state.end(side.other()).handle(Input::Received(Route::Relay, frame), now);
         }
         self.pump(shared, &mut state, now);
     }
@@ -202,10 +193,7 @@ impl Bridge {
     /// The v1 end at `side` acknowledged an event, or did not in time.
     fn finished(self: &Arc<Self>, shared: &Arc<Shared>, side: Side, seq: u64, ack: Option<Args>) {
         let now = Instant::now();
-        let result = ack
-            .ok_or(Code::Timeout)
-            .and_then(check_reply)
-            .map_err(Refusal::from);
+        let result = ack.ok_or(Code::Timeout).and_then(check_reply).map_err(Refusal::from);
         let mut state = self.lock();
         state.end(side).handle(Input::Finished(seq, result), now);
         self.pump(shared, &mut state, now);

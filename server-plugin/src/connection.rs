@@ -40,15 +40,7 @@ impl Connection {
         outlet: Box<dyn Outlet>,
     ) -> Self {
         let connected = AtomicBool::new(false);
-        Self {
-            id,
-            client,
-            dialect,
-            binary,
-            outlet,
-            connected,
-            route: RwLock::new(None),
-        }
+        Self { id, client, dialect, binary, outlet, connected, route: RwLock::new(None) }
     }
 
     pub(crate) fn set_connected(&self) {
@@ -61,10 +53,7 @@ impl Connection {
 
     /// Where what this client says goes, if it is paired.
     pub(crate) fn route(&self) -> Option<Arc<Route>> {
-        self.route
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+        self.route.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     pub(crate) fn set_route(&self, route: Option<Arc<Route>>) -> Option<Arc<Route>> {

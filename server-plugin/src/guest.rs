@@ -27,11 +27,8 @@ impl<H> Guest<H> {
             Some(text) => serde_json::from_str(text).map_err(|_| Code::BadArgs)?,
             None => Json::Null,
         };
-        let handshake = Handshake {
-            auth: &auth,
-            request: socket.req_parts(),
-            extensions: &socket.extensions,
-        };
+        let handshake =
+            Handshake { auth: &auth, request: socket.req_parts(), extensions: &socket.extensions };
         match self.shared.admission.identify(&handshake)? {
             Some(identity) => self.shared.admit(socket, identity),
             None => Ok(()),
@@ -71,9 +68,6 @@ where
         M: ConnectMiddleware<A, T1> + Send + Sync + 'static,
         T1: Send + Sync + 'static,
     {
-        Guest {
-            shared: self.shared,
-            handler: self.handler.with(middleware),
-        }
+        Guest { shared: self.shared, handler: self.handler.with(middleware) }
     }
 }

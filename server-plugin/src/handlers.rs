@@ -19,26 +19,11 @@ use socketioxide::{
 
 use crate::{connection::Connection, legacy, relay, server::Shared, socket::Arguments};
 
-const V1_EVENTS: [&str; 7] = [
-    REGISTER,
-    REGISTER_SUCCESS,
-    REGISTER_FAILED,
-    UNREGISTER,
-    EMIT,
-    EMIT_ACKNOWLEDGE,
-    LIST_CLIENTS,
-];
+const V1_EVENTS: [&str; 7] =
+    [REGISTER, REGISTER_SUCCESS, REGISTER_FAILED, UNREGISTER, EMIT, EMIT_ACKNOWLEDGE, LIST_CLIENTS];
 
-const V2_EVENTS: [&str; 8] = [
-    REGISTER,
-    REGISTER_SUCCESS,
-    REGISTER_FAILED,
-    UNREGISTER,
-    FRAME,
-    SIGNAL,
-    LIST,
-    PING,
-];
+const V2_EVENTS: [&str; 8] =
+    [REGISTER, REGISTER_SUCCESS, REGISTER_FAILED, UNREGISTER, FRAME, SIGNAL, LIST, PING];
 
 /// Listens to everything a client may say to the plugin.
 pub(crate) fn listen<A: Adapter>(
@@ -50,11 +35,7 @@ pub(crate) fn listen<A: Adapter>(
         Dialect::V1 => &V1_EVENTS,
         Dialect::V2 => &V2_EVENTS,
     };
-    let on = |event| On {
-        shared: shared.clone(),
-        connection: connection.clone(),
-        event,
-    };
+    let on = |event| On { shared: shared.clone(), connection: connection.clone(), event };
     for event in events {
         socket.on(*event, on(Some(event)));
     }
@@ -85,14 +66,7 @@ impl<A: Adapter> MessageHandler<A, Marker> for On {
             (Some(FRAME), _) => relay::frame(&self.shared, &self.connection, &text, &attachments),
             (Some(event @ (EMIT | EMIT_ACKNOWLEDGE)), _) => {
                 let waits = event == EMIT_ACKNOWLEDGE;
-                legacy::emit(
-                    &self.shared,
-                    &self.connection,
-                    &text,
-                    attachments,
-                    req,
-                    waits,
-                );
+                legacy::emit(&self.shared, &self.connection, &text, attachments, req, waits);
             }
             (Some(event), Dialect::V1) => self.v1(event, &text, req),
             (Some(event), Dialect::V2) => self.v2(event, &text),
@@ -108,18 +82,11 @@ impl On {
         };
         let message = match event {
             REGISTER => match wire::target(&args) {
-                Ok(target) => ClientMessage::Register {
-                    req,
-                    target,
-                    payload: None,
-                },
+                Ok(target) => ClientMessage::Register { req, target, payload: None },
                 Err(refusal) => return self.refuse_v1(event, refusal, req),
             },
             REGISTER_SUCCESS => ClientMessage::Accept { req: None },
-            REGISTER_FAILED => ClientMessage::Decline {
-                req: None,
-                reason: None,
-            },
+            REGISTER_FAILED => ClientMessage::Decline { req: None, reason: None },
             UNREGISTER => ClientMessage::Unregister { req },
             _ => ClientMessage::List { req },
         };
@@ -129,11 +96,7 @@ impl On {
     fn refuse_v1(&self, event: &str, refusal: Refusal, req: Option<ReqId>) {
         let message = match event {
             REGISTER => ServerMessage::RegisterFailed { req, refusal },
-            _ => ServerMessage::Error {
-                refusal,
-                req,
-                pairing: None,
-            },
+            _ => ServerMessage::Error { refusal, req, pairing: None },
         };
         self.tell(&message);
     }
@@ -151,11 +114,7 @@ impl On {
             Err(WireError { refusal, req }) => {
                 let message = match event {
                     REGISTER if req.is_some() => ServerMessage::RegisterFailed { req, refusal },
-                    _ => ServerMessage::Error {
-                        refusal,
-                        req,
-                        pairing: None,
-                    },
+                    _ => ServerMessage::Error { refusal, req, pairing: None },
                 };
                 self.tell(&message);
             }
@@ -166,17 +125,13 @@ impl On {
         if let ClientMessage::Register { req, target, .. } = &message
             && !self.may_register(target)
         {
-            return self
-                .shared
-                .forbidden(self.connection.id, *req, target.clone());
+            return self.shared.forbidden(self.connection.id, *req, target.clone());
         }
         self.shared.received(self.connection.id, message);
     }
 
     fn may_register(&self, target: &ClientId) -> bool {
-        self.shared
-            .admission
-            .authorize(&self.connection.client, target)
+        self.shared.admission.authorize(&self.connection.client, target)
     }
 
     /// An event of the plugin's own name space that it does not know; what else comes here is the
@@ -198,17 +153,10 @@ impl On {
             Dialect::V1 => {
                 let args = [v1_error(&refusal)];
                 let event = wire::SERVER_ERROR;
-                self.connection
-                    .outlet
-                    .emit(event, Arguments::Values(&args))
-                    .ok();
+                self.connection.outlet.emit(event, Arguments::Values(&args)).ok();
             }
             Dialect::V2 => {
-                self.tell(&ServerMessage::Error {
-                    refusal,
-                    req: None,
-                    pairing: None,
-                });
+                self.tell(&ServerMessage::Error { refusal, req: None, pairing: None });
             }
         }
     }

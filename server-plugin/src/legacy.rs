@@ -32,8 +32,7 @@ pub(crate) fn send(
         ServerMessage::Register { req, source, .. } => {
             let args = [Value::from(source.as_str())];
             let ack =
-                to.outlet
-                    .emit_with_ack(REGISTER, Arguments::Values(&args), REGISTER_TIMEOUT)?;
+                to.outlet.emit_with_ack(REGISTER, Arguments::Values(&args), REGISTER_TIMEOUT)?;
             let (shared, conn, req) = (shared.clone(), to.id, *req);
             shared.clone().spawn(async move {
                 // A client that answers by event lets this time out.
@@ -48,14 +47,9 @@ pub(crate) fn send(
             emit(SERVER_ERROR, &[v1_error(refusal)])?;
             ack(to, *req, &[Value::Bool(false)])
         }
-        ServerMessage::Disconnect {
-            pairing,
-            reason: EndReason::Unregistered,
-            ..
-        } => {
+        ServerMessage::Disconnect { pairing, reason: EndReason::Unregistered, .. } => {
             let ack =
-                to.outlet
-                    .emit_with_ack(UNREGISTER, Arguments::Values(&[]), RELEASE_TIMEOUT)?;
+                to.outlet.emit_with_ack(UNREGISTER, Arguments::Values(&[]), RELEASE_TIMEOUT)?;
             let (shared, conn, pairing) = (shared.clone(), to.id, *pairing);
             shared.clone().spawn(async move {
                 if ack.await.is_some() {
@@ -69,10 +63,7 @@ pub(crate) fn send(
         | ServerMessage::Ghost => emit(DISCONNECT, &[]),
         ServerMessage::Unregistered { req } => ack(to, *req, &[]),
         ServerMessage::Clients { req, clients } => {
-            let ids = clients
-                .iter()
-                .map(|client| client.id.as_str().into())
-                .collect();
+            let ids = clients.iter().map(|client| client.id.as_str().into()).collect();
             ack(to, *req, &[Value::Array(ids)])
         }
         ServerMessage::Error { refusal, req, .. } => {
@@ -150,14 +141,9 @@ fn relay(
     }
     let bad_args = |error: &dyn ToString| Refusal::new(Code::BadArgs, &error.to_string());
     let packet: Vec<&RawValue> = serde_json::from_str(text).map_err(|error| bad_args(&error))?;
-    let emit = packet
-        .get(1)
-        .ok_or_else(|| bad_args(&"arguments are missing"))?;
-    let Emit {
-        target_client_id,
-        event,
-        args,
-    } = serde_json::from_str(emit.get()).map_err(|error| bad_args(&error))?;
+    let emit = packet.get(1).ok_or_else(|| bad_args(&"arguments are missing"))?;
+    let Emit { target_client_id, event, args } =
+        serde_json::from_str(emit.get()).map_err(|error| bad_args(&error))?;
     let args = Args::new(args.to_owned(), attachments).map_err(|error| bad_args(&error))?;
     check_event(&event)?;
 
@@ -165,11 +151,13 @@ fn relay(
     if route.partner.client.as_str() != target_client_id {
         return Err(Code::NotPaired.into());
     }
+    if !args.blobs().is_empty() && !route.partner.outlet.takes_attachments() {
+        return Err(Refusal::new(Code::BadArgs, "the partner's transport takes no attachments"));
+    }
     if route.partner.dialect == Dialect::V2 {
         // A string of JavaScript may hold half a pair of surrogates. The parser of a Rust client
         // would drop the whole frame, and the session wait for it for ever.
-        args.parse::<Vec<Value>>()
-            .map_err(|error| bad_args(&error))?;
+        args.parse::<Vec<Value>>().map_err(|error| bad_args(&error))?;
     }
     if let Way::Bridged(bridge, side) = &route.way {
         bridge.emit(shared, *side, event, args, req)?;

@@ -18,7 +18,7 @@ use tokio::{
 /// it a peer that stops reading keeps its socket, and what waits in it, for a quarter of an hour.
 const USER_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// A TCP listener for [`axum::serve`], for clients that leave Nagle's algorithm on.
+/// A TCP listener for [`axum::serve()`], for clients that leave Nagle's algorithm on.
 ///
 /// rust_socketio does, and cannot be told otherwise: its second small message waits until the
 /// first is acknowledged, which a receiver delays by 40 ms in the hope of an answer to send along.

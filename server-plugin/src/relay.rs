@@ -10,7 +10,7 @@ use std::sync::{
 
 use bytes::Bytes;
 use serde::de::IgnoredAny;
-use serde_json::value::RawValue;
+use serde_json::{Value, value::RawValue};
 use socketio_p2p_protocol::{
     Body, Code, Dialect, Frame, PairingId, Partner, ServerMessage,
     frame::batch_from_text,
@@ -80,12 +80,7 @@ pub(crate) fn frame(shared: &Arc<Shared>, from: &Connection, text: &str, attachm
     if let Err(Refused { code, pairing }) = relayed {
         let refusal = code.into();
         // If this cannot be sent either, the client is not reading: its queue is full already.
-        from.send_v2(&ServerMessage::Error {
-            refusal,
-            req: None,
-            pairing,
-        })
-        .ok();
+        from.send_v2(&ServerMessage::Error { refusal, req: None, pairing }).ok();
     }
 }
 
@@ -96,10 +91,7 @@ struct Refused {
 
 impl From<Code> for Refused {
     fn from(code: Code) -> Self {
-        Self {
-            code,
-            pairing: None,
-        }
+        Self { code, pairing: None }
     }
 }
 
@@ -110,20 +102,18 @@ fn frame_text(shared: &Arc<Shared>, from: &Connection, text: &str) -> Result<(),
     // Checks the whole text: nothing that is not JSON is handed on.
     let (_, pairing, frame): (IgnoredAny, &RawValue, &RawValue) =
         serde_json::from_str(text).map_err(|_| Code::BadArgs)?;
-    let refused = |code| Refused {
-        code,
-        pairing: serde_json::from_str(pairing.get()).ok(),
-    };
+    let refused = |code| Refused { code, pairing: serde_json::from_str(pairing.get()).ok() };
+    // Half a pair of surrogates is JSON for a parser that looks away, but not for the receiver's.
+    if text.contains("\\u") && serde_json::from_str::<Value>(text).is_err() {
+        return Err(refused(Code::BadArgs));
+    }
     let route = route(shared, from).ok_or_else(|| refused(Code::NotPaired))?;
     if pairing.get() != route.pairing_json {
         return Err(refused(Code::StalePairing));
     }
     match &route.way {
         Way::Straight => {
-            let sent = route
-                .partner
-                .outlet
-                .emit(FRAME, Arguments::Raw(&[pairing, frame]));
+            let sent = route.partner.outlet.emit(FRAME, Arguments::Raw(&[pairing, frame]));
             sent.map_err(|failure| refused(failure.into()))
         }
         Way::Bridged(bridge, side) => {
@@ -145,14 +135,8 @@ fn frame_binary(
     }
     let _: (IgnoredAny, IgnoredAny) = serde_json::from_str(text).map_err(|_| Code::BadArgs)?;
     let (id, frame) = Frame::from_binary(binary.clone()).map_err(|_| Code::BadArgs)?;
-    let refused = |code| Refused {
-        code,
-        pairing: Some(id),
-    };
-    if let Body::Emit { args, .. }
-    | Body::Reply {
-        result: Ok(args), ..
-    } = &*frame.body
+    let refused = |code| Refused { code, pairing: Some(id) };
+    if let Body::Emit { args, .. } | Body::Reply { result: Ok(args), .. } = &*frame.body
         && wire::depth(args.as_json()) > JSON_DEPTH
     {
         return Err(refused(Code::TooLarge));

@@ -94,9 +94,7 @@ impl P2pServer {
             tasks: TaskTracker::new(),
             stop: CancellationToken::new(),
         };
-        Self {
-            shared: Arc::new(shared),
-        }
+        Self { shared: Arc::new(shared) }
     }
 
     /// An application's connect handler with the plugin around it, for `io.ns`.
@@ -121,10 +119,7 @@ impl P2pServer {
         T: Send + Sync + 'static,
         H: ConnectHandler<A, T>,
     {
-        Guest {
-            shared: self.shared.clone(),
-            handler,
-        }
+        Guest { shared: self.shared.clone(), handler }
     }
 
     /// The clients there are, in the order of their names.
@@ -136,10 +131,7 @@ impl P2pServer {
     /// The partner of a client, and the id of their pairing.
     #[must_use]
     pub fn pairing_of(&self, client: &ClientId) -> Option<(PairingId, ClientId)> {
-        self.shared
-            .lock()
-            .pairing_of(client)
-            .map(|(id, partner)| (id, partner.clone()))
+        self.shared.lock().pairing_of(client).map(|(id, partner)| (id, partner.clone()))
     }
 
     /// Parts a client from its partner, if it has one. Both are told `kicked`.
@@ -177,10 +169,7 @@ impl P2pServer {
         shared.step(Input::ShutDown);
         shared.stop.cancel();
         shared.tasks.close();
-        if tokio::time::timeout(CLOSE_TIMEOUT, shared.tasks.wait())
-            .await
-            .is_err()
-        {
+        if tokio::time::timeout(CLOSE_TIMEOUT, shared.tasks.wait()).await.is_err() {
             tracing::warn!(tasks = shared.tasks.len(), "not everything ended in time");
         }
     }
@@ -240,8 +229,7 @@ impl Shared {
                 }
             }
             let next = broker.poll_timeout();
-            self.deadline
-                .send_if_modified(|deadline| std::mem::replace(deadline, next) != next);
+            self.deadline.send_if_modified(|deadline| std::mem::replace(deadline, next) != next);
         }
         // Outside the lock: the host calls the application's disconnect handler.
         for conn in closing {
@@ -257,9 +245,7 @@ impl Shared {
     }
 
     fn connection(&self, conn: ConnId) -> Option<Arc<Connection>> {
-        self.connections
-            .get(&conn)
-            .map(|connection| connection.clone())
+        self.connections.get(&conn).map(|connection| connection.clone())
     }
 
     fn publish(&self, event: BrokerEvent) {
@@ -275,16 +261,11 @@ impl Shared {
         let way = if from.dialect == Dialect::V2 && to.dialect == Dialect::V2 {
             Way::Straight
         } else {
-            match to
-                .route()
-                .filter(|route| route.pairing == partner.pairing)
-                .as_deref()
-            {
+            match to.route().filter(|route| route.pairing == partner.pairing).as_deref() {
                 // The other end has its route already: this is the other side of its bridge.
-                Some(Route {
-                    way: Way::Bridged(bridge, side),
-                    ..
-                }) => Way::Bridged(bridge.clone(), side.other()),
+                Some(Route { way: Way::Bridged(bridge, side), .. }) => {
+                    Way::Bridged(bridge.clone(), side.other())
+                }
                 _ => {
                     let bridge = Bridge::new(self, partner.pairing, from.clone(), to.clone());
                     Way::Bridged(bridge, Side::First)
@@ -312,25 +293,17 @@ impl Shared {
         socket: &Arc<Socket<A>>,
         identity: Identity,
     ) -> Result<(), Code> {
-        let Identity {
-            client,
-            dialect,
-            binary,
-        } = identity;
+        let Identity { client, dialect, binary } = identity;
         let conn = ConnId(self.last_conn.fetch_add(1, Ordering::Relaxed));
         self.lock().admit(conn, client.clone(), dialect)?;
         self.keeper.call_once(|| {
-            self.tasks
-                .spawn(keep(Arc::downgrade(self), self.stop.clone()));
+            self.tasks.spawn(keep(Arc::downgrade(self), self.stop.clone()));
         });
         let outlet = Box::new(Arc::downgrade(socket));
         let connection = Arc::new(Connection::new(conn, client, dialect, binary, outlet));
         self.connections.insert(conn, connection.clone());
         handlers::listen(self, socket, &connection);
-        let departure = Departure {
-            shared: Arc::downgrade(self),
-            conn,
-        };
+        let departure = Departure { shared: Arc::downgrade(self), conn };
         socket.extensions.insert(Arc::new(departure));
         Ok(())
     }
@@ -356,8 +329,7 @@ impl Shared {
             && let Ok(runtime) = tokio::runtime::Handle::try_current()
         {
             let shared = self.clone();
-            self.tasks
-                .spawn_on(async move { shared.forget(conn) }, &runtime);
+            self.tasks.spawn_on(async move { shared.forget(conn) }, &runtime);
         }
     }
 
@@ -369,11 +341,8 @@ impl Shared {
     /// Finds sockets that ended while the application held on to them.
     fn sweep(self: &Arc<Self>) {
         // Apart from the map: a socket that ends while it is looked at asks the map itself.
-        let connections: Vec<_> = self
-            .connections
-            .iter()
-            .map(|entry| entry.value().clone())
-            .collect();
+        let connections: Vec<_> =
+            self.connections.iter().map(|entry| entry.value().clone()).collect();
         let gone = connections
             .iter()
             .filter(|connection| connection.was_connected() && !connection.outlet.is_connected());

@@ -10,17 +10,24 @@
 //!   [`MessageHandler::call`](socketioxide::handler::MessageHandler), which is what we implement.
 //! - Handlers are registered before CONNECT is answered, or the first message could be missed;
 //!   registering one inside a handler deadlocks.
+//! - Attachments for an Engine.IO 3 client over polling lack their packet type (engineioxide
+//!   0.17.9), on which stock clients throw: they are refused before.
 //! - A value that serialises as a tuple becomes several arguments, anything else becomes one.
 
-use std::{fmt, pin::Pin, sync::Weak, time::Duration};
+use std::{
+    fmt,
+    pin::Pin,
+    sync::{Arc, Weak},
+    time::Duration,
+};
 
 use bytes::Bytes;
 use serde::{Serialize, Serializer, ser::SerializeTuple};
 use serde_json::{Value, value::RawValue};
 use socketio_p2p_protocol::{Args, Code, ConnId};
 use socketioxide::{
-    SendError, SocketError, adapter::Adapter, extract::AckSender, handler::FromMessageParts,
-    socket::Socket,
+    ProtocolVersion, SendError, SocketError, TransportType, adapter::Adapter, extract::AckSender,
+    handler::FromMessageParts, socket::Socket,
 };
 
 use crate::{ack::AckArgs, server::Shared};
@@ -40,6 +47,8 @@ pub(crate) trait Outlet: Send + Sync + 'static {
     fn ack(&self, id: i64, args: Arguments<'_>) -> Result<(), SendFailure>;
     fn disconnect(&self) -> Result<(), SendFailure>;
     fn is_connected(&self) -> bool;
+    /// Whether blobs can be sent as attachments just now.
+    fn takes_attachments(&self) -> bool;
 }
 
 /// Why something did not go out.
@@ -49,7 +58,7 @@ pub(crate) enum SendFailure {
     Full,
     /// The socket is gone.
     Gone,
-    /// A placeholder stands for no blob.
+    /// A placeholder stands for no blob, or the transport takes no blobs.
     Arguments,
 }
 
@@ -73,9 +82,25 @@ impl From<SendFailure> for Code {
     }
 }
 
+/// The socket, if it can take these arguments.
+fn for_sending<A: Adapter>(
+    socket: &Weak<Socket<A>>,
+    args: Arguments<'_>,
+) -> Result<Arc<Socket<A>>, SendFailure> {
+    let socket = socket.upgrade().ok_or(SendFailure::Gone)?;
+    if args.has_attachments() && !takes_attachments(&socket) {
+        return Err(SendFailure::Arguments);
+    }
+    Ok(socket)
+}
+
+fn takes_attachments<A: Adapter>(socket: &Socket<A>) -> bool {
+    socket.protocol() != ProtocolVersion::V4 || socket.transport_type() != TransportType::Polling
+}
+
 impl<A: Adapter> Outlet for Weak<Socket<A>> {
     fn emit(&self, event: &str, args: Arguments<'_>) -> Result<(), SendFailure> {
-        let socket = self.upgrade().ok_or(SendFailure::Gone)?;
+        let socket = for_sending(self, args)?;
         Ok(socket.emit(event, &args)?)
     }
 
@@ -85,17 +110,13 @@ impl<A: Adapter> Outlet for Weak<Socket<A>> {
         args: Arguments<'_>,
         timeout: Duration,
     ) -> Result<Acknowledged, SendFailure> {
-        let socket = self.upgrade().ok_or(SendFailure::Gone)?;
-        let ack = socket
-            .timeout(timeout)
-            .emit_with_ack::<_, AckArgs>(event, &args)?;
-        Ok(Box::pin(
-            async move { ack.await.ok().map(AckArgs::into_args) },
-        ))
+        let socket = for_sending(self, args)?;
+        let ack = socket.timeout(timeout).emit_with_ack::<_, AckArgs>(event, &args)?;
+        Ok(Box::pin(async move { ack.await.ok().map(AckArgs::into_args) }))
     }
 
     fn ack(&self, id: i64, args: Arguments<'_>) -> Result<(), SendFailure> {
-        let socket = self.upgrade().ok_or(SendFailure::Gone)?;
+        let socket = for_sending(self, args)?;
         let mut unused = socketioxide::handler::Value::Str("[]".into(), None);
         let Ok(sender) = AckSender::from_message_parts(&socket, &mut unused, &Some(id));
         Ok(sender.send(&args)?)
@@ -113,6 +134,10 @@ impl<A: Adapter> Outlet for Weak<Socket<A>> {
     fn is_connected(&self) -> bool {
         self.upgrade().is_some_and(|socket| socket.connected())
     }
+
+    fn takes_attachments(&self) -> bool {
+        self.upgrade().is_none_or(|socket| takes_attachments(&socket))
+    }
 }
 
 /// Arguments of an event or an acknowledgement.
@@ -125,6 +150,16 @@ pub(crate) enum Arguments<'a> {
     Args(&'a Args),
     /// One attachment.
     Binary(&'a Bytes),
+}
+
+impl Arguments<'_> {
+    const fn has_attachments(self) -> bool {
+        match self {
+            Self::Values(_) | Self::Raw(_) => false,
+            Self::Args(args) => !args.blobs().is_empty(),
+            Self::Binary(_) => true,
+        }
+    }
 }
 
 impl Serialize for Arguments<'_> {

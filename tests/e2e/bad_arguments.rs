@@ -16,91 +16,37 @@ const V2: &[(&str, &[&str])] = &[
     (r#"42["P2P_REGISTER","B",{}]"#, &["P2P_ERROR bad-args"]),
     (r#"42["P2P_REGISTER","B",[]]"#, &["P2P_ERROR bad-args"]),
     (r#"42["P2P_REGISTER","B",7]"#, &["P2P_ERROR bad-args"]),
-    (
-        r#"42["P2P_REGISTER","B",{"req":"7"}]"#,
-        &["P2P_ERROR bad-args"],
-    ),
-    (
-        r#"42["P2P_REGISTER","B",{"req":-1}]"#,
-        &["P2P_ERROR bad-args"],
-    ),
-    (
-        r#"42["P2P_REGISTER","B",{"req":1.5}]"#,
-        &["P2P_ERROR bad-args"],
-    ),
-    (
-        r#"42["P2P_REGISTER","B",{"req":1e99}]"#,
-        &["P2P_ERROR bad-args"],
-    ),
-    (
-        r#"42["P2P_REGISTER",7,{"req":7}]"#,
-        &["P2P_REGISTER_FAILED bad-args"],
-    ),
-    (
-        r#"42["P2P_REGISTER",{"req":7},"B"]"#,
-        &["P2P_ERROR bad-args"],
-    ),
-    (
-        r#"42["P2P_REGISTER",["B"],{"req":7}]"#,
-        &["P2P_REGISTER_FAILED bad-args"],
-    ),
-    (
-        r#"42["P2P_REGISTER","",{"req":7}]"#,
-        &["P2P_REGISTER_FAILED bad-args"],
-    ),
-    (
-        r#"42["P2P_REGISTER","a\u0000b",{"req":7}]"#,
-        &["P2P_REGISTER_FAILED bad-args"],
-    ),
-    (
-        r#"42["P2P_REGISTER","\ud800",{"req":7}]"#,
-        &["P2P_ERROR bad-args"],
-    ),
-    (
-        r#"42["P2P_REGISTER","nobody",{"req":7}]"#,
-        &["P2P_REGISTER_FAILED offline"],
-    ),
-    (
-        r#"42["P2P_REGISTER","A",{"req":7}]"#,
-        &["P2P_REGISTER_FAILED self"],
-    ),
+    (r#"42["P2P_REGISTER","B",{"req":"7"}]"#, &["P2P_ERROR bad-args"]),
+    (r#"42["P2P_REGISTER","B",{"req":-1}]"#, &["P2P_ERROR bad-args"]),
+    (r#"42["P2P_REGISTER","B",{"req":1.5}]"#, &["P2P_ERROR bad-args"]),
+    (r#"42["P2P_REGISTER","B",{"req":1e99}]"#, &["P2P_ERROR bad-args"]),
+    (r#"42["P2P_REGISTER",7,{"req":7}]"#, &["P2P_REGISTER_FAILED bad-args"]),
+    (r#"42["P2P_REGISTER",{"req":7},"B"]"#, &["P2P_ERROR bad-args"]),
+    (r#"42["P2P_REGISTER",["B"],{"req":7}]"#, &["P2P_REGISTER_FAILED bad-args"]),
+    (r#"42["P2P_REGISTER","",{"req":7}]"#, &["P2P_REGISTER_FAILED bad-args"]),
+    (r#"42["P2P_REGISTER","a\u0000b",{"req":7}]"#, &["P2P_REGISTER_FAILED bad-args"]),
+    (r#"42["P2P_REGISTER","\ud800",{"req":7}]"#, &["P2P_ERROR bad-args"]),
+    (r#"42["P2P_REGISTER","nobody",{"req":7}]"#, &["P2P_REGISTER_FAILED offline"]),
+    (r#"42["P2P_REGISTER","A",{"req":7}]"#, &["P2P_REGISTER_FAILED self"]),
     (r#"421["P2P_REGISTER"]"#, &["P2P_ERROR bad-args"]),
     (r#"42["P2P_REGISTER_SUCCESS"]"#, &["P2P_ERROR bad-args"]),
     (r#"42["P2P_REGISTER_SUCCESS",7]"#, &["P2P_ERROR bad-args"]),
-    (
-        r#"42["P2P_REGISTER_SUCCESS",{"req":[]}]"#,
-        &["P2P_ERROR bad-args"],
-    ),
-    (
-        r#"42["P2P_REGISTER_SUCCESS",{"req":12345}]"#,
-        &["P2P_ERROR timeout"],
-    ),
+    (r#"42["P2P_REGISTER_SUCCESS",{"req":[]}]"#, &["P2P_ERROR bad-args"]),
+    (r#"42["P2P_REGISTER_SUCCESS",{"req":12345}]"#, &["P2P_ERROR timeout"]),
     (r#"42["P2P_REGISTER_FAILED"]"#, &["P2P_ERROR bad-args"]),
-    (
-        r#"42["P2P_REGISTER_FAILED",{"req":7,"reason":7}]"#,
-        &["P2P_ERROR bad-args"],
-    ),
+    (r#"42["P2P_REGISTER_FAILED",{"req":7,"reason":7}]"#, &["P2P_ERROR bad-args"]),
     (r#"42["P2P_REGISTER_FAILED",{"req":12345}]"#, &[]),
     (r#"42["P2P_UNREGISTER"]"#, &["P2P_ERROR bad-args"]),
     (r#"42["P2P_UNREGISTER","B"]"#, &["P2P_ERROR bad-args"]),
-    (
-        r#"42["P2P_UNREGISTER",{"req":7}]"#,
-        &["P2P_ERROR not-paired"],
-    ),
-    (
-        r#"42["P2P_UNREGISTER",{"req":7},"more"]"#,
-        &["P2P_ERROR not-paired"],
-    ),
+    (r#"42["P2P_UNREGISTER",{"req":7}]"#, &["P2P_ERROR not-paired"]),
+    (r#"42["P2P_UNREGISTER",{"req":7},"more"]"#, &["P2P_ERROR not-paired"]),
     (r#"42["P2P_LIST"]"#, &["P2P_ERROR bad-args"]),
     (r#"42["P2P_LIST",{"req":null}]"#, &["P2P_ERROR bad-args"]),
     (r#"42["P2P_LIST",{"req":7}]"#, &["P2P_ERROR forbidden"]),
     (r#"42["P2P_PING"]"#, &["P2P_ERROR bad-args"]),
     (r#"42["P2P_PING",{"req":{}}]"#, &["P2P_ERROR bad-args"]),
     (r#"42["P2P_SIGNAL"]"#, &["P2P_ERROR forbidden"]),
-    (
-        r#"42["P2P_SIGNAL","1-1",{"type":"offer","sdp":7}]"#,
-        &["P2P_ERROR forbidden"],
-    ),
+    (r#"42["P2P_SIGNAL","1-1",{"type":"offer","sdp":7}]"#, &["P2P_ERROR forbidden"]),
     // Events of the server, of the other dialect, and of nobody.
     (r#"42["P2P_WELCOME",{}]"#, &["P2P_ERROR bad-event"]),
     (r#"42["P2P_DISCONNECT",{}]"#, &["P2P_ERROR bad-event"]),
@@ -134,81 +80,33 @@ async fn a_v2_client_is_told_what_is_wrong_with_its_arguments() {
 const BAD_EMIT: &str = r#"437[{"error":{"code":"bad-args"#;
 
 const V1: &[(&str, &[&str])] = &[
-    (
-        r#"427["P2P_REGISTER"]"#,
-        &["SERVER_ERROR bad-args", "437[false]"],
-    ),
+    (r#"427["P2P_REGISTER"]"#, &["SERVER_ERROR bad-args", "437[false]"]),
     (r#"42["P2P_REGISTER"]"#, &["SERVER_ERROR bad-args"]),
-    (
-        r#"427["P2P_REGISTER",null]"#,
-        &["SERVER_ERROR bad-args", "437[false]"],
-    ),
-    (
-        r#"427["P2P_REGISTER",7]"#,
-        &["SERVER_ERROR bad-args", "437[false]"],
-    ),
-    (
-        r#"427["P2P_REGISTER",["B"]]"#,
-        &["SERVER_ERROR bad-args", "437[false]"],
-    ),
-    (
-        r#"427["P2P_REGISTER",{"id":"B"}]"#,
-        &["SERVER_ERROR bad-args", "437[false]"],
-    ),
-    (
-        r#"427["P2P_REGISTER",""]"#,
-        &["SERVER_ERROR bad-args", "437[false]"],
-    ),
-    (
-        r#"427["P2P_REGISTER","a\nb"]"#,
-        &["SERVER_ERROR bad-args", "437[false]"],
-    ),
-    (
-        r#"427["P2P_REGISTER","\udfff"]"#,
-        &["SERVER_ERROR bad-args", "437[false]"],
-    ),
-    (
-        r#"427["P2P_REGISTER","nobody","more"]"#,
-        &["SERVER_ERROR offline", "437[false]"],
-    ),
+    (r#"427["P2P_REGISTER",null]"#, &["SERVER_ERROR bad-args", "437[false]"]),
+    (r#"427["P2P_REGISTER",7]"#, &["SERVER_ERROR bad-args", "437[false]"]),
+    (r#"427["P2P_REGISTER",["B"]]"#, &["SERVER_ERROR bad-args", "437[false]"]),
+    (r#"427["P2P_REGISTER",{"id":"B"}]"#, &["SERVER_ERROR bad-args", "437[false]"]),
+    (r#"427["P2P_REGISTER",""]"#, &["SERVER_ERROR bad-args", "437[false]"]),
+    (r#"427["P2P_REGISTER","a\nb"]"#, &["SERVER_ERROR bad-args", "437[false]"]),
+    (r#"427["P2P_REGISTER","\udfff"]"#, &["SERVER_ERROR bad-args", "437[false]"]),
+    (r#"427["P2P_REGISTER","nobody","more"]"#, &["SERVER_ERROR offline", "437[false]"]),
     (r#"42["P2P_REGISTER","nobody"]"#, &["SERVER_ERROR offline"]),
-    (
-        r#"427["P2P_REGISTER","A"]"#,
-        &["SERVER_ERROR self", "437[false]"],
-    ),
+    (r#"427["P2P_REGISTER","A"]"#, &["SERVER_ERROR self", "437[false]"]),
     (r#"427["P2P_UNREGISTER"]"#, &["437[]"]),
     (r#"427["P2P_UNREGISTER",{"a":[]}]"#, &["437[]"]),
     (r#"42["P2P_UNREGISTER"]"#, &[]),
     // Yes to nothing: it believes itself paired now, and is told that it is not.
-    (
-        r#"42["P2P_REGISTER_SUCCESS"]"#,
-        &[r#"42["P2P_DISCONNECT"]"#],
-    ),
-    (
-        r#"42["P2P_REGISTER_SUCCESS",7]"#,
-        &[r#"42["P2P_DISCONNECT"]"#],
-    ),
+    (r#"42["P2P_REGISTER_SUCCESS"]"#, &[r#"42["P2P_DISCONNECT"]"#]),
+    (r#"42["P2P_REGISTER_SUCCESS",7]"#, &[r#"42["P2P_DISCONNECT"]"#]),
     (r#"42["P2P_REGISTER_FAILED"]"#, &[]),
     (r#"42["P2P_REGISTER_FAILED",7]"#, &[]),
     (r#"42["P2P_EMIT"]"#, &["SERVER_ERROR bad-args"]),
     (r#"427["P2P_EMIT"]"#, &["SERVER_ERROR bad-args", BAD_EMIT]),
     (r#"42["P2P_EMIT_ACKNOWLEDGE"]"#, &["SERVER_ERROR bad-args"]),
-    (
-        r#"427["P2P_EMIT_ACKNOWLEDGE"]"#,
-        &["SERVER_ERROR bad-args", BAD_EMIT],
-    ),
-    (
-        r#"427["P2P_EMIT_ACKNOWLEDGE",null]"#,
-        &["SERVER_ERROR bad-args", BAD_EMIT],
-    ),
-    (
-        r#"427["P2P_EMIT_ACKNOWLEDGE","B","e",[]]"#,
-        &["SERVER_ERROR bad-args", BAD_EMIT],
-    ),
-    (
-        r#"427["P2P_EMIT_ACKNOWLEDGE",{}]"#,
-        &["SERVER_ERROR bad-args", BAD_EMIT],
-    ),
+    (r#"427["P2P_EMIT_ACKNOWLEDGE"]"#, &["SERVER_ERROR bad-args", BAD_EMIT]),
+    (r#"427["P2P_EMIT_ACKNOWLEDGE",null]"#, &["SERVER_ERROR bad-args", BAD_EMIT]),
+    (r#"427["P2P_EMIT_ACKNOWLEDGE","B","e",[]]"#, &["SERVER_ERROR bad-args", BAD_EMIT]),
+    (r#"427["P2P_EMIT_ACKNOWLEDGE",{}]"#, &["SERVER_ERROR bad-args", BAD_EMIT]),
     (
         r#"427["P2P_EMIT_ACKNOWLEDGE",{"targetClientId":"B","event":"e"}]"#,
         &["SERVER_ERROR bad-args", BAD_EMIT],
@@ -265,10 +163,7 @@ async fn expect_v1(wire: &mut Wire) {
         let answers = errors(&wire.answers(packet).await);
         // The message of an error says which field, in serde's words.
         let as_expected = answers.len() == expected.len()
-            && answers
-                .iter()
-                .zip(*expected)
-                .all(|(answer, start)| answer.starts_with(start));
+            && answers.iter().zip(*expected).all(|(answer, start)| answer.starts_with(start));
         assert!(as_expected, "{packet}: {answers:?}");
     }
 }

@@ -35,16 +35,10 @@ async fn a_v1_client_may_not_emit_reserved_events_nor_those_of_the_plugin() {
         let answers = wire.answers(&format!(r#"42["P2P_EMIT",{emit}]"#)).await;
         assert_eq!(errors(&answers), ["SERVER_ERROR bad-event"], "{event}");
 
-        let answers = wire
-            .answers(&format!(r#"427["P2P_EMIT_ACKNOWLEDGE",{emit}]"#))
-            .await;
+        let answers = wire.answers(&format!(r#"427["P2P_EMIT_ACKNOWLEDGE",{emit}]"#)).await;
         let failed =
             r#"437[{"error":{"code":"bad-event","message":"that event may not be sent"}}]"#;
-        assert_eq!(
-            errors(&answers),
-            ["SERVER_ERROR bad-event", failed],
-            "{event}"
-        );
+        assert_eq!(errors(&answers), ["SERVER_ERROR bad-event", failed], "{event}");
     }
 
     assert!(b.pairing().is_some(), "it is still paired");
@@ -61,21 +55,14 @@ async fn a_v1_client_reaches_its_partner_and_nobody_else() {
 
     for target in ["bystander-a", "nobody", "A", "", "B\u{0}", &"B".repeat(500)] {
         let emit = emit(target, "echo", &json!([1]));
-        let answers = wire
-            .answers(&format!(r#"427["P2P_EMIT_ACKNOWLEDGE",{emit}]"#))
-            .await;
+        let answers = wire.answers(&format!(r#"427["P2P_EMIT_ACKNOWLEDGE",{emit}]"#)).await;
         let failed =
             r#"437[{"error":{"code":"not-paired","message":"not paired with that client"}}]"#;
-        assert_eq!(
-            errors(&answers),
-            ["SERVER_ERROR not-paired", failed],
-            "{target}"
-        );
+        assert_eq!(errors(&answers), ["SERVER_ERROR not-paired", failed], "{target}");
     }
 
     let emit = emit("B", "echo", &json!([1, null, [[]]]));
-    wire.send(&format!(r#"428["P2P_EMIT_ACKNOWLEDGE",{emit}]"#))
-        .await;
+    wire.send(&format!(r#"428["P2P_EMIT_ACKNOWLEDGE",{emit}]"#)).await;
     assert_eq!(wire.text().await, "438[[1,null,[[]]]]");
     drop((wire, b));
     bystanders.noticed_nothing(&server).await;
@@ -95,11 +82,7 @@ async fn attachments_that_do_not_fit_their_placeholders_are_refused() {
         json!([{ "_placeholder": true }]),
         json!([]),
     ] {
-        wire.send(&format!(
-            r#"451-7["P2P_EMIT_ACKNOWLEDGE",{}]"#,
-            emit("B", "echo", &args)
-        ))
-        .await;
+        wire.send(&format!(r#"451-7["P2P_EMIT_ACKNOWLEDGE",{}]"#, emit("B", "echo", &args))).await;
         wire.send_binary(b"blob").await;
         // Refused, or handed on as it is: in any case answered, and nobody is worse off.
         let answer = loop {
@@ -108,10 +91,7 @@ async fn attachments_that_do_not_fit_their_placeholders_are_refused() {
                 break answer;
             }
         };
-        assert!(
-            answer.starts_with("437[") || answer.starts_with("461-7["),
-            "{args}: {answer}"
-        );
+        assert!(answer.starts_with("437[") || answer.starts_with("461-7["), "{args}: {answer}");
         if answer.starts_with("461") {
             wire.packet().await.unwrap();
         }
@@ -134,8 +114,7 @@ async fn a_reserved_event_in_a_frame_does_not_reach_a_handler() {
 
     for (seq, event) in (1..).zip(FORBIDDEN_EVENTS) {
         let frame = json!({ "s": seq, "k": seq - 1, "t": "emit", "e": event, "r": true, "a": [] });
-        wire.send(&format!(r#"42["P2P_FRAME","{pairing}",{frame}]"#))
-            .await;
+        wire.send(&format!(r#"42["P2P_FRAME","{pairing}",{frame}]"#)).await;
         let (name, args) = wire.event().await;
         assert_eq!(name, "P2P_FRAME", "{event}");
         let reply = &args[1];
@@ -159,8 +138,7 @@ async fn a_reserved_event_in_a_frame_does_not_reach_a_v1_client() {
 
     for (seq, event) in (1..).zip(FORBIDDEN_EVENTS) {
         let frame = json!({ "s": seq, "k": seq - 1, "t": "emit", "e": event, "r": true, "a": [] });
-        v2.send(&format!(r#"42["P2P_FRAME","{pairing}",{frame}]"#))
-            .await;
+        v2.send(&format!(r#"42["P2P_FRAME","{pairing}",{frame}]"#)).await;
         let (_, args) = v2.event().await;
         assert_eq!(args[1]["err"]["code"], "bad-event", "{event}");
     }

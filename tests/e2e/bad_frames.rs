@@ -62,11 +62,7 @@ async fn a_frame_of_an_old_pairing_is_refused_and_reaches_nobody() {
     }
 
     // The present one is as it should be, from its first frame on.
-    wire.send(&format!(
-        r#"42["P2P_FRAME","{present}",{}]"#,
-        emit(1, "echo", &json!([7]))
-    ))
-    .await;
+    wire.send(&format!(r#"42["P2P_FRAME","{present}",{}]"#, emit(1, "echo", &json!([7])))).await;
     assert_eq!(wire.event().await.1[1]["a"], json!([[7]]));
     drop((wire, b));
     bystanders.noticed_nothing(&server).await;
@@ -76,16 +72,9 @@ async fn a_frame_of_an_old_pairing_is_refused_and_reaches_nobody() {
 async fn a_binary_frame_that_is_malformed_is_refused() {
     let server = TestServer::start().await;
     let bystanders = Bystanders::on(&server).await;
-    let (mut wire, b) = (
-        Wire::v2_binary(&server, "A").await,
-        connect(&server, "B").await,
-    );
+    let (mut wire, b) = (Wire::v2_binary(&server, "A").await, connect(&server, "B").await);
     let pairing = wire.register("B").await;
-    let ok = binary(
-        &pairing,
-        &json!({ "s": 1, "k": 0, "t": "ack", "b": [] }),
-        b"",
-    );
+    let ok = binary(&pairing, &json!({ "s": 1, "k": 0, "t": "ack", "b": [] }), b"");
 
     for (attachment, code) in [
         (Vec::new(), "bad-args"),
@@ -93,63 +82,34 @@ async fn a_binary_frame_that_is_malformed_is_refused() {
         (vec![255, 1, 2], "bad-args"),
         (ok[..ok.len() - 1].to_vec(), "bad-args"),
         ([&ok[..], b"x"].concat(), "bad-args"),
-        (
-            binary("nonsense", &json!({ "k": 0, "t": "ack" }), b""),
-            "bad-args",
-        ),
-        (
-            binary("1-1", &json!({ "k": 0, "t": "ack" }), b""),
-            "stale-pairing",
-        ),
+        (binary("nonsense", &json!({ "k": 0, "t": "ack" }), b""), "bad-args"),
+        (binary("1-1", &json!({ "k": 0, "t": "ack" }), b""), "stale-pairing"),
         (binary(&pairing, &json!([]), b""), "bad-args"),
+        (binary(&pairing, &json!({ "s": 1, "k": 0, "t": "emit" }), b""), "bad-args"),
         (
-            binary(&pairing, &json!({ "s": 1, "k": 0, "t": "emit" }), b""),
+            binary(&pairing, &json!({ "s": 0, "k": 0, "t": "emit", "e": "x", "a": [] }), b""),
             "bad-args",
         ),
-        (
-            binary(
-                &pairing,
-                &json!({ "s": 0, "k": 0, "t": "emit", "e": "x", "a": [] }),
-                b"",
-            ),
-            "bad-args",
-        ),
-        (
-            binary(&pairing, &with_blobs(json!([9])), b"blob"),
-            "bad-args",
-        ),
-        (
-            binary(&pairing, &with_blobs(json!([u64::MAX, 1])), b"blob"),
-            "bad-args",
-        ),
-        (
-            binary(&pairing, &with_blobs(json!([-1])), b"blob"),
-            "bad-args",
-        ),
-        (
-            binary(&pairing, &with_blobs(json!(["YQ=="])), b"blob"),
-            "bad-args",
-        ),
+        (binary(&pairing, &with_blobs(json!([9])), b"blob"), "bad-args"),
+        (binary(&pairing, &with_blobs(json!([u64::MAX, 1])), b"blob"), "bad-args"),
+        (binary(&pairing, &with_blobs(json!([-1])), b"blob"), "bad-args"),
+        (binary(&pairing, &with_blobs(json!(["YQ=="])), b"blob"), "bad-args"),
         ([&[7][..], &[0xff; 7], &[0xff; 4]].concat(), "bad-args"),
         ([&[3][..], b"1-1", &[0xff; 4], b"{}"].concat(), "bad-args"),
     ] {
-        wire.send(r#"451-["P2P_FRAME",{"_placeholder":true,"num":0}]"#)
-            .await;
+        wire.send(r#"451-["P2P_FRAME",{"_placeholder":true,"num":0}]"#).await;
         wire.send_binary(&attachment).await;
         let answers = errors(&wire.rest().await);
         assert_eq!(answers, [format!("P2P_ERROR {code}")], "{attachment:?}");
     }
-    wire.send(r#"452-["P2P_FRAME",{"_placeholder":true,"num":0},1]"#)
-        .await;
+    wire.send(r#"452-["P2P_FRAME",{"_placeholder":true,"num":0},1]"#).await;
     wire.send_binary(b"one").await;
     wire.send_binary(b"two").await;
     assert_eq!(errors(&wire.rest().await), ["P2P_ERROR bad-args"]);
 
     // A good one is read.
-    wire.send(r#"451-["P2P_FRAME",{"_placeholder":true,"num":0}]"#)
-        .await;
-    wire.send_binary(&binary(&pairing, &with_blobs(json!([4])), b"blob"))
-        .await;
+    wire.send(r#"451-["P2P_FRAME",{"_placeholder":true,"num":0}]"#).await;
+    wire.send_binary(&binary(&pairing, &with_blobs(json!([4])), b"blob")).await;
     assert_eq!(wire.event().await.1[1]["t"], "reply");
     drop((wire, b));
     bystanders.noticed_nothing(&server).await;
@@ -163,17 +123,11 @@ async fn what_no_session_sends_does_not_disturb_the_partner() {
     let pairing = wire.register("B").await;
 
     for frame in STRANGE {
-        let answers = wire
-            .answers(&format!(r#"42["P2P_FRAME","{pairing}",{frame}]"#))
-            .await;
+        let answers = wire.answers(&format!(r#"42["P2P_FRAME","{pairing}",{frame}]"#)).await;
         assert_eq!(answers, [], "{frame}");
     }
 
-    wire.send(&format!(
-        r#"42["P2P_FRAME","{pairing}",{}]"#,
-        emit(1, "echo", &json!([7]))
-    ))
-    .await;
+    wire.send(&format!(r#"42["P2P_FRAME","{pairing}",{}]"#, emit(1, "echo", &json!([7])))).await;
     assert_eq!(wire.event().await.1[1]["a"], json!([[7]]));
     drop(wire);
     assert_echoes_with_another(&server, &b).await;
@@ -191,30 +145,20 @@ async fn what_no_session_sends_does_not_disturb_the_servers_own_session() {
     let pairing = v2.is_paired().await;
 
     for frame in STRANGE {
-        let answers = v2
-            .answers(&format!(r#"42["P2P_FRAME","{pairing}",{frame}]"#))
-            .await;
+        let answers = v2.answers(&format!(r#"42["P2P_FRAME","{pairing}",{frame}]"#)).await;
         // The server reads the frames itself: those that it cannot read, it refuses.
         assert!(
-            errors(&answers)
-                .iter()
-                .all(|error| error == "P2P_ERROR bad-args"),
+            errors(&answers).iter().all(|error| error == "P2P_ERROR bad-args"),
             "{frame}: {answers:?}"
         );
     }
     assert_eq!(v1.rest().await, []);
 
     let frame = emit(1, "hello", &json!([7]));
-    v2.send(&format!(r#"42["P2P_FRAME","{pairing}",{frame}]"#))
-        .await;
+    v2.send(&format!(r#"42["P2P_FRAME","{pairing}",{frame}]"#)).await;
     let question = v1.text().await;
     assert!(question.ends_with(r#"["hello",7]"#), "{question}");
-    let id = question
-        .trim_start_matches("42")
-        .split('[')
-        .next()
-        .unwrap()
-        .to_owned();
+    let id = question.trim_start_matches("42").split('[').next().unwrap().to_owned();
     v1.send(&format!(r#"43{id}["hi"]"#)).await;
     v1.send(&format!(r#"43{id}["twice"]"#)).await;
     assert_eq!(v2.event().await.1[1]["a"], json!(["hi"]));
@@ -262,9 +206,7 @@ async fn a_reply_to_a_call_that_does_not_exist_is_dropped() {
     ]) {
         let mut frame = frame;
         (frame["s"], frame["k"]) = (json!(seq), json!(0));
-        let answers = wire
-            .answers(&format!(r#"42["P2P_FRAME","{pairing}",{frame}]"#))
-            .await;
+        let answers = wire.answers(&format!(r#"42["P2P_FRAME","{pairing}",{frame}]"#)).await;
         // Taken, and acknowledged sooner or later.
         for answer in errors(&answers) {
             assert!(answer.ends_with(r#""t":"ack"}]"#), "{frame}: {answer}");
@@ -272,11 +214,7 @@ async fn a_reply_to_a_call_that_does_not_exist_is_dropped() {
     }
 
     // They had their places in the order, and the next is heard.
-    wire.send(&format!(
-        r#"42["P2P_FRAME","{pairing}",{}]"#,
-        emit(4, "echo", &json!([7]))
-    ))
-    .await;
+    wire.send(&format!(r#"42["P2P_FRAME","{pairing}",{}]"#, emit(4, "echo", &json!([7])))).await;
     loop {
         let (_, args) = wire.event().await;
         if args[1]["t"] == "reply" {

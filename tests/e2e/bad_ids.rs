@@ -30,11 +30,7 @@ async fn a_malformed_id_in_the_query_is_refused() {
     ] {
         let mut wire = Wire::open(&server, &format!("EIO=4&{query}")).await;
         wire.send("40").await;
-        assert_eq!(
-            wire.text().await,
-            r#"44{"message":"bad-client-id"}"#,
-            "{query}"
-        );
+        assert_eq!(wire.text().await, r#"44{"message":"bad-client-id"}"#, "{query}");
 
         let mut wire = Wire::open(&server, &format!("EIO=3&{query}")).await;
         assert!(wire.text().await.starts_with("44"), "{query}");
@@ -47,47 +43,22 @@ async fn a_malformed_id_in_the_query_is_refused() {
 async fn a_malformed_auth_is_refused() {
     let server = TestServer::start().await;
     let bystanders = Bystanders::on(&server).await;
-    let deep = format!(
-        r#"{{"clientId":"A","x":{}{}}}"#,
-        "[".repeat(10_000),
-        "]".repeat(10_000)
-    );
+    let deep = format!(r#"{{"clientId":"A","x":{}{}}}"#, "[".repeat(10_000), "]".repeat(10_000));
 
     for (auth, code) in [
         (json!({ "clientId": "" }).to_string(), "bad-client-id"),
         (json!({ "clientId": ["A"] }).to_string(), "bad-client-id"),
-        (
-            json!({ "clientId": { "a": 1 } }).to_string(),
-            "bad-client-id",
-        ),
+        (json!({ "clientId": { "a": 1 } }).to_string(), "bad-client-id"),
         (json!({ "clientId": null }).to_string(), "bad-client-id"),
         (json!({ "clientId": true }).to_string(), "bad-client-id"),
-        (
-            json!({ "clientId": "a\u{1}b" }).to_string(),
-            "bad-client-id",
-        ),
-        (
-            json!({ "clientId": "a".repeat(129) }).to_string(),
-            "bad-client-id",
-        ),
+        (json!({ "clientId": "a\u{1}b" }).to_string(), "bad-client-id"),
+        (json!({ "clientId": "a".repeat(129) }).to_string(), "bad-client-id"),
         (r#"{"clientId":"\ud800"}"#.to_owned(), "bad-args"),
         (json!({ "p2p": 2 }).to_string(), "bad-client-id"),
-        (
-            json!({ "clientId": "A", "p2p": [2] }).to_string(),
-            "bad-args",
-        ),
-        (
-            json!({ "clientId": "A", "p2p": "two" }).to_string(),
-            "bad-args",
-        ),
-        (
-            json!({ "clientId": "A", "p2p": -2 }).to_string(),
-            "bad-args",
-        ),
-        (
-            json!({ "clientId": "A", "p2p": 1e9 }).to_string(),
-            "bad-args",
-        ),
+        (json!({ "clientId": "A", "p2p": [2] }).to_string(), "bad-args"),
+        (json!({ "clientId": "A", "p2p": "two" }).to_string(), "bad-args"),
+        (json!({ "clientId": "A", "p2p": -2 }).to_string(), "bad-args"),
+        (json!({ "clientId": "A", "p2p": 1e9 }).to_string(), "bad-args"),
         (deep, "bad-args"),
     ] {
         let mut wire = Wire::open(&server, "EIO=4").await;
@@ -134,10 +105,7 @@ async fn awkward_ids_are_ids_all_the_same() {
         wire.send(r#"427["LIST_CLIENTS"]"#).await;
         let answer = wire.text().await;
         let ids: Vec<Vec<String>> = serde_json::from_str(&answer[3..]).unwrap();
-        assert!(
-            ids[0].iter().any(|listed| listed == id),
-            "{query}: {answer}"
-        );
+        assert!(ids[0].iter().any(|listed| listed == id), "{query}: {answer}");
     }
 
     bystanders.noticed_nothing(&server).await;
@@ -149,18 +117,10 @@ async fn an_id_is_taken_once_in_whatever_dialect() {
     let bystanders = Bystanders::on(&server).await;
     let mut first = Wire::v1(&server, "A").await;
 
-    for auth in [
-        Value::Null,
-        json!({ "clientId": "A" }),
-        json!({ "clientId": "A", "p2p": 2 }),
-    ] {
+    for auth in [Value::Null, json!({ "clientId": "A" }), json!({ "clientId": "A", "p2p": 2 })] {
         let mut wire = Wire::open(&server, "EIO=4&clientId=A").await;
         wire.send(&format!("40{auth}").replace("null", "")).await;
-        assert_eq!(
-            wire.text().await,
-            r#"44{"message":"duplicate-id"}"#,
-            "{auth}"
-        );
+        assert_eq!(wire.text().await, r#"44{"message":"duplicate-id"}"#, "{auth}");
     }
     let mut wire = Wire::open(&server, "EIO=3&clientId=A").await;
     assert!(wire.text().await.starts_with("44"));

@@ -89,8 +89,7 @@ async fn attachments_nobody_announced_close_the_connection_or_are_ignored() {
 
     // One announced, and text sent in its place.
     let mut wire = Wire::v2_binary(&server, "A").await;
-    wire.send(r#"451-["P2P_FRAME",{"_placeholder":true,"num":0}]"#)
-        .await;
+    wire.send(r#"451-["P2P_FRAME",{"_placeholder":true,"num":0}]"#).await;
     wire.send(r#"42["P2P_LIST",{"req":1}]"#).await;
     wire.rest_or_end().await;
     drop(wire);
@@ -117,8 +116,7 @@ async fn a_second_connect_changes_nothing() {
     }
 
     let frame = r#"{"s":1,"k":0,"t":"emit","e":"echo","r":true,"a":[7]}"#;
-    wire.send(&format!(r#"42["P2P_FRAME","{pairing}",{frame}]"#))
-        .await;
+    wire.send(&format!(r#"42["P2P_FRAME","{pairing}",{frame}]"#)).await;
     assert_eq!(wire.event().await.1[1]["a"], json!([[7]]));
     drop((wire, b));
     bystanders.noticed_nothing(&server).await;
@@ -131,14 +129,9 @@ async fn an_unknown_namespace_is_refused_and_the_connection_goes_on() {
     let mut wire = Wire::v2(&server, "A").await;
 
     let answers = wire.answers(r#"40/nowhere,{"clientId":"B","p2p":2}"#).await;
-    assert_eq!(
-        errors(&answers),
-        [r#"44/nowhere,{"message":"Invalid namespace"}"#]
-    );
+    assert_eq!(errors(&answers), [r#"44/nowhere,{"message":"Invalid namespace"}"#]);
 
-    let answers = wire
-        .answers(r#"42["P2P_REGISTER","nobody",{"req":1}]"#)
-        .await;
+    let answers = wire.answers(r#"42["P2P_REGISTER","nobody",{"req":1}]"#).await;
     assert_eq!(errors(&answers), ["P2P_REGISTER_FAILED offline"]);
     drop(wire);
     bystanders.noticed_nothing(&server).await;

@@ -12,14 +12,8 @@ use crate::support::{
 };
 
 /// JSON by its grammar, but no value for the parser of a Rust client.
-const UNREADABLE: [&str; 6] = [
-    r#""\ud800""#,
-    r#""\udc00\ud800""#,
-    r#"{"\ud800":1}"#,
-    "1e999",
-    "-1e999",
-    "[123456789e400]",
-];
+const UNREADABLE: [&str; 6] =
+    [r#""\ud800""#, r#""\udc00\ud800""#, r#"{"\ud800":1}"#, "1e999", "-1e999", "[123456789e400]"];
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_frame_that_a_client_cannot_read_disturbs_nobody() {
@@ -30,27 +24,16 @@ async fn a_frame_that_a_client_cannot_read_disturbs_nobody() {
 
     for value in UNREADABLE {
         let frame = format!(r#"{{"s":1,"k":0,"t":"emit","e":"echo","r":true,"a":[{value}]}}"#);
-        let answers = wire
-            .answers(&format!(r#"42["P2P_FRAME","{pairing}",{frame}]"#))
-            .await;
+        let answers = wire.answers(&format!(r#"42["P2P_FRAME","{pairing}",{frame}]"#)).await;
         // The server may notice or not: it checks the grammar only.
-        assert!(
-            errors(&answers)
-                .iter()
-                .all(|error| error == "P2P_ERROR bad-args"),
-            "{value}"
-        );
+        assert!(errors(&answers).iter().all(|error| error == "P2P_ERROR bad-args"), "{value}");
     }
 
     // It is there, and reads what can be read: pairs of surrogates, and numbers of any precision.
     let frame =
         r#"{"s":1,"k":0,"t":"emit","e":"echo","r":true,"a":["\ud83e\udd80",1e300,"1e999"]}"#;
-    wire.send(&format!(r#"42["P2P_FRAME","{pairing}",{frame}]"#))
-        .await;
-    assert_eq!(
-        wire.event().await.1[1]["a"],
-        json!([["🦀", 1e300, "1e999"]])
-    );
+    wire.send(&format!(r#"42["P2P_FRAME","{pairing}",{frame}]"#)).await;
+    assert_eq!(wire.event().await.1[1]["a"], json!([["🦀", 1e300, "1e999"]]));
     drop((wire, b));
     bystanders.noticed_nothing(&server).await;
 }
@@ -67,10 +50,7 @@ async fn an_emit_of_a_v1_client_that_a_rust_client_cannot_read_does_not_reach_it
         let packet = format!(r#"427["P2P_EMIT_ACKNOWLEDGE",{emit}]"#);
         let answers = errors(&wire.answers(&packet).await);
         assert_eq!(answers[0], "SERVER_ERROR bad-args", "{value}");
-        assert!(
-            answers[1].starts_with(r#"437[{"error":{"code":"bad-args""#),
-            "{value}"
-        );
+        assert!(answers[1].starts_with(r#"437[{"error":{"code":"bad-args""#), "{value}");
     }
 
     wire.send(r#"428["P2P_EMIT_ACKNOWLEDGE",{"targetClientId":"B","event":"echo","args":[1]}]"#)
@@ -93,10 +73,7 @@ async fn what_v1_clients_say_to_each_other_stays_as_it_was_written() {
     let emit = r#"{"targetClientId":"B","event":"e","args":["\ud800",1e999,1.0,{"b":1,"a":2}]}"#;
     a.send(&format!(r#"42["P2P_EMIT",{emit}]"#)).await;
 
-    assert_eq!(
-        b.text().await,
-        r#"42["e","\ud800",1e999,1.0,{"b":1,"a":2}]"#
-    );
+    assert_eq!(b.text().await, r#"42["e","\ud800",1e999,1.0,{"b":1,"a":2}]"#);
     drop((a, b));
     bystanders.noticed_nothing(&server).await;
 }
@@ -116,11 +93,7 @@ async fn an_acknowledgement_that_a_rust_client_cannot_take_is_an_error_of_the_ca
         ("too-deep", &too_deep, Err("timeout")),
         ("surrogate", r#"["\ud800"]"#, Err("timeout")),
         ("number", "[1e999]", Err("timeout")),
-        (
-            "placeholder",
-            r#"[{"_placeholder":true,"num":0}]"#,
-            Ok("a value"),
-        ),
+        ("placeholder", r#"[{"_placeholder":true,"num":0}]"#, Ok("a value")),
     ] {
         let (mut wire, b) = (Wire::v1(&server, id).await, connect(&server, "B").await);
         wire.register("B").await;

@@ -29,10 +29,7 @@ async fn a_polling_client_is_told_what_is_wrong() {
     while !answers.contains("433[]") {
         answers += &poll.poll().await;
     }
-    assert!(
-        answers.starts_with("431[]\u{1e}42[\"SERVER_ERROR\""),
-        "{answers}"
-    );
+    assert!(answers.starts_with("431[]\u{1e}42[\"SERVER_ERROR\""), "{answers}");
 
     poll.post("41").await;
     bystanders.noticed_nothing(&server).await;
@@ -45,11 +42,7 @@ async fn a_polling_client_of_engine_io_3_is_told_too() {
 
     let mut poll = Poll::open(&server, "EIO=3&clientId=A").await;
     for (packet, expected) in PACKETS {
-        assert_eq!(
-            poll.post(&format!("{}:{packet}", packet.chars().count()))
-                .await,
-            "ok"
-        );
+        assert_eq!(poll.post(&format!("{}:{packet}", packet.chars().count())).await, "ok");
         let mut answer = poll.poll().await;
         while answer == "2:40" {
             answer = poll.poll().await;
@@ -64,10 +57,7 @@ async fn a_polling_client_of_engine_io_3_is_told_too() {
 const PACKETS: [(&str, &str); 5] = [
     (r#"427["P2P_REGISTER"]"#, "(bad-args)"),
     (r#"42["P2P_REGISTER","nobody"]"#, "(offline)"),
-    (
-        r#"427["P2P_EMIT",{"targetClientId":"bystander-a","event":"e","args":[]}]"#,
-        "(not-paired)",
-    ),
+    (r#"427["P2P_EMIT",{"targetClientId":"bystander-a","event":"e","args":[]}]"#, "(not-paired)"),
     (r#"42["P2P_EMIT",7]"#, "(bad-args)"),
     (r#"42["P2P_NONSENSE"]"#, "(bad-event)"),
 ];
@@ -114,18 +104,9 @@ async fn a_session_that_is_not_there_is_refused() {
     let server = TestServer::start().await;
     let bystanders = Bystanders::on(&server).await;
 
-    for query in [
-        "EIO=4&sid=nobodys",
-        "EIO=4&sid=",
-        "EIO=5",
-        "EIO=",
-        "",
-        "EIO=4&transport=carrier",
-    ] {
-        let mut poll = Poll {
-            address: server.address,
-            query: query.to_owned(),
-        };
+    for query in ["EIO=4&sid=nobodys", "EIO=4&sid=", "EIO=5", "EIO=", "", "EIO=4&transport=carrier"]
+    {
+        let mut poll = Poll { address: server.address, query: query.to_owned() };
         let answer = poll.request("GET", "").await;
         assert!(answer.0 >= 400, "{query}: {answer:?}");
     }
@@ -141,10 +122,7 @@ struct Poll {
 impl Poll {
     async fn open(server: &TestServer, query: &str) -> Self {
         let query = format!("transport=polling&{query}");
-        let mut poll = Self {
-            address: server.address,
-            query,
-        };
+        let mut poll = Self { address: server.address, query };
         let (_, open) = poll.request("GET", "").await;
         // `0{…}`, or `97:0{…}` of Engine.IO 3, which may bring the connect along.
         let open = &open[open.find('{').unwrap()..];
@@ -158,10 +136,7 @@ impl Poll {
     async fn poll(&mut self) -> String {
         loop {
             let (_, body) = self.request("GET", "").await;
-            let packets: Vec<_> = body
-                .split('\u{1e}')
-                .filter(|packet| *packet != "2")
-                .collect();
+            let packets: Vec<_> = body.split('\u{1e}').filter(|packet| *packet != "2").collect();
             if !packets.is_empty() {
                 return packets.join("\u{1e}");
             }
@@ -189,10 +164,7 @@ impl Poll {
             String::from_utf8_lossy(&answer).into_owned()
         };
         let answer = soon(answer).await;
-        let status = answer
-            .split(' ')
-            .nth(1)
-            .map_or(0, |status| status.parse().unwrap());
+        let status = answer.split(' ').nth(1).map_or(0, |status| status.parse().unwrap());
         let body = answer.split_once("\r\n\r\n").map_or("", |(_, body)| body);
         (status, body.to_owned())
     }

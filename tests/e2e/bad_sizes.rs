@@ -41,28 +41,20 @@ async fn with_socketioxides_own_limits_it_is_refused() {
     for packet in large_packets(&large) {
         let answers = errors(&wire.answers(&packet).await);
         let refused = ["P2P_ERROR too-large", "P2P_ERROR bad-event"];
-        assert!(
-            answers.len() == 1 && refused.contains(&&*answers[0]),
-            "{answers:?}"
-        );
+        assert!(answers.len() == 1 && refused.contains(&&*answers[0]), "{answers:?}");
     }
-    wire.send(r#"451-["P2P_FRAME",{"_placeholder":true,"num":0}]"#)
-        .await;
+    wire.send(r#"451-["P2P_FRAME",{"_placeholder":true,"num":0}]"#).await;
     wire.send_binary(&large.as_bytes()[..MEGABYTE]).await;
     assert_eq!(errors(&wire.rest().await), ["P2P_ERROR too-large"]);
 
     let mut v1 = Wire::v1(&server, "B").await;
     let emit = json!({ "targetClientId": "A", "event": "e", "args": [&large] });
-    let answers = errors(
-        &v1.answers(&format!(r#"427["P2P_EMIT_ACKNOWLEDGE",{emit}]"#))
-            .await,
-    );
+    let answers = errors(&v1.answers(&format!(r#"427["P2P_EMIT_ACKNOWLEDGE",{emit}]"#)).await);
     assert_eq!(answers[0], "SERVER_ERROR too-large");
     assert!(answers[1].starts_with(r#"437[{"error":{"code":"too-large""#));
 
     // An attachment of that size is too much even for socketioxide itself.
-    wire.send(r#"451-["P2P_FRAME",{"_placeholder":true,"num":0}]"#)
-        .await;
+    wire.send(r#"451-["P2P_FRAME",{"_placeholder":true,"num":0}]"#).await;
     wire.send_binary(large.as_bytes()).await;
     wire.is_closed().await;
     drop((wire, v1));
@@ -92,52 +84,22 @@ async fn what_is_nested_ten_thousand_deep_is_refused() {
         format!("{}1{}", r#"{"a":"#.repeat(10_000), "}".repeat(10_000)),
     ] {
         for (packet, refused) in [
-            (
-                format!(r#"42["P2P_REGISTER","B",{deep}]"#),
-                "P2P_ERROR too-large",
-            ),
-            (
-                format!(r#"42["P2P_REGISTER",{deep},{{"req":7}}]"#),
-                "P2P_ERROR too-large",
-            ),
-            (
-                format!(r#"42["P2P_UNREGISTER",{deep}]"#),
-                "P2P_ERROR too-large",
-            ),
+            (format!(r#"42["P2P_REGISTER","B",{deep}]"#), "P2P_ERROR too-large"),
+            (format!(r#"42["P2P_REGISTER",{deep},{{"req":7}}]"#), "P2P_ERROR too-large"),
+            (format!(r#"42["P2P_UNREGISTER",{deep}]"#), "P2P_ERROR too-large"),
             (format!(r#"42["P2P_PING",{deep}]"#), "P2P_ERROR too-large"),
-            (
-                format!(r#"42["P2P_FRAME",{deep},{{}}]"#),
-                "P2P_ERROR too-large",
-            ),
-            (
-                format!(r#"42["P2P_FRAME","{pairing}",{deep}]"#),
-                "P2P_ERROR too-large",
-            ),
-            (
-                format!(r#"42["P2P_NONSENSE",{deep}]"#),
-                "P2P_ERROR bad-event",
-            ),
+            (format!(r#"42["P2P_FRAME",{deep},{{}}]"#), "P2P_ERROR too-large"),
+            (format!(r#"42["P2P_FRAME","{pairing}",{deep}]"#), "P2P_ERROR too-large"),
+            (format!(r#"42["P2P_NONSENSE",{deep}]"#), "P2P_ERROR bad-event"),
         ] {
             let answers = errors(&v2.answers(&packet).await);
             assert_eq!(answers, [refused], "{packet:.40}");
         }
         for (packet, refused) in [
-            (
-                format!(r#"42["P2P_REGISTER",{deep}]"#),
-                "SERVER_ERROR too-large",
-            ),
-            (
-                format!(r#"42["P2P_UNREGISTER",{deep}]"#),
-                "SERVER_ERROR too-large",
-            ),
-            (
-                format!(r#"42["P2P_EMIT",{deep}]"#),
-                "SERVER_ERROR too-large",
-            ),
-            (
-                format!(r#"42["P2P_NONSENSE",{deep}]"#),
-                "SERVER_ERROR bad-event",
-            ),
+            (format!(r#"42["P2P_REGISTER",{deep}]"#), "SERVER_ERROR too-large"),
+            (format!(r#"42["P2P_UNREGISTER",{deep}]"#), "SERVER_ERROR too-large"),
+            (format!(r#"42["P2P_EMIT",{deep}]"#), "SERVER_ERROR too-large"),
+            (format!(r#"42["P2P_NONSENSE",{deep}]"#), "SERVER_ERROR bad-event"),
         ] {
             let answers = errors(&v1.answers(&packet).await);
             assert_eq!(answers, [refused], "{packet:.40}");
@@ -147,8 +109,7 @@ async fn what_is_nested_ten_thousand_deep_is_refused() {
     // Just within the limit, it reaches the partner: the server does not parse it.
     let args = format!("{}{}", "[".repeat(62), "]".repeat(62));
     let frame = format!(r#"{{"s":1,"k":0,"t":"emit","e":"echo","r":true,"a":{args}}}"#);
-    v2.send(&format!(r#"42["P2P_FRAME","{pairing}",{frame}]"#))
-        .await;
+    v2.send(&format!(r#"42["P2P_FRAME","{pairing}",{frame}]"#)).await;
     assert_eq!(v2.event().await.1[1]["t"], "reply");
     drop((v1, v2, b));
     bystanders.noticed_nothing(&server).await;
@@ -172,9 +133,7 @@ async fn a_client_that_never_reads_harms_nobody_and_is_not_waited_for() {
 
     // It asks and asks, and reads no answer.
     for number in 0..5000 {
-        silent
-            .send_or_give_up(&format!(r#"42["P2P_PING",{{"req":{number}}}]"#))
-            .await;
+        silent.send_or_give_up(&format!(r#"42["P2P_PING",{{"req":{number}}}]"#)).await;
     }
     soon(b.unregister_target()).await.unwrap();
     let c = connect(&server, "C").await;
@@ -192,9 +151,7 @@ async fn a_client_that_never_reads_can_be_kicked() {
     let id = "A".parse().unwrap();
 
     for number in 0..5000 {
-        silent
-            .send_or_give_up(&format!(r#"42{number}["LIST_CLIENTS"]"#))
-            .await;
+        silent.send_or_give_up(&format!(r#"42{number}["LIST_CLIENTS"]"#)).await;
     }
     server.p2p.kick(&id);
 

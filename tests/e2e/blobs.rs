@@ -12,12 +12,7 @@ use crate::support::{
 };
 
 /// What separates packets in polling, and what rust_socketio splits at: it must not matter.
-const AWKWARD: [&[u8]; 4] = [
-    b"",
-    b"\x1e",
-    b"a\x1eb451-[\"P2P_DISCONNECT\"]\x1e",
-    &[0, 255, 128],
-];
+const AWKWARD: [&[u8]; 4] = [b"", b"\x1e", b"a\x1eb451-[\"P2P_DISCONNECT\"]\x1e", &[0, 255, 128]];
 
 #[tokio::test(flavor = "multi_thread")]
 async fn blobs_travel_in_arguments_and_in_replies() {
@@ -26,9 +21,7 @@ async fn blobs_travel_in_arguments_and_in_replies() {
     let [a, _b] = pair(&server, client(&server, "A"), b).await;
 
     for blob in AWKWARD.map(Bytes::from_static) {
-        let reply = soon(a.emit2("reverse", ("name", blob.clone(), 7)).with_reply())
-            .await
-            .unwrap();
+        let reply = soon(a.emit2("reverse", ("name", blob.clone(), 7)).with_reply()).await.unwrap();
 
         let (number, back, name): (u8, Bytes, String) = reply.args().unwrap();
         assert_eq!((number, back, name.as_str()), (7, blob.clone(), "name"));
@@ -43,9 +36,7 @@ async fn several_blobs_keep_their_places() {
     let [a, _b] = pair(&server, client(&server, "A"), b).await;
     let blobs = AWKWARD.map(Bytes::from_static);
 
-    let reply = soon(a.emit2("back", blobs.to_vec()).with_reply())
-        .await
-        .unwrap();
+    let reply = soon(a.emit2("back", blobs.to_vec()).with_reply()).await.unwrap();
 
     assert_eq!(reply.args::<Vec<Bytes>>().unwrap(), blobs);
     assert_eq!(reply.blobs(), blobs);
@@ -62,9 +53,7 @@ async fn a_large_blob_goes_through_and_one_too_large_does_not() {
 
     let most = Bytes::from(vec![0x1e; 190_000]); // As base64 just below 256 KiB.
     assert_eq!(soon(a.emit2("length", most)).await.unwrap(), json!(190_000));
-    let error = soon(a.emit2("length", Bytes::from(vec![0; 200_000])))
-        .await
-        .unwrap_err();
+    let error = soon(a.emit2("length", Bytes::from(vec![0; 200_000]))).await.unwrap_err();
     assert_eq!((error.code(), error.executed()), ("too-large", Some(false)));
 }
 
@@ -82,8 +71,7 @@ async fn attachments_of_a_v1_client_reach_a_rust_client_and_come_back() {
             "event": "reverse",
             "args": ["name", { "_placeholder": true, "num": 0 }, 7],
         });
-        wire.send(&format!(r#"451-5["P2P_EMIT_ACKNOWLEDGE",{emit}]"#))
-            .await;
+        wire.send(&format!(r#"451-5["P2P_EMIT_ACKNOWLEDGE",{emit}]"#)).await;
         wire.send_binary(blob).await;
 
         let placeholder = r#"461-5[7,{"_placeholder":true,"num":0},"name"]"#;

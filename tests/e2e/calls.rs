@@ -50,23 +50,13 @@ async fn a_reply_has_all_its_arguments_and_its_way() {
 
     let several = soon(a.emit2("several", ()).with_reply()).await.unwrap();
     assert_eq!(several.values(), [json!(1), json!("two"), json!([3])]);
-    assert_eq!(
-        several.args::<(u8, String, [u8; 1])>().unwrap(),
-        (1, "two".to_owned(), [3])
-    );
+    assert_eq!(several.args::<(u8, String, [u8; 1])>().unwrap(), (1, "two".to_owned(), [3]));
     assert_eq!(several.route(), Route::Relay);
 
     let nothing = soon(a.emit2("nothing", ()).with_reply()).await.unwrap();
     assert_eq!(nothing.values(), [Value::Null]);
-    let arguments = (
-        Value::Null,
-        json!({ "ü": ["\u{1e}", "\u{2028}"] }),
-        -0.5,
-        "",
-    );
-    let back = soon(a.emit2("back", &arguments).with_reply())
-        .await
-        .unwrap();
+    let arguments = (Value::Null, json!({ "ü": ["\u{1e}", "\u{2028}"] }), -0.5, "");
+    let back = soon(a.emit2("back", &arguments).with_reply()).await.unwrap();
     assert_eq!(json!(back.values()), json!(arguments));
     let none = soon(a.emit2("back", ()).with_reply()).await.unwrap();
     assert!(none.values().len() <= 1, "{:?}", none.values());
@@ -79,25 +69,16 @@ async fn a_deadline_fires_on_time_and_the_outcome_is_unknown() {
         std::future::pending::<()>().await;
         Ok::<_, HandlerError>(())
     };
-    let [a, _b] = pair(
-        &server,
-        client(&server, "A"),
-        client(&server, "B").on2("never", never),
-    )
-    .await;
+    let [a, _b] =
+        pair(&server, client(&server, "A"), client(&server, "B").on2("never", never)).await;
 
     let patience = Duration::from_millis(400);
     let started = Instant::now();
-    let error = soon(a.emit2("never", ()).timeout(patience))
-        .await
-        .unwrap_err();
+    let error = soon(a.emit2("never", ()).timeout(patience)).await.unwrap_err();
     let waited = started.elapsed();
 
     let cause = Cause::Code(Code::Timeout);
-    assert!(
-        matches!(error, EmitError::Unknown(c) if c == cause),
-        "{error:?}"
-    );
+    assert!(matches!(error, EmitError::Unknown(c) if c == cause), "{error:?}");
     assert_eq!(error.executed(), None);
     assert!(waited >= patience && waited < patience * 4, "{waited:?}");
     assert_echoes(&a).await;
@@ -111,12 +92,8 @@ async fn a_call_under_way_when_the_pairing_ends_is_answered_at_once() {
         called.try_send(()).unwrap();
         std::future::pending::<Result<(), HandlerError>>()
     };
-    let [a, b] = pair(
-        &server,
-        client(&server, "A"),
-        client(&server, "B").on2("never", never),
-    )
-    .await;
+    let [a, b] =
+        pair(&server, client(&server, "A"), client(&server, "B").on2("never", never)).await;
 
     let calling = a.emit2("never", ()).timeout(LONG).into_future();
     let leaving = async {
@@ -126,10 +103,7 @@ async fn a_call_under_way_when_the_pairing_ends_is_answered_at_once() {
     let (called, ()) = soon(async { tokio::join!(calling, leaving) }).await;
 
     let cause = Cause::Ended(EndReason::Unregistered);
-    assert!(
-        matches!(called, Err(EmitError::Unknown(c)) if c == cause),
-        "{called:?}"
-    );
+    assert!(matches!(called, Err(EmitError::Unknown(c)) if c == cause), "{called:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -140,12 +114,7 @@ async fn a_dropped_call_leaves_the_pairing_as_it_was() {
         called.try_send(()).unwrap();
         std::future::pending::<Result<(), HandlerError>>()
     };
-    let [a, _b] = pair(
-        &server,
-        client(&server, "A"),
-        client(&server, "B").on2("slow", slow),
-    )
-    .await;
+    let [a, _b] = pair(&server, client(&server, "A"), client(&server, "B").on2("slow", slow)).await;
 
     // Under way: it runs, and its reply is forgotten.
     let calling = a.emit2("slow", ()).into_future();

@@ -28,10 +28,7 @@ async fn an_emit_before_any_pairing_is_not_executed() {
 
     for error in [acked, unacked] {
         let cause = Cause::Code(Code::NotPaired);
-        assert!(
-            matches!(error, EmitError::NotExecuted(c) if c == cause),
-            "{error:?}"
-        );
+        assert!(matches!(error, EmitError::NotExecuted(c) if c == cause), "{error:?}");
     }
 }
 
@@ -45,9 +42,7 @@ async fn a_hundred_clients_connect_pair_and_talk_at_once() {
     let sources = (0..50).map(async |pair| {
         let source = connect(&server, &format!("source-{pair}")).await;
         // Right after connecting, and right after pairing.
-        soon(source.register_target(format!("target-{pair}")))
-            .await
-            .unwrap();
+        soon(source.register_target(format!("target-{pair}"))).await.unwrap();
         assert_echoes(&source).await;
         source
     });
@@ -81,10 +76,7 @@ async fn an_id_in_use_is_refused_and_its_owner_notices_nothing() {
 
     let second = soon(client(&server, "A").connect()).await;
 
-    assert!(
-        matches!(second, Err(ConnectError::Refused(Code::DuplicateId))),
-        "{second:?}"
-    );
+    assert!(matches!(second, Err(ConnectError::Refused(Code::DuplicateId))), "{second:?}");
     assert_echoes(&first).await;
     soon(first.close()).await;
     server.becomes(1, 0, 0).await;
@@ -101,10 +93,7 @@ async fn a_malformed_id_or_auth_is_refused_before_anything_is_sent() {
         ("a\nb".to_owned(), ClientIdError::ControlCharacter),
     ] {
         let result = soon(client(&server, &id).connect()).await;
-        assert!(
-            matches!(result, Err(ConnectError::Id(error)) if error == why),
-            "{id:?}"
-        );
+        assert!(matches!(result, Err(ConnectError::Id(error)) if error == why), "{id:?}");
     }
     let result = soon(client(&server, "A").auth(json!("token")).connect()).await;
     assert!(matches!(result, Err(ConnectError::Auth)));
@@ -115,9 +104,7 @@ async fn a_malformed_id_or_auth_is_refused_before_anything_is_sent() {
 async fn a_namespace_that_is_not_there_is_an_error_that_says_so() {
     let server = TestServer::start().await;
 
-    let builder = ClientBuilder::new(&server.url)
-        .namespace("/elsewhere")
-        .p2p("A");
+    let builder = ClientBuilder::new(&server.url).namespace("/elsewhere").p2p("A");
     let result = soon(builder.connect()).await;
 
     assert!(
@@ -149,10 +136,7 @@ async fn a_server_that_is_not_there_is_an_error_of_the_transport() {
 
     let result = soon(client_at(&url, "A").connect()).await;
 
-    assert!(
-        matches!(result, Err(ConnectError::Transport(_))),
-        "{result:?}"
-    );
+    assert!(matches!(result, Err(ConnectError::Transport(_))), "{result:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -163,10 +147,7 @@ async fn a_server_that_says_nothing_is_given_up_in_time() {
     let patience = Duration::from_millis(300);
     let result = soon(client_at(&url, "A").connect_timeout(patience).connect()).await;
 
-    assert!(
-        matches!(result, Err(ConnectError::Timeout(_))),
-        "{result:?}"
-    );
+    assert!(matches!(result, Err(ConnectError::Timeout(_))), "{result:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -17,10 +17,8 @@ async fn two_that_register_each_other_at_once_are_one_pairing() {
     let (a, b) = (connect(&server, "A").await, connect(&server, "B").await);
 
     for round in 0..ROUNDS {
-        let registering = join(
-            a.register_target("B").into_future(),
-            b.register_target("A").into_future(),
-        );
+        let registering =
+            join(a.register_target("B").into_future(), b.register_target("A").into_future());
         let (from_a, from_b) = soon(registering).await;
 
         let (from_a, from_b) = (from_a.unwrap(), from_b.unwrap());
@@ -38,9 +36,7 @@ async fn two_that_register_each_other_at_once_are_one_pairing() {
 async fn a_triangle_comes_to_one_pairing_at_most_and_everybody_is_answered() {
     let server = TestServer::start().await;
     let clients = join_all(["A", "B", "C"].map(|id| connect(&server, id))).await;
-    let [a, b, c] = &clients[..] else {
-        unreachable!()
-    };
+    let [a, b, c] = &clients[..] else { unreachable!() };
 
     for round in 0..ROUNDS {
         let (from_a, from_b, from_c) = soon(join3(
@@ -50,10 +46,7 @@ async fn a_triangle_comes_to_one_pairing_at_most_and_everybody_is_answered() {
         ))
         .await;
 
-        let paired = [&from_a, &from_b, &from_c]
-            .iter()
-            .filter(|result| result.is_ok())
-            .count();
+        let paired = [&from_a, &from_b, &from_c].iter().filter(|result| result.is_ok()).count();
         assert_eq!(paired, 1, "round {round}");
         for result in [from_a, from_b, from_c] {
             if let Err(RegisterError::Refused(refusal)) = &result {
@@ -65,12 +58,7 @@ async fn a_triangle_comes_to_one_pairing_at_most_and_everybody_is_answered() {
         }
         both_ends_agree(&server, &clients).await;
 
-        soon(join_all(
-            clients
-                .iter()
-                .map(|client| client.unregister_target().into_future()),
-        ))
-        .await;
+        soon(join_all(clients.iter().map(|client| client.unregister_target().into_future()))).await;
         server.becomes(3, 0, 0).await;
     }
 }
@@ -98,15 +86,10 @@ async fn of_many_that_register_one_target_a_single_one_gets_it() {
     let names = (0..12).map(|number| format!("source-{number}"));
     let sources = join_all(names.map(async |id| connect(&server, &id).await)).await;
 
-    let registering = sources
-        .iter()
-        .map(|source| source.register_target("target").into_future());
+    let registering = sources.iter().map(|source| source.register_target("target").into_future());
     let results = soon(join_all(registering)).await;
 
-    let winners: Vec<_> = results
-        .iter()
-        .filter_map(|result| result.as_ref().ok())
-        .collect();
+    let winners: Vec<_> = results.iter().filter_map(|result| result.as_ref().ok()).collect();
     assert_eq!(winners.len(), 1);
     let (pairing, _) = server.p2p.pairing_of(target.id()).unwrap();
     assert_eq!(winners[0].id, pairing);
@@ -114,10 +97,7 @@ async fn of_many_that_register_one_target_a_single_one_gets_it() {
         let code = refused(result);
         assert!(matches!(code, Code::TargetBusy | Code::Congested), "{code}");
     }
-    let winner = sources
-        .iter()
-        .find(|source| source.pairing().is_some())
-        .unwrap();
+    let winner = sources.iter().find(|source| source.pairing().is_some()).unwrap();
     assert_echoes(winner).await; // After that the target knows too.
     assert_echoes(&target).await;
 }

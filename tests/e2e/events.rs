@@ -75,10 +75,7 @@ async fn a_reader_that_lags_is_told_how_far() {
     }
 
     let lagged = soon(events.recv()).await.unwrap_err();
-    assert!(
-        matches!(lagged, EventsError::Lagged(missed) if missed >= 144),
-        "{lagged:?}"
-    );
+    assert!(matches!(lagged, EventsError::Lagged(missed) if missed >= 144), "{lagged:?}");
     soon(events.recv()).await.unwrap();
     drop(b);
 }
@@ -103,9 +100,7 @@ async fn a_closed_client_says_so_to_everybody_for_ever() {
     soon(join(a.close(), a.close())).await;
     let error = soon(a.unregister_target()).await.unwrap_err();
     assert!(matches!(error, RequestError::Closed), "{error:?}");
-    soon(a.emit2("echo", json!(1)).timeout(Duration::from_secs(60)))
-        .await
-        .unwrap_err();
+    soon(a.emit2("echo", json!(1)).timeout(Duration::from_secs(60))).await.unwrap_err();
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -118,20 +113,13 @@ async fn the_list_of_clients_is_for_those_whom_the_server_allows() {
         "{error:?}"
     );
 
-    let allows = TestServer::with(|io| {
-        P2pServer::builder()
-            .list_clients(ListPolicy::All)
-            .attach(io)
-    })
-    .await;
+    let allows =
+        TestServer::with(|io| P2pServer::builder().list_clients(ListPolicy::All).attach(io)).await;
     let (a, b) = (connect(&allows, "A").await, connect(&allows, "B").await);
     let c = soon(client(&allows, "C").connect()).await.unwrap();
     pair_up(&c, &a).await;
     let listed = soon(b.clients()).await.unwrap();
-    let listed: Vec<_> = listed
-        .iter()
-        .map(|entry| (entry.id.as_str(), entry.state))
-        .collect();
+    let listed: Vec<_> = listed.iter().map(|entry| (entry.id.as_str(), entry.state)).collect();
     let (free, paired) = (ClientState::Free, ClientState::Paired);
     assert_eq!(listed, [("A", paired), ("B", free), ("C", paired)]);
 }

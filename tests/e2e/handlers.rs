@@ -25,10 +25,7 @@ async fn handlers_call_each_other_ten_deep() {
 
     let reply: Value = soon(a.emit2("down", 10)).await.unwrap();
 
-    assert_eq!(
-        reply,
-        json!(["B", "A", "B", "A", "B", "A", "B", "A", "B", "A"])
-    );
+    assert_eq!(reply, json!(["B", "A", "B", "A", "B", "A", "B", "A", "B", "A"]));
 }
 
 /// Asks the partner the same, one less, and adds its own name.
@@ -56,17 +53,10 @@ async fn a_handler_can_register_another_target() {
             client.unregister_target().await?;
             client.register_target("C").await?;
             let reply = client.emit2("echo", "hi").await?;
-            done.send(reply)
-                .await
-                .map_err(|_| HandlerError::new("nobody listens"))
+            done.send(reply).await.map_err(|_| HandlerError::new("nobody listens"))
         }
     };
-    let [a, _b] = pair(
-        &server,
-        client(&server, "A"),
-        client(&server, "B").on2("swap", swap),
-    )
-    .await;
+    let [a, _b] = pair(&server, client(&server, "A"), client(&server, "B").on2("swap", swap)).await;
     let _c = connect(&server, "C").await;
 
     soon(a.emit2("swap", ()).without_ack()).await.unwrap();
@@ -80,16 +70,9 @@ async fn a_handler_can_register_another_target() {
 async fn a_handler_that_fails_panics_or_is_missing_is_reported_at_once() {
     let server = TestServer::start().await;
     let b = client(&server, "B")
-        .on2("error", async |_| {
-            Err::<(), _>(HandlerError::new("no coffee left"))
-        })
-        .on2(
-            "args",
-            async |incoming: Incoming| Ok(incoming.args::<u8>()?),
-        )
-        .on2("panic", async |_| -> Result<(), HandlerError> {
-            panic!("on purpose")
-        })
+        .on2("error", async |_| Err::<(), _>(HandlerError::new("no coffee left")))
+        .on2("args", async |incoming: Incoming| Ok(incoming.args::<u8>()?))
+        .on2("panic", async |_| -> Result<(), HandlerError> { panic!("on purpose") })
         .on2("later", async |_| -> Result<(), HandlerError> {
             tokio::task::yield_now().await;
             panic!("on purpose, after an await")
@@ -98,36 +81,19 @@ async fn a_handler_that_fails_panics_or_is_missing_is_reported_at_once() {
     let started = Instant::now();
 
     let error = soon(a.emit2("error", ()).timeout(LONG)).await.unwrap_err();
-    let EmitError::Failed(refusal) = &error else {
-        panic!("{error:?}")
-    };
-    assert_eq!(
-        (refusal.code, &*refusal.message),
-        (Code::HandlerFailed, "no coffee left")
-    );
+    let EmitError::Failed(refusal) = &error else { panic!("{error:?}") };
+    assert_eq!((refusal.code, &*refusal.message), (Code::HandlerFailed, "no coffee left"));
     assert_eq!(error.executed(), Some(true));
 
     for event in ["args", "panic", "later"] {
-        let error = soon(a.emit2(event, "no number").timeout(LONG))
-            .await
-            .unwrap_err();
-        let EmitError::Failed(refusal) = &error else {
-            panic!("{event}: {error:?}")
-        };
+        let error = soon(a.emit2(event, "no number").timeout(LONG)).await.unwrap_err();
+        let EmitError::Failed(refusal) = &error else { panic!("{event}: {error:?}") };
         assert_eq!(refusal.code, Code::HandlerFailed, "{event}");
-        assert!(
-            !refusal.message.contains("on purpose"),
-            "a panic's message stays at home"
-        );
+        assert!(!refusal.message.contains("on purpose"), "a panic's message stays at home");
     }
 
-    let error = soon(a.emit2("missing", ()).timeout(LONG))
-        .await
-        .unwrap_err();
-    assert!(
-        matches!(error, EmitError::NotExecuted(Cause::Code(Code::Unhandled))),
-        "{error:?}"
-    );
+    let error = soon(a.emit2("missing", ()).timeout(LONG)).await.unwrap_err();
+    assert!(matches!(error, EmitError::NotExecuted(Cause::Code(Code::Unhandled))), "{error:?}");
     assert!(started.elapsed() < LONG / 4, "no deadline was waited for");
     assert_echoes(&a).await;
 }
@@ -135,9 +101,8 @@ async fn a_handler_that_fails_panics_or_is_missing_is_reported_at_once() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_failure_nobody_waits_for_harms_nothing() {
     let server = TestServer::start().await;
-    let b = client(&server, "B").on2("panic", async |_| -> Result<(), HandlerError> {
-        panic!("on purpose")
-    });
+    let b = client(&server, "B")
+        .on2("panic", async |_| -> Result<(), HandlerError> { panic!("on purpose") });
     let [a, _b] = pair(&server, client(&server, "A"), b).await;
 
     for event in ["panic", "missing", "panic"] {
@@ -197,9 +162,6 @@ async fn the_reply_that_is_too_large_is_a_failure_of_the_handler() {
 
     let error = soon(a.emit2("large", ()).timeout(LONG)).await.unwrap_err();
 
-    assert!(
-        matches!(&error, EmitError::Failed(why) if why.code == Code::TooLarge),
-        "{error:?}"
-    );
+    assert!(matches!(&error, EmitError::Failed(why) if why.code == Code::TooLarge), "{error:?}");
     assert_echoes(&a).await;
 }

@@ -17,12 +17,7 @@ async fn the_server_knows_who_is_there_and_who_is_paired() {
     let _c = connect(&server, "C").await;
     let id = |id: &str| id.parse::<ClientId>().unwrap();
 
-    let names: Vec<_> = server
-        .p2p
-        .clients()
-        .into_iter()
-        .map(|entry| entry.id)
-        .collect();
+    let names: Vec<_> = server.p2p.clients().into_iter().map(|entry| entry.id).collect();
     assert_eq!(names, [id("A"), id("B"), id("C")]);
     let pairing = a.pairing().unwrap().id;
     assert_eq!(server.p2p.pairing_of(&id("A")), Some((pairing, id("B"))));
@@ -96,26 +91,10 @@ async fn the_server_is_told_what_happens() {
     let expected = [
         Event::Connected(id("A")),
         Event::Connected(id("B")),
-        Event::Refused {
-            source: id("B"),
-            target: id("C"),
-            code: Code::Offline,
-        },
-        Event::Registered {
-            source: source.clone(),
-            target: target.clone(),
-        },
-        Event::Paired {
-            pairing,
-            source: source.clone(),
-            target: target.clone(),
-        },
-        Event::Unpaired {
-            pairing,
-            source,
-            target,
-            reason: EndReason::Unregistered,
-        },
+        Event::Refused { source: id("B"), target: id("C"), code: Code::Offline },
+        Event::Registered { source: source.clone(), target: target.clone() },
+        Event::Paired { pairing, source: source.clone(), target: target.clone() },
+        Event::Unpaired { pairing, source, target, reason: EndReason::Unregistered },
         Event::Disconnected(id("A")),
     ];
     assert_eq!(seen, expected);
@@ -152,10 +131,7 @@ async fn a_registration_needs_the_servers_leave() {
     .await;
     let (a, admin) = (connect(&server, "A").await, connect(&server, "admin").await);
 
-    assert_eq!(
-        refused(soon(a.register_target("admin")).await),
-        Code::Forbidden
-    );
+    assert_eq!(refused(soon(a.register_target("admin")).await), Code::Forbidden);
     assert_eq!(a.pairing(), None);
     soon(admin.register_target("A")).await.unwrap();
 
@@ -176,16 +152,10 @@ async fn the_application_decides_who_a_connection_is() {
     assert_eq!(b.pairing().unwrap().partner.as_str(), "A");
 
     let stranger = soon(client(&server, "A").connect()).await;
-    assert!(
-        matches!(stranger, Err(ConnectError::Refused(Code::Forbidden))),
-        "{stranger:?}"
-    );
+    assert!(matches!(stranger, Err(ConnectError::Refused(Code::Forbidden))), "{stranger:?}");
     let twice = client(&server, "A").auth(json!({ "token": "secret-of-A" }));
     let twice = soon(twice.connect()).await;
-    assert!(
-        matches!(twice, Err(ConnectError::Refused(Code::DuplicateId))),
-        "{twice:?}"
-    );
+    assert!(matches!(twice, Err(ConnectError::Refused(Code::DuplicateId))), "{twice:?}");
 }
 
 fn by_token(handshake: &Handshake<'_>) -> Result<Option<ClientId>, Code> {

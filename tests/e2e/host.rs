@@ -140,13 +140,10 @@ async fn application() -> (TestServer, mpsc::Receiver<&'static str>) {
         let p2p = P2pServer::builder().build();
         let connected = async move |socket: SocketRef| {
             socket.join("everybody");
-            socket.on(
-                "shout",
-                async |socket: SocketRef, Data::<String>(text), ack: AckSender| {
-                    socket.within("everybody").emit("heard", &text).await.ok();
-                    ack.send("ok").ok();
-                },
-            );
+            socket.on("shout", async |socket: SocketRef, Data::<String>(text), ack: AckSender| {
+                socket.within("everybody").emit("heard", &text).await.ok();
+                ack.send("ok").ok();
+            });
             let leaves = joins_and_leaves.clone();
             socket.on_disconnect(async move || leaves.send("left").await.unwrap());
             joins_and_leaves.send("joined").await.unwrap();

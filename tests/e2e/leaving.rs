@@ -39,10 +39,8 @@ async fn both_ends_can_unregister_at_the_same_time() {
     let (at_a, at_b) = (a.events(), b.events());
 
     for _ in 0..30 {
-        let unregistering = join(
-            a.unregister_target().into_future(),
-            b.unregister_target().into_future(),
-        );
+        let unregistering =
+            join(a.unregister_target().into_future(), b.unregister_target().into_future());
         let (from_a, from_b) = soon(unregistering).await;
 
         from_a.unwrap();

@@ -16,15 +16,11 @@ use crate::support::{clients::refused, soon};
 async fn the_example_own_handler_does_what_it_says() {
     let (_server, url) = start().await;
     let member = |id: &str, token: &str| -> P2pBuilder {
-        ClientBuilder::new(&url)
-            .p2p(id)
-            .auth(json!({ "token": token }))
+        ClientBuilder::new(&url).p2p(id).auth(json!({ "token": token }))
     };
 
     // The name is the member's, whatever it claims; the application refuses a wrong token.
-    let a = soon(member("whatever", "secret-of-A").connect())
-        .await
-        .unwrap();
+    let a = soon(member("whatever", "secret-of-A").connect()).await.unwrap();
     let b = member("B", "secret-of-B").on2("hi", async |_| Ok("hi yourself"));
     let _b = soon(b.connect()).await.unwrap();
     let wrong = soon(member("C", "guessed").connect()).await;
@@ -33,19 +29,11 @@ async fn the_example_own_handler_does_what_it_says() {
         "{wrong:?}"
     );
     let again = soon(member("A", "secret-of-A").connect()).await;
-    assert!(
-        matches!(again, Err(ConnectError::Refused(Code::DuplicateId))),
-        "{again:?}"
-    );
+    assert!(matches!(again, Err(ConnectError::Refused(Code::DuplicateId))), "{again:?}");
 
     // Nobody may ask for the admin; the others pair.
-    let _admin = soon(member("admin", "secret-of-admin").connect())
-        .await
-        .unwrap();
-    assert_eq!(
-        refused(soon(a.register_target("admin")).await),
-        Code::Forbidden
-    );
+    let _admin = soon(member("admin", "secret-of-admin").connect()).await.unwrap();
+    assert_eq!(refused(soon(a.register_target("admin")).await), Code::Forbidden);
     soon(a.register_target("B")).await.unwrap();
     assert_eq!(soon(a.emit2("hi", ())).await.unwrap(), json!("hi yourself"));
 }

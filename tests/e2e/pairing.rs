@@ -22,10 +22,7 @@ async fn two_clients_pair_and_talk_both_ways() {
 
     let at_b = b.pairing().unwrap();
     assert_eq!(a.pairing(), Some(at_a.clone()));
-    assert_eq!(
-        (at_a.id, at_a.partner.as_str(), at_a.initiator),
-        (at_b.id, "B", true)
-    );
+    assert_eq!((at_a.id, at_a.partner.as_str(), at_a.initiator), (at_b.id, "B", true));
     assert_eq!((at_b.partner.as_str(), at_b.initiator), ("A", false));
 }
 
@@ -69,10 +66,7 @@ async fn a_malformed_target_is_refused_before_anything_is_sent() {
 
     for target in ["", "\n", &"x".repeat(129)] {
         let result = soon(a.register_target(target)).await;
-        assert!(
-            matches!(result, Err(RegisterError::Target(_))),
-            "{target:?}"
-        );
+        assert!(matches!(result, Err(RegisterError::Target(_))), "{target:?}");
     }
 }
 
@@ -90,10 +84,7 @@ async fn a_target_declines_and_may_say_why() {
     let Err(RegisterError::Refused(refusal)) = soon(a.register_target("B")).await else {
         panic!("declined");
     };
-    assert_eq!(
-        (refusal.code, &*refusal.message),
-        (Code::Declined, "not today")
-    );
+    assert_eq!((refusal.code, &*refusal.message), (Code::Declined, "not today"));
 
     b.on_register(async |_| true);
     soon(a.register_target("B")).await.unwrap();
@@ -119,9 +110,7 @@ async fn a_target_decides_by_source_and_payload() {
     let decide = async |request: PairingRequest| {
         request.source.as_str() == "A" && request.payload == Some(json!({ "word": "sesame" }))
     };
-    let b = soon(client(&server, "B").on_register(decide).connect())
-        .await
-        .unwrap();
+    let b = soon(client(&server, "B").on_register(decide).connect()).await.unwrap();
     let (a, c) = (connect(&server, "A").await, connect(&server, "C").await);
 
     let sesame = json!({ "word": "sesame" });
@@ -155,10 +144,7 @@ async fn a_source_that_lost_patience_can_take_its_registration_back() {
     b.on_register(async |_| std::future::pending::<bool>().await);
 
     let result = soon(a.register_target("B").timeout(Duration::from_millis(50))).await;
-    assert!(
-        matches!(result, Err(RegisterError::Timeout(_))),
-        "{result:?}"
-    );
+    assert!(matches!(result, Err(RegisterError::Timeout(_))), "{result:?}");
     soon(a.unregister_target()).await.unwrap();
 
     server.becomes(2, 0, 0).await;

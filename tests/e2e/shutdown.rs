@@ -21,12 +21,8 @@ async fn a_server_that_closes_tells_its_clients_and_answers_their_calls() {
         std::future::pending::<()>().await;
         Ok::<_, HandlerError>(())
     };
-    let [a, b] = pair(
-        &server,
-        client(&server, "A"),
-        client(&server, "B").on2("never", never),
-    )
-    .await;
+    let [a, b] =
+        pair(&server, client(&server, "A"), client(&server, "B").on2("never", never)).await;
     let (c, d) = (connect(&server, "C").await, connect(&server, "D").await);
     let (asked, mut is_asked) = tokio::sync::mpsc::channel(1);
     d.on_register(move |_| {
@@ -37,11 +33,7 @@ async fn a_server_that_closes_tells_its_clients_and_answers_their_calls() {
     let started = Instant::now();
 
     let calling = async { a.emit2("never", ()).timeout(Duration::from_secs(60)).await };
-    let registering = async {
-        c.register_target("D")
-            .timeout(Duration::from_secs(60))
-            .await
-    };
+    let registering = async { c.register_target("D").timeout(Duration::from_secs(60)).await };
     let closing = async {
         is_asked.recv().await.unwrap();
         server.p2p.close().await;
@@ -58,10 +50,7 @@ async fn a_server_that_closes_tells_its_clients_and_answers_their_calls() {
         RegisterError::Refused(refusal) => assert_eq!(refusal.code, Code::ShuttingDown),
         other => panic!("{other:?}"),
     }
-    assert!(
-        started.elapsed() < Duration::from_secs(20),
-        "no deadline was waited for"
-    );
+    assert!(started.elapsed() < Duration::from_secs(20), "no deadline was waited for");
     assert_eq!(all_unpaired(at_a).await, [EndReason::ShuttingDown]);
     assert_eq!(all_unpaired(at_b).await, [EndReason::ShuttingDown]);
     let left = server.p2p.stats();
@@ -78,10 +67,7 @@ async fn a_server_that_closed_takes_no_clients_and_can_be_closed_again() {
     soon(server.p2p.close()).await;
 
     let refused = soon(client(&server, "B").connect()).await;
-    assert!(
-        matches!(refused, Err(ConnectError::Refused(Code::ShuttingDown))),
-        "{refused:?}"
-    );
+    assert!(matches!(refused, Err(ConnectError::Refused(Code::ShuttingDown))), "{refused:?}");
     let told = soon(async {
         loop {
             if let Err(error) = events.recv().await {

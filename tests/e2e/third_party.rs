@@ -22,17 +22,13 @@ async fn a_third_client_cannot_emit_to_a_paired_one() {
 
     // It knows everything but is not the partner.
     let frame = json!({ "s": 1, "k": 0, "t": "emit", "e": "echo", "a": [] });
-    let answers = v2
-        .answers(&format!(r#"42["P2P_FRAME","{pairing}",{frame}]"#))
-        .await;
+    let answers = v2.answers(&format!(r#"42["P2P_FRAME","{pairing}",{frame}]"#)).await;
     assert_eq!(errors(&answers), ["P2P_ERROR not-paired"]);
 
     let emit = json!({ "targetClientId": "B", "event": "echo", "args": [] });
     let answers = v1.answers(&format!(r#"42["P2P_EMIT",{emit}]"#)).await;
     assert_eq!(errors(&answers), ["SERVER_ERROR not-paired"]);
-    let answers = v1
-        .answers(&format!(r#"427["P2P_EMIT_ACKNOWLEDGE",{emit}]"#))
-        .await;
+    let answers = v1.answers(&format!(r#"427["P2P_EMIT_ACKNOWLEDGE",{emit}]"#)).await;
     let failed = r#"437[{"error":{"code":"not-paired","message":"not paired with that client"}}]"#;
     assert_eq!(errors(&answers), ["SERVER_ERROR not-paired", failed]);
 
@@ -41,9 +37,7 @@ async fn a_third_client_cannot_emit_to_a_paired_one() {
     other.ask_for("v1").await;
     v1.accept().await;
     other.is_paired().await;
-    let answers = other
-        .answers(&format!(r#"42["P2P_FRAME","{pairing}",{frame}]"#))
-        .await;
+    let answers = other.answers(&format!(r#"42["P2P_FRAME","{pairing}",{frame}]"#)).await;
     assert_eq!(errors(&answers), ["P2P_ERROR stale-pairing"]);
     let answers = v1.answers(&format!(r#"42["P2P_EMIT",{emit}]"#)).await;
     assert_eq!(errors(&answers), ["SERVER_ERROR not-paired"]);
@@ -62,10 +56,7 @@ async fn a_third_client_cannot_end_a_pairing_it_has_no_part_in() {
     let c = connect(&server, "C").await;
 
     soon(c.unregister_target()).await.unwrap();
-    assert_eq!(
-        refused(soon(c.register_target("A")).await),
-        Code::TargetBusy
-    );
+    assert_eq!(refused(soon(c.register_target("A")).await), Code::TargetBusy);
     soon(c.close()).await;
 
     assert_echoes(&a).await;

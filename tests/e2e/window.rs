@@ -33,10 +33,7 @@ async fn an_emit_that_never_got_room_is_not_executed() {
     assert!((256..PLENTY).contains(&sent), "{sent} were sent");
     for error in results.into_iter().filter_map(Result::err) {
         let timeout = Cause::Code(Code::Timeout);
-        assert!(
-            matches!(error, EmitError::NotExecuted(c) if c == timeout),
-            "{error:?}"
-        );
+        assert!(matches!(error, EmitError::NotExecuted(c) if c == timeout), "{error:?}");
     }
 
     // Exactly those that were sent run.
@@ -56,10 +53,7 @@ async fn calls_beyond_the_handlers_wait_and_are_all_answered() {
     let opening = async { gate.add_permits(PLENTY) };
     let (results, ()) = soon(async { tokio::join!(calls, opening) }).await;
 
-    assert_eq!(
-        results.iter().filter(|result| result.is_ok()).count(),
-        PLENTY
-    );
+    assert_eq!(results.iter().filter(|result| result.is_ok()).count(), PLENTY);
     assert_eq!(gate.available_permits(), 0);
 }
 
@@ -113,10 +107,7 @@ fn gated(builder: P2pBuilder) -> (P2pBuilder, Arc<Semaphore>) {
     let builder = builder.on2("gated", move |_: Incoming| {
         let gate = handler_gate.clone();
         async move {
-            gate.acquire()
-                .await
-                .map_err(|_| HandlerError::new("closed"))?
-                .forget();
+            gate.acquire().await.map_err(|_| HandlerError::new("closed"))?.forget();
             Ok(())
         }
     });

@@ -44,12 +44,7 @@ impl Broker {
             return;
         };
         self.drop_requests_of(&id);
-        let Client {
-            slot,
-            dialect,
-            question,
-            ..
-        } = self.clients[&id];
+        let Client { slot, dialect, question, .. } = self.clients[&id];
         if let Some(number) = question {
             self.questions.remove(&number);
         }
@@ -58,11 +53,7 @@ impl Broker {
         }
         self.end_pairing_of(&id, reason, Some((conn, None)));
         self.finish_release_of(&id);
-        if self
-            .clients
-            .remove(&id)
-            .is_some_and(|client| client.connected)
-        {
+        if self.clients.remove(&id).is_some_and(|client| client.connected) {
             self.event(BrokerEvent::Disconnected(id));
         }
     }
@@ -75,16 +66,9 @@ impl Broker {
             ListPolicy::Nobody => false,
         };
         let message = if allowed {
-            ServerMessage::Clients {
-                req,
-                clients: self.clients(),
-            }
+            ServerMessage::Clients { req, clients: self.clients() }
         } else {
-            ServerMessage::Error {
-                refusal: Code::Forbidden.into(),
-                req,
-                pairing: None,
-            }
+            ServerMessage::Error { refusal: Code::Forbidden.into(), req, pairing: None }
         };
         self.send(conn, message);
     }
@@ -118,11 +102,7 @@ impl Broker {
             self.finish_release(number);
         }
         for (conn, id) in std::mem::take(&mut self.conns) {
-            if self
-                .clients
-                .remove(&id)
-                .is_some_and(|client| client.connected)
-            {
+            if self.clients.remove(&id).is_some_and(|client| client.connected) {
                 self.event(BrokerEvent::Disconnected(id));
             }
             self.outputs.push_back(Output::Close(conn));

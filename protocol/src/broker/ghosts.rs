@@ -36,9 +36,7 @@ impl Ghosts {
 
     /// Whether this one is back, and has to be told.
     pub(super) fn recall(&mut self, id: &ClientId, now: Instant) -> bool {
-        self.forgotten
-            .remove(id)
-            .is_some_and(|forgotten| now < forgotten)
+        self.forgotten.remove(id).is_some_and(|forgotten| now < forgotten)
     }
 }
 

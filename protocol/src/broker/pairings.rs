@@ -12,11 +12,7 @@ use crate::{
 
 impl Pairing {
     pub(super) fn partner_of(&self, client: &ClientId) -> &ClientId {
-        if *client == self.source {
-            &self.target
-        } else {
-            &self.source
-        }
+        if *client == self.source { &self.target } else { &self.source }
     }
 }
 
@@ -28,19 +24,8 @@ impl Broker {
         let (source, target) = (request.source.clone(), request.target.clone());
         self.set_slots(&source, &target, Slot::Granting(id));
         let deadline = now + REGISTER_TIMEOUT;
-        self.grants.insert(
-            id,
-            Grant {
-                request,
-                consent,
-                deadline,
-            },
-        );
-        self.outputs.push_back(Output::Grant {
-            pairing: id,
-            source,
-            target,
-        });
+        self.grants.insert(id, Grant { request, consent, deadline });
+        self.outputs.push_back(Output::Grant { pairing: id, source, target });
     }
 
     fn set_slots(&mut self, source: &ClientId, target: &ClientId, slot: Slot) {
@@ -55,37 +40,17 @@ impl Broker {
         if let Err(code) = verdict {
             return self.cancel_grant(id, code);
         }
-        let Some(Grant {
-            request, consent, ..
-        }) = self.grants.remove(&id)
-        else {
+        let Some(Grant { request, consent, .. }) = self.grants.remove(&id) else {
             return;
         };
-        let Request {
-            source,
-            target,
-            req: source_req,
-            ..
-        } = request;
+        let Request { source, target, req: source_req, .. } = request;
         self.set_slots(&source, &target, Slot::Paired(id));
-        self.pairings.insert(
-            id,
-            Pairing {
-                source: source.clone(),
-                target: target.clone(),
-            },
-        );
+        self.pairings.insert(id, Pairing { source: source.clone(), target: target.clone() });
 
         for (end, other) in [(&source, &target), (&target, &source)] {
             let Client { conn, dialect, .. } = self.clients[other];
-            let partner = Partner {
-                pairing: id,
-                client: other.clone(),
-                conn,
-                dialect,
-            };
-            self.outputs
-                .push_back(Output::Route(self.clients[end].conn, partner));
+            let partner = Partner { pairing: id, client: other.clone(), conn, dialect };
+            self.outputs.push_back(Output::Route(self.clients[end].conn, partner));
         }
         let target_req = match consent {
             Consent::Asked(_) => None,
@@ -122,18 +87,10 @@ impl Broker {
 
     /// Gives up a pairing that was being granted; both ends are answered.
     pub(super) fn cancel_grant(&mut self, id: PairingId, code: Code) {
-        let Some(Grant {
-            request, consent, ..
-        }) = self.grants.remove(&id)
-        else {
+        let Some(Grant { request, consent, .. }) = self.grants.remove(&id) else {
             return;
         };
-        let Request {
-            source,
-            target,
-            req,
-            ..
-        } = request;
+        let Request { source, target, req, .. } = request;
         self.set_slots(&source, &target, Slot::Free);
         self.answer_no(&source, req, target.clone(), code.into());
         match consent {
@@ -193,14 +150,7 @@ impl Broker {
                 _ => (false, None),
             };
             if !is_asker || reason == EndReason::Unregistered {
-                self.send(
-                    conn,
-                    ServerMessage::Disconnect {
-                        pairing: id,
-                        reason,
-                        req,
-                    },
-                );
+                self.send(conn, ServerMessage::Disconnect { pairing: id, reason, req });
             }
         }
         self.event(BrokerEvent::Unpaired {
@@ -220,11 +170,9 @@ impl Broker {
         else {
             let message = match dialect {
                 Dialect::V1 => ServerMessage::Unregistered { req },
-                Dialect::V2 => ServerMessage::Error {
-                    refusal: Code::NotPaired.into(),
-                    req,
-                    pairing: None,
-                },
+                Dialect::V2 => {
+                    ServerMessage::Error { refusal: Code::NotPaired.into(), req, pairing: None }
+                }
             };
             return self.send(conn, message);
         };

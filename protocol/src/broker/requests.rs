@@ -50,10 +50,7 @@ impl Broker {
         if let Some(crossing) = self.clients[&target].asking
             && self.requests[&crossing].target == *source
         {
-            self.event(BrokerEvent::Registered {
-                source: source.clone(),
-                target,
-            });
+            self.event(BrokerEvent::Registered { source: source.clone(), target });
             return self.agree(crossing, Consent::Crossing(req), now);
         }
         if self.clients[source].asking.is_some() {
@@ -79,10 +76,7 @@ impl Broker {
         if let Some(client) = self.clients.get_mut(&target) {
             client.inbox.push_back(number);
         }
-        self.event(BrokerEvent::Registered {
-            source: source.clone(),
-            target: target.clone(),
-        });
+        self.event(BrokerEvent::Registered { source: source.clone(), target: target.clone() });
         self.ask(&target);
     }
 
@@ -110,10 +104,7 @@ impl Broker {
             self.outputs.push_back(Output::Send(conn, message));
             if one_at_a_time {
                 client.question = Some(number);
-                let question = Question {
-                    target: target.clone(),
-                    deadline: request.deadline,
-                };
+                let question = Question { target: target.clone(), deadline: request.deadline };
                 self.questions.insert(number, question);
                 return;
             }
@@ -227,12 +218,7 @@ impl Broker {
         number: ReqId,
         refusal: Refusal,
     ) -> Option<ClientId> {
-        let Request {
-            source,
-            req,
-            target,
-            ..
-        } = self.take_request(number)?;
+        let Request { source, req, target, .. } = self.take_request(number)?;
         self.answer_no(&source, req, target.clone(), refusal);
         Some(target)
     }

@@ -36,18 +36,9 @@ impl Endpoint {
             {
                 self.answer(call, Answer::Closed);
             }
-            Command::Register {
-                call,
-                target,
-                payload,
-                deadline,
-            } => {
+            Command::Register { call, target, payload, deadline } => {
                 let req = Some(self.request(call, deadline));
-                self.send(ClientMessage::Register {
-                    req,
-                    target,
-                    payload,
-                });
+                self.send(ClientMessage::Register { req, target, payload });
             }
             Command::Unregister { call, deadline } => {
                 let req = Some(self.request(call, deadline));
@@ -57,12 +48,7 @@ impl Endpoint {
                 let req = Some(self.request(call, deadline));
                 self.send(ClientMessage::List { req });
             }
-            Command::Emit {
-                call,
-                event,
-                args,
-                reply_by,
-            } => {
+            Command::Emit { call, event, args, reply_by } => {
                 self.emit(call, event, args, reply_by, now);
             }
             Command::Cancel(call) => {
@@ -87,10 +73,8 @@ impl Endpoint {
     }
 
     pub(super) fn received(&mut self, message: ServerMessage, now: Instant) {
-        let may_come_first = matches!(
-            message,
-            ServerMessage::Welcome(_) | ServerMessage::Error { .. }
-        );
+        let may_come_first =
+            matches!(message, ServerMessage::Welcome(_) | ServerMessage::Error { .. });
         if self.state == State::Connecting && !may_come_first {
             let refusal =
                 Refusal::new(Code::BadEvent, "the server did not speak its welcome first");
@@ -105,16 +89,8 @@ impl Endpoint {
                     self.event(EndpointEvent::Connected(welcome));
                 }
             }
-            ServerMessage::Register {
-                req,
-                source,
-                payload,
-            } => {
-                self.outputs.push_back(Output::Ask {
-                    req,
-                    source,
-                    payload,
-                });
+            ServerMessage::Register { req, source, payload } => {
+                self.outputs.push_back(Output::Ask { req, source, payload });
             }
             ServerMessage::Registered { req, pairing } => {
                 self.paired(pairing.clone(), now);
@@ -123,11 +99,7 @@ impl Endpoint {
             ServerMessage::RegisterFailed { req, refusal } => {
                 self.resolve(req, Answer::Refused(refusal));
             }
-            ServerMessage::Disconnect {
-                pairing,
-                reason,
-                req,
-            } => {
+            ServerMessage::Disconnect { pairing, reason, req } => {
                 if self.pairing().is_some_and(|info| info.id == pairing) {
                     self.unpaired(reason, now);
                 }
@@ -141,11 +113,7 @@ impl Endpoint {
             ServerMessage::Clients { req, clients } => {
                 self.resolve(req, Answer::Clients(clients));
             }
-            ServerMessage::Error {
-                refusal,
-                req,
-                pairing,
-            } => {
+            ServerMessage::Error { refusal, req, pairing } => {
                 self.refused(refusal, req, pairing, now);
             }
             ServerMessage::Pong { .. }
@@ -180,17 +148,14 @@ impl Endpoint {
             // Frames that were under way when the pairing ended.
             Code::StalePairing | Code::NotPaired => {}
             Code::BadArgs | Code::BadEvent => {
-                self.outputs
-                    .push_back(Output::Complain(Complaint::Server(refusal)));
+                self.outputs.push_back(Output::Complain(Complaint::Server(refusal)));
             }
             _ => self.event(EndpointEvent::Refused(refusal)),
         }
     }
 
     pub(super) fn expire_requests(&mut self, now: Instant) {
-        let due = self
-            .requests
-            .extract_if(.., |_, pending| pending.deadline <= now);
+        let due = self.requests.extract_if(.., |_, pending| pending.deadline <= now);
         for (_, Pending { call, .. }) in due.collect::<Vec<_>>() {
             self.answer(call, Answer::TimedOut);
         }

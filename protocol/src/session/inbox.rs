@@ -100,12 +100,7 @@ impl Inbox {
             return None;
         };
         self.running.insert(seq, reply);
-        Some(Delivery {
-            seq,
-            event,
-            args,
-            reply,
-        })
+        Some(Delivery { seq, event, args, reply })
     }
 
     /// Notes that a handler is done. Whether a reply is wanted; none if it was not running.

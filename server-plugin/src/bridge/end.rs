@@ -111,34 +111,24 @@ impl LegacyEnd {
     }
 
     fn deliver(&mut self, delivery: Delivery, now: Instant) -> Option<Step> {
-        let Delivery {
-            seq,
-            event,
-            args,
-            reply,
-        } = &delivery;
+        let Delivery { seq, event, args, reply } = &delivery;
         let outlet = &self.connection.outlet;
         let arguments = Arguments::Args(args);
         let sent = if *reply {
-            outlet
-                .emit_with_ack(event, arguments, V1_CALL_TIMEOUT)
-                .map(Some)
+            outlet.emit_with_ack(event, arguments, V1_CALL_TIMEOUT).map(Some)
         } else {
             outlet.emit(event, arguments).map(|()| None)
         };
         match sent {
             Ok(Some(ack)) => return Some(Step::Await(*seq, ack)),
-            Ok(None) => self
-                .session
-                .handle(Input::Finished(*seq, Ok(Args::default())), now),
+            Ok(None) => self.session.handle(Input::Finished(*seq, Ok(Args::default())), now),
             Err(SendFailure::Full) => {
                 self.retry_at.get_or_insert(now + RETRY_DELAY);
                 self.undelivered.push_front(delivery);
             }
             Err(failure) => {
                 let refusal = Code::from(failure).into();
-                self.session
-                    .handle(Input::Finished(*seq, Err(refusal)), now);
+                self.session.handle(Input::Finished(*seq, Err(refusal)), now);
             }
         }
         None
@@ -163,31 +153,32 @@ impl LegacyEnd {
     }
 
     fn answer(&self, ack: u64, outcome: &Outcome) {
-        let failed = match outcome {
-            Outcome::Replied(args, _) => return self.ack(ack, Arguments::Args(args)),
-            Outcome::Failed(refusal) => v1_failed(refusal.code.as_str(), &refusal.message),
+        let (code, message) = match outcome {
+            Outcome::Replied(args, _) => match self.ack(ack, Arguments::Args(args)) {
+                Err(SendFailure::Arguments) => {
+                    (Code::BadArgs.as_str(), "the reply cannot be acknowledged".to_owned())
+                }
+                _ => return,
+            },
+            Outcome::Failed(refusal) => (refusal.code.as_str(), refusal.message.to_string()),
             Outcome::NotExecuted(cause) | Outcome::Unknown(cause) => {
-                v1_failed(cause.as_str(), &cause.to_string())
+                (cause.as_str(), cause.to_string())
             }
         };
-        self.ack(ack, Arguments::Values(&[failed]));
+        self.ack(ack, Arguments::Values(&[v1_failed(code, &message)])).ok();
     }
 
-    fn ack(&self, ack: u64, args: Arguments<'_>) {
-        // Ids of acknowledgements come from the client as `i64`. If its queue is full it does not
-        // read, and gets no answer either.
-        if let Ok(ack) = i64::try_from(ack)
-            && let Err(failure) = self.connection.outlet.ack(ack, args)
-        {
+    fn ack(&self, ack: u64, args: Arguments<'_>) -> Result<(), SendFailure> {
+        // Ids of acknowledgements come from the client as `i64`.
+        let Ok(ack) = i64::try_from(ack) else { return Ok(()) };
+        // If its queue is full it does not read, and gets no answer either.
+        self.connection.outlet.ack(ack, args).inspect_err(|failure| {
             tracing::debug!(client = %self.connection.client, ?failure, "no acknowledgement");
-        }
+        })
     }
 
     pub(super) fn timeout(&mut self, now: Instant) {
-        while let Some(Emit {
-            call: Some((_, deadline)),
-            ..
-        }) = self.backlog.front()
+        while let Some(Emit { call: Some((_, deadline)), .. }) = self.backlog.front()
             && *deadline <= now
         {
             self.give_up_first(Cause::Code(Code::Timeout));
@@ -205,24 +196,13 @@ impl LegacyEnd {
     }
 
     fn give_up_first(&mut self, cause: Cause) {
-        if let Some(Emit {
-            call: Some((ack, _)),
-            ..
-        }) = self.take_from_backlog()
-        {
+        if let Some(Emit { call: Some((ack, _)), .. }) = self.take_from_backlog() {
             self.answer(ack, &Outcome::NotExecuted(cause));
         }
     }
 
     pub(super) fn next_deadline(&self) -> Option<Instant> {
-        let waiting = self
-            .backlog
-            .front()
-            .and_then(|emit| emit.call)
-            .map(|(_, at)| at);
-        [self.session.poll_timeout(), self.retry_at, waiting]
-            .into_iter()
-            .flatten()
-            .min()
+        let waiting = self.backlog.front().and_then(|emit| emit.call).map(|(_, at)| at);
+        [self.session.poll_timeout(), self.retry_at, waiting].into_iter().flatten().min()
     }
 }

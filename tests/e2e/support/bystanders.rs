@@ -27,11 +27,7 @@ impl Bystanders {
         for client in clients.clone() {
             talking.spawn(talk(client, stopped.clone()));
         }
-        Self {
-            clients,
-            talking,
-            stop,
-        }
+        Self { clients, talking, stop }
     }
 
     /// They noticed nothing, nothing panicked, and nobody but them is left on the server.

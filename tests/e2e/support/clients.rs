@@ -18,9 +18,7 @@ pub(crate) fn client(server: &TestServer, id: &str) -> P2pBuilder {
 pub(crate) fn client_at(url: &str, id: &str) -> P2pBuilder {
     ClientBuilder::new(url)
         .p2p(id)
-        .on2("echo", async |incoming: Incoming| {
-            Ok(json!(incoming.values()))
-        })
+        .on2("echo", async |incoming: Incoming| Ok(json!(incoming.values())))
 }
 
 pub(crate) async fn connect(server: &TestServer, id: &str) -> P2pClient {
@@ -29,10 +27,7 @@ pub(crate) async fn connect(server: &TestServer, id: &str) -> P2pClient {
 
 /// Two clients that are paired, on both sides.
 pub(crate) async fn pair(server: &TestServer, a: P2pBuilder, b: P2pBuilder) -> [P2pClient; 2] {
-    let (a, b) = (
-        soon(a.connect()).await.unwrap(),
-        soon(b.connect()).await.unwrap(),
-    );
+    let (a, b) = (soon(a.connect()).await.unwrap(), soon(b.connect()).await.unwrap());
     pair_up(&a, &b).await;
     assert!(server.p2p.pairing_of(a.id()).is_some());
     [a, b]
@@ -90,7 +85,6 @@ pub(crate) async fn all_unpaired(mut events: Events) -> Vec<EndReason> {
 /// B, a client of ours, answers its v1 partner, and rightly.
 pub(crate) async fn assert_echoes_v1(wire: &mut Wire) {
     let emit = json!({ "targetClientId": "B", "event": "echo", "args": ["still here"] });
-    wire.send(&format!(r#"429["P2P_EMIT_ACKNOWLEDGE",{emit}]"#))
-        .await;
+    wire.send(&format!(r#"429["P2P_EMIT_ACKNOWLEDGE",{emit}]"#)).await;
     assert_eq!(wire.text().await, r#"439[["still here"]]"#);
 }

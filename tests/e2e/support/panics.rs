@@ -12,9 +12,8 @@ pub(crate) fn watch() {
     WATCH.call_once(|| {
         let report = std::panic::take_hook();
         std::panic::set_hook(Box::new(move |panic| {
-            let on_purpose = panic
-                .location()
-                .is_some_and(|location| location.file().contains("tests/e2e/"));
+            let on_purpose =
+                panic.location().is_some_and(|location| location.file().contains("tests/e2e/"));
             if !on_purpose {
                 let mut panics = PANICS.lock().unwrap_or_else(PoisonError::into_inner);
                 panics.push(panic.to_string());
@@ -27,9 +26,6 @@ pub(crate) fn watch() {
 /// Fails if anything panicked that should not.
 #[track_caller]
 pub(crate) fn assert_none() {
-    let panics = PANICS
-        .lock()
-        .unwrap_or_else(PoisonError::into_inner)
-        .clone();
+    let panics = PANICS.lock().unwrap_or_else(PoisonError::into_inner).clone();
     assert_eq!(panics, Vec::<String>::new(), "panics outside the stories");
 }

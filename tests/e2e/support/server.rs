@@ -40,13 +40,7 @@ impl TestServer {
         let app = axum::Router::new().layer(layer);
         let mut serving = JoinSet::new();
         serving.spawn(async move { axum::serve(listener, app).await.unwrap() });
-        Self {
-            url: format!("http://{address}"),
-            address,
-            p2p,
-            io,
-            _serving: serving,
-        }
+        Self { url: format!("http://{address}"), address, p2p, io, _serving: serving }
     }
 
     /// Waits until there are so many clients, waiting registrations and pairings.
@@ -55,12 +49,7 @@ impl TestServer {
         let mut events = self.p2p.events();
         let reached = async {
             loop {
-                let Stats {
-                    clients,
-                    requests,
-                    pairings,
-                    ..
-                } = self.p2p.stats();
+                let Stats { clients, requests, pairings, .. } = self.p2p.stats();
                 if (clients, requests, pairings) == wanted {
                     return;
                 }

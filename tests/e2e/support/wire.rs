@@ -39,10 +39,7 @@ impl Wire {
         let address = server.address;
         let url = format!("ws://{address}/socket.io/?transport=websocket&{query}");
         let (socket, _) = soon(connect_async(url)).await.unwrap();
-        let mut wire = Self {
-            socket,
-            dialect: Dialect::V1,
-        };
+        let mut wire = Self { socket, dialect: Dialect::V1 };
         assert!(wire.text().await.starts_with("0{"), "Engine.IO's open");
         wire
     }
@@ -134,9 +131,7 @@ impl Wire {
     /// Sends a packet to a server that perhaps reads no more.
     pub(crate) async fn send_or_give_up(&mut self, packet: &str) {
         let sending = self.socket.send(Message::text(packet));
-        tokio::time::timeout(Duration::from_secs(1), sending)
-            .await
-            .ok();
+        tokio::time::timeout(Duration::from_secs(1), sending).await.ok();
     }
 
     pub(crate) async fn send_binary(&mut self, attachment: &[u8]) {
@@ -192,10 +187,7 @@ impl Wire {
     pub(crate) async fn rest_or_end(&mut self) -> (Vec<Packet>, bool) {
         // The server answers in order, so what it says to the packets before comes before this.
         let (question, answer) = match self.dialect {
-            Dialect::V1 => (
-                format!(r#"42{BARRIER}["LIST_CLIENTS"]"#),
-                format!("43{BARRIER}["),
-            ),
+            Dialect::V1 => (format!(r#"42{BARRIER}["LIST_CLIENTS"]"#), format!("43{BARRIER}[")),
             Dialect::V2 => (
                 format!(r#"42["P2P_PING",{{"req":{BARRIER}}}]"#),
                 format!(r#"42["P2P_PONG",{{"req":{BARRIER}}}"#),

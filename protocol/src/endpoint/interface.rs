@@ -1,0 +1,162 @@
+//! What goes into an endpoint and what comes out of it.
+
+use std::time::Instant;
+
+use serde_json::Value;
+
+use crate::{
+    Args, ClientEntry, ClientId, ClientMessage, EndReason, Frame, Outcome, PairingId, PairingInfo,
+    Refusal, ReqId, ServerMessage, Welcome,
+    session::{CallId, Delivery, Violation},
+    wire::WireError,
+};
+
+/// What happened.
+#[derive(Clone, Debug)]
+pub enum Input {
+    /// The server said something.
+    Received(ServerMessage),
+    /// The server relayed frames.
+    Frames(PairingId, Vec<Frame>),
+    /// The server said something that cannot be read.
+    Garbled(WireError),
+    /// The host reports an error that may be the end of the connection.
+    Suspected,
+    /// The connection is gone.
+    Lost,
+    /// The application wants something.
+    Command(Command),
+    /// The application answers [`Output::Ask`]: yes, or no and why.
+    Answer(ReqId, Result<(), Option<String>>),
+    /// A handler is done: pairing and number of its delivery, and what it returned.
+    Finished(PairingId, u64, Result<Args, Refusal>),
+    /// Some deadline may be due.
+    Timeout,
+}
+
+/// What an application wants. Each is answered once, with [`Output::Answered`].
+#[derive(Clone, Debug)]
+pub enum Command {
+    /// To be paired: answered with [`Answer::Registered`].
+    Register {
+        /// Whose wish it is.
+        call: CallId,
+        /// With whom.
+        target: ClientId,
+        /// For the target's decision.
+        payload: Option<Value>,
+        /// When it must be answered.
+        deadline: Instant,
+    },
+    /// Not to be paired: answered with [`Answer::Unregistered`].
+    Unregister {
+        /// Whose wish it is.
+        call: CallId,
+        /// When it must be answered.
+        deadline: Instant,
+    },
+    /// The list of clients: answered with [`Answer::Clients`].
+    List {
+        /// Whose wish it is.
+        call: CallId,
+        /// When it must be answered.
+        deadline: Instant,
+    },
+    /// An event for the partner: answered with [`Answer::Outcome`], or with [`Answer::Sent`] if
+    /// no reply is wanted. Only while [`Endpoint::takes_emits`](super::Endpoint::takes_emits).
+    Emit {
+        /// Whose wish it is.
+        call: CallId,
+        /// The event's name.
+        event: String,
+        /// For the partner's handler.
+        args: Args,
+        /// When the reply must be there; none if none is wanted.
+        reply_by: Option<Instant>,
+    },
+    /// The caller no longer wants to know.
+    Cancel(CallId),
+    /// Nothing more.
+    Close,
+}
+
+/// What became of a [`Command`].
+#[derive(Clone, Debug, PartialEq)]
+pub enum Answer {
+    /// Paired.
+    Registered(PairingInfo),
+    /// Not paired any more.
+    Unregistered,
+    /// The clients there are.
+    Clients(Vec<ClientEntry>),
+    /// The event is on its way.
+    Sent,
+    /// What became of an acknowledged emit, or of any that was not sent.
+    Outcome(Outcome),
+    /// The server said no.
+    Refused(Refusal),
+    /// The server said nothing in time.
+    TimedOut,
+    /// There is no connection any more, or the server has not said its welcome yet.
+    Closed,
+}
+
+/// What is to be done, in this order.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Output {
+    /// Tell the server something.
+    Send(ClientMessage),
+    /// Have the server relay frames.
+    SendFrames(PairingId, Vec<Frame>),
+    /// Tell the caller.
+    Answered(CallId, Answer),
+    /// Ask the application whether it wants to be paired, and answer with [`Input::Answer`].
+    Ask {
+        /// The server's number for it.
+        req: ReqId,
+        /// Who asks.
+        source: ClientId,
+        /// What it says about it.
+        payload: Option<Value>,
+    },
+    /// Run a handler, and say [`Input::Finished`] when it is done.
+    Deliver(PairingId, Delivery),
+    /// Tell the application.
+    Event(EndpointEvent),
+    /// The partner, or the server, breaks the rules; what it sent was dropped.
+    Complain(Complaint),
+    /// Close the connection; nothing more will follow.
+    Close,
+}
+
+/// What an application may want to know.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum EndpointEvent {
+    /// The server's welcome: the client can be used.
+    Connected(Welcome),
+    /// Paired.
+    Paired(PairingInfo),
+    /// Not paired any more.
+    Unpaired {
+        /// The pairing that ended.
+        pairing: PairingInfo,
+        /// Why.
+        reason: EndReason,
+    },
+    /// The connection of the partner went or came back.
+    Partner(crate::Presence),
+    /// The server refused something that nobody waits for.
+    Refused(Refusal),
+    /// The connection is gone.
+    Disconnected,
+}
+
+/// Who breaks which rule.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Complaint {
+    /// The partner.
+    Partner(Violation),
+    /// The server, or something between.
+    Server(Refusal),
+}

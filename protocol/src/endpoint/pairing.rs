@@ -1,0 +1,140 @@
+//! An endpoint's pairing: its session, what goes through it, and frames that travel together.
+
+use std::time::Instant;
+
+use super::{Answer, Complaint, Endpoint, EndpointEvent, Output, Paired};
+use crate::{
+    Args, Cause, Code, EndReason, Frame, Outcome, PairingId, PairingInfo, Refusal, Route, Session,
+    limits::{BATCH_BYTES, BATCH_FRAMES, Limits},
+    session::{self, CallId},
+    wire,
+};
+
+/// Bytes of a relayed message beside the arguments that it carries: names, numbers, punctuation.
+const FRAME_OVERHEAD: usize = 1024;
+
+impl Endpoint {
+    /// Sends the frames that were collected.
+    pub(super) fn flush(&mut self) {
+        if let Some(paired) = &self.paired
+            && !self.batch.is_empty()
+        {
+            let frames = std::mem::take(&mut self.batch);
+            self.outputs.push_back(Output::SendFrames(paired.info.id, frames));
+        }
+        self.batch_bytes = 0;
+    }
+
+    /// Collects a frame. One that does not fit goes after those that did.
+    pub(super) fn collect(&mut self, frame: Frame) {
+        let size = frame.body.size();
+        if self.batch.len() == BATCH_FRAMES || self.batch_bytes + size > BATCH_BYTES {
+            self.flush();
+        }
+        self.batch_bytes += size;
+        self.batch.push(frame);
+    }
+
+    pub(super) fn session(&mut self, input: session::Input, now: Instant) {
+        let Some(paired) = &mut self.paired else {
+            return;
+        };
+        let pairing = paired.info.id;
+        paired.session.handle(input, now);
+        while let Some(output) = self.paired.as_mut().and_then(|p| p.session.poll_output()) {
+            match output {
+                session::Output::Send(_, frame) => self.collect(frame),
+                session::Output::Deliver(delivery) => {
+                    self.outputs.push_back(Output::Deliver(pairing, delivery));
+                }
+                session::Output::Resolved(call, outcome) => {
+                    self.answer(call, Answer::Outcome(outcome));
+                }
+                session::Output::Violation(violation) => {
+                    self.outputs.push_back(Output::Complain(Complaint::Partner(violation)));
+                }
+            }
+        }
+    }
+
+    pub(super) fn frames(&mut self, pairing: PairingId, frames: Vec<Frame>, now: Instant) {
+        if self.pairing().is_some_and(|info| info.id == pairing) {
+            for frame in frames {
+                self.session(session::Input::Received(Route::Relay, frame), now);
+            }
+        }
+    }
+
+    pub(super) fn finished(
+        &mut self,
+        pairing: PairingId,
+        seq: u64,
+        result: Result<Args, Refusal>,
+        now: Instant,
+    ) {
+        if self.pairing().is_none_or(|info| info.id != pairing) {
+            return;
+        }
+        let result = result.and_then(|args| match self.check_size(&args) {
+            Ok(()) => Ok(args),
+            Err(code) => Err(Refusal::new(code, "the handler's reply is too large")),
+        });
+        self.session(session::Input::Finished(seq, result), now);
+    }
+
+    /// Whether the relay takes a frame with these arguments.
+    pub(super) fn check_size(&self, args: &Args) -> Result<(), Code> {
+        let Limits { frame_bytes, json_depth, .. } = self.limits;
+        // Around the arguments there are those of the event, and the frame.
+        let deep = wire::depth(args.as_json()) + 3 > json_depth;
+        if deep || args.size() + FRAME_OVERHEAD > frame_bytes {
+            return Err(Code::TooLarge);
+        }
+        Ok(())
+    }
+
+    pub(super) fn emit(
+        &mut self,
+        call: CallId,
+        event: String,
+        args: Args,
+        reply_by: Option<Instant>,
+        now: Instant,
+    ) {
+        let checked = match &self.paired {
+            None => Err(Code::NotPaired),
+            Some(_) => wire::check_event(&event).and_then(|()| self.check_size(&args)),
+        };
+        let checked = checked.and_then(|()| match reply_by {
+            Some(deadline) if deadline <= now => Err(Code::Timeout),
+            _ if !self.takes_emits() => Err(Code::Congested),
+            _ => Ok(()),
+        });
+        if let Err(code) = checked {
+            return self.answer(call, Answer::Outcome(Outcome::NotExecuted(Cause::Code(code))));
+        }
+        let call_and_deadline = reply_by.map(|deadline| (call, deadline));
+        self.session(session::Input::Emit { event, args, call: call_and_deadline }, now);
+        if reply_by.is_none() {
+            self.answer(call, Answer::Sent);
+        }
+    }
+
+    pub(super) fn paired(&mut self, info: PairingInfo, now: Instant) {
+        if self.pairing() == Some(&info) {
+            return; // The answer to a wish that was fulfilled already.
+        }
+        self.unpaired(EndReason::Replaced, now);
+        self.paired = Some(Paired { info: info.clone(), session: Session::new() });
+        self.session(session::Input::Opened(Route::Relay), now);
+        self.event(EndpointEvent::Paired(info));
+    }
+
+    pub(super) fn unpaired(&mut self, reason: EndReason, now: Instant) {
+        self.session(session::Input::Ended(reason), now);
+        if let Some(Paired { info, .. }) = self.paired.take() {
+            self.batch.clear();
+            self.event(EndpointEvent::Unpaired { pairing: info, reason });
+        }
+    }
+}

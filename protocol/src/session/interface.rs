@@ -1,0 +1,83 @@
+//! What goes into a session and what comes out of it.
+
+use std::time::Instant;
+
+use crate::{Args, EndReason, Frame, Outcome, Refusal, Route};
+
+/// A number that the caller of an emit chose, unique in a session.
+pub type CallId = u64;
+
+/// What happened.
+#[derive(Clone, Debug)]
+pub enum Input {
+    /// This end emits an event. Only while [`Session::has_room`](super::Session::has_room).
+    Emit {
+        /// The event's name.
+        event: String,
+        /// For the partner's handler.
+        args: Args,
+        /// Whose call it is and when it must be answered; none if no reply is wanted.
+        call: Option<(CallId, Instant)>,
+    },
+    /// The caller no longer wants to know.
+    Cancelled(CallId),
+    /// A frame came in on this path.
+    Received(Route, Frame),
+    /// A handler is done: the number under which the emit was delivered, and what it returned.
+    Finished(u64, Result<Args, Refusal>),
+    /// A path can be used.
+    Opened(Route),
+    /// A path cannot be used any more.
+    Closed(Route),
+    /// A path refused a frame; nobody knows which.
+    Refused(Route),
+    /// The pairing is over.
+    Ended(EndReason),
+    /// Some deadline may be due.
+    Timeout,
+}
+
+/// What is to be done, in this order.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Output {
+    /// Send a frame.
+    Send(Route, Frame),
+    /// Run a handler, and say [`Input::Finished`] when it is done, whether a reply is wanted or
+    /// not.
+    Deliver(Delivery),
+    /// Tell a caller.
+    Resolved(CallId, Outcome),
+    /// Tell whoever keeps the logs that the partner breaks the rules. What it sent was dropped.
+    Violation(Violation),
+}
+
+/// An emit of the partner, for a handler.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Delivery {
+    /// Its number; the reply names it.
+    pub seq: u64,
+    /// The event's name.
+    pub event: String,
+    /// The arguments.
+    pub args: Args,
+    /// Whether the partner waits for a reply.
+    pub reply: bool,
+}
+
+/// How a partner broke the rules.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Violation {
+    /// More frames than the window holds, or more bytes.
+    #[error("the partner sends more than its window holds")]
+    Window,
+    /// It acknowledges what was never sent.
+    #[error("the partner acknowledges what was never sent")]
+    Ack,
+    /// An emit of an event that may not be emitted.
+    #[error("the partner emits an event that may not be emitted")]
+    Event,
+    /// A reply to what was never sent. One to a call that is over may be late, and is ignored.
+    #[error("the partner replies to no call")]
+    Reply,
+}

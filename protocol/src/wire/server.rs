@@ -1,0 +1,161 @@
+//! What the server says, as events.
+
+use serde::{Deserialize, de::DeserializeOwned};
+use serde_json::{Value, json};
+
+use super::{
+    CLIENTS, DISCONNECT, ERROR, Event, PARTNER, PONG, REGISTER, REGISTER_FAILED, REGISTER_SUCCESS,
+    WELCOME, WireError, bad_args,
+    client::{Request, request, target},
+    object,
+};
+use crate::{Code, Refusal, ReqId, ServerMessage};
+
+/// `fields`, and `key` if there is a value for it.
+fn with(mut fields: Value, key: &str, value: Option<impl Into<Value>>) -> Value {
+    if let Some(value) = value {
+        fields[key] = value.into();
+    }
+    fields
+}
+
+impl ServerMessage {
+    /// As a v2 client hears it; none for what only a v1 client is told.
+    #[must_use]
+    pub fn to_event(&self) -> Option<Event> {
+        let (event, mut args) = match self {
+            Self::Welcome(welcome) => (WELCOME, vec![json!(welcome)]),
+            Self::Register { req, source, payload } => {
+                let fields = with(json!({ "req": req }), "payload", payload.clone());
+                (REGISTER, vec![json!(source), fields])
+            }
+            Self::Registered { req, pairing } => {
+                (REGISTER_SUCCESS, vec![with(json!({ "pairing": pairing }), "req", *req)])
+            }
+            Self::RegisterFailed { req, refusal } => {
+                let fields = json!({
+                    "code": refusal.code,
+                    "message": refusal.message,
+                    "retryable": refusal.code.is_retryable(),
+                });
+                (REGISTER_FAILED, vec![with(fields, "req", *req)])
+            }
+            Self::Withdrawn { req, code } => {
+                let fields =
+                    json!({ "code": code, "message": "that request is no longer pending" });
+                // Not `req`: that would be a number of the client's own.
+                (ERROR, vec![with(fields, "asked", *req)])
+            }
+            Self::Disconnect { pairing, reason, req } => {
+                let fields = json!({ "pairing": pairing, "reason": reason });
+                (DISCONNECT, vec![with(fields, "req", *req)])
+            }
+            Self::Partner { pairing, state } => {
+                (PARTNER, vec![json!({ "pairing": pairing, "state": state })])
+            }
+            Self::Clients { req, clients } => {
+                (CLIENTS, vec![with(json!({ "clients": clients }), "req", *req)])
+            }
+            Self::Pong { req } => (PONG, vec![json!({ "req": req })]),
+            Self::Error { refusal, req, pairing } => {
+                let fields = json!({ "code": refusal.code, "message": refusal.message });
+                let fields = with(fields, "req", *req);
+                (ERROR, vec![with(fields, "pairing", pairing.map(|id| id.to_string()))])
+            }
+            Self::Unregistered { .. } | Self::Ghost => return None,
+        };
+        args.shrink_to_fit();
+        Some((event, args))
+    }
+}
+
+#[derive(Deserialize)]
+struct RegisteredFields {
+    #[serde(default)]
+    req: Option<ReqId>,
+    pairing: crate::PairingInfo,
+}
+
+#[derive(Deserialize)]
+struct RefusalFields {
+    #[serde(default)]
+    req: Option<ReqId>,
+    #[serde(default)]
+    asked: Option<ReqId>,
+    #[serde(default)]
+    pairing: Option<crate::PairingId>,
+    code: Code,
+    #[serde(default)]
+    message: String,
+}
+
+#[derive(Deserialize)]
+struct DisconnectFields {
+    pairing: crate::PairingId,
+    reason: crate::EndReason,
+    #[serde(default)]
+    req: Option<ReqId>,
+}
+
+#[derive(Deserialize)]
+struct PartnerFields {
+    pairing: crate::PairingId,
+    state: crate::Presence,
+}
+
+#[derive(Deserialize)]
+struct ClientsFields {
+    #[serde(default)]
+    req: Option<ReqId>,
+    clients: Vec<crate::ClientEntry>,
+}
+
+fn first<T: DeserializeOwned>(args: Vec<Value>) -> Result<T, WireError> {
+    let first = args.into_iter().next();
+    object(first.ok_or_else(|| bad_args("arguments are missing"))?)
+}
+
+/// Reads what a v2 client hears; [`FRAME`](super::FRAME) and [`SIGNAL`](super::SIGNAL) go another way.
+///
+/// # Errors
+///
+/// A [`WireError`]: the server speaks another language.
+pub fn server_message(event: &str, mut args: Vec<Value>) -> Result<ServerMessage, WireError> {
+    match event {
+        WELCOME => Ok(ServerMessage::Welcome(first(args)?)),
+        REGISTER => {
+            let Request { req, payload, .. } = request(&mut args, 2)?;
+            let source = target(&args).map_err(|refusal| WireError { refusal, req: Some(req) })?;
+            Ok(ServerMessage::Register { req, source, payload })
+        }
+        REGISTER_SUCCESS => {
+            let RegisteredFields { req, pairing } = first(args)?;
+            Ok(ServerMessage::Registered { req, pairing })
+        }
+        REGISTER_FAILED => {
+            let RefusalFields { req, code, message, .. } = first(args)?;
+            Ok(ServerMessage::RegisterFailed { req, refusal: Refusal::new(code, &message) })
+        }
+        DISCONNECT => {
+            let DisconnectFields { pairing, reason, req } = first(args)?;
+            Ok(ServerMessage::Disconnect { pairing, reason, req })
+        }
+        PARTNER => {
+            let PartnerFields { pairing, state } = first(args)?;
+            Ok(ServerMessage::Partner { pairing, state })
+        }
+        CLIENTS => {
+            let ClientsFields { req, clients } = first(args)?;
+            Ok(ServerMessage::Clients { req, clients })
+        }
+        PONG => Ok(ServerMessage::Pong { req: request(&mut args, 1)?.req }),
+        ERROR => {
+            let RefusalFields { req, asked, pairing, code, message } = first(args)?;
+            if asked.is_some() {
+                return Ok(ServerMessage::Withdrawn { req: asked, code });
+            }
+            Ok(ServerMessage::Error { refusal: Refusal::new(code, &message), req, pairing })
+        }
+        _ => Err(Code::BadEvent.into()),
+    }
+}

@@ -1,0 +1,97 @@
+//! Bytes in arguments and in acknowledgements, between stock clients.
+
+use serde_json::{Value, json};
+use socketio_p2p_harness::Server;
+
+use crate::Story;
+use crate::stock::{PAIRS, Stock, paired, paired_as};
+
+/// Bytes in the lines of `v1-peer.mjs`: all of them in base64 here, so that a failure can be read.
+fn bytes(base64: &str) -> Value {
+    json!({"$bin": base64})
+}
+
+/// Bytes alone, none, nested, several, beside nulls; every value a byte can have; the separator of polling.
+fn arguments() -> Vec<Value> {
+    // 0x00 to 0xff, 3 bytes in 4 letters.
+    let every_byte = concat!(
+        "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8gISIjJCUmJygpKissLS4vMDEyMzQ1Njc4OTo7PD0+P0BBQkNE",
+        "RUZHSElKS0xNTk9QUVJTVFVWV1hZWltcXV5fYGFiY2RlZmdoaWprbG1ub3BxcnN0dXZ3eHl6e3x9fn+AgYKDhIWGh4iJ",
+        "iouMjY6PkJGSk5SVlpeYmZqbnJ2en6ChoqOkpaanqKmqq6ytrq+wsbKztLW2t7i5uru8vb6/wMHCw8TFxsfIycrLzM3O",
+        "z9DR0tPU1dbX2Nna29zd3t/g4eLj5OXm5+jp6uvs7e7v8PHy8/T19vf4+fr7/P3+/w=="
+    );
+    vec![
+        json!([bytes("AQ==")]),
+        json!([bytes(""), 1]),
+        json!([bytes("Hh4="), "text", bytes(every_byte)]),
+        json!([null, {"z": [bytes("AAEC"), null], "a": {"deep": [[bytes("/////w==")]]}}, 3]),
+    ]
+}
+
+/// Every pair in both directions.
+fn directions() -> impl Iterator<Item = (Stock, Stock)> {
+    PAIRS.into_iter().flat_map(|(a, b)| [(a, b), (b, a)])
+}
+
+#[tokio::test]
+async fn bytes_in_arguments_and_acknowledgements_arrive() -> Story {
+    for (from, to) in directions().filter(|(_, to)| !to.is_engine_io_3_over_polling()) {
+        bytes_arrive(from, to).await?;
+    }
+    Ok(())
+}
+
+/// engineioxide 0.17.9 leaves out their packet type, and the stock client then throws: so the
+/// sender is told, and the receiver gets nothing.
+#[tokio::test]
+async fn bytes_for_an_engine_io_3_client_over_polling_are_refused() -> Story {
+    for (from, to) in directions().filter(|(_, to)| to.is_engine_io_3_over_polling()) {
+        let server = Server::start().await?;
+        let (mut from, mut to) = paired(&server, (from, to)).await?;
+
+        let refused = from.emit2("chat", json!([bytes("AAEC")])).await?;
+        from.emit2("chat", json!(["text"])).await?;
+
+        assert_eq!(refused.event["value"]["error"]["code"], "bad-args");
+        assert_eq!(to.wait_for("incoming").await?["args"], json!(["text"]));
+    }
+    Ok(())
+}
+
+/// Bytes from one client to another: as arguments with and without acknowledgement, and as the
+/// arguments of an acknowledgement. No byte goes the other way.
+async fn bytes_arrive(from: Stock, to: Stock) -> Story {
+    let answer = Value::from_iter(arguments());
+    let server = Server::start().await?;
+    let from = from.peer(&server, "A").args(["--reply", &answer.to_string()]);
+    let to = to.peer(&server, "B").args(["--reply", "[]"]);
+    let (mut from, mut to) = paired_as(from, to).await?;
+
+    for arguments in arguments() {
+        from.notify2("note", arguments.clone()).await?;
+        assert_eq!(to.wait_for("incoming").await?["args"], arguments);
+        from.emit2("chat", arguments.clone()).await?;
+        assert_eq!(to.wait_for("incoming").await?["args"], arguments);
+    }
+    let reply = to.emit2("chat", json!([])).await?;
+    assert_eq!(reply.event["values"], answer);
+    Ok(())
+}
+
+#[tokio::test]
+async fn bytes_and_text_keep_their_order() -> Story {
+    for (from, to) in directions().filter(|(_, to)| !to.is_engine_io_3_over_polling()) {
+        let server = Server::start().await?;
+        let (mut from, mut to) = paired(&server, (from, to)).await?;
+
+        for n in 0..40 {
+            let arguments = if n % 2 == 0 { json!([n]) } else { json!([n, bytes("AAEC")]) };
+            from.notify2("note", arguments).await?;
+        }
+
+        for n in 0..40 {
+            assert_eq!(to.wait_for("incoming").await?["args"][0], n);
+        }
+    }
+    Ok(())
+}

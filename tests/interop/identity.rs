@@ -1,0 +1,92 @@
+//! Who is connected, and who is let in.
+
+use serde_json::json;
+use socketio_p2p_harness::{Server, StartError, free_port};
+
+use crate::Story;
+use crate::stock::{ALL, PAIRS};
+
+#[tokio::test]
+async fn the_list_has_those_who_are_connected_and_the_caller_among_them() -> Story {
+    for (a, b) in PAIRS {
+        let server = Server::start().await?;
+        let mut a = a.peer(&server, "A").start().await?;
+        assert_eq!(a.list().await?, json!(["A"]));
+        let b = b.peer(&server, "B with a space, ü and 😀").start().await?;
+
+        let mut both: Vec<String> = serde_json::from_value(a.list().await?)?;
+        b.quit().await?;
+
+        both.sort();
+        assert_eq!(both, ["A", "B with a space, ü and 😀"]);
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_id_in_use_is_refused_and_its_owner_notices_nothing() -> Story {
+    for (first, second) in PAIRS {
+        let server = Server::start().await?;
+        let mut a = first.peer(&server, "A").start().await?;
+        let mut b = first.peer(&server, "B").start().await?;
+        a.register("B").await?;
+
+        let refused = second.peer(&server, "A").start().await.unwrap_err();
+
+        assert_eq!(code(refused), "duplicate-id");
+        assert_eq!(a.emit2("chat", json!([1])).await?.value, json!({"echo": [1]}));
+        assert_eq!(b.emit2("chat", json!([2])).await?.value, json!({"echo": [2]}));
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_id_is_free_again_when_its_owner_has_left() -> Story {
+    for kind in ALL {
+        let server = Server::start().await?;
+        kind.peer(&server, "A").start().await?.quit().await?;
+
+        let mut again = kind.peer(&server, "A").start().await?;
+
+        assert_eq!(again.list().await?, json!(["A"]));
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_id_that_is_too_long_or_has_control_characters_is_refused() -> Story {
+    for kind in ALL {
+        let server = Server::start().await?;
+        for id in ["x".repeat(129), "a\nb".into(), "\u{7f}".into()] {
+            let refused = kind.peer(&server, &id).start().await.unwrap_err();
+
+            assert_eq!(code(refused), "bad-client-id", "{id:?}");
+        }
+        kind.peer(&server, &"x".repeat(128)).start().await?;
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_client_that_was_started_before_the_server_finds_it() -> Story {
+    let port = free_port()?;
+    for kind in ALL {
+        let mut a = kind.peer_at(&format!("http://127.0.0.1:{port}"), "A").spawn()?;
+        assert_eq!(a.wait_for("error").await?["code"], "transport");
+
+        let server = Server::builder().port(port).start().await?;
+
+        a.wait_for("connected").await?;
+        assert_eq!(a.list().await?, json!(["A"]));
+        a.quit().await?;
+        server.stop().await?;
+    }
+    Ok(())
+}
+
+fn code(error: StartError) -> String {
+    match error {
+        StartError::Refused { code, .. } => code,
+        other => panic!("not refused: {other}"),
+    }
+}

@@ -1,0 +1,57 @@
+//! A process of the benchmark's own: it says a line when it is ready, and ends with its stdin.
+
+use std::process::Stdio;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use tokio::io::{AsyncBufReadExt as _, BufReader, Lines};
+use tokio::process::{ChildStdin, ChildStdout, Command};
+use tokio::time::timeout;
+
+/// How long a process may take to end by itself.
+const FAREWELL: Duration = Duration::from_secs(5);
+
+/// A running process. Dropping it kills it.
+#[derive(Debug)]
+pub(crate) struct Child {
+    process: tokio::process::Child,
+    stdin: Option<ChildStdin>,
+    stdout: Lines<BufReader<ChildStdout>>,
+    /// Its number.
+    pub(crate) pid: u32,
+}
+
+impl Child {
+    /// This binary once more, with other arguments.
+    pub(crate) fn itself<'a>(arguments: impl IntoIterator<Item = &'a str>) -> Result<Self> {
+        let mut command = Command::new(std::env::current_exe()?);
+        command.args(arguments);
+        Self::start(command)
+    }
+
+    /// Starts `command`.
+    pub(crate) fn start(mut command: Command) -> Result<Self> {
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).kill_on_drop(true);
+        let mut process = command.spawn().with_context(|| format!("cannot start {command:?}"))?;
+        let pid = process.id().context("the process ended at once")?;
+        let stdin = process.stdin.take();
+        let stdout = BufReader::new(process.stdout.take().context("no stdout")?).lines();
+        Ok(Self { process, stdin, stdout, pid })
+    }
+
+    /// The next line it says, within `patience`.
+    pub(crate) async fn line(&mut self, patience: Duration) -> Result<String> {
+        let line = timeout(patience, self.stdout.next_line()).await;
+        let line = line.context("the process is silent")??;
+        Ok(line.context("the process ended early")?.trim().to_owned())
+    }
+
+    /// Ends the process; by force if it does not want to.
+    pub(crate) async fn end(mut self) -> Result<()> {
+        drop(self.stdin.take());
+        if timeout(FAREWELL, self.process.wait()).await.is_err() {
+            self.process.kill().await?;
+        }
+        Ok(())
+    }
+}

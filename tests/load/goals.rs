@@ -1,0 +1,104 @@
+//! The figures that the relay is to reach, and whether it did.
+
+use std::fmt;
+
+use serde::Serialize;
+
+use crate::contestant::Contestant::{Floor, Node, P2p, P2pV1, SocketIo};
+use crate::report::Metric::{CpuPer100kEmits, EmitsPerSecond, KibPerClient, RoundTripP50};
+use crate::report::{Key, Samples};
+use crate::rust_clients;
+
+/// A goal, and what was measured.
+#[derive(Debug, Serialize)]
+pub(crate) struct Verdict {
+    goal: String,
+    measured: Option<f64>,
+    at_most: Option<f64>,
+    at_least: Option<f64>,
+    met: Option<bool>,
+}
+
+impl Verdict {
+    fn at_most(goal: impl Into<String>, measured: Option<f64>, bound: f64) -> Self {
+        let met = measured.map(|measured| measured <= bound);
+        Self { goal: goal.into(), measured, at_most: Some(bound), at_least: None, met }
+    }
+
+    fn at_least(goal: impl Into<String>, measured: Option<f64>, bound: f64) -> Self {
+        let met = measured.map(|measured| measured >= bound);
+        Self { goal: goal.into(), measured, at_most: None, at_least: Some(bound), met }
+    }
+}
+
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { goal, measured, at_most, at_least, met } = self;
+        let measured = match measured {
+            None => "-".to_owned(),
+            Some(count) if *count > 1000.0 => format!("{count:.0}"),
+            Some(ratio) => format!("{ratio:.2}"),
+        };
+        let bound = match (at_most, at_least) {
+            (Some(bound), _) => format!("<= {bound:.2}"),
+            (_, Some(bound)) => format!(">= {bound:.0}"),
+            _ => String::new(),
+        };
+        let met = match met {
+            None => "not measured",
+            Some(true) => "met",
+            Some(false) => "MISSED",
+        };
+        writeln!(f, "{goal:<58}{measured:>10}  {bound:<10}  {met}")
+    }
+}
+
+/// Every goal of the relay.
+pub(crate) fn verdicts(samples: &Samples) -> Vec<Verdict> {
+    let ratio = |over: Key, under: Key| samples.ratio(&over, &under);
+    let mut verdicts = Vec::new();
+
+    for (row, bound) in [("1 pair x 64", 1.1), ("50 pairs x 4", 1.3), ("500 pairs x 1", 1.7)] {
+        let key = |contestant| (CpuPer100kEmits, row.to_owned(), contestant);
+        let goal = format!("CPU an acked emit, {row}: p2p / floor");
+        verdicts.push(Verdict::at_most(goal, ratio(key(P2p), key(Floor)), bound));
+    }
+    let third = 1.0 / 3.0;
+    for ours in [P2p, P2pV1] {
+        for (row, bound) in
+            [("1 pair x 64", third), ("50 pairs x 2", third), ("500 pairs x 1", 0.5)]
+        {
+            let key = |contestant| (CpuPer100kEmits, format!("{row}, vs node"), contestant);
+            let goal = format!("CPU an acked emit, {row}: {ours} / Node");
+            verdicts.push(Verdict::at_most(goal, ratio(key(ours), key(Node)), bound));
+        }
+    }
+    for row in ["1 pair x 64", "50 pairs x 4", "500 pairs x 1"] {
+        let key = |when| (CpuPer100kEmits, format!("{row}, {when}"), P2p);
+        let goal = format!("CPU an acked emit, {row}: p2p beside idle / before");
+        verdicts.push(Verdict::at_most(goal, ratio(key("beside"), key("before")), 1.1));
+    }
+    for count in [1_000, 10_000] {
+        let bare = (KibPerClient, format!("{count} clients, connected"), SocketIo);
+        for state in ["connected", "paired"] {
+            let ours = (KibPerClient, format!("{count} clients, {state}"), P2p);
+            let goal = format!("memory a client, {count} {state}: p2p / bare Socket.IO");
+            verdicts.push(Verdict::at_most(goal, ratio(ours, bare.clone()), 1.2));
+        }
+    }
+    let rust = |metric, row: &str, contestant| (metric, row.to_owned(), contestant);
+    verdicts.push(Verdict::at_most(
+        "Rust to Rust, acked round trip p50: p2p / floor",
+        ratio(
+            rust(RoundTripP50, rust_clients::ROUND_TRIP, P2p),
+            rust(RoundTripP50, rust_clients::ROUND_TRIP, Floor),
+        ),
+        1.25,
+    ));
+    verdicts.push(Verdict::at_least(
+        "Rust to Rust, 64 in flight: acked emits a second",
+        samples.median(&rust(EmitsPerSecond, rust_clients::IN_FLIGHT, P2p)),
+        50_000.0,
+    ));
+    verdicts
+}
