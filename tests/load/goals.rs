@@ -25,6 +25,11 @@ impl Verdict {
         Self { goal: goal.into(), measured, at_most: Some(bound), at_least: None, met }
     }
 
+    /// No goal, but good to know beside one.
+    fn beside(what: impl Into<String>, measured: Option<f64>) -> Self {
+        Self { goal: what.into(), measured, at_most: None, at_least: None, met: None }
+    }
+
     fn at_least(goal: impl Into<String>, measured: Option<f64>, bound: f64) -> Self {
         let met = measured.map(|measured| measured >= bound);
         Self { goal: goal.into(), measured, at_most: None, at_least: Some(bound), met }
@@ -45,6 +50,7 @@ impl fmt::Display for Verdict {
             _ => String::new(),
         };
         let met = match met {
+            None if at_most.or(*at_least).is_none() => "for comparison",
             None => "not measured",
             Some(true) => "met",
             Some(false) => "MISSED",
@@ -72,6 +78,11 @@ pub(crate) fn verdicts(samples: &Samples) -> Vec<Verdict> {
             let goal = format!("CPU an acked emit, {row}: {ours} / Node");
             verdicts.push(Verdict::at_most(goal, ratio(key(ours), key(Node)), bound));
         }
+    }
+    for row in ["1 pair x 64", "50 pairs x 2", "500 pairs x 1"] {
+        let key = |contestant| (CpuPer100kEmits, format!("{row}, vs node"), contestant);
+        let what = format!("CPU an acked emit, {row}: floor / Node");
+        verdicts.push(Verdict::beside(what, ratio(key(Floor), key(Node))));
     }
     for row in ["1 pair x 64", "50 pairs x 4", "500 pairs x 1"] {
         let key = |when| (CpuPer100kEmits, format!("{row}, {when}"), P2p);
