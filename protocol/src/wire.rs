@@ -89,35 +89,68 @@ const RESERVED: [&str; 6] =
 ///
 /// [`Code::BadEvent`] if it is reserved, one of the plugin's own, or too long.
 pub fn check_event(event: &str) -> Result<(), Code> {
-    let reserved = RESERVED.contains(&event) || event.starts_with(PREFIX);
-    if reserved || event.len() > EVENT_NAME_BYTES { Err(Code::BadEvent) } else { Ok(()) }
+    let own = event.starts_with(PREFIX) || event == SERVER_ERROR;
+    if own || RESERVED.contains(&event) || event.len() > EVENT_NAME_BYTES {
+        Err(Code::BadEvent)
+    } else {
+        Ok(())
+    }
+}
+
+/// What one look at a text that is JSON tells of it.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Shape {
+    /// How deep arrays and objects are nested.
+    pub depth: usize,
+    /// Whether it may hold what is JSON by its grammar and yet no value for usual parsers: half a
+    /// pair of surrogates, or a number beyond all floating-point numbers. Only parsing it tells.
+    pub doubtful: bool,
+}
+
+impl Shape {
+    /// Looks at a text once, without parsing it.
+    #[must_use]
+    pub fn of(json: &str) -> Self {
+        /// The largest floating-point number has 309 digits.
+        const DIGITS: usize = 300;
+        let mut shape = Self::default();
+        let (mut depth, mut digits) = (0_usize, 0_usize);
+        let mut bytes = json.bytes();
+        while let Some(byte) = bytes.next() {
+            match byte {
+                b'"' => {
+                    while let Some(byte) = bytes.next() {
+                        match byte {
+                            b'"' => break,
+                            b'\\' => shape.doubtful |= bytes.next() == Some(b'u'),
+                            _ => {}
+                        }
+                    }
+                }
+                b'[' | b'{' => {
+                    depth += 1;
+                    shape.depth = shape.depth.max(depth);
+                }
+                b']' | b'}' => depth = depth.saturating_sub(1),
+                _ => {}
+            }
+            if byte.is_ascii_digit() {
+                digits += 1;
+                shape.doubtful |= digits > DIGITS;
+            } else {
+                // The `e` of `true` and `false` follows a letter.
+                shape.doubtful |= digits > 0 && matches!(byte, b'e' | b'E');
+                digits = 0;
+            }
+        }
+        shape
+    }
 }
 
 /// How deep arrays and objects are nested in a text that is JSON.
 #[must_use]
 pub fn depth(json: &str) -> usize {
-    let (mut depth, mut deepest) = (0_usize, 0);
-    let mut bytes = json.bytes();
-    while let Some(byte) = bytes.next() {
-        match byte {
-            b'"' => {
-                while let Some(byte) = bytes.next() {
-                    match byte {
-                        b'"' => break,
-                        b'\\' => _ = bytes.next(),
-                        _ => {}
-                    }
-                }
-            }
-            b'[' | b'{' => {
-                depth += 1;
-                deepest = deepest.max(depth);
-            }
-            b']' | b'}' => depth = depth.saturating_sub(1),
-            _ => {}
-        }
-    }
-    deepest
+    Shape::of(json).depth
 }
 
 /// A message as a Socket.IO event: its name and its arguments.

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use socketio_p2p_protocol::{
     Code, ServerMessage,
     limits::{JSON_DEPTH, REGISTER_PAYLOAD_BYTES},
-    wire::{self, check_event, client_message, depth, server_message},
+    wire::{self, Shape, check_event, client_message, depth, server_message},
 };
 
 fn args(value: Value) -> Vec<Value> {
@@ -150,6 +150,7 @@ fn reserved_names_the_plugins_own_and_long_ones_may_not_be_emitted() {
         "P2P_",
         "P2P_FRAME",
         "P2P_anything",
+        "SERVER_ERROR",
         &"x".repeat(129),
         &"é".repeat(65),
     ] {
@@ -157,6 +158,18 @@ fn reserved_names_the_plugins_own_and_long_ones_may_not_be_emitted() {
     }
     for event in ["", "chat", "Connect", "p2p_x", "xP2P_", "message", &"x".repeat(128)] {
         assert_eq!(check_event(event), Ok(()), "{event}");
+    }
+}
+
+#[test]
+fn a_text_is_doubtful_if_a_parser_may_refuse_what_the_grammar_allows() {
+    let long = format!("[1{}]", "0".repeat(400));
+    for text in [r#"["\ud800"]"#, r#"{"\u0041":1}"#, "[1e999]", "[-1.5E3]", &long] {
+        assert!(Shape::of(text).doubtful, "{text}");
+    }
+    for text in [r#"["1e9 \\u", true, false, null]"#, r#"{"e":1,"r":true,"a":[-1.25,"é"]}"#, "[]"]
+    {
+        assert!(!Shape::of(text).doubtful, "{text}");
     }
 }
 

@@ -25,7 +25,7 @@ use crate::{
     connection::Connection,
     relay::send_frames,
     server::{Shared, until},
-    socket::SendFailure,
+    socket::{NoAck, SendFailure},
 };
 
 /// One end of a bridge.
@@ -191,9 +191,22 @@ impl Bridge {
     }
 
     /// The v1 end at `side` acknowledged an event, or did not in time.
-    fn finished(self: &Arc<Self>, shared: &Arc<Shared>, side: Side, seq: u64, ack: Option<Args>) {
+    fn finished(
+        self: &Arc<Self>,
+        shared: &Arc<Shared>,
+        side: Side,
+        seq: u64,
+        ack: Result<Args, NoAck>,
+    ) {
         let now = Instant::now();
-        let result = ack.ok_or(Code::Timeout).and_then(check_reply).map_err(Refusal::from);
+        let result = match ack {
+            Ok(reply) => check_reply(reply).map_err(Refusal::from),
+            Err(NoAck::Missing) => Err(Code::Timeout.into()),
+            // Its handler ran, and what it said is lost.
+            Err(NoAck::Unreadable) => {
+                Err(Refusal::new(Code::HandlerFailed, "the acknowledgement cannot be read"))
+            }
+        };
         let mut state = self.lock();
         state.end(side).handle(Input::Finished(seq, result), now);
         self.pump(shared, &mut state, now);

@@ -18,7 +18,7 @@ use crate::{
     connection::Connection,
     relay::{self, Way},
     server::Shared,
-    socket::{Arguments, SendFailure},
+    socket::{Arguments, NoAck, SendFailure},
 };
 
 /// Tells a v1 client something.
@@ -36,7 +36,8 @@ pub(crate) fn send(
             let (shared, conn, req) = (shared.clone(), to.id, *req);
             shared.clone().spawn(async move {
                 // A client that answers by event lets this time out.
-                if let Some(args) = ack.await.and_then(|args| args.parse::<Vec<Value>>().ok()) {
+                if let Ok(args) = ack.await {
+                    let args = args.parse::<Vec<Value>>().unwrap_or_default();
                     shared.received(conn, v1_answer(&args, Some(req)));
                 }
             });
@@ -52,7 +53,7 @@ pub(crate) fn send(
                 to.outlet.emit_with_ack(UNREGISTER, Arguments::Values(&[]), RELEASE_TIMEOUT)?;
             let (shared, conn, pairing) = (shared.clone(), to.id, *pairing);
             shared.clone().spawn(async move {
-                if ack.await.is_some() {
+                if ack.await != Err(NoAck::Missing) {
                     shared.received(conn, ClientMessage::Released { pairing });
                 }
             });

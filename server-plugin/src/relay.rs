@@ -15,7 +15,7 @@ use socketio_p2p_protocol::{
     Body, Code, Dialect, Frame, PairingId, Partner, ServerMessage,
     frame::batch_from_text,
     limits::{JSON_DEPTH, RELAYED_FRAME_BYTES},
-    wire::{self, FRAME},
+    wire::{self, FRAME, Shape},
 };
 
 use crate::{
@@ -96,15 +96,16 @@ impl From<Code> for Refused {
 }
 
 fn frame_text(shared: &Arc<Shared>, from: &Connection, text: &str) -> Result<(), Refused> {
-    if text.len() > RELAYED_FRAME_BYTES || wire::depth(text) > JSON_DEPTH {
+    let Shape { depth, doubtful } = Shape::of(text);
+    if text.len() > RELAYED_FRAME_BYTES || depth > JSON_DEPTH {
         return Err(Code::TooLarge.into());
     }
     // Checks the whole text: nothing that is not JSON is handed on.
     let (_, pairing, frame): (IgnoredAny, &RawValue, &RawValue) =
         serde_json::from_str(text).map_err(|_| Code::BadArgs)?;
     let refused = |code| Refused { code, pairing: serde_json::from_str(pairing.get()).ok() };
-    // Half a pair of surrogates is JSON for a parser that looks away, but not for the receiver's.
-    if text.contains("\\u") && serde_json::from_str::<Value>(text).is_err() {
+    // What its parser cannot take the receiver would drop, and its session wait for it for ever.
+    if doubtful && serde_json::from_str::<Value>(text).is_err() {
         return Err(refused(Code::BadArgs));
     }
     let route = route(shared, from).ok_or_else(|| refused(Code::NotPaired))?;

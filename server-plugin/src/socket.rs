@@ -26,14 +26,23 @@ use serde::{Serialize, Serializer, ser::SerializeTuple};
 use serde_json::{Value, value::RawValue};
 use socketio_p2p_protocol::{Args, Code, ConnId};
 use socketioxide::{
-    ProtocolVersion, SendError, SocketError, TransportType, adapter::Adapter, extract::AckSender,
-    handler::FromMessageParts, socket::Socket,
+    AckError, ProtocolVersion, SendError, SocketError, TransportType, adapter::Adapter,
+    extract::AckSender, handler::FromMessageParts, socket::Socket,
 };
 
 use crate::{ack::AckArgs, server::Shared};
 
-/// A client's acknowledgement; none if it did not come in time or the client is gone.
-pub(crate) type Acknowledged = Pin<Box<dyn Future<Output = Option<Args>> + Send>>;
+/// A client's acknowledgement.
+pub(crate) type Acknowledged = Pin<Box<dyn Future<Output = Result<Args, NoAck>> + Send>>;
+
+/// Why there is no acknowledgement.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum NoAck {
+    /// It did not come in time, or the client is gone.
+    Missing,
+    /// It came, and socketioxide cannot read it.
+    Unreadable,
+}
 
 /// A socket of whatever adapter the application uses.
 pub(crate) trait Outlet: Send + Sync + 'static {
@@ -112,7 +121,13 @@ impl<A: Adapter> Outlet for Weak<Socket<A>> {
     ) -> Result<Acknowledged, SendFailure> {
         let socket = for_sending(self, args)?;
         let ack = socket.timeout(timeout).emit_with_ack::<_, AckArgs>(event, &args)?;
-        Ok(Box::pin(async move { ack.await.ok().map(AckArgs::into_args) }))
+        Ok(Box::pin(async move {
+            match ack.await {
+                Ok(args) => Ok(args.into_args()),
+                Err(AckError::Decode(_)) => Err(NoAck::Unreadable),
+                Err(AckError::Timeout | AckError::Socket(_)) => Err(NoAck::Missing),
+            }
+        }))
     }
 
     fn ack(&self, id: i64, args: Arguments<'_>) -> Result<(), SendFailure> {
