@@ -73,8 +73,9 @@ struct Client {
     asking: Option<ReqId>,
     /// Registrations of others that wait for it, in order.
     inbox: VecDeque<ReqId>,
-    /// What it was asked, if it is a v1 client, which is asked one at a time.
-    question: Option<ReqId>,
+    /// What it was asked and has not answered, in order. It keeps its place in the inbox even if
+    /// the request is gone: or a source could ask and take back without end.
+    questions: Vec<ReqId>,
     /// Whether it has named the registration that it answered. From then on an answer that names
     /// none is a second one, and must not count for the next registration.
     names_requests: bool,
@@ -150,10 +151,16 @@ impl Client {
             slot: Slot::Free,
             asking: None,
             inbox: VecDeque::new(),
-            question: None,
+            questions: Vec::new(),
             names_requests: false,
             release: None,
         }
+    }
+
+    /// Places of its inbox that are taken: by requests, and by questions whose request is gone.
+    fn places_taken(&self) -> usize {
+        let gone = self.questions.iter().filter(|number| !self.inbox.contains(number));
+        self.inbox.len() + gone.count()
     }
 }
 

@@ -314,9 +314,11 @@ impl Session {
 /// What a reply without a value says of the emit.
 fn outcome_of(refusal: Refusal) -> Outcome {
     match refusal.code {
-        code @ (Code::Unhandled | Code::BadEvent | Code::BadArgs | Code::Congested) => {
-            Outcome::NotExecuted(Cause::Code(code))
-        }
+        code @ (Code::Unhandled
+        | Code::BadEvent
+        | Code::BadArgs
+        | Code::Congested
+        | Code::Offline) => Outcome::NotExecuted(Cause::Code(code)),
         // The handler of a v1 client, which may be missing or slow.
         Code::Timeout => Outcome::Unknown(Cause::Code(Code::Timeout)),
         _ => Outcome::Failed(refusal),

@@ -347,3 +347,20 @@ fn the_application_is_told_of_every_request_and_its_end() {
     );
     assert_eq!(pairing(1).to_string(), format!("{NODE:x}-1"));
 }
+
+#[test]
+fn a_source_that_asks_and_takes_back_fills_the_inbox_and_no_more() {
+    let mut broker = Scenario::with_clients(["a", "t"]);
+
+    for _ in 0..100 {
+        broker.register("a", "t");
+        broker.unregister("a");
+    }
+
+    let asked = broker.told("t");
+    assert_eq!(asked.len(), INBOX_REQUESTS);
+    assert_eq!(broker.refusals_to("a").last().map(|(_, code)| *code), Some(Code::Congested));
+    broker.pass(REGISTER_TIMEOUT);
+    broker.register("a", "t");
+    assert_eq!(broker.told("t").len(), 1);
+}

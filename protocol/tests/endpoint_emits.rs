@@ -141,10 +141,40 @@ fn frames_of_an_ended_pairing_are_not_sent_under_the_next_one() {
 
 fn emit(client: &mut Client, event: &str, args: Args) -> Answer {
     let reply_by = Some(client.now + PATIENCE);
-    let event = event.to_owned();
-    client.command(Command::Emit { call: 7, event, args, reply_by });
+    let (event, pairing) = (event.to_owned(), client.present());
+    client.command(Command::Emit { call: 7, pairing, event, args, reply_by });
     let answers = client.answers();
     answers.into_iter().next().map_or(Answer::Sent, |(_, a)| a)
+}
+
+#[test]
+fn an_emit_for_an_earlier_partner_is_not_executed() {
+    let mut client = Client::paired();
+    let earlier = client.present();
+    client.hear(disconnect(1, EndReason::Unregistered));
+    client.hear(ServerMessage::Registered { req: None, pairing: info(2) });
+    client.outputs();
+
+    client.command(Command::Emit {
+        call: 7,
+        pairing: earlier,
+        event: "note".to_owned(),
+        args: Args::default(),
+        reply_by: Some(client.now + PATIENCE),
+    });
+
+    let answer = client.answers().remove(0).1;
+    assert_eq!(refused(answer), Code::StalePairing);
+}
+
+#[test]
+fn arguments_that_the_partner_cannot_read_are_not_sent() {
+    for text in [r#"["\ud800"]"#, "[1e999]"] {
+        let mut client = Client::paired();
+        let args = Args::from_text(text.to_owned(), Vec::new()).unwrap();
+
+        assert_eq!(refused(emit(&mut client, "note", args)), Code::BadArgs, "{text}");
+    }
 }
 
 #[test]
@@ -196,6 +226,7 @@ fn the_largest_lawful_emit_is_a_lawful_message() {
     let filler = RELAYED_FRAME_BYTES - 1024 - 4;
     client.handle(Input::Command(Command::Emit {
         call: 1,
+        pairing: client.present(),
         event,
         args: args(json!("x".repeat(filler))),
         reply_by: None,
@@ -246,6 +277,7 @@ fn an_emit_whose_deadline_is_over_is_not_executed() {
 
     client.command(Command::Emit {
         call: 7,
+        pairing: client.present(),
         event: "note".to_owned(),
         args: Args::default(),
         reply_by: Some(client.now),

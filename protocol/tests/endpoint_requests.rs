@@ -266,3 +266,21 @@ fn deadlines_of_requests_are_kept_apart() {
 
     assert_eq!(client.answers(), [(2, Answer::TimedOut)]);
 }
+
+#[test]
+fn a_payload_that_the_server_would_not_read_is_refused_at_once() {
+    let deep = "[".repeat(100) + &"]".repeat(100);
+    for payload in [json!("x".repeat(16 * 1024)), serde_json::from_str(&deep).unwrap()] {
+        let mut client = Client::ready();
+
+        client.command(Command::Register {
+            call: 7,
+            target: "B".parse().unwrap(),
+            payload: Some(payload),
+            deadline: client.now + PATIENCE,
+        });
+
+        let refused = Answer::Refused(Code::TooLarge.into());
+        assert_eq!(client.outputs(), [Output::Answered(7, refused)]);
+    }
+}

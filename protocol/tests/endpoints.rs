@@ -144,11 +144,18 @@ impl Client {
         self.command(Command::List { call, deadline });
     }
 
+    /// The present pairing, or the first if there is none.
+    pub(crate) fn present(&self) -> PairingId {
+        self.endpoint.pairing().map_or(info(1).id, |pairing| pairing.id)
+    }
+
     /// An emit, acknowledged or not, that is only fed.
     pub(crate) fn feed_emit(&mut self, call: CallId, value: Value, acknowledged: bool) {
         let reply_by = acknowledged.then(|| self.now + PATIENCE);
+        let pairing = self.present();
         self.feed(Input::Command(Command::Emit {
             call,
+            pairing,
             event: "note".to_owned(),
             args: vec![value].into(),
             reply_by,

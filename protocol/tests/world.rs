@@ -93,8 +93,10 @@ impl World {
 
     fn call(&mut self, at: usize, call: CallId, value: Value) {
         let reply_by = Some(self.now + Duration::from_secs(10));
+        let pairing = self.nodes[at].endpoint.pairing().map_or(PairingId::new(0, 0), |p| p.id);
         self.nodes[at].waiting.push_back(Command::Emit {
             call,
+            pairing,
             event: "echo".to_owned(),
             args: vec![value].into(),
             reply_by,

@@ -44,9 +44,9 @@ impl Broker {
             return;
         };
         self.drop_requests_of(&id);
-        let Client { slot, dialect, question, .. } = self.clients[&id];
-        if let Some(number) = question {
-            self.questions.remove(&number);
+        let Client { slot, dialect, ref questions, .. } = self.clients[&id];
+        for number in questions {
+            self.questions.remove(number);
         }
         if slot != Slot::Free && dialect == Dialect::V1 {
             self.ghosts.remember(id.clone(), now);

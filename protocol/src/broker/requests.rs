@@ -56,7 +56,7 @@ impl Broker {
         if self.clients[source].asking.is_some() {
             return self.answer_no(source, req, target, Code::SourceBusy.into());
         }
-        if self.clients[&target].inbox.len() == INBOX_REQUESTS {
+        if self.clients[&target].places_taken() >= INBOX_REQUESTS {
             return self.answer_no(source, req, target, Code::Congested.into());
         }
         self.last_req += 1;
@@ -88,7 +88,7 @@ impl Broker {
         };
         let conn = client.conn;
         let one_at_a_time = client.dialect == Dialect::V1;
-        if one_at_a_time && (client.question.is_some() || client.slot != Slot::Free) {
+        if one_at_a_time && (!client.questions.is_empty() || client.slot != Slot::Free) {
             return;
         }
         for &number in &client.inbox {
@@ -102,21 +102,21 @@ impl Broker {
                 payload: request.payload.take(),
             };
             self.outputs.push_back(Output::Send(conn, message));
+            client.questions.push(number);
+            let question = Question { target: target.clone(), deadline: request.deadline };
+            self.questions.insert(number, question);
             if one_at_a_time {
-                client.question = Some(number);
-                let question = Question { target: target.clone(), deadline: request.deadline };
-                self.questions.insert(number, question);
                 return;
             }
         }
     }
 
-    /// Notes that a v1 client has answered, or is not expected to any more.
+    /// Notes that a client has answered, or is not expected to any more.
     pub(super) fn close_question(&mut self, target: &ClientId, number: ReqId) {
         if let Some(client) = self.clients.get_mut(target)
-            && client.question == Some(number)
+            && let Some(at) = client.questions.iter().position(|question| *question == number)
         {
-            client.question = None;
+            client.questions.remove(at);
             self.questions.remove(&number);
         }
     }
@@ -131,7 +131,7 @@ impl Broker {
                 number
             }
             None if client.names_requests => return None,
-            None => client.question?,
+            None => *client.questions.first()?,
         };
         self.close_question(target, number);
         self.requests

@@ -67,6 +67,8 @@ pub enum Command {
     Emit {
         /// Whose wish it is.
         call: CallId,
+        /// The pairing that it is meant for: nobody else gets it.
+        pairing: PairingId,
         /// The event's name.
         event: String,
         /// For the partner's handler.

@@ -2,12 +2,14 @@
 
 use std::time::Instant;
 
+use serde_json::Value;
+
 use super::{Answer, Complaint, Endpoint, EndpointEvent, Output, Paired};
 use crate::{
     Args, Cause, Code, EndReason, Frame, Outcome, PairingId, PairingInfo, Refusal, Route, Session,
     limits::{BATCH_BYTES, BATCH_FRAMES, Limits},
     session::{self, CallId},
-    wire,
+    wire::{self, Shape},
 };
 
 /// Bytes of a relayed message beside the arguments that it carries: names, numbers, punctuation.
@@ -75,35 +77,41 @@ impl Endpoint {
         if self.pairing().is_none_or(|info| info.id != pairing) {
             return;
         }
-        let result = result.and_then(|args| match self.check_size(&args) {
+        let result = result.and_then(|args| match self.check_args(&args) {
             Ok(()) => Ok(args),
-            Err(code) => Err(Refusal::new(code, "the handler's reply is too large")),
+            // The handler ran: neither code may say that it did not.
+            Err(Code::TooLarge) => Err(Refusal::new(Code::TooLarge, "the reply is too large")),
+            Err(_) => Err(Refusal::new(Code::HandlerFailed, "the reply cannot be read")),
         });
         self.session(session::Input::Finished(seq, result), now);
     }
 
-    /// Whether the relay takes a frame with these arguments.
-    pub(super) fn check_size(&self, args: &Args) -> Result<(), Code> {
+    /// Whether the relay takes a frame with these arguments, and the partner can read them.
+    fn check_args(&self, args: &Args) -> Result<(), Code> {
         let Limits { frame_bytes, json_depth, .. } = self.limits;
-        // Around the arguments there are those of the event, and the frame.
-        let deep = wire::depth(args.as_json()) + 3 > json_depth;
-        if deep || args.size() + FRAME_OVERHEAD > frame_bytes {
+        let Shape { depth, doubtful } = Shape::of(args.as_json());
+        // Around the arguments there are those of the event, the batch and the frame.
+        if depth + 3 > json_depth || args.size() + FRAME_OVERHEAD > frame_bytes {
             return Err(Code::TooLarge);
+        }
+        if doubtful && args.parse::<Vec<Value>>().is_err() {
+            return Err(Code::BadArgs);
         }
         Ok(())
     }
 
     pub(super) fn emit(
         &mut self,
-        call: CallId,
+        (call, pairing): (CallId, PairingId),
         event: String,
         args: Args,
         reply_by: Option<Instant>,
         now: Instant,
     ) {
-        let checked = match &self.paired {
+        let checked = match self.pairing() {
             None => Err(Code::NotPaired),
-            Some(_) => wire::check_event(&event).and_then(|()| self.check_size(&args)),
+            Some(present) if present.id != pairing => Err(Code::StalePairing),
+            Some(_) => wire::check_event(&event).and_then(|()| self.check_args(&args)),
         };
         let checked = checked.and_then(|()| match reply_by {
             Some(deadline) if deadline <= now => Err(Code::Timeout),

@@ -2,10 +2,14 @@
 
 use std::time::Instant;
 
+use serde_json::Value;
+
 use super::{Answer, Command, Complaint, Endpoint, EndpointEvent, Output, State};
 use crate::{
     ClientMessage, Code, PairingId, Refusal, ReqId, Route, ServerMessage,
+    limits::{JSON_DEPTH, REGISTER_PAYLOAD_BYTES},
     session::{self, CallId},
+    wire,
 };
 
 /// A request that waits for its answer.
@@ -36,6 +40,9 @@ impl Endpoint {
             {
                 self.answer(call, Answer::Closed);
             }
+            Command::Register { call, payload: Some(payload), .. } if is_too_large(&payload) => {
+                self.answer(call, Answer::Refused(Code::TooLarge.into()));
+            }
             Command::Register { call, target, payload, deadline } => {
                 let req = Some(self.request(call, deadline));
                 self.send(ClientMessage::Register { req, target, payload });
@@ -48,8 +55,8 @@ impl Endpoint {
                 let req = Some(self.request(call, deadline));
                 self.send(ClientMessage::List { req });
             }
-            Command::Emit { call, event, args, reply_by } => {
-                self.emit(call, event, args, reply_by, now);
+            Command::Emit { call, pairing, event, args, reply_by } => {
+                self.emit((call, pairing), event, args, reply_by, now);
             }
             Command::Cancel(call) => {
                 self.requests.retain(|_, pending| pending.call != call);
@@ -166,4 +173,11 @@ impl Endpoint {
             self.answer(call, Answer::Closed);
         }
     }
+}
+
+/// Whether a payload is one that the server would not even read.
+fn is_too_large(payload: &Value) -> bool {
+    let text = payload.to_string();
+    // Around it there are the fields of the request and the arguments of the event.
+    text.len() > REGISTER_PAYLOAD_BYTES || wire::depth(&text) + 2 > JSON_DEPTH
 }
