@@ -202,6 +202,8 @@ impl Bridge {
         let result = match ack {
             Ok(reply) => check_reply(reply).map_err(Refusal::from),
             Err(NoAck::Missing) => Err(Code::Timeout.into()),
+            // The end of the pairing, which follows, says what became of it.
+            Err(NoAck::Gone) => return,
             // Its handler ran, and what it said is lost.
             Err(NoAck::Unreadable) => {
                 Err(Refusal::new(Code::HandlerFailed, "the acknowledgement cannot be read"))

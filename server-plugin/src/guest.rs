@@ -43,8 +43,12 @@ where
     H: ConnectHandler<A, T>,
 {
     fn call(&self, socket: Arc<Socket<A>>, auth: Option<Value>) {
-        if let Some(departure) = socket.extensions.get::<Arc<Departure>>() {
-            self.shared.connected(departure.conn);
+        if let Some(departure) = socket.extensions.get::<Arc<Departure>>()
+            && !self.shared.connected(departure.conn)
+        {
+            // Kicked, or the server was closed, before it could be told anything.
+            socket.disconnect().ok();
+            return;
         }
         self.handler.call(socket, auth);
     }

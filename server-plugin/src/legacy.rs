@@ -53,7 +53,7 @@ pub(crate) fn send(
                 to.outlet.emit_with_ack(UNREGISTER, Arguments::Values(&[]), RELEASE_TIMEOUT)?;
             let (shared, conn, pairing) = (shared.clone(), to.id, *pairing);
             shared.clone().spawn(async move {
-                if ack.await != Err(NoAck::Missing) {
+                if !matches!(ack.await, Err(NoAck::Missing | NoAck::Gone)) {
                     shared.received(conn, ClientMessage::Released { pairing });
                 }
             });

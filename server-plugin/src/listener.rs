@@ -142,6 +142,8 @@ impl axum::serve::Listener for QuickAckListener {
         loop {
             match Self::accept(self).await {
                 Ok(accepted) => return accepted,
+                // That one connection is gone already; the next need not wait.
+                Err(error) if is_of_one_connection(&error) => {}
                 Err(error) => {
                     tracing::warn!(%error, "connection not accepted");
                     tokio::time::sleep(RETRY).await;
@@ -153,4 +155,10 @@ impl axum::serve::Listener for QuickAckListener {
     fn local_addr(&self) -> io::Result<SocketAddr> {
         Self::local_addr(self)
     }
+}
+
+#[cfg(feature = "axum")]
+fn is_of_one_connection(error: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset, NotConnected};
+    matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset | NotConnected)
 }

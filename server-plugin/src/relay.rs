@@ -15,7 +15,7 @@ use socketio_p2p_protocol::{
     Body, Code, Dialect, Frame, PairingId, Partner, ServerMessage,
     frame::batch_from_text,
     limits::{JSON_DEPTH, RELAYED_FRAME_BYTES},
-    wire::{self, FRAME, Shape},
+    wire::{FRAME, Shape},
 };
 
 use crate::{
@@ -79,8 +79,11 @@ pub(crate) fn frame(shared: &Arc<Shared>, from: &Connection, text: &str, attachm
     };
     if let Err(Refused { code, pairing }) = relayed {
         let refusal = code.into();
-        // If this cannot be sent either, the client is not reading: its queue is full already.
-        from.send_v2(&ServerMessage::Error { refusal, req: None, pairing }).ok();
+        let told = from.send_v2(&ServerMessage::Error { refusal, req: None, pairing });
+        if told == Err(SendFailure::Full) {
+            // It would never learn that a frame of its is lost, and never send it again.
+            shared.give_up(from.id);
+        }
     }
 }
 
@@ -137,10 +140,14 @@ fn frame_binary(
     let _: (IgnoredAny, IgnoredAny) = serde_json::from_str(text).map_err(|_| Code::BadArgs)?;
     let (id, frame) = Frame::from_binary(binary.clone()).map_err(|_| Code::BadArgs)?;
     let refused = |code| Refused { code, pairing: Some(id) };
-    if let Body::Emit { args, .. } | Body::Reply { result: Ok(args), .. } = &*frame.body
-        && wire::depth(args.as_json()) > JSON_DEPTH
-    {
-        return Err(refused(Code::TooLarge));
+    if let Body::Emit { args, .. } | Body::Reply { result: Ok(args), .. } = &*frame.body {
+        let Shape { depth, doubtful } = Shape::of(args.as_json());
+        if depth > JSON_DEPTH {
+            return Err(refused(Code::TooLarge));
+        }
+        if doubtful && args.parse::<Vec<Value>>().is_err() {
+            return Err(refused(Code::BadArgs));
+        }
     }
     let route = route(shared, from).ok_or_else(|| refused(Code::NotPaired))?;
     if id != route.pairing {

@@ -11,7 +11,7 @@ use std::{
 use dashmap::DashMap;
 use socketio_p2p_protocol::{
     Broker, BrokerEvent, BrokerStats, ClientEntry, ClientId, ClientMessage, Code, ConnId, Dialect,
-    PairingId, Partner, ReqId,
+    PairingId, Partner, ReqId, ServerMessage,
     broker::{Input, Output},
 };
 use socketioxide::{
@@ -204,7 +204,8 @@ impl Shared {
                         let Some(connection) = self.connection(conn) else {
                             continue;
                         };
-                        if connection.send(self, &message) == Err(SendFailure::Full) {
+                        let full = connection.send(self, &message) == Err(SendFailure::Full);
+                        if full && changes_state(&message) {
                             // It missed something that it must know: what it believes is no
                             // longer true.
                             tracing::warn!(client = %connection.client, "closed: it does not read");
@@ -236,6 +237,15 @@ impl Shared {
             if let Some((_, connection)) = self.connections.remove(&conn) {
                 self.disconnect(connection);
             }
+        }
+    }
+
+    /// Cuts off a client that does not read.
+    pub(crate) fn give_up(self: &Arc<Self>, conn: ConnId) {
+        self.step(Input::Disconnected(conn));
+        if let Some((_, connection)) = self.connections.remove(&conn) {
+            tracing::warn!(client = %connection.client, "closed: it does not read");
+            self.disconnect(connection);
         }
     }
 
@@ -279,10 +289,18 @@ impl Shared {
         if connection.outlet.disconnect() != Err(SendFailure::Full) {
             return;
         }
-        // It is gone for us; the socket itself is closed as soon as its queue lets us.
-        self.spawn(async move {
-            while connection.outlet.disconnect() == Err(SendFailure::Full) {
-                tokio::time::sleep(CLOSE_INTERVAL).await;
+        // It is gone for us; the socket itself is closed as soon as its queue lets us. Also when
+        // the plugin ends, which waits for it, though not for ever.
+        let stop = self.stop.clone();
+        self.tasks.spawn(async move {
+            let closing = async {
+                while connection.outlet.disconnect() == Err(SendFailure::Full) {
+                    tokio::time::sleep(CLOSE_INTERVAL).await;
+                }
+            };
+            tokio::select! {
+                () = closing => {}
+                () = async { stop.cancelled().await; tokio::time::sleep(CLOSE_TIMEOUT).await } => {}
             }
         });
     }
@@ -308,11 +326,13 @@ impl Shared {
         Ok(())
     }
 
-    pub(crate) fn connected(self: &Arc<Self>, conn: ConnId) {
-        if let Some(connection) = self.connection(conn) {
-            connection.set_connected();
-        }
+    /// The socket of a connection can be written to. Whether it is still wanted: it may have been
+    /// removed meanwhile.
+    pub(crate) fn connected(self: &Arc<Self>, conn: ConnId) -> bool {
+        let Some(connection) = self.connection(conn) else { return false };
+        connection.set_connected();
         self.step(Input::Connected(conn));
+        true
     }
 
     pub(crate) fn received(self: &Arc<Self>, conn: ConnId, message: ClientMessage) {
@@ -350,6 +370,14 @@ impl Shared {
             self.forget(connection.id);
         }
     }
+}
+
+/// Whether a client that misses this believes what is no longer true.
+const fn changes_state(message: &ServerMessage) -> bool {
+    !matches!(
+        message,
+        ServerMessage::Clients { .. } | ServerMessage::Pong { .. } | ServerMessage::Error { .. }
+    )
 }
 
 /// Tells the broker of the time, and sweeps, until the plugin ends.

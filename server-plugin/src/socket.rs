@@ -38,8 +38,10 @@ pub(crate) type Acknowledged = Pin<Box<dyn Future<Output = Result<Args, NoAck>> 
 /// Why there is no acknowledgement.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum NoAck {
-    /// It did not come in time, or the client is gone.
+    /// It did not come in time.
     Missing,
+    /// The client is gone.
+    Gone,
     /// It came, and socketioxide cannot read it.
     Unreadable,
 }
@@ -125,7 +127,8 @@ impl<A: Adapter> Outlet for Weak<Socket<A>> {
             match ack.await {
                 Ok(args) => Ok(args.into_args()),
                 Err(AckError::Decode(_)) => Err(NoAck::Unreadable),
-                Err(AckError::Timeout | AckError::Socket(_)) => Err(NoAck::Missing),
+                Err(AckError::Timeout) => Err(NoAck::Missing),
+                Err(AckError::Socket(_)) => Err(NoAck::Gone),
             }
         }))
     }

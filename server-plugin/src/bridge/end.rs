@@ -33,6 +33,13 @@ struct Emit {
     call: Option<Call>,
 }
 
+impl Emit {
+    /// Bytes that it takes in the backlog.
+    fn size(&self) -> usize {
+        self.args.size() + self.event.len()
+    }
+}
+
 /// The id of the client's acknowledgement, and when it must have it.
 type Call = (u64, Instant);
 
@@ -70,13 +77,13 @@ impl LegacyEnd {
         ack: Option<u64>,
         now: Instant,
     ) -> Result<(), Code> {
-        let size = args.size() + event.len();
-        if self.backlog.len() == BACKLOG_EMITS || self.backlog_bytes + size > BACKLOG_BYTES {
+        let call = ack.map(|ack| (ack, now + V1_CALL_TIMEOUT));
+        let emit = Emit { event, args, call };
+        if self.backlog.len() == BACKLOG_EMITS || self.backlog_bytes + emit.size() > BACKLOG_BYTES {
             return Err(Code::Congested);
         }
-        let call = ack.map(|ack| (ack, now + V1_CALL_TIMEOUT));
-        self.backlog_bytes += size;
-        self.backlog.push_back(Emit { event, args, call });
+        self.backlog_bytes += emit.size();
+        self.backlog.push_back(emit);
         Ok(())
     }
 
@@ -106,7 +113,7 @@ impl LegacyEnd {
 
     fn take_from_backlog(&mut self) -> Option<Emit> {
         let emit = self.backlog.pop_front()?;
-        self.backlog_bytes -= emit.args.size() + emit.event.len();
+        self.backlog_bytes -= emit.size();
         Some(emit)
     }
 
@@ -178,10 +185,9 @@ impl LegacyEnd {
     }
 
     pub(super) fn timeout(&mut self, now: Instant) {
-        while let Some(Emit { call: Some((_, deadline)), .. }) = self.backlog.front()
-            && *deadline <= now
-        {
-            self.give_up_first(Cause::Code(Code::Timeout));
+        let expired = |emit: &Emit| emit.call.is_some_and(|(_, deadline)| deadline <= now);
+        while let Some(at) = self.backlog.iter().position(expired) {
+            self.give_up(at, Cause::Code(Code::Timeout));
         }
         self.session.handle(Input::Timeout, now);
     }
@@ -189,20 +195,25 @@ impl LegacyEnd {
     pub(super) fn end(&mut self, reason: EndReason, now: Instant) {
         self.session.handle(Input::Ended(reason), now);
         while !self.backlog.is_empty() {
-            self.give_up_first(Cause::Ended(reason));
+            self.give_up(0, Cause::Ended(reason));
         }
         self.undelivered.clear();
         self.retry_at = None;
     }
 
-    fn give_up_first(&mut self, cause: Cause) {
-        if let Some(Emit { call: Some((ack, _)), .. }) = self.take_from_backlog() {
-            self.answer(ack, &Outcome::NotExecuted(cause));
+    /// Takes an emit out of the backlog, and tells whoever waits for its acknowledgement.
+    fn give_up(&mut self, at: usize, cause: Cause) {
+        if let Some(emit) = self.backlog.remove(at) {
+            self.backlog_bytes -= emit.size();
+            if let Some((ack, _)) = emit.call {
+                self.answer(ack, &Outcome::NotExecuted(cause));
+            }
         }
     }
 
     pub(super) fn next_deadline(&self) -> Option<Instant> {
-        let waiting = self.backlog.front().and_then(|emit| emit.call).map(|(_, at)| at);
+        // Their deadlines come in their order, but not each has one.
+        let waiting = self.backlog.iter().find_map(|emit| emit.call).map(|(_, at)| at);
         [self.session.poll_timeout(), self.retry_at, waiting].into_iter().flatten().min()
     }
 }
