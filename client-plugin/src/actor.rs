@@ -78,6 +78,7 @@ impl Actor {
         while let Ok(()) = self.turn().await {}
         self.endpoint.handle(Input::Lost, Instant::now());
         self.carry_out().await.ok();
+        self.consents.shutdown().await;
         self.socket.disconnect().await;
     }
 
@@ -171,8 +172,11 @@ impl Actor {
     }
 
     async fn carry_out(&mut self) -> Result<(), Done> {
+        let mut lost = false;
         while let Some(output) = self.endpoint.poll_output() {
             let sent = match output {
+                // Each would wait for its own deadline.
+                Output::Send(_) | Output::SendFrames(..) if lost => Ok(()),
                 Output::Send(message) => match message.to_event() {
                     Some((event, args)) => self.socket.send(event, args).await,
                     None => Ok(()),
@@ -208,6 +212,7 @@ impl Actor {
                 Output::Close => return Err(Done),
             };
             if let Err(Lost) = sent {
+                lost = true;
                 self.endpoint.handle(Input::Lost, Instant::now());
             }
         }
@@ -238,6 +243,7 @@ impl Actor {
             (Some(shared), Some(info)) if info.id == pairing => {
                 let incoming = Incoming {
                     client: P2pClient { shared },
+                    pairing,
                     from: info.partner.clone(),
                     event: delivery.event,
                     args: delivery.args,

@@ -180,7 +180,7 @@ async fn welcome(received: &mut mpsc::Receiver<FromServer>) -> Result<ServerMess
                 if let Ok(welcome) = wire::server_message(WELCOME, args) {
                     return Ok(welcome);
                 }
-                return Err(ConnectError::Refused(Code::BadArgs));
+                return Err(ConnectError::Welcome);
             }
             FromServer::Refused(message) => {
                 let code = Code::ALL.iter().find(|code| code.as_str() == message);

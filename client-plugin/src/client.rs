@@ -24,8 +24,12 @@ use crate::{actor::Asked, events::Events, handlers::Handlers, socket::Socket};
 /// A client of rust_socketio that can be paired with another:
 /// [`P2pClientExt`](crate::P2pClientExt) says how.
 ///
-/// It dereferences to rust_socketio's own [`Client`], for the application's own events. Cloning it
-/// is cheap; when the last clone is dropped, the connection is closed.
+/// It dereferences to rust_socketio's own [`Client`], for the application's own events. Two of its
+/// ways are to be left alone: `emit_with_ack` of rust_socketio 0.6 misroutes answers and ends the
+/// connection without a word when several are under way; and a callback of `on` that takes long
+/// holds up everything that comes from the server, pairing included, until the connection is lost.
+///
+/// Cloning it is cheap; when the last clone is dropped, the connection is closed.
 #[derive(Clone)]
 pub struct P2pClient {
     pub(crate) shared: Arc<Shared>,

@@ -12,7 +12,7 @@ use std::{
 use futures_util::future::{BoxFuture, FutureExt as _};
 use serde_json::Value;
 use socketio_p2p_protocol::{
-    Args, Cause, Code, Outcome,
+    Args, Cause, Code, Outcome, PairingId,
     endpoint::{Answer, Command},
     limits::CALL_TIMEOUT,
     session::CallId,
@@ -79,6 +79,8 @@ impl Drop for Withdrawal<'_> {
 #[must_use = "nothing is sent until this is awaited"]
 pub struct Emit2<'a> {
     client: &'a P2pClient,
+    /// For whom it is meant: nobody who is the partner later gets it.
+    pairing: Option<PairingId>,
     event: String,
     args: Result<Args, ArgsError>,
     timeout: Duration,
@@ -97,10 +99,11 @@ pub struct Emit2WithoutAck<'a>(Emit2<'a>);
 impl<'a> Emit2<'a> {
     pub(crate) const fn new(
         client: &'a P2pClient,
+        pairing: Option<PairingId>,
         event: String,
         args: Result<Args, ArgsError>,
     ) -> Self {
-        Self { client, event, args, timeout: CALL_TIMEOUT }
+        Self { client, pairing, event, args, timeout: CALL_TIMEOUT }
     }
 
     /// How long to wait for room in the window and for the reply, together. 10 s by default.
@@ -120,11 +123,15 @@ impl<'a> Emit2<'a> {
     }
 
     async fn send(self, wants_reply: bool) -> Result<Answer, EmitError> {
-        let Emit2 { client, event, args, timeout } = self;
+        let Emit2 { client, pairing, event, args, timeout } = self;
         let args = args.map_err(EmitError::Args)?;
         let shared = &*client.shared;
         let deadline = Instant::now() + timeout;
         let not_executed = |code| EmitError::NotExecuted(Cause::Code(code));
+        if client.is_closed() {
+            return Err(not_executed(Code::Closed));
+        }
+        let pairing = pairing.ok_or_else(|| not_executed(Code::NotPaired))?;
 
         // The window is the only queue: while it is full, callers wait here, in order.
         let permit = match timeout_at(deadline.into(), shared.emits.reserve()).await {
@@ -137,7 +144,7 @@ impl<'a> Emit2<'a> {
         let (answer, mut answered) = oneshot::channel();
         let reply_by = wants_reply.then_some(deadline);
         permit.send(Asked {
-            command: Command::Emit { call, event, args, reply_by },
+            command: Command::Emit { call, pairing, event, args, reply_by },
             answer: Some((call, answer)),
             ticket: Some(ticket.clone()),
         });
@@ -157,10 +164,14 @@ impl<'a> Emit2<'a> {
                 withdrawal.armed = false;
                 Ok(answer)
             }
-            // The actor is gone, and answered whatever it had taken up.
+            // The actor is gone without an answer: with its runtime, for example.
             Ok(Err(_)) => {
                 withdrawal.armed = false;
-                Err(not_executed(Code::Closed))
+                if withdrawal.ticket.withdraw() {
+                    Err(not_executed(Code::Closed))
+                } else {
+                    Err(EmitError::Unknown(Cause::Code(Code::Closed)))
+                }
             }
             Err(_) => Err(EmitError::Unknown(Cause::Code(Code::Timeout))),
         }

@@ -25,6 +25,9 @@ pub enum ConnectError {
     /// The application's own middleware on the server refused the connection, with this message.
     #[error("the server refused the connection: {0}")]
     Rejected(String),
+    /// The server's welcome cannot be read: it speaks another version of the protocol.
+    #[error("the server's welcome cannot be read")]
+    Welcome,
     /// The server closed the connection before its welcome.
     #[error("the server closed the connection")]
     Closed,

@@ -55,6 +55,10 @@ pub trait P2pClientExt: sealed::Sealed {
     /// A tuple is several arguments, anything else is one. What serialises as bytes, for example
     /// [`bytes::Bytes`], travels as a blob. At most 255 KiB, nested at most 61 deep.
     ///
+    /// It is meant for the partner of the moment of this call: if that pairing is over when it
+    /// could be sent, it is not executed. A handler that awaited something in between uses
+    /// [`Incoming::emit2`], which is meant for whom it answers.
+    ///
     /// # Errors
     ///
     /// [`EmitError`](crate::EmitError) says whether a handler ran, as far as that can be known.
@@ -69,7 +73,11 @@ pub trait P2pClientExt: sealed::Sealed {
     /// returns is the acknowledgement, a tuple as several arguments.
     ///
     /// It runs in the order of the events up to its first await, and from there in a task of its
-    /// own. At most 256 run at once; further events wait with the partner.
+    /// own. At most 256 run at once; further events wait with the partner. A handler goes on when
+    /// its pairing ends; only when 512 run, those of earlier pairings are ended to make room. One
+    /// that holds a clone of the client keeps it connected: [`Incoming::client`] does not.
+    ///
+    /// Its error is told to the partner, text and all: `?` tells that of whatever failed.
     fn on2<F, Fut, R>(&self, event: impl Into<String>, handler: F)
     where
         F: Fn(Incoming) -> Fut + Send + Sync + 'static,
@@ -123,7 +131,8 @@ impl P2pClientExt for P2pClient {
     }
 
     fn emit2(&self, event: impl Into<String>, args: impl Serialize) -> Emit2<'_> {
-        Emit2::new(self, event.into(), args::encode(&args))
+        let pairing = self.pairing().map(|pairing| pairing.id);
+        Emit2::new(self, pairing, event.into(), args::encode(&args))
     }
 
     fn on2<F, Fut, R>(&self, event: impl Into<String>, handler: F)

@@ -19,7 +19,10 @@ use futures_util::{
 };
 use serde::Serialize;
 use socketio_p2p_protocol::{Args, Code, PairingId, Refusal, limits::PENDING_CALLS};
-use tokio::{sync::mpsc, task::JoinSet};
+use tokio::{
+    sync::mpsc,
+    task::{AbortHandle, JoinSet},
+};
 
 use crate::{
     args,
@@ -131,39 +134,72 @@ pub(crate) async fn run(
     mut jobs: mpsc::Receiver<Job>,
     finished: mpsc::Sender<Finished>,
 ) {
-    let mut running = JoinSet::<Finished>::new();
+    let mut running = Running::default();
     loop {
         let done = tokio::select! {
             biased;
             // Panics are caught inside, and nobody aborts a single task.
-            Some(done) = running.join_next() => done.ok(),
+            Some(done) = running.tasks.join_next() => done.ok(),
             job = jobs.recv() => match job {
                 Some(job) => start(&handlers, job, &mut running).await,
-                None => return,
+                None => break,
             },
         };
         if let Some(done) = done
             && finished.send(done).await.is_err()
         {
-            return;
+            break;
         }
+    }
+    running.tasks.shutdown().await;
+}
+
+/// Handlers past their first await.
+#[derive(Default)]
+struct Running {
+    tasks: JoinSet<Finished>,
+    handles: Vec<(PairingId, AbortHandle)>,
+}
+
+impl Running {
+    /// Whether there is room for a handler of this pairing, if need be by ending those of earlier
+    /// pairings: a partner could leave them behind and pair again without end.
+    fn make_room(&mut self, pairing: PairingId) -> bool {
+        if self.tasks.len() < RUNNING {
+            return true;
+        }
+        self.handles.retain(|(_, handle)| !handle.is_finished());
+        for (other, handle) in &self.handles {
+            if *other != pairing {
+                handle.abort();
+            }
+        }
+        self.handles.iter().filter(|(other, _)| *other == pairing).count() < RUNNING
+    }
+
+    fn spawn(&mut self, pairing: PairingId, task: impl Future<Output = Finished> + Send + 'static) {
+        if self.handles.len() >= 2 * RUNNING {
+            self.handles.retain(|(_, handle)| !handle.is_finished());
+        }
+        let handle = self.tasks.spawn(task);
+        self.handles.push((pairing, handle));
     }
 }
 
 /// Runs a handler up to its first await. What it returned, if it got through.
-async fn start(handlers: &Handlers, job: Job, running: &mut JoinSet<Finished>) -> Option<Finished> {
+async fn start(handlers: &Handlers, job: Job, running: &mut Running) -> Option<Finished> {
     let Job { pairing, seq, incoming } = job;
     let Some(handler) = handlers.find(&incoming.event) else {
         return Some((pairing, seq, Err(Code::Unhandled.into())));
     };
-    if running.len() >= RUNNING {
+    if !running.make_room(pairing) {
         return Some((pairing, seq, Err(Code::Congested.into())));
     }
     let mut future = start_caught(handler, incoming);
     match poll_fn(|cx| Poll::Ready(future.poll_unpin(cx))).await {
         Poll::Ready(result) => Some((pairing, seq, refusal(result))),
         Poll::Pending => {
-            running.spawn(async move { (pairing, seq, refusal(future.await)) });
+            running.spawn(pairing, async move { (pairing, seq, refusal(future.await)) });
             None
         }
     }

@@ -1,16 +1,17 @@
 //! What comes from the partner: events for handlers, and wishes to be paired.
 
 use bytes::Bytes;
-use serde::de::DeserializeOwned;
+use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
-use socketio_p2p_protocol::{Args, ClientId, Route};
+use socketio_p2p_protocol::{Args, ClientId, PairingId, Route};
 
-use crate::{args, args::ArgsError, client::P2pClient};
+use crate::{args, args::ArgsError, client::P2pClient, emit2::Emit2};
 
 /// An event of the partner, for a handler.
 #[derive(Clone, Debug)]
 pub struct Incoming {
     pub(crate) client: P2pClient,
+    pub(crate) pairing: PairingId,
     pub(crate) from: ClientId,
     pub(crate) event: String,
     pub(crate) args: Args,
@@ -22,6 +23,14 @@ impl Incoming {
     #[must_use]
     pub const fn client(&self) -> &P2pClient {
         &self.client
+    }
+
+    /// Sends an event to the one who sent this: [`P2pClientExt::emit2`], but never to anybody who
+    /// is the partner later.
+    ///
+    /// [`P2pClientExt::emit2`]: crate::P2pClientExt::emit2
+    pub fn emit2(&self, event: impl Into<String>, args: impl Serialize) -> Emit2<'_> {
+        Emit2::new(&self.client, Some(self.pairing), event.into(), args::encode(&args))
     }
 
     /// Who sent it.
