@@ -4,7 +4,7 @@
 #[doc = include_str!("../README.md")]
 mod readme {}
 
-use std::{io, net::SocketAddr};
+use std::{io, net::SocketAddr, time::Duration};
 
 use socketio_p2p_server::{ListPolicy, P2pServer, QuickAckListener};
 use socketioxide::SocketIo;
@@ -52,15 +52,18 @@ impl RunningServer {
     }
 
     /// Ends all pairings, tells the clients, closes all connections, and returns when nothing
-    /// runs any more.
+    /// runs any more, at the latest after 10 s: a client that reads nothing is not waited for.
     ///
     /// # Errors
     ///
     /// If serving had failed.
     pub async fn stop(self) -> io::Result<()> {
-        self.p2p.close().await;
-        self.io.close().await;
-        self.stop.send(()).ok();
-        self.serving.await.map_err(io::Error::other)?
+        let closing = async {
+            self.p2p.close().await;
+            self.io.close().await;
+            self.stop.send(()).ok();
+            self.serving.await.map_err(io::Error::other)?
+        };
+        tokio::time::timeout(Duration::from_secs(10), closing).await.unwrap_or(Ok(()))
     }
 }
