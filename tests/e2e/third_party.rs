@@ -1,7 +1,10 @@
 //! Nobody gets between two that are paired.
 
+use std::sync::Arc;
+
 use serde_json::json;
-use socketio_p2p_client::{Code, P2pClientExt};
+use socketio_p2p_client::{Code, EmitError, Incoming, P2pClientExt};
+use tokio::sync::{Notify, mpsc};
 
 use crate::support::{
     bystanders::Bystanders,
@@ -61,4 +64,34 @@ async fn a_third_client_cannot_end_a_pairing_it_has_no_part_in() {
 
     assert_echoes(&a).await;
     assert_echoes(&b).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_handler_says_late_never_reaches_a_later_partner() {
+    let server = TestServer::start().await;
+    let (gate, (told, mut results)) = (Arc::new(Notify::new()), mpsc::channel(1));
+    let opened = gate.clone();
+    let b = client(&server, "B").on2("slow", move |msg: Incoming| {
+        let (gate, told) = (opened.clone(), told.clone());
+        async move {
+            gate.notified().await;
+            told.send(msg.emit2("result", "for A").await.map_err(|error| error.code())).await?;
+            Ok(())
+        }
+    });
+    let [a, b] = pair(&server, client(&server, "A"), b).await;
+    a.emit2("slow", ()).without_ack().await.unwrap();
+    assert_echoes(&a).await; // So the handler waits by now.
+    soon(a.unregister_target()).await.unwrap();
+    let c = client(&server, "C").connect().await.unwrap();
+    soon(c.register_target("B")).await.unwrap();
+    assert_echoes(&c).await;
+
+    gate.notify_one();
+
+    assert_eq!(soon(results.recv()).await, Some(Err("stale-pairing")));
+    assert!(matches!(
+        soon(b.emit2("result", ()).into_future()).await,
+        Err(EmitError::NotExecuted(_))
+    ));
 }
