@@ -25,6 +25,10 @@ pub const P2P: &str = "p2p";
 /// Key, in the CONNECT auth, of whether a v2 client takes attachments.
 pub const BINARY: &str = "binary";
 
+/// HTTP header by which a client whose TCP delays small messages (Nagle's algorithm) asks to be
+/// acknowledged at once. Its value does not matter.
+pub const QUICK_ACK: &str = "p2p-quick-ack";
+
 /// What all events of the plugin begin with.
 pub const PREFIX: &str = "P2P_";
 /// v2: the server speaks first.

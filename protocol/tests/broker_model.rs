@@ -119,7 +119,14 @@ impl Model {
         }
     }
 
-    fn register(&mut self, source: usize, req: ReqId, target: usize, now: Instant) {
+    fn register(
+        &mut self,
+        source: usize,
+        req: ReqId,
+        target: usize,
+        open: &[Question],
+        now: Instant,
+    ) {
         if let Some((partner, pairing)) = self.paired.get(&source)
             && *partner == target
         {
@@ -144,13 +151,25 @@ impl Model {
             return;
         } else if self.waiting.iter().any(|other| other.source == source) {
             Code::SourceBusy
-        } else if self.waiting.iter().filter(|r| r.target == target).count() == INBOX_REQUESTS {
+        } else if self.places_taken(target, open, now) >= INBOX_REQUESTS {
             Code::Congested
         } else {
             self.waiting.push(Request { source, req, target, deadline });
             return;
         };
         self.no(source, req, refusal);
+    }
+
+    /// By requests that wait, and by questions that are open though their request is gone.
+    fn places_taken(&self, target: usize, open: &[Question], now: Instant) -> usize {
+        let waiting = self.waiting.iter().filter(|request| request.target == target);
+        let gone = open.iter().filter(|question| {
+            let is_its = |r: &Request| {
+                (r.source, r.req, r.target) == (question.source, question.req, target)
+            };
+            question.deadline > now && !self.waiting.iter().any(is_its)
+        });
+        waiting.count() + gone.count()
     }
 
     fn answer(&mut self, target: usize, source: usize, req: ReqId, yes: bool, now: Instant) {
@@ -314,10 +333,11 @@ impl History {
             }
             Step::Register(source, target) => {
                 let req = self.next_req();
+                let open = self.questions[target].clone();
                 let register =
                     ClientMessage::Register { req: Some(req), target: name(target), payload: None };
                 self.say(source, register, |model, now| {
-                    model.register(source, req, target, now);
+                    model.register(source, req, target, &open, now);
                 });
             }
             Step::Answer(client, which, yes) => self.answer(client, which, yes),

@@ -9,6 +9,7 @@ use std::{
 };
 
 use socket2::SockRef;
+use socketio_p2p_protocol::wire::QUICK_ACK;
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     net::{TcpListener, TcpStream},
@@ -22,15 +23,21 @@ const USER_TIMEOUT: Duration = Duration::from_secs(20);
 ///
 /// rust_socketio does, and cannot be told otherwise: its second small message waits until the
 /// first is acknowledged, which a receiver delays by 40 ms in the hope of an answer to send along.
-/// This one acknowledges at once (`TCP_QUICKACK`, on Linux; elsewhere it does nothing of the
-/// kind). It also sends small messages at once itself (`TCP_NODELAY`), and gives up connections
+/// For a client that asks for it with the header `p2p-quick-ack`, as this project's does, this one
+/// acknowledges at once (`TCP_QUICKACK`, on Linux; elsewhere it does nothing of the kind). Others
+/// it leaves alone: an acknowledgement of its own for each message would cost up to a fifth of a
+/// busy server. It also sends small messages at once itself (`TCP_NODELAY`), and gives up connections
 /// whose peer takes nothing for 20 s (`TCP_USER_TIMEOUT`).
 #[derive(Debug)]
 pub struct QuickAckListener(TcpListener);
 
 /// A connection of a [`QuickAckListener`].
 #[derive(Debug)]
-pub struct QuickAckStream(TcpStream);
+pub struct QuickAckStream {
+    stream: TcpStream,
+    /// Whether the client asked for it; unknown before its request.
+    quick: Option<bool>,
+}
 
 impl QuickAckListener {
     /// Listens on this address; port 0 is any free one.
@@ -69,9 +76,7 @@ impl QuickAckListener {
         stream.set_nodelay(true)?;
         #[cfg(target_os = "linux")]
         SockRef::from(&stream).set_tcp_user_timeout(Some(USER_TIMEOUT))?;
-        let stream = QuickAckStream(stream);
-        stream.acknowledge();
-        Ok((stream, address))
+        Ok((QuickAckStream { stream, quick: None }, address))
     }
 }
 
@@ -85,7 +90,13 @@ impl QuickAckStream {
     /// The kernel falls back to delaying by itself, so this is said after each read.
     fn acknowledge(&self) {
         #[cfg(target_os = "linux")]
-        SockRef::from(&self.0).set_tcp_quickack(true).ok(); // It would only be slower.
+        SockRef::from(&self.stream).set_tcp_quickack(true).ok(); // It would only be slower.
+    }
+
+    /// Whether a request that begins like this asks for it.
+    fn asks(request: &[u8]) -> bool {
+        let name = QUICK_ACK.as_bytes();
+        request.windows(name.len()).any(|bytes| bytes.eq_ignore_ascii_case(name))
     }
 }
 
@@ -95,8 +106,13 @@ impl AsyncRead for QuickAckStream {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        let result = ready!(Pin::new(&mut self.0).poll_read(cx, buf));
-        self.acknowledge();
+        let before = buf.filled().len();
+        let result = ready!(Pin::new(&mut self.stream).poll_read(cx, buf));
+        // The request of a client that opens a connection comes in one piece; if not, it is only
+        // slower.
+        if *self.quick.get_or_insert_with(|| Self::asks(&buf.filled()[before..])) {
+            self.acknowledge();
+        }
         Poll::Ready(result)
     }
 }
@@ -107,15 +123,15 @@ impl AsyncWrite for QuickAckStream {
         cx: &mut Context<'_>,
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.0).poll_write(cx, buf)
+        Pin::new(&mut self.stream).poll_write(cx, buf)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_flush(cx)
+        Pin::new(&mut self.stream).poll_flush(cx)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_shutdown(cx)
+        Pin::new(&mut self.stream).poll_shutdown(cx)
     }
 
     fn poll_write_vectored(
@@ -123,11 +139,11 @@ impl AsyncWrite for QuickAckStream {
         cx: &mut Context<'_>,
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.0).poll_write_vectored(cx, bufs)
+        Pin::new(&mut self.stream).poll_write_vectored(cx, bufs)
     }
 
     fn is_write_vectored(&self) -> bool {
-        self.0.is_write_vectored()
+        self.stream.is_write_vectored()
     }
 }
 
@@ -161,4 +177,15 @@ impl axum::serve::Listener for QuickAckListener {
 fn is_of_one_connection(error: &io::Error) -> bool {
     use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset, NotConnected};
     matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset | NotConnected)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_client_that_asks_is_acknowledged_at_once() {
+        assert!(QuickAckStream::asks(b"GET / HTTP/1.1\r\nP2P-Quick-Ack: 1\r\n\r\n"));
+        assert!(!QuickAckStream::asks(b"GET / HTTP/1.1\r\nhost: here\r\n\r\n"));
+    }
 }
