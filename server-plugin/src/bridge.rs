@@ -23,8 +23,9 @@ use tokio::sync::Notify;
 use self::end::{LegacyEnd, Step};
 use crate::{
     connection::Connection,
+    keeper::until,
     relay::send_frames,
-    server::{Shared, until},
+    server::Shared,
     socket::{NoAck, SendFailure},
 };
 

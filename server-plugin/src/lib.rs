@@ -10,6 +10,7 @@ mod connection;
 mod events;
 mod guest;
 mod handlers;
+mod keeper;
 mod legacy;
 mod listener;
 mod relay;

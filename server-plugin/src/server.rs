@@ -2,7 +2,7 @@
 
 use std::{
     sync::{
-        Arc, Mutex, MutexGuard, Once, PoisonError, Weak,
+        Arc, Mutex, MutexGuard, Once, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
     time::{Duration, Instant},
@@ -31,12 +31,10 @@ use crate::{
     events::Events,
     guest::Guest,
     handlers,
+    keeper::keep,
     relay::{Route, Way},
     socket::{Departure, SendFailure},
 };
-
-/// How often sockets are looked at that ended while the application held on to them.
-const SWEEP_INTERVAL: Duration = Duration::from_secs(2);
 
 /// How often a socket is closed again whose queue was too full for it.
 const CLOSE_INTERVAL: Duration = Duration::from_millis(200);
@@ -62,7 +60,7 @@ pub(crate) struct Shared {
     events: broadcast::Sender<BrokerEvent>,
     last_conn: AtomicU64,
     /// When the broker wants to be told of the time.
-    deadline: watch::Sender<Option<Instant>>,
+    pub(crate) deadline: watch::Sender<Option<Instant>>,
     keeper: Once,
     tasks: TaskTracker,
     stop: CancellationToken,
@@ -359,7 +357,7 @@ impl Shared {
     }
 
     /// Finds sockets that ended while the application held on to them.
-    fn sweep(self: &Arc<Self>) {
+    pub(crate) fn sweep(self: &Arc<Self>) {
         // Apart from the map: a socket that ends while it is looked at asks the map itself.
         let connections: Vec<_> =
             self.connections.iter().map(|entry| entry.value().clone()).collect();
@@ -378,41 +376,4 @@ const fn changes_state(message: &ServerMessage) -> bool {
         message,
         ServerMessage::Clients { .. } | ServerMessage::Pong { .. } | ServerMessage::Error { .. }
     )
-}
-
-/// Tells the broker of the time, and sweeps, until the plugin ends.
-async fn keep(shared: Weak<Shared>, stop: CancellationToken) {
-    let Some(mut deadline) = shared.upgrade().map(|shared| shared.deadline.subscribe()) else {
-        return;
-    };
-    let mut sweep = tokio::time::interval(SWEEP_INTERVAL);
-    loop {
-        let next = *deadline.borrow_and_update();
-        let sweeps = tokio::select! {
-            biased;
-            () = stop.cancelled() => return,
-            changed = deadline.changed() => match changed {
-                Ok(()) => continue,
-                Err(_) => return,
-            },
-            () = until(next) => false,
-            _ = sweep.tick() => true,
-        };
-        let Some(shared) = shared.upgrade() else {
-            return;
-        };
-        if sweeps {
-            shared.sweep();
-        } else {
-            shared.step(Input::Timeout);
-        }
-    }
-}
-
-/// Waits for a moment, or for ever.
-pub(crate) async fn until(moment: Option<Instant>) {
-    match moment {
-        Some(moment) => tokio::time::sleep_until(moment.into()).await,
-        None => std::future::pending().await,
-    }
 }
