@@ -13,6 +13,14 @@
 //! the caller at once on a single node, by an arbiter when there are several. Then both ends are
 //! committed in one step.
 //!
+//! ```text
+//!            connected               connection lost, paired, v2
+//!   Arriving ────────► Present ──────────────────────────────────► Away ── grace over ──► gone
+//!                        ▲  │ lost otherwise, leaves, kicked: gone   │
+//!                        │  └ a second connection with the token ────┤ with the token
+//!                        └─────────────── connected ──── Returning ◄─┘
+//! ```
+//!
 //! No IO, no clock: feed it with [`Broker::handle`], carry out what [`Broker::poll_output`] says,
 //! and come back with [`Input::Timeout`] when [`Broker::poll_timeout`] is due.
 
@@ -20,22 +28,27 @@ mod connections;
 mod ghosts;
 mod interface;
 mod pairings;
+mod presence;
 mod requests;
 
 use std::{
-    collections::{BTreeMap, VecDeque},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     time::Instant,
 };
 
 use serde_json::Value;
 
-use self::ghosts::Ghosts;
 pub use self::interface::{
-    BrokerConfig, BrokerEvent, BrokerStats, Input, ListPolicy, Output, Partner,
+    BrokerConfig, BrokerEvent, BrokerStats, DuplicatePolicy, Hello, Input, ListPolicy, Output,
+    Partner,
+};
+use self::{
+    ghosts::Ghosts,
+    presence::{Presence, Tokens},
 };
 use crate::{
-    ClientEntry, ClientId, ClientMessage, ClientState, Code, ConnId, Dialect, EndReason, PairingId,
-    Refusal, ReqId, ServerMessage,
+    ClientEntry, ClientId, ClientMessage, ClientState, Code, ConnId, Dialect, EndReason,
+    EndedPairing, PairingId, Refusal, ReqId, ResumeToken, ServerMessage,
 };
 
 /// The server's half of the protocol. See the [module's page](self).
@@ -54,6 +67,8 @@ pub struct Broker {
     /// Initiators of the end of a pairing who wait until their v1 partner knows; the order of
     /// their numbers is that of the deadlines.
     releases: BTreeMap<u64, Release>,
+    /// Clients that are away, by when their grace is over.
+    away: BTreeSet<(Instant, ClientId)>,
     ghosts: Ghosts,
     outputs: VecDeque<Output>,
     last_req: ReqId,
@@ -64,11 +79,14 @@ pub struct Broker {
 
 #[derive(Debug)]
 struct Client {
+    /// Its present connection, or the last one.
     conn: ConnId,
     dialect: Dialect,
-    /// Before that it holds its name but nobody sees it.
-    connected: bool,
+    presence: Presence,
+    tokens: Tokens,
     slot: Slot,
+    /// Its last pairing that ended, for a client that was away or whose connection was dead.
+    ended: Option<EndedPairing>,
     /// Its own registration, if one waits.
     asking: Option<ReqId>,
     /// Registrations of others that wait for it, in order.
@@ -143,12 +161,14 @@ struct Release {
 }
 
 impl Client {
-    fn new(conn: ConnId, dialect: Dialect) -> Self {
+    const fn new(conn: ConnId, dialect: Dialect, fresh: ResumeToken) -> Self {
         Self {
             conn,
             dialect,
-            connected: false,
+            presence: Presence::Arriving,
+            tokens: Tokens::new(fresh),
             slot: Slot::Free,
+            ended: None,
             asking: None,
             inbox: VecDeque::new(),
             questions: Vec::new(),
@@ -177,6 +197,7 @@ impl Broker {
             grants: BTreeMap::new(),
             pairings: BTreeMap::new(),
             releases: BTreeMap::new(),
+            away: BTreeSet::new(),
             ghosts: Ghosts::default(),
             outputs: VecDeque::new(),
             last_req: 0,
@@ -189,19 +210,37 @@ impl Broker {
     /// Gives a name to a new connection, or says why not. Nobody sees the client until
     /// [`Input::Connected`] or its first message; [`Input::Disconnected`] gives the name back.
     ///
+    /// Whoever has the resume token of a client takes its place, also while its connection stands:
+    /// the client's end of a dead connection is noticed before the server's. So there may be
+    /// something to do afterwards: poll.
+    ///
     /// # Errors
     ///
-    /// [`Code::DuplicateId`] while a connection has the name, or if this one has a name already;
-    /// [`Code::ShuttingDown`].
-    pub fn admit(&mut self, conn: ConnId, client: ClientId, dialect: Dialect) -> Result<(), Code> {
+    /// [`Code::DuplicateId`] while somebody has the name, or if this connection has a name
+    /// already; [`Code::Quota`] if there are too many clients; [`Code::ShuttingDown`].
+    pub fn admit(&mut self, conn: ConnId, hello: Hello, now: Instant) -> Result<(), Code> {
         if self.closing {
             return Err(Code::ShuttingDown);
         }
-        if self.clients.contains_key(&client) || self.conns.contains_key(&conn) {
+        if self.conns.contains_key(&conn) {
             return Err(Code::DuplicateId);
         }
-        self.conns.insert(conn, client.clone());
-        self.clients.insert(client, Client::new(conn, dialect));
+        let Hello { client: id, dialect, resume, fresh } = hello;
+        if let Some(present) = self.clients.get_mut(&id) {
+            if dialect == Dialect::V2 && present.tokens.exchange(resume, fresh) {
+                self.succeed(conn, id, now);
+                return Ok(());
+            }
+            match self.config.duplicates {
+                DuplicatePolicy::Reject => return Err(Code::DuplicateId),
+                DuplicatePolicy::TakeOver => self.remove(&id, EndReason::Replaced, now),
+            }
+        }
+        if self.clients.len() >= self.config.clients {
+            return Err(Code::Quota);
+        }
+        self.conns.insert(conn, id.clone());
+        self.clients.insert(id, Client::new(conn, dialect, fresh));
         Ok(())
     }
 
@@ -209,12 +248,12 @@ impl Broker {
     pub fn handle(&mut self, input: Input, now: Instant) {
         match input {
             Input::Connected(conn) => self.connected(conn, now),
-            Input::Disconnected(conn) => self.disconnected(conn, EndReason::Disconnected, now),
+            Input::Disconnected(conn) => self.disconnected(conn, now),
             Input::Received(conn, message) => self.received(conn, message, now),
             Input::Forbidden(conn, req, target) => self.forbidden(conn, req, target, now),
             Input::Granted(pairing, verdict) => self.granted(pairing, verdict),
             Input::Unpair(client) => self.unpair(&client),
-            Input::Kick(client) => self.kick(&client, now),
+            Input::Kick(client) => self.remove(&client, EndReason::Kicked, now),
             Input::ShutDown => self.shut_down(),
             Input::Timeout => self.timeout(now),
         }
@@ -232,20 +271,23 @@ impl Broker {
         let question = self.questions.first_key_value().map(|(_, question)| question.deadline);
         let release = self.releases.first_key_value().map(|(_, release)| release.deadline);
         let grant = self.grants.first_key_value().map(|(_, grant)| grant.deadline);
-        let deadlines = [request, question, release, grant];
+        let away = self.away.first().map(|(until, _)| *until);
+        let deadlines = [request, question, release, grant, away];
         deadlines.into_iter().flatten().min()
     }
 
     /// The clients there are, in the order of their names.
     #[must_use]
     pub fn clients(&self) -> Vec<ClientEntry> {
-        let visible = self.clients.iter().filter(|(_, client)| client.connected);
+        let visible =
+            self.clients.iter().filter(|(_, client)| client.presence != Presence::Arriving);
         visible
             .map(|(id, client)| ClientEntry {
                 id: id.clone(),
-                state: match client.slot {
-                    Slot::Free | Slot::Granting(_) => ClientState::Free,
-                    Slot::Paired(_) => ClientState::Paired,
+                state: match (client.presence, client.slot) {
+                    (Presence::Away { .. } | Presence::Returning, _) => ClientState::Away,
+                    (_, Slot::Free | Slot::Granting(_)) => ClientState::Free,
+                    (_, Slot::Paired(_)) => ClientState::Paired,
                 },
             })
             .collect()
@@ -265,14 +307,16 @@ impl Broker {
     pub fn stats(&self) -> BrokerStats {
         BrokerStats {
             clients: self.clients.len(),
+            away: self.away.len(),
             requests: self.requests.len(),
             pairings: self.grants.len() + self.pairings.len(),
         }
     }
 
-    /// Tells a client something, unless its connection is gone.
+    /// Tells a client something, unless its connection is gone or has not been welcomed: the
+    /// welcome will say how things stand.
     fn send(&mut self, conn: ConnId, message: ServerMessage) {
-        if self.conns.contains_key(&conn) {
+        if self.conns.get(&conn).is_some_and(|id| self.clients[id].is_present()) {
             self.outputs.push_back(Output::Send(conn, message));
         }
     }
@@ -288,7 +332,13 @@ impl Broker {
         let Some(id) = self.conns.get(&conn).cloned() else {
             return;
         };
+        if let Some(client) = self.clients.get_mut(&id) {
+            client.tokens.confirm();
+        }
         match message {
+            ClientMessage::Leave => {
+                self.remove(&id, EndReason::Disconnected, now);
+            }
             ClientMessage::Register { req, target, payload } => {
                 self.register(&id, req, target, payload, now);
             }
@@ -324,6 +374,12 @@ impl Broker {
             && release.deadline <= now
         {
             self.finish_release(number);
+        }
+        while let Some((until, id)) = self.away.first()
+            && *until <= now
+        {
+            let id = id.clone();
+            self.remove(&id, EndReason::Disconnected, now);
         }
     }
 

@@ -3,6 +3,7 @@
 use std::{fmt, str::FromStr, sync::Arc};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use subtle::ConstantTimeEq as _;
 
 use crate::limits::CLIENT_ID_BYTES;
 
@@ -143,6 +144,75 @@ impl<'de> Deserialize<'de> for PairingId {
     }
 }
 
+/// What proves, on a later connection, that it is the same client: 16 bytes that nobody can guess.
+///
+/// As text it is 32 lower-case hexadecimal digits. Comparing two takes the same time whatever they
+/// have in common, and it is not shown by [`fmt::Debug`].
+#[derive(Clone, Copy)]
+pub struct ResumeToken([u8; 16]);
+
+/// The text is no [`ResumeToken`].
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("not a resume token")]
+pub struct ResumeTokenError;
+
+impl ResumeToken {
+    /// The token of these bytes, which must come from a source of secrets.
+    #[must_use]
+    pub const fn new(bytes: [u8; 16]) -> Self {
+        Self(bytes)
+    }
+}
+
+impl PartialEq for ResumeToken {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.ct_eq(&other.0).into()
+    }
+}
+
+impl Eq for ResumeToken {}
+
+impl fmt::Debug for ResumeToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ResumeToken(…)")
+    }
+}
+
+impl fmt::Display for ResumeToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl FromStr for ResumeToken {
+    type Err = ResumeTokenError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let digits = text.as_bytes();
+        let is_digit = |digit: &u8| matches!(digit, b'0'..=b'9' | b'a'..=b'f');
+        if digits.len() != 32 || !digits.iter().all(is_digit) {
+            return Err(ResumeTokenError);
+        }
+        let mut bytes = [0; 16];
+        for (byte, at) in bytes.iter_mut().zip((0..32).step_by(2)) {
+            *byte = u8::from_str_radix(&text[at..at + 2], 16).map_err(|_| ResumeTokenError)?;
+        }
+        Ok(Self(bytes))
+    }
+}
+
+impl Serialize for ResumeToken {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for ResumeToken {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(de::Error::custom)
+    }
+}
+
 /// Which of the two dialects a connection speaks.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub enum Dialect {
@@ -186,6 +256,19 @@ mod tests {
         for other in ["FFFFFFFFFFFFFFFF-a", "ffffffffffffffff-0a", "1", "-", "1-", "+1-1", "1-1-1"]
         {
             assert_eq!(other.parse::<PairingId>(), Err(PairingIdError), "{other}");
+        }
+    }
+
+    #[test]
+    fn a_resume_token_has_one_spelling_and_is_not_logged() {
+        let token = ResumeToken::new([0xa0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 255]);
+        let text = "a00102030405060708090a0b0c0d0eff";
+
+        assert_eq!(token.to_string(), text);
+        assert_eq!(text.parse(), Ok(token));
+        assert!(!format!("{token:?}").contains("a0"));
+        for other in ["", "a0", &text.to_uppercase(), &text.replace("a0", "+1"), &text[..31]] {
+            assert_eq!(other.parse::<ResumeToken>(), Err(ResumeTokenError), "{other}");
         }
     }
 }

@@ -13,13 +13,19 @@ pub mod session;
 pub mod wire;
 
 pub use args::Args;
-pub use broker::{Broker, BrokerConfig, BrokerEvent, BrokerStats, ListPolicy, Partner};
+pub use broker::{
+    Broker, BrokerConfig, BrokerEvent, BrokerStats, DuplicatePolicy, Hello, ListPolicy, Partner,
+};
 pub use endpoint::{Endpoint, EndpointEvent};
 pub use error::{Cause, Code, EndReason, Outcome, Refusal};
 pub use frame::{Body, Frame, FrameError};
-pub use id::{ClientId, ClientIdError, ConnId, Dialect, PairingId, PairingIdError};
+pub use id::{
+    ClientId, ClientIdError, ConnId, Dialect, PairingId, PairingIdError, ResumeToken,
+    ResumeTokenError,
+};
 pub use message::{
-    ClientEntry, ClientMessage, ClientState, PairingInfo, Presence, ReqId, ServerMessage, Welcome,
+    ClientEntry, ClientMessage, ClientState, EndedPairing, PairingInfo, Presence, ReqId,
+    ServerMessage, Welcome,
 };
 pub use session::Session;
 

@@ -47,6 +47,14 @@ pub const GHOST_TIME: Duration = Duration::from_secs(10 * 60);
 /// target that refuses every emit, which it can mend by registering anew.
 pub const GHOSTS: usize = 10_000;
 
+/// For how long the pairing of a v2 client outlives its connection: a change of network or a
+/// restart of a proxy takes a few seconds, and longer than this nobody waits for an answer.
+pub const GRACE: Duration = Duration::from_secs(15);
+
+/// Clients that a server knows at once, those that are away among them: at about 1 KiB each in the
+/// broker, far from what fills memory.
+pub const CLIENTS: usize = 100_000;
+
 /// Frames a session holds that its partner has not taken yet. The only queue: full, it makes the
 /// caller wait.
 pub const WINDOW_FRAMES: usize = 256;

@@ -4,7 +4,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::{ClientId, Code, EndReason, PairingId, Refusal, limits::Limits};
+use crate::{ClientId, Code, EndReason, PairingId, Refusal, ResumeToken, limits::Limits};
 
 /// A number that a requester chose, unique on its connection. Its answer carries it.
 ///
@@ -20,7 +20,7 @@ pub struct Welcome {
     /// The name under which the client is known.
     pub client_id: ClientId,
     /// What proves, on the next connection, that it is the same client; none if it cannot resume.
-    pub resume: Option<String>,
+    pub resume: Option<ResumeToken>,
     /// For how long the pairing outlives the connection, in milliseconds; 0 if it does not.
     pub grace_ms: u64,
     /// Whether an earlier session goes on.
@@ -30,6 +30,18 @@ pub struct Welcome {
     pub limits: Limits,
     /// The present pairing, if any.
     pub pairing: Option<PairingInfo>,
+    /// In a session that goes on, its last pairing that ended: the client may not have heard.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended: Option<EndedPairing>,
+}
+
+/// A pairing that is over.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct EndedPairing {
+    /// Which one.
+    pub pairing: PairingId,
+    /// Why it ended.
+    pub reason: EndReason,
 }
 
 /// A pairing as one of its ends sees it.
@@ -113,6 +125,8 @@ pub enum ClientMessage {
         /// The pairing.
         pairing: PairingId,
     },
+    /// I go, and do not come back: my pairing ends at once.
+    Leave,
     /// Who is there?
     List {
         /// Absent if a v1 client did not ask for an acknowledgement.

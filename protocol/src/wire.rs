@@ -25,6 +25,9 @@ pub const P2P: &str = "p2p";
 /// Key, in the CONNECT auth, of whether a v2 client takes attachments.
 pub const BINARY: &str = "binary";
 
+/// Key, in the CONNECT auth, of the token with which a v2 client takes its session up again.
+pub const RESUME: &str = "resume";
+
 /// HTTP header by which a client whose TCP delays small messages (Nagle's algorithm) asks to be
 /// acknowledged at once. Its value does not matter.
 pub const QUICK_ACK: &str = "p2p-quick-ack";
@@ -49,6 +52,8 @@ pub const PARTNER: &str = "P2P_PARTNER";
 pub const FRAME: &str = "P2P_FRAME";
 /// v2: a step of a WebRTC negotiation.
 pub const SIGNAL: &str = "P2P_SIGNAL";
+/// v2: a client goes and does not come back.
+pub const LEAVE: &str = "P2P_LEAVE";
 /// v2: who is there?
 pub const LIST: &str = "P2P_LIST";
 /// v2: these are there.

@@ -1,11 +1,11 @@
 //! Names and connections: who is there, and since when.
 
 use socketio_p2p_protocol::{
-    BrokerEvent, ClientEntry, ClientMessage, ClientState, Code, ConnId, Dialect, EndReason,
+    BrokerEvent, ClientEntry, ClientMessage, ClientState, Code, ConnId, Dialect, EndReason, Hello,
     ListPolicy, ServerMessage, broker::Input, limits::GHOST_TIME,
 };
 
-use crate::scenario::{Scenario, name};
+use crate::scenario::{Scenario, name, token};
 
 fn list(broker: &mut Scenario, client: &str) -> Vec<ServerMessage> {
     broker.say(client, ClientMessage::List { req: Some(9) });
@@ -27,7 +27,7 @@ fn a_v2_client_is_welcomed_first_of_all() {
     assert_eq!(welcome.client_id, name("a"));
     assert_eq!(welcome.protocol, 2);
     assert_eq!(welcome.pairing, None);
-    assert_eq!(welcome.grace_ms, 0, "nothing is resumed yet");
+    assert_eq!((welcome.grace_ms, welcome.resume), (0, None), "no grace here");
     assert_eq!(broker.events, [BrokerEvent::Connected(name("a"))]);
 }
 
@@ -97,7 +97,8 @@ fn a_connection_has_one_name() {
     let mut broker = Scenario::with_clients(["a"]);
     let conn = broker.conn("a");
 
-    let second = broker.broker.admit(conn, name("b"), Dialect::V2);
+    let hello = Hello::new(name("b"), Dialect::V2, token(9));
+    let second = broker.broker.admit(conn, hello, broker.now);
 
     assert_eq!(second, Err(Code::DuplicateId));
     broker.disconnect("a");

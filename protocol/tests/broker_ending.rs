@@ -118,7 +118,7 @@ fn a_kicked_client_is_told_and_cut_off_and_its_partner_told() {
     assert_eq!(broker.ends_told_to("b"), [EndReason::Kicked]);
     assert_eq!(broker.closed, [broker.conn("a")]);
     assert_eq!(broker.broker.stats().clients, 1);
-    assert!(broker.broker.admit(broker.conn("a"), name("a"), Dialect::V2).is_ok());
+    assert!(broker.admit("a", Dialect::V2).is_ok(), "its name is free");
 }
 
 #[test]

@@ -7,8 +7,8 @@ use std::{
 
 use proptest::prelude::*;
 use socketio_p2p_protocol::{
-    Broker, BrokerConfig, ClientId, ClientMessage, Code, ConnId, Dialect, EndReason, PairingId,
-    Partner, ReqId, ServerMessage,
+    Broker, BrokerConfig, ClientId, ClientMessage, Code, ConnId, Dialect, EndReason, Hello,
+    PairingId, Partner, ReqId, ResumeToken, ServerMessage,
     broker::{Input, Output},
     limits::{INBOX_REQUESTS, REGISTER_TIMEOUT},
 };
@@ -294,8 +294,10 @@ fn number(client: &ClientId) -> usize {
 
 impl History {
     fn new() -> Self {
+        let mut config = BrokerConfig::new(1);
+        config.grace = Duration::ZERO; // Being away is simulated elsewhere.
         Self {
-            broker: Broker::new(BrokerConfig::new(1)),
+            broker: Broker::new(config),
             model: Model::default(),
             now: Instant::now(),
             conns: BTreeMap::new(),
@@ -389,7 +391,8 @@ impl History {
             Kind::Ours => Dialect::V2,
             Kind::Acknowledging | Kind::Eventing => Dialect::V1,
         };
-        let admitted = self.broker.admit(conn, name(client), dialect);
+        let hello = Hello::new(name(client), dialect, ResumeToken::new([0; 16]));
+        let admitted = self.broker.admit(conn, hello, self.now);
         match self.conns.entry(client) {
             Entry::Occupied(_) => assert_eq!(admitted, Err(Code::DuplicateId)),
             Entry::Vacant(free) => {

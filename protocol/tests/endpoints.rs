@@ -28,6 +28,7 @@ pub(crate) fn welcome() -> Welcome {
         resumed: false,
         limits: Limits::default(),
         pairing: None,
+        ended: None,
     }
 }
 

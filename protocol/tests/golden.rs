@@ -8,8 +8,9 @@ use std::{collections::BTreeMap, fs, path::Path};
 
 use serde_json::{Value, json, value::RawValue};
 use socketio_p2p_protocol::{
-    Args, Body, ClientEntry, ClientId, ClientMessage, ClientState, Code, EndReason, Frame,
-    PairingId, PairingInfo, Presence, Refusal, ServerMessage, Welcome, frame, limits::Limits, wire,
+    Args, Body, ClientEntry, ClientId, ClientMessage, ClientState, Code, EndReason, EndedPairing,
+    Frame, PairingId, PairingInfo, Presence, Refusal, ServerMessage, Welcome, frame,
+    limits::Limits, wire,
 };
 
 fn golden(prefix: &str) -> BTreeMap<String, String> {
@@ -86,6 +87,7 @@ fn what_a_v2_client_sends() {
         ("unregister", ClientMessage::Unregister { req: Some(2) }),
         ("list", ClientMessage::List { req: Some(3) }),
         ("ping", ClientMessage::Ping { req: 4 }),
+        ("leave", ClientMessage::Leave),
     ];
 
     let decode = |packet: &str| {
@@ -116,6 +118,33 @@ fn what_a_v2_client_hears() {
                 resumed: false,
                 limits: Limits::default(),
                 pairing: None,
+                ended: None,
+            }),
+        ),
+        (
+            "welcome_resumed",
+            ServerMessage::Welcome(Welcome {
+                protocol: 2,
+                client_id: id("a"),
+                resume: Some("000102030405060708090a0b0c0d0eff".parse().unwrap()),
+                grace_ms: 15_000,
+                resumed: true,
+                limits: Limits::default(),
+                pairing: Some(info("b", true, 2)),
+                ended: None,
+            }),
+        ),
+        (
+            "welcome_ended",
+            ServerMessage::Welcome(Welcome {
+                protocol: 2,
+                client_id: id("a"),
+                resume: Some("000102030405060708090a0b0c0d0eff".parse().unwrap()),
+                grace_ms: 15_000,
+                resumed: true,
+                limits: Limits::default(),
+                pairing: None,
+                ended: Some(EndedPairing { pairing: pairing(), reason: EndReason::Unregistered }),
             }),
         ),
         ("register", register(None)),

@@ -1,6 +1,7 @@
 //! The rules of PROTOCOL.md, a sentence a test.
 
 mod arguments;
+mod broker_away;
 mod broker_connections;
 mod broker_crossing;
 mod broker_ending;

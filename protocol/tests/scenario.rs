@@ -7,7 +7,7 @@ use std::{
 
 use socketio_p2p_protocol::{
     Broker, BrokerConfig, BrokerEvent, ClientId, ClientMessage, Code, ConnId, Dialect, EndReason,
-    ListPolicy, PairingId, Partner, ReqId, ServerMessage,
+    Hello, ListPolicy, PairingId, Partner, ReqId, ResumeToken, ServerMessage,
     broker::{Input, Output},
 };
 
@@ -15,6 +15,13 @@ pub(crate) const NODE: u64 = 0xabc;
 
 pub(crate) fn name(text: &str) -> ClientId {
     text.parse().unwrap()
+}
+
+/// The token that the n-th connection is given.
+pub(crate) fn token(conn: u64) -> ResumeToken {
+    let mut bytes = [0xaa; 16];
+    bytes[..8].copy_from_slice(&conn.to_be_bytes());
+    ResumeToken::new(bytes)
 }
 
 pub(crate) fn pairing(serial: u64) -> PairingId {
@@ -41,9 +48,15 @@ pub(crate) struct Scenario {
 }
 
 impl Scenario {
+    /// A pairing does not outlive a connection here; see [`Self::with_grace`].
     pub(crate) fn new(list: ListPolicy) -> Self {
         let mut config = BrokerConfig::new(NODE);
         config.list = list;
+        config.grace = Duration::ZERO;
+        Self::with_config(config)
+    }
+
+    pub(crate) fn with_config(config: BrokerConfig) -> Self {
         Self {
             broker: Broker::new(config),
             now: Instant::now(),
@@ -85,11 +98,28 @@ impl Scenario {
     }
 
     pub(crate) fn admit(&mut self, client: &str, dialect: Dialect) -> Result<ConnId, Code> {
+        self.admit_with(client, dialect, None)
+    }
+
+    /// A connection that shows the token of an earlier one.
+    pub(crate) fn admit_with(
+        &mut self,
+        client: &str,
+        dialect: Dialect,
+        resume: Option<ResumeToken>,
+    ) -> Result<ConnId, Code> {
         self.last_conn += 1;
         let conn = ConnId(self.last_conn);
-        self.broker.admit(conn, name(client), dialect)?;
+        let hello = Hello::new(name(client), dialect, token(conn.0)).resume(resume);
+        self.broker.admit(conn, hello, self.now)?;
         self.conns.insert(client.to_owned(), conn);
+        self.carry_out();
         Ok(conn)
+    }
+
+    /// The token that a client was told last.
+    pub(crate) fn token_of(&self, client: &str) -> ResumeToken {
+        token(self.conn(client).0)
     }
 
     /// Admits and connects; what the broker says on that occasion is not kept.
@@ -106,6 +136,10 @@ impl Scenario {
 
     pub(crate) fn handle(&mut self, input: Input) {
         self.broker.handle(input, self.now);
+        self.carry_out();
+    }
+
+    fn carry_out(&mut self) {
         while let Some(output) = self.broker.poll_output() {
             match output {
                 Output::Send(conn, message) => {
@@ -117,17 +151,24 @@ impl Scenario {
                     self.mail.entry(conn).or_default().push(message);
                 }
                 Output::Route(conn, partner) => {
-                    assert_eq!(self.routes.insert(conn, partner), None);
+                    // Anew only when an end is back on another connection.
+                    if let Some(before) = self.routes.insert(conn, partner.clone()) {
+                        assert_eq!(before.pairing, partner.pairing);
+                        assert_ne!(before.conn, partner.conn);
+                    }
                 }
                 Output::Unroute(conn, reason) => {
-                    assert!(self.routes.remove(&conn).is_some());
+                    self.routes.remove(&conn);
                     self.unrouted.push((conn, reason));
                 }
                 Output::Grant { pairing, .. } if self.hold_grants => self.grants.push(pairing),
                 Output::Grant { pairing, .. } => {
                     self.broker.handle(Input::Granted(pairing, Ok(())), self.now);
                 }
-                Output::Close(conn) => self.closed.push(conn),
+                Output::Close(conn) => {
+                    self.routes.remove(&conn);
+                    self.closed.push(conn);
+                }
                 Output::Event(event) => self.events.push(event),
             }
         }
@@ -188,6 +229,7 @@ impl Scenario {
     }
 
     pub(crate) fn disconnect(&mut self, client: &str) {
+        self.routes.remove(&self.conn(client));
         self.handle(Input::Disconnected(self.conn(client)));
     }
 

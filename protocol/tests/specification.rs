@@ -53,6 +53,8 @@ fn the_table_of_limits_agrees_with_the_constants() {
         ("RELEASE_TIMEOUT", time(limits::RELEASE_TIMEOUT)),
         ("GHOST_TIME", time(limits::GHOST_TIME)),
         ("GHOSTS", limits::GHOSTS.to_string()),
+        ("GRACE", time(limits::GRACE)),
+        ("CLIENTS", limits::CLIENTS.to_string()),
         ("WINDOW_FRAMES", limits::WINDOW_FRAMES.to_string()),
         ("WINDOW_BYTES", bytes(limits::WINDOW_BYTES)),
         ("PENDING_CALLS", limits::PENDING_CALLS.to_string()),
@@ -104,6 +106,7 @@ fn the_table_of_codes_agrees_with_the_code() {
 fn every_event_is_described() {
     for event in wire::TO_CLIENT.iter().chain(&[
         wire::UNREGISTER,
+        wire::LEAVE,
         wire::LIST,
         wire::PING,
         wire::EMIT,

@@ -8,7 +8,7 @@ use std::{
 use serde_json::{Value, json};
 use socketio_p2p_protocol::{
     Broker, BrokerConfig, ClientMessage, ConnId, Dialect, EndReason, Endpoint, EndpointEvent,
-    Frame, Outcome, PairingId, ServerMessage, broker,
+    Frame, Hello, Outcome, PairingId, ResumeToken, ServerMessage, broker,
     endpoint::{Answer, Command, Input, Output},
     session::CallId,
     wire,
@@ -63,8 +63,9 @@ impl World {
             to_nodes: Default::default(),
         };
         for (name, conn) in [("a", ConnId(0)), ("b", ConnId(1))] {
-            let id = name.parse().unwrap();
-            world.broker.admit(conn, id, Dialect::V2).unwrap();
+            let token = ResumeToken::new([conn.0 as u8; 16]);
+            let hello = Hello::new(name.parse().unwrap(), Dialect::V2, token);
+            world.broker.admit(conn, hello, now).unwrap();
             world.tell_broker(broker::Input::Connected(conn));
         }
         world.run();

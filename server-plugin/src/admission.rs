@@ -2,10 +2,11 @@
 
 use std::{fmt, sync::Arc};
 
+use serde::Deserialize as _;
 use serde_json::Value;
 use socketio_p2p_protocol::{
-    ClientId, Code, Dialect,
-    wire::{BINARY, CLIENT_ID, P2P, PROTOCOL},
+    ClientId, Code, Dialect, ResumeToken,
+    wire::{BINARY, CLIENT_ID, P2P, PROTOCOL, RESUME},
 };
 use socketioxide::extensions::Extensions;
 
@@ -38,6 +39,8 @@ pub(crate) struct Identity {
     pub(crate) client: ClientId,
     pub(crate) dialect: Dialect,
     pub(crate) binary: bool,
+    /// What it shows of an earlier connection.
+    pub(crate) resume: Option<ResumeToken>,
 }
 
 impl Admission {
@@ -52,7 +55,12 @@ impl Admission {
         };
         let dialect = if version >= PROTOCOL { Dialect::V2 } else { Dialect::V1 };
         let binary = handshake.auth.get(BINARY) == Some(&Value::Bool(true));
-        Ok(Some(Identity { client, dialect, binary }))
+        // Never in the query, which ends up in logs.
+        let resume = match handshake.auth.get(RESUME) {
+            None | Some(Value::Null) => None,
+            Some(token) => Some(ResumeToken::deserialize(token).map_err(|_| Code::BadResume)?),
+        };
+        Ok(Some(Identity { client, dialect, binary, resume }))
     }
 
     pub(crate) fn authorize(&self, source: &ClientId, target: &ClientId) -> bool {
@@ -137,7 +145,7 @@ mod tests {
 
     fn v1(client: &str) -> Result<Option<Identity>, Code> {
         let client = client.parse().unwrap();
-        Ok(Some(Identity { client, dialect: Dialect::V1, binary: false }))
+        Ok(Some(Identity { client, dialect: Dialect::V1, binary: false, resume: None }))
     }
 
     #[test]
@@ -157,7 +165,7 @@ mod tests {
     fn a_connection_is_v2_if_its_auth_or_query_says_so() {
         let v2 = |binary| {
             let client = "A".parse().unwrap();
-            Ok(Some(Identity { client, dialect: Dialect::V2, binary }))
+            Ok(Some(Identity { client, dialect: Dialect::V2, binary, resume: None }))
         };
         assert_eq!(identify("clientId=A&p2p=2", &Value::Null), v2(false));
         assert_eq!(identify("", &json!({ "clientId": "A", "p2p": 2 })), v2(false));
@@ -175,6 +183,19 @@ mod tests {
         for auth in [json!({ "clientId": ["A"] }), json!({ "clientId": null }), json!({ "p2p": 2 })]
         {
             assert_eq!(identify("", &auth), Err(Code::BadClientId), "{auth}");
+        }
+    }
+
+    #[test]
+    fn a_resume_token_is_shown_in_the_auth() {
+        let auth = |token: Value| json!({ "clientId": "A", "p2p": 2, "resume": token });
+        let token = "000102030405060708090a0b0c0d0e0f";
+
+        let identity = identify("", &auth(token.into())).unwrap().unwrap();
+        assert_eq!(identity.resume, Some(token.parse().unwrap()));
+        assert_eq!(identify("", &auth(Value::Null)).unwrap().unwrap().resume, None);
+        for malformed in [json!("00"), json!(7), json!([token])] {
+            assert_eq!(identify("", &auth(malformed)), Err(Code::BadResume));
         }
     }
 }

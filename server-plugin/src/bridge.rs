@@ -13,7 +13,7 @@ use std::{
 };
 
 use socketio_p2p_protocol::{
-    Args, Code, Dialect, EndReason, Frame, PairingId, Refusal, Route,
+    Args, Code, Dialect, EndReason, Frame, PairingId, Presence, Refusal, Route,
     limits::{JSON_DEPTH, RELAYED_FRAME_BYTES},
     session::Input,
     wire,
@@ -130,6 +130,25 @@ impl Bridge {
         let bridge = Arc::new(Self { pairing, state: Mutex::new(state), changed: Notify::new() });
         shared.spawn(bridge.clone().keep_deadlines(shared.clone()));
         bridge
+    }
+
+    /// The end at `side` has this connection now.
+    pub(crate) fn connect(&self, side: Side, connection: &Arc<Connection>) {
+        if let End::V2(present) = self.lock().end(side) {
+            *present = connection.clone();
+        }
+    }
+
+    /// The v2 partner of the v1 end at `side` lost its connection, or is back on another.
+    pub(crate) fn partner_is(self: &Arc<Self>, shared: &Arc<Shared>, side: Side, state: Presence) {
+        let now = Instant::now();
+        let mut ends = self.lock();
+        let end = ends.end(side);
+        end.handle(Input::Closed(Route::Relay), now);
+        if state == Presence::Back {
+            end.handle(Input::Opened(Route::Relay), now);
+        }
+        self.pump(shared, &mut ends, now);
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

@@ -3,10 +3,12 @@
 use std::{
     hash::{BuildHasher as _, RandomState},
     sync::Arc,
+    time::Duration,
 };
 
 use socketio_p2p_protocol::{
-    Broker, BrokerConfig, ClientId, Code, ListPolicy, limits::CONNECTION_MESSAGE_BYTES,
+    Broker, BrokerConfig, ClientId, Code, DuplicatePolicy, ListPolicy,
+    limits::CONNECTION_MESSAGE_BYTES,
 };
 use socketioxide::{SocketIo, SocketIoBuilder, adapter::LocalAdapter};
 
@@ -32,6 +34,8 @@ pub(crate) fn socket_io() -> SocketIoBuilder<LocalAdapter> {
 pub struct P2pServerBuilder {
     admission: Admission,
     list: ListPolicy,
+    duplicates: DuplicatePolicy,
+    grace: Option<Duration>,
 }
 
 impl P2pServerBuilder {
@@ -69,6 +73,20 @@ impl P2pServerBuilder {
         self
     }
 
+    /// For how long the pairing of a v2 client outlives its connection. 15 s by default; zero ends
+    /// it with the connection.
+    pub const fn grace(mut self, grace: Duration) -> Self {
+        self.grace = Some(grace);
+        self
+    }
+
+    /// What becomes of a connection whose id is in use. By default it is refused with
+    /// `duplicate-id`, unless it has the resume token.
+    pub const fn duplicates(mut self, duplicates: DuplicatePolicy) -> Self {
+        self.duplicates = duplicates;
+        self
+    }
+
     /// The plugin, to be put around a connect handler with [`P2pServer::wrap`].
     #[must_use]
     pub fn build(self) -> P2pServer {
@@ -76,6 +94,8 @@ impl P2pServerBuilder {
         let node = RandomState::new().hash_one(std::process::id());
         let mut config = BrokerConfig::new(node);
         config.list = self.list;
+        config.duplicates = self.duplicates;
+        config.grace = self.grace.unwrap_or(config.grace);
         P2pServer::new(Broker::new(config), self.admission)
     }
 

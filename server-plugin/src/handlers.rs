@@ -7,7 +7,7 @@ use socketio_p2p_protocol::{
     ClientId, ClientMessage, Code, Dialect, Refusal, ReqId, ServerMessage,
     limits::{JSON_DEPTH, RELAYED_FRAME_BYTES},
     wire::{
-        self, EMIT, EMIT_ACKNOWLEDGE, FRAME, LIST, LIST_CLIENTS, PING, PREFIX, REGISTER,
+        self, EMIT, EMIT_ACKNOWLEDGE, FRAME, LEAVE, LIST, LIST_CLIENTS, PING, PREFIX, REGISTER,
         REGISTER_FAILED, REGISTER_SUCCESS, SIGNAL, UNREGISTER, WireError, v1_error,
     },
 };
@@ -22,8 +22,8 @@ use crate::{connection::Connection, legacy, relay, server::Shared, socket::Argum
 const V1_EVENTS: [&str; 7] =
     [REGISTER, REGISTER_SUCCESS, REGISTER_FAILED, UNREGISTER, EMIT, EMIT_ACKNOWLEDGE, LIST_CLIENTS];
 
-const V2_EVENTS: [&str; 8] =
-    [REGISTER, REGISTER_SUCCESS, REGISTER_FAILED, UNREGISTER, FRAME, SIGNAL, LIST, PING];
+const V2_EVENTS: [&str; 9] =
+    [REGISTER, REGISTER_SUCCESS, REGISTER_FAILED, UNREGISTER, LEAVE, FRAME, SIGNAL, LIST, PING];
 
 /// Listens to everything a client may say to the plugin.
 pub(crate) fn listen<A: Adapter>(

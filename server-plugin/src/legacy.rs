@@ -71,9 +71,16 @@ pub(crate) fn send(
             emit(SERVER_ERROR, &[v1_error(refusal)])?;
             ack(to, *req, &[Value::Array(Vec::new())])
         }
-        ServerMessage::Welcome(_) | ServerMessage::Partner { .. } | ServerMessage::Pong { .. } => {
+        ServerMessage::Partner { state, .. } => {
+            // It is not told: the session that is kept for it takes note.
+            if let Some(route) = to.route()
+                && let Way::Bridged(bridge, side) = &route.way
+            {
+                bridge.partner_is(shared, *side, *state);
+            }
             Ok(())
         }
+        ServerMessage::Welcome(_) | ServerMessage::Pong { .. } => Ok(()),
     }
 }
 

@@ -24,5 +24,5 @@ pub use listener::{QuickAckListener, QuickAckStream};
 pub use server::P2pServer;
 pub use socketio_p2p_protocol::{
     BrokerEvent as Event, BrokerStats as Stats, ClientEntry, ClientId, ClientState, Code,
-    EndReason, ListPolicy, PairingId,
+    DuplicatePolicy, EndReason, ListPolicy, PairingId,
 };

@@ -11,7 +11,7 @@ use std::{
 use dashmap::DashMap;
 use socketio_p2p_protocol::{
     Broker, BrokerEvent, BrokerStats, ClientEntry, ClientId, ClientMessage, Code, ConnId, Dialect,
-    PairingId, Partner, ReqId, ServerMessage,
+    Hello, PairingId, Partner, ReqId, ResumeToken, ServerMessage,
     broker::{Input, Output},
 };
 use socketioxide::{
@@ -190,12 +190,16 @@ impl Shared {
         self.stop.cancelled().await;
     }
 
-    /// One input in, all its outputs carried out, in order.
     pub(crate) fn step(self: &Arc<Self>, input: Input) {
+        self.change(|broker| broker.handle(input, Instant::now()));
+    }
+
+    /// One change of the broker, all its outputs carried out, in order.
+    fn change<T>(self: &Arc<Self>, change: impl FnOnce(&mut Broker) -> T) -> T {
         let mut closing = Vec::new();
-        {
+        let changed = {
             let mut broker = self.lock();
-            broker.handle(input, Instant::now());
+            let changed = change(&mut broker);
             while let Some(output) = broker.poll_output() {
                 match output {
                     Output::Send(conn, message) => {
@@ -229,19 +233,28 @@ impl Shared {
             }
             let next = broker.poll_timeout();
             self.deadline.send_if_modified(|deadline| std::mem::replace(deadline, next) != next);
-        }
+            changed
+        };
         // Outside the lock: the host calls the application's disconnect handler.
         for conn in closing {
-            if let Some((_, connection)) = self.connections.remove(&conn) {
+            if let Some(connection) = self.drop_connection(conn) {
                 self.disconnect(connection);
             }
         }
+        changed
+    }
+
+    /// A connection that is over: what its socket may still say is relayed to nobody.
+    fn drop_connection(&self, conn: ConnId) -> Option<Arc<Connection>> {
+        let (_, connection) = self.connections.remove(&conn)?;
+        connection.set_route(None);
+        Some(connection)
     }
 
     /// Cuts off a client that does not read.
     pub(crate) fn give_up(self: &Arc<Self>, conn: ConnId) {
         self.step(Input::Disconnected(conn));
-        if let Some((_, connection)) = self.connections.remove(&conn) {
+        if let Some(connection) = self.drop_connection(conn) {
             tracing::warn!(client = %connection.client, "closed: it does not read");
             self.disconnect(connection);
         }
@@ -270,8 +283,10 @@ impl Shared {
             Way::Straight
         } else {
             match to.route().filter(|route| route.pairing == partner.pairing).as_deref() {
-                // The other end has its route already: this is the other side of its bridge.
+                // The other end has its route already: this is the other side of its bridge, also
+                // when this end is back on another connection.
                 Some(Route { way: Way::Bridged(bridge, side), .. }) => {
+                    bridge.connect(side.other(), &from);
                     Way::Bridged(bridge.clone(), side.other())
                 }
                 _ => {
@@ -309,9 +324,10 @@ impl Shared {
         socket: &Arc<Socket<A>>,
         identity: Identity,
     ) -> Result<(), Code> {
-        let Identity { client, dialect, binary } = identity;
+        let Identity { client, dialect, binary, resume } = identity;
         let conn = ConnId(self.last_conn.fetch_add(1, Ordering::Relaxed));
-        self.lock().admit(conn, client.clone(), dialect)?;
+        let hello = Hello::new(client.clone(), dialect, fresh_token()?).resume(resume);
+        self.change(|broker| broker.admit(conn, hello, Instant::now()))?;
         self.keeper.call_once(|| {
             self.tasks.spawn(keep(Arc::downgrade(self), self.stop.clone()));
         });
@@ -353,7 +369,7 @@ impl Shared {
 
     fn forget(self: &Arc<Self>, conn: ConnId) {
         self.step(Input::Disconnected(conn));
-        self.connections.remove(&conn);
+        self.drop_connection(conn);
     }
 
     /// Finds sockets that ended while the application held on to them.
@@ -368,6 +384,16 @@ impl Shared {
             self.forget(connection.id);
         }
     }
+}
+
+/// A token that nobody can guess.
+fn fresh_token() -> Result<ResumeToken, Code> {
+    let mut bytes = [0; 16];
+    getrandom::fill(&mut bytes).map_err(|error| {
+        tracing::error!(%error, "no randomness: no client can be let in");
+        Code::ShuttingDown
+    })?;
+    Ok(ResumeToken::new(bytes))
 }
 
 /// Whether a client that misses this believes what is no longer true.

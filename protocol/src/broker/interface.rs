@@ -1,8 +1,11 @@
 //! What goes into a broker and what comes out of it.
 
+use std::time::Duration;
+
 use crate::{
-    ClientId, ClientMessage, Code, ConnId, Dialect, EndReason, PairingId, ReqId, ServerMessage,
-    limits::Limits,
+    ClientId, ClientMessage, Code, ConnId, Dialect, EndReason, PairingId, ReqId, ResumeToken,
+    ServerMessage,
+    limits::{CLIENTS, GRACE, Limits},
 };
 
 /// What a broker is told once.
@@ -15,13 +18,63 @@ pub struct BrokerConfig {
     pub list: ListPolicy,
     /// What the welcome states.
     pub limits: Limits,
+    /// For how long the pairing of a v2 client outlives its connection; zero if it does not.
+    /// 15 s by default.
+    pub grace: Duration,
+    /// What becomes of a connection whose id is in use.
+    pub duplicates: DuplicatePolicy,
+    /// Clients at most. 100,000 by default.
+    pub clients: usize,
 }
 
 impl BrokerConfig {
     /// The defaults, on this node.
     #[must_use]
     pub fn new(node: u64) -> Self {
-        Self { node, list: ListPolicy::default(), limits: Limits::default() }
+        Self {
+            node,
+            list: ListPolicy::default(),
+            limits: Limits::default(),
+            grace: GRACE,
+            duplicates: DuplicatePolicy::default(),
+            clients: CLIENTS,
+        }
+    }
+}
+
+/// What becomes of a connection whose id is in use, and that does not show its resume token.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum DuplicatePolicy {
+    /// It is refused: `duplicate-id`. Nobody can push a client out by its name.
+    #[default]
+    Reject,
+    /// It takes the id over: the pairing of the one before ends with `replaced`, and its
+    /// connection is closed. Only where connections are authenticated.
+    TakeOver,
+}
+
+/// What a new connection says of itself, as the host has found it to be true.
+#[derive(Clone, Debug)]
+pub struct Hello {
+    pub(super) client: ClientId,
+    pub(super) dialect: Dialect,
+    pub(super) resume: Option<ResumeToken>,
+    pub(super) fresh: ResumeToken,
+}
+
+impl Hello {
+    /// A client of this name. `fresh` is what it will show on its next connection: draw it from a
+    /// source of secrets, anew for each connection.
+    #[must_use]
+    pub const fn new(client: ClientId, dialect: Dialect, fresh: ResumeToken) -> Self {
+        Self { client, dialect, resume: None, fresh }
+    }
+
+    /// It shows this token of an earlier connection.
+    #[must_use]
+    pub fn resume(mut self, token: Option<ResumeToken>) -> Self {
+        self.resume = token;
+        self
     }
 }
 
@@ -65,7 +118,8 @@ pub enum Input {
 pub enum Output {
     /// Tell a client something.
     Send(ConnId, ServerMessage),
-    /// From now on relay what this connection sends to its partner.
+    /// From now on relay what this connection sends to its partner, and nowhere else. A pairing
+    /// has it again when one of its ends is back on another connection.
     Route(ConnId, Partner),
     /// No longer relay what this connection sends.
     Unroute(ConnId, EndReason),
@@ -78,7 +132,7 @@ pub enum Output {
         /// Who said yes.
         target: ClientId,
     },
-    /// Close a connection; it is forgotten already.
+    /// Close a connection; it is forgotten already, and nothing that it says is relayed.
     Close(ConnId),
     /// Tell the application.
     Event(BrokerEvent),
@@ -139,6 +193,10 @@ pub enum BrokerEvent {
         /// Why.
         reason: EndReason,
     },
+    /// A paired client lost its connection and may come back.
+    Away(ClientId),
+    /// A client is back.
+    Back(ClientId),
     /// A client is gone.
     Disconnected(ClientId),
 }
@@ -147,8 +205,10 @@ pub enum BrokerEvent {
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct BrokerStats {
-    /// Clients that are connected or about to be.
+    /// Clients that are connected, about to be, or away.
     pub clients: usize,
+    /// Clients that are away.
+    pub away: usize,
     /// Registrations that wait for an answer.
     pub requests: usize,
     /// Pairings, those being granted among them.

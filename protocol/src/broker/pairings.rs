@@ -6,7 +6,8 @@ use super::{
     Broker, BrokerEvent, Client, Consent, Grant, Output, Pairing, Partner, Release, Request, Slot,
 };
 use crate::{
-    ClientId, Code, ConnId, Dialect, EndReason, PairingId, PairingInfo, ReqId, ServerMessage,
+    ClientId, Code, ConnId, Dialect, EndReason, EndedPairing, PairingId, PairingInfo, ReqId,
+    ServerMessage,
     limits::{REGISTER_TIMEOUT, RELEASE_TIMEOUT},
 };
 
@@ -47,11 +48,7 @@ impl Broker {
         self.set_slots(&source, &target, Slot::Paired(id));
         self.pairings.insert(id, Pairing { source: source.clone(), target: target.clone() });
 
-        for (end, other) in [(&source, &target), (&target, &source)] {
-            let Client { conn, dialect, .. } = self.clients[other];
-            let partner = Partner { pairing: id, client: other.clone(), conn, dialect };
-            self.outputs.push_back(Output::Route(self.clients[end].conn, partner));
-        }
+        self.connect_routes(id, [&source, &target]);
         let target_req = match consent {
             Consent::Asked(_) => None,
             Consent::Crossing(req) => req,
@@ -70,6 +67,15 @@ impl Broker {
         self.finish_release_of(&target);
         self.settle_requests_of(&source);
         self.settle_requests_of(&target);
+    }
+
+    /// From now on what either end says goes to the other's present connection.
+    pub(super) fn connect_routes(&mut self, pairing: PairingId, [first, second]: [&ClientId; 2]) {
+        for (end, other) in [(first, second), (second, first)] {
+            let Client { conn, dialect, .. } = self.clients[other];
+            let partner = Partner { pairing, client: other.clone(), conn, dialect };
+            self.outputs.push_back(Output::Route(self.clients[end].conn, partner));
+        }
     }
 
     /// The pairing as `end` sees it.
@@ -143,8 +149,11 @@ impl Broker {
                 continue;
             };
             client.slot = Slot::Free;
+            client.ended = Some(EndedPairing { pairing: id, reason });
             let conn = client.conn;
-            self.outputs.push_back(Output::Unroute(conn, reason));
+            if client.is_present() {
+                self.outputs.push_back(Output::Unroute(conn, reason));
+            }
             let (is_asker, req) = match asker {
                 Some((asker, req)) if asker == conn => (true, req),
                 _ => (false, None),

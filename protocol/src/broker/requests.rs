@@ -4,7 +4,9 @@ use std::time::Instant;
 
 use serde_json::Value;
 
-use super::{Broker, BrokerEvent, Consent, Output, Question, Request, Slot};
+use super::{
+    Broker, BrokerEvent, Client, Consent, Output, Question, Request, Slot, presence::Presence,
+};
 use crate::{
     ClientId, Code, ConnId, Dialect, Refusal, ReqId, ServerMessage,
     limits::{INBOX_REQUESTS, REGISTER_TIMEOUT},
@@ -16,7 +18,8 @@ impl Broker {
         if source == target {
             return Err(Code::SelfTarget);
         }
-        let Some(target) = self.clients.get(target).filter(|client| client.connected) else {
+        let seen = |client: &&Client| client.presence != Presence::Arriving;
+        let Some(target) = self.clients.get(target).filter(seen) else {
             return Err(Code::Offline);
         };
         if self.clients[source].slot != Slot::Free {
@@ -24,6 +27,9 @@ impl Broker {
         }
         if target.slot != Slot::Free {
             return Err(Code::TargetBusy);
+        }
+        if !target.is_present() {
+            return Err(Code::Offline);
         }
         Ok(())
     }
@@ -242,9 +248,20 @@ impl Broker {
         self.refuse_inbox_of(id, Code::TargetBusy);
     }
 
-    /// Its own request and those of others, when a client is gone.
-    pub(super) fn drop_requests_of(&mut self, id: &ClientId) {
+    /// Its own request and those of others, and what it was asked, when its connection is gone.
+    pub(super) fn forget_requests_of(&mut self, id: &ClientId) {
         self.take_back(id, Code::Cancelled);
+        self.refuse_inbox_of(id, Code::Offline);
+        let client = self.clients.get_mut(id);
+        for number in client.map(|client| std::mem::take(&mut client.questions)).unwrap_or_default()
+        {
+            self.questions.remove(&number);
+        }
+    }
+
+    /// The same, when it is removed: it is told.
+    pub(super) fn refuse_requests_of(&mut self, id: &ClientId) {
+        self.take_back(id, Code::Forbidden);
         self.refuse_inbox_of(id, Code::Offline);
     }
 

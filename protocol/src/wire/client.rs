@@ -4,7 +4,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{
-    Event, LIST, PING, REGISTER, REGISTER_FAILED, REGISTER_SUCCESS, UNREGISTER, WireError,
+    Event, LEAVE, LIST, PING, REGISTER, REGISTER_FAILED, REGISTER_SUCCESS, UNREGISTER, WireError,
     bad_args, object,
 };
 use crate::{ClientId, ClientMessage, Code, Refusal, ReqId, limits::REGISTER_PAYLOAD_BYTES};
@@ -69,6 +69,8 @@ pub fn client_message(event: &str, mut args: Vec<Value>) -> Result<ClientMessage
         }
         UNREGISTER => Ok(ClientMessage::Unregister { req: Some(request(&mut args, 1)?.req) }),
         LIST => Ok(ClientMessage::List { req: Some(request(&mut args, 1)?.req) }),
+        // Who has nothing to say has said it all with the name.
+        LEAVE => Ok(ClientMessage::Leave),
         PING => Ok(ClientMessage::Ping { req: request(&mut args, 1)?.req }),
         _ => Err(Code::BadEvent.into()),
     }
@@ -93,6 +95,7 @@ impl ClientMessage {
             Self::Unregister { req } => (UNREGISTER, vec![json!({ "req": req })]),
             Self::List { req } => (LIST, vec![json!({ "req": req })]),
             Self::Ping { req } => (PING, vec![json!({ "req": req })]),
+            Self::Leave => (LEAVE, vec![json!({})]),
             Self::Released { .. } => return None,
         };
         Some(event)

@@ -1,0 +1,260 @@
+//! Whether a client has a connection: losing it, being away, and coming back to the same session.
+
+use std::time::{Duration, Instant};
+
+use super::{Broker, BrokerEvent, Client, Output, Slot};
+use crate::{
+    ClientId, ConnId, Dialect, EndReason, Presence as PartnerState, ResumeToken, ServerMessage,
+    Welcome, wire,
+};
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Presence {
+    /// It holds its name but nobody sees it: its connection is being made.
+    Arriving,
+    /// Its connection stands.
+    Present,
+    /// It lost its connection, and its place is kept until then.
+    Away { until: Instant },
+    /// It is away, and the connection on which it comes back is being made.
+    Returning,
+}
+
+/// What a client may show to take its session up again.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Tokens {
+    present: ResumeToken,
+    /// The one before, until the client has said something on its new connection: the welcome
+    /// that told it the present one may have been lost.
+    previous: Option<ResumeToken>,
+}
+
+impl Tokens {
+    pub(super) const fn new(fresh: ResumeToken) -> Self {
+        Self { present: fresh, previous: None }
+    }
+
+    /// Whether this token is a right one. If it is, the fresh one takes its place.
+    pub(super) fn exchange(&mut self, shown: Option<ResumeToken>, fresh: ResumeToken) -> bool {
+        let Some(shown) = shown else { return false };
+        // Both are compared in any case: the time that it takes tells nothing.
+        let is_present = shown == self.present;
+        let is_previous = self.previous.is_some_and(|previous| shown == previous);
+        if !(is_present | is_previous) {
+            return false;
+        }
+        *self = Self { present: fresh, previous: Some(shown) };
+        true
+    }
+
+    /// The client has the present one.
+    pub(super) const fn confirm(&mut self) {
+        self.previous = None;
+    }
+}
+
+impl Client {
+    pub(super) fn is_present(&self) -> bool {
+        self.presence == Presence::Present
+    }
+}
+
+impl Broker {
+    pub(super) fn connected(&mut self, conn: ConnId, now: Instant) {
+        let Some(id) = self.conns.get(&conn).cloned() else {
+            return;
+        };
+        let Some(client) = self.clients.get_mut(&id) else {
+            return;
+        };
+        match client.presence {
+            Presence::Arriving => {
+                client.presence = Presence::Present;
+                self.arrived(conn, id, now);
+            }
+            Presence::Returning => {
+                client.presence = Presence::Present;
+                self.returned(conn, id);
+            }
+            Presence::Present | Presence::Away { .. } => {}
+        }
+    }
+
+    fn arrived(&mut self, conn: ConnId, id: ClientId, now: Instant) {
+        self.event(BrokerEvent::Connected(id.clone()));
+        match self.clients[&id].dialect {
+            Dialect::V1 => {
+                if self.ghosts.recall(&id, now) {
+                    self.send(conn, ServerMessage::Ghost);
+                }
+            }
+            Dialect::V2 => self.welcome(conn, id, false),
+        }
+    }
+
+    /// Back at its place: what its partner says goes to the new connection from now on.
+    fn returned(&mut self, conn: ConnId, id: ClientId) {
+        self.event(BrokerEvent::Back(id.clone()));
+        let pairing = self.pairing_of(&id).map(|(pairing, partner)| (pairing, partner.clone()));
+        let Some((pairing, partner)) = pairing else {
+            return self.welcome(conn, id, true);
+        };
+        let is_there = self.clients[&partner].is_present();
+        if is_there {
+            self.connect_routes(pairing, [&id, &partner]);
+        }
+        self.welcome(conn, id, true);
+        // Each end sends its window again at this, after its welcome.
+        if is_there {
+            let partner_conn = self.clients[&partner].conn;
+            let message = ServerMessage::Partner { pairing, state: PartnerState::Back };
+            self.send(partner_conn, message);
+        } else {
+            let message = ServerMessage::Partner { pairing, state: PartnerState::Away };
+            self.send(conn, message);
+        }
+    }
+
+    fn welcome(&mut self, conn: ConnId, id: ClientId, resumed: bool) {
+        let client = &self.clients[&id];
+        let grace = self.config.grace;
+        let pairing = match client.slot {
+            Slot::Paired(pairing) => Some(self.info(pairing, &id)),
+            Slot::Free | Slot::Granting(_) => None,
+        };
+        let welcome = Welcome {
+            protocol: wire::PROTOCOL,
+            resume: (!grace.is_zero()).then_some(client.tokens.present),
+            grace_ms: u64::try_from(grace.as_millis()).unwrap_or(u64::MAX),
+            resumed,
+            limits: self.config.limits,
+            pairing,
+            ended: if resumed { client.ended } else { None },
+            client_id: id,
+        };
+        self.send(conn, ServerMessage::Welcome(welcome));
+    }
+
+    pub(super) fn disconnected(&mut self, conn: ConnId, now: Instant) {
+        let Some(id) = self.conns.remove(&conn) else {
+            return;
+        };
+        if self.may_return(&id) {
+            self.lose(&id, now);
+            self.start_grace(id, now);
+        } else {
+            self.remove(&id, EndReason::Disconnected, now);
+        }
+    }
+
+    /// Whether the place of a client that lost its connection is kept. Who is not paired has
+    /// nothing to come back to.
+    fn may_return(&self, id: &ClientId) -> bool {
+        let client = &self.clients[id];
+        let grace = self.config.grace;
+        let was_here = client.presence != Presence::Arriving;
+        let paired =
+            matches!(client.slot, Slot::Paired(_)) || client.presence == Presence::Returning;
+        was_here && paired && client.dialect == Dialect::V2 && grace > Duration::ZERO
+    }
+
+    fn start_grace(&mut self, id: ClientId, now: Instant) {
+        let until = now + self.config.grace;
+        if let Some(client) = self.clients.get_mut(&id) {
+            client.presence = Presence::Away { until };
+            self.away.insert((until, id));
+        }
+    }
+
+    /// The connection of a client that may come back is gone: what it had asked is taken back, and
+    /// its partner is told.
+    fn lose(&mut self, id: &ClientId, now: Instant) {
+        if !self.clients[id].is_present() {
+            return;
+        }
+        self.forget_requests_of(id);
+        if let Slot::Granting(_) = self.clients[id].slot {
+            self.end_pairing_of(id, EndReason::Disconnected, None);
+        }
+        if let Some(client) = self.clients.get_mut(id) {
+            client.presence = Presence::Away { until: now };
+        }
+        self.event(BrokerEvent::Away(id.clone()));
+        if let Some((pairing, partner)) = self.pairing_of(id) {
+            let conn = self.clients[partner].conn;
+            let message = ServerMessage::Partner { pairing, state: PartnerState::Away };
+            self.send(conn, message);
+        }
+    }
+
+    /// A connection that showed the right token takes the place of the one before, which may be
+    /// gone or only look as if it stood.
+    pub(super) fn succeed(&mut self, conn: ConnId, id: ClientId, now: Instant) {
+        let old = self.clients[&id].conn;
+        if self.conns.remove(&old).is_some() {
+            self.lose(&id, now);
+            self.outputs.push_back(Output::Close(old));
+        }
+        if let Some(client) = self.clients.get_mut(&id) {
+            if let Presence::Away { until } = client.presence {
+                self.away.remove(&(until, id.clone()));
+            }
+            client.conn = conn;
+            client.presence = Presence::Returning;
+        }
+        self.conns.insert(conn, id);
+    }
+
+    /// Removes a client for good: its pairing ends for this reason, and its connection is closed
+    /// if it still stands.
+    pub(super) fn remove(&mut self, id: &ClientId, reason: EndReason, now: Instant) {
+        let Some(client) = self.clients.get(id) else {
+            return;
+        };
+        let Client { conn, slot, dialect, presence, .. } = *client;
+        let connected = self.conns.contains_key(&conn);
+        let leaves = reason == EndReason::Disconnected;
+        if connected && !leaves {
+            // It is told before it is cut off; its partner hears the same reason.
+            self.refuse_requests_of(id);
+            self.end_pairing_of(id, reason, None);
+        }
+        self.conns.remove(&conn);
+        self.forget_requests_of(id);
+        if slot != Slot::Free && dialect == Dialect::V1 {
+            self.ghosts.remember(id.clone(), now);
+        }
+        self.end_pairing_of(id, reason, Some((conn, None)));
+        self.finish_release_of(id);
+        if let Presence::Away { until } = presence {
+            self.away.remove(&(until, id.clone()));
+        }
+        self.clients.remove(id);
+        if presence != Presence::Arriving {
+            self.event(BrokerEvent::Disconnected(id.clone()));
+        }
+        if connected {
+            self.outputs.push_back(Output::Close(conn));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_is_good_until_its_client_has_said_something_with_the_next() {
+        let [first, second, third] = [1, 2, 3].map(|byte| ResumeToken::new([byte; 16]));
+        let mut tokens = Tokens::new(first);
+
+        assert!(!tokens.exchange(None, second));
+        assert!(!tokens.exchange(Some(third), second));
+        assert!(tokens.exchange(Some(first), second));
+        assert!(tokens.exchange(Some(first), third), "the welcome was lost");
+        assert!(tokens.exchange(Some(third), second));
+        tokens.confirm();
+        assert!(!tokens.exchange(Some(third), first));
+        assert!(tokens.exchange(Some(second), first));
+    }
+}
