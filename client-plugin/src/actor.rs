@@ -209,7 +209,7 @@ impl Actor {
                     }
                     Ok(())
                 }
-                Output::Close => return Err(Done),
+                Output::Reconnect { .. } | Output::Close => return Err(Done),
             };
             if let Err(Lost) = sent {
                 lost = true;

@@ -9,7 +9,7 @@ use rust_socketio::asynchronous::ClientBuilder;
 use serde::Serialize;
 use serde_json::{Map, Value};
 use socketio_p2p_protocol::{
-    ClientId, ClientIdError, Code, Endpoint, EndpointEvent, ServerMessage,
+    ClientId, ClientIdError, Code, Endpoint, EndpointConfig, EndpointEvent, ServerMessage,
     endpoint::Input,
     limits::{CONNECT_TIMEOUT, PENDING_CALLS},
     wire::{self, CLIENT_ID, P2P, PROTOCOL, WELCOME},
@@ -205,7 +205,9 @@ fn start(
     welcome: ServerMessage,
 ) -> P2pClient {
     let now = Instant::now();
-    let mut endpoint = Endpoint::new(now);
+    let mut config = EndpointConfig::default();
+    config.resumes = false;
+    let mut endpoint = Endpoint::new(config, now);
     endpoint.handle(Input::Received(welcome), now);
 
     let (commands, commands_rx) = mpsc::channel(COMMANDS);

@@ -3,18 +3,23 @@
 //!
 //! ```text
 //!   Connecting ── welcome ──► Ready: Free ◄──────────► Paired (with a Session)
-//!       │                       │        registered /      │
-//!       │                       │        disconnect        │
-//!       └──── lost, silent ─────┴──────────┬───────────────┘
-//!                                          ▼
-//!                                       Closed: every call has been answered
+//!       ▲   │                   │        registered /      │
+//!       │   │                   │        disconnect        │
+//!       │   └─── lost, silent ──┴─────────────┬────────────┘
+//!     opened                                  ▼
+//!       └──────────────────────────────────  Away: session and requests wait for the next connection
+//!                                             │ given up, closed, removed by the server
+//!                                             ▼
+//!                                           Closed: every call has been answered
 //! ```
 //!
 //! No IO, no clock: feed it with [`Endpoint::handle`], carry out what [`Endpoint::poll_output`]
 //! says, and come back with [`Input::Timeout`] when [`Endpoint::poll_timeout`] is due. Frames are
 //! collected into batches while inputs are fed, so feed all that are there before polling.
 
+mod connection;
 mod interface;
+mod pace;
 mod pairing;
 mod requests;
 
@@ -23,20 +28,15 @@ use std::{
     time::Instant,
 };
 
-pub use self::interface::{Answer, Command, Complaint, EndpointEvent, Input, Output};
-use self::requests::Pending;
+pub use self::interface::{
+    Answer, Command, Complaint, EndpointConfig, EndpointEvent, Input, Output,
+};
+use self::{connection::State, pace::Pace, requests::Pending};
 use crate::{
-    Cause, ClientMessage, Code, EndReason, Frame, Outcome, PairingInfo, ReqId, Session,
-    limits::{HEARTBEAT_INTERVAL, HEARTBEAT_TIMEOUT, Limits},
+    ClientMessage, Frame, PairingInfo, ReqId, ResumeToken, Session,
+    limits::Limits,
     session::{self, CallId},
 };
-
-#[derive(Debug, Eq, PartialEq)]
-enum State {
-    Connecting,
-    Ready,
-    Closed,
-}
 
 #[derive(Debug)]
 struct Paired {
@@ -47,14 +47,21 @@ struct Paired {
 /// A client's half of the protocol. See the [module's page](self).
 #[derive(Debug)]
 pub struct Endpoint {
+    config: EndpointConfig,
     state: State,
+    /// Whether a server has welcomed it, ever: before that there is nothing to come back to.
+    welcomed: bool,
+    /// What it shows on its next connection.
+    token: Option<ResumeToken>,
     limits: Limits,
     last_req: ReqId,
     requests: BTreeMap<ReqId, Pending>,
     paired: Option<Paired>,
-    /// Frames that wait for others to go with them; never left when a poll says there is nothing.
-    batch: Vec<Frame>,
-    batch_bytes: usize,
+    /// Frames that wait for others to go with them, or for the pace that the server asks for. All
+    /// but acknowledgements are in the session's window, which bounds them.
+    queue: VecDeque<Frame>,
+    pace: Pace,
+    now: Instant,
     last_heard: Instant,
     last_asked: Instant,
     outputs: VecDeque<Output>,
@@ -63,15 +70,19 @@ pub struct Endpoint {
 impl Endpoint {
     /// An endpoint whose connection has just been made.
     #[must_use]
-    pub fn new(now: Instant) -> Self {
+    pub fn new(config: EndpointConfig, now: Instant) -> Self {
         Self {
+            config,
             state: State::Connecting,
+            welcomed: false,
+            token: None,
             limits: Limits::default(),
             last_req: 0,
             requests: BTreeMap::new(),
             paired: None,
-            batch: Vec::new(),
-            batch_bytes: 0,
+            queue: VecDeque::new(),
+            pace: Pace::default(),
+            now,
             last_heard: now,
             last_asked: now,
             outputs: VecDeque::new(),
@@ -92,6 +103,7 @@ impl Endpoint {
 
     /// Takes note of what happened.
     pub fn handle(&mut self, input: Input, now: Instant) {
+        self.now = now;
         if self.state == State::Closed {
             return self.handle_after_close(input);
         }
@@ -109,7 +121,10 @@ impl Endpoint {
                 self.outputs.push_back(Output::Complain(Complaint::Server(error.refusal)));
             }
             Input::Suspected => self.ask_for_life(now),
-            Input::Lost => self.lost(),
+            Input::Lost => self.lost(now),
+            Input::Opened => self.opened(now),
+            Input::Rejected(code) => self.rejected(code, now),
+            Input::GaveUp => self.close(now),
             Input::Command(command) => self.command(command, now),
             Input::Answer(req, verdict) => self.send(match verdict {
                 Ok(()) => ClientMessage::Accept { req: Some(req) },
@@ -136,21 +151,16 @@ impl Endpoint {
         }
         let request = self.requests.values().map(|pending| pending.deadline).min();
         let session = self.paired.as_ref().and_then(|paired| paired.session.poll_timeout());
-        let heartbeat = Some(self.next_heartbeat());
-        [request, session, heartbeat].into_iter().flatten().min()
+        let paced = if self.queue.is_empty() { None } else { self.pace.next_at(self.now) };
+        [request, session, paced, self.next_heartbeat()].into_iter().flatten().min()
     }
 
-    fn next_heartbeat(&self) -> Instant {
-        let lost = self.last_heard + HEARTBEAT_TIMEOUT;
-        if self.state == State::Connecting {
-            return lost; // Nothing is sent before the welcome.
-        }
-        lost.min(self.last_heard.max(self.last_asked) + HEARTBEAT_INTERVAL)
-    }
-
+    /// Tells the server something. Nothing is sent without a welcome.
     fn send(&mut self, message: ClientMessage) {
-        self.flush();
-        self.outputs.push_back(Output::Send(message));
+        if self.state == State::Ready {
+            self.flush();
+            self.outputs.push_back(Output::Send(message));
+        }
     }
 
     fn answer(&mut self, call: CallId, answer: Answer) {
@@ -164,43 +174,6 @@ impl Endpoint {
     fn timeout(&mut self, now: Instant) {
         self.expire_requests(now);
         self.session(session::Input::Timeout, now);
-        if now >= self.last_heard + HEARTBEAT_TIMEOUT {
-            return self.lost();
-        }
-        if now >= self.next_heartbeat() {
-            self.ask_for_life(now);
-        }
-    }
-
-    fn ask_for_life(&mut self, now: Instant) {
-        self.last_asked = now;
-        if self.state == State::Ready {
-            let req = self.next_req();
-            self.send(ClientMessage::Ping { req });
-        }
-    }
-
-    fn lost(&mut self) {
-        let reason = EndReason::Disconnected;
-        self.unpaired(reason, self.last_heard);
-        self.close_requests();
-        self.state = State::Closed;
-        self.event(EndpointEvent::Disconnected);
-        self.outputs.push_back(Output::Close);
-    }
-
-    fn handle_after_close(&mut self, input: Input) {
-        if let Input::Command(command) = input {
-            match command {
-                Command::Register { call, .. }
-                | Command::Unregister { call, .. }
-                | Command::List { call, .. } => self.answer(call, Answer::Closed),
-                Command::Emit { call, .. } => {
-                    let cause = Cause::Code(Code::Closed);
-                    self.answer(call, Answer::Outcome(Outcome::NotExecuted(cause)));
-                }
-                Command::Cancel(_) | Command::Close => {}
-            }
-        }
+        self.watch_connection(now);
     }
 }

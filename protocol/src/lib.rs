@@ -16,7 +16,7 @@ pub use args::Args;
 pub use broker::{
     Broker, BrokerConfig, BrokerEvent, BrokerStats, DuplicatePolicy, Hello, ListPolicy, Partner,
 };
-pub use endpoint::{Endpoint, EndpointEvent};
+pub use endpoint::{Endpoint, EndpointConfig, EndpointEvent};
 pub use error::{Cause, Code, EndReason, Outcome, Refusal};
 pub use frame::{Body, Frame, FrameError};
 pub use id::{

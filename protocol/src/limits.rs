@@ -121,6 +121,24 @@ pub struct Limits {
     pub signal_bytes: usize,
     /// See [`JSON_DEPTH`].
     pub json_depth: usize,
+    /// Messages a second; 0 if there is no limit.
+    pub message_rate: u32,
+    /// Messages at once.
+    pub message_burst: u32,
+    /// Bytes a second; 0 if there is no limit.
+    pub byte_rate: u64,
+    /// Bytes at once.
+    pub byte_burst: u64,
+}
+
+impl Limits {
+    /// The same, with these rates a second and these bursts; 0 if there is no limit.
+    #[must_use]
+    pub const fn with_rates(self, messages: (u32, u32), bytes: (u64, u64)) -> Self {
+        let (message_rate, message_burst) = messages;
+        let (byte_rate, byte_burst) = bytes;
+        Self { message_rate, message_burst, byte_rate, byte_burst, ..self }
+    }
 }
 
 impl Default for Limits {
@@ -129,6 +147,10 @@ impl Default for Limits {
             frame_bytes: RELAYED_FRAME_BYTES,
             signal_bytes: SIGNAL_BYTES,
             json_depth: JSON_DEPTH,
+            message_rate: 0,
+            message_burst: 0,
+            byte_rate: 0,
+            byte_burst: 0,
         }
     }
 }

@@ -209,6 +209,11 @@ pub enum ServerMessage {
         /// The number of the question.
         req: ReqId,
     },
+    /// You are removed: the connection is closed, and you are not to come back by yourself.
+    Farewell {
+        /// Why.
+        refusal: Refusal,
+    },
     /// Something was refused.
     Error {
         /// Why.

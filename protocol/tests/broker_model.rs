@@ -528,9 +528,10 @@ impl History {
                 });
                 None
             }
-            ServerMessage::Welcome(_) | ServerMessage::Withdrawn { .. } | ServerMessage::Ghost => {
-                None
-            }
+            ServerMessage::Welcome(_)
+            | ServerMessage::Withdrawn { .. }
+            | ServerMessage::Ghost
+            | ServerMessage::Farewell { .. } => None,
             other => panic!("{other:?}"),
         }
     }

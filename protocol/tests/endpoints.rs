@@ -4,8 +4,8 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use socketio_p2p_protocol::{
-    Args, Body, ClientId, ClientMessage, EndReason, Endpoint, Frame, PairingId, PairingInfo,
-    Refusal, ServerMessage, Welcome,
+    Args, Body, ClientId, ClientMessage, EndReason, Endpoint, EndpointConfig, Frame, PairingId,
+    PairingInfo, Refusal, ServerMessage, Welcome,
     endpoint::{Answer, Command, Input, Output},
     limits::Limits,
     session::CallId,
@@ -47,10 +47,16 @@ pub(crate) fn disconnect(serial: u64, reason: EndReason) -> ServerMessage {
 }
 
 impl Client {
-    /// Its connection has just been made.
+    /// Its connection has just been made, and there will be no other.
     pub(crate) fn connecting() -> Self {
+        let mut config = EndpointConfig::default();
+        config.resumes = false;
+        Self::with_config(config)
+    }
+
+    pub(crate) fn with_config(config: EndpointConfig) -> Self {
         let now = Instant::now();
-        Self { endpoint: Endpoint::new(now), now, outputs: Vec::new() }
+        Self { endpoint: Endpoint::new(config, now), now, outputs: Vec::new() }
     }
 
     pub(crate) fn ready() -> Self {

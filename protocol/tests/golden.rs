@@ -129,7 +129,7 @@ fn what_a_v2_client_hears() {
                 resume: Some("000102030405060708090a0b0c0d0eff".parse().unwrap()),
                 grace_ms: 15_000,
                 resumed: true,
-                limits: Limits::default(),
+                limits: Limits::default().with_rates((2000, 4000), (8_388_608, 16_777_216)),
                 pairing: Some(info("b", true, 2)),
                 ended: None,
             }),
@@ -173,6 +173,7 @@ fn what_a_v2_client_hears() {
             },
         ),
         ("pong", ServerMessage::Pong { req: 4 }),
+        ("farewell", ServerMessage::Farewell { refusal: Code::Forbidden.into() }),
         ("error", error(Code::Congested, None, Some(pairing()))),
         ("error_answer", error(Code::NotPaired, Some(2), None)),
     ];

@@ -12,6 +12,7 @@ mod broker_v1;
 mod endpoint_connection;
 mod endpoint_emits;
 mod endpoint_requests;
+mod endpoint_resuming;
 mod endpoints;
 mod frames;
 mod golden;

@@ -7,8 +7,8 @@ use std::{
 
 use serde_json::{Value, json};
 use socketio_p2p_protocol::{
-    Broker, BrokerConfig, ClientMessage, ConnId, Dialect, EndReason, Endpoint, EndpointEvent,
-    Frame, Hello, Outcome, PairingId, ResumeToken, ServerMessage, broker,
+    Broker, BrokerConfig, ClientMessage, ConnId, Dialect, EndReason, Endpoint, EndpointConfig,
+    EndpointEvent, Frame, Hello, Outcome, PairingId, ResumeToken, ServerMessage, broker,
     endpoint::{Answer, Command, Input, Output},
     session::CallId,
     wire,
@@ -46,7 +46,7 @@ impl World {
         let node = |name, conn| Node {
             name,
             conn: ConnId(conn),
-            endpoint: Endpoint::new(now),
+            endpoint: Endpoint::new(EndpointConfig::default(), now),
             answers: Vec::new(),
             events: Vec::new(),
             delivered: Vec::new(),
@@ -231,6 +231,7 @@ impl World {
             Output::Event(event) => node.events.push(event),
             Output::Complain(complaint) => panic!("{} complains: {complaint:?}", node.name),
             Output::Close => {}
+            Output::Reconnect { .. } => panic!("no connection is lost here"),
         }
     }
 

@@ -80,7 +80,9 @@ pub(crate) fn send(
             }
             Ok(())
         }
-        ServerMessage::Welcome(_) | ServerMessage::Pong { .. } => Ok(()),
+        ServerMessage::Welcome(_) | ServerMessage::Pong { .. } | ServerMessage::Farewell { .. } => {
+            Ok(())
+        }
     }
 }
 

@@ -4,8 +4,8 @@ use std::time::{Duration, Instant};
 
 use super::{Broker, BrokerEvent, Client, Output, Slot};
 use crate::{
-    ClientId, ConnId, Dialect, EndReason, Presence as PartnerState, ResumeToken, ServerMessage,
-    Welcome, wire,
+    ClientId, Code, ConnId, Dialect, EndReason, Presence as PartnerState, ResumeToken,
+    ServerMessage, Welcome, wire,
 };
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -218,6 +218,11 @@ impl Broker {
             // It is told before it is cut off; its partner hears the same reason.
             self.refuse_requests_of(id);
             self.end_pairing_of(id, reason, None);
+            let code = match reason {
+                EndReason::Replaced => Code::DuplicateId,
+                _ => Code::Forbidden,
+            };
+            self.send(conn, ServerMessage::Farewell { refusal: code.into() });
         }
         self.conns.remove(&conn);
         self.forget_requests_of(id);

@@ -1,15 +1,38 @@
 //! What goes into an endpoint and what comes out of it.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
 use crate::{
-    Args, ClientEntry, ClientId, ClientMessage, EndReason, Frame, Outcome, PairingId, PairingInfo,
-    Refusal, ReqId, ServerMessage, Welcome,
+    Args, ClientEntry, ClientId, ClientMessage, Code, EndReason, Frame, Outcome, PairingId,
+    PairingInfo, Refusal, ReqId, ResumeToken, ServerMessage, Welcome,
+    limits::{HEARTBEAT_INTERVAL, HEARTBEAT_TIMEOUT},
     session::{CallId, Delivery, Violation},
     wire::WireError,
 };
+
+/// What an endpoint is told once.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct EndpointConfig {
+    /// Silence after which the server is asked whether it is still there. 4 s by default.
+    pub heartbeat_interval: Duration,
+    /// Silence after which the connection is given up. 10 s by default.
+    pub heartbeat_timeout: Duration,
+    /// Whether a lost connection is replaced by another. Yes by default.
+    pub resumes: bool,
+}
+
+impl Default for EndpointConfig {
+    fn default() -> Self {
+        Self {
+            heartbeat_interval: HEARTBEAT_INTERVAL,
+            heartbeat_timeout: HEARTBEAT_TIMEOUT,
+            resumes: true,
+        }
+    }
+}
 
 /// What happened.
 #[derive(Clone, Debug)]
@@ -24,6 +47,12 @@ pub enum Input {
     Suspected,
     /// The connection is gone.
     Lost,
+    /// There is another connection, as [`Output::Reconnect`] wanted.
+    Opened,
+    /// There is none: the server refused it.
+    Rejected(Code),
+    /// There is none, and the host tries no more.
+    GaveUp,
     /// The application wants something.
     Command(Command),
     /// The application answers [`Output::Ask`]: yes, or no and why.
@@ -99,7 +128,7 @@ pub enum Answer {
     Refused(Refusal),
     /// The server said nothing in time.
     TimedOut,
-    /// There is no connection any more, or the server has not said its welcome yet.
+    /// There is no connection any more, or there has never been a welcome.
     Closed,
 }
 
@@ -127,6 +156,12 @@ pub enum Output {
     Event(EndpointEvent),
     /// The partner, or the server, breaks the rules; what it sent was dropped.
     Complain(Complaint),
+    /// The connection is of no use any more: close it and make another, as soon as is wise, and say
+    /// [`Input::Opened`]. Nothing that comes on the old one is to be fed from now on.
+    Reconnect {
+        /// What the CONNECT auth shows.
+        resume: Option<ResumeToken>,
+    },
     /// Close the connection; nothing more will follow.
     Close,
 }
@@ -137,6 +172,14 @@ pub enum Output {
 pub enum EndpointEvent {
     /// The server's welcome: the client can be used.
     Connected(Welcome),
+    /// The connection is lost, and another is being made. Calls under way and the pairing wait
+    /// for it.
+    Away,
+    /// There is another connection, and the session goes on.
+    Resumed(Welcome),
+    /// There is another connection, and the server knows nothing of the session any more: this is a
+    /// new one. A pairing has ended.
+    Restarted(Welcome),
     /// Paired.
     Paired(PairingInfo),
     /// Not paired any more.
@@ -150,7 +193,7 @@ pub enum EndpointEvent {
     Partner(crate::Presence),
     /// The server refused something that nobody waits for.
     Refused(Refusal),
-    /// The connection is gone.
+    /// The connection is gone, and there will be no other.
     Disconnected,
 }
 

@@ -16,25 +16,24 @@ use crate::{
 const FRAME_OVERHEAD: usize = 1024;
 
 impl Endpoint {
-    /// Sends the frames that were collected.
+    /// Sends the frames that were collected, as far as the pace allows.
     pub(super) fn flush(&mut self) {
-        if let Some(paired) = &self.paired
-            && !self.batch.is_empty()
-        {
-            let frames = std::mem::take(&mut self.batch);
-            self.outputs.push_back(Output::SendFrames(paired.info.id, frames));
+        let Some(pairing) = self.pairing().map(|info| info.id) else {
+            return self.queue.clear();
+        };
+        while !self.queue.is_empty() && self.pace.next_at(self.now).is_none() {
+            let mut bytes = 0;
+            let fits = self.queue.iter().take(BATCH_FRAMES).take_while(|frame| {
+                bytes += frame.body.size();
+                bytes <= BATCH_BYTES
+            });
+            // One that does not fit goes alone.
+            let count = fits.count().max(1);
+            let frames: Vec<_> = self.queue.drain(..count).collect();
+            let bytes = frames.iter().map(|frame| frame.body.size()).sum();
+            self.pace.spend(bytes, self.now);
+            self.outputs.push_back(Output::SendFrames(pairing, frames));
         }
-        self.batch_bytes = 0;
-    }
-
-    /// Collects a frame. One that does not fit goes after those that did.
-    pub(super) fn collect(&mut self, frame: Frame) {
-        let size = frame.body.size();
-        if self.batch.len() == BATCH_FRAMES || self.batch_bytes + size > BATCH_BYTES {
-            self.flush();
-        }
-        self.batch_bytes += size;
-        self.batch.push(frame);
     }
 
     pub(super) fn session(&mut self, input: session::Input, now: Instant) {
@@ -45,7 +44,7 @@ impl Endpoint {
         paired.session.handle(input, now);
         while let Some(output) = self.paired.as_mut().and_then(|p| p.session.poll_output()) {
             match output {
-                session::Output::Send(_, frame) => self.collect(frame),
+                session::Output::Send(_, frame) => self.queue.push_back(frame),
                 session::Output::Deliver(delivery) => {
                     self.outputs.push_back(Output::Deliver(pairing, delivery));
                 }
@@ -141,7 +140,7 @@ impl Endpoint {
     pub(super) fn unpaired(&mut self, reason: EndReason, now: Instant) {
         self.session(session::Input::Ended(reason), now);
         if let Some(Paired { info, .. }) = self.paired.take() {
-            self.batch.clear();
+            self.queue.clear();
             self.event(EndpointEvent::Unpaired { pairing: info, reason });
         }
     }

@@ -4,19 +4,40 @@ use std::time::Instant;
 
 use serde_json::Value;
 
-use super::{Answer, Command, Complaint, Endpoint, EndpointEvent, Output, State};
+use super::{Answer, Command, Complaint, Endpoint, EndpointEvent, Output, connection::State};
 use crate::{
-    ClientMessage, Code, PairingId, Refusal, ReqId, Route, ServerMessage,
+    ClientId, ClientMessage, Code, PairingId, Refusal, ReqId, Route, ServerMessage,
     limits::{JSON_DEPTH, REGISTER_PAYLOAD_BYTES},
     session::{self, CallId},
     wire,
 };
 
-/// A request that waits for its answer.
+/// A request that waits for its answer, or for a connection on which it can be asked.
 #[derive(Debug)]
 pub(super) struct Pending {
     call: CallId,
+    wish: Wish,
     pub(super) deadline: Instant,
+}
+
+/// What is asked of the server. Each may be asked again on another connection: it comes to the
+/// same.
+#[derive(Clone, Debug)]
+enum Wish {
+    Register { target: ClientId, payload: Option<Value> },
+    Unregister,
+    List,
+}
+
+impl Wish {
+    fn message(self, req: ReqId) -> ClientMessage {
+        let req = Some(req);
+        match self {
+            Self::Register { target, payload } => ClientMessage::Register { req, target, payload },
+            Self::Unregister => ClientMessage::Unregister { req },
+            Self::List => ClientMessage::List { req },
+        }
+    }
 }
 
 impl Endpoint {
@@ -25,36 +46,42 @@ impl Endpoint {
         self.last_req
     }
 
-    fn request(&mut self, call: CallId, deadline: Instant) -> ReqId {
+    fn request(&mut self, call: CallId, wish: Wish, deadline: Instant) {
+        if !self.welcomed {
+            return self.answer(call, Answer::Closed);
+        }
         let req = self.next_req();
-        self.requests.insert(req, Pending { call, deadline });
-        req
+        self.send(wish.clone().message(req));
+        self.requests.insert(req, Pending { call, wish, deadline });
+    }
+
+    /// Asks again what was not answered on an earlier connection, unless the welcome was the
+    /// answer.
+    pub(super) fn ask_again(&mut self) {
+        for Pending { call, wish, deadline } in std::mem::take(&mut self.requests).into_values() {
+            let paired = self.pairing().cloned();
+            match (&wish, paired) {
+                (Wish::Register { target, .. }, Some(info)) if info.partner == *target => {
+                    self.answer(call, Answer::Registered(info));
+                }
+                (Wish::Unregister, None) => self.answer(call, Answer::Unregistered),
+                _ => self.request(call, wish, deadline),
+            }
+        }
     }
 
     pub(super) fn command(&mut self, command: Command, now: Instant) {
         match command {
-            Command::Register { call, .. }
-            | Command::Unregister { call, .. }
-            | Command::List { call, .. }
-                if self.state == State::Connecting =>
-            {
-                self.answer(call, Answer::Closed);
-            }
             Command::Register { call, payload: Some(payload), .. } if is_too_large(&payload) => {
                 self.answer(call, Answer::Refused(Code::TooLarge.into()));
             }
             Command::Register { call, target, payload, deadline } => {
-                let req = Some(self.request(call, deadline));
-                self.send(ClientMessage::Register { req, target, payload });
+                self.request(call, Wish::Register { target, payload }, deadline);
             }
             Command::Unregister { call, deadline } => {
-                let req = Some(self.request(call, deadline));
-                self.send(ClientMessage::Unregister { req });
+                self.request(call, Wish::Unregister, deadline);
             }
-            Command::List { call, deadline } => {
-                let req = Some(self.request(call, deadline));
-                self.send(ClientMessage::List { req });
-            }
+            Command::List { call, deadline } => self.request(call, Wish::List, deadline),
             Command::Emit { call, pairing, event, args, reply_by } => {
                 self.emit((call, pairing), event, args, reply_by, now);
             }
@@ -63,8 +90,8 @@ impl Endpoint {
                 self.session(session::Input::Cancelled(call), now);
             }
             Command::Close => {
-                self.flush(); // What was said to be sent is sent.
-                self.lost();
+                self.send(ClientMessage::Leave); // After what was said to be sent.
+                self.close(now);
             }
         }
     }
@@ -80,22 +107,20 @@ impl Endpoint {
     }
 
     pub(super) fn received(&mut self, message: ServerMessage, now: Instant) {
-        let may_come_first =
-            matches!(message, ServerMessage::Welcome(_) | ServerMessage::Error { .. });
-        if self.state == State::Connecting && !may_come_first {
+        let may_come_first = matches!(
+            message,
+            ServerMessage::Welcome(_)
+                | ServerMessage::Error { .. }
+                | ServerMessage::Farewell { .. }
+        );
+        if self.state != State::Ready && !may_come_first {
             let refusal =
                 Refusal::new(Code::BadEvent, "the server did not speak its welcome first");
             let complaint = Complaint::Server(refusal);
             return self.outputs.push_back(Output::Complain(complaint));
         }
         match message {
-            ServerMessage::Welcome(welcome) => {
-                if self.state == State::Connecting {
-                    self.state = State::Ready;
-                    self.limits = welcome.limits;
-                    self.event(EndpointEvent::Connected(welcome));
-                }
-            }
+            ServerMessage::Welcome(welcome) => self.welcome(welcome, now),
             ServerMessage::Register { req, source, payload } => {
                 self.outputs.push_back(Output::Ask { req, source, payload });
             }
@@ -114,7 +139,7 @@ impl Endpoint {
             }
             ServerMessage::Partner { pairing, state } => {
                 if self.pairing().is_some_and(|info| info.id == pairing) {
-                    self.event(EndpointEvent::Partner(state));
+                    self.partner_is(state, now);
                 }
             }
             ServerMessage::Clients { req, clients } => {
@@ -122,6 +147,10 @@ impl Endpoint {
             }
             ServerMessage::Error { refusal, req, pairing } => {
                 self.refused(refusal, req, pairing, now);
+            }
+            ServerMessage::Farewell { refusal } => {
+                self.event(EndpointEvent::Refused(refusal));
+                self.close(now);
             }
             ServerMessage::Pong { .. }
             | ServerMessage::Withdrawn { .. }
@@ -149,7 +178,10 @@ impl Endpoint {
         let present = self.pairing().map(|info| info.id);
         match refusal.code {
             // The relay dropped frames: they stay in the window and go again.
-            Code::Congested | Code::RateLimited if pairing.is_some() && pairing == present => {
+            Code::Congested | Code::RateLimited | Code::Offline
+                if pairing.is_some() && pairing == present =>
+            {
+                self.queue.clear();
                 self.session(session::Input::Refused(Route::Relay), now);
             }
             // Frames that were under way when the pairing ended.

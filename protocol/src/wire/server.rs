@@ -57,6 +57,9 @@ impl ServerMessage {
                 (CLIENTS, vec![with(json!({ "clients": clients }), "req", *req)])
             }
             Self::Pong { req } => (PONG, vec![json!({ "req": req })]),
+            Self::Farewell { refusal: Refusal { code, message } } => {
+                (ERROR, vec![json!({ "code": code, "message": message, "final": true })])
+            }
             Self::Error { refusal, req, pairing } => {
                 let fields = json!({ "code": refusal.code, "message": refusal.message });
                 let fields = with(fields, "req", *req);
@@ -87,6 +90,8 @@ struct RefusalFields {
     code: Code,
     #[serde(default)]
     message: String,
+    #[serde(default, rename = "final")]
+    is_final: bool,
 }
 
 #[derive(Deserialize)]
@@ -150,7 +155,10 @@ pub fn server_message(event: &str, mut args: Vec<Value>) -> Result<ServerMessage
         }
         PONG => Ok(ServerMessage::Pong { req: request(&mut args, 1)?.req }),
         ERROR => {
-            let RefusalFields { req, asked, pairing, code, message } = first(args)?;
+            let RefusalFields { req, asked, pairing, code, message, is_final } = first(args)?;
+            if is_final {
+                return Ok(ServerMessage::Farewell { refusal: Refusal::new(code, &message) });
+            }
             if asked.is_some() {
                 return Ok(ServerMessage::Withdrawn { req: asked, code });
             }

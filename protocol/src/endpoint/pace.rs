@@ -1,0 +1,124 @@
+//! The pace that the server asks for, so that it need not refuse anything.
+
+use std::time::{Duration, Instant};
+
+use crate::limits::Limits;
+
+/// How much of the server's burst is used: messages that a network held up arrive together.
+const SHARE: f64 = 0.9;
+
+/// How often messages go, and how many bytes.
+#[derive(Debug, Default)]
+pub(super) struct Pace {
+    messages: Bucket,
+    bytes: Bucket,
+}
+
+/// What may be sent at once, and comes back with time.
+#[derive(Debug, Default)]
+struct Bucket {
+    /// How long one takes to come back; zero if there is no limit.
+    each: Duration,
+    burst: Duration,
+    /// When it will be full again.
+    full_at: Option<Instant>,
+}
+
+impl Bucket {
+    fn new(rate: u64, burst: u64) -> Self {
+        let each =
+            if rate == 0 { Duration::ZERO } else { Duration::from_secs(1).div_f64(rate as f64) };
+        Self { each, burst: each.mul_f64(burst as f64 * SHARE), full_at: None }
+    }
+
+    /// When something may be sent, if not now. What is sent then may be larger than what is left:
+    /// the next waits the longer.
+    fn next_at(&self, now: Instant) -> Option<Instant> {
+        let at = self.full_at?.checked_sub(self.burst)?;
+        (at > now).then_some(at)
+    }
+
+    fn spend(&mut self, count: usize, now: Instant) {
+        if self.each > Duration::ZERO {
+            let from = self.full_at.map_or(now, |at| at.max(now));
+            self.full_at = Some(from + self.each.mul_f64(count as f64));
+        }
+    }
+}
+
+impl Pace {
+    pub(super) fn new(limits: &Limits) -> Self {
+        Self {
+            messages: Bucket::new(limits.message_rate.into(), limits.message_burst.into()),
+            bytes: Bucket::new(limits.byte_rate, limits.byte_burst),
+        }
+    }
+
+    /// When the next message may go, if not now.
+    pub(super) fn next_at(&self, now: Instant) -> Option<Instant> {
+        self.messages.next_at(now).max(self.bytes.next_at(now))
+    }
+
+    /// A message goes.
+    pub(super) fn spend(&mut self, bytes: usize, now: Instant) {
+        self.messages.spend(1, now);
+        self.bytes.spend(bytes, now);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pace(message_rate: u32, byte_rate: u64) -> Pace {
+        let limits = Limits {
+            message_rate,
+            message_burst: 2 * message_rate,
+            byte_rate,
+            byte_burst: 2 * byte_rate,
+            ..Limits::default()
+        };
+        Pace::new(&limits)
+    }
+
+    /// How many messages of this size go within a time from the first on.
+    fn sent(pace: &mut Pace, bytes: usize, time: Duration) -> usize {
+        let start = Instant::now();
+        let (mut now, mut count) = (start, 0);
+        while now < start + time {
+            match pace.next_at(now) {
+                Some(at) => now = at,
+                None => {
+                    pace.spend(bytes, now);
+                    count += 1;
+                }
+            }
+        }
+        count
+    }
+
+    #[test]
+    fn the_burst_goes_at_once_and_the_rest_at_the_rate() {
+        let count = sent(&mut pace(100, 0), 10, Duration::from_secs(10));
+
+        assert!((1170..=1182).contains(&count), "{count}");
+    }
+
+    #[test]
+    fn bytes_are_limited_as_well() {
+        let count = sent(&mut pace(0, 1000), 100, Duration::from_secs(10));
+
+        assert!((117..=119).contains(&count), "{count}");
+    }
+
+    #[test]
+    fn without_limits_nothing_waits() {
+        let mut pace = pace(0, 0);
+        let now = Instant::now();
+
+        for _ in 0..100_000 {
+            assert_eq!(pace.next_at(now), None);
+            pace.spend(1_000_000, now);
+        }
+    }
+}
