@@ -25,11 +25,13 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use crate::{
+    builder::refusal_code,
     client::{P2pClient, Shared},
+    connector::Connector,
     emit2::Ticket,
     handlers::{Finished, Handlers, Job},
     incoming::{Consent, Incoming, PairingRequest},
-    socket::{FromServer, Lost, Socket},
+    socket::{FromServer, Link, Lost, Socket},
 };
 
 /// Inputs taken in one go, so that what they cause can travel together.
@@ -51,8 +53,11 @@ pub(crate) struct Asked {
 #[derive(Debug)]
 pub(crate) struct Actor {
     pub(crate) endpoint: Endpoint,
-    pub(crate) socket: Socket,
-    pub(crate) received: mpsc::Receiver<FromServer>,
+    pub(crate) connector: Connector,
+    /// The present connection; none while another is being made.
+    pub(crate) link: Option<Link>,
+    /// The present client of rust_socketio, or the last.
+    pub(crate) socket: watch::Sender<Socket>,
     pub(crate) commands: mpsc::Receiver<Asked>,
     /// Apart, for they wait while the window is full.
     pub(crate) emits: mpsc::Receiver<Asked>,
@@ -68,6 +73,8 @@ pub(crate) struct Actor {
     pub(crate) handles: Weak<Shared>,
     pub(crate) alarm: Alarm,
     pub(crate) stop: CancellationToken,
+    /// Whether rust_socketio's own reconnect waits at its gate.
+    pub(crate) at_gate: bool,
 }
 
 /// The actor is done.
@@ -76,10 +83,13 @@ struct Done;
 impl Actor {
     pub(crate) async fn run(mut self) {
         while let Ok(()) = self.turn().await {}
-        self.endpoint.handle(Input::Lost, Instant::now());
+        self.endpoint.handle(Input::Command(Command::Close), Instant::now());
         self.carry_out().await.ok();
         self.consents.shutdown().await;
-        self.socket.disconnect().await;
+        let socket = self.socket.borrow().clone();
+        // The gate of rust_socketio's own reconnect goes with it.
+        drop(self.connector);
+        socket.disconnect().await;
     }
 
     /// Waits for something to happen, takes what else is there, and carries out what follows.
@@ -88,11 +98,12 @@ impl Actor {
         let input = tokio::select! {
             biased;
             () = self.stop.cancelled() => return Err(Done),
-            Some(event) = self.received.recv() => self.read(event),
+            event = next_event(&mut self.link) => self.read(event),
             Some((pairing, seq, result)) = self.finished.recv() => {
                 Some(Input::Finished(pairing, seq, result))
             }
             Some(Ok(decision)) = self.consents.join_next() => Some(decision),
+            link = self.connector.attempted() => Some(self.attempted(link)),
             Some(asked) = self.commands.recv() => self.accept(asked),
             Some(asked) = self.emits.recv(), if self.endpoint.takes_emits() => self.accept(asked),
             () = self.alarm.ring() => Some(Input::Timeout),
@@ -113,7 +124,7 @@ impl Actor {
     /// Something more that can be taken without waiting.
     fn next_at_hand(&mut self) -> Option<Input> {
         loop {
-            if let Ok(event) = self.received.try_recv() {
+            if let Some(Ok(event)) = self.link.as_mut().map(|link| link.received.try_recv()) {
                 if let Some(input) = self.read(event) {
                     return Some(input);
                 }
@@ -148,12 +159,28 @@ impl Actor {
                 Err(error) => Input::Garbled(error),
             }),
             FromServer::Closed => Some(Input::Lost),
-            FromServer::Refused(message) | FromServer::Failed(message) => {
+            FromServer::AtGate => {
+                self.at_gate = true;
+                Some(Input::Lost)
+            }
+            FromServer::Refused(message) => Some(Input::Rejected(refusal_code(&message))),
+            FromServer::Failed(message) => {
                 // Not always the end: if it is, writing fails, or nothing is heard any more.
                 tracing::debug!(message, "rust_socketio reports an error");
                 Some(Input::Suspected)
             }
         }
+    }
+
+    /// There is another connection, or another attempt is to be made.
+    fn attempted(&mut self, link: Option<Link>) -> Input {
+        let Some(link) = link else {
+            return Input::Rejected(Code::Offline);
+        };
+        self.at_gate = false;
+        self.socket.send_replace(link.socket.clone());
+        self.link = Some(link);
+        Input::Opened
     }
 
     /// Notes who waits for a command's answer; none if nobody wants it any more.
@@ -177,12 +204,19 @@ impl Actor {
             let sent = match output {
                 // Each would wait for its own deadline.
                 Output::Send(_) | Output::SendFrames(..) if lost => Ok(()),
-                Output::Send(message) => match message.to_event() {
-                    Some((event, args)) => self.socket.send(event, args).await,
+                Output::Send(message) => match (message.to_event(), &self.link) {
+                    (Some((event, args)), Some(link)) => link.socket.send(event, args).await,
+                    _ => Ok(()),
+                },
+                Output::SendFrames(pairing, frames) => match &self.link {
+                    Some(link) => link.socket.send_frames(pairing, &frames).await,
                     None => Ok(()),
                 },
-                Output::SendFrames(pairing, frames) => {
-                    self.socket.send_frames(pairing, &frames).await
+                Output::Reconnect { resume } => {
+                    lost = false;
+                    let old = self.link.take();
+                    self.connector.replace(old, self.at_gate, resume);
+                    Ok(())
                 }
                 Output::Answered(call, answer) => {
                     if let Some(waiting) = self.answers.remove(&call) {
@@ -209,7 +243,7 @@ impl Actor {
                     }
                     Ok(())
                 }
-                Output::Reconnect { .. } | Output::Close => return Err(Done),
+                Output::Close => return Err(Done),
             };
             if let Err(Lost) = sent {
                 lost = true;
@@ -259,8 +293,13 @@ impl Actor {
         }
     }
 
-    fn publish(&self, event: EndpointEvent) {
+    fn publish(&mut self, event: EndpointEvent) {
         match &event {
+            EndpointEvent::Away => tracing::info!("connection lost"),
+            EndpointEvent::Resumed(_) | EndpointEvent::Restarted(_) => {
+                self.connector.welcomed();
+                tracing::info!(?event, "connected again");
+            }
             EndpointEvent::Paired(info) => {
                 tracing::info!(partner = %info.partner, pairing = %info.id, "paired");
                 self.pairing.send_replace(Some(info.clone()));
@@ -273,6 +312,16 @@ impl Actor {
         }
         self.events.send(event).ok(); // Nobody need listen.
     }
+}
+
+/// What comes next on the present connection; for ever nothing without one. Cancel safe.
+async fn next_event(link: &mut Option<Link>) -> FromServer {
+    if let Some(link) = link
+        && let Some(event) = link.received.recv().await
+    {
+        return event;
+    }
+    std::future::pending().await
 }
 
 /// A timer that is set anew only for an earlier moment.

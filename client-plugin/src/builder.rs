@@ -5,6 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use backon::ExponentialBuilder;
 use rust_socketio::asynchronous::ClientBuilder;
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -12,7 +13,7 @@ use socketio_p2p_protocol::{
     ClientId, ClientIdError, Code, Endpoint, EndpointConfig, EndpointEvent, ServerMessage,
     endpoint::Input,
     limits::{CONNECT_TIMEOUT, PENDING_CALLS},
-    wire::{self, CLIENT_ID, P2P, PROTOCOL, WELCOME},
+    wire::{self, WELCOME},
 };
 use tokio::{
     sync::{broadcast, mpsc, watch},
@@ -23,11 +24,12 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use crate::{
     actor::{Actor, Alarm},
     client::{P2pClient, Shared},
+    connector::Connector,
     error::{ConnectError, HandlerError},
     events,
     handlers::{self, Handlers},
     incoming::{Consent, Incoming, PairingRequest},
-    socket::{FromServer, Socket},
+    socket::{FromServer, Link, Socket},
 };
 
 /// Requests that wait for the actor. Full, the next waits with its caller.
@@ -36,40 +38,105 @@ const COMMANDS: usize = 64;
 /// Emits that wait for the actor. Full, the next waits with its caller, as behind a full window.
 const EMITS: usize = 64;
 
-/// Adds [`p2p`](Self::p2p) to rust_socketio's builder.
+/// How long the first attempt to replace a lost connection waits: most losses are short, and a
+/// server that restarts has a moment.
+const BACKOFF_MIN: Duration = Duration::from_millis(100);
+
+/// The longest wait between attempts: a third of the grace period, or a server that is back would
+/// be found too late.
+const BACKOFF_MAX: Duration = Duration::from_secs(5);
+
+/// Adds [`p2p`](Self::p2p) to what connections can be made from: rust_socketio's builder, a recipe
+/// for such builders, or just the URL of a server.
+///
+/// ```no_run
+/// # use rust_socketio::asynchronous::ClientBuilder;
+/// # use socketio_p2p_client::P2pBuilderExt;
+/// # fn main() {
+/// let by_recipe = (|| ClientBuilder::new("http://localhost:9000").namespace("/app")).p2p("A");
+/// let by_url = "http://localhost:9000".p2p("A");
+/// let by_builder = ClientBuilder::new("http://localhost:9000").p2p("A");
+/// # }
+/// ```
+///
+/// All three come back to their session when a connection is lost. They differ in how soon a
+/// *dead* connection, on which nothing comes any more, is replaced. With a recipe or a URL that is
+/// when our heartbeat misses the server, after 10 s by default, since each connection is a fresh
+/// client of rust_socketio. A single builder can be used only once: there it is when rust_socketio
+/// misses the server's own pings as well, which the server determines (10 s with the settings that
+/// the server plugin advises, 45 s with socketioxide's own); and if it hangs while it writes, then
+/// not before TCP gives up.
 pub trait P2pBuilderExt: Sized {
     /// Makes this a client that can be paired, under this name: 1 to 128 bytes of UTF-8 without
     /// control characters.
     ///
     /// The rest of the builder stays as it was set, but for what pairing needs: the transport is
-    /// websocket, rust_socketio's own reconnect is off, its handlers of `error` and `close` are
-    /// ours, and the auth is set with [`P2pBuilder::auth`].
+    /// websocket, rust_socketio's own reconnect is ours, and so are its handlers of `error` and
+    /// `close`, and the auth is set with [`P2pBuilder::auth`].
     fn p2p(self, client_id: impl AsRef<str>) -> P2pBuilder;
+}
+
+/// Where connections come from.
+pub(crate) enum Recipe {
+    /// A fresh builder for each.
+    Anew(Arc<dyn Fn() -> ClientBuilder + Send + Sync>),
+    /// One builder.
+    Once(Box<ClientBuilder>),
 }
 
 impl P2pBuilderExt for ClientBuilder {
     fn p2p(self, client_id: impl AsRef<str>) -> P2pBuilder {
-        P2pBuilder {
-            builder: self,
-            id: client_id.as_ref().parse(),
-            auth: Value::Object(Map::new()),
-            handlers: Arc::new(Handlers::default()),
-            timeout: CONNECT_TIMEOUT,
-        }
+        P2pBuilder::new(Recipe::Once(Box::new(self)), client_id.as_ref())
+    }
+}
+
+impl P2pBuilderExt for String {
+    fn p2p(self, client_id: impl AsRef<str>) -> P2pBuilder {
+        (move || ClientBuilder::new(self.as_str())).p2p(client_id)
+    }
+}
+
+impl P2pBuilderExt for &str {
+    fn p2p(self, client_id: impl AsRef<str>) -> P2pBuilder {
+        self.to_owned().p2p(client_id)
+    }
+}
+
+impl<F: Fn() -> ClientBuilder + Send + Sync + 'static> P2pBuilderExt for F {
+    fn p2p(self, client_id: impl AsRef<str>) -> P2pBuilder {
+        P2pBuilder::new(Recipe::Anew(Arc::new(self)), client_id.as_ref())
     }
 }
 
 /// Settings of a [`P2pClient`], from [`P2pBuilderExt::p2p`].
 #[must_use = "nothing connects until `connect` is awaited"]
 pub struct P2pBuilder {
-    builder: ClientBuilder,
+    recipe: Recipe,
     id: Result<ClientId, ClientIdError>,
     auth: Value,
     handlers: Arc<Handlers>,
     timeout: Duration,
+    endpoint: EndpointConfig,
+    backoff: ExponentialBuilder,
 }
 
 impl P2pBuilder {
+    fn new(recipe: Recipe, id: &str) -> Self {
+        Self {
+            recipe,
+            id: id.parse(),
+            auth: Value::Object(Map::new()),
+            handlers: Arc::new(Handlers::default()),
+            timeout: CONNECT_TIMEOUT,
+            endpoint: EndpointConfig::default(),
+            backoff: ExponentialBuilder::new()
+                .with_min_delay(BACKOFF_MIN)
+                .with_max_delay(BACKOFF_MAX)
+                .with_jitter()
+                .without_max_times(),
+        }
+    }
+
     /// What the application itself sends in the CONNECT auth, for example a token: an object, to
     /// which the client id is added.
     pub fn auth(mut self, auth: impl Into<Value>) -> Self {
@@ -77,9 +144,33 @@ impl P2pBuilder {
         self
     }
 
-    /// How long [`Self::connect`] waits for the server's welcome. 10 s by default.
+    /// How long [`Self::connect`] waits for the server's welcome, and how long each later attempt
+    /// to connect may take. 10 s by default.
     pub const fn connect_timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
+        self
+    }
+
+    /// After how much silence the server is asked whether it is still there, and after how much the
+    /// connection is given up. 4 s and 10 s by default.
+    pub const fn heartbeat(mut self, interval: Duration, timeout: Duration) -> Self {
+        self.endpoint.heartbeat_interval = interval;
+        self.endpoint.heartbeat_timeout = timeout;
+        self
+    }
+
+    /// How long to wait before a lost connection is replaced: at first, and at most. The time
+    /// doubles from attempt to attempt, and a random part of up to as much again is added, lest all
+    /// clients of a server come back at once. 100 ms and 5 s by default.
+    pub const fn backoff(mut self, min: Duration, max: Duration) -> Self {
+        self.backoff = self.backoff.with_min_delay(min).with_max_delay(max);
+        self
+    }
+
+    /// Whether a lost connection is replaced, and the session resumed. Yes by default; if not, the
+    /// client is closed with its first lost connection.
+    pub const fn resumes(mut self, resumes: bool) -> Self {
+        self.endpoint.resumes = resumes;
         self
     }
 
@@ -136,19 +227,20 @@ impl P2pBuilder {
     }
 
     async fn connect_without_deadline(self) -> Result<P2pClient, ConnectError> {
-        let id = self.id?;
-        let mut auth = self.auth;
-        let fields = auth.as_object_mut().ok_or(ConnectError::Auth)?;
-        fields.insert(CLIENT_ID.to_owned(), id.as_str().into());
-        fields.insert(P2P.to_owned(), PROTOCOL.into());
-
-        let (socket, mut received) = Socket::connect(self.builder, auth)
-            .await
-            .map_err(|error| ConnectError::Transport(Box::new(error)))?;
-        let goodbye = Goodbye(Some(socket.clone()));
-        let welcome = welcome(&mut received).await?;
+        let Self { recipe, id, auth, handlers, timeout, endpoint, backoff } = self;
+        let id = id?;
+        let Value::Object(auth) = auth else {
+            return Err(ConnectError::Auth);
+        };
+        let tasks = TaskTracker::new();
+        let (connector, mut link) =
+            Connector::first(&id, recipe, auth, timeout, backoff, tasks.clone())
+                .await
+                .map_err(|error| ConnectError::Transport(Box::new(error)))?;
+        let goodbye = Goodbye(Some(link.socket.clone()));
+        let welcome = welcome(&mut link.received).await?;
         goodbye.forget();
-        Ok(start(id, self.handlers, socket, received, welcome))
+        Ok(start(id, handlers, endpoint, connector, link, welcome, tasks))
     }
 }
 
@@ -189,24 +281,32 @@ async fn welcome(received: &mut mpsc::Receiver<FromServer>) -> Result<ServerMess
                     None => ConnectError::Rejected(message),
                 });
             }
-            FromServer::Closed | FromServer::Failed(_) => return Err(ConnectError::Closed),
+            FromServer::Closed | FromServer::Failed(_) | FromServer::AtGate => {
+                return Err(ConnectError::Closed);
+            }
             FromServer::Event(..) => {}
         }
     }
     Err(ConnectError::Closed)
 }
 
+/// The code of a refused connection. What the application's own middleware says is its policy.
+pub(crate) fn refusal_code(message: &str) -> Code {
+    let code = Code::ALL.iter().find(|code| code.as_str() == message);
+    code.copied().unwrap_or(Code::Forbidden)
+}
+
 /// Starts the tasks of a client that has been welcomed.
 fn start(
     id: ClientId,
     handlers: Arc<Handlers>,
-    socket: Socket,
-    received: mpsc::Receiver<FromServer>,
+    config: EndpointConfig,
+    connector: Connector,
+    link: Link,
     welcome: ServerMessage,
+    tasks: TaskTracker,
 ) -> P2pClient {
     let now = Instant::now();
-    let mut config = EndpointConfig::default();
-    config.resumes = false;
     let mut endpoint = Endpoint::new(config, now);
     endpoint.handle(Input::Received(welcome), now);
 
@@ -218,11 +318,13 @@ fn start(
     let (events, first_events) = broadcast::channel::<EndpointEvent>(events::EVENTS);
     let (pairing, pairing_rx) = watch::channel(None);
     let stop = CancellationToken::new();
-    let tasks = TaskTracker::new();
+    let first_socket = link.socket.clone();
+    let (socket, socket_rx) = watch::channel(first_socket.clone());
 
     let shared = Arc::new(Shared {
         id,
-        socket: socket.clone(),
+        first_socket,
+        socket: socket_rx,
         commands,
         emits,
         handlers: handlers.clone(),
@@ -236,8 +338,9 @@ fn start(
     });
     let actor = Actor {
         endpoint,
+        connector,
+        link: Some(link),
         socket,
-        received,
         commands: commands_rx,
         emits: emits_rx,
         jobs,
@@ -250,6 +353,7 @@ fn start(
         handles: Arc::downgrade(&shared),
         alarm: Alarm::new(),
         stop,
+        at_gate: false,
     };
     tasks.spawn(actor.run());
     tasks.spawn(handlers::run(handlers, jobs_rx, finished_tx));

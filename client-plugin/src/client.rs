@@ -24,8 +24,10 @@ use crate::{actor::Asked, events::Events, handlers::Handlers, socket::Socket};
 /// A client of rust_socketio that can be paired with another:
 /// [`P2pClientExt`](crate::P2pClientExt) says how.
 ///
-/// It dereferences to rust_socketio's own [`Client`], for the application's own events. Two of its
-/// ways are to be left alone: `emit_with_ack` of rust_socketio 0.6 misroutes answers and ends the
+/// It dereferences to rust_socketio's own [`Client`], for the application's own events: that of the
+/// first connection, which is also that of all later ones if the client was made from a single
+/// builder. With a recipe or a URL each connection has a client of its own: [`Self::socket`]. Two of
+/// its ways are to be left alone: `emit_with_ack` of rust_socketio 0.6 misroutes answers and ends the
 /// connection without a word when several are under way; and a callback of `on` that takes long
 /// holds up everything that comes from the server, pairing included, until the connection is lost.
 ///
@@ -37,7 +39,9 @@ pub struct P2pClient {
 
 pub(crate) struct Shared {
     pub(crate) id: ClientId,
-    pub(crate) socket: Socket,
+    /// For [`Deref`], which must lend one that stays.
+    pub(crate) first_socket: Socket,
+    pub(crate) socket: watch::Receiver<Socket>,
     pub(crate) commands: mpsc::Sender<Asked>,
     pub(crate) emits: mpsc::Sender<Asked>,
     pub(crate) handlers: Arc<Handlers>,
@@ -59,6 +63,12 @@ impl P2pClient {
         &self.shared.id
     }
 
+    /// rust_socketio's client of the present connection, or of the last one.
+    #[must_use]
+    pub fn socket(&self) -> Client {
+        self.shared.socket.borrow().0.clone()
+    }
+
     /// Ends the pairing, if there is one, closes the connection, and returns when nothing of this
     /// client runs any more. Whatever waits is answered; handlers that still run are ended.
     ///
@@ -75,7 +85,7 @@ impl P2pClient {
         shared.tasks.wait().await;
     }
 
-    /// Whether the client is closed or lost its connection.
+    /// Whether the client is closed, or lost its connection and makes no other.
     #[must_use]
     pub fn is_closed(&self) -> bool {
         self.shared.commands.is_closed()
@@ -86,7 +96,7 @@ impl Deref for P2pClient {
     type Target = Client;
 
     fn deref(&self) -> &Client {
-        &self.shared.socket.0
+        &self.shared.first_socket.0
     }
 }
 

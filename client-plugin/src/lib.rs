@@ -6,6 +6,7 @@ mod actor;
 mod args;
 mod builder;
 mod client;
+mod connector;
 mod emit2;
 mod error;
 mod events;
@@ -26,7 +27,7 @@ pub use incoming::{Consent, Incoming, PairingRequest, Reply};
 pub use requests::{Clients, Register, Unregister};
 pub use socketio_p2p_protocol::{
     Args, Cause, ClientEntry, ClientId, ClientIdError, ClientState, Code, EndReason,
-    EndpointEvent as Event, PairingId, PairingInfo, Refusal, Route, Welcome,
+    EndpointEvent as Event, PairingId, PairingInfo, Presence, Refusal, Route, Welcome,
 };
 // Only to have it built from source; rust_socketio uses it.
 #[cfg(feature = "vendored-openssl")]

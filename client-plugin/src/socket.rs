@@ -5,14 +5,18 @@
 //!   ours waits for room in a channel, which slows the server down and loses nothing.
 //! - Its acknowledgements misroute and panic, its attachments are split and garbled: neither is
 //!   used. Bytes travel as base64 in the text of a frame.
-//! - Its own reconnect is off: a clean close raises no event, and a close that it notices is not
-//!   always told. So the end of a connection is found out by our heartbeat at the latest.
+//! - A clean close raises no event, and a close that it notices is not always told. So the end of a
+//!   connection is found out by our heartbeat at the latest.
+//! - Its own reconnect cannot be told to begin, has no deadlines, and its backoff ends after a
+//!   quarter of an hour in a busy loop. It is off where a fresh client can be made. Where there is
+//!   only the one builder, which can be neither read nor cloned, it is on and held by a [`Gate`].
 //! - When the server freezes while something is written, everything hangs: each call has a
 //!   deadline.
 //! - A refused CONNECT is an `error` event, whose text begins with [`CONNECT_ERROR`].
 
 use std::{
     pin::pin,
+    sync::Arc,
     task::{Context, Poll, Waker},
     time::Duration,
 };
@@ -20,14 +24,17 @@ use std::{
 use futures_util::FutureExt as _;
 use rust_socketio::{
     Event, Payload, TransportType,
-    asynchronous::{Client, ClientBuilder},
+    asynchronous::{Client, ClientBuilder, ReconnectSettings},
 };
 use serde_json::Value;
 use socketio_p2p_protocol::{
     Frame, PairingId,
     wire::{FRAME, QUICK_ACK, TO_CLIENT},
 };
-use tokio::{sync::mpsc, time::timeout};
+use tokio::{
+    sync::{Mutex, mpsc},
+    time::timeout,
+};
 
 /// How rust_socketio begins the text of the `error` event for a refused CONNECT.
 const CONNECT_ERROR: &str = "Received an ConnectError frame: ";
@@ -52,6 +59,8 @@ pub(crate) enum FromServer {
     Failed(String),
     /// The server closed the connection.
     Closed,
+    /// rust_socketio's own reconnect waits at its gate: what comes next is of another connection.
+    AtGate,
 }
 
 /// The connection does not take what is written.
@@ -62,31 +71,67 @@ pub(crate) struct Lost;
 #[derive(Clone)]
 pub(crate) struct Socket(pub(crate) Client);
 
+/// Holds rust_socketio's own reconnect until it is let through with the next auth.
+#[derive(Debug)]
+pub(crate) struct Gate(mpsc::Sender<Value>);
+
+impl Gate {
+    /// Lets it connect, with this auth.
+    pub(crate) fn open(&self, auth: Value) {
+        // One waits at most, and it takes what is there.
+        self.0.try_send(auth).ok();
+    }
+}
+
+/// A connection, and what comes on it.
+#[derive(Debug)]
+pub(crate) struct Link {
+    pub(crate) socket: Socket,
+    pub(crate) received: mpsc::Receiver<FromServer>,
+}
+
 impl Socket {
-    /// Connects, and says what will come from the server.
+    /// Connects, once.
     pub(crate) async fn connect(
         builder: ClientBuilder,
         auth: Value,
-    ) -> Result<(Self, mpsc::Receiver<FromServer>), rust_socketio::Error> {
+    ) -> Result<Link, rust_socketio::Error> {
         let (events, received) = mpsc::channel(EVENTS);
-        let mut builder = builder
-            .auth(auth)
-            // It leaves Nagle's algorithm on: without this small messages may wait for 40 ms.
-            .opening_header(QUICK_ACK, "1")
-            .transport_type(TransportType::Websocket)
-            .reconnect(false)
-            .reconnect_on_disconnect(false);
-        for event in TO_CLIENT {
-            builder = builder.on(
-                event,
-                forward(events.clone(), move |payload| FromServer::Event(event, values(payload))),
-            );
-        }
-        builder = builder
-            .on(Event::Error, forward(events.clone(), failed))
-            .on(Event::Close, forward(events, |_| FromServer::Closed));
-        let client = builder.connect().await?;
-        Ok((Self(client), received))
+        let builder = builder.reconnect(false).reconnect_on_disconnect(false);
+        let client = listening(builder, auth, &events).connect().await?;
+        Ok(Link { socket: Self(client), received })
+    }
+
+    /// Connects, and again and again whenever the gate is opened.
+    pub(crate) async fn connect_gated(
+        builder: ClientBuilder,
+        auth: Value,
+    ) -> Result<(Link, Gate), rust_socketio::Error> {
+        let (events, received) = mpsc::channel(EVENTS);
+        let (gate, gated) = mpsc::channel(1);
+        let gated = Arc::new(Mutex::new(gated));
+        let at_gate = events.clone();
+        let builder = builder
+            .reconnect(true)
+            .reconnect_on_disconnect(true)
+            .reconnect_delay(1, 1) // The gate is what it waits for.
+            .on_reconnect(move || {
+                let (at_gate, gated) = (at_gate.clone(), gated.clone());
+                async move {
+                    at_gate.send(FromServer::AtGate).await.ok();
+                    let Some(auth) = gated.lock().await.recv().await else {
+                        // The client is closed, and its task knows no other way to end. No panic:
+                        // the hook is not called.
+                        std::panic::resume_unwind(Box::new("the client is closed"));
+                    };
+                    let mut settings = ReconnectSettings::new();
+                    settings.auth(auth);
+                    settings
+                }
+                .boxed()
+            });
+        let client = listening(builder, auth, &events).connect().await?;
+        Ok((Link { socket: Self(client), received }, Gate(gate)))
     }
 
     /// Sends an event.
@@ -142,6 +187,28 @@ impl Socket {
     pub(crate) async fn disconnect(&self) {
         timeout(DISCONNECT_TIMEOUT, self.0.disconnect()).await.ok();
     }
+}
+
+/// A builder with all that pairing needs.
+fn listening(
+    builder: ClientBuilder,
+    auth: Value,
+    events: &mpsc::Sender<FromServer>,
+) -> ClientBuilder {
+    let mut builder = builder
+        .auth(auth)
+        // It leaves Nagle's algorithm on: without this small messages may wait for 40 ms.
+        .opening_header(QUICK_ACK, "1")
+        .transport_type(TransportType::Websocket);
+    for event in TO_CLIENT {
+        builder = builder.on(
+            event,
+            forward(events.clone(), move |payload| FromServer::Event(event, values(payload))),
+        );
+    }
+    builder
+        .on(Event::Error, forward(events.clone(), failed))
+        .on(Event::Close, forward(events.clone(), |_| FromServer::Closed))
 }
 
 /// A callback that hands on what comes, in order.

@@ -97,10 +97,11 @@ async fn dropping_the_last_handle_closes_the_connection() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_partner_whose_connection_is_cut_is_missed() {
+async fn a_partner_whose_connection_is_cut_and_who_does_not_return_is_missed() {
     let server = TestServer::start().await;
     let cable = Cable::to(server.address).await;
-    let [a, b] = pair(&server, client(&server, "A"), client_at(&cable.url, "B")).await;
+    let cut_off = client_at(&cable.url, "B").resumes(false);
+    let [a, b] = pair(&server, client(&server, "A"), cut_off).await;
     let (mut at_a, at_b) = (a.events(), b.events());
 
     cable.cut().await;

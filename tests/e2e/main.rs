@@ -17,6 +17,7 @@ mod leaving;
 mod order;
 mod own_handler;
 mod pairing;
+mod resuming;
 mod shutdown;
 mod third_party;
 mod window;

@@ -51,6 +51,8 @@ async fn a_server_that_closes_tells_its_clients_and_answers_their_calls() {
         other => panic!("{other:?}"),
     }
     assert!(started.elapsed() < Duration::from_secs(20), "no deadline was waited for");
+    soon(a.close()).await;
+    soon(b.close()).await;
     assert_eq!(all_unpaired(at_a).await, [EndReason::ShuttingDown]);
     assert_eq!(all_unpaired(at_b).await, [EndReason::ShuttingDown]);
     let left = server.p2p.stats();
@@ -76,6 +78,10 @@ async fn a_server_that_closed_takes_no_clients_and_can_be_closed_again() {
         }
     });
     assert_eq!(told.await, EventsError::Closed);
+    // It tries to come back: the server might be another one soon.
+    let result = soon(a.register_target("B").timeout(Duration::from_millis(100))).await;
+    assert!(matches!(result, Err(RegisterError::Timeout(_))), "{result:?}");
+    soon(a.close()).await;
     let result = soon(a.register_target("B")).await;
     assert!(matches!(result, Err(RegisterError::Closed)), "{result:?}");
 }

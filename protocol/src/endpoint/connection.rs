@@ -75,6 +75,9 @@ impl Endpoint {
 
     /// The server does not want the other connection.
     pub(super) fn rejected(&mut self, code: Code, now: Instant) {
+        if self.state == State::Ready {
+            return self.ask_for_life(now); // That one stands.
+        }
         if code == Code::BadResume {
             self.token = None;
         } else if !code.is_retryable() {

@@ -1,6 +1,5 @@
 //! Clients of `socketio_p2p_client`.
 
-use rust_socketio::asynchronous::ClientBuilder;
 use serde_json::{Value, json};
 use socketio_p2p_client::{
     Code, EndReason, Event, Events, Incoming, P2pBuilder, P2pBuilderExt, P2pClient, P2pClientExt,
@@ -16,9 +15,12 @@ pub(crate) fn client(server: &TestServer, id: &str) -> P2pBuilder {
 
 /// The same, of a server that is reached at another address.
 pub(crate) fn client_at(url: &str, id: &str) -> P2pBuilder {
-    ClientBuilder::new(url)
-        .p2p(id)
-        .on2("echo", async |incoming: Incoming| Ok(json!(incoming.values())))
+    answering(url.p2p(id))
+}
+
+/// One that answers `echo`, made in another way.
+pub(crate) fn answering(builder: P2pBuilder) -> P2pBuilder {
+    builder.on2("echo", async |incoming: Incoming| Ok(json!(incoming.values())))
 }
 
 pub(crate) async fn connect(server: &TestServer, id: &str) -> P2pClient {
