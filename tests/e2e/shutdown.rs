@@ -9,7 +9,7 @@ use socketio_p2p_client::{
 use socketio_p2p_server::EventsError;
 
 use crate::support::{
-    clients::{all_unpaired, client, connect, pair},
+    clients::{all_unpaired, client, connect, pair, unpaired},
     server::TestServer,
     soon,
 };
@@ -51,10 +51,11 @@ async fn a_server_that_closes_tells_its_clients_and_answers_their_calls() {
         other => panic!("{other:?}"),
     }
     assert!(started.elapsed() < Duration::from_secs(20), "no deadline was waited for");
-    soon(a.close()).await;
-    soon(b.close()).await;
-    assert_eq!(all_unpaired(at_a).await, [EndReason::ShuttingDown]);
-    assert_eq!(all_unpaired(at_b).await, [EndReason::ShuttingDown]);
+    for (client, mut events) in [(a, at_a), (b, at_b)] {
+        assert_eq!(unpaired(&mut events).await, EndReason::ShuttingDown);
+        soon(client.close()).await;
+        assert_eq!(all_unpaired(events).await, [], "told once");
+    }
     let left = server.p2p.stats();
     assert_eq!((left.clients, left.requests, left.pairings), (0, 0, 0));
 }
