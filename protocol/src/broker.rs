@@ -49,6 +49,7 @@ use self::{
 use crate::{
     ClientEntry, ClientId, ClientMessage, ClientState, Code, ConnId, Dialect, EndReason,
     EndedPairing, PairingId, Refusal, ReqId, ResumeToken, ServerMessage,
+    planted::{self, Fault},
 };
 
 /// The server's half of the protocol. See the [module's page](self).
@@ -379,6 +380,10 @@ impl Broker {
             && *until <= now
         {
             let id = id.clone();
+            if planted::is(Fault::ForgetAway) {
+                self.away.pop_first();
+                continue;
+            }
             self.remove(&id, EndReason::Disconnected, now);
         }
     }

@@ -9,6 +9,12 @@ pub mod frame;
 mod id;
 pub mod limits;
 mod message;
+#[cfg(feature = "planted-faults")]
+#[doc(hidden)]
+pub mod planted;
+#[cfg(not(feature = "planted-faults"))]
+#[allow(dead_code, unreachable_pub, reason = "public for the simulation's tests of itself only")]
+mod planted;
 pub mod session;
 pub mod wire;
 

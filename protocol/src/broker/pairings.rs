@@ -9,6 +9,7 @@ use crate::{
     ClientId, Code, ConnId, Dialect, EndReason, EndedPairing, PairingId, PairingInfo, ReqId,
     ServerMessage,
     limits::{REGISTER_TIMEOUT, RELEASE_TIMEOUT},
+    planted::{self, Fault},
 };
 
 impl Pairing {
@@ -148,6 +149,9 @@ impl Broker {
             let Some(client) = self.clients.get_mut(end) else {
                 continue;
             };
+            if planted::is(Fault::ForgetPartner) && *end == pairing.target {
+                continue;
+            }
             client.slot = Slot::Free;
             client.ended = Some(EndedPairing { pairing: id, reason });
             let conn = client.conn;
@@ -160,6 +164,9 @@ impl Broker {
             };
             if !is_asker || reason == EndReason::Unregistered {
                 self.send(conn, ServerMessage::Disconnect { pairing: id, reason, req });
+                if planted::is(Fault::TellTwice) {
+                    self.send(conn, ServerMessage::Disconnect { pairing: id, reason, req });
+                }
             }
         }
         self.event(BrokerEvent::Unpaired {

@@ -5,7 +5,9 @@ use std::time::{Duration, Instant};
 use super::{Broker, BrokerEvent, Client, Output, Slot};
 use crate::{
     ClientId, Code, ConnId, Dialect, EndReason, Presence as PartnerState, ResumeToken,
-    ServerMessage, Welcome, wire,
+    ServerMessage, Welcome,
+    planted::{self, Fault},
+    wire,
 };
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -40,7 +42,7 @@ impl Tokens {
         // Both are compared in any case: the time that it takes tells nothing.
         let is_present = shown == self.present;
         let is_previous = self.previous.is_some_and(|previous| shown == previous);
-        if !(is_present | is_previous) {
+        if !(is_present | is_previous) && !planted::is(Fault::ResumeWithoutToken) {
             return false;
         }
         *self = Self { present: fresh, previous: Some(shown) };
@@ -105,11 +107,12 @@ impl Broker {
         }
         self.welcome(conn, id, true);
         // Each end sends its window again at this, after its welcome.
-        if is_there {
+        if is_there && !planted::is(Fault::ForgetBack) {
             let partner_conn = self.clients[&partner].conn;
             let message = ServerMessage::Partner { pairing, state: PartnerState::Back };
             self.send(partner_conn, message);
-        } else {
+        }
+        if !is_there {
             let message = ServerMessage::Partner { pairing, state: PartnerState::Away };
             self.send(conn, message);
         }
@@ -194,6 +197,9 @@ impl Broker {
         if self.conns.remove(&old).is_some() {
             self.lose(&id, now);
             self.outputs.push_back(Output::Close(old));
+            if planted::is(Fault::CompareWithoutIncarnation) {
+                self.conns.insert(old, id.clone());
+            }
         }
         if let Some(client) = self.clients.get_mut(&id) {
             if let Presence::Away { until } = client.presence {

@@ -10,6 +10,7 @@ use super::{
 use crate::{
     ClientId, Code, ConnId, Dialect, Refusal, ReqId, ServerMessage,
     limits::{INBOX_REQUESTS, REGISTER_TIMEOUT},
+    planted::{self, Fault},
 };
 
 impl Broker {
@@ -25,7 +26,7 @@ impl Broker {
         if self.clients[source].slot != Slot::Free {
             return Err(Code::SourceBusy);
         }
-        if target.slot != Slot::Free {
+        if target.slot != Slot::Free && !planted::is(Fault::PairTheBusy) {
             return Err(Code::TargetBusy);
         }
         if !target.is_present() {

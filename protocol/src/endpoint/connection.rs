@@ -3,7 +3,11 @@
 use std::time::Instant;
 
 use super::{Answer, Command, Endpoint, EndpointEvent, Input, Output, pace::Pace};
-use crate::{Cause, ClientMessage, Code, EndReason, Outcome, Presence, Route, Welcome, session};
+use crate::{
+    Cause, ClientMessage, Code, EndReason, Outcome, Presence, Route, Welcome,
+    planted::{self, Fault},
+    session,
+};
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum State {
@@ -109,8 +113,11 @@ impl Endpoint {
         let mine = self.pairing().map(|info| info.id);
         if let Some(mine) = mine {
             if present.as_ref().is_some_and(|present| present.id == mine) {
+                if planted::is(Fault::ForgetResend) {
+                    return self.ask_again();
+                }
                 self.open_relay(now);
-            } else {
+            } else if !planted::is(Fault::KeepGhost) {
                 let told = ended.filter(|ended| ended.pairing == mine);
                 self.unpaired(told.map_or(EndReason::Disconnected, |ended| ended.reason), now);
             }

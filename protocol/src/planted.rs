@@ -1,0 +1,72 @@
+//! Faults planted on purpose, to show that the simulation catches them.
+//!
+//! Without the feature `planted-faults` nothing of this is compiled in: [`is`] is always false.
+
+/// A fault that can be planted.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum Fault {
+    /// The end of a pairing frees one end and forgets the other.
+    ForgetPartner,
+    /// The end of a connection ends whatever connection its client has now.
+    CompareWithoutIncarnation,
+    /// A resume token is not looked at.
+    ResumeWithoutToken,
+    /// Whoever is asked is taken, paired or not.
+    PairTheBusy,
+    /// A client whose grace is over keeps its place.
+    ForgetAway,
+    /// The partner of a client that is back is not told.
+    ForgetBack,
+    /// The end of a pairing is told twice.
+    TellTwice,
+    /// A client that is back does not send its window again.
+    ForgetResend,
+    /// A pairing that ended while a client was away goes on at its end.
+    KeepGhost,
+    /// The window forgets its oldest frame before it is acknowledged.
+    WindowEvictsEarly,
+    /// What is sent again on another path goes in another order, and is taken as it comes.
+    ReorderOnPathChange,
+    /// A frame that was seen before is delivered again.
+    DeliverDuplicates,
+    /// A call whose pairing ended after it was sent is said not to be executed.
+    GuessNotExecuted,
+    /// A reply resolves the call and leaves it waiting, for its deadline to resolve it again.
+    ReportTwice,
+    /// An emit is delivered although its time is over.
+    IgnoreTtl,
+    /// The last part of a large value is not sent again.
+    LoseLastPart,
+}
+
+#[cfg(feature = "planted-faults")]
+mod enabled {
+    use std::cell::Cell;
+
+    use super::Fault;
+
+    thread_local! {
+        static PLANTED: Cell<Option<Fault>> = const { Cell::new(None) };
+    }
+
+    /// From now on this thread has this fault, or none.
+    pub fn plant(fault: Option<Fault>) {
+        PLANTED.set(fault);
+    }
+
+    pub(crate) fn is(fault: Fault) -> bool {
+        PLANTED.get() == Some(fault)
+    }
+}
+
+#[cfg(feature = "planted-faults")]
+pub(crate) use enabled::is;
+#[cfg(feature = "planted-faults")]
+pub use enabled::plant;
+
+/// Whether this thread has this fault.
+#[cfg(not(feature = "planted-faults"))]
+pub(crate) const fn is(_: Fault) -> bool {
+    false
+}
