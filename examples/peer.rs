@@ -14,7 +14,6 @@ use std::{error::Error, process::ExitCode, time::Duration};
 use clap::{ArgAction, Parser, ValueEnum};
 use futures_util::{FutureExt as _, StreamExt as _, future::BoxFuture, stream::FuturesUnordered};
 use peer_lines::{Command, Line, say};
-use rust_socketio::asynchronous::ClientBuilder;
 use serde::Serialize;
 use socketio_p2p_client::{
     Args, ConnectError, EmitError, Event, Incoming, P2pBuilderExt, P2pClient, P2pClientExt,
@@ -27,8 +26,10 @@ use tokio::io::{AsyncBufReadExt as _, BufReader};
 ///
 /// Commands on stdin: {"cmd":"register","target":"B"}, {"cmd":"emit2","id":1,"event":"chat",
 /// "args":[…],"ack":true,"timeoutMs":1000}, {"cmd":"unregister"}, {"cmd":"list"}, {"cmd":"quit"}.
-/// On stdout: connected, paired, refused, reply, failed, sent, incoming, unpaired, clients, error.
-/// Ends with status 0 after quit or at the end of stdin, with 1 when the connection is gone.
+/// On stdout: connected, paired, refused, reply, failed, sent, incoming, unpaired, clients, error;
+/// away, resumed or restarted when a lost connection is replaced, partner when that of the partner
+/// is. Ends with status 0 after quit or at the end of stdin, with 1 when the connection is gone and
+/// there will be no other.
 #[derive(Parser)]
 struct Options {
     /// Where the server is.
@@ -43,6 +44,9 @@ struct Options {
     /// Whether to accept pairings that others ask for.
     #[arg(long, action = ArgAction::Set, default_value_t = true)]
     accept: bool,
+    /// Whether to replace a lost connection and go on with the session.
+    #[arg(long, action = ArgAction::Set, default_value_t = true)]
+    resume: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, ValueEnum)]
@@ -84,10 +88,11 @@ fn describe(error: &dyn Error) -> String {
 }
 
 async fn run(options: Options) -> Result<(), (&'static str, Box<dyn Error>)> {
-    let Options { url, id, reply, accept } = options;
+    let Options { url, id, reply, accept, resume } = options;
     eprintln!("connecting to {url} as {id}");
-    let client = ClientBuilder::new(url)
+    let client = url
         .p2p(id)
+        .resumes(resume)
         .on_register(move |_| std::future::ready(accept))
         .on2_fallback(move |msg: Incoming| async move {
             say(&Line::incoming(&msg));

@@ -5,7 +5,7 @@ use std::io::Write as _;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use socketio_p2p_client::{Event, Incoming, Reply};
+use socketio_p2p_client::{Event, Incoming, Presence, Reply};
 
 /// A line on stdin.
 #[derive(Deserialize)]
@@ -81,6 +81,16 @@ pub(crate) enum Line<'a> {
     Unpaired {
         reason: &'static str,
     },
+    /// The connection is lost, and another is being made.
+    Away,
+    /// There is another, and the session goes on.
+    Resumed,
+    /// There is another, and the session is a new one.
+    Restarted,
+    /// The partner lost its connection, or has another.
+    Partner {
+        state: Presence,
+    },
     Clients {
         clients: &'a [&'a str],
     },
@@ -118,6 +128,10 @@ impl<'a> Line<'a> {
                 Some(Self::Paired { partner: info.partner.as_str(), pairing: info.id.to_string() })
             }
             Event::Unpaired { reason, .. } => Some(Self::Unpaired { reason: reason.as_str() }),
+            Event::Away => Some(Self::Away),
+            Event::Resumed(_) => Some(Self::Resumed),
+            Event::Restarted(_) => Some(Self::Restarted),
+            Event::Partner(state) => Some(Self::Partner { state: *state }),
             Event::Refused(refusal) => {
                 Some(Self::Error { code: refusal.code.as_str(), message: &refusal.message })
             }
