@@ -292,3 +292,22 @@ async fn a_registration_made_without_a_connection_waits_for_the_next() {
 
     assert_echoes(&a).await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_was_restarted_knows_nothing_and_clients_start_anew() {
+    let before = TestServer::start().await;
+    let cable = Cable::to(before.address).await;
+    let [a, b] = pair(&before, quick(&cable, "A"), quick(&cable, "B")).await;
+    let (mut at_a, mut at_b) = (a.events(), b.events());
+    let after = TestServer::start().await;
+
+    cable.redirect(after.address);
+    cable.sever();
+
+    for events in [&mut at_a, &mut at_b] {
+        event(events, |event| matches!(event, Event::Restarted(_)).then_some(())).await;
+        assert_eq!(unpaired(events).await, EndReason::Disconnected);
+    }
+    pair_up(&a, &b).await;
+    after.becomes(2, 0, 1).await;
+}

@@ -12,6 +12,7 @@ use tokio::{
 /// Carries connections to a server, one after another, until it is cut for good.
 pub(crate) struct Cable {
     pub(crate) url: String,
+    server: watch::Sender<SocketAddr>,
     orders: watch::Sender<Order>,
     carrying: JoinSet<()>,
 }
@@ -29,15 +30,17 @@ impl Cable {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let orders = watch::Sender::new(Order::Carry);
+        let (server, present_server) = watch::channel(server);
         let mut carrying = JoinSet::new();
         let from_now_on = orders.clone();
         carrying.spawn(async move {
             let mut connections = JoinSet::new();
             while let Ok((near, _)) = listener.accept().await {
+                let server = *present_server.borrow();
                 connections.spawn(carry(near, server, from_now_on.subscribe()));
             }
         });
-        Self { url, orders, carrying }
+        Self { url, server, orders, carrying }
     }
 
     /// Cuts the connections that there are, without a goodbye. New ones are carried.
@@ -48,6 +51,11 @@ impl Cable {
     /// The connections that there are stand, and carry nothing any more. New ones do.
     pub(crate) fn hush(&self) {
         self.orders.send_replace(Order::Hush);
+    }
+
+    /// New connections go to another server from now on.
+    pub(crate) fn redirect(&self, server: SocketAddr) {
+        self.server.send_replace(server);
     }
 
     /// Cuts it for good.
