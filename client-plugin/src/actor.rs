@@ -82,7 +82,11 @@ struct Done;
 
 impl Actor {
     pub(crate) async fn run(mut self) {
-        while let Ok(()) = self.turn().await {}
+        // What the welcome brought.
+        let mut going = self.carry_out().await;
+        while let Ok(()) = going {
+            going = self.turn().await;
+        }
         self.endpoint.handle(Input::Command(Command::Close), Instant::now());
         self.carry_out().await.ok();
         self.consents.shutdown().await;

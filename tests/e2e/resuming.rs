@@ -66,7 +66,7 @@ async fn presence(events: &mut Events) -> Presence {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_pairing_outlives_a_cut_connection_and_the_partner_sees_it_go_and_return() {
-    let server = TestServer::start().await;
+    let server = TestServer::with_grace().await;
     let cable = Cable::to(server.address).await;
     let [a, b] = pair(&server, client(&server, "A"), quick(&cable, "B")).await;
     let (mut at_a, mut at_b) = (a.events(), b.events());
@@ -88,7 +88,7 @@ async fn a_pairing_outlives_a_cut_connection_and_the_partner_sees_it_go_and_retu
 async fn calls_under_way_complete_each_once_and_in_order_though_both_ends_are_cut_again_and_again()
 {
     const CALLS: usize = 2000;
-    let server = TestServer::start().await;
+    let server = TestServer::with_grace().await;
     let cable = Cable::to(server.address).await;
     let ran = Arc::new(AtomicUsize::new(0));
     let counting = ran.clone();
@@ -131,7 +131,7 @@ async fn calls_under_way_complete_each_once_and_in_order_though_both_ends_are_cu
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_half_open_connection_is_noticed_by_our_heartbeat_and_replaced() {
-    let server = TestServer::start().await;
+    let server = TestServer::with_grace().await;
     let cable = Cable::to(server.address).await;
     let [a, b] = pair(&server, client(&server, "A"), quick(&cable, "B")).await;
     let mut at_b = b.events();
@@ -147,7 +147,7 @@ async fn a_half_open_connection_is_noticed_by_our_heartbeat_and_replaced() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_client_made_from_a_single_builder_comes_back_with_the_same_client_of_rust_socketio() {
-    let server = TestServer::start().await;
+    let server = TestServer::with_grace().await;
     let cable = Cable::to(server.address).await;
     let single = answering(ClientBuilder::new(cable.url.as_str()).p2p("B"))
         .backoff(Duration::from_millis(20), Duration::from_millis(200));
@@ -169,7 +169,7 @@ async fn a_client_made_from_a_single_builder_comes_back_with_the_same_client_of_
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_client_that_is_closed_while_it_is_away_is_gone_at_once() {
-    let server = TestServer::start().await;
+    let server = TestServer::with_grace().await;
     let cable = Cable::to(server.address).await;
     let single = answering(ClientBuilder::new(cable.url.as_str()).p2p("B"));
     for away in [single, quick(&cable, "C")] {
@@ -188,7 +188,7 @@ async fn a_client_that_is_closed_while_it_is_away_is_gone_at_once() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stranger_with_the_same_id_is_refused_while_the_client_is_away() {
-    let server = TestServer::start().await;
+    let server = TestServer::with_grace().await;
     let cable = Cable::to(server.address).await;
     let slow = quick(&cable, "B").backoff(Duration::from_secs(2), Duration::from_secs(2));
     let [a, b] = pair(&server, client(&server, "A"), slow).await;
@@ -242,7 +242,7 @@ async fn where_ids_are_taken_over_the_client_before_is_closed_and_does_not_come_
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_v1_partner_does_not_notice_that_a_v2_client_was_away() {
-    let server = TestServer::start().await;
+    let server = TestServer::with_grace().await;
     let cable = Cable::to(server.address).await;
     let b = soon(quick(&cable, "B").connect()).await.unwrap();
     let mut wire = Wire::v1(&server, "A").await;
@@ -262,7 +262,7 @@ async fn a_v1_partner_does_not_notice_that_a_v2_client_was_away() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn emits_wait_while_the_partner_is_away() {
-    let server = TestServer::start().await;
+    let server = TestServer::with_grace().await;
     let cable = Cable::to(server.address).await;
     let [a, b] = pair(&server, client(&server, "A"), quick(&cable, "B")).await;
     let mut at_a = a.events();
@@ -280,7 +280,7 @@ async fn emits_wait_while_the_partner_is_away() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_registration_made_without_a_connection_waits_for_the_next() {
-    let server = TestServer::start().await;
+    let server = TestServer::with_grace().await;
     let cable = Cable::to(server.address).await;
     let a: P2pClient = soon(quick(&cable, "A").connect()).await.unwrap();
     let _b = connect(&server, "B").await;
@@ -295,11 +295,11 @@ async fn a_registration_made_without_a_connection_waits_for_the_next() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_was_restarted_knows_nothing_and_clients_start_anew() {
-    let before = TestServer::start().await;
+    let before = TestServer::with_grace().await;
     let cable = Cable::to(before.address).await;
     let [a, b] = pair(&before, quick(&cable, "A"), quick(&cable, "B")).await;
     let (mut at_a, mut at_b) = (a.events(), b.events());
-    let after = TestServer::start().await;
+    let after = TestServer::with_grace().await;
 
     cable.redirect(after.address);
     cable.sever();

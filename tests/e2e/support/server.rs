@@ -1,12 +1,15 @@
 //! A server with the plugin, in the process of the test.
 
-use std::net::SocketAddr;
+use std::{net::SocketAddr, time::Duration};
 
 use socketio_p2p_server::{Event, Events, P2pServer, QuickAckListener, Stats};
 use socketioxide::{SocketIo, layer::SocketIoLayer};
 use tokio::task::JoinSet;
 
 use super::{panics, soon};
+
+/// For how long a pairing outlives a connection where no story is about that.
+const SOON_MISSED: Duration = Duration::from_millis(500);
 
 pub(crate) struct TestServer {
     pub(crate) url: String,
@@ -18,8 +21,13 @@ pub(crate) struct TestServer {
 }
 
 impl TestServer {
-    /// A server as the plugin advises it.
+    /// A server as the plugin advises it, but that whoever is lost is missed soon.
     pub(crate) async fn start() -> Self {
+        Self::with(|io| P2pServer::builder().grace(SOON_MISSED).attach(io)).await
+    }
+
+    /// A server as the plugin advises it.
+    pub(crate) async fn with_grace() -> Self {
         Self::with(|io| P2pServer::builder().attach(io)).await
     }
 
