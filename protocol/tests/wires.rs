@@ -174,6 +174,30 @@ fn a_text_is_doubtful_if_a_parser_may_refuse_what_the_grammar_allows() {
 }
 
 #[test]
+fn json_that_hides_in_a_string_is_deeper_than_anything_allowed() {
+    let raw_value = "$serde_json::private::RawValue";
+    for text in [
+        format!(r#"{{"{raw_value}":"[]"}}"#),
+        format!(r#"[{{ "{raw_value}":7}}]"#),
+        format!(r#"{{"a":{{"{raw_value}":"[]"}}}}"#),
+        r#"{"\u0024serde\u005Fjson::private::RawValue":"[]"}"#.to_owned(),
+        r#"{"$serde_json::private::Number":"1"}"#.to_owned(),
+    ] {
+        assert_eq!(depth(&text), Shape::HIDDEN, "{text}");
+    }
+    // Parsers do nothing of that kind with another key, or with a value.
+    for text in [
+        format!(r#"{{"a":1,"{raw_value}":"[]"}}"#),
+        format!(r#"["{raw_value}",{{"a":"{raw_value}"}}]"#),
+        r#"{"$serde_json::privacy":1}"#.to_owned(),
+        r#"{"\u0025serde_json::private::RawValue":1}"#.to_owned(),
+    ] {
+        assert!(depth(&text) <= 2, "{text}");
+        assert!(serde_json::from_str::<Value>(&text).is_ok());
+    }
+}
+
+#[test]
 fn depth_counts_arrays_and_objects_outside_strings() {
     for (text, expected) in [
         ("", 0),

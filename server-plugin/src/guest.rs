@@ -3,7 +3,7 @@
 use std::{fmt::Display, pin::Pin, sync::Arc};
 
 use serde_json::Value as Json;
-use socketio_p2p_protocol::Code;
+use socketio_p2p_protocol::{Code, limits::JSON_DEPTH, wire};
 use socketioxide::{
     adapter::Adapter,
     handler::{ConnectHandler, ConnectMiddleware, Value},
@@ -23,10 +23,7 @@ pub(crate) struct Guest<H> {
 
 impl<H> Guest<H> {
     fn admit<A: Adapter>(&self, socket: &Arc<Socket<A>>, auth: Option<&Value>) -> Result<(), Code> {
-        let auth = match auth.and_then(Value::as_str) {
-            Some(text) => serde_json::from_str(text).map_err(|_| Code::BadArgs)?,
-            None => Json::Null,
-        };
+        let auth = read_auth(auth.and_then(Value::as_str).map(|text| &**text))?;
         let handshake =
             Handshake { auth: &auth, request: socket.req_parts(), extensions: &socket.extensions };
         match self.shared.admission.identify(&handshake)? {
@@ -34,6 +31,17 @@ impl<H> Guest<H> {
             None => Ok(()),
         }
     }
+}
+
+/// The auth of a CONNECT packet; null where there is none.
+fn read_auth(text: Option<&str>) -> Result<Json, Code> {
+    let Some(text) = text else {
+        return Ok(Json::Null);
+    };
+    if wire::depth(text) > JSON_DEPTH {
+        return Err(Code::TooLarge);
+    }
+    serde_json::from_str(text).map_err(|_| Code::BadArgs)
 }
 
 impl<A, T, H> ConnectHandler<A, T> for Guest<H>
@@ -73,5 +81,34 @@ where
         T1: Send + Sync + 'static,
     {
         Guest { shared: self.shared, handler: self.handler.with(middleware) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn the_auth_is_json_of_a_depth_that_is_allowed() {
+        assert_eq!(read_auth(None), Ok(Json::Null));
+        assert_eq!(read_auth(Some(r#"{"clientId":"A"}"#)), Ok(json!({ "clientId": "A" })));
+        assert_eq!(read_auth(Some("{")), Err(Code::BadArgs));
+        let deep = "[".repeat(JSON_DEPTH + 1) + &"]".repeat(JSON_DEPTH + 1);
+        assert_eq!(read_auth(Some(&deep)), Err(Code::TooLarge));
+    }
+
+    #[test]
+    fn an_auth_that_hides_its_depth_does_not_overflow_the_stack() {
+        let (open, close) = ("[".repeat(60), "]".repeat(60));
+        let mut auth = "1".to_owned();
+        for _ in 0..120 {
+            // With long escapes one level of escaping adds to the length, it does not double it.
+            let string = auth.replace('\\', r"\u005c").replace('"', r"\u0022");
+            auth = format!(r#"{open}{{"$serde_json::private::RawValue":"{string}"}}{close}"#);
+        }
+
+        assert_eq!(read_auth(Some(&auth)), Err(Code::TooLarge));
     }
 }

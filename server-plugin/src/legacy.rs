@@ -37,8 +37,7 @@ pub(crate) fn send(
             shared.clone().spawn(async move {
                 // A client that answers by event lets this time out.
                 if let Ok(args) = ack.await {
-                    let args = args.parse::<Vec<Value>>().unwrap_or_default();
-                    shared.received(conn, v1_answer(&args, Some(req)));
+                    shared.received(conn, v1_answer(&read_answer(&args), Some(req)));
                 }
             });
             Ok(())
@@ -83,6 +82,14 @@ pub(crate) fn send(
         ServerMessage::Welcome(_) | ServerMessage::Pong { .. } | ServerMessage::Farewell { .. } => {
             Ok(())
         }
+    }
+}
+
+/// What a v1 client says of a registration: nothing, if it cannot be read.
+fn read_answer(args: &Args) -> Vec<Value> {
+    match wire::depth(args.as_json()) {
+        0..=JSON_DEPTH => args.parse().unwrap_or_default(),
+        _ => Vec::new(),
     }
 }
 
@@ -173,4 +180,21 @@ fn relay(
         bridge.emit(shared, *side, event, args, req)?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn an_answer_that_is_nested_too_deep_is_none() {
+        let read = |json: &str| read_answer(&Args::from_text(json.to_owned(), Vec::new()).unwrap());
+
+        assert_eq!(read("[true,7]"), [json!(true), json!(7)]);
+        assert!(read(r#"[{"$serde_json::private::RawValue":"true"}]"#).is_empty());
+        let deep = "[".repeat(JSON_DEPTH + 1) + &"]".repeat(JSON_DEPTH + 1);
+        assert!(read(&deep).is_empty());
+    }
 }
