@@ -241,6 +241,19 @@ fn arguments_may_be_nested_64_deep() {
 }
 
 #[test]
+fn a_number_is_the_same_after_a_host_has_parsed_and_written_it() {
+    let text =
+        r#"{"s":1,"k":0,"t":"emit","e":"x","a":[0.12345678901324568,1.7976931348623157e308]}"#;
+    let frame = Frame::from_text(text).unwrap();
+
+    let value = serde_json::from_str(&frame.to_value().to_string()).unwrap();
+    let again = Frame::from_value(value).unwrap();
+
+    let Body::Emit { args, .. } = &*again.body else { panic!("{again:?}") };
+    assert_eq!(args.parse::<[f64; 2]>().unwrap(), [0.12345678901324568, f64::MAX]);
+}
+
+#[test]
 fn arguments_are_an_array_and_keep_their_text() {
     assert!(matches!(Args::from_text("{}".to_owned(), Vec::new()), Err(FrameError::NotAnArray)));
     assert!(matches!(Args::from_text("[".to_owned(), Vec::new()), Err(FrameError::Json(_))));
