@@ -376,15 +376,12 @@ impl Broker {
         {
             self.finish_release(number);
         }
-        while let Some((until, id)) = self.away.first()
-            && *until <= now
+        while self.away.first().is_some_and(|(until, _)| *until <= now)
+            && let Some((_, id)) = self.away.pop_first()
         {
-            let id = id.clone();
-            if planted::is(Fault::ForgetAway) {
-                self.away.pop_first();
-                continue;
+            if !planted::is(Fault::ForgetAway) {
+                self.remove(&id, EndReason::Disconnected, now);
             }
-            self.remove(&id, EndReason::Disconnected, now);
         }
     }
 

@@ -1,0 +1,216 @@
+//! A history from its seed to its end, and many of them.
+
+use std::{
+    fmt,
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::{
+        Mutex,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use socketio_p2p_protocol::endpoint::Command;
+
+use crate::{
+    link::State,
+    oracle::{Manner, Report, Rule, Summary},
+    plan::{Counts, Plan},
+    world::World,
+};
+
+/// How long the bad weather may last at most.
+const STORM: Duration = Duration::from_secs(600);
+
+/// After this all that was under way has come to an end: the longest deadline, and the grace.
+const CALM: Duration = Duration::from_secs(150);
+
+/// A broken rule, and how to see it again.
+#[derive(Clone, Debug)]
+pub(crate) struct Failure {
+    pub(crate) seed: u64,
+    pub(crate) rule: Rule,
+    what: String,
+    step: usize,
+    trace: String,
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { seed, rule, what, step, trace } = self;
+        writeln!(f, "{rule:?} is broken at step {step} of seed {seed}: {what}\n{trace}")?;
+        write!(
+            f,
+            "SIM_SEED={seed} cargo test -p socketio-p2p-protocol --test simulation replay -- --nocapture"
+        )
+    }
+}
+
+/// What many histories came to.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Totals {
+    pub(crate) histories: u64,
+    pub(crate) seen: Summary,
+    pub(crate) faults: usize,
+    steps: usize,
+    pub(crate) failure: Option<Failure>,
+}
+
+impl fmt::Display for Totals {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { histories, seen, faults, steps, .. } = self;
+        let Summary { calls, executed, values, not_executed, unknown, pairings } = seen;
+        write!(
+            f,
+            "{histories} histories, {steps} steps: {calls} calls, {faults} faults, {pairings} pairings; \
+             {executed} executed, {values} values, {not_executed} not executed, {unknown} unknown"
+        )
+    }
+}
+
+/// One history, from a few clients that connect to the last that leaves.
+pub(crate) fn run_history(plan: Plan) -> (Counts, Result<Summary, Failure>) {
+    let seed = plan.seed;
+    catch_unwind(AssertUnwindSafe(|| live_through(plan))).unwrap_or_else(|_| {
+        let (rule, what) = (Rule::NoPanic, "see above".to_owned());
+        let failure = Failure { seed, rule, what, step: 0, trace: String::new() };
+        (Counts::default(), Err(failure))
+    })
+}
+
+fn live_through(plan: Plan) -> (Counts, Result<Summary, Failure>) {
+    let mut world = World::new(plan);
+    let (calls, faults) = (world.plan.calls, world.plan.faults);
+    world.run(STORM, |world| world.oracle.calls() >= calls && world.counts.faults >= faults);
+    world.calm_down();
+    world.run(CALM, |_| false);
+    world.oracle.settle();
+    world.everything_goes_on();
+    world.everybody_leaves();
+
+    let seed = world.plan.seed;
+    let result = match world.oracle.violation() {
+        None => Ok(world.oracle.summary()),
+        Some(violation) => Err(Failure {
+            seed,
+            rule: violation.rule,
+            what: violation.what.clone(),
+            step: world.counts.steps,
+            trace: world.trace.iter().map(|line| format!("  {line}\n")).collect(),
+        }),
+    };
+    (world.counts, result)
+}
+
+impl World {
+    /// The faults have ended: what is silent is noticed in time, and all come back.
+    fn calm_down(&mut self) {
+        self.stormy = false;
+    }
+
+    /// Who is paired can call its partner.
+    fn everything_goes_on(&mut self) {
+        if self.oracle.violation().is_some() {
+            return;
+        }
+        let mut calls = Vec::new();
+        for client in 0..self.clients.len() {
+            let Some(endpoint) = &self.clients[client].endpoint else {
+                self.oracle.violate(Rule::Progress, format!("{client} is gone for good"));
+                return;
+            };
+            if endpoint.pairing().is_some() {
+                let manner = Manner { acknowledged: true, excused: false };
+                calls.push(self.emit(client, manner, Duration::from_secs(60), None, 0));
+            }
+            if self.clients[client].asked > 0 {
+                self.oracle.violate(Rule::Progress, format!("{client} still waits for the server"));
+            }
+        }
+        self.run(Duration::from_secs(30), |_| false);
+        for call in calls {
+            if self.oracle.report_of(call) != Some(Report::Value) {
+                self.oracle.violate(Rule::Progress, format!("{call} gets no value"));
+            }
+        }
+    }
+
+    /// Everybody says goodbye, and nothing is left.
+    fn everybody_leaves(&mut self) {
+        if self.oracle.violation().is_some() {
+            return;
+        }
+        self.leaving = true;
+        for client in 0..self.clients.len() {
+            self.command(client, Command::Close);
+        }
+        self.run(Duration::from_secs(60), |_| false);
+        let left = self.links.values().filter(|link| link.state == State::Whole).count();
+        if !self.server.is_empty() {
+            let stats = self.server.broker.stats();
+            self.oracle.violate(Rule::NothingLeft, format!("{stats:?}, {left} links"));
+        }
+        if self.clients.iter().any(|client| client.endpoint.is_some() || !client.waiting.is_empty())
+        {
+            self.oracle.violate(Rule::NothingLeft, "a client is left");
+        }
+    }
+}
+
+/// Histories from this seed on, until there were enough, or a rule is broken.
+pub(crate) fn run_histories(
+    first: u64,
+    plan: impl Fn(u64) -> Plan + Sync,
+    enough: impl Fn(&Totals) -> bool + Sync,
+) -> Totals {
+    let next = AtomicU64::new(first);
+    let done = AtomicBool::new(false);
+    let totals = Mutex::new(Totals::default());
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    std::thread::scope(|scope| {
+        for _ in 0..threads {
+            scope.spawn(|| {
+                while !done.load(Ordering::Relaxed) {
+                    let seed = next.fetch_add(1, Ordering::Relaxed);
+                    let (counts, outcome) = run_history(plan(seed));
+                    let mut totals = totals.lock().unwrap();
+                    totals.add(counts, outcome, &plan);
+                    if totals.failure.is_some() || enough(&totals) {
+                        done.store(true, Ordering::Relaxed);
+                    }
+                }
+            });
+        }
+    });
+    totals.into_inner().unwrap()
+}
+
+impl Totals {
+    fn add(
+        &mut self,
+        counts: Counts,
+        outcome: Result<Summary, Failure>,
+        plan: impl Fn(u64) -> Plan,
+    ) {
+        self.histories += 1;
+        self.faults += counts.faults;
+        self.steps += counts.steps;
+        match outcome {
+            Ok(seen) => {
+                self.seen.calls += seen.calls;
+                self.seen.executed += seen.executed;
+                self.seen.values += seen.values;
+                self.seen.not_executed += seen.not_executed;
+                self.seen.unknown += seen.unknown;
+                self.seen.pairings += seen.pairings;
+            }
+            Err(failure) => {
+                // Once more, for its last events.
+                let mut plan = plan(failure.seed);
+                plan.traced = true;
+                let again = run_history(plan).1.err();
+                self.failure.get_or_insert(again.unwrap_or(failure));
+            }
+        }
+    }
+}

@@ -1,0 +1,121 @@
+//! Connections: in order, with delays, and at any moment cut, silent or frozen. What travels on
+//! one is lost with it, and nothing else ever is.
+
+use std::{
+    collections::VecDeque,
+    time::{Duration, Instant},
+};
+
+use socketio_p2p_protocol::{
+    ClientMessage, Frame, PairingId, ServerMessage, frame::batch_from_text, wire,
+};
+
+/// What a client says.
+#[derive(Debug)]
+pub(crate) enum Up {
+    Message(ClientMessage),
+    Frames(PairingId, Vec<Frame>),
+}
+
+/// What it hears.
+#[derive(Debug)]
+pub(crate) enum Down {
+    Message(ServerMessage),
+    Frames(PairingId, Vec<Frame>),
+}
+
+/// One way of a connection.
+#[derive(Debug)]
+pub(crate) struct Way<T> {
+    under_way: VecDeque<(Instant, T)>,
+    last: Instant,
+}
+
+impl<T> Way<T> {
+    fn new(now: Instant) -> Self {
+        Self { under_way: VecDeque::new(), last: now }
+    }
+
+    /// Sends something, and says when it arrives: after what was sent before.
+    fn send(&mut self, what: T, at: Instant) -> Instant {
+        self.last = self.last.max(at);
+        self.under_way.push_back((self.last, what));
+        self.last
+    }
+
+    fn arrived(&mut self, now: Instant) -> Option<T> {
+        let (at, _) = self.under_way.front()?;
+        if *at > now { None } else { self.under_way.pop_front().map(|(_, what)| what) }
+    }
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum State {
+    Whole,
+    /// Nothing gets through, and nobody notices.
+    Silent,
+    Cut,
+}
+
+/// A connection between a client and the server.
+#[derive(Debug)]
+pub(crate) struct Link {
+    pub(crate) client: usize,
+    pub(crate) state: State,
+    up: Way<Up>,
+    down: Way<Down>,
+    /// Nothing arrives before.
+    frozen: Instant,
+}
+
+impl Link {
+    pub(crate) fn new(client: usize, now: Instant) -> Self {
+        Self { client, state: State::Whole, up: Way::new(now), down: Way::new(now), frozen: now }
+    }
+
+    pub(crate) fn freeze(&mut self, until: Instant) {
+        self.frozen = self.frozen.max(until);
+    }
+
+    /// When it will arrive; never if nothing gets through.
+    pub(crate) fn send_up(&mut self, what: Up, now: Instant, delay: Duration) -> Option<Instant> {
+        let at = self.frozen.max(now + delay);
+        (self.state == State::Whole).then(|| self.up.send(what, at))
+    }
+
+    pub(crate) fn send_down(
+        &mut self,
+        what: Down,
+        now: Instant,
+        delay: Duration,
+    ) -> Option<Instant> {
+        let at = self.frozen.max(now + delay);
+        (self.state == State::Whole).then(|| self.down.send(what, at))
+    }
+
+    pub(crate) fn arrived_up(&mut self, now: Instant) -> Option<Up> {
+        if self.state == State::Whole { self.up.arrived(now) } else { None }
+    }
+
+    pub(crate) fn arrived_down(&mut self, now: Instant) -> Option<Down> {
+        if self.state == State::Whole { self.down.arrived(now) } else { None }
+    }
+}
+
+/// The same as it comes off the wire: written and read.
+pub(crate) fn through_the_codec(frames: &[Frame]) -> Vec<Frame> {
+    let texts: Vec<_> = frames.iter().map(Frame::to_text).collect();
+    batch_from_text(&format!("[{}]", texts.join(","))).expect("what is written can be read")
+}
+
+/// A message of a client as it comes off the wire.
+pub(crate) fn client_message(message: &ClientMessage) -> ClientMessage {
+    let (event, args) = message.to_event().expect("a v2 client says it");
+    wire::client_message(event, args).expect("what is written can be read")
+}
+
+/// A message of the server as it comes off the wire.
+pub(crate) fn server_message(message: &ServerMessage) -> ServerMessage {
+    let (event, args) = message.to_event().expect("a v2 client hears it");
+    wire::server_message(event, args).expect("what is written can be read")
+}

@@ -1,0 +1,54 @@
+//! How a history goes, drawn from its seed: what kind of weather, and how much happens.
+
+use fastrand::Rng;
+
+/// How much of everything.
+#[derive(Clone, Debug)]
+pub(crate) struct Plan {
+    pub(crate) seed: u64,
+    pub(crate) clients: usize,
+    /// Calls, and faults, until the weather calms down.
+    pub(crate) calls: usize,
+    pub(crate) faults: usize,
+    /// Microseconds that a message takes, from and to.
+    pub(crate) delay: (u64, u64),
+    /// How likely it is that the relay refuses a message.
+    pub(crate) congestion: f64,
+    /// How likely a lost client stays away for longer than usual, perhaps too long.
+    pub(crate) long_absence: f64,
+    /// How likely a fault is a restart of the server.
+    pub(crate) restarts: f64,
+    /// Whether everything is written and read again on its way.
+    pub(crate) codec: bool,
+    /// Whether events are kept for a report.
+    pub(crate) traced: bool,
+    /// A fault of the relay, to be caught.
+    pub(crate) skips_pairing_ids: bool,
+}
+
+/// How much happened.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Counts {
+    pub(crate) steps: usize,
+    pub(crate) faults: usize,
+}
+
+impl Plan {
+    pub(crate) fn new(seed: u64) -> Self {
+        let mut rng = Rng::with_seed(seed ^ 0x5eed);
+        let near = rng.bool();
+        Self {
+            seed,
+            clients: rng.usize(4..9),
+            calls: 600,
+            faults: 160,
+            delay: if near { (50, 1_000) } else { (5_000, 60_000) },
+            congestion: if rng.u8(..4) == 0 { 0.05 } else { 0.0 },
+            long_absence: if rng.u8(..4) == 0 { 0.05 } else { 0.0 },
+            restarts: if rng.u8(..8) == 0 { 0.03 } else { 0.0 },
+            codec: rng.u8(..16) == 0,
+            traced: false,
+            skips_pairing_ids: false,
+        }
+    }
+}

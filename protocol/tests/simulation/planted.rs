@@ -1,0 +1,69 @@
+//! Faults planted on purpose: each must be caught, or the simulation proves nothing.
+//!
+//! ```text
+//! cargo test -p socketio-p2p-protocol --features planted-faults --test simulation planted
+//! ```
+
+use socketio_p2p_protocol::planted::{Fault, plant};
+
+use crate::{
+    history::{Failure, run_history},
+    oracle::Rule,
+    plan::Plan,
+};
+
+/// Histories until a fault must have been caught.
+const HISTORIES: u64 = 60;
+
+/// The first history that breaks a rule, with this fault in the protocol and that of the relay.
+fn caught(fault: Option<Fault>, skips_pairing_ids: bool) -> Option<(u64, Failure)> {
+    plant(fault);
+    let failure = (1..=HISTORIES).find_map(|seed| {
+        let mut plan = Plan::new(seed);
+        plan.skips_pairing_ids = skips_pairing_ids;
+        Some((seed, run_history(plan).1.err()?))
+    });
+    plant(None);
+    failure
+}
+
+#[track_caller]
+fn assert_caught(what: &str, failure: Option<(u64, Failure)>, rules: &[Rule]) {
+    let Some((histories, failure)) = failure else {
+        panic!("{what} is not caught in {HISTORIES} histories");
+    };
+    println!("{what}: caught in history {histories} by {:?}", failure.rule);
+    assert!(rules.contains(&failure.rule), "{what} is caught by another rule: {failure}");
+}
+
+macro_rules! planted {
+    ($($name:ident: $fault:ident by $($rule:ident),+;)*) => {$(
+        #[test]
+        fn $name() {
+            let failure = caught(Some(Fault::$fault), false);
+            assert_caught(stringify!($fault), failure, &[$(Rule::$rule),+]);
+        }
+    )*};
+}
+
+planted! {
+    forgetting_the_partner_is_caught: ForgetPartner by Exclusive, Mutual, ToldOnce, Counters, NoPanic;
+    comparing_ids_without_incarnations_is_caught: CompareWithoutIncarnation by NothingLost, Progress, ToldOnce, NoPanic;
+    resuming_without_a_token_is_caught: ResumeWithoutToken by NoStranger;
+    pairing_the_busy_is_caught: PairTheBusy by Exclusive, Mutual, Counters;
+    forgetting_who_is_away_is_caught: ForgetAway by NothingLeft, Progress, NothingLost, ToldOnce, Mutual;
+    forgetting_to_say_that_a_partner_is_back_is_caught: ForgetBack by NothingLost, Progress;
+    telling_the_end_twice_is_caught: TellTwice by ToldOnce;
+    forgetting_to_send_the_window_again_is_caught: ForgetResend by NothingLost, Progress;
+    keeping_a_ghost_is_caught: KeepGhost by Exclusive, ToldOnce, Mutual;
+}
+
+#[test]
+fn skipping_the_pairing_id_on_the_relay_is_caught() {
+    assert_caught("SkipPairingId", caught(None, true), &[Rule::NoStranger]);
+}
+
+#[test]
+fn without_a_planted_fault_nothing_is_caught() {
+    assert!(caught(None, false).is_none());
+}

@@ -1,0 +1,500 @@
+//! Everything together, in virtual time: what happens next is drawn from one seed.
+
+use std::{
+    cmp::Reverse,
+    collections::{BTreeMap, BinaryHeap, VecDeque},
+    time::{Duration, Instant},
+};
+
+use fastrand::Rng;
+use serde_json::Value;
+use socketio_p2p_protocol::{
+    Args, ConnId, Dialect, EndpointEvent, Hello, Outcome, PairingId, ResumeToken, broker,
+    endpoint::{Answer, Command, Input, Output},
+};
+
+use crate::{
+    client::{Client, REQUESTS},
+    link::{self, Down, Link, State, Up},
+    oracle::{CallNo, Oracle, Report, Rule},
+    plan::{Counts, Plan},
+    server::{Act, Server},
+};
+
+/// Events that are kept for the report of a failure.
+const TRACE: usize = 200;
+
+/// What happens at a moment.
+#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub(crate) enum Event {
+    ArriveUp(ConnId),
+    ArriveDown(ConnId),
+    /// The server notices that a connection is gone.
+    ServerLoses(ConnId),
+    /// The client notices it.
+    ClientLoses(ConnId),
+    Connect(usize),
+    /// The host announces a connection to the broker.
+    Announce(ConnId),
+    /// An application does something.
+    Act(usize),
+    /// A handler is done.
+    Finish(usize, PairingId, u64, CallNo),
+    Alarm(usize),
+    ServerAlarm,
+    Fault,
+}
+
+pub(crate) struct World {
+    pub(crate) plan: Plan,
+    pub(crate) rng: Rng,
+    pub(crate) now: Instant,
+    pub(crate) start: Instant,
+    pub(crate) server: Server,
+    pub(crate) clients: Vec<Client>,
+    pub(crate) links: BTreeMap<ConnId, Link>,
+    pub(crate) oracle: Oracle,
+    pub(crate) counts: Counts,
+    agenda: BinaryHeap<Reverse<(Instant, u64, Event)>>,
+    last_event: u64,
+    last_conn: u64,
+    pub(crate) last_node: u64,
+    server_alarm: Option<Instant>,
+    pub(crate) trace: VecDeque<String>,
+    /// Whether faults and calls still come.
+    pub(crate) stormy: bool,
+    /// Whether everybody goes for good.
+    pub(crate) leaving: bool,
+}
+
+impl World {
+    pub(crate) fn new(plan: Plan) -> Self {
+        let start = Instant::now();
+        let mut world = Self {
+            rng: Rng::with_seed(plan.seed),
+            now: start,
+            start,
+            server: Server::new(1),
+            clients: (0..plan.clients).map(Client::new).collect(),
+            links: BTreeMap::new(),
+            oracle: Oracle::default(),
+            counts: Counts::default(),
+            agenda: BinaryHeap::new(),
+            last_event: 0,
+            last_conn: 0,
+            last_node: 1,
+            server_alarm: None,
+            trace: VecDeque::new(),
+            stormy: true,
+            leaving: false,
+            plan,
+        };
+        world.server.skips_pairing_ids = world.plan.skips_pairing_ids;
+        for client in 0..world.clients.len() {
+            world.clients[client].connecting = true;
+            let after = world.millis(0..100);
+            world.after(after, Event::Connect(client));
+            let after = world.millis(50..200);
+            world.after(after, Event::Act(client));
+        }
+        let after = world.millis(100..400);
+        world.after(after, Event::Fault);
+        world
+    }
+
+    pub(crate) fn millis(&mut self, range: std::ops::Range<u64>) -> Duration {
+        Duration::from_millis(self.rng.u64(range))
+    }
+
+    pub(crate) fn chance(&mut self, of: f64) -> bool {
+        self.rng.f64() < of
+    }
+
+    pub(crate) fn after(&mut self, time: Duration, event: Event) {
+        self.at(self.now + time, event);
+    }
+
+    fn at(&mut self, moment: Instant, event: Event) {
+        self.last_event += 1;
+        self.agenda.push(Reverse((moment, self.last_event, event)));
+    }
+
+    /// Lets happen what happens within this time, or until a rule is broken.
+    pub(crate) fn run(&mut self, time: Duration, done: impl Fn(&Self) -> bool) {
+        let until = self.now + time;
+        while let Some(Reverse((moment, _, _))) = self.agenda.peek()
+            && *moment <= until
+            && self.oracle.violation().is_none()
+            && !done(self)
+        {
+            let Some(Reverse((moment, _, event))) = self.agenda.pop() else { return };
+            self.now = self.now.max(moment);
+            self.counts.steps += 1;
+            self.note(|| format!("{event:?}"));
+            self.happen(event);
+            self.server.check(self.now, &mut self.oracle);
+        }
+        if !done(self) {
+            self.now = self.now.max(until);
+        }
+    }
+
+    /// Keeps a line for the report of a failure.
+    pub(crate) fn note(&mut self, line: impl FnOnce() -> String) {
+        if self.plan.traced {
+            if self.trace.len() == TRACE {
+                self.trace.pop_front();
+            }
+            let at = self.now - self.start;
+            self.trace.push_back(format!("{at:>9.3?} {}", line()));
+        }
+    }
+
+    fn happen(&mut self, event: Event) {
+        match event {
+            Event::ArriveUp(conn) => self.arrive_up(conn),
+            Event::ArriveDown(conn) => self.arrive_down(conn),
+            Event::ServerLoses(conn) => {
+                let input = broker::Input::Disconnected(conn);
+                self.server.handle(input, self.now, &mut self.oracle);
+            }
+            Event::ClientLoses(conn) => {
+                if let Some(client) = self.links.get(&conn).map(|link| link.client)
+                    && self.clients.get(client).is_some_and(|client| client.conn == Some(conn))
+                {
+                    self.feed(client, Input::Lost);
+                }
+            }
+            Event::Connect(client) => self.connect(client),
+            Event::Announce(conn) => {
+                let input = broker::Input::Connected(conn);
+                self.server.handle(input, self.now, &mut self.oracle);
+            }
+            Event::Act(client) => self.act(client),
+            Event::Finish(client, pairing, seq, call) => {
+                let value: Args = vec![Value::from(call)].into();
+                self.feed(client, Input::Finished(pairing, seq, Ok(value)));
+            }
+            Event::Alarm(client) => {
+                if self.clients[client].alarm.is_none_or(|alarm| alarm > self.now) {
+                    return; // It was set for an earlier moment meanwhile.
+                }
+                self.clients[client].alarm = None;
+                self.expire(client);
+                self.feed(client, Input::Timeout);
+            }
+            Event::ServerAlarm => {
+                if self.server_alarm.is_none_or(|alarm| alarm > self.now) {
+                    return;
+                }
+                self.server_alarm = None;
+                self.server.handle(broker::Input::Timeout, self.now, &mut self.oracle);
+            }
+            Event::Fault => self.fault(),
+        }
+        self.serve();
+    }
+
+    /// Carries out what the server wants.
+    fn serve(&mut self) {
+        while let Some(act) = self.server.acts.pop_front() {
+            match act {
+                Act::Tell(conn, message) => {
+                    let message = match self.plan.codec {
+                        true => link::server_message(&message),
+                        false => message,
+                    };
+                    self.send_down(conn, Down::Message(message));
+                }
+                Act::Relay(conn, pairing, frames) => {
+                    let frames = match self.plan.codec {
+                        true => link::through_the_codec(&frames),
+                        false => frames,
+                    };
+                    self.send_down(conn, Down::Frames(pairing, frames));
+                }
+                Act::Close(conn) => self.cut(conn, true),
+            }
+        }
+        if let Some(next) = self.server.broker.poll_timeout()
+            && self.server_alarm.is_none_or(|alarm| next < alarm)
+        {
+            self.server_alarm = Some(next);
+            self.at(next, Event::ServerAlarm);
+        }
+    }
+
+    fn delay(&mut self) -> Duration {
+        let (low, high) = self.plan.delay;
+        Duration::from_micros(self.rng.u64(low..high))
+    }
+
+    pub(crate) fn send_up(&mut self, conn: ConnId, what: Up) {
+        let delay = self.delay();
+        let link = self.links.get_mut(&conn);
+        if let Some(at) = link.and_then(|link| link.send_up(what, self.now, delay)) {
+            self.at(at, Event::ArriveUp(conn));
+        }
+    }
+
+    fn send_down(&mut self, conn: ConnId, what: Down) {
+        let delay = self.delay();
+        let link = self.links.get_mut(&conn);
+        if let Some(at) = link.and_then(|link| link.send_down(what, self.now, delay)) {
+            self.at(at, Event::ArriveDown(conn));
+        }
+    }
+
+    fn arrive_up(&mut self, conn: ConnId) {
+        let Some(link) = self.links.get_mut(&conn) else { return };
+        match link.arrived_up(self.now) {
+            Some(Up::Message(message)) => {
+                self.server.received(conn, message, self.now, &mut self.oracle);
+            }
+            Some(Up::Frames(pairing, frames)) => {
+                let congested = self.stormy && self.chance(self.plan.congestion);
+                self.counts.faults += usize::from(congested);
+                self.server.relay(conn, pairing, frames, congested, &mut self.oracle);
+            }
+            None => {}
+        }
+    }
+
+    fn arrive_down(&mut self, conn: ConnId) {
+        let Some(link) = self.links.get_mut(&conn) else { return };
+        let client = link.client;
+        let Some(what) = link.arrived_down(self.now) else { return };
+        if client >= self.clients.len() {
+            // A stranger that got in under somebody's name hears what is not for it.
+            if let Down::Frames(pairing, _) = what {
+                self.oracle.violate(Rule::NoStranger, format!("a stranger hears {pairing}"));
+            }
+            return;
+        }
+        if self.clients[client].conn != Some(conn) {
+            return;
+        }
+        self.feed(
+            client,
+            match what {
+                Down::Message(message) => Input::Received(message),
+                Down::Frames(pairing, frames) => Input::Frames(pairing, frames),
+            },
+        );
+    }
+
+    fn connect(&mut self, client: usize) {
+        self.clients[client].connecting = false;
+        let conn = self.new_conn();
+        self.note(|| format!("{client} connects as {conn:?}"));
+        let token = self.clients[client].resume;
+        let id = self.clients[client].name.parse().expect("a name is an id");
+        let hello = Hello::new(id, Dialect::V2, self.fresh_token()).resume(token);
+        let admitted = self.server.admit(conn, hello, self.now, &mut self.oracle);
+        if let Err(code) = admitted {
+            return match self.clients[client].endpoint {
+                Some(_) => self.feed(client, Input::Rejected(code)),
+                None => self.connect_later(client),
+            };
+        }
+        self.links.insert(conn, Link::new(client, self.now));
+        self.clients[client].conn = Some(conn);
+        if self.clients[client].endpoint.is_none() {
+            self.clients[client].begin(self.now);
+        }
+        self.feed(client, Input::Opened);
+        let after = self.delay();
+        self.after(after, Event::Announce(conn));
+    }
+
+    pub(crate) fn new_conn(&mut self) -> ConnId {
+        self.last_conn += 1;
+        ConnId(self.last_conn)
+    }
+
+    pub(crate) fn fresh_token(&mut self) -> ResumeToken {
+        ResumeToken::new(self.rng.u128(..).to_be_bytes())
+    }
+
+    fn connect_later(&mut self, client: usize) {
+        if !std::mem::replace(&mut self.clients[client].connecting, true) {
+            let patient = self.stormy && self.chance(self.plan.long_absence);
+            let after = if patient { self.millis(10_000..25_000) } else { self.millis(20..800) };
+            self.after(after, Event::Connect(client));
+        }
+    }
+
+    /// A connection ends. Each side notices when it does; the server at once if it closed it.
+    pub(crate) fn cut(&mut self, conn: ConnId, by_server: bool) {
+        let Some(link) = self.links.get_mut(&conn) else { return };
+        if std::mem::replace(&mut link.state, State::Cut) == State::Cut {
+            return;
+        }
+        let after = self.millis(0..300);
+        self.after(after, Event::ClientLoses(conn));
+        if !by_server {
+            let after = self.millis(0..300);
+            self.after(after, Event::ServerLoses(conn));
+        }
+    }
+
+    /// Feeds a client's endpoint, and carries out what it says.
+    pub(crate) fn feed(&mut self, client: usize, input: Input) {
+        let now = self.now;
+        let Some(endpoint) = &mut self.clients[client].endpoint else { return };
+        endpoint.handle(input, now);
+        self.make_room(client);
+        while let Some(output) =
+            self.clients[client].endpoint.as_mut().and_then(|endpoint| endpoint.poll_output())
+        {
+            self.carry_out(client, output);
+        }
+        let next = self.clients[client].endpoint.as_ref().and_then(|e| e.poll_timeout());
+        let waiting = self.clients[client].waiting.front().map(|waiting| waiting.deadline);
+        if let Some(next) = next.into_iter().chain(waiting).min()
+            && self.clients[client].alarm.is_none_or(|alarm| next < alarm)
+        {
+            self.clients[client].alarm = Some(next);
+            self.at(next.max(now), Event::Alarm(client));
+        }
+    }
+
+    /// Gives the endpoint the calls that it has room for.
+    pub(crate) fn make_room(&mut self, client: usize) {
+        let now = self.now;
+        let Client { endpoint: Some(endpoint), waiting, .. } = &mut self.clients[client] else {
+            return;
+        };
+        while endpoint.takes_emits()
+            && let Some(next) = waiting.pop_front()
+        {
+            endpoint.handle(Input::Command(next.command), now);
+        }
+    }
+
+    /// Calls whose deadline comes while they wait are not executed.
+    fn expire(&mut self, client: usize) {
+        let now = self.now;
+        let waiting = &mut self.clients[client].waiting;
+        let due: Vec<_> = waiting.iter().filter(|w| w.deadline <= now).map(|w| w.call).collect();
+        waiting.retain(|waiting| waiting.deadline > now);
+        for call in due {
+            self.oracle.reported(call, Report::NotExecuted);
+        }
+    }
+
+    fn carry_out(&mut self, client: usize, output: Output) {
+        let conn = self.clients[client].conn;
+        match output {
+            Output::Send(message) => {
+                let message = match self.plan.codec {
+                    true => link::client_message(&message),
+                    false => message,
+                };
+                if let Some(conn) = conn {
+                    self.send_up(conn, Up::Message(message));
+                }
+            }
+            Output::SendFrames(pairing, frames) => {
+                if frames.len() > socketio_p2p_protocol::limits::BATCH_FRAMES {
+                    self.oracle.violate(Rule::Bounded, format!("{} frames at once", frames.len()));
+                }
+                if let Some(conn) = conn {
+                    self.send_up(conn, Up::Frames(pairing, frames));
+                }
+            }
+            Output::Answered(call, answer) => self.answered(client, call, answer),
+            Output::Ask { req, .. } => {
+                let verdict = if self.chance(0.9) { Ok(()) } else { Err(None) };
+                if let Some(endpoint) = &mut self.clients[client].endpoint {
+                    endpoint.handle(Input::Answer(req, verdict), self.now);
+                }
+            }
+            Output::Deliver(pairing, delivery) => {
+                let source = self.clients[client].endpoint.as_ref().and_then(|e| e.pairing());
+                let source = source.and_then(|info| Client::number_of(info.partner.as_str()));
+                let args = delivery.args.parse::<Vec<Value>>().unwrap_or_default();
+                let call = args.first().and_then(Value::as_u64).unwrap_or(u64::MAX) as CallNo;
+                self.oracle.executed(call, client, source.unwrap_or(usize::MAX), pairing);
+                let slow = self.chance(0.02);
+                let after = if slow { self.millis(0..4000) } else { self.millis(0..20) };
+                self.after(after, Event::Finish(client, pairing, delivery.seq, call));
+            }
+            Output::Event(event) => self.heard(client, event),
+            Output::Complain(complaint) => {
+                self.oracle.violate(Rule::Bounded, format!("{client} complains: {complaint:?}"));
+            }
+            Output::Reconnect { resume } => {
+                self.clients[client].resume = resume;
+                self.leave_link(client);
+                self.connect_later(client);
+            }
+            Output::Close => {
+                self.leave_link(client);
+                self.clients[client].endpoint = None;
+                self.clients[client].resume = None;
+                self.oracle.gone(client);
+                // Its first connection came to nothing: whoever started it tries again.
+                if !self.leaving {
+                    self.connect_later(client);
+                }
+            }
+        }
+    }
+
+    /// The client is done with its connection; the server notices sooner or later.
+    fn leave_link(&mut self, client: usize) {
+        if let Some(conn) = self.clients[client].conn.take()
+            && let Some(link) = self.links.get(&conn)
+            && link.state != State::Cut
+        {
+            // What it said last is still under way.
+            let silent = link.state == State::Silent;
+            let after = if silent { self.millis(1_000..10_000) } else { self.millis(200..500) };
+            self.after(after, Event::ServerLoses(conn));
+        }
+    }
+
+    fn answered(&mut self, client: usize, id: u64, answer: Answer) {
+        if id > REQUESTS {
+            self.clients[client].asked -= 1;
+            return;
+        }
+        let call = id as CallNo;
+        self.note(|| format!("{client} learns of {call}: {answer:.60?}"));
+        let report = match answer {
+            Answer::Sent => return,
+            Answer::Outcome(Outcome::Replied(args, _)) => {
+                let value = args.parse::<Vec<Value>>().unwrap_or_default();
+                match value.first().and_then(Value::as_u64) {
+                    Some(value) if value == id => Report::Value,
+                    _ => Report::WrongValue,
+                }
+            }
+            Answer::Outcome(Outcome::Failed(_)) => Report::Failed,
+            Answer::Outcome(Outcome::NotExecuted(_)) => Report::NotExecuted,
+            _ => Report::Unknown,
+        };
+        self.clients[client].open.retain(|open| *open != call);
+        self.oracle.reported(call, report);
+    }
+
+    fn heard(&mut self, client: usize, event: EndpointEvent) {
+        self.note(|| format!("{client} hears {event:?}"));
+        match event {
+            EndpointEvent::Paired(info) => {
+                if let Some(partner) = Client::number_of(info.partner.as_str()) {
+                    self.oracle.paired(client, partner, info.id);
+                }
+            }
+            EndpointEvent::Unpaired { pairing, reason } => {
+                self.oracle.unpaired(client, pairing.id, reason);
+            }
+            _ => {}
+        }
+    }
+
+    pub(crate) fn command(&mut self, client: usize, command: Command) {
+        self.feed(client, Input::Command(command));
+    }
+}
