@@ -80,6 +80,11 @@ impl Args {
         let blob = |blob: &Bytes| blob.len().div_ceil(3) * 4 + 3;
         self.json.get().len() + self.blobs.iter().map(blob).sum::<usize>()
     }
+
+    /// Bytes that they keep: many small blobs are more than their text.
+    pub(crate) fn footprint(&self) -> usize {
+        self.size() + size_of_val(self.blobs())
+    }
 }
 
 impl Default for Args {

@@ -80,6 +80,8 @@ texts! {
         Unhandled = "unhandled",
         /// The partner's handler returned an error or panicked.
         HandlerFailed = "handler-failed",
+        /// The message's time to live was over.
+        Expired = "expired",
         /// Whoever asked took it back.
         Cancelled = "cancelled",
         /// The client was closed or lost its connection.
@@ -113,6 +115,7 @@ impl Code {
             Self::ShuttingDown => "the server is shutting down",
             Self::Unhandled => "the partner has no handler for that event",
             Self::HandlerFailed => "the partner's handler failed",
+            Self::Expired => "the message's time to live was over",
             Self::Cancelled => "taken back",
             Self::Closed => "the client is closed",
         }
@@ -127,6 +130,7 @@ impl Code {
                 | Self::SourceBusy
                 | Self::TargetBusy
                 | Self::Timeout
+                | Self::Expired
                 | Self::RateLimited
                 | Self::Congested
                 | Self::DuplicateId

@@ -7,14 +7,17 @@
 //! | header: the JSON object, its `b` the lengths of the blobs | the blobs, one after another
 //! ```
 
-use std::sync::Arc;
+mod binary;
+mod json;
+
+use std::{sync::Arc, time::Duration};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use bytes::{Buf, BufMut, Bytes, BytesMut};
-use serde::{Deserialize, Serialize};
+use bytes::Bytes;
 use serde_json::{Value, value::RawValue};
 
-use crate::{Args, Code, PairingId, Refusal, limits, wire};
+use self::json::WireFrame;
+use crate::{Args, Refusal, limits, wire::Shape};
 
 /// Why arguments, a frame or a batch of them could not be read.
 #[derive(Debug, thiserror::Error)]
@@ -38,6 +41,9 @@ pub enum FrameError {
     /// The binary spelling names no pairing.
     #[error("a binary frame without a pairing id")]
     Pairing,
+    /// What was cut into parts is neither an emit nor a reply.
+    #[error("parts of neither an emit nor a reply")]
+    Part,
     /// None, or more than [`limits::BATCH_FRAMES`].
     #[error("a batch of no frames or of too many")]
     Batch,
@@ -53,6 +59,9 @@ pub struct Frame {
     pub ack: u64,
     /// The highest number up to which everything of the partner arrived; at least `ack`.
     pub got: u64,
+    /// How long an emit may still wait for its handler, counted from its arrival; in whole
+    /// milliseconds on the wire. The last part of an emit has it, the others have none.
+    pub ttl: Option<Duration>,
     /// What it says. Shared with the window, from which it may be sent again.
     pub body: Arc<Body>,
 }
@@ -76,6 +85,15 @@ pub enum Body {
         /// Its arguments, or why there are none.
         result: Result<Args, Refusal>,
     },
+    /// A piece of what [`Self::to_json`] says of an emit or a reply too large for one frame.
+    Part {
+        /// The piece.
+        text: String,
+        /// Whether the others have come before.
+        last: bool,
+    },
+    /// The pieces that have come so far are all there will be: their sender gave the value up.
+    Drop,
     /// Nothing but [`Frame::ack`].
     Ack,
 }
@@ -85,145 +103,56 @@ impl Body {
     #[must_use]
     pub fn size(&self) -> usize {
         const FRAME: usize = 64;
-        let args = |args: &Args| args.size() + size_of_val(args.blobs());
         FRAME
             + match self {
-                Self::Emit { event, args: list, .. } => event.len() + args(list),
-                Self::Reply { result: Ok(list), .. } => args(list),
+                Self::Emit { event, args, .. } => event.len() + args.footprint(),
+                Self::Reply { result: Ok(args), .. } => args.footprint(),
                 Self::Reply { result: Err(refusal), .. } => refusal.message.len(),
-                Self::Ack => 0,
+                Self::Part { text, .. } => text.bytes().map(spelled).sum(),
+                Self::Drop | Self::Ack => 0,
             }
+    }
+
+    /// Whether the usual parsers can read its arguments: a relay checks that of what it can see.
+    pub(crate) fn can_be_read(&self) -> bool {
+        match self {
+            Self::Emit { args, .. } | Self::Reply { result: Ok(args), .. } => {
+                !Shape::of(args.as_json()).doubtful || args.parse::<Vec<Value>>().is_ok()
+            }
+            _ => true,
+        }
+    }
+
+    /// What is cut into parts: the text of a frame without its numbers.
+    pub(crate) fn to_json(&self) -> String {
+        let wire = WireFrame::of_body(self, |blob| STANDARD.encode(blob));
+        serde_json::to_string(&wire).unwrap_or_default()
+    }
+
+    /// Reads what was cut into parts: an emit or a reply.
+    pub(crate) fn from_json(text: &str) -> Result<Self, FrameError> {
+        check_object(text.starts_with('{'))?;
+        let wire: WireFrame<'_, _, _> = serde_json::from_str(text)?;
+        match wire.body(from_base64)? {
+            body @ (Self::Emit { .. } | Self::Reply { .. }) => Ok(body),
+            Self::Part { .. } | Self::Drop | Self::Ack => Err(FrameError::Part),
+        }
     }
 }
 
-#[derive(Clone, Copy, Deserialize, Serialize)]
-#[serde(rename_all = "lowercase")]
-enum Kind {
-    Emit,
-    Reply,
-    Ack,
-}
-
-#[derive(Deserialize, Serialize)]
-struct WireError {
-    code: Code,
-    #[serde(default)]
-    message: String,
-}
-
-/// The JSON object, with `B` for the blobs: base64 or their lengths.
-#[derive(Deserialize, Serialize)]
-struct WireFrame<A, B> {
-    #[serde(default, skip_serializing_if = "is_zero")]
-    s: u64,
-    k: u64,
-    #[serde(default, skip_serializing_if = "is_zero")]
-    g: u64,
-    t: Kind,
-    #[serde(default = "none", skip_serializing_if = "Option::is_none")]
-    e: Option<String>,
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    r: bool,
-    #[serde(default = "none", skip_serializing_if = "Option::is_none")]
-    to: Option<u64>,
-    #[serde(default = "none", skip_serializing_if = "Option::is_none")]
-    a: Option<A>,
-    #[serde(default = "none", skip_serializing_if = "Option::is_none")]
-    err: Option<WireError>,
-    #[serde(default = "Vec::new", skip_serializing_if = "Vec::is_empty")]
-    b: Vec<B>,
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature that serde calls")]
-const fn is_zero(number: &u64) -> bool {
-    *number == 0
-}
-
-const fn none<T>() -> Option<T> {
-    None
+/// Bytes that a byte of JSON takes in a JSON string.
+pub(crate) const fn spelled(byte: u8) -> usize {
+    match byte {
+        b'"' | b'\\' | b'\n' | b'\r' | b'\t' => 2,
+        _ => 1,
+    }
 }
 
 impl Frame {
-    fn to_wire<B>(&self, blob: impl Fn(&Bytes) -> B) -> WireFrame<&RawValue, B> {
-        let mut wire = WireFrame {
-            s: self.seq,
-            k: self.ack,
-            g: if self.got > self.ack { self.got } else { 0 },
-            t: Kind::Ack,
-            e: None,
-            r: false,
-            to: None,
-            a: None,
-            err: None,
-            b: Vec::new(),
-        };
-        let args = match &*self.body {
-            Body::Emit { event, args, reply } => {
-                wire.t = Kind::Emit;
-                wire.e = Some(event.clone());
-                wire.r = *reply;
-                Some(args)
-            }
-            Body::Reply { to, result } => {
-                wire.t = Kind::Reply;
-                wire.to = Some(*to);
-                match result {
-                    Ok(args) => Some(args),
-                    Err(refusal) => {
-                        let message = refusal.message.clone().into_owned();
-                        wire.err = Some(WireError { code: refusal.code, message });
-                        None
-                    }
-                }
-            }
-            Body::Ack => None,
-        };
-        if let Some(args) = args {
-            wire.a = Some(args.raw());
-            wire.b = args.blobs().iter().map(blob).collect();
-        }
-        wire
-    }
-
-    fn from_wire<B>(
-        frame: WireFrame<Box<RawValue>, B>,
-        blobs: impl FnOnce(Vec<B>) -> Result<Vec<Bytes>, FrameError>,
-    ) -> Result<Self, FrameError> {
-        let missing = |field| FrameError::Json(serde::de::Error::missing_field(field));
-        let args = |a: Option<Box<RawValue>>, b| {
-            let a = a.ok_or(missing("a"))?;
-            if wire::depth(a.get()) > limits::JSON_DEPTH {
-                return Err(FrameError::Depth);
-            }
-            Args::new(a, blobs(b)?)
-        };
-        let body = match frame.t {
-            Kind::Emit => Body::Emit {
-                event: frame.e.ok_or(missing("e"))?,
-                args: args(frame.a, frame.b)?,
-                reply: frame.r,
-            },
-            Kind::Reply => Body::Reply {
-                to: frame.to.ok_or(missing("to"))?,
-                result: match frame.err {
-                    Some(error) => Err(Refusal::new(error.code, &error.message)),
-                    None => Ok(args(frame.a, frame.b)?),
-                },
-            },
-            Kind::Ack => Body::Ack,
-        };
-        let seq = match body {
-            Body::Ack => 0,
-            _ if frame.s == 0 => return Err(missing("s")),
-            _ => frame.s,
-        };
-        Ok(Self { seq, ack: frame.k, got: frame.g.max(frame.k), body: Arc::new(body) })
-    }
-
     /// As the text of a JSON object.
     #[must_use]
     pub fn to_text(&self) -> String {
-        let wire = self.to_wire(|blob| STANDARD.encode(blob));
+        let wire = WireFrame::of_frame(self, |blob| STANDARD.encode(blob));
         // Only a failing `Serialize` or a map without string keys can fail here: there is neither.
         serde_json::to_string(&wire).unwrap_or_default()
     }
@@ -231,7 +160,7 @@ impl Frame {
     /// As a JSON value, for a host that takes nothing else.
     #[must_use]
     pub fn to_value(&self) -> Value {
-        let wire = self.to_wire(|blob| STANDARD.encode(blob));
+        let wire = WireFrame::of_frame(self, |blob| STANDARD.encode(blob));
         serde_json::to_value(&wire).unwrap_or_default()
     }
 
@@ -242,7 +171,8 @@ impl Frame {
     /// Any of [`FrameError`] but those of the binary spelling.
     pub fn from_text(text: &str) -> Result<Self, FrameError> {
         check_object(text.trim_start().starts_with('{'))?;
-        Self::from_wire(serde_json::from_str(text)?, from_base64)
+        let wire: WireFrame<'_, _, _> = serde_json::from_str(text)?;
+        wire.frame(from_base64)
     }
 
     /// Reads a JSON object.
@@ -252,46 +182,8 @@ impl Frame {
     /// As [`Self::from_text`].
     pub fn from_value(value: Value) -> Result<Self, FrameError> {
         check_object(value.is_object())?;
-        Self::from_wire(serde_json::from_value(value)?, from_base64)
-    }
-
-    /// As one binary value.
-    #[must_use]
-    pub fn to_binary(&self, pairing: PairingId) -> Bytes {
-        let pairing = pairing.to_string();
-        let header = serde_json::to_vec(&self.to_wire(Bytes::len)).unwrap_or_default();
-        let mut binary =
-            BytesMut::with_capacity(5 + pairing.len() + header.len() + self.body.size());
-        // A pairing id is at most 33 bytes long, and a header is far shorter than 4 GiB.
-        binary.put_u8(pairing.len() as u8);
-        binary.put_slice(pairing.as_bytes());
-        binary.put_u32(header.len() as u32);
-        binary.put_slice(&header);
-        if let Body::Emit { args, .. } | Body::Reply { result: Ok(args), .. } = &*self.body {
-            for blob in args.blobs() {
-                binary.put_slice(blob);
-            }
-        }
-        binary.freeze()
-    }
-
-    /// Reads one binary value; the blobs share its memory.
-    ///
-    /// # Errors
-    ///
-    /// Any of [`FrameError`] but that of base64.
-    pub fn from_binary(mut binary: Bytes) -> Result<(PairingId, Self), FrameError> {
-        let length = usize::from(binary.try_get_u8().map_err(|_| FrameError::Lengths)?);
-        let pairing = take(&mut binary, length)?;
-        let pairing = std::str::from_utf8(&pairing).map_err(|_| FrameError::Pairing)?;
-        let pairing = pairing.parse().map_err(|_| FrameError::Pairing)?;
-        let length = binary.try_get_u32().map_err(|_| FrameError::Lengths)?;
-        let header = take(&mut binary, usize::try_from(length).map_err(|_| FrameError::Lengths)?)?;
-        check_object(header.starts_with(b"{"))?;
-        let frame = Self::from_wire(serde_json::from_slice(&header)?, |lengths: Vec<usize>| {
-            lengths.into_iter().map(|length| take(&mut binary, length)).collect()
-        })?;
-        if binary.is_empty() { Ok((pairing, frame)) } else { Err(FrameError::Lengths) }
+        let wire: WireFrame<'_, _, _> = serde_json::from_value(value)?;
+        wire.frame(from_base64)
     }
 }
 
@@ -302,10 +194,6 @@ fn check_object(is_object: bool) -> Result<(), FrameError> {
     } else {
         Err(FrameError::Json(serde::de::Error::custom("not an object")))
     }
-}
-
-fn take(binary: &mut Bytes, length: usize) -> Result<Bytes, FrameError> {
-    if binary.len() < length { Err(FrameError::Lengths) } else { Ok(binary.split_to(length)) }
 }
 
 fn from_base64(blobs: Vec<String>) -> Result<Vec<Bytes>, FrameError> {

@@ -62,6 +62,16 @@ pub const WINDOW_FRAMES: usize = 256;
 /// Bytes of arguments in that window.
 pub const WINDOW_BYTES: usize = 1024 * 1024;
 
+/// Longest frame of a session, in bytes; a value whose frame is longer travels in parts, so that
+/// others pass between them.
+pub const CHUNK_BYTES: usize = 16 * 1024;
+
+/// Parts that are under way at a time. The rest of a value waits at its sender.
+pub const PARTS_UNDER_WAY: usize = 16;
+
+/// Longest arguments of one emit or reply, in bytes: a window full.
+pub const VALUE_BYTES: usize = 1024 * 1024;
+
 /// Calls of one end that wait for a reply, and handlers that run for the partner.
 pub const PENDING_CALLS: usize = 256;
 

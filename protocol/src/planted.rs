@@ -36,6 +36,8 @@ pub enum Fault {
     ReportTwice,
     /// An emit is delivered although its time is over.
     IgnoreTtl,
+    /// What came early is acknowledged as if there were no gap before it.
+    AckUnseen,
     /// The last part of a large value is not sent again.
     LoseLastPart,
 }

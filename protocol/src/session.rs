@@ -17,26 +17,36 @@
 //!   them, and may exceed the window by [`PENDING_CALLS`] frames: two ends that are both full
 //!   still answer each other. A partner that does not say which replies arrived gets no more
 //!   handlers.
+//! - A value too large for one frame is cut into parts, one value after another and a few parts at a
+//!   time: whatever is small passes between them. It was sent once its last part was.
 //! - A call is answered exactly once: by its reply, at its deadline, or when the pairing ends.
 //!
 //! No IO, no clock: feed it with [`Session::handle`], carry out what [`Session::poll_output`]
 //! says, and come back with [`Input::Timeout`] when [`Session::poll_timeout`] is due.
 
+mod bulk;
 mod inbox;
 mod interface;
+mod reassembly;
+mod receiving;
+mod sending;
 mod window;
 
 use std::{
     collections::{BTreeMap, VecDeque},
-    sync::Arc,
     time::Instant,
 };
 
 pub use self::interface::{CallId, Delivery, Input, Output, Violation};
-use self::{inbox::Inbox, window::Window};
+use self::{
+    bulk::{Bulk, Terms},
+    inbox::Inbox,
+    window::{Kept, Role, Window},
+};
 use crate::{
-    Args, Body, Cause, Code, EndReason, Frame, Outcome, Refusal, Route,
-    limits::{ACK_DELAY, ACK_EVERY, PENDING_CALLS, RESEND_DELAY},
+    Body, Cause, Code, EndReason, Frame, Outcome, Route,
+    limits::{PENDING_CALLS, RESEND_DELAY},
+    planted::{self, Fault},
 };
 
 #[derive(Clone, Copy, Debug)]
@@ -49,15 +59,18 @@ struct Call {
 #[derive(Debug)]
 pub struct Session {
     window: Window,
+    bulk: Bulk,
     inbox: Inbox,
     /// Calls of this end, by the number of their emit.
     calls: BTreeMap<u64, Call>,
     /// Which paths can be used; the direct one is preferred.
     relay: bool,
     direct: bool,
-    /// The highest `k` and `g` that were sent, and by when the present ones must be.
+    /// The highest `k` and `g` that were sent, how many parts `g` covers, and by when the present
+    /// ones must be sent.
     told_taken: u64,
     told_arrived: u64,
+    told_parts: u64,
     ack_due: Option<Instant>,
     resend_due: Option<Instant>,
     ended: bool,
@@ -76,12 +89,14 @@ impl Session {
     pub fn new() -> Self {
         Self {
             window: Window::default(),
+            bulk: Bulk::default(),
             inbox: Inbox::default(),
             calls: BTreeMap::new(),
             relay: false,
             direct: false,
             told_taken: 0,
             told_arrived: 0,
+            told_parts: 0,
             ack_due: None,
             resend_due: None,
             ended: false,
@@ -104,13 +119,16 @@ impl Session {
     /// Whether an emit can be taken now; if not, it waits with its caller.
     #[must_use]
     pub fn has_room(&self) -> bool {
-        self.route().is_some() && !self.window.is_full() && self.calls.len() < PENDING_CALLS
+        self.route().is_some()
+            && !self.window.is_full()
+            && !self.bulk.has_emit()
+            && self.calls.len() < PENDING_CALLS
     }
 
     /// Calls of this end that wait for a reply.
     #[must_use]
     pub fn pending_calls(&self) -> usize {
-        self.calls.len()
+        self.calls.len() + usize::from(self.bulk.has_call())
     }
 
     /// Takes note of what happened.
@@ -119,12 +137,15 @@ impl Session {
             return self.handle_after_end(input);
         }
         match input {
-            Input::Emit { event, args, call } => self.emit(event, args, call),
-            Input::Cancelled(call) => self.calls.retain(|_, pending| pending.id != call),
+            Input::Emit { event, args, call, expires } => {
+                let body = Body::Emit { event, args, reply: call.is_some() };
+                self.emit(body, Terms { call, expires }, now);
+            }
+            Input::Cancelled(call) => self.cancelled(call, now),
             Input::Received(route, frame) => self.received(route, frame, now),
             Input::Finished(seq, result) => self.finished(seq, result, now),
-            Input::Opened(route) => self.set_path(route, true),
-            Input::Closed(route) => self.set_path(route, false),
+            Input::Opened(route) => self.set_path(route, true, now),
+            Input::Closed(route) => self.set_path(route, false, now),
             Input::Refused(route) => {
                 if self.route() == Some(route) {
                     self.resend_due.get_or_insert(now + RESEND_DELAY);
@@ -132,6 +153,9 @@ impl Session {
             }
             Input::Ended(reason) => self.end(reason),
             Input::Timeout => self.timeout(now),
+        }
+        if !self.bulk.is_empty() {
+            self.send_bulk(now);
         }
     }
 
@@ -144,36 +168,33 @@ impl Session {
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
         let calls = self.calls.values().map(|call| call.deadline).min();
-        [calls, self.ack_due, self.resend_due].into_iter().flatten().min()
+        [calls, self.bulk.due(), self.ack_due, self.resend_due].into_iter().flatten().min()
     }
 
-    fn send(&mut self, seq: u64, body: Arc<Body>) {
+    fn send(&mut self, seq: u64, kept: Kept, now: Instant) {
         let Some(route) = self.route() else { return };
         self.told_taken = self.inbox.taken();
         self.told_arrived = self.inbox.arrived();
+        self.told_parts = self.inbox.parts();
         self.ack_due = None;
-        let frame = Frame { seq, ack: self.told_taken, got: self.told_arrived, body };
+        let (mut ack, mut got) = (self.told_taken, self.told_arrived);
+        if planted::is(Fault::AckUnseen) {
+            got = self.inbox.seen();
+            ack = got;
+        }
+        let ttl = kept.expires.map(|at| at.saturating_duration_since(now));
+        let frame = Frame { seq, ack, got, ttl, body: kept.body };
         self.outputs.push_back(Output::Send(route, frame));
     }
 
-    fn enqueue(&mut self, body: Body) -> u64 {
-        let (seq, body) = self.window.push(body);
-        self.send(seq, body);
+    fn enqueue(&mut self, kept: Kept, now: Instant) -> u64 {
+        let seq = self.window.push(kept.clone());
+        self.send(seq, kept, now);
         seq
     }
 
-    fn emit(&mut self, event: String, args: Args, call: Option<(CallId, Instant)>) {
-        if !self.has_room() {
-            // The caller should have waited; nothing was sent, so nothing is lost but this.
-            if let Some((call, _)) = call {
-                self.resolve(call, Outcome::NotExecuted(Cause::Code(Code::Congested)));
-            }
-            return;
-        }
-        let seq = self.enqueue(Body::Emit { event, args, reply: call.is_some() });
-        if let Some((id, deadline)) = call {
-            self.calls.insert(seq, Call { id, deadline });
-        }
+    fn acknowledge(&mut self, now: Instant) {
+        self.send(0, Kept::new(Body::Ack, Role::Part, 0, None), now);
     }
 
     fn resolve(&mut self, call: CallId, outcome: Outcome) {
@@ -184,68 +205,7 @@ impl Session {
         self.outputs.push_back(Output::Violation(violation));
     }
 
-    fn received(&mut self, route: Route, frame: Frame, now: Instant) {
-        if let Err(violation) = self.window.acknowledge(frame.ack, frame.got) {
-            return self.violation(violation);
-        }
-        if !matches!(*frame.body, Body::Ack)
-            && let Err(violation) = self.inbox.insert(frame, route)
-        {
-            self.violation(violation);
-        }
-        self.take(now);
-    }
-
-    /// Takes what is next in order: replies at once, emits as handlers are free.
-    fn take(&mut self, now: Instant) {
-        while let Some((to, result, route)) = self.inbox.next_reply() {
-            match self.calls.remove(&to) {
-                Some(call) => {
-                    let outcome = match result {
-                        Ok(args) => Outcome::Replied(args, route),
-                        Err(refusal) => outcome_of(refusal),
-                    };
-                    self.resolve(call.id, outcome);
-                }
-                // Late, after its deadline or a cancellation; or never asked for.
-                None if self.window.was_sent(to) => {}
-                None => self.violation(Violation::Reply),
-            }
-        }
-        while let Some(delivery) = self.inbox.next_delivery(self.window.replies()) {
-            match crate::wire::check_event(&delivery.event) {
-                Ok(()) => self.outputs.push_back(Output::Deliver(delivery)),
-                Err(code) => {
-                    self.violation(Violation::Event);
-                    self.reply(delivery.seq, Err(code.into()));
-                }
-            }
-        }
-        let taken = self.inbox.taken() - self.told_taken;
-        let unacked = taken.max(self.inbox.arrived() - self.told_arrived);
-        if unacked >= ACK_EVERY {
-            self.send(0, Arc::new(Body::Ack));
-        } else if unacked > 0 || self.inbox.saw_duplicate() {
-            self.ack_due.get_or_insert(now + ACK_DELAY);
-        }
-    }
-
-    fn finished(&mut self, seq: u64, result: Result<Args, Refusal>, now: Instant) {
-        if self.reply(seq, result) {
-            self.take(now);
-        }
-    }
-
-    /// Replies if a reply is wanted. Whether there was a handler for it.
-    fn reply(&mut self, seq: u64, result: Result<Args, Refusal>) -> bool {
-        let wanted = self.inbox.finish(seq);
-        if wanted == Some(true) {
-            self.enqueue(Body::Reply { to: seq, result });
-        }
-        wanted.is_some()
-    }
-
-    fn set_path(&mut self, route: Route, open: bool) {
+    fn set_path(&mut self, route: Route, open: bool, now: Instant) {
         let before = self.route();
         match route {
             Route::Relay => self.relay = open,
@@ -253,20 +213,20 @@ impl Session {
         }
         let after = self.route();
         if after.is_some() && after != before {
-            self.resend();
+            self.resend(now);
         }
     }
 
     /// Sends everything in the window again: the partner drops what it had. An acknowledgement may
     /// have been lost as well, so that one goes if there is nothing else to carry it.
-    fn resend(&mut self) {
+    fn resend(&mut self, now: Instant) {
         self.resend_due = None;
         let frames = self.window.frames();
         if frames.is_empty() && self.inbox.arrived() > 0 {
-            self.send(0, Arc::new(Body::Ack));
+            self.acknowledge(now);
         }
-        for (seq, body) in frames {
-            self.send(seq, body);
+        for (seq, kept) in frames {
+            self.send(seq, kept, now);
         }
     }
 
@@ -284,19 +244,26 @@ impl Session {
         }
         if self.ack_due.is_some_and(|due| due <= now) {
             self.ack_due = None;
-            self.send(0, Arc::new(Body::Ack));
+            self.acknowledge(now);
         }
         if self.resend_due.is_some_and(|due| due <= now) {
-            self.resend();
+            self.resend(now);
         }
     }
 
     fn end(&mut self, reason: EndReason) {
         self.ended = true;
+        if let Some(call) = self.bulk.take_emit().and_then(|unsent| unsent.call) {
+            self.resolve(call, Outcome::NotExecuted(Cause::Ended(reason)));
+        }
         for call in std::mem::take(&mut self.calls).into_values() {
-            self.resolve(call.id, Outcome::Unknown(Cause::Ended(reason)));
+            let cause = Cause::Ended(reason);
+            let guess = planted::is(Fault::GuessNotExecuted);
+            let outcome = if guess { Outcome::NotExecuted(cause) } else { Outcome::Unknown(cause) };
+            self.resolve(call.id, outcome);
         }
         self.window = Window::default();
+        self.bulk = Bulk::default();
         self.inbox = Inbox::default();
         self.relay = false;
         self.direct = false;
@@ -308,19 +275,5 @@ impl Session {
         if let Input::Emit { call: Some((call, _)), .. } = input {
             self.resolve(call, Outcome::NotExecuted(Cause::Code(Code::NotPaired)));
         }
-    }
-}
-
-/// What a reply without a value says of the emit.
-fn outcome_of(refusal: Refusal) -> Outcome {
-    match refusal.code {
-        code @ (Code::Unhandled
-        | Code::BadEvent
-        | Code::BadArgs
-        | Code::Congested
-        | Code::Offline) => Outcome::NotExecuted(Cause::Code(code)),
-        // The handler of a v1 client, which may be missing or slow.
-        Code::Timeout => Outcome::Unknown(Cause::Code(Code::Timeout)),
-        _ => Outcome::Failed(refusal),
     }
 }

@@ -1,5 +1,7 @@
 //! The codec of frames: two spellings, and whatever strangers send in their place.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -42,12 +44,15 @@ fn some_frame() -> impl Strategy<Value = Frame> {
         (code, ".*").prop_map(|(code, message)| Err(Refusal::new(code, &message))),
     ];
     let reply = (any::<u64>(), result).prop_map(|(to, result)| Body::Reply { to, result });
-    let body = prop_oneof![emit, reply, Just(Body::Ack)];
-    (1..u64::MAX, any::<u64>(), any::<u64>(), body).prop_map(|(seq, ack, got, body)| {
+    let part = (".*", any::<bool>()).prop_map(|(text, last)| Body::Part { text, last });
+    let body = prop_oneof![emit, reply, part, Just(Body::Drop), Just(Body::Ack)];
+    let ttl = prop::option::of(any::<u64>().prop_map(Duration::from_millis));
+    let numbers = (1..u64::MAX, any::<u64>(), any::<u64>());
+    (numbers, ttl, body).prop_map(|((seq, ack, got), ttl, body)| {
         let seq = if body == Body::Ack { 0 } else { seq };
-        let mut frame = crate::sessions::frame(seq, ack, body);
-        frame.got = got.max(ack);
-        frame
+        let may_expire = matches!(body, Body::Emit { .. } | Body::Part { last: true, .. });
+        let frame = crate::sessions::frame(seq, ack, body);
+        Frame { got: got.max(ack), ttl: ttl.filter(|_| may_expire), ..frame }
     })
 }
 
@@ -128,6 +133,13 @@ fn what_is_no_frame_is_refused() {
         r#"{"s":1,"k":0,"t":"reply","to":"1","a":[]}"#,
         r#"{"s":1,"k":0,"t":"reply","to":1,"err":{}}"#,
         r#"{"s":1,"k":0,"t":"reply","to":1,"err":"no"}"#,
+        r#"{"k":0,"t":"part","d":"x"}"#,
+        r#"{"s":1,"k":0,"t":"part"}"#,
+        r#"{"s":1,"k":0,"t":"part","d":7}"#,
+        r#"{"s":1,"k":0,"t":"part","d":"x","z":1}"#,
+        r#"{"k":0,"t":"drop"}"#,
+        r#"{"s":1,"k":0,"t":"emit","e":"x","a":[],"x":true}"#,
+        r#"{"s":1,"k":0,"t":"emit","e":"x","a":[],"x":-1}"#,
         r#"{"k":0,"t":"ack"} x"#,
         r#"{"k":0,"t":"ack""#,
     ] {

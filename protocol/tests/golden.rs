@@ -4,7 +4,7 @@
 //! `<` from the server, `binary` an attachment in hexadecimal digits. What of v1 is spelled by the
 //! server's adapter is checked there; here, what [`wire`] has for it.
 
-use std::{collections::BTreeMap, fs, path::Path};
+use std::{collections::BTreeMap, fs, path::Path, time::Duration};
 
 use serde_json::{Value, json, value::RawValue};
 use socketio_p2p_protocol::{
@@ -193,6 +193,14 @@ fn emit(seq: u64, ack: u64, event: &str, args: Args, reply: bool) -> Frame {
     crate::sessions::frame(seq, ack, Body::Emit { event, args, reply })
 }
 
+fn part(seq: u64, text: &str, last: bool) -> Frame {
+    crate::sessions::frame(seq, 6, Body::Part { text: text.to_owned(), last })
+}
+
+fn with_ttl(frame: Frame) -> Frame {
+    Frame { ttl: Some(Duration::from_millis(1500)), ..frame }
+}
+
 #[test]
 fn frames() {
     let reply = |seq, to, result| crate::sessions::frame(seq, 6, Body::Reply { to, result });
@@ -211,6 +219,11 @@ fn frames() {
         ("emit_blobs", vec![emit(3, 5, "file", blobs, false)]),
         ("reply", vec![reply(4, 2, Ok(vec![json!("yes"), json!(2)].into()))]),
         ("reply_error", vec![reply(5, 3, Err(Code::Unhandled.into()))]),
+        ("emit_ttl", vec![with_ttl(emit(6, 6, "quote", vec![json!("ACME")].into(), false))]),
+        ("part", vec![part(7, r#"{"t":"emit","e":"é","a":["la"#, false)]),
+        ("part_last", vec![part(8, r#"rge"]}"#, true)]),
+        ("part_last_ttl", vec![with_ttl(part(8, r#"rge"]}"#, true))]),
+        ("drop", vec![crate::sessions::frame(9, 6, Body::Drop)]),
         ("ack", vec![crate::sessions::frame(0, 64, Body::Ack)]),
         ("ack_got", vec![got]),
         (

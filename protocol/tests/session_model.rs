@@ -162,6 +162,7 @@ impl History {
                 event: "n".to_owned(),
                 args: args(json!(number)),
                 call: acknowledged.then_some((number, deadline)),
+                expires: None,
             },
         );
     }

@@ -3,7 +3,7 @@
 use serde_json::json;
 use socketio_p2p_protocol::{
     Body, Code, Refusal,
-    limits::{ACK_DELAY, PENDING_CALLS, WINDOW_BYTES, WINDOW_FRAMES},
+    limits::{ACK_DELAY, CHUNK_BYTES, PARTS_UNDER_WAY, PENDING_CALLS, WINDOW_BYTES, WINDOW_FRAMES},
     session::{Input, Violation},
 };
 
@@ -64,8 +64,8 @@ fn a_partner_whose_handlers_never_finish_makes_the_sender_wait() {
 #[test]
 fn the_window_is_full_at_1_mib() {
     let mut end = End::new();
-    let text = "x".repeat(WINDOW_BYTES / 4);
-    for _ in 0..4 {
+    let text = "x".repeat(CHUNK_BYTES - 72);
+    for _ in 0..WINDOW_BYTES / CHUNK_BYTES {
         assert!(end.session.has_room());
         end.emit(json!(text));
     }
@@ -212,7 +212,7 @@ fn a_partner_that_does_not_acknowledge_replies_gets_no_more_handlers() {
 #[test]
 fn a_partner_that_overruns_its_window_in_frames_is_reported_and_dropped() {
     let mut end = End::new();
-    let most = (WINDOW_FRAMES + PENDING_CALLS) as u64;
+    let most = (WINDOW_FRAMES + PENDING_CALLS + PARTS_UNDER_WAY + 1) as u64;
 
     end.receive(emit_frame(most, json!("early"), false));
     assert_eq!(end.violations, []);
@@ -238,7 +238,7 @@ fn a_partner_that_overruns_its_window_in_bytes_is_reported_and_dropped() {
     let mut end = End::new();
     let text = "x".repeat(WINDOW_BYTES);
 
-    for seq in 2..=5 {
+    for seq in 2..=6 {
         end.receive(emit_frame(seq, json!(text), false));
     }
 

@@ -78,16 +78,22 @@ impl End {
     }
 
     pub(crate) fn emit(&mut self, value: Value) {
-        self.handle(Input::Emit { event: "note".to_owned(), args: args(value), call: None });
+        self.emit_until(value, None);
+    }
+
+    pub(crate) fn emit_until(&mut self, value: Value, expires: Option<Instant>) {
+        let event = "note".to_owned();
+        self.handle(Input::Emit { event, args: args(value), call: None, expires });
     }
 
     pub(crate) fn call(&mut self, call: CallId) {
-        let deadline = self.now + CALL_TIME;
-        self.handle(Input::Emit {
-            event: "ask".to_owned(),
-            args: args(json!(call)),
-            call: Some((call, deadline)),
-        });
+        self.call_with(call, json!(call), None);
+    }
+
+    pub(crate) fn call_with(&mut self, call: CallId, value: Value, expires: Option<Instant>) {
+        let call = Some((call, self.now + CALL_TIME));
+        let event = "ask".to_owned();
+        self.handle(Input::Emit { event, args: args(value), call, expires });
     }
 
     pub(crate) fn finish(&mut self, seq: u64, value: Value) {
@@ -130,7 +136,7 @@ impl End {
 }
 
 pub(crate) fn frame(seq: u64, ack: u64, body: Body) -> Frame {
-    Frame { seq, ack, got: ack, body: Arc::new(body) }
+    Frame { seq, ack, got: ack, ttl: None, body: Arc::new(body) }
 }
 
 pub(crate) fn emit_frame(seq: u64, value: Value, reply: bool) -> Frame {

@@ -57,6 +57,9 @@ fn the_table_of_limits_agrees_with_the_constants() {
         ("CLIENTS", limits::CLIENTS.to_string()),
         ("WINDOW_FRAMES", limits::WINDOW_FRAMES.to_string()),
         ("WINDOW_BYTES", bytes(limits::WINDOW_BYTES)),
+        ("CHUNK_BYTES", bytes(limits::CHUNK_BYTES)),
+        ("PARTS_UNDER_WAY", limits::PARTS_UNDER_WAY.to_string()),
+        ("VALUE_BYTES", bytes(limits::VALUE_BYTES)),
         ("PENDING_CALLS", limits::PENDING_CALLS.to_string()),
         ("BACKLOG_EMITS", limits::BACKLOG_EMITS.to_string()),
         ("BACKLOG_BYTES", bytes(limits::BACKLOG_BYTES)),
@@ -135,5 +138,5 @@ fn the_frames_that_it_shows_are_frames() {
 
     let frames = socketio_p2p_protocol::frame::batch_from_text(json).unwrap();
 
-    assert_eq!(frames.len(), 6);
+    assert_eq!(frames.len(), 10);
 }

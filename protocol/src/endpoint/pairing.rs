@@ -121,7 +121,10 @@ impl Endpoint {
             return self.answer(call, Answer::Outcome(Outcome::NotExecuted(Cause::Code(code))));
         }
         let call_and_deadline = reply_by.map(|deadline| (call, deadline));
-        self.session(session::Input::Emit { event, args, call: call_and_deadline }, now);
+        self.session(
+            session::Input::Emit { event, args, call: call_and_deadline, expires: None },
+            now,
+        );
         if reply_by.is_none() {
             self.answer(call, Answer::Sent);
         }

@@ -3,32 +3,50 @@
 use std::{
     collections::{BTreeMap, VecDeque},
     sync::Arc,
+    time::Instant,
 };
 
-use super::{Delivery, Violation};
+use super::{Delivery, Violation, reassembly::Reassembly};
 use crate::{
-    Args, Body, Frame, Refusal, Route,
-    limits::{PENDING_CALLS, WINDOW_BYTES, WINDOW_FRAMES},
+    Args, Body, Code, Frame, Refusal, Route,
+    limits::{
+        CHUNK_BYTES, PARTS_UNDER_WAY, PENDING_CALLS, VALUE_BYTES, WINDOW_BYTES, WINDOW_FRAMES,
+    },
+    planted::{self, Fault},
+    wire,
 };
 
-/// Frames that a lawful partner can have under way: its window, and replies beyond it.
-const FRAMES: u64 = (WINDOW_FRAMES + PENDING_CALLS) as u64;
+/// Frames that a lawful partner can have under way: its window, replies beyond it, parts, and one
+/// that gives a value up.
+const FRAMES: u64 = (WINDOW_FRAMES + PENDING_CALLS + PARTS_UNDER_WAY + 1) as u64;
 
-/// Bytes that it can have under way beside what arrived: its window, one emit that was taken when
-/// it was nearly full, and as much again in replies.
-const BYTES: usize = 3 * WINDOW_BYTES;
+/// Bytes of it that a lawful partner can make this end keep: emits, replies that came early, the
+/// parts of one value, and parts and what was sent when a window was nearly full.
+const BYTES: usize = 2 * WINDOW_BYTES + VALUE_BYTES + 2 * PARTS_UNDER_WAY * CHUNK_BYTES;
+
+#[derive(Debug)]
+struct Arrived {
+    body: Arc<Body>,
+    route: Route,
+    /// When it is too late for a handler.
+    expires: Option<Instant>,
+}
 
 #[derive(Debug, Default)]
 pub(super) struct Inbox {
     /// The highest number that arrived without a gap.
     arrived: u64,
+    /// Parts among that.
+    parts: u64,
     /// Frames that came early.
-    early: BTreeMap<u64, (Arc<Body>, Route)>,
+    early: BTreeMap<u64, Arrived>,
+    /// The parts of a value that is not complete.
+    value: Reassembly,
     /// Replies that arrived and were not taken yet.
-    replies: VecDeque<(Arc<Body>, Route)>,
+    replies: VecDeque<Arrived>,
     /// Emits that arrived and wait for a free handler.
-    emits: VecDeque<(u64, Arc<Body>)>,
-    /// Bytes in all three.
+    emits: VecDeque<(u64, Arrived)>,
+    /// Bytes in all four.
     bytes: usize,
     /// Emits whose handler runs, and whether a reply is wanted.
     running: BTreeMap<u64, bool>,
@@ -46,6 +64,29 @@ impl Inbox {
         self.emits.front().map_or(self.arrived, |(seq, _)| seq - 1)
     }
 
+    /// Parts that arrived since the beginning.
+    pub(super) const fn parts(&self) -> u64 {
+        self.parts
+    }
+
+    /// The highest number that came at all.
+    pub(super) fn seen(&self) -> u64 {
+        self.early.last_key_value().map_or(self.arrived, |(seq, _)| *seq)
+    }
+
+    /// What an emit that came before would run if nobody had noted that it did.
+    pub(super) fn again(&self, frame: &Frame) -> Option<Delivery> {
+        match &*frame.body {
+            Body::Emit { event, args, reply } if frame.seq <= self.taken() => Some(Delivery {
+                seq: frame.seq,
+                event: event.clone(),
+                args: args.clone(),
+                reply: *reply,
+            }),
+            _ => None,
+        }
+    }
+
     /// Whether something came twice since the last time this was asked: its sender missed an
     /// acknowledgement.
     pub(super) const fn saw_duplicate(&mut self) -> bool {
@@ -53,8 +94,13 @@ impl Inbox {
     }
 
     /// Notes a frame, if it is new.
-    pub(super) fn insert(&mut self, frame: Frame, route: Route) -> Result<(), Violation> {
-        let Frame { seq, body, .. } = frame;
+    pub(super) fn insert(
+        &mut self,
+        frame: Frame,
+        route: Route,
+        now: Instant,
+    ) -> Result<(), Violation> {
+        let Frame { seq, body, ttl, .. } = frame;
         if seq <= self.arrived || self.early.contains_key(&seq) {
             self.duplicate = true;
             return Ok(());
@@ -66,22 +112,57 @@ impl Inbox {
             return Err(Violation::Window);
         }
         self.bytes += size;
-        self.early.insert(seq, (body, route));
-        while let Some((body, route)) = self.early.remove(&(self.arrived + 1)) {
+        let expires = ttl.and_then(|ttl| now.checked_add(ttl));
+        self.early.insert(seq, Arrived { body, route, expires });
+        let mut lawful = Ok(());
+        while let Some(next) = self.early.remove(&(self.arrived + 1)) {
             self.arrived += 1;
-            if let Body::Emit { .. } = *body {
-                self.emits.push_back((self.arrived, body));
-            } else {
-                self.replies.push_back((body, route));
+            lawful = lawful.and(self.sort(next));
+        }
+        lawful
+    }
+
+    /// Puts what is next in order where it belongs.
+    fn sort(&mut self, next: Arrived) -> Result<(), Violation> {
+        match &*next.body {
+            Body::Emit { .. } => self.emits.push_back((self.arrived, next)),
+            Body::Reply { .. } => self.replies.push_back(next),
+            Body::Part { text, last } => {
+                self.parts += 1;
+                self.bytes -= next.body.size() + self.value.size();
+                let collected = self.value.add(text);
+                let complete = if *last { self.value.finish() } else { Ok(None) };
+                self.bytes += self.value.size();
+                collected?;
+                if let Some(body) = complete? {
+                    return self.complete(Arrived { body: body.into(), ..next });
+                }
             }
+            Body::Drop => {
+                self.parts += 1;
+                self.bytes -= next.body.size() + self.value.size();
+                self.value.clear();
+            }
+            Body::Ack => self.bytes -= next.body.size(),
         }
         Ok(())
+    }
+
+    /// A value has come in parts, the last of which is the latest that arrived.
+    fn complete(&mut self, value: Arrived) -> Result<(), Violation> {
+        let is_emit = matches!(*value.body, Body::Emit { .. });
+        let size = value.body.size();
+        if is_emit && self.emits.len() >= WINDOW_FRAMES || self.bytes + size > BYTES {
+            return Err(Violation::Window);
+        }
+        self.bytes += size;
+        self.sort(value)
     }
 
     /// The next reply that arrived: the number of the call, what it says, and its way.
     pub(super) fn next_reply(&mut self) -> Option<(u64, Result<Args, Refusal>, Route)> {
         loop {
-            let (body, route) = self.replies.pop_front()?;
+            let Arrived { body, route, .. } = self.replies.pop_front()?;
             self.bytes -= body.size();
             if let Body::Reply { to, result } = Arc::unwrap_or_clone(body) {
                 return Some((to, result, route));
@@ -89,18 +170,25 @@ impl Inbox {
         }
     }
 
-    /// The next emit, if a handler is free for it. One is not before its last reply arrived.
-    pub(super) fn next_delivery(&mut self, replies: usize) -> Option<Delivery> {
+    /// The next emit, if a handler is free for it, and whether that may run it. A handler is not
+    /// free before its last reply arrived.
+    pub(super) fn next_delivery(
+        &mut self,
+        replies: usize,
+        now: Instant,
+    ) -> Option<(Delivery, Result<(), Code>)> {
         if self.running.len() + replies >= PENDING_CALLS {
             return None;
         }
-        let (seq, body) = self.emits.pop_front()?;
+        let (seq, Arrived { body, expires, .. }) = self.emits.pop_front()?;
         self.bytes -= body.size();
         let Body::Emit { event, args, reply } = Arc::unwrap_or_clone(body) else {
             return None;
         };
         self.running.insert(seq, reply);
-        Some(Delivery { seq, event, args, reply })
+        let is_late = expires.is_some_and(|at| at <= now) && !planted::is(Fault::IgnoreTtl);
+        let verdict = if is_late { Err(Code::Expired) } else { wire::check_event(&event) };
+        Some((Delivery { seq, event, args, reply }, verdict))
     }
 
     /// Notes that a handler is done. Whether a reply is wanted; none if it was not running.

@@ -18,8 +18,10 @@ pub enum Input {
         args: Args,
         /// Whose call it is and when it must be answered; none if no reply is wanted.
         call: Option<(CallId, Instant)>,
+        /// When it is too late to start a handler for it; none if it never is.
+        expires: Option<Instant>,
     },
-    /// The caller no longer wants to know.
+    /// The caller no longer wants to know. What was not sent is not.
     Cancelled(CallId),
     /// A frame came in on this path.
     Received(Route, Frame),
@@ -77,6 +79,9 @@ pub enum Violation {
     /// An emit of an event that may not be emitted.
     #[error("the partner emits an event that may not be emitted")]
     Event,
+    /// A value in parts that is too long, or no value.
+    #[error("the partner sends parts of no value")]
+    Value,
     /// A reply to what was never sent. One to a call that is over may be late, and is ignored.
     #[error("the partner replies to no call")]
     Reply,

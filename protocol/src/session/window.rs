@@ -1,12 +1,40 @@
 //! What this end has sent and its partner has not taken yet.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc, time::Instant};
 
 use super::Violation;
 use crate::{
     Body,
-    limits::{WINDOW_BYTES, WINDOW_FRAMES},
+    limits::{PARTS_UNDER_WAY, WINDOW_BYTES, WINDOW_FRAMES},
+    planted::{self, Fault},
 };
+
+/// As what a frame counts in the window. The last part of a value counts as the value itself.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Role {
+    /// It stays until it was taken.
+    Emit,
+    /// It stays until it arrived.
+    Reply,
+    /// It stays until it arrived.
+    Part,
+}
+
+/// A frame in the window.
+#[derive(Clone, Debug)]
+pub(super) struct Kept {
+    pub(super) body: Arc<Body>,
+    /// When an emit is of no use any more.
+    pub(super) expires: Option<Instant>,
+    role: Role,
+    size: usize,
+}
+
+#[derive(Debug, Default)]
+struct Load {
+    frames: usize,
+    bytes: usize,
+}
 
 #[derive(Debug, Default)]
 pub(super) struct Window {
@@ -14,46 +42,69 @@ pub(super) struct Window {
     sent: u64,
     /// The highest number that arrived there: nothing up to it has to be sent again.
     arrived: u64,
-    /// Emits that were not taken, and replies that did not arrive.
-    frames: BTreeMap<u64, Arc<Body>>,
-    replies: usize,
-    bytes: usize,
+    frames: BTreeMap<u64, Kept>,
+    emits: Load,
+    replies: Load,
+    parts: Load,
+    /// Parts that have not arrived, the last ones included.
+    parts_under_way: usize,
 }
 
 impl Window {
-    /// Whether an emit has to wait. A reply never does: the number of those is bounded by that of
+    /// Whether an emit has to wait. A reply does not: the number of those is bounded by that of
     /// the handlers.
     pub(super) fn is_full(&self) -> bool {
-        self.frames.len() >= WINDOW_FRAMES || self.bytes >= WINDOW_BYTES
+        let bytes = self.emits.bytes + self.replies.bytes + self.parts.bytes;
+        self.frames.len() >= WINDOW_FRAMES || bytes >= WINDOW_BYTES
+    }
+
+    /// Whether an emit of this size fits beside the others; the largest fits alone.
+    pub(super) const fn fits(&self, size: usize) -> bool {
+        self.emits.frames == 0 || self.emits.bytes + size <= WINDOW_BYTES
+    }
+
+    /// Whether another part may go.
+    pub(super) const fn takes_parts(&self) -> bool {
+        self.parts_under_way < PARTS_UNDER_WAY
     }
 
     /// Replies in it. A partner that does not acknowledge them gets no more handlers.
     pub(super) const fn replies(&self) -> usize {
-        self.replies
+        self.replies.frames
+    }
+
+    /// Bytes in those.
+    pub(super) const fn reply_bytes(&self) -> usize {
+        self.replies.bytes
     }
 
     /// Adds a frame, and says its number.
-    pub(super) fn push(&mut self, body: Body) -> (u64, Arc<Body>) {
-        let body = Arc::new(body);
+    pub(super) fn push(&mut self, kept: Kept) -> u64 {
         self.sent += 1;
-        self.bytes += body.size();
-        self.replies += usize::from(is_reply(&body));
-        self.frames.insert(self.sent, body.clone());
-        (self.sent, body)
+        self.parts_under_way += usize::from(kept.is_part());
+        let load = self.load(kept.role);
+        load.frames += 1;
+        load.bytes += kept.size;
+        self.frames.insert(self.sent, kept);
+        self.sent
     }
 
-    /// Takes out the emits that the partner took, and the replies that arrived there.
+    /// Takes out the emits that the partner took, and what else arrived there.
     pub(super) fn acknowledge(&mut self, taken: u64, arrived: u64) -> Result<(), Violation> {
         let arrived = arrived.max(taken);
         if !self.was_sent(arrived) {
             return Err(Violation::Ack);
         }
         for seq in self.arrived + 1..=arrived {
-            if self.frames.get(&seq).is_some_and(|body| is_reply(body)) {
-                self.remove(seq);
+            if let Some(kept) = self.frames.get(&seq) {
+                self.parts_under_way -= usize::from(kept.is_part());
+                if kept.role != Role::Emit {
+                    self.remove(seq);
+                }
             }
         }
         self.arrived = self.arrived.max(arrived);
+        let taken = taken + u64::from(planted::is(Fault::WindowEvictsEarly));
         while let Some((&seq, _)) = self.frames.first_key_value()
             && seq <= taken
         {
@@ -63,9 +114,18 @@ impl Window {
     }
 
     fn remove(&mut self, seq: u64) {
-        if let Some(body) = self.frames.remove(&seq) {
-            self.bytes -= body.size();
-            self.replies -= usize::from(is_reply(&body));
+        if let Some(Kept { role, size, .. }) = self.frames.remove(&seq) {
+            let load = self.load(role);
+            load.frames -= 1;
+            load.bytes -= size;
+        }
+    }
+
+    const fn load(&mut self, role: Role) -> &mut Load {
+        match role {
+            Role::Emit => &mut self.emits,
+            Role::Reply => &mut self.replies,
+            Role::Part => &mut self.parts,
         }
     }
 
@@ -75,12 +135,27 @@ impl Window {
     }
 
     /// Everything that has to be sent again on another path, in order.
-    pub(super) fn frames(&self) -> Vec<(u64, Arc<Body>)> {
+    pub(super) fn frames(&self) -> Vec<(u64, Kept)> {
         let frames = self.frames.range(self.arrived + 1..);
-        frames.map(|(seq, body)| (*seq, body.clone())).collect()
+        let mut frames: Vec<_> = frames.map(|(seq, kept)| (*seq, kept.clone())).collect();
+        if planted::is(Fault::LoseLastPart) {
+            frames.retain(|(_, kept)| !matches!(*kept.body, Body::Part { last: true, .. }));
+        }
+        if planted::is(Fault::ReorderOnPathChange)
+            && let [first, second, ..] = &mut *frames
+        {
+            std::mem::swap(&mut first.1, &mut second.1);
+        }
+        frames
     }
 }
 
-fn is_reply(body: &Body) -> bool {
-    matches!(body, Body::Reply { .. })
+impl Kept {
+    pub(super) fn new(body: Body, role: Role, size: usize, expires: Option<Instant>) -> Self {
+        Self { body: body.into(), expires, role, size }
+    }
+
+    fn is_part(&self) -> bool {
+        matches!(*self.body, Body::Part { .. } | Body::Drop)
+    }
 }

@@ -93,7 +93,7 @@ impl LegacyEnd {
             while self.session.has_room()
                 && let Some(Emit { event, args, call }) = self.take_from_backlog()
             {
-                self.session.handle(Input::Emit { event, args, call }, now);
+                self.session.handle(Input::Emit { event, args, call, expires: None }, now);
             }
             match self.session.poll_output()? {
                 Output::Send(_, frame) => return Some(Step::Frame(frame)),

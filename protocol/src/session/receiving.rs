@@ -1,0 +1,131 @@
+//! What a session does with the partner's frames, and what it replies.
+
+use std::time::Instant;
+
+use super::{
+    Output, Session, Violation,
+    bulk::Kind,
+    reassembly,
+    window::{Kept, Role},
+};
+use crate::{
+    Args, Body, Cause, Code, Frame, Outcome, Refusal, Route,
+    limits::{ACK_DELAY, ACK_EVERY, CHUNK_BYTES, PARTS_UNDER_WAY, WINDOW_BYTES},
+    planted::{self, Fault},
+};
+
+impl Session {
+    pub(super) fn received(&mut self, route: Route, frame: Frame, now: Instant) {
+        if let Err(violation) = self.window.acknowledge(frame.ack, frame.got) {
+            return self.violation(violation);
+        }
+        if planted::is(Fault::DeliverDuplicates)
+            && let Some(again) = self.inbox.again(&frame)
+        {
+            self.outputs.push_back(Output::Deliver(again));
+        }
+        if !matches!(*frame.body, Body::Ack)
+            && let Err(violation) = self.inbox.insert(frame, route, now)
+        {
+            self.violation(violation);
+        }
+        self.take(now);
+    }
+
+    /// Takes what is next in order: replies at once, emits as handlers are free.
+    fn take(&mut self, now: Instant) {
+        while let Some((to, result, route)) = self.inbox.next_reply() {
+            match self.calls.remove(&to) {
+                Some(call) => {
+                    if planted::is(Fault::ReportTwice) {
+                        self.calls.insert(to, call);
+                    }
+                    let outcome = match result {
+                        Ok(args) => Outcome::Replied(args, route),
+                        Err(refusal) => outcome_of(refusal),
+                    };
+                    self.resolve(call.id, outcome);
+                }
+                // Late, after its deadline or a cancellation; or never asked for.
+                None if self.window.was_sent(to) => {}
+                None => self.violation(Violation::Reply),
+            }
+        }
+        while let Some(replies) = self.replies_if_few()
+            && let Some((delivery, verdict)) = self.inbox.next_delivery(replies, now)
+        {
+            match verdict {
+                Ok(()) => self.outputs.push_back(Output::Deliver(delivery)),
+                Err(code) => {
+                    if code == Code::BadEvent {
+                        self.violation(Violation::Event);
+                    }
+                    self.reply(delivery.seq, Err(code.into()), now);
+                }
+            }
+        }
+        let taken = self.inbox.taken() - self.told_taken;
+        let unacked = taken.max(self.inbox.arrived() - self.told_arrived);
+        // Whoever cuts a large value waits for them.
+        let parts = self.inbox.parts() - self.told_parts;
+        if unacked >= ACK_EVERY || parts >= PARTS_UNDER_WAY as u64 / 2 {
+            self.acknowledge(now);
+        } else if unacked > 0 || self.inbox.saw_duplicate() {
+            self.ack_due.get_or_insert(now + ACK_DELAY);
+        }
+    }
+
+    pub(super) fn finished(&mut self, seq: u64, result: Result<Args, Refusal>, now: Instant) {
+        if self.reply(seq, result, now) {
+            self.take(now);
+        }
+    }
+
+    /// Replies if a reply is wanted. Whether there was a handler for it.
+    fn reply(&mut self, seq: u64, result: Result<Args, Refusal>, now: Instant) -> bool {
+        let wanted = self.inbox.finish(seq);
+        if wanted == Some(true) {
+            self.send_reply(Body::Reply { to: seq, result }, now);
+        }
+        wanted.is_some()
+    }
+
+    fn send_reply(&mut self, reply: Body, now: Instant) {
+        let size = reply.size();
+        if let Body::Reply { to, .. } = reply
+            && size > reassembly::MOST
+        {
+            let refusal = Refusal::new(Code::TooLarge, "the reply is too large");
+            self.send_reply(Body::Reply { to, result: Err(refusal) }, now);
+        } else if size > CHUNK_BYTES {
+            self.bulk.push_value(&reply, size, Kind::Reply);
+        } else if self.window.reply_bytes() < WINDOW_BYTES {
+            self.enqueue(Kept::new(reply, Role::Reply, size, None), now);
+        } else {
+            self.bulk.push_reply(reply);
+        }
+    }
+
+    /// How many replies of this end have not arrived, unless they hold so many bytes that no
+    /// handler may make another.
+    fn replies_if_few(&self) -> Option<usize> {
+        let (count, bytes) = self.bulk.load();
+        let few = self.window.reply_bytes() + bytes < WINDOW_BYTES;
+        few.then(|| self.window.replies() + count)
+    }
+}
+
+/// What a reply without a value says of the emit.
+fn outcome_of(refusal: Refusal) -> Outcome {
+    match refusal.code {
+        code @ (Code::Unhandled
+        | Code::BadEvent
+        | Code::BadArgs
+        | Code::Congested
+        | Code::Offline
+        | Code::Expired) => Outcome::NotExecuted(Cause::Code(code)),
+        // The handler of a v1 client, which may be missing or slow.
+        Code::Timeout => Outcome::Unknown(Cause::Code(Code::Timeout)),
+        _ => Outcome::Failed(refusal),
+    }
+}
