@@ -4,9 +4,7 @@ use serde_json::{Value, json};
 use socketio_p2p_protocol::{
     Args, Body, Cause, ClientMessage, Code, EndReason, Outcome, Refusal, Route, ServerMessage,
     endpoint::{Answer, Command, Complaint, Input, Output},
-    limits::{
-        BATCH_BYTES, BATCH_FRAMES, CHUNK_BYTES, JSON_DEPTH, RELAYED_FRAME_BYTES, RESEND_DELAY,
-    },
+    limits::{BATCH_BYTES, BATCH_FRAMES, CHUNK_BYTES, JSON_DEPTH, RESEND_DELAY, VALUE_BYTES},
     session::Violation,
 };
 
@@ -145,7 +143,7 @@ fn frames_of_an_ended_pairing_are_not_sent_under_the_next_one() {
 fn emit(client: &mut Client, event: &str, args: Args) -> Answer {
     let reply_by = Some(client.now + PATIENCE);
     let (event, pairing) = (event.to_owned(), client.present());
-    client.command(Command::Emit { call: 7, pairing, event, args, reply_by });
+    client.command(Command::Emit { call: 7, pairing, event, args, reply_by, expires: None });
     let answers = client.answers();
     answers.into_iter().next().map_or(Answer::Sent, |(_, a)| a)
 }
@@ -164,6 +162,7 @@ fn an_emit_for_an_earlier_partner_is_not_executed() {
         event: "note".to_owned(),
         args: Args::default(),
         reply_by: Some(client.now + PATIENCE),
+        expires: None,
     });
 
     let answer = client.answers().remove(0).1;
@@ -181,19 +180,19 @@ fn arguments_that_the_partner_cannot_read_are_not_sent() {
 }
 
 #[test]
-fn an_emit_that_is_too_large_for_the_relay_is_not_executed() {
+fn an_emit_that_is_too_large_is_not_executed() {
     let mut client = Client::paired();
     let text = |bytes: usize| args(json!("x".repeat(bytes)));
 
-    let answer = emit(&mut client, "note", text(RELAYED_FRAME_BYTES));
+    let answer = emit(&mut client, "note", text(VALUE_BYTES));
     assert_eq!(refused(answer), Code::TooLarge);
 
-    let answer = emit(&mut client, "note", text(RELAYED_FRAME_BYTES - 2048));
+    let answer = emit(&mut client, "note", text(VALUE_BYTES - 4));
     assert_eq!(answer, Answer::Sent, "no answer yet: it is on its way");
 }
 
 #[test]
-fn the_servers_own_limits_count() {
+fn the_limits_of_a_server_that_takes_no_chunks_count() {
     let mut client = Client::connecting();
     let mut welcome = welcome();
     welcome.limits.frame_bytes = 4096;
@@ -234,6 +233,7 @@ fn the_largest_frame_is_a_chunk_and_a_little() {
         event,
         args: args(json!("x".repeat(filler))),
         reply_by: None,
+        expires: None,
     }));
 
     let outputs = client.outputs();
@@ -247,12 +247,47 @@ fn the_largest_frame_is_a_chunk_and_a_little() {
 }
 
 #[test]
+fn an_emit_whose_time_to_live_is_over_is_not_executed() {
+    let mut client = Client::paired();
+    client.outputs();
+    client.command(Command::Emit {
+        call: 7,
+        pairing: client.present(),
+        event: "note".to_owned(),
+        args: Args::default(),
+        reply_by: None,
+        expires: Some(client.now),
+    });
+
+    let answer = Answer::Outcome(Outcome::NotExecuted(Cause::Code(Code::Expired)));
+    assert_eq!(client.outputs(), [Output::Answered(7, answer)]);
+}
+
+#[test]
+fn an_emit_says_how_long_it_may_wait() {
+    let mut client = Client::paired();
+    client.outputs();
+    client.command(Command::Emit {
+        call: 7,
+        pairing: client.present(),
+        event: "note".to_owned(),
+        args: Args::default(),
+        reply_by: None,
+        expires: Some(client.now + PATIENCE),
+    });
+
+    let outputs = client.outputs();
+    let [_, Output::SendFrames(_, frames)] = &outputs[..] else { panic!("{outputs:?}") };
+    assert_eq!(frames[0].ttl, Some(PATIENCE));
+}
+
+#[test]
 fn a_reply_that_is_too_large_is_a_failure_of_its_handler() {
     let mut client = Client::paired();
     client.frames(1, vec![emit_frame(1, json!("x"), true)]);
     client.outputs();
 
-    let huge = args(json!("x".repeat(RELAYED_FRAME_BYTES)));
+    let huge = args(json!("x".repeat(VALUE_BYTES)));
     client.handle(Input::Finished(info(1).id, 1, Ok(huge)));
 
     let outputs = client.outputs();
@@ -286,6 +321,7 @@ fn an_emit_whose_deadline_is_over_is_not_executed() {
         event: "note".to_owned(),
         args: Args::default(),
         reply_by: Some(client.now),
+        expires: None,
     });
 
     let answer = Answer::Outcome(not_executed(Code::Timeout));

@@ -166,6 +166,7 @@ impl Client {
             event: "note".to_owned(),
             args: vec![value].into(),
             reply_by,
+            expires: None,
         }));
     }
 

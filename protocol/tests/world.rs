@@ -101,6 +101,7 @@ impl World {
             event: "echo".to_owned(),
             args: vec![value].into(),
             reply_by,
+            expires: None,
         });
     }
 

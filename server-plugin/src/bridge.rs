@@ -14,7 +14,7 @@ use std::{
 
 use socketio_p2p_protocol::{
     Args, Code, Dialect, EndReason, Frame, PairingId, Presence, Refusal, Route,
-    limits::{JSON_DEPTH, RELAYED_FRAME_BYTES},
+    limits::{JSON_DEPTH, VALUE_BYTES},
     session::Input,
     wire,
 };
@@ -310,7 +310,7 @@ impl Bridge {
 
 /// Whether the partner can take this reply: a v1 client does not know its limits.
 fn check_reply(reply: Args) -> Result<Args, Code> {
-    if reply.size() > RELAYED_FRAME_BYTES || wire::depth(reply.as_json()) > JSON_DEPTH {
+    if reply.size() > VALUE_BYTES || wire::depth(reply.as_json()) > JSON_DEPTH {
         return Err(Code::TooLarge);
     }
     Ok(reply)

@@ -104,6 +104,8 @@ pub enum Command {
         args: Args,
         /// When the reply must be there; none if none is wanted.
         reply_by: Option<Instant>,
+        /// When it is too late to start a handler for it; none if it never is.
+        expires: Option<Instant>,
     },
     /// The caller no longer wants to know.
     Cancel(CallId),

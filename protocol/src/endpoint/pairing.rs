@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::{Answer, Complaint, Endpoint, EndpointEvent, Output, Paired};
 use crate::{
     Args, Cause, Code, EndReason, Frame, Outcome, PairingId, PairingInfo, Refusal, Route, Session,
-    limits::{BATCH_BYTES, BATCH_FRAMES, Limits},
+    limits::{BATCH_BYTES, BATCH_FRAMES, CHUNK_BYTES, Limits, VALUE_BYTES},
     session::{self, CallId},
     wire::{self, Shape},
 };
@@ -85,12 +85,17 @@ impl Endpoint {
         self.session(session::Input::Finished(seq, result), now);
     }
 
-    /// Whether the relay takes a frame with these arguments, and the partner can read them.
+    /// Whether the relay takes frames with these arguments, and the partner can read them.
     fn check_args(&self, args: &Args) -> Result<(), Code> {
         let Limits { frame_bytes, json_depth, .. } = self.limits;
         let Shape { depth, doubtful } = Shape::of(args.as_json());
+        // A server that takes less than a chunk takes no parts either.
+        let most = match frame_bytes.saturating_sub(FRAME_OVERHEAD) {
+            CHUNK_BYTES.. => VALUE_BYTES,
+            less => less,
+        };
         // Around the arguments there are those of the event, the batch and the frame.
-        if depth + 3 > json_depth || args.size() + FRAME_OVERHEAD > frame_bytes {
+        if depth + 3 > json_depth || args.footprint() > most {
             return Err(Code::TooLarge);
         }
         if doubtful && args.parse::<Vec<Value>>().is_err() {
@@ -104,7 +109,7 @@ impl Endpoint {
         (call, pairing): (CallId, PairingId),
         event: String,
         args: Args,
-        reply_by: Option<Instant>,
+        (reply_by, expires): (Option<Instant>, Option<Instant>),
         now: Instant,
     ) {
         let checked = match self.pairing() {
@@ -114,6 +119,7 @@ impl Endpoint {
         };
         let checked = checked.and_then(|()| match reply_by {
             Some(deadline) if deadline <= now => Err(Code::Timeout),
+            _ if expires.is_some_and(|at| at <= now) => Err(Code::Expired),
             _ if !self.takes_emits() => Err(Code::Congested),
             _ => Ok(()),
         });
@@ -121,10 +127,7 @@ impl Endpoint {
             return self.answer(call, Answer::Outcome(Outcome::NotExecuted(Cause::Code(code))));
         }
         let call_and_deadline = reply_by.map(|deadline| (call, deadline));
-        self.session(
-            session::Input::Emit { event, args, call: call_and_deadline, expires: None },
-            now,
-        );
+        self.session(session::Input::Emit { event, args, call: call_and_deadline, expires }, now);
         if reply_by.is_none() {
             self.answer(call, Answer::Sent);
         }

@@ -82,8 +82,8 @@ impl Endpoint {
                 self.request(call, Wish::Unregister, deadline);
             }
             Command::List { call, deadline } => self.request(call, Wish::List, deadline),
-            Command::Emit { call, pairing, event, args, reply_by } => {
-                self.emit((call, pairing), event, args, reply_by, now);
+            Command::Emit { call, pairing, event, args, reply_by, expires } => {
+                self.emit((call, pairing), event, args, (reply_by, expires), now);
             }
             Command::Cancel(call) => {
                 self.requests.retain(|_, pending| pending.call != call);
