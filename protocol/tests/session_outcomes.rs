@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use serde_json::json;
 use socketio_p2p_protocol::{
-    Cause, Code, EndReason, Outcome, Refusal, Route, limits::ACK_DELAY, session::Input,
+    Body, Cause, Code, EndReason, Outcome, Refusal, Route, limits::ACK_DELAY, session::Input,
 };
 
-use crate::sessions::{CALL_TIME, End, Pair, args, emit_frame, not_executed};
+use crate::sessions::{CALL_TIME, End, Pair, args, emit_frame, not_executed, text};
 
 #[test]
 fn a_call_is_answered_with_what_the_handler_returned_and_its_way() {
@@ -196,4 +196,63 @@ fn the_reply_says_by_which_path_it_came() {
     assert_eq!(end.resolved, [(1, Outcome::Replied(args(json!(null)), Route::Direct))]);
     end.pass(ACK_DELAY);
     assert_eq!(end.sent.pop_back().unwrap().1.ack, 1);
+}
+
+/// It was not sent: the partner cannot know what it is.
+#[test]
+fn an_emit_whose_deadline_comes_before_its_last_part_is_not_executed() {
+    let mut pair = Pair::new();
+    pair.a.call_with(1, text(40), None);
+
+    pair.a.pass(CALL_TIME);
+
+    assert_eq!(pair.a.resolved, [(1, not_executed(Code::Timeout))]);
+    assert_eq!(*pair.a.sent.back().unwrap().1.body, Body::Drop);
+    assert!(pair.a.session.has_room());
+    assert_eq!(pair.a.session.poll_timeout(), None);
+    pair.a.call_with(2, text(20), None);
+    pair.exchange();
+    assert_eq!(pair.b.delivered.len(), 1);
+    assert_eq!(pair.b.delivered[0].args, args(text(20)));
+    assert_eq!(pair.b.violations, []);
+}
+
+#[test]
+fn an_emit_whose_last_part_was_sent_is_unknown_at_its_deadline() {
+    let mut end = End::new();
+    end.call_with(1, text(2), None);
+
+    end.pass(CALL_TIME);
+
+    assert_eq!(end.resolved, [(1, Outcome::Unknown(Cause::Code(Code::Timeout)))]);
+}
+
+#[test]
+fn an_emit_that_is_taken_back_before_its_last_part_is_not_executed() {
+    let mut pair = Pair::new();
+    pair.a.call_with(1, text(40), None);
+
+    pair.a.handle(Input::Cancelled(1));
+    pair.a.pass(CALL_TIME);
+    pair.exchange();
+
+    assert_eq!(pair.a.resolved, [], "nobody wants to know");
+    assert_eq!(pair.b.delivered.len(), 0);
+    assert!(pair.a.session.has_room());
+}
+
+#[test]
+fn when_the_pairing_ends_an_emit_that_was_not_sent_is_not_executed() {
+    let mut end = End::new();
+    end.call_with(1, text(2), None);
+    end.call_with(2, text(40), None);
+    assert_eq!(end.session.pending_calls(), 2);
+
+    end.handle(Input::Ended(EndReason::Kicked));
+
+    end.resolved.sort_by_key(|(call, _)| *call);
+    let cause = Cause::Ended(EndReason::Kicked);
+    let outcomes = [(1, Outcome::Unknown(cause)), (2, Outcome::NotExecuted(cause))];
+    assert_eq!(end.resolved, outcomes);
+    assert_eq!(end.session.pending_calls(), 0);
 }

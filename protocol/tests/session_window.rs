@@ -7,7 +7,7 @@ use socketio_p2p_protocol::{
     session::{Input, Violation},
 };
 
-use crate::sessions::{End, Pair, args, emit_frame, frame, not_executed};
+use crate::sessions::{End, Pair, args, emit_frame, frame, not_executed, text};
 
 #[test]
 fn a_session_without_a_path_has_no_room() {
@@ -299,4 +299,45 @@ fn hundreds_of_bad_events_at_once_do_no_harm() {
 
     assert_eq!(end.violations.len(), WINDOW_FRAMES);
     assert_eq!(end.sent.len(), WINDOW_FRAMES);
+}
+
+#[test]
+fn no_handler_starts_while_replies_hold_1_mib() {
+    let mut end = End::new();
+    let mut handled = 0;
+    for _ in 0..2 * PENDING_CALLS {
+        end.partner_emits(json!("x"), true);
+        for seq in end.delivered_numbers() {
+            handled += 1;
+            end.finish(seq, text(1));
+        }
+    }
+    let most = WINDOW_BYTES.div_ceil(CHUNK_BYTES / 2);
+    assert!((most - 2..=most).contains(&handled), "{handled}");
+
+    end.partner_takes(10);
+
+    assert_ne!(end.delivered.len(), 0);
+}
+
+/// Handlers that started together may say more at once than fits.
+#[test]
+fn replies_beyond_the_windows_bytes_wait_and_none_is_lost() {
+    let mut pair = Pair::new();
+    for call in 0..PENDING_CALLS as u64 {
+        pair.a.call(call);
+    }
+    pair.exchange();
+
+    for seq in pair.b.delivered_numbers() {
+        pair.b.finish(seq, text(if seq % 16 == 0 { 20 } else { 1 }));
+    }
+    let bytes: usize = pair.b.sent.iter().map(|(_, frame)| frame.body.size()).sum();
+    assert!(bytes <= 2 * WINDOW_BYTES, "{bytes}");
+    // The worst that a path can do: what was sent first comes last.
+    pair.b.sent.rotate_left(1);
+    pair.exchange();
+
+    assert_eq!(pair.a.resolved.len(), PENDING_CALLS);
+    assert_eq!(pair.a.violations, []);
 }

@@ -9,6 +9,7 @@ use std::{
 use serde_json::{Value, json};
 use socketio_p2p_protocol::{
     Args, Body, Cause, Code, Frame, Outcome, Refusal, Route, Session,
+    limits::CHUNK_BYTES,
     session::{CallId, Delivery, Input, Output, Violation},
 };
 
@@ -16,6 +17,11 @@ pub(crate) const CALL_TIME: Duration = Duration::from_secs(10);
 
 pub(crate) fn args(value: Value) -> Args {
     vec![value].into()
+}
+
+/// A text that travels in about this many parts.
+pub(crate) fn text(parts: usize) -> Value {
+    json!("x".repeat(parts * CHUNK_BYTES - CHUNK_BYTES / 2))
 }
 
 pub(crate) fn not_executed(code: Code) -> Outcome {

@@ -27,6 +27,7 @@ const BYTES: usize = 2 * WINDOW_BYTES + VALUE_BYTES + 2 * PARTS_UNDER_WAY * CHUN
 #[derive(Debug)]
 struct Arrived {
     body: Arc<Body>,
+    size: usize,
     route: Route,
     /// When it is too late for a handler.
     expires: Option<Instant>,
@@ -113,7 +114,7 @@ impl Inbox {
         }
         self.bytes += size;
         let expires = ttl.and_then(|ttl| now.checked_add(ttl));
-        self.early.insert(seq, Arrived { body, route, expires });
+        self.early.insert(seq, Arrived { body, size, route, expires });
         let mut lawful = Ok(());
         while let Some(next) = self.early.remove(&(self.arrived + 1)) {
             self.arrived += 1;
@@ -129,21 +130,22 @@ impl Inbox {
             Body::Reply { .. } => self.replies.push_back(next),
             Body::Part { text, last } => {
                 self.parts += 1;
-                self.bytes -= next.body.size() + self.value.size();
+                self.bytes -= next.size + self.value.size();
                 let collected = self.value.add(text);
                 let complete = if *last { self.value.finish() } else { Ok(None) };
                 self.bytes += self.value.size();
                 collected?;
                 if let Some(body) = complete? {
-                    return self.complete(Arrived { body: body.into(), ..next });
+                    let size = body.size();
+                    return self.complete(Arrived { body: body.into(), size, ..next });
                 }
             }
             Body::Drop => {
                 self.parts += 1;
-                self.bytes -= next.body.size() + self.value.size();
+                self.bytes -= next.size + self.value.size();
                 self.value.clear();
             }
-            Body::Ack => self.bytes -= next.body.size(),
+            Body::Ack => self.bytes -= next.size,
         }
         Ok(())
     }
@@ -151,19 +153,19 @@ impl Inbox {
     /// A value has come in parts, the last of which is the latest that arrived.
     fn complete(&mut self, value: Arrived) -> Result<(), Violation> {
         let is_emit = matches!(*value.body, Body::Emit { .. });
-        let size = value.body.size();
-        if is_emit && self.emits.len() >= WINDOW_FRAMES || self.bytes + size > BYTES {
+        let full = self.emits.len() >= WINDOW_FRAMES && is_emit;
+        if full || self.bytes + value.size > BYTES {
             return Err(Violation::Window);
         }
-        self.bytes += size;
+        self.bytes += value.size;
         self.sort(value)
     }
 
     /// The next reply that arrived: the number of the call, what it says, and its way.
     pub(super) fn next_reply(&mut self) -> Option<(u64, Result<Args, Refusal>, Route)> {
         loop {
-            let Arrived { body, route, .. } = self.replies.pop_front()?;
-            self.bytes -= body.size();
+            let Arrived { body, size, route, .. } = self.replies.pop_front()?;
+            self.bytes -= size;
             if let Body::Reply { to, result } = Arc::unwrap_or_clone(body) {
                 return Some((to, result, route));
             }
@@ -180,8 +182,8 @@ impl Inbox {
         if self.running.len() + replies >= PENDING_CALLS {
             return None;
         }
-        let (seq, Arrived { body, expires, .. }) = self.emits.pop_front()?;
-        self.bytes -= body.size();
+        let (seq, Arrived { body, size, expires, .. }) = self.emits.pop_front()?;
+        self.bytes -= size;
         let Body::Emit { event, args, reply } = Arc::unwrap_or_clone(body) else {
             return None;
         };

@@ -21,7 +21,7 @@ pub enum Input {
         /// When it is too late to start a handler for it; none if it never is.
         expires: Option<Instant>,
     },
-    /// The caller no longer wants to know. What was not sent is not.
+    /// The caller no longer wants to know. An emit whose last part was not sent yet is given up.
     Cancelled(CallId),
     /// A frame came in on this path.
     Received(Route, Frame),
