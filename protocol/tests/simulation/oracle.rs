@@ -47,6 +47,8 @@ pub(crate) enum Rule {
     NothingLost,
     /// As sent, a pairing and direction.
     Order,
+    /// What has a time to live does not run after it.
+    InTime,
     /// The end of a pairing is told, once, and why.
     ToldOnce,
     /// Counters are equal to objects.

@@ -41,7 +41,7 @@ impl Plan {
             seed,
             clients: rng.usize(4..9),
             calls: 600,
-            faults: 160,
+            faults: 150,
             delay: if near { (50, 1_000) } else { (5_000, 60_000) },
             congestion: if rng.u8(..4) == 0 { 0.05 } else { 0.0 },
             long_absence: if rng.u8(..4) == 0 { 0.05 } else { 0.0 },

@@ -56,6 +56,14 @@ planted! {
     telling_the_end_twice_is_caught: TellTwice by ToldOnce;
     forgetting_to_send_the_window_again_is_caught: ForgetResend by NothingLost, Progress;
     keeping_a_ghost_is_caught: KeepGhost by Exclusive, ToldOnce, Mutual;
+    a_window_that_evicts_early_is_caught: WindowEvictsEarly by NothingLost, Progress, Bounded;
+    another_order_after_a_change_of_path_is_caught: ReorderOnPathChange by Order, AtMostOnce, Bounded, NothingLost;
+    delivering_duplicates_is_caught: DeliverDuplicates by AtMostOnce, Order, Bounded;
+    guessing_an_outcome_is_caught: GuessNotExecuted by Truthful;
+    reporting_twice_is_caught: ReportTwice by ReportedOnce;
+    ignoring_the_time_to_live_is_caught: IgnoreTtl by InTime;
+    losing_the_last_part_is_caught: LoseLastPart by NothingLost, Progress;
+    acknowledging_what_was_not_seen_is_caught: AckUnseen by NothingLost, Progress, Bounded;
 }
 
 #[test]

@@ -86,7 +86,7 @@ impl World {
         let patience = if impatient { self.millis(1..500) } else { Duration::from_secs(120) };
         let ttl = fleeting.then(|| self.millis(1..200));
         let excused = impatient || fleeting;
-        let size = if self.chance(0.004) { self.rng.usize(..120_000) } else { 0 };
+        let size = if self.chance(0.004) { self.rng.usize(..200_000) } else { 0 };
         let call = self.emit(client, Manner { acknowledged, excused }, patience, ttl, size);
         if acknowledged {
             self.clients[client].open.push(call);
@@ -109,13 +109,17 @@ impl World {
         if size > 0 {
             args.push("x".repeat(size).into());
         }
-        let _ = ttl;
+        let expires = ttl.map(|ttl| self.now + ttl);
+        if let Some(expires) = expires {
+            self.expiries.insert(call, expires);
+        }
         let command = Command::Emit {
             call: call as u64,
             pairing,
             event: "call".to_owned(),
             args: Args::from(args),
             reply_by: manner.acknowledged.then_some(deadline),
+            expires,
         };
         self.clients[client].waiting.push_back(Waiting { call, command, deadline });
         self.feed(client, socketio_p2p_protocol::endpoint::Input::Timeout);
@@ -127,7 +131,7 @@ impl World {
         if !self.stormy {
             return;
         }
-        let after = self.millis(5..60);
+        let after = self.millis(10..140);
         self.after(after, Event::Fault);
         self.counts.faults += 1;
         if self.chance(self.plan.restarts) {
@@ -198,7 +202,7 @@ impl World {
             args: vec![Value::from(u64::MAX)].into(),
             reply: false,
         };
-        let frame = Frame { seq: 1, ack: 0, got: 0, body: body.into() };
+        let frame = Frame { seq: 1, ack: 0, got: 0, ttl: None, body: body.into() };
         self.send_up(conn, Up::Frames(pairing, vec![frame]));
     }
 

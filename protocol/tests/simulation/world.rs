@@ -24,6 +24,9 @@ use crate::{
 /// Events that are kept for the report of a failure.
 const TRACE: usize = 200;
 
+/// Longer than anything is under way: the receiver counts from the arrival.
+const LONGEST_WAY: Duration = Duration::from_millis(2_500);
+
 /// What happens at a moment.
 #[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub(crate) enum Event {
@@ -54,6 +57,8 @@ pub(crate) struct World {
     pub(crate) clients: Vec<Client>,
     pub(crate) links: BTreeMap<ConnId, Link>,
     pub(crate) oracle: Oracle,
+    /// When calls with a time to live are of no use any more.
+    pub(crate) expiries: BTreeMap<CallNo, Instant>,
     pub(crate) counts: Counts,
     agenda: BinaryHeap<Reverse<(Instant, u64, Event)>>,
     last_event: u64,
@@ -78,6 +83,7 @@ impl World {
             clients: (0..plan.clients).map(Client::new).collect(),
             links: BTreeMap::new(),
             oracle: Oracle::default(),
+            expiries: BTreeMap::new(),
             counts: Counts::default(),
             agenda: BinaryHeap::new(),
             last_event: 0,
@@ -416,6 +422,9 @@ impl World {
                 let args = delivery.args.parse::<Vec<Value>>().unwrap_or_default();
                 let call = args.first().and_then(Value::as_u64).unwrap_or(u64::MAX) as CallNo;
                 self.oracle.executed(call, client, source.unwrap_or(usize::MAX), pairing);
+                if self.expiries.get(&call).is_some_and(|at| self.now > *at + LONGEST_WAY) {
+                    self.oracle.violate(Rule::InTime, format!("{call} runs after its time"));
+                }
                 let slow = self.chance(0.02);
                 let after = if slow { self.millis(0..4000) } else { self.millis(0..20) };
                 self.after(after, Event::Finish(client, pairing, delivery.seq, call));
