@@ -24,8 +24,8 @@ use crate::{
 /// Events that are kept for the report of a failure.
 const TRACE: usize = 200;
 
-/// Longer than anything is under way: the receiver counts from the arrival.
-const LONGEST_WAY: Duration = Duration::from_millis(2_500);
+/// Longer than anything is under way, frozen twice: the receiver counts from the arrival.
+const LONGEST_WAY: Duration = Duration::from_millis(4_500);
 
 /// What happens at a moment.
 #[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
