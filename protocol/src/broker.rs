@@ -255,6 +255,11 @@ impl Broker {
             Input::Granted(pairing, verdict) => self.granted(pairing, verdict),
             Input::Unpair(client) => self.unpair(&client),
             Input::Kick(client) => self.remove(&client, EndReason::Kicked, now),
+            Input::Expel(conn) => {
+                if let Some(id) = self.conns.get(&conn).cloned() {
+                    self.remove(&id, EndReason::Kicked, now);
+                }
+            }
             Input::ShutDown => self.shut_down(),
             Input::Timeout => self.timeout(now),
         }

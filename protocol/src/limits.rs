@@ -55,6 +55,54 @@ pub const GRACE: Duration = Duration::from_secs(15);
 /// broker, far from what fills memory.
 pub const CLIENTS: usize = 100_000;
 
+/// Messages a second from one client: a busy session sends a few hundred batches.
+pub const MESSAGE_RATE: u32 = 2_000;
+
+/// Messages that a client may send at once, having been silent before: two seconds of that rate,
+/// which a network may have held up.
+pub const MESSAGE_BURST: u32 = 4_000;
+
+/// Bytes a second from one client: eight windows, more than most networks carry.
+pub const BYTE_RATE: u32 = 8 * 1024 * 1024;
+
+/// Bytes that a client may send at once: two seconds of that rate.
+pub const BYTE_BURST: u32 = 16 * 1024 * 1024;
+
+/// Over how long requests are counted.
+pub const REQUEST_PERIOD: Duration = Duration::from_secs(10);
+
+/// Registrations of one client in [`REQUEST_PERIOD`]: each makes another client decide.
+pub const REGISTRATIONS: u32 = 5;
+
+/// Questions of one client for the list of clients in [`REQUEST_PERIOD`]: each answer may be long.
+pub const LISTS: u32 = 5;
+
+/// Refused messages after which a client is removed: more than a client sends in the time that
+/// the first refusal takes to reach it.
+pub const STRIKES: u32 = 1_000;
+
+/// Refused messages that are forgiven each second.
+pub const STRIKES_FORGIVEN: u32 = 100;
+
+/// Bytes that may wait in the server for one client before its partner is refused with
+/// `congested`: what a window and its acknowledgements need on a slow network.
+pub const QUEUE_SOFT_BYTES: usize = 512 * 1024;
+
+/// Bytes that may wait in the server for one client at all. Beyond them it does not read, and is
+/// disconnected: what it must know no longer reaches it.
+pub const QUEUE_HARD_BYTES: usize = 1024 * 1024;
+
+/// Bytes a second that a client is assumed to take where the server cannot count them: one that
+/// polls, or that came over a listener of another kind.
+pub const UNMETERED_RATE: usize = 1024 * 1024;
+
+/// How often the server asks, by Engine.IO's ping, whether a client is still there. With
+/// [`SERVER_PING_TIMEOUT`] a dead connection is noticed within 10 s, well within [`GRACE`].
+pub const SERVER_PING_INTERVAL: Duration = Duration::from_secs(6);
+
+/// How long it waits for the answer.
+pub const SERVER_PING_TIMEOUT: Duration = Duration::from_secs(4);
+
 /// Frames a session holds that its partner has not taken yet. The only queue: full, it makes the
 /// caller wait.
 pub const WINDOW_FRAMES: usize = 256;

@@ -23,6 +23,7 @@ use tokio::sync::Notify;
 use self::end::{LegacyEnd, Step};
 use crate::{
     connection::Connection,
+    counters::Counted,
     keeper::until,
     relay::send_frames,
     server::Shared,
@@ -53,6 +54,7 @@ pub(crate) struct Bridge {
     state: Mutex<State>,
     /// The next deadline came nearer, or the pairing is over.
     changed: Notify,
+    _counted: Counted,
 }
 
 #[derive(Debug)]
@@ -127,7 +129,12 @@ impl Bridge {
             armed: None,
             ended: false,
         };
-        let bridge = Arc::new(Self { pairing, state: Mutex::new(state), changed: Notify::new() });
+        let bridge = Arc::new(Self {
+            pairing,
+            state: Mutex::new(state),
+            changed: Notify::new(),
+            _counted: shared.objects.bridges.count_in(),
+        });
         shared.spawn(bridge.clone().keep_deadlines(shared.clone()));
         bridge
     }

@@ -8,24 +8,34 @@ use std::{
 
 use socketio_p2p_protocol::{
     Broker, BrokerConfig, ClientId, Code, DuplicatePolicy, ListPolicy,
-    limits::CONNECTION_MESSAGE_BYTES,
+    limits::{CONNECTION_MESSAGE_BYTES, SERVER_PING_INTERVAL, SERVER_PING_TIMEOUT},
 };
-use socketioxide::{SocketIo, SocketIoBuilder, adapter::LocalAdapter};
+use socketioxide::{ParserConfig, SocketIo, SocketIoBuilder, adapter::LocalAdapter};
 
 use crate::{
     admission::{Admission, Handshake},
+    limits::ServerLimits,
     server::P2pServer,
 };
 
 /// Packets in a socket's queue: the window of a session, and what else may come at once.
 const SOCKET_QUEUE: usize = 1024;
 
+/// Attachments of one message: the server holds them until the last one came.
+const ATTACHMENTS: usize = 256;
+
 pub(crate) fn socket_io() -> SocketIoBuilder<LocalAdapter> {
+    let parser = ParserConfig::common()
+        .max_incoming_binary_buf_size(CONNECTION_MESSAGE_BYTES)
+        .max_incoming_binaries(ATTACHMENTS);
     SocketIo::builder()
         .max_payload(CONNECTION_MESSAGE_BYTES as u64)
         .ws_max_message_size(CONNECTION_MESSAGE_BYTES)
         .ws_max_frame_size(CONNECTION_MESSAGE_BYTES)
+        .with_parser(parser)
         .max_buffer_size(SOCKET_QUEUE)
+        .ping_interval(SERVER_PING_INTERVAL)
+        .ping_timeout(SERVER_PING_TIMEOUT)
 }
 
 /// Settings of a [`P2pServer`], from [`P2pServer::builder`].
@@ -36,6 +46,7 @@ pub struct P2pServerBuilder {
     list: ListPolicy,
     duplicates: DuplicatePolicy,
     grace: Option<Duration>,
+    limits: ServerLimits,
 }
 
 impl P2pServerBuilder {
@@ -87,6 +98,12 @@ impl P2pServerBuilder {
         self
     }
 
+    /// What one client may cost the server: how often it may say something, what may wait for it.
+    pub fn limits(mut self, limits: ServerLimits) -> Self {
+        self.limits = limits;
+        self
+    }
+
     /// The plugin, to be put around a connect handler with [`P2pServer::wrap`].
     #[must_use]
     pub fn build(self) -> P2pServer {
@@ -96,7 +113,9 @@ impl P2pServerBuilder {
         config.list = self.list;
         config.duplicates = self.duplicates;
         config.grace = self.grace.unwrap_or(config.grace);
-        P2pServer::new(Broker::new(config), self.admission)
+        config.limits = self.limits.stated();
+        config.clients = self.limits.clients;
+        P2pServer::new(Broker::new(config), self.admission, self.limits)
     }
 
     /// The plugin on the namespace `/` of `io`, whose connect handler it takes.

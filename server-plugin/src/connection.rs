@@ -11,10 +11,12 @@ use std::{
 use socketio_p2p_protocol::{ClientId, ConnId, Dialect, ServerMessage};
 
 use crate::{
+    counters::Counted,
     legacy,
     relay::Route,
     server::Shared,
     socket::{Arguments, Outlet, SendFailure},
+    throttle::Throttle,
 };
 
 pub(crate) struct Connection {
@@ -24,11 +26,13 @@ pub(crate) struct Connection {
     /// Whether a v2 client takes attachments.
     pub(crate) binary: bool,
     pub(crate) outlet: Box<dyn Outlet>,
+    pub(crate) throttle: Throttle,
     /// Whether the host said so: before that its socket is not connected, and not gone either.
     connected: AtomicBool,
     /// Written only by carrying out the broker's outputs; all that the hot path asks. Its lock is
     /// this connection's own.
     route: RwLock<Option<Arc<Route>>>,
+    _counted: Counted,
 }
 
 impl Connection {
@@ -38,9 +42,20 @@ impl Connection {
         dialect: Dialect,
         binary: bool,
         outlet: Box<dyn Outlet>,
+        throttle: Throttle,
+        counted: Counted,
     ) -> Self {
-        let connected = AtomicBool::new(false);
-        Self { id, client, dialect, binary, outlet, connected, route: RwLock::new(None) }
+        Self {
+            id,
+            client,
+            dialect,
+            binary,
+            outlet,
+            throttle,
+            connected: AtomicBool::new(false),
+            route: RwLock::new(None),
+            _counted: counted,
+        }
     }
 
     pub(crate) fn set_connected(&self) {

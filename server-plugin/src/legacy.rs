@@ -127,19 +127,26 @@ pub(crate) fn emit(
     waits: bool,
 ) {
     let for_partner = req.filter(|_| waits);
-    let answered = match relay(shared, from, text, attachments, for_partner) {
-        Err(refusal) => {
-            let args = [v1_error(&refusal)];
-            let told = from.outlet.emit(SERVER_ERROR, Arguments::Values(&args));
-            if told.is_ok() {
-                ack_failed(from, req, &refusal);
-            }
-            told
-        }
+    match relay(shared, from, text, attachments, for_partner) {
+        Err(refusal) => refuse(shared, from, req, &refusal),
         // The relayed event itself asks for nothing: whoever asks all the same need not wait.
-        Ok(()) if !waits => ack(from, req, &[]),
-        Ok(()) => Ok(()),
-    };
+        Ok(()) if !waits => log_unanswered(from, ack(from, req, &[])),
+        Ok(()) => {}
+    }
+}
+
+/// Tells a v1 client that its event is not relayed, and why.
+pub(crate) fn refuse(shared: &Arc<Shared>, from: &Connection, req: Option<u64>, refusal: &Refusal) {
+    let args = [v1_error(refusal)];
+    let told = from.outlet.emit(SERVER_ERROR, Arguments::Values(&args));
+    if told.is_ok() {
+        ack_failed(from, req, refusal);
+    }
+    log_unanswered(from, told);
+    shared.refused(from, refusal.code);
+}
+
+fn log_unanswered(from: &Connection, answered: Result<(), SendFailure>) {
     if let Err(failure) = answered {
         tracing::debug!(client = %from.client, ?failure, "not answered");
     }

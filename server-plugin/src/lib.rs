@@ -7,22 +7,28 @@ mod admission;
 mod bridge;
 mod builder;
 mod connection;
+mod counters;
 mod events;
 mod guest;
 mod handlers;
 mod keeper;
 mod legacy;
+mod limits;
 mod listener;
+mod peek;
 mod relay;
 mod server;
 mod socket;
+mod throttle;
 
 pub use admission::Handshake;
 pub use builder::P2pServerBuilder;
+pub use counters::{Counters, Stats};
 pub use events::{Events, EventsError};
+pub use limits::{Rate, ServerLimits};
 pub use listener::{QuickAckListener, QuickAckStream};
 pub use server::P2pServer;
 pub use socketio_p2p_protocol::{
-    BrokerEvent as Event, BrokerStats as Stats, ClientEntry, ClientId, ClientState, Code,
-    DuplicatePolicy, EndReason, ListPolicy, PairingId,
+    BrokerEvent as Event, ClientEntry, ClientId, ClientState, Code, DuplicatePolicy, EndReason,
+    ListPolicy, PairingId,
 };

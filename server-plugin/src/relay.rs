@@ -21,6 +21,7 @@ use socketio_p2p_protocol::{
 use crate::{
     bridge::{Bridge, Side},
     connection::Connection,
+    counters::Counted,
     server::Shared,
     socket::{Arguments, SendFailure},
 };
@@ -34,6 +35,7 @@ pub(crate) struct Route {
     pub(crate) way: Way,
     /// Whether both ends have certainly been told of the pairing.
     announced: AtomicBool,
+    _counted: Counted,
 }
 
 /// How it gets there.
@@ -45,7 +47,12 @@ pub(crate) enum Way {
 }
 
 impl Route {
-    pub(crate) fn new(partner: &Partner, connection: Arc<Connection>, way: Way) -> Self {
+    pub(crate) fn new(
+        partner: &Partner,
+        connection: Arc<Connection>,
+        way: Way,
+        counted: Counted,
+    ) -> Self {
         let pairing = partner.pairing;
         Self {
             pairing,
@@ -53,6 +60,7 @@ impl Route {
             partner: connection,
             way,
             announced: AtomicBool::new(false),
+            _counted: counted,
         }
     }
 }
@@ -78,13 +86,24 @@ pub(crate) fn frame(shared: &Arc<Shared>, from: &Connection, text: &str, attachm
         _ => Err(Refused::from(Code::BadArgs)),
     };
     if let Err(Refused { code, pairing }) = relayed {
-        let refusal = code.into();
-        let told = from.send_v2(&ServerMessage::Error { refusal, req: None, pairing });
-        if told == Err(SendFailure::Full) {
-            // It would never learn that a frame of its is lost, and never send it again.
-            shared.give_up(from.id);
-        }
+        refuse(shared, from, code, pairing);
     }
+}
+
+/// Tells a client that what it sent for this pairing is not relayed.
+pub(crate) fn refuse(
+    shared: &Arc<Shared>,
+    from: &Connection,
+    code: Code,
+    pairing: Option<PairingId>,
+) {
+    let refusal = code.into();
+    let told = from.send_v2(&ServerMessage::Error { refusal, req: None, pairing });
+    if told == Err(SendFailure::Full) {
+        // It would never learn that a frame of its is lost, and never send it again.
+        shared.give_up(from.id);
+    }
+    shared.refused(from, code);
 }
 
 struct Refused {

@@ -28,12 +28,15 @@ use crate::{
     bridge::{Bridge, Side},
     builder::P2pServerBuilder,
     connection::Connection,
+    counters::{Counters, Objects, Stats, Tally},
     events::Events,
     guest::Guest,
     handlers,
     keeper::keep,
+    limits::ServerLimits,
     relay::{Route, Way},
     socket::{Departure, SendFailure},
+    throttle::Throttle,
 };
 
 /// How often a socket is closed again whose queue was too full for it.
@@ -57,6 +60,9 @@ pub(crate) struct Shared {
     broker: Mutex<Broker>,
     connections: DashMap<ConnId, Arc<Connection>>,
     pub(crate) admission: Admission,
+    pub(crate) limits: ServerLimits,
+    pub(crate) counters: Tally,
+    pub(crate) objects: Objects,
     events: broadcast::Sender<BrokerEvent>,
     last_conn: AtomicU64,
     /// When the broker wants to be told of the time.
@@ -73,18 +79,22 @@ impl P2pServer {
     }
 
     /// A builder of socketioxide with the limits that this plugin advises: messages of at most
-    /// 1 MiB on websocket and polling, and 1,024 packets in a socket's queue, so that a full
-    /// window fits.
+    /// 1 MiB on websocket and polling, as much in attachments, 1,024 packets in a socket's queue,
+    /// so that a full window fits, and a ping every 6 s, so that a dead connection is noticed
+    /// within 10 s.
     #[must_use]
     pub fn socket_io() -> SocketIoBuilder<LocalAdapter> {
         crate::builder::socket_io()
     }
 
-    pub(crate) fn new(broker: Broker, admission: Admission) -> Self {
+    pub(crate) fn new(broker: Broker, admission: Admission, limits: ServerLimits) -> Self {
         let shared = Shared {
             broker: Mutex::new(broker),
             connections: DashMap::new(),
             admission,
+            limits,
+            counters: Tally::default(),
+            objects: Objects::default(),
             events: broadcast::channel(crate::events::EVENTS).0,
             last_conn: AtomicU64::new(0),
             deadline: watch::channel(None).0,
@@ -148,10 +158,27 @@ impl P2pServer {
         Events::new(self.shared.events.subscribe(), self.shared.stop.clone())
     }
 
-    /// How many clients, waiting registrations and pairings there are.
+    /// How many clients, waiting registrations and pairings there are, and what is held for them.
     #[must_use]
-    pub fn stats(&self) -> BrokerStats {
-        self.shared.lock().stats()
+    pub fn stats(&self) -> Stats {
+        let BrokerStats { clients, away, requests, pairings, .. } = self.shared.lock().stats();
+        let Objects { connections, routes, bridges } = &self.shared.objects;
+        Stats {
+            clients,
+            away,
+            requests,
+            pairings,
+            connections: connections.count(),
+            routes: routes.count(),
+            bridges: bridges.count(),
+            tasks: self.shared.tasks.len(),
+        }
+    }
+
+    /// What was refused since the server began.
+    #[must_use]
+    pub fn counters(&self) -> Counters {
+        self.shared.counters.read()
     }
 
     /// Ends all pairings with `shutting-down`, closes the connections of all clients, refuses new
@@ -211,6 +238,7 @@ impl Shared {
                             // It missed something that it must know: what it believes is no
                             // longer true.
                             tracing::warn!(client = %connection.client, "closed: it does not read");
+                            self.counters.unread();
                             broker.handle(Input::Disconnected(conn), Instant::now());
                             closing.push(conn);
                         }
@@ -256,6 +284,7 @@ impl Shared {
         self.step(Input::Disconnected(conn));
         if let Some(connection) = self.drop_connection(conn) {
             tracing::warn!(client = %connection.client, "closed: it does not read");
+            self.counters.unread();
             self.disconnect(connection);
         }
     }
@@ -295,7 +324,8 @@ impl Shared {
                 }
             }
         };
-        from.set_route(Some(Arc::new(Route::new(partner, to, way))));
+        let counted = self.objects.routes.count_in();
+        from.set_route(Some(Arc::new(Route::new(partner, to, way, counted))));
     }
 
     fn disconnect(self: &Arc<Self>, connection: Arc<Connection>) {
@@ -332,7 +362,10 @@ impl Shared {
             self.tasks.spawn(keep(Arc::downgrade(self), self.stop.clone()));
         });
         let outlet = Box::new(Arc::downgrade(socket));
-        let connection = Arc::new(Connection::new(conn, client, dialect, binary, outlet));
+        let throttle = Throttle::new(&self.limits);
+        let counted = self.objects.connections.count_in();
+        let connection = Connection::new(conn, client, dialect, binary, outlet, throttle, counted);
+        let connection = Arc::new(connection);
         self.connections.insert(conn, connection.clone());
         handlers::listen(self, socket, &connection);
         let departure = Departure { shared: Arc::downgrade(self), conn };

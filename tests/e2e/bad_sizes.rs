@@ -2,7 +2,7 @@
 
 use serde_json::json;
 use socketio_p2p_client::{Event, P2pClientExt};
-use socketio_p2p_server::P2pServer;
+use socketio_p2p_server::{P2pServer, ServerLimits};
 use socketioxide::SocketIo;
 
 use crate::support::{
@@ -33,7 +33,9 @@ async fn a_message_of_fifteen_megabytes_closes_the_connection() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn with_socketioxides_own_limits_it_is_refused() {
-    let server = TestServer::on(SocketIo::new_layer(), |io| P2pServer::builder().attach(io)).await;
+    let limits = ServerLimits::unlimited_rates();
+    let attach = |io: &SocketIo| P2pServer::builder().limits(limits).attach(io);
+    let server = TestServer::on(SocketIo::new_layer(), attach).await;
     let bystanders = Bystanders::on(&server).await;
     let large = "x".repeat(15 * MEGABYTE);
 

@@ -7,7 +7,7 @@ use anyhow::Result;
 use axum::Router;
 use axum::serve::{Listener, ListenerExt as _};
 use clap::ValueEnum;
-use socketio_p2p_server::{P2pServer, QuickAckListener};
+use socketio_p2p_server::{P2pServer, QuickAckListener, ServerLimits};
 use tokio::io::AsyncReadExt as _;
 use tokio::net::TcpListener;
 
@@ -36,7 +36,9 @@ pub(crate) async fn serve(kind: Kind) -> Result<()> {
         Kind::ByHand => on(no_delay(listener), by_hand::app()).await,
         Kind::P2p => {
             let (layer, io) = P2pServer::socket_io().build_layer();
-            let _p2p = P2pServer::builder().attach(&io);
+            // The others have no limits on how often, and the load is one that a user may not make.
+            let limits = ServerLimits::unlimited_rates();
+            let _p2p = P2pServer::builder().limits(limits).attach(&io);
             on(QuickAckListener::from(listener), Router::new().layer(layer)).await
         }
     }

@@ -107,6 +107,8 @@ pub enum Input {
     Unpair(ClientId),
     /// The host removes a client.
     Kick(ClientId),
+    /// The host removes whoever has this connection, if anybody still does.
+    Expel(ConnId),
     /// The host goes down.
     ShutDown,
     /// Some deadline may be due.

@@ -2,7 +2,7 @@
 
 use std::{net::SocketAddr, time::Duration};
 
-use socketio_p2p_server::{Event, Events, P2pServer, QuickAckListener, Stats};
+use socketio_p2p_server::{Event, Events, P2pServer, QuickAckListener, ServerLimits, Stats};
 use socketioxide::{SocketIo, layer::SocketIoLayer};
 use tokio::task::JoinSet;
 
@@ -21,14 +21,20 @@ pub(crate) struct TestServer {
 }
 
 impl TestServer {
-    /// A server as the plugin advises it, but that whoever is lost is missed soon.
+    /// A server as the plugin advises it, but that whoever is lost is missed soon, and that it may
+    /// be asked as often as a story likes.
     pub(crate) async fn start() -> Self {
-        Self::with(|io| P2pServer::builder().grace(SOON_MISSED).attach(io)).await
+        Self::limited(patient()).await
+    }
+
+    /// The same, with these limits.
+    pub(crate) async fn limited(limits: ServerLimits) -> Self {
+        Self::with(|io| P2pServer::builder().grace(SOON_MISSED).limits(limits).attach(io)).await
     }
 
     /// A server as the plugin advises it.
     pub(crate) async fn with_grace() -> Self {
-        Self::with(|io| P2pServer::builder().attach(io)).await
+        Self::with(|io| P2pServer::builder().limits(patient()).attach(io)).await
     }
 
     /// A server as the plugin advises it, on which the plugin is set up like this.
@@ -73,6 +79,11 @@ impl TestServer {
         self.becomes(0, 0, 0).await;
         assert!(self.p2p.clients().is_empty());
     }
+}
+
+/// The default limits, but on questions and registrations: the stories have more of them than users.
+pub(crate) fn patient() -> ServerLimits {
+    ServerLimits::default().registrations(None).lists(None)
 }
 
 /// The next event that `choose` picks.

@@ -1,0 +1,201 @@
+//! What one client may cost the server.
+
+use std::{num::NonZeroU32, time::Duration};
+
+use governor::Quota;
+use socketio_p2p_protocol::limits::{
+    BYTE_BURST, BYTE_RATE, CLIENTS, LISTS, Limits, MESSAGE_BURST, MESSAGE_RATE, QUEUE_HARD_BYTES,
+    QUEUE_SOFT_BYTES, REGISTRATIONS, REQUEST_PERIOD, STRIKES, STRIKES_FORGIVEN,
+};
+
+const SECOND: Duration = Duration::from_secs(1);
+
+/// What one client may cost the server, for [`P2pServerBuilder::limits`].
+///
+/// Each limit can be set, and switched off with `None`. Messages that are over one are refused
+/// with a typed error, and nothing is lost for others; a session of v2 sends them again.
+///
+/// ```
+/// use std::time::Duration;
+/// use socketio_p2p_server::{Rate, ServerLimits};
+///
+/// let limits = ServerLimits::default()
+///     .messages(Rate::new(500, Duration::from_secs(1)).burst(1_000))
+///     .registrations(None);
+/// # drop(limits);
+/// ```
+///
+/// [`P2pServerBuilder::limits`]: crate::P2pServerBuilder::limits
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct ServerLimits {
+    pub(crate) messages: Option<Rate>,
+    pub(crate) bytes: Option<Rate>,
+    pub(crate) registrations: Option<Rate>,
+    pub(crate) lists: Option<Rate>,
+    pub(crate) strikes: Option<Rate>,
+    pub(crate) queue: Option<QueueLimits>,
+    pub(crate) clients: usize,
+}
+
+/// How often something may happen: so many times in a period, and so many times at once.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Rate {
+    count: u32,
+    period: Duration,
+    burst: u32,
+}
+
+/// What may wait for one client, in bytes.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct QueueLimits {
+    pub(crate) soft: usize,
+    pub(crate) hard: usize,
+}
+
+impl ServerLimits {
+    /// No limit on how often; queues have theirs all the same. For benchmarks, and where all
+    /// clients are trusted.
+    #[must_use]
+    pub fn unlimited_rates() -> Self {
+        Self::default().messages(None).bytes(None).registrations(None).lists(None).strikes(None)
+    }
+
+    /// Messages from one client. 2,000 a second and 4,000 at once by default.
+    #[must_use]
+    pub fn messages(self, rate: impl Into<Option<Rate>>) -> Self {
+        Self { messages: rate.into(), ..self }
+    }
+
+    /// Bytes from one client. 8 MiB a second and 16 MiB at once by default.
+    #[must_use]
+    pub fn bytes(self, rate: impl Into<Option<Rate>>) -> Self {
+        Self { bytes: rate.into(), ..self }
+    }
+
+    /// Registrations of one client. 5 in 10 s by default.
+    #[must_use]
+    pub fn registrations(self, rate: impl Into<Option<Rate>>) -> Self {
+        Self { registrations: rate.into(), ..self }
+    }
+
+    /// Questions of one client for the list of clients. 5 in 10 s by default.
+    #[must_use]
+    pub fn lists(self, rate: impl Into<Option<Rate>>) -> Self {
+        Self { lists: rate.into(), ..self }
+    }
+
+    /// Refused messages of one client, for whatever is its own fault: beyond them it is removed.
+    /// 1,000 at once by default, of which 100 are forgiven each second.
+    #[must_use]
+    pub fn strikes(self, rate: impl Into<Option<Rate>>) -> Self {
+        Self { strikes: rate.into(), ..self }
+    }
+
+    /// What may wait for one client, in bytes: beyond `soft` its partner's messages are refused
+    /// with `congested`, beyond `hard` it is disconnected. 512 KiB and 1 MiB by default.
+    #[must_use]
+    pub fn queue(self, soft: usize, hard: usize) -> Self {
+        Self { queue: Some(QueueLimits { soft, hard: hard.max(soft) }), ..self }
+    }
+
+    /// Only the number of packets bounds what waits for a client.
+    #[must_use]
+    pub fn unlimited_queue(self) -> Self {
+        Self { queue: None, ..self }
+    }
+
+    /// Clients at most, those that are away among them. 100,000 by default; beyond, a new one is
+    /// refused with `quota`.
+    #[must_use]
+    pub fn clients(self, clients: usize) -> Self {
+        Self { clients, ..self }
+    }
+
+    /// What the welcome states of them.
+    pub(crate) fn stated(&self) -> Limits {
+        let messages = self.messages.map_or((0, 0), |rate| (rate.per_second(), rate.burst));
+        let bytes = self.bytes.map_or((0, 0), |rate| (rate.per_second(), rate.burst));
+        Limits::default().with_rates(messages, (bytes.0.into(), bytes.1.into()))
+    }
+}
+
+impl Default for ServerLimits {
+    fn default() -> Self {
+        Self {
+            messages: Some(Rate::new(MESSAGE_RATE, SECOND).burst(MESSAGE_BURST)),
+            bytes: Some(Rate::new(BYTE_RATE, SECOND).burst(BYTE_BURST)),
+            registrations: Some(Rate::new(REGISTRATIONS, REQUEST_PERIOD)),
+            lists: Some(Rate::new(LISTS, REQUEST_PERIOD)),
+            strikes: Some(Rate::new(STRIKES_FORGIVEN, SECOND).burst(STRIKES)),
+            queue: Some(QueueLimits { soft: QUEUE_SOFT_BYTES, hard: QUEUE_HARD_BYTES }),
+            clients: CLIENTS,
+        }
+    }
+}
+
+impl Rate {
+    /// So many in a period, all of which may come at once. Zero is taken for one.
+    #[must_use]
+    pub const fn new(count: u32, period: Duration) -> Self {
+        Self { count, period, burst: count }
+    }
+
+    /// The same, of which so many may come at once.
+    #[must_use]
+    pub const fn burst(self, burst: u32) -> Self {
+        Self { burst, ..self }
+    }
+
+    pub(crate) fn quota(self) -> Quota {
+        let each = (self.period / self.count.max(1)).max(Duration::from_nanos(1));
+        Quota::with_period(each)
+            .unwrap_or(Quota::per_second(NonZeroU32::MAX))
+            .allow_burst(NonZeroU32::new(self.burst).unwrap_or(NonZeroU32::MIN))
+    }
+
+    fn per_second(self) -> u32 {
+        let count = f64::from(self.count) / self.period.as_secs_f64();
+        // Zero would say that there is none. The cast saturates.
+        (count as u32).max(1)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_welcome_states_the_rates() {
+        let limits = ServerLimits::default();
+
+        assert_eq!(limits.stated().message_rate, MESSAGE_RATE);
+        assert_eq!(limits.stated().message_burst, MESSAGE_BURST);
+        assert_eq!(limits.stated().byte_rate, u64::from(BYTE_RATE));
+        assert_eq!(limits.stated().byte_burst, u64::from(BYTE_BURST));
+    }
+
+    #[test]
+    fn a_rate_that_is_off_is_stated_as_none() {
+        let limits = ServerLimits::default().messages(None).bytes(None);
+
+        assert_eq!(limits.stated(), Limits::default());
+    }
+
+    #[test]
+    fn a_rate_over_a_longer_time_is_stated_a_second() {
+        let rate = Rate::new(50, Duration::from_secs(10)).burst(7);
+
+        let stated = ServerLimits::default().messages(rate).stated();
+
+        assert_eq!((stated.message_rate, stated.message_burst), (5, 7));
+    }
+
+    #[test]
+    fn no_rate_is_too_odd_for_a_quota() {
+        for rate in [Rate::new(0, Duration::ZERO), Rate::new(u32::MAX, SECOND).burst(0)] {
+            assert!(rate.quota().burst_size().get() >= 1);
+            assert!(rate.per_second() >= 1);
+        }
+    }
+}

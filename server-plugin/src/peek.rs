@@ -1,0 +1,73 @@
+//! What a refused message says of itself, read from its beginning only.
+
+use std::borrow::Cow;
+
+use bytes::Bytes;
+use serde::Deserialize;
+use socketio_p2p_protocol::PairingId;
+
+/// The name of an event, from the whole text of its packet.
+pub(crate) fn event(text: &str) -> Option<Cow<'_, str>> {
+    Some(first(text.trim_start().strip_prefix('[')?)?.0)
+}
+
+/// The pairing that a `P2P_FRAME` names, from the whole text of its packet, or from its
+/// attachment.
+pub(crate) fn pairing(text: &str, attachments: &[Bytes]) -> Option<PairingId> {
+    if let Some(binary) = attachments.first() {
+        let (length, rest) = binary.split_first()?;
+        return std::str::from_utf8(rest.get(..usize::from(*length))?).ok()?.parse().ok();
+    }
+    let (_, rest) = first(text.trim_start().strip_prefix('[')?)?;
+    let (pairing, _) = first(rest.trim_start().strip_prefix(',')?)?;
+    pairing.parse().ok()
+}
+
+/// The string at the beginning of a text, and what follows it.
+fn first(text: &str) -> Option<(Cow<'_, str>, &str)> {
+    /// Borrows what has no escapes.
+    #[derive(Deserialize)]
+    struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
+
+    let mut values = serde_json::Deserializer::from_str(text).into_iter::<Text<'_>>();
+    let Text(string) = values.next()?.ok()?;
+    let end = values.byte_offset();
+    Some((string, text.get(end..)?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_name_of_an_event_is_its_first_string() {
+        assert_eq!(event(r#"["P2P_X",{"a":1}]"#).as_deref(), Some("P2P_X"));
+        assert_eq!(event(r#" [ "P\u0032P_X" ] "#).as_deref(), Some("P2P_X"));
+        assert_eq!(event(r#"["P2P_X", and what never ends"#).as_deref(), Some("P2P_X"));
+        for text in ["", "[", "[]", "[1]", r#"["P2P_"#, r#"{"P2P_X":1}"#] {
+            assert_eq!(event(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_frame_names_its_pairing_in_its_text() {
+        let id = "1f-2".parse().ok();
+
+        assert_eq!(pairing(r#"["P2P_FRAME","1f-2",{"s":1}]"#, &[]), id);
+        assert_eq!(pairing(r#"[ "P2P_FRAME" , "1f-2" , broken"#, &[]), id);
+        for text in [r#"["P2P_FRAME"]"#, r#"["P2P_FRAME",1]"#, r#"["P2P_FRAME","x",{}]"#] {
+            assert_eq!(pairing(text, &[]), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_binary_frame_names_its_pairing_in_its_attachment() {
+        let text = r#"["P2P_FRAME",{"_placeholder":true,"num":0}]"#;
+        let read = |binary: &'static [u8]| pairing(text, &[Bytes::from_static(binary)]);
+
+        assert_eq!(read(b"\x041f-2and more"), "1f-2".parse().ok());
+        for binary in [&b""[..], b"\x04", b"\x041f-", b"\x04\xff\xff\xff\xff", b"\x00"] {
+            assert_eq!(read(binary), None, "{binary:?}");
+        }
+    }
+}

@@ -1,0 +1,179 @@
+//! How often one client may say something, and what becomes of one that does not keep to it.
+
+use std::{
+    fmt,
+    num::NonZeroU32,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use governor::{DefaultDirectRateLimiter, RateLimiter};
+use socketio_p2p_protocol::{Code, broker::Input};
+
+use crate::{
+    connection::Connection,
+    limits::{Rate, ServerLimits},
+    server::Shared,
+};
+
+/// What is counted of one connection. A limit that is off is none.
+pub(crate) struct Throttle {
+    messages: Option<DefaultDirectRateLimiter>,
+    bytes: Option<(DefaultDirectRateLimiter, NonZeroU32)>,
+    registrations: Option<DefaultDirectRateLimiter>,
+    lists: Option<DefaultDirectRateLimiter>,
+    strikes: Option<DefaultDirectRateLimiter>,
+    out: AtomicBool,
+}
+
+impl Throttle {
+    pub(crate) fn new(limits: &ServerLimits) -> Self {
+        let limiter = |rate: Option<Rate>| rate.map(|rate| RateLimiter::direct(rate.quota()));
+        Self {
+            messages: limiter(limits.messages),
+            bytes: limits.bytes.map(|rate| {
+                let quota = rate.quota();
+                (RateLimiter::direct(quota), quota.burst_size())
+            }),
+            registrations: limiter(limits.registrations),
+            lists: limiter(limits.lists),
+            strikes: limiter(limits.strikes),
+            out: AtomicBool::new(false),
+        }
+    }
+
+    /// Whether a message of this size may come now. It is counted.
+    pub(crate) fn admits(&self, bytes: usize) -> bool {
+        allows(self.messages.as_ref()) && self.admits_bytes(bytes)
+    }
+
+    fn admits_bytes(&self, bytes: usize) -> bool {
+        let Some((limiter, burst)) = &self.bytes else {
+            return true;
+        };
+        // One that is larger than all that may come at once needs all of that.
+        let bytes = u32::try_from(bytes).unwrap_or(u32::MAX).min(burst.get());
+        NonZeroU32::new(bytes)
+            .is_none_or(|bytes| limiter.check_n(bytes).is_ok_and(|checked| checked.is_ok()))
+    }
+
+    pub(crate) fn admits_registration(&self) -> bool {
+        allows(self.registrations.as_ref())
+    }
+
+    pub(crate) fn admits_list(&self) -> bool {
+        allows(self.lists.as_ref())
+    }
+
+    /// Whether so much of it was refused that it is no longer listened to.
+    pub(crate) fn is_out(&self) -> bool {
+        self.out.load(Ordering::Relaxed)
+    }
+
+    /// One more message was refused. Whether it was the one too many: that is told once.
+    fn strike(&self) -> bool {
+        !allows(self.strikes.as_ref()) && !self.out.swap(true, Ordering::Relaxed)
+    }
+}
+
+fn allows(limiter: Option<&DefaultDirectRateLimiter>) -> bool {
+    limiter.is_none_or(|limiter| limiter.check().is_ok())
+}
+
+impl fmt::Debug for Throttle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Throttle").field("out", &self.is_out()).finish_non_exhaustive()
+    }
+}
+
+impl Shared {
+    /// A message of this client was refused, and it was told so. The one place that decides
+    /// whether it goes on.
+    pub(crate) fn refused(self: &Arc<Self>, from: &Connection, code: Code) {
+        self.counters.refused(code);
+        if is_offence(code) && from.throttle.strike() {
+            tracing::warn!(client = %from.client, %code, "removed: too much of it was refused");
+            self.counters.struck_out();
+            self.step(Input::Expel(from.id));
+        }
+    }
+}
+
+/// Whether it was the client's own fault. That its partner is slow or gone, it cannot know before.
+const fn is_offence(code: Code) -> bool {
+    !matches!(code, Code::Congested | Code::Offline | Code::NotPaired | Code::StalePairing)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    /// So slow that nothing comes back while a test runs.
+    const fn only(count: u32) -> Rate {
+        Rate::new(1, Duration::from_secs(3600)).burst(count)
+    }
+
+    fn count(mut admits: impl FnMut() -> bool) -> usize {
+        (0..100).filter(|_| admits()).count()
+    }
+
+    #[test]
+    fn messages_are_admitted_up_to_the_burst() {
+        let throttle = Throttle::new(&ServerLimits::default().messages(only(7)));
+
+        assert_eq!(count(|| throttle.admits(1)), 7);
+    }
+
+    #[test]
+    fn bytes_are_admitted_up_to_the_burst() {
+        let throttle = Throttle::new(&ServerLimits::default().bytes(only(1000)));
+
+        assert_eq!(count(|| throttle.admits(300)), 3);
+        assert!(throttle.admits(100), "what is left");
+        assert!(throttle.admits(0));
+        assert!(!throttle.admits(1));
+    }
+
+    #[test]
+    fn a_message_larger_than_the_burst_takes_all_of_it() {
+        let throttle = Throttle::new(&ServerLimits::default().bytes(only(1000)));
+
+        assert!(throttle.admits(100_000));
+        assert!(!throttle.admits(1));
+    }
+
+    #[test]
+    fn registrations_and_lists_have_quotas_of_their_own() {
+        let limits = ServerLimits::default().registrations(only(2)).lists(only(3));
+        let throttle = Throttle::new(&limits);
+
+        assert_eq!(count(|| throttle.admits_registration()), 2);
+        assert_eq!(count(|| throttle.admits_list()), 3);
+        assert!(throttle.admits(1));
+    }
+
+    #[test]
+    fn the_strike_that_is_one_too_many_is_told_once() {
+        let throttle = Throttle::new(&ServerLimits::default().strikes(only(5)));
+
+        let told: Vec<_> = (0..10).map(|_| throttle.strike()).collect();
+
+        assert_eq!(told.iter().position(|out| *out), Some(5));
+        assert_eq!(told.iter().filter(|out| **out).count(), 1);
+        assert!(throttle.is_out());
+    }
+
+    #[test]
+    fn without_limits_everything_is_admitted() {
+        let throttle = Throttle::new(&ServerLimits::unlimited_rates());
+
+        for _ in 0..10_000 {
+            assert!(throttle.admits(1 << 30) && throttle.admits_registration());
+            assert!(throttle.admits_list() && !throttle.strike());
+        }
+    }
+}
