@@ -15,10 +15,14 @@ mod keeper;
 mod legacy;
 mod limits;
 mod listener;
+mod meter;
 mod peek;
+mod queue;
 mod relay;
+mod requests;
 mod server;
 mod socket;
+mod sync;
 mod throttle;
 
 pub use admission::Handshake;
@@ -27,6 +31,9 @@ pub use counters::{Counters, Stats};
 pub use events::{Events, EventsError};
 pub use limits::{Rate, ServerLimits};
 pub use listener::{QuickAckListener, QuickAckStream};
+#[cfg(feature = "axum")]
+pub use meter::MeteredListener;
+pub use meter::MeteredStream;
 pub use server::P2pServer;
 pub use socketio_p2p_protocol::{
     BrokerEvent as Event, ClientEntry, ClientId, ClientState, Code, DuplicatePolicy, EndReason,

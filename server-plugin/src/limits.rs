@@ -8,6 +8,8 @@ use socketio_p2p_protocol::limits::{
     QUEUE_SOFT_BYTES, REGISTRATIONS, REQUEST_PERIOD, STRIKES, STRIKES_FORGIVEN,
 };
 
+use crate::queue::QueueLimits;
+
 const SECOND: Duration = Duration::from_secs(1);
 
 /// What one client may cost the server, for [`P2pServerBuilder::limits`].
@@ -44,13 +46,6 @@ pub struct Rate {
     count: u32,
     period: Duration,
     burst: u32,
-}
-
-/// What may wait for one client, in bytes.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) struct QueueLimits {
-    pub(crate) soft: usize,
-    pub(crate) hard: usize,
 }
 
 impl ServerLimits {

@@ -1,4 +1,4 @@
-//! A TCP listener that acknowledges at once.
+//! A TCP listener that acknowledges at once, and meters what it writes.
 
 use std::{
     io,
@@ -9,11 +9,12 @@ use std::{
 };
 
 use socket2::SockRef;
-use socketio_p2p_protocol::wire::QUICK_ACK;
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     net::{TcpListener, TcpStream},
 };
+
+use crate::meter::MeteredStream;
 
 /// How long unacknowledged data may be under way before the kernel gives a connection up. Without
 /// it a peer that stops reading keeps its socket, and what waits in it, for a quarter of an hour.
@@ -27,17 +28,13 @@ const USER_TIMEOUT: Duration = Duration::from_secs(20);
 /// acknowledges at once (`TCP_QUICKACK`, on Linux; elsewhere it does nothing of the kind). Others
 /// it leaves alone: an acknowledgement of its own for each message would cost up to a fifth of a
 /// busy server. It also sends small messages at once itself (`TCP_NODELAY`), and gives up connections
-/// whose peer takes nothing for 20 s (`TCP_USER_TIMEOUT`).
+/// whose peer takes nothing for 20 s (`TCP_USER_TIMEOUT`). Its connections are [metered](MeteredStream).
 #[derive(Debug)]
 pub struct QuickAckListener(TcpListener);
 
 /// A connection of a [`QuickAckListener`].
 #[derive(Debug)]
-pub struct QuickAckStream {
-    stream: TcpStream,
-    /// Whether the client asked for it; unknown before its request.
-    quick: Option<bool>,
-}
+pub struct QuickAckStream(MeteredStream<TcpStream>);
 
 impl QuickAckListener {
     /// Listens on this address; port 0 is any free one.
@@ -76,7 +73,7 @@ impl QuickAckListener {
         stream.set_nodelay(true)?;
         #[cfg(target_os = "linux")]
         SockRef::from(&stream).set_tcp_user_timeout(Some(USER_TIMEOUT))?;
-        Ok((QuickAckStream { stream, quick: None }, address))
+        Ok((QuickAckStream(MeteredStream::new(stream)), address))
     }
 }
 
@@ -90,16 +87,7 @@ impl QuickAckStream {
     /// The kernel falls back to delaying by itself, so this is said after each read.
     fn acknowledge(&self) {
         #[cfg(target_os = "linux")]
-        SockRef::from(&self.stream).set_tcp_quickack(true).ok(); // It would only be slower.
-    }
-
-    /// Whether a piece of the request says that it asks for it, or that it ends without.
-    ///
-    /// A server reads it in few pieces: its first bytes, to tell HTTP/1 from 2, and the rest. If
-    /// the name of the header is cut in two, the connection is only slower.
-    fn asks(piece: &[u8]) -> Option<bool> {
-        let has = |text: &[u8]| piece.windows(text.len()).any(|at| at.eq_ignore_ascii_case(text));
-        if has(QUICK_ACK.as_bytes()) { Some(true) } else { has(b"\r\n\r\n").then_some(false) }
+        SockRef::from(self.0.get_ref()).set_tcp_quickack(true).ok(); // It would only be slower.
     }
 }
 
@@ -109,12 +97,8 @@ impl AsyncRead for QuickAckStream {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        let before = buf.filled().len();
-        let result = ready!(Pin::new(&mut self.stream).poll_read(cx, buf));
-        if self.quick.is_none() {
-            self.quick = Self::asks(&buf.filled()[before..]);
-        }
-        if self.quick == Some(true) {
+        let result = ready!(Pin::new(&mut self.0).poll_read(cx, buf));
+        if self.0.is_quick() {
             self.acknowledge();
         }
         Poll::Ready(result)
@@ -127,15 +111,15 @@ impl AsyncWrite for QuickAckStream {
         cx: &mut Context<'_>,
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(cx, buf)
+        Pin::new(&mut self.0).poll_write(cx, buf)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(cx)
+        Pin::new(&mut self.0).poll_flush(cx)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(cx)
+        Pin::new(&mut self.0).poll_shutdown(cx)
     }
 
     fn poll_write_vectored(
@@ -143,11 +127,11 @@ impl AsyncWrite for QuickAckStream {
         cx: &mut Context<'_>,
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write_vectored(cx, bufs)
+        Pin::new(&mut self.0).poll_write_vectored(cx, bufs)
     }
 
     fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
+        self.0.is_write_vectored()
     }
 }
 
@@ -181,16 +165,4 @@ impl axum::serve::Listener for QuickAckListener {
 fn is_of_one_connection(error: &io::Error) -> bool {
     use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset, NotConnected};
     matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset | NotConnected)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_a_client_that_asks_is_acknowledged_at_once() {
-        assert_eq!(QuickAckStream::asks(b"GET /socket.io/?EIO=4"), None);
-        assert_eq!(QuickAckStream::asks(b" HTTP/1.1\r\nP2P-Quick-Ack: 1\r\n\r\n"), Some(true));
-        assert_eq!(QuickAckStream::asks(b" HTTP/1.1\r\nhost: here\r\n\r\n"), Some(false));
-    }
 }

@@ -35,7 +35,7 @@ use crate::{
     keeper::keep,
     limits::ServerLimits,
     relay::{Route, Way},
-    socket::{Departure, SendFailure},
+    socket::{Departure, Outflow, SendFailure},
     throttle::Throttle,
 };
 
@@ -361,7 +361,7 @@ impl Shared {
         self.keeper.call_once(|| {
             self.tasks.spawn(keep(Arc::downgrade(self), self.stop.clone()));
         });
-        let outlet = Box::new(Arc::downgrade(socket));
+        let outlet = Box::new(Outflow::new(socket, self.limits.queue));
         let throttle = Throttle::new(&self.limits);
         let counted = self.objects.connections.count_in();
         let connection = Connection::new(conn, client, dialect, binary, outlet, throttle, counted);
@@ -405,16 +405,18 @@ impl Shared {
         self.drop_connection(conn);
     }
 
-    /// Finds sockets that ended while the application held on to them.
+    /// Finds sockets that ended while the application held on to them, and clients that do not
+    /// read.
     pub(crate) fn sweep(self: &Arc<Self>) {
         // Apart from the map: a socket that ends while it is looked at asks the map itself.
         let connections: Vec<_> =
             self.connections.iter().map(|entry| entry.value().clone()).collect();
-        let gone = connections
-            .iter()
-            .filter(|connection| connection.was_connected() && !connection.outlet.is_connected());
-        for connection in gone {
-            self.forget(connection.id);
+        for connection in connections {
+            if connection.was_connected() && !connection.outlet.is_connected() {
+                self.forget(connection.id);
+            } else if connection.outlet.is_overfull() {
+                self.give_up(connection.id);
+            }
         }
     }
 }

@@ -15,22 +15,30 @@
 //! - A value that serialises as a tuple becomes several arguments, anything else becomes one.
 
 use std::{
-    fmt,
+    fmt, io,
     pin::Pin,
-    sync::{Arc, Weak},
+    sync::{
+        Arc, Weak,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
 use bytes::Bytes;
 use serde::{Serialize, Serializer, ser::SerializeTuple};
 use serde_json::{Value, value::RawValue};
-use socketio_p2p_protocol::{Args, Code, ConnId};
+use socketio_p2p_protocol::{Args, Code, ConnId, limits::UNMETERED_RATE};
 use socketioxide::{
     AckError, ProtocolVersion, SendError, SocketError, TransportType, adapter::Adapter,
     extract::AckSender, handler::FromMessageParts, socket::Socket,
 };
 
-use crate::{ack::AckArgs, server::Shared};
+use crate::{
+    ack::AckArgs,
+    meter,
+    queue::{Class, Queue, QueueLimits},
+    server::Shared,
+};
 
 /// A client's acknowledgement.
 pub(crate) type Acknowledged = Pin<Box<dyn Future<Output = Result<Args, NoAck>> + Send>>;
@@ -46,6 +54,60 @@ pub(crate) enum NoAck {
     Unreadable,
 }
 
+/// A client's socket, and what waits for it.
+pub(crate) struct Outflow<A: Adapter> {
+    socket: Weak<Socket<A>>,
+    /// None if only the number of packets bounds it.
+    queue: Option<Queue>,
+    /// Whether it was seen to poll: if it is a websocket later, it has a meter from then on.
+    polls: AtomicBool,
+}
+
+impl<A: Adapter> Outflow<A> {
+    pub(crate) fn new(socket: &Arc<Socket<A>>, limits: Option<QueueLimits>) -> Self {
+        let queue = limits.map(|limits| Queue::new(limits, UNMETERED_RATE));
+        let polls = AtomicBool::new(socket.transport_type() == TransportType::Polling);
+        let outflow = Self { socket: Arc::downgrade(socket), queue, polls };
+        outflow.find_meter(socket);
+        outflow
+    }
+
+    fn find_meter(&self, socket: &Socket<A>) {
+        if let Some(queue) = &self.queue {
+            queue.set_meter(meter::of(socket));
+        }
+    }
+
+    /// Hands something over if the client's queue has room for it.
+    fn hand_over<T>(
+        &self,
+        (bytes, class): (usize, Class),
+        args: Arguments<'_>,
+        send: impl FnOnce(&Arc<Socket<A>>) -> Result<T, SendError>,
+    ) -> Result<T, SendFailure> {
+        let socket = self.socket.upgrade().ok_or(SendFailure::Gone)?;
+        if args.has_attachments() && !takes_attachments(&socket) {
+            return Err(SendFailure::Arguments);
+        }
+        let Some(queue) = &self.queue else {
+            return Ok(send(&socket)?);
+        };
+        if self.polls.load(Ordering::Relaxed)
+            && socket.transport_type() == TransportType::Websocket
+            && self.polls.swap(false, Ordering::Relaxed)
+        {
+            self.find_meter(&socket);
+        }
+        if !queue.reserve(bytes, class) {
+            return Err(SendFailure::Full);
+        }
+        send(&socket).map_err(|failure| {
+            queue.release(bytes);
+            failure.into()
+        })
+    }
+}
+
 /// A socket of whatever adapter the application uses.
 pub(crate) trait Outlet: Send + Sync + 'static {
     fn emit(&self, event: &str, args: Arguments<'_>) -> Result<(), SendFailure>;
@@ -58,6 +120,8 @@ pub(crate) trait Outlet: Send + Sync + 'static {
     fn ack(&self, id: i64, args: Arguments<'_>) -> Result<(), SendFailure>;
     fn disconnect(&self) -> Result<(), SendFailure>;
     fn is_connected(&self) -> bool;
+    /// Whether it was not told something because too much waits for it.
+    fn is_overfull(&self) -> bool;
     /// Whether blobs can be sent as attachments just now.
     fn takes_attachments(&self) -> bool;
 }
@@ -93,26 +157,13 @@ impl From<SendFailure> for Code {
     }
 }
 
-/// The socket, if it can take these arguments.
-fn for_sending<A: Adapter>(
-    socket: &Weak<Socket<A>>,
-    args: Arguments<'_>,
-) -> Result<Arc<Socket<A>>, SendFailure> {
-    let socket = socket.upgrade().ok_or(SendFailure::Gone)?;
-    if args.has_attachments() && !takes_attachments(&socket) {
-        return Err(SendFailure::Arguments);
-    }
-    Ok(socket)
-}
-
 fn takes_attachments<A: Adapter>(socket: &Socket<A>) -> bool {
     socket.protocol() != ProtocolVersion::V4 || socket.transport_type() != TransportType::Polling
 }
 
-impl<A: Adapter> Outlet for Weak<Socket<A>> {
+impl<A: Adapter> Outlet for Outflow<A> {
     fn emit(&self, event: &str, args: Arguments<'_>) -> Result<(), SendFailure> {
-        let socket = for_sending(self, args)?;
-        Ok(socket.emit(event, &args)?)
+        self.hand_over(args.cost(event), args, |socket| socket.emit(event, &args))
     }
 
     fn emit_with_ack(
@@ -121,8 +172,9 @@ impl<A: Adapter> Outlet for Weak<Socket<A>> {
         args: Arguments<'_>,
         timeout: Duration,
     ) -> Result<Acknowledged, SendFailure> {
-        let socket = for_sending(self, args)?;
-        let ack = socket.timeout(timeout).emit_with_ack::<_, AckArgs>(event, &args)?;
+        let ack = self.hand_over(args.cost(event), args, |socket| {
+            socket.timeout(timeout).emit_with_ack::<_, AckArgs>(event, &args)
+        })?;
         Ok(Box::pin(async move {
             match ack.await {
                 Ok(args) => Ok(args.into_args()),
@@ -134,14 +186,17 @@ impl<A: Adapter> Outlet for Weak<Socket<A>> {
     }
 
     fn ack(&self, id: i64, args: Arguments<'_>) -> Result<(), SendFailure> {
-        let socket = for_sending(self, args)?;
-        let mut unused = socketioxide::handler::Value::Str("[]".into(), None);
-        let Ok(sender) = AckSender::from_message_parts(&socket, &mut unused, &Some(id));
-        Ok(sender.send(&args)?)
+        // Whoever waits for it may wait for ever.
+        let cost = (args.len(), Class::Control);
+        self.hand_over(cost, args, |socket| {
+            let mut unused = socketioxide::handler::Value::Str("[]".into(), None);
+            let Ok(sender) = AckSender::from_message_parts(socket, &mut unused, &Some(id));
+            sender.send(&args)
+        })
     }
 
     fn disconnect(&self) -> Result<(), SendFailure> {
-        let socket = self.upgrade().ok_or(SendFailure::Gone)?;
+        let socket = self.socket.upgrade().ok_or(SendFailure::Gone)?;
         match socket.disconnect() {
             Ok(()) => Ok(()),
             Err(SocketError::InternalChannelFull) => Err(SendFailure::Full),
@@ -150,11 +205,15 @@ impl<A: Adapter> Outlet for Weak<Socket<A>> {
     }
 
     fn is_connected(&self) -> bool {
-        self.upgrade().is_some_and(|socket| socket.connected())
+        self.socket.upgrade().is_some_and(|socket| socket.connected())
+    }
+
+    fn is_overfull(&self) -> bool {
+        self.queue.as_ref().is_some_and(Queue::is_overfull)
     }
 
     fn takes_attachments(&self) -> bool {
-        self.upgrade().is_none_or(|socket| takes_attachments(&socket))
+        self.socket.upgrade().is_none_or(|socket| takes_attachments(&socket))
     }
 }
 
@@ -171,6 +230,35 @@ pub(crate) enum Arguments<'a> {
 }
 
 impl Arguments<'_> {
+    /// Bytes that an event with them takes on the wire, and whose it is: what the server has to
+    /// say are values.
+    fn cost(self, event: &str) -> (usize, Class) {
+        /// The packet's type, and the quotes around its name.
+        const MORE: usize = 4;
+        let class = match self {
+            Self::Values(_) => Class::Control,
+            Self::Raw(_) | Self::Args(_) | Self::Binary(_) => Class::Relayed,
+        };
+        (self.len() + event.len() + MORE, class)
+    }
+
+    /// Bytes that they take on the wire, or a little less.
+    fn len(self) -> usize {
+        match self {
+            Self::Values(values) => {
+                let mut count = Count(0);
+                // Neither values nor counting can fail.
+                serde_json::to_writer(&mut count, values).ok();
+                count.0
+            }
+            Self::Raw(raws) => raws.iter().map(|raw| raw.get().len() + 1).sum::<usize>() + 1,
+            Self::Args(args) => {
+                args.as_json().len() + args.blobs().iter().map(Bytes::len).sum::<usize>()
+            }
+            Self::Binary(blob) => blob.len(),
+        }
+    }
+
     const fn has_attachments(self) -> bool {
         match self {
             Self::Values(_) | Self::Raw(_) => false,
@@ -197,6 +285,20 @@ fn tuple<S: Serializer>(serializer: S, items: &[impl Serialize]) -> Result<S::Ok
         tuple.serialize_element(item)?;
     }
     tuple.end()
+}
+
+/// Counts what is written.
+struct Count(usize);
+
+impl io::Write for Count {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0 += bytes.len();
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 struct Attachment<'a>(&'a Bytes);

@@ -1,0 +1,246 @@
+//! Streams that count what the network takes of what the server writes.
+
+use std::{
+    io,
+    pin::Pin,
+    sync::{Arc, LazyLock, Weak},
+    task::{Context, Poll, ready},
+};
+
+use dashmap::{DashMap, Entry};
+use socketioxide::{adapter::Adapter, socket::Socket};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+use crate::{
+    queue::Meter,
+    requests::{Key, Requests, Seen, parameter},
+};
+
+/// The meters of all websockets of this process, by what identifies each in socketioxide, which
+/// knows nothing of the stream below. An entry lives as long as its stream.
+static METERS: LazyLock<DashMap<Key, Weak<Meter>>> = LazyLock::new(DashMap::new);
+
+/// The meter of a socket, if it is a websocket that came over a metered stream.
+pub(crate) fn of<A: Adapter>(socket: &Socket<A>) -> Option<Arc<Meter>> {
+    let request = socket.req_parts();
+    // One that began with polling is known by its session only: what its first request said about
+    // a websocket is nothing but words.
+    let transport = parameter(&request.uri, "transport=");
+    let began_so = transport.is_some_and(|value| value.split('=').next() == Some("websocket"));
+    let key = if began_so {
+        let key = request.headers.get(http::header::SEC_WEBSOCKET_KEY)?;
+        Key::WebSocket(key.as_bytes().into())
+    } else {
+        Key::Session(socket.id.as_str().into())
+    };
+    METERS.get(&key)?.upgrade()
+}
+
+/// A stream of bytes that counts what is written, so that the plugin knows how much waits for a
+/// client.
+///
+/// It reads the requests along, and ends a connection whose requests cannot be followed: a head of
+/// more than 16 KiB, a body of unclear length, or a websocket whose key is in use on another
+/// connection. It goes outside of TLS: around what HTTP is spoken on.
+#[derive(Debug)]
+pub struct MeteredStream<S> {
+    stream: S,
+    requests: Requests,
+    quick: bool,
+    meter: Arc<Meter>,
+    entry: Option<Registered>,
+}
+
+/// The entry of a stream's websocket, until it is dropped.
+#[derive(Debug)]
+struct Registered(Key);
+
+impl Registered {
+    fn new(key: Key, meter: &Arc<Meter>) -> io::Result<Self> {
+        match METERS.entry(key.clone()) {
+            Entry::Vacant(entry) => drop(entry.insert(Arc::downgrade(meter))),
+            // Keys are drawn at random: nobody has one of another by chance. Two streams with the
+            // same would make the traffic of one count for the other.
+            Entry::Occupied(_) => return Err(io::ErrorKind::AddrInUse.into()),
+        }
+        Ok(Self(key))
+    }
+}
+
+impl Drop for Registered {
+    fn drop(&mut self) {
+        METERS.remove(&self.0);
+    }
+}
+
+impl<S> MeteredStream<S> {
+    /// Counts what is written to this stream. It must be new: nothing was read of it yet.
+    pub fn new(stream: S) -> Self {
+        let requests = Requests::default();
+        Self { stream, requests, quick: false, meter: Arc::default(), entry: None }
+    }
+
+    /// The stream below.
+    pub const fn get_ref(&self) -> &S {
+        &self.stream
+    }
+
+    /// Whether the client wants its messages acknowledged at once.
+    pub(crate) const fn is_quick(&self) -> bool {
+        self.quick
+    }
+
+    fn read_along(&mut self, bytes: &[u8]) -> io::Result<()> {
+        let Self { requests, quick, meter, entry, .. } = self;
+        requests.read(bytes, |seen| {
+            // First the old one: the same request may be tried again.
+            *entry = None;
+            if let Seen::Request { quick: asks, key } = seen {
+                *quick |= asks;
+                *entry = key.map(|key| Registered::new(key, meter)).transpose()?;
+            }
+            Ok(())
+        })
+    }
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for MeteredStream<S> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let before = buf.filled().len();
+        ready!(Pin::new(&mut self.stream).poll_read(cx, buf))?;
+        Poll::Ready(self.read_along(&buf.filled()[before..]))
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for MeteredStream<S> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let written = ready!(Pin::new(&mut self.stream).poll_write(cx, buf))?;
+        self.meter.took(written);
+        Poll::Ready(Ok(written))
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let written = ready!(Pin::new(&mut self.stream).poll_write_vectored(cx, bufs))?;
+        self.meter.took(written);
+        Poll::Ready(Ok(written))
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+}
+
+/// A listener whose connections are metered, around any other: the plugin then knows how much
+/// waits for a client. [`QuickAckListener`](crate::QuickAckListener) has this built in.
+#[cfg(feature = "axum")]
+#[derive(Debug)]
+pub struct MeteredListener<L>(L);
+
+#[cfg(feature = "axum")]
+impl<L> MeteredListener<L> {
+    /// Meters the connections of this listener.
+    pub const fn new(listener: L) -> Self {
+        Self(listener)
+    }
+}
+
+#[cfg(feature = "axum")]
+impl<L: axum::serve::Listener> axum::serve::Listener for MeteredListener<L> {
+    type Io = MeteredStream<L::Io>;
+    type Addr = L::Addr;
+
+    async fn accept(&mut self) -> (Self::Io, Self::Addr) {
+        let (stream, address) = self.0.accept().await;
+        (MeteredStream::new(stream), address)
+    }
+
+    fn local_addr(&self) -> io::Result<Self::Addr> {
+        self.0.local_addr()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, duplex};
+
+    use super::*;
+
+    fn upgrade(key: &str) -> String {
+        format!("GET /?transport=websocket HTTP/1.1\r\nsec-websocket-key: {key}\r\n\r\n")
+    }
+
+    fn registered(key: &str) -> bool {
+        METERS.contains_key(&Key::WebSocket(key.as_bytes().into()))
+    }
+
+    #[tokio::test]
+    async fn a_stream_is_registered_from_its_request_to_its_end() {
+        let (mut client, server) = duplex(1024);
+        let mut server = MeteredStream::new(server);
+        let request = upgrade("one");
+        client.write_all(request.as_bytes()).await.unwrap();
+
+        assert!(!registered("one"));
+        let mut read = vec![0; request.len()];
+        server.read_exact(&mut read).await.unwrap();
+
+        assert_eq!(read, request.as_bytes());
+        assert!(registered("one"));
+        drop(server);
+        assert!(!registered("one"));
+    }
+
+    #[tokio::test]
+    async fn a_key_in_use_is_refused_and_stays_whose_it_is() {
+        let stream = || {
+            let (client, server) = duplex(1024);
+            (client, MeteredStream::new(server))
+        };
+        let ((mut client, mut first), (mut other, mut second)) = (stream(), stream());
+        let request = upgrade("two");
+        client.write_all(request.as_bytes()).await.unwrap();
+        other.write_all(request.as_bytes()).await.unwrap();
+        let mut read = vec![0; request.len()];
+        first.read_exact(&mut read).await.unwrap();
+
+        let refused = second.read_exact(&mut read).await.unwrap_err();
+
+        assert_eq!(refused.kind(), io::ErrorKind::AddrInUse);
+        drop(second);
+        assert!(registered("two"));
+    }
+
+    #[tokio::test]
+    async fn what_is_written_is_counted() {
+        let (mut client, server) = duplex(16);
+        let mut server = MeteredStream::new(server);
+        let meter = server.meter.clone();
+
+        let writing = server.write_all(&[0; 100]);
+        let mut read = [0; 100];
+        let (written, _) = tokio::join!(writing, client.read_exact(&mut read));
+
+        written.unwrap();
+        assert_eq!(meter.total(), 100);
+    }
+}

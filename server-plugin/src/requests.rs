@@ -1,0 +1,363 @@
+//! The requests on a connection that is yet HTTP/1: which of them ask for a websocket.
+//!
+//! It reads along as hyper does, with the same parser. What is no HTTP/1 any more it leaves alone.
+
+use std::io;
+
+use http::{Uri, header};
+use socketio_p2p_protocol::wire::QUICK_ACK;
+
+/// The longest head of a request, in bytes. Servers and proxies allow about as much; a connection
+/// with a longer one is given up, lest a websocket come about unseen.
+const HEAD_BYTES: usize = 16 * 1024;
+
+/// Headers of a request, as many as hyper allows.
+const HEADERS: usize = 100;
+
+/// The longest line with the size of a chunk, and the longest trailer, in bytes.
+const CHUNK_LINE_BYTES: usize = 1024;
+
+/// What a client says that speaks HTTP/2 from the beginning.
+const HTTP_2: &[u8] = b"PRI * HTTP/2.0\r\n\r\n";
+
+/// What identifies a websocket, on its connection and in socketioxide.
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
+pub(crate) enum Key {
+    /// The key of its handshake, which its client drew at random.
+    WebSocket(Box<[u8]>),
+    /// The session that is upgraded from polling, which the server drew at random.
+    Session(Box<str>),
+}
+
+impl Key {
+    /// Of a request for a websocket, read as engineioxide does.
+    pub(crate) fn new(uri: &Uri, websocket_key: &[u8]) -> Self {
+        match parameter(uri, "sid=") {
+            Some(sid) => Self::Session(sid.into()),
+            None => Self::WebSocket(websocket_key.into()),
+        }
+    }
+}
+
+/// The value of the first parameter of the query that begins like this.
+pub(crate) fn parameter<'a>(uri: &'a Uri, name: &str) -> Option<&'a str> {
+    uri.query()?.split('&').find_map(|parameter| parameter.strip_prefix(name))
+}
+
+/// What was read.
+#[derive(Debug, Eq, PartialEq)]
+pub(crate) enum Seen {
+    /// A request: whether its client wants its messages acknowledged at once, and what identifies
+    /// the websocket, if it asks for one.
+    Request { quick: bool, key: Option<Key> },
+    /// No websocket came of the last request.
+    NoWebSocket,
+}
+
+/// Where in its requests a client is.
+#[derive(Debug)]
+pub(crate) enum Requests {
+    /// In a head, of which this has been read.
+    Head(Vec<u8>),
+    /// In a body of which so much is left.
+    Body(u64),
+    /// In the line before a chunk, of which this has been read.
+    ChunkSize(Vec<u8>),
+    /// In a chunk of which so much is left.
+    Chunk(u64),
+    /// Behind the last chunk, in a line of which this has been read.
+    Trailer(Vec<u8>),
+    /// Behind a request for a websocket: the next byte tells whether it was granted.
+    Asked,
+    /// In something else.
+    Over,
+}
+
+impl Default for Requests {
+    fn default() -> Self {
+        Self::Head(Vec::new())
+    }
+}
+
+impl Requests {
+    /// Reads what came.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be told any more what will come.
+    pub(crate) fn read(
+        &mut self,
+        mut bytes: &[u8],
+        mut seen: impl FnMut(Seen) -> io::Result<()>,
+    ) -> io::Result<()> {
+        while !bytes.is_empty() {
+            match self {
+                Self::Head(head) => {
+                    let before = head.len();
+                    head.extend_from_slice(bytes);
+                    let Some(end) = end_of_head(head, before) else {
+                        return if head.len() > HEAD_BYTES { Err(unclear()) } else { Ok(()) };
+                    };
+                    if end > HEAD_BYTES {
+                        return Err(unclear());
+                    }
+                    let (next, request) = read_head(&head[..end])?;
+                    bytes = &bytes[end - before..];
+                    *self = next;
+                    if let Some(request) = request {
+                        seen(request)?;
+                    }
+                }
+                Self::Body(left) => {
+                    bytes = skip(bytes, left);
+                    if *left == 0 {
+                        *self = Self::default();
+                    }
+                }
+                Self::ChunkSize(line) => {
+                    if let Some(rest) = read_line(bytes, line)? {
+                        bytes = rest;
+                        *self = match httparse::parse_chunk_size(line) {
+                            Ok(httparse::Status::Complete((_, 0))) => Self::Trailer(Vec::new()),
+                            // The line break behind it counts.
+                            Ok(httparse::Status::Complete((_, size))) => {
+                                Self::Chunk(size.checked_add(2).ok_or_else(unclear)?)
+                            }
+                            _ => return Err(unclear()),
+                        };
+                    } else {
+                        return Ok(());
+                    }
+                }
+                Self::Chunk(left) => {
+                    bytes = skip(bytes, left);
+                    if *left == 0 {
+                        *self = Self::ChunkSize(Vec::new());
+                    }
+                }
+                Self::Trailer(line) => {
+                    let Some(rest) = read_line(bytes, line)? else { return Ok(()) };
+                    bytes = rest;
+                    let is_last = line.trim_ascii().is_empty();
+                    line.clear();
+                    if is_last {
+                        *self = Self::default();
+                    }
+                }
+                Self::Asked => {
+                    // The first byte of a frame has none of these bits; the method of a request
+                    // has, or an empty line is before it.
+                    if bytes[0] & 0x70 == 0 && !b"\r\n".contains(&bytes[0]) {
+                        *self = Self::Over;
+                    } else {
+                        seen(Seen::NoWebSocket)?;
+                        *self = Self::default();
+                    }
+                }
+                Self::Over => return Ok(()),
+            }
+        }
+        Ok(())
+    }
+}
+
+fn unclear() -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, "a request that cannot be followed")
+}
+
+fn skip<'a>(bytes: &'a [u8], left: &mut u64) -> &'a [u8] {
+    let skipped = usize::try_from(*left).unwrap_or(usize::MAX).min(bytes.len());
+    *left -= skipped as u64;
+    &bytes[skipped..]
+}
+
+/// Adds to a line, and returns what is behind it if it ends.
+fn read_line<'a>(bytes: &'a [u8], line: &mut Vec<u8>) -> io::Result<Option<&'a [u8]>> {
+    let end = bytes.iter().position(|byte| *byte == b'\n').map(|at| at + 1);
+    let (more, rest) = bytes.split_at(end.unwrap_or(bytes.len()));
+    if line.len() + more.len() > CHUNK_LINE_BYTES {
+        return Err(unclear());
+    }
+    line.extend_from_slice(more);
+    Ok(end.map(|_| rest))
+}
+
+/// Where a head ends that had been looked through up to `before`, if it does.
+fn end_of_head(head: &[u8], before: usize) -> Option<usize> {
+    // Empty lines before a request count for nothing.
+    let start = head.iter().position(|byte| !b"\r\n".contains(byte))?;
+    let from = before.saturating_sub(3).max(start);
+    let ends = |at: &usize| {
+        let rest = &head[*at..];
+        rest.starts_with(b"\n\r\n") || rest.starts_with(b"\n\n")
+    };
+    let at = (from..head.len()).find(ends)?;
+    Some(at + if head[at + 1] == b'\n' { 2 } else { 3 })
+}
+
+/// What comes after a head, and what it says.
+fn read_head(head: &[u8]) -> io::Result<(Requests, Option<Seen>)> {
+    let mut headers = [httparse::EMPTY_HEADER; HEADERS];
+    let mut request = httparse::Request::new(&mut headers);
+    let parsed = request.parse(head);
+    let (Ok(httparse::Status::Complete(_)), Some(path)) = (parsed, request.path) else {
+        // HTTP/2, or what the server refuses and then closes the connection, or a tunnel.
+        debug_assert!(parsed.is_err() || head.starts_with(HTTP_2));
+        return Ok((Requests::Over, None));
+    };
+    let Ok(uri) = path.parse::<Uri>() else {
+        return Ok((Requests::Over, None));
+    };
+    let all = |name: &str| {
+        let named =
+            request.headers.iter().filter(move |header| header.name.eq_ignore_ascii_case(name));
+        named.map(|header| header.value).collect::<Vec<_>>()
+    };
+    let key = all(header::SEC_WEBSOCKET_KEY.as_str()).first().map(|key| Key::new(&uri, key));
+    let body =
+        match (&*all(header::TRANSFER_ENCODING.as_str()), &*all(header::CONTENT_LENGTH.as_str())) {
+            ([], []) => Requests::default(),
+            ([], [length]) => {
+                let length =
+                    std::str::from_utf8(length).ok().and_then(|length| length.parse().ok());
+                Requests::Body(length.ok_or_else(unclear)?)
+            }
+            ([coding], []) if coding.eq_ignore_ascii_case(b"chunked") => {
+                Requests::ChunkSize(Vec::new())
+            }
+            _ => return Err(unclear()),
+        };
+    let next = match (body, &key) {
+        (Requests::Body(0) | Requests::Head(_), Some(_)) => Requests::Asked,
+        // A request for a websocket has no body.
+        (_, Some(_)) => return Err(unclear()),
+        (Requests::Body(0), None) => Requests::default(),
+        (body, None) => body,
+    };
+    let quick = !all(QUICK_ACK).is_empty();
+    Ok((next, Some(Seen::Request { quick, key })))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const UPGRADE: &str =
+        "GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nSec-WebSocket-Key: abc==\r\n\r\n";
+
+    /// What is seen in these bytes, however they are cut.
+    fn seen(bytes: &[u8]) -> io::Result<Vec<Seen>> {
+        let read = |piece: usize| {
+            let (mut requests, mut all) = (Requests::default(), Vec::new());
+            for piece in bytes.chunks(piece) {
+                requests.read(piece, |seen| {
+                    all.push(seen);
+                    Ok(())
+                })?;
+            }
+            Ok::<_, io::Error>(all)
+        };
+        let whole = read(usize::MAX);
+        for piece in [1, 2, 3, 7, 64] {
+            assert_eq!(read(piece).ok(), whole.as_ref().ok().map(|_| read(usize::MAX).unwrap()));
+        }
+        whole
+    }
+
+    fn asked(text: &str) -> Vec<Option<Key>> {
+        let key = |seen| match seen {
+            Seen::Request { key, .. } => key,
+            Seen::NoWebSocket => None,
+        };
+        seen(text.as_bytes()).unwrap().into_iter().map(key).collect()
+    }
+
+    fn websocket() -> Option<Key> {
+        Some(Key::WebSocket((*b"abc==").into()))
+    }
+
+    #[test]
+    fn a_request_for_a_websocket_tells_its_key() {
+        assert_eq!(asked(UPGRADE), [websocket()]);
+        assert_eq!(asked(&format!("\r\n{UPGRADE}")), [websocket()]);
+        assert_eq!(asked(&UPGRADE.replace("\r\n", "\n")), [websocket()]);
+        assert_eq!(asked("GET / HTTP/1.1\r\nhost: here\r\n\r\n"), [None]);
+        assert_eq!(asked("GET / HTTP/1.1\r\nhost: he"), []);
+    }
+
+    #[test]
+    fn an_upgraded_session_tells_its_id() {
+        let upgrade = UPGRADE.replace(" HTTP", "&sid=first&sid=second HTTP");
+
+        assert_eq!(asked(&upgrade), [Some(Key::Session("first".into()))]);
+    }
+
+    #[test]
+    fn a_websocket_may_come_after_other_requests() {
+        let before = [
+            "GET / HTTP/1.1\r\n\r\n",
+            "POST / HTTP/1.1\r\ncontent-length: 5\r\n\r\nGET /",
+            "POST / HTTP/1.1\r\ntransfer-encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n",
+            "POST / HTTP/1.1\r\nTransfer-Encoding: Chunked\r\n\r\na;x=y\r\n0123456789\r\n0\r\nz: 1\r\n\r\n",
+        ];
+        for request in before {
+            assert_eq!(asked(&format!("{request}{UPGRADE}")), [None, websocket()], "{request}");
+        }
+    }
+
+    #[test]
+    fn a_websocket_that_was_refused_is_no_websocket() {
+        let text = format!("{UPGRADE}{UPGRADE}");
+
+        assert_eq!(asked(&text), [websocket(), None, websocket()]);
+    }
+
+    #[test]
+    fn frames_of_a_websocket_are_not_read() {
+        for first in [0x81, 0x82, 0x88, 0x89, 0x01] {
+            let mut bytes = UPGRADE.as_bytes().to_vec();
+            bytes.push(first);
+            bytes.extend_from_slice(UPGRADE.as_bytes());
+
+            assert_eq!(seen(&bytes).unwrap().len(), 1, "{first}");
+        }
+    }
+
+    #[test]
+    fn http_2_is_left_alone() {
+        let text = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\nand frames\r\n\r\n";
+
+        assert_eq!(seen(text.as_bytes()).unwrap(), []);
+    }
+
+    #[test]
+    fn only_a_client_that_asks_is_acknowledged_at_once() {
+        let quick = |text: &str| match &seen(text.as_bytes()).unwrap()[..] {
+            [Seen::Request { quick, .. }] => *quick,
+            other => panic!("{other:?}"),
+        };
+
+        assert!(quick("GET / HTTP/1.1\r\nP2P-Quick-Ack: 1\r\n\r\n"));
+        assert!(!quick("GET /p2p-quick-ack HTTP/1.1\r\nhost: p2p-quick-ack\r\n\r\n"));
+    }
+
+    #[test]
+    fn what_cannot_be_followed_ends_the_connection() {
+        let long = format!("GET / HTTP/1.1\r\na: {}\r\n\r\n", "x".repeat(HEAD_BYTES));
+        let post = |headers: &str| format!("POST / HTTP/1.1\r\n{headers}\r\n\r\n");
+        for text in [
+            long,
+            "x".repeat(HEAD_BYTES + 1),
+            post("content-length: 1\r\ncontent-length: 1"),
+            post("content-length: 1\r\ntransfer-encoding: chunked"),
+            post("transfer-encoding: gzip, chunked"),
+            post("content-length: -1"),
+            post("content-length: 1\r\nsec-websocket-key: k"),
+            post("transfer-encoding: chunked") + "x\r\n",
+            post("transfer-encoding: chunked") + &"1".repeat(2 * CHUNK_LINE_BYTES),
+            post("transfer-encoding: chunked") + "ffffffffffffffff\r\n",
+        ] {
+            assert!(seen(text.as_bytes()).is_err(), "{text}");
+        }
+    }
+}
