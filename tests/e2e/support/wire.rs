@@ -4,8 +4,10 @@ use std::time::Duration;
 
 use futures_util::{SinkExt as _, StreamExt as _};
 use serde_json::{Value, json};
-use tokio::net::TcpStream;
-use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async, tungstenite::Message};
+use tokio::net::{TcpSocket, TcpStream};
+use tokio_tungstenite::{
+    MaybeTlsStream, WebSocketStream, client_async, connect_async, tungstenite::Message,
+};
 
 use super::{server::TestServer, soon};
 
@@ -39,6 +41,10 @@ impl Wire {
         let address = server.address;
         let url = format!("ws://{address}/socket.io/?transport=websocket&{query}");
         let (socket, _) = soon(connect_async(url)).await.unwrap();
+        Self::opened(socket).await
+    }
+
+    async fn opened(socket: WebSocketStream<MaybeTlsStream<TcpStream>>) -> Self {
         let mut wire = Self { socket, dialect: Dialect::V1 };
         assert!(wire.text().await.starts_with("0{"), "Engine.IO's open");
         wire
@@ -64,6 +70,18 @@ impl Wire {
         Self::v2_with(server, json!({ "clientId": id, "p2p": 2 })).await
     }
 
+    /// The same, with hardly any buffer of its own: what it does not read waits in the server.
+    pub(crate) async fn v2_narrow(server: &TestServer, id: &str) -> Self {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.set_recv_buffer_size(4096).unwrap();
+        let stream = MaybeTlsStream::Plain(soon(socket.connect(server.address)).await.unwrap());
+        let url = format!("ws://{}/socket.io/?transport=websocket&EIO=4", server.address);
+        let (socket, _) = soon(client_async(url, stream)).await.unwrap();
+        let mut wire = Self::opened(socket).await;
+        wire.welcomed(json!({ "clientId": id, "p2p": 2 })).await;
+        wire
+    }
+
     /// A v2 client that takes attachments.
     pub(crate) async fn v2_binary(server: &TestServer, id: &str) -> Self {
         Self::v2_with(server, json!({ "clientId": id, "p2p": 2, "binary": true })).await
@@ -71,11 +89,24 @@ impl Wire {
 
     async fn v2_with(server: &TestServer, auth: Value) -> Self {
         let mut wire = Self::open(server, "EIO=4").await;
-        wire.dialect = Dialect::V2;
-        wire.send(&format!("40{auth}")).await;
-        assert!(wire.text().await.starts_with("40{"), "connected");
-        assert_eq!(wire.event().await.0, "P2P_WELCOME");
+        wire.welcomed(auth).await;
         wire
+    }
+
+    /// What the welcome of a v2 client says.
+    pub(crate) async fn welcome(server: &TestServer, id: &str) -> Value {
+        let mut wire = Self::open(server, "EIO=4").await;
+        wire.welcomed(json!({ "clientId": id, "p2p": 2 })).await
+    }
+
+    /// Connects to the namespace as a v2 client. What the welcome says.
+    async fn welcomed(&mut self, auth: Value) -> Value {
+        self.dialect = Dialect::V2;
+        self.send(&format!("40{auth}")).await;
+        assert!(self.text().await.starts_with("40{"), "connected");
+        let (event, mut args) = self.event().await;
+        assert_eq!(event, "P2P_WELCOME");
+        args.remove(0)
     }
 
     /// Asks to be paired.
