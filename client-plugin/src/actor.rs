@@ -28,10 +28,10 @@ use crate::{
     builder::refusal_code,
     client::{P2pClient, Shared},
     connector::Connector,
-    emit2::Ticket,
     handlers::{Finished, Handlers, Job},
     incoming::{Consent, Incoming, PairingRequest},
     socket::{FromServer, Link, Lost, Socket},
+    ticket::Ticket,
 };
 
 /// Inputs taken in one go, so that what they cause can travel together.

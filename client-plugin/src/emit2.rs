@@ -2,10 +2,7 @@
 
 use std::{
     future::IntoFuture,
-    sync::{
-        Arc,
-        atomic::{AtomicU8, Ordering},
-    },
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -25,35 +22,12 @@ use crate::{
     client::{P2pClient, Shared},
     error::EmitError,
     incoming::Reply,
+    ticket::Ticket,
 };
 
 /// How much later than its deadline a call is answered if the actor is held up, writing to a
 /// server that does not read.
 const GRACE: Duration = Duration::from_millis(100);
-
-/// Whether an emit was taken up or taken back: one of the two, once.
-#[derive(Debug, Default)]
-pub(crate) struct Ticket(AtomicU8);
-
-const WAITING: u8 = 0;
-const TAKEN: u8 = 1;
-const WITHDRAWN: u8 = 2;
-
-impl Ticket {
-    fn set(&self, state: u8) -> bool {
-        self.0.compare_exchange(WAITING, state, Ordering::AcqRel, Ordering::Acquire).is_ok()
-    }
-
-    /// For the actor: it will be sent, unless its caller took it back.
-    pub(crate) fn take(&self) -> bool {
-        self.set(TAKEN)
-    }
-
-    /// For the caller: it will not be sent, unless the actor has it already.
-    fn withdraw(&self) -> bool {
-        self.set(WITHDRAWN)
-    }
-}
 
 /// Takes the emit back when its future is dropped, or forgets its reply if that is too late.
 struct Withdrawal<'a> {
@@ -140,7 +114,7 @@ impl<'a> Emit2<'a> {
             Err(_) => return Err(not_executed(Code::Timeout)),
         };
         let call = shared.next_call();
-        let ticket = Arc::new(Ticket::default());
+        let ticket = Arc::new(Ticket::new());
         let (answer, mut answered) = oneshot::channel();
         let reply_by = wants_reply.then_some(deadline);
         permit.send(Asked {

@@ -15,6 +15,8 @@ mod handlers;
 mod incoming;
 mod requests;
 mod socket;
+mod sync;
+mod ticket;
 
 pub use args::ArgsError;
 pub use builder::{P2pBuilder, P2pBuilderExt};

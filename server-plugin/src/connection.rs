@@ -3,7 +3,7 @@
 use std::{
     fmt,
     sync::{
-        Arc, PoisonError, RwLock,
+        Arc,
         atomic::{AtomicBool, Ordering},
     },
 };
@@ -15,6 +15,7 @@ use crate::{
     legacy,
     relay::Route,
     server::Shared,
+    slot::Slot,
     socket::{Arguments, Outlet, SendFailure},
     throttle::Throttle,
 };
@@ -29,9 +30,8 @@ pub(crate) struct Connection {
     pub(crate) throttle: Throttle,
     /// Whether the host said so: before that its socket is not connected, and not gone either.
     connected: AtomicBool,
-    /// Written only by carrying out the broker's outputs; all that the hot path asks. Its lock is
-    /// this connection's own.
-    route: RwLock<Option<Arc<Route>>>,
+    /// Written only by carrying out the broker's outputs; all that the hot path asks.
+    route: Slot<Route>,
     _counted: Counted,
 }
 
@@ -53,7 +53,7 @@ impl Connection {
             outlet,
             throttle,
             connected: AtomicBool::new(false),
-            route: RwLock::new(None),
+            route: Slot::empty(),
             _counted: counted,
         }
     }
@@ -68,12 +68,11 @@ impl Connection {
 
     /// Where what this client says goes, if it is paired.
     pub(crate) fn route(&self) -> Option<Arc<Route>> {
-        self.route.read().unwrap_or_else(PoisonError::into_inner).clone()
+        self.route.read()
     }
 
     pub(crate) fn set_route(&self, route: Option<Arc<Route>>) -> Option<Arc<Route>> {
-        let mut slot = self.route.write().unwrap_or_else(PoisonError::into_inner);
-        std::mem::replace(&mut *slot, route)
+        self.route.replace(route)
     }
 
     /// Tells the client something, in its dialect.

@@ -1,4 +1,5 @@
-//! The plugin's clock: the broker's deadlines, and looking for sockets that ended unseen.
+//! The plugin's clock: the broker's deadlines, and looking for sockets that ended unseen
+//! and for clients that do not read.
 
 use std::{
     sync::Weak,
@@ -10,7 +11,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::server::Shared;
 
-/// How often sockets are looked at that ended while the application held on to them.
+/// How often sockets are looked at that ended while the application held on to them, or that are
+/// not read.
 const SWEEP_INTERVAL: Duration = Duration::from_secs(2);
 
 /// Tells the broker of the time, and sweeps, until the plugin ends.

@@ -21,6 +21,7 @@ mod queue;
 mod relay;
 mod requests;
 mod server;
+mod slot;
 mod socket;
 mod sync;
 mod throttle;

@@ -77,7 +77,7 @@ impl<S> MeteredStream<S> {
     /// Counts what is written to this stream. It must be new: nothing was read of it yet.
     pub fn new(stream: S) -> Self {
         let requests = Requests::default();
-        Self { stream, requests, quick: false, meter: Arc::default(), entry: None }
+        Self { stream, requests, quick: false, meter: Arc::new(Meter::new()), entry: None }
     }
 
     /// The stream below.

@@ -17,10 +17,14 @@ use crate::sync::{
 };
 
 /// Bytes that the network took of one connection, since it began.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Meter(AtomicU64);
 
 impl Meter {
+    pub(crate) fn new() -> Self {
+        Self(AtomicU64::new(0))
+    }
+
     pub(crate) fn took(&self, bytes: usize) {
         self.0.fetch_add(bytes as u64, Ordering::Release);
     }
@@ -142,6 +146,11 @@ impl Queue {
         self.lock().overfull
     }
 
+    /// How many bytes wait.
+    pub(crate) fn waiting(&self) -> u64 {
+        self.lock().waiting()
+    }
+
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -149,6 +158,11 @@ impl Queue {
 
 impl fmt::Debug for Queue {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Queue").field("limits", &self.limits).finish_non_exhaustive()
+        let Self { limits, .. } = self;
+        let waiting = self.waiting();
+        f.debug_struct("Queue")
+            .field("limits", limits)
+            .field("waiting", &waiting)
+            .finish_non_exhaustive()
     }
 }

@@ -3,10 +3,7 @@
 //! It asks its own connection for the route, compares the pairing's id as text, and hands the
 //! payload on as it came. Two pairs share no lock.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering},
-};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use serde::de::IgnoredAny;
@@ -23,6 +20,7 @@ use crate::{
     connection::Connection,
     counters::Counted,
     server::Shared,
+    slot::News,
     socket::{Arguments, SendFailure},
 };
 
@@ -33,8 +31,7 @@ pub(crate) struct Route {
     pairing_json: String,
     pub(crate) partner: Arc<Connection>,
     pub(crate) way: Way,
-    /// Whether both ends have certainly been told of the pairing.
-    announced: AtomicBool,
+    news: News,
     _counted: Counted,
 }
 
@@ -59,22 +56,16 @@ impl Route {
             pairing_json: format!("\"{pairing}\""),
             partner: connection,
             way,
-            announced: AtomicBool::new(false),
+            news: News::untold(),
             _counted: counted,
         }
     }
 }
 
-/// Where what a client says goes, if it is paired.
-///
-/// The first end to be told of the pairing may answer before the other one is told: what it says
-/// must not get there before the news, or a v2 client drops it.
+/// Where what a client says goes, if it is paired and both ends know that.
 pub(crate) fn route(shared: &Shared, from: &Connection) -> Option<Arc<Route>> {
     let route = from.route()?;
-    if !route.announced.load(Ordering::Acquire) {
-        shared.await_present_step();
-        route.announced.store(true, Ordering::Release);
-    }
+    route.news.wait(|| shared.await_present_step());
     Some(route)
 }
 
