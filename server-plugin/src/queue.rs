@@ -121,18 +121,21 @@ impl Queue {
     /// Counts so many bytes that are about to be handed over. If there is no room for them, they
     /// must not be.
     pub(crate) fn reserve(&self, bytes: usize, class: Class) -> bool {
-        let limit = match class {
-            Class::Relayed => self.limits.soft,
-            Class::Control => self.limits.hard,
-        };
+        let bytes = bytes as u64;
         let mut state = self.lock();
-        // The last one may be larger than what is left: or a long one would never go.
-        if state.waiting() >= limit as u64 {
+        let waiting = state.waiting();
+        let has_room = match class {
+            // One that is longer than the limit would else never go.
+            Class::Relayed => waiting == 0 || waiting + bytes <= self.limits.soft as u64,
+            // What the server has to say is short, but for a list of very many clients.
+            Class::Control => waiting < self.limits.hard as u64,
+        };
+        if has_room {
+            state.handed += bytes;
+        } else {
             state.overfull |= class == Class::Control;
-            return false;
         }
-        state.handed += bytes as u64;
-        true
+        has_room
     }
 
     /// They could not be handed over after all.

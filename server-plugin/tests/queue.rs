@@ -28,7 +28,7 @@ fn metered() -> (Queue, Arc<Meter>) {
 fn nothing_is_relayed_beyond_the_soft_limit_but_the_server_may_speak() {
     let (queue, _meter) = metered();
 
-    assert!(queue.reserve(60, Relayed) && queue.reserve(60, Relayed));
+    assert!(queue.reserve(60, Relayed) && queue.reserve(40, Relayed));
 
     assert!(!queue.reserve(1, Relayed));
     assert!(queue.reserve(1, Control));
