@@ -58,6 +58,7 @@ pub struct Emit2<'a> {
     event: String,
     args: Result<Args, ArgsError>,
     timeout: Duration,
+    ttl: Option<Duration>,
 }
 
 /// An event for the partner whose whole reply is wanted, from [`Emit2::with_reply`].
@@ -77,12 +78,21 @@ impl<'a> Emit2<'a> {
         event: String,
         args: Result<Args, ArgsError>,
     ) -> Self {
-        Self { client, pairing, event, args, timeout: CALL_TIMEOUT }
+        Self { client, pairing, event, args, timeout: CALL_TIMEOUT, ttl: None }
     }
 
     /// How long to wait for room in the window and for the reply, together. 10 s by default.
     pub const fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
+        self
+    }
+
+    /// For how long the event is of use: a handler that has not started by then never will, and the
+    /// call is *not executed*, `expired`. For ever by default. The time on the way from this client
+    /// to its partner is not counted, since their clocks are not compared; that between connections
+    /// is.
+    pub const fn ttl(mut self, ttl: Duration) -> Self {
+        self.ttl = Some(ttl);
         self
     }
 
@@ -97,10 +107,16 @@ impl<'a> Emit2<'a> {
     }
 
     async fn send(self, wants_reply: bool) -> Result<Answer, EmitError> {
-        let Emit2 { client, pairing, event, args, timeout } = self;
+        let Emit2 { client, pairing, event, args, timeout, ttl } = self;
         let args = args.map_err(EmitError::Args)?;
         let shared = &*client.shared;
-        let deadline = Instant::now() + timeout;
+        let now = Instant::now();
+        let (deadline, expires) = (now + timeout, ttl.map(|ttl| now + ttl));
+        // Until when it may wait to be sent.
+        let (wait_until, too_late) = match expires {
+            Some(at) if at < deadline => (at, Code::Expired),
+            _ => (deadline, Code::Timeout),
+        };
         let not_executed = |code| EmitError::NotExecuted(Cause::Code(code));
         if client.is_closed() {
             return Err(not_executed(Code::Closed));
@@ -108,29 +124,29 @@ impl<'a> Emit2<'a> {
         let pairing = pairing.ok_or_else(|| not_executed(Code::NotPaired))?;
 
         // The window is the only queue: while it is full, callers wait here, in order.
-        let permit = match timeout_at(deadline.into(), shared.emits.reserve()).await {
+        let permit = match timeout_at(wait_until.into(), shared.emits.reserve()).await {
             Ok(Ok(permit)) => permit,
             Ok(Err(_)) => return Err(not_executed(Code::Closed)),
-            Err(_) => return Err(not_executed(Code::Timeout)),
+            Err(_) => return Err(not_executed(too_late)),
         };
         let call = shared.next_call();
         let ticket = Arc::new(Ticket::new());
         let (answer, mut answered) = oneshot::channel();
         let reply_by = wants_reply.then_some(deadline);
         permit.send(Asked {
-            command: Command::Emit { call, pairing, event, args, reply_by, expires: None },
+            command: Command::Emit { call, pairing, event, args, reply_by, expires },
             answer: Some((call, answer)),
             ticket: Some(ticket.clone()),
         });
         let mut withdrawal = Withdrawal { shared, ticket, call, armed: true };
 
-        let mut answer = timeout_at(deadline.into(), &mut answered).await;
+        let mut answer = timeout_at(wait_until.into(), &mut answered).await;
         if answer.is_err() {
             if withdrawal.ticket.withdraw() {
                 withdrawal.armed = false;
-                return Err(not_executed(Code::Timeout));
+                return Err(not_executed(too_late));
             }
-            // It was taken up, and is answered at its deadline, which is now.
+            // It was taken up, and is answered at its deadline.
             answer = timeout_at((deadline + GRACE).into(), &mut answered).await;
         }
         match answer {

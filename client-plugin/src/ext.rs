@@ -53,7 +53,9 @@ pub trait P2pClientExt: sealed::Sealed {
     /// see [`Emit2`] for events that want no reply, and for deadlines.
     ///
     /// A tuple is several arguments, anything else is one. What serialises as bytes, for example
-    /// [`bytes::Bytes`], travels as a blob. At most 255 KiB, nested at most 61 deep.
+    /// [`bytes::Bytes`], travels as a blob. At most 1 MiB, nested at most 61 deep; what is larger
+    /// than 16 KiB goes in parts, between which small events of the other direction, replies and
+    /// everything that concerns the pairing itself pass.
     ///
     /// It is meant for the partner of the moment of this call: if that pairing is over when it
     /// could be sent, it is not executed. A handler that awaited something in between uses

@@ -1,9 +1,15 @@
 //! The window: the only queue, and what happens while it is full.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
 
 use futures_util::{FutureExt as _, future::join_all};
-use serde_json::Value;
+use serde_json::{Value, json};
 use socketio_p2p_client::{
     Cause, Code, EmitError, HandlerError, Incoming, P2pBuilder, P2pClientExt,
 };
@@ -112,4 +118,32 @@ fn gated(builder: P2pBuilder) -> (P2pBuilder, Arc<Semaphore>) {
         }
     });
     (builder, gate)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_emit_whose_time_is_over_before_a_handler_is_free_is_not_executed() {
+    let server = TestServer::start().await;
+    let ran = Arc::new(AtomicUsize::new(0));
+    let counting = ran.clone();
+    let (b, gate) = gated(client(&server, "B"));
+    let b = b.on2("late", move |_: Incoming| {
+        counting.fetch_add(1, Ordering::Relaxed);
+        std::future::ready(Ok(()))
+    });
+    let [a, _b] = pair(&server, client(&server, "A"), b).await;
+    for _ in 0..256 {
+        soon(a.emit2("gated", ()).without_ack()).await.unwrap();
+    }
+
+    let late = a.emit2("late", ()).ttl(Duration::from_millis(50)).timeout(Duration::from_secs(5));
+    let freeing = async {
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        gate.add_permits(256);
+    };
+    let (late, ()) = soon(async { tokio::join!(late.into_future(), freeing) }).await;
+
+    let expired = Cause::Code(Code::Expired);
+    assert!(matches!(late, Err(EmitError::NotExecuted(cause)) if cause == expired), "{late:?}");
+    let in_time: Value = soon(a.emit2("echo", 1).ttl(Duration::from_secs(5))).await.unwrap();
+    assert_eq!((in_time, ran.load(Ordering::Relaxed)), (json!([1]), 0));
 }
