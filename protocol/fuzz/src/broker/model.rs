@@ -1,0 +1,199 @@
+//! Who a broker has to know, and what each connection has been told: foretold from its inputs.
+
+use std::{collections::BTreeMap, time::Instant};
+
+use socketio_p2p_protocol::{
+    BrokerConfig, BrokerEvent, ClientId, ClientMessage, Code, ConnId, Dialect, DuplicatePolicy,
+    PairingId, Presence, ResumeToken, broker::Input,
+};
+
+/// The token that a connection shows.
+#[derive(Clone, Copy)]
+pub(super) enum Shown {
+    Nothing,
+    Present,
+    Previous,
+    /// One of an earlier session, or of another client.
+    Other(u8),
+}
+
+impl Shown {
+    pub(super) const ALL: [Self; 6] = [
+        Self::Nothing,
+        Self::Present,
+        Self::Present,
+        Self::Previous,
+        Self::Other(1),
+        Self::Other(2),
+    ];
+}
+
+/// A connection that stands.
+pub(super) struct Conn {
+    pub(super) client: ClientId,
+    pub(super) dialect: Dialect,
+    pub(super) token: ResumeToken,
+    /// Whether it showed the right one of an earlier connection.
+    pub(super) resumes: bool,
+    /// Whether it can be written to.
+    pub(super) announced: bool,
+    pub(super) welcomed: bool,
+    /// Whether it was told that it is removed.
+    pub(super) dismissed: bool,
+    /// What it was told last of its partner's connection.
+    pub(super) partner: Option<(PairingId, Presence)>,
+    /// The pairing whose end it heard of last.
+    pub(super) ended: Option<PairingId>,
+}
+
+pub(super) struct Known {
+    /// Its present connection, or the last one.
+    pub(super) conn: ConnId,
+    pub(super) dialect: Dialect,
+    present: ResumeToken,
+    previous: Option<ResumeToken>,
+    pub(super) state: State,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum State {
+    Arriving,
+    Present,
+    Away { until: Instant },
+    Returning,
+}
+
+pub(super) struct Model {
+    config: BrokerConfig,
+    pub(super) known: BTreeMap<ClientId, Known>,
+    pub(super) closing: bool,
+    /// Whom the application believes to be there, and whether away.
+    believed: BTreeMap<ClientId, bool>,
+}
+
+impl Model {
+    pub(super) const fn new(config: BrokerConfig) -> Self {
+        Self { config, known: BTreeMap::new(), closing: false, believed: BTreeMap::new() }
+    }
+
+    pub(super) fn token(&self, client: &ClientId, shown: Shown) -> Option<ResumeToken> {
+        // Nobody knows a token that no welcome has told.
+        let told = |known: &&Known| known.dialect == Dialect::V2 && known.state != State::Arriving;
+        let known = self.known.get(client).filter(told);
+        match shown {
+            Shown::Nothing => None,
+            Shown::Present => known.map(|known| known.present),
+            Shown::Previous => known.and_then(|known| known.previous),
+            Shown::Other(number) => {
+                let mut others = self.known.iter().filter(|(id, _)| *id != client);
+                let other = others.nth(number.into()).map(|(_, known)| known.present);
+                other.or(Some(ResumeToken::new([0xff; 16])))
+            }
+        }
+    }
+
+    /// What [`Broker::admit`](socketio_p2p_protocol::Broker::admit) must say, and whether the
+    /// session goes on.
+    pub(super) fn admit(
+        &mut self,
+        conn: ConnId,
+        client: &ClientId,
+        dialect: Dialect,
+        shown: Option<ResumeToken>,
+        fresh: ResumeToken,
+    ) -> Result<bool, Code> {
+        if self.closing {
+            return Err(Code::ShuttingDown);
+        }
+        if let Some(known) = self.known.get_mut(client) {
+            let right = [Some(known.present), known.previous];
+            if dialect == Dialect::V2 && shown.is_some() && right.contains(&shown) {
+                (known.present, known.previous) = (fresh, shown);
+                (known.conn, known.state) = (conn, State::Returning);
+                return Ok(true);
+            }
+            if self.config.duplicates == DuplicatePolicy::Reject {
+                return Err(Code::DuplicateId);
+            }
+            self.known.remove(client);
+        }
+        if self.known.len() >= self.config.clients {
+            return Err(Code::Quota);
+        }
+        let state = State::Arriving;
+        let known = Known { conn, dialect, present: fresh, previous: None, state };
+        self.known.insert(client.clone(), known);
+        Ok(false)
+    }
+
+    /// What an input does to those that are known. `paired` is whether its client is.
+    pub(super) fn foretell(
+        &mut self,
+        input: &Input,
+        owner: Option<&ClientId>,
+        paired: bool,
+        now: Instant,
+    ) {
+        match input {
+            Input::Kick(client) => drop(self.known.remove(client)),
+            Input::ShutDown => {
+                self.known.clear();
+                self.closing = true;
+            }
+            Input::Timeout => self.known.retain(|_, known| match known.state {
+                State::Away { until } => until > now,
+                _ => true,
+            }),
+            Input::Connected(_) | Input::Received(..) | Input::Forbidden(..) => {
+                let Some(known) = owner.and_then(|owner| self.known.get_mut(owner)) else { return };
+                known.state = State::Present;
+                match input {
+                    Input::Received(_, ClientMessage::Leave) => {
+                        owner.map(|owner| self.known.remove(owner));
+                    }
+                    Input::Received(..) => known.previous = None,
+                    _ => {}
+                }
+            }
+            Input::Disconnected(_) => {
+                let Some(owner) = owner else { return };
+                let Some(known) = self.known.get_mut(owner) else { return };
+                let keeps = !self.config.grace.is_zero() && known.dialect == Dialect::V2;
+                let paired = paired && known.state == State::Present;
+                if keeps && (paired || known.state == State::Returning) {
+                    known.state = State::Away { until: now + self.config.grace };
+                } else {
+                    self.known.remove(owner);
+                }
+            }
+            Input::Granted(..) | Input::Unpair(_) => {}
+        }
+    }
+
+    /// The application hears of each coming and going once, in order.
+    pub(super) fn hear(&mut self, event: &BrokerEvent) {
+        match event {
+            BrokerEvent::Connected(id) => assert_eq!(self.believed.insert(id.clone(), false), None),
+            BrokerEvent::Away(id) => {
+                assert_eq!(self.believed.insert(id.clone(), true), Some(false), "{id} was there");
+            }
+            BrokerEvent::Back(id) => {
+                assert_eq!(self.believed.insert(id.clone(), false), Some(true), "{id} was away");
+            }
+            BrokerEvent::Disconnected(id) => assert!(self.believed.remove(id).is_some(), "{id}"),
+            _ => {}
+        }
+    }
+
+    pub(super) fn check(&self) {
+        for (id, known) in &self.known {
+            let believed = match known.state {
+                State::Arriving => None,
+                State::Present => Some(false),
+                State::Away { .. } | State::Returning => Some(true),
+            };
+            assert_eq!(self.believed.get(id).copied(), believed, "{id} is {:?}", known.state);
+        }
+        assert!(self.believed.keys().all(|id| self.known.contains_key(id)), "nobody else is there");
+    }
+}

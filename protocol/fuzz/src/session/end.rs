@@ -1,0 +1,199 @@
+//! One end: a session, what it put out, and the rules that hold whatever its partner does.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::{Duration, Instant},
+};
+
+use arbitrary::{Result, Unstructured};
+use serde_json::json;
+use socketio_p2p_protocol::{
+    Args, Body, Cause, Code, EndReason, Frame, Outcome, Refusal, Route, Session,
+    limits::{PENDING_CALLS, WINDOW_FRAMES},
+    session::{CallId, Delivery, Input, Output},
+    wire::check_event,
+};
+
+/// What one input may lead to: everything is sent again, and all that waits is handled.
+const OUTPUTS: usize = 4 * (WINDOW_FRAMES + PENDING_CALLS);
+
+pub(super) struct End {
+    pub(super) session: Session,
+    pub(super) now: Instant,
+    pub(super) sent: Vec<(Route, Frame)>,
+    /// Emits whose handler runs, in order: their number and the first argument.
+    pub(super) running: Vec<(u64, u64)>,
+    /// What handlers said, by the first argument of the emit.
+    pub(super) finished: BTreeMap<u64, Option<Code>>,
+    pub(super) delivered: Vec<u64>,
+    last_delivered: u64,
+    /// Emits so far; their first argument counts them, and is the name of the call.
+    pub(super) emitted: u64,
+    pending: BTreeSet<CallId>,
+    pub(super) resolved: Vec<(CallId, Outcome)>,
+    pub(super) violations: usize,
+    pub(super) ended: bool,
+}
+
+impl End {
+    pub(super) fn new(now: Instant) -> Self {
+        Self {
+            session: Session::new(),
+            now,
+            sent: Vec::new(),
+            running: Vec::new(),
+            finished: BTreeMap::new(),
+            delivered: Vec::new(),
+            last_delivered: 0,
+            emitted: 0,
+            pending: BTreeSet::new(),
+            resolved: Vec::new(),
+            violations: 0,
+            ended: false,
+        }
+    }
+
+    pub(super) fn handle(&mut self, input: Input) {
+        let is_timeout = matches!(input, Input::Timeout);
+        let after_end = self.ended;
+        self.ended |= matches!(input, Input::Ended(_));
+        self.session.handle(input, self.now);
+        let mut outputs = 0;
+        while let Some(output) = self.session.poll_output() {
+            outputs += 1;
+            assert!(outputs <= OUTPUTS, "one input does not lead to more");
+            match output {
+                Output::Send(route, frame) => {
+                    assert!(!self.ended && self.session.route() == Some(route));
+                    assert_eq!(frame.seq == 0, matches!(*frame.body, Body::Ack));
+                    assert!(frame.ack <= frame.got && frame.ack >= self.last_delivered);
+                    self.sent.push((route, frame));
+                }
+                Output::Deliver(delivery) => self.deliver(delivery),
+                Output::Resolved(call, outcome) => {
+                    assert!(self.pending.remove(&call), "{call} is resolved once");
+                    if after_end {
+                        assert_eq!(outcome, Outcome::NotExecuted(Cause::Code(Code::NotPaired)));
+                    }
+                    self.resolved.push((call, outcome));
+                }
+                Output::Violation(_) => self.violations += 1,
+            }
+        }
+        assert_eq!(self.session.pending_calls(), self.pending.len());
+        assert!(self.pending.len() <= PENDING_CALLS && self.running.len() <= PENDING_CALLS);
+        if is_timeout {
+            let due = self.session.poll_timeout();
+            assert!(due.is_none_or(|due| due > self.now), "what was due is done");
+        }
+        if self.ended {
+            assert_eq!(self.session.poll_timeout(), None);
+            assert!(self.pending.is_empty() && !self.session.has_room());
+        }
+    }
+
+    /// In order, and once.
+    fn deliver(&mut self, Delivery { seq, event, args, .. }: Delivery) {
+        assert!(!self.ended && seq > self.last_delivered, "{seq} after {}", self.last_delivered);
+        assert_eq!(check_event(&event), Ok(()));
+        self.last_delivered = seq;
+        let number = number(&args);
+        self.running.push((seq, number));
+        self.delivered.push(number);
+    }
+
+    pub(super) fn emit(&mut self, bytes: &mut Unstructured<'_>) -> Result<()> {
+        let padding = " ".repeat(some_size(bytes)?);
+        let seconds: u8 = bytes.int_in_range(0..=12)?;
+        // Without room it is refused: the caller should have waited.
+        if !self.session.has_room() && bytes.ratio(15, 16)? {
+            return Ok(());
+        }
+        let lost = !self.session.has_room();
+        let is_call = bytes.ratio(2, 3)?;
+        self.emitted += u64::from(!lost);
+        let call = if lost { u64::MAX - self.pending.len() as u64 } else { self.emitted };
+        if is_call {
+            self.pending.insert(call);
+        }
+        let deadline = self.now + Duration::from_secs(seconds.into());
+        self.handle(Input::Emit {
+            event: "n".to_owned(),
+            args: vec![json!(self.emitted), json!(padding)].into(),
+            call: is_call.then_some((call, deadline)),
+        });
+        if is_call && lost {
+            let (told, outcome) = self.resolved.pop().expect("a caller that did not wait is told");
+            assert_eq!(told, call);
+            assert!(matches!(outcome, Outcome::NotExecuted(_)));
+        }
+        Ok(())
+    }
+
+    /// A handler is done, one of those that run.
+    pub(super) fn finish(&mut self, bytes: &mut Unstructured<'_>) -> Result<()> {
+        if self.running.is_empty() {
+            return Ok(());
+        }
+        let at = if bytes.arbitrary()? { 0 } else { bytes.choose_index(self.running.len())? };
+        let failure = match bytes.int_in_range(0..=7_u8)? {
+            0 => Some(Code::HandlerFailed),
+            1 => Some(Code::Unhandled),
+            _ => None,
+        };
+        self.finish_at(at, failure);
+        Ok(())
+    }
+
+    pub(super) fn finish_at(&mut self, at: usize, failure: Option<Code>) {
+        let (seq, number) = self.running.remove(at);
+        self.finished.insert(number, failure);
+        let result = match failure {
+            Some(code) => Err(Refusal::from(code)),
+            None => Ok(vec![json!(number)].into()),
+        };
+        self.handle(Input::Finished(seq, result));
+    }
+
+    pub(super) fn cancel(&mut self, bytes: &mut Unstructured<'_>) -> Result<()> {
+        let calls: Vec<CallId> = self.pending.iter().copied().collect();
+        if !calls.is_empty() {
+            let call = *bytes.choose(&calls)?;
+            self.pending.remove(&call);
+            self.handle(Input::Cancelled(call));
+        }
+        Ok(())
+    }
+
+    pub(super) fn end(&mut self) {
+        self.handle(Input::Ended(EndReason::Kicked));
+    }
+
+    pub(super) fn pass(&mut self, time: Duration) {
+        let until = self.now + time;
+        while let Some(due) = self.session.poll_timeout()
+            && due <= until
+        {
+            self.now = self.now.max(due);
+            self.handle(Input::Timeout);
+        }
+        self.now = until;
+    }
+}
+
+/// The first argument; 0 if it is no number, as that of a hostile partner need not be.
+pub(super) fn number(args: &Args) -> u64 {
+    let args: Vec<serde_json::Value> = args.parse().unwrap_or_default();
+    args.first().and_then(serde_json::Value::as_u64).unwrap_or(0)
+}
+
+/// Mostly short; some fill the window.
+fn some_size(bytes: &mut Unstructured<'_>) -> Result<usize> {
+    Ok(*bytes
+        .choose(&[0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 100, 2_000, 20_000, 70_000])?)
+}
+
+pub(super) fn some_time(bytes: &mut Unstructured<'_>) -> Result<Duration> {
+    let times = [0, 1, 10, 24, 25, 49, 50, 1_000, 10_000];
+    Ok(Duration::from_millis(*bytes.choose(&times)?))
+}

@@ -1,0 +1,195 @@
+//! Two sessions over paths that lose, repeat and reorder frames, and that come and go.
+
+use std::time::{Duration, Instant};
+
+use arbitrary::{Result, Unstructured};
+use socketio_p2p_protocol::{Cause, Code, Frame, Outcome, Route, session::Input};
+
+use super::{
+    end::{End, number, some_time},
+    some_route, steps,
+};
+
+struct Pair {
+    ends: [End; 2],
+    /// Under way to each end.
+    way: [Vec<(Route, Frame)>; 2],
+    /// Emits that each end was delivered.
+    delivered: [u64; 2],
+}
+
+/// Plays the history; in the end the path is sound, and everything arrives.
+pub(super) fn run(bytes: &mut Unstructured<'_>) {
+    let now = Instant::now();
+    let ends = [End::new(now), End::new(now)];
+    let mut pair = Pair { ends, way: Default::default(), delivered: [0; 2] };
+    for end in 0..2 {
+        pair.handle(end, Input::Opened(Route::Relay));
+    }
+    steps(bytes, |bytes| pair.step(bytes));
+    pair.settle();
+}
+
+impl Pair {
+    fn step(&mut self, bytes: &mut Unstructured<'_>) -> Result<()> {
+        let choice: u8 = bytes.arbitrary()?;
+        let at = usize::from(choice & 1);
+        match (choice >> 1) % 24 {
+            0..=4 => {
+                for _ in 0..some_count(bytes)? {
+                    self.ends[at].emit(bytes)?;
+                }
+            }
+            5..=10 => {
+                for _ in 0..some_count(bytes)? {
+                    self.arrive(at, 0, true);
+                }
+            }
+            11..=12 => {
+                let which = self.some_frame(at, bytes)?;
+                self.arrive(at, which, true);
+            }
+            13 => {
+                let which = self.some_frame(at, bytes)?;
+                self.arrive(at, which, false);
+            }
+            14 => {
+                let which = self.some_frame(at, bytes)?;
+                if which < self.way[at].len() {
+                    self.way[at].remove(which);
+                }
+            }
+            15..=17 => {
+                for _ in 0..some_count(bytes)? {
+                    self.ends[at].finish(bytes)?;
+                }
+            }
+            18 => self.ends[at].cancel(bytes)?,
+            19 => {
+                let route = some_route(bytes)?;
+                self.handle(at, Input::Closed(route));
+                // What is under way may be lost with it.
+                if bytes.arbitrary()? {
+                    self.way[1 - at].clear();
+                }
+            }
+            20 => {
+                let route = some_route(bytes)?;
+                self.handle(at, Input::Opened(route));
+            }
+            21 => {
+                let route = some_route(bytes)?;
+                self.handle(at, Input::Refused(route));
+            }
+            22 => {
+                let time = some_time(bytes)?;
+                self.ends[at].pass(time);
+            }
+            _ => {
+                // A host whose timers are late.
+                self.ends[at].now += some_time(bytes)?;
+            }
+        }
+        self.collect();
+        Ok(())
+    }
+
+    fn handle(&mut self, at: usize, input: Input) {
+        self.ends[at].handle(input);
+        self.collect();
+    }
+
+    fn some_frame(&self, at: usize, bytes: &mut Unstructured<'_>) -> Result<usize> {
+        bytes.int_in_range(0..=self.way[at].len().saturating_sub(1))
+    }
+
+    /// A frame under way reaches an end.
+    fn arrive(&mut self, at: usize, which: usize, once: bool) {
+        let Some((route, frame)) = self.way[at].get(which).cloned() else { return };
+        if once {
+            self.way[at].remove(which);
+        }
+        if frame.body.size() < 1000 {
+            let read = Frame::from_text(&frame.to_text()).ok();
+            assert_eq!(read.as_ref(), Some(&frame), "what a session sends can be read");
+        }
+        self.handle(at, Input::Received(route, frame));
+    }
+
+    /// What one end sent is under way to the other; what it learnt is true.
+    fn collect(&mut self) {
+        for at in 0..2 {
+            let sent = std::mem::take(&mut self.ends[at].sent);
+            self.way[1 - at].extend(sent);
+            let [own, partner] = self.ends.get_disjoint_mut([at, 1 - at]).expect("two ends");
+            assert_eq!(own.violations, 0, "an honest partner breaks no rule");
+            for number in own.delivered.drain(..) {
+                self.delivered[at] += 1;
+                assert_eq!(number, self.delivered[at], "in order, once, none left out");
+            }
+            assert!(self.delivered[at] <= partner.emitted);
+            for (call, outcome) in own.resolved.drain(..) {
+                let ran = partner.finished.get(&call);
+                match outcome {
+                    Outcome::Replied(args, _) => {
+                        assert_eq!((number(&args), ran), (call, Some(&None)));
+                    }
+                    Outcome::Failed(refusal) => {
+                        assert_eq!(ran, Some(&Some(refusal.code)));
+                    }
+                    Outcome::NotExecuted(cause) => {
+                        assert_eq!(cause, Cause::Code(Code::Unhandled));
+                        assert_eq!(ran, Some(&Some(Code::Unhandled)), "nobody handled it");
+                    }
+                    Outcome::Unknown(cause) => assert_eq!(cause, Cause::Code(Code::Timeout)),
+                }
+            }
+        }
+    }
+
+    /// A new path, that loses nothing.
+    fn settle(&mut self) {
+        for at in 0..2 {
+            for route in [Route::Direct, Route::Relay] {
+                self.handle(at, Input::Closed(route));
+            }
+        }
+        self.way = Default::default();
+        for at in 0..2 {
+            self.handle(at, Input::Opened(Route::Relay));
+        }
+        while self.exchange() {}
+        for at in 0..2 {
+            let own = &self.ends[at];
+            assert_eq!(self.delivered[1 - at], own.emitted, "nothing is lost");
+            assert_eq!(own.session.pending_calls(), 0, "every call is resolved");
+            assert!(own.session.has_room());
+        }
+        for end in &mut self.ends {
+            end.pass(Duration::from_secs(20));
+            assert_eq!(end.session.poll_timeout(), None, "nothing is left to do");
+        }
+    }
+
+    /// Everything arrives, every handler is done, and some time passes. Whether that led to more.
+    fn exchange(&mut self) -> bool {
+        let mut busy = false;
+        for at in 0..2 {
+            while !self.way[at].is_empty() {
+                busy = true;
+                self.arrive(at, 0, true);
+            }
+            while !self.ends[at].running.is_empty() {
+                busy = true;
+                self.ends[at].finish_at(0, None);
+            }
+            self.ends[at].pass(Duration::from_millis(60));
+        }
+        self.collect();
+        busy || self.way.iter().any(|way| !way.is_empty())
+    }
+}
+
+fn some_count(bytes: &mut Unstructured<'_>) -> Result<usize> {
+    Ok(*bytes.choose(&[1, 1, 1, 1, 2, 8, 64, 300])?)
+}
