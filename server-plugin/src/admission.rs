@@ -50,10 +50,10 @@ impl Admission {
         };
         let said = |key| said(handshake, key);
         let version = match said(P2P)? {
-            Some(version) => version.parse().map_err(|_| Code::BadArgs)?,
+            Some(version) => version.parse::<u64>().map_err(|_| Code::BadArgs)?,
             None => 1,
         };
-        let dialect = if version >= PROTOCOL { Dialect::V2 } else { Dialect::V1 };
+        let dialect = if version >= PROTOCOL.into() { Dialect::V2 } else { Dialect::V1 };
         let binary = handshake.auth.get(BINARY) == Some(&Value::Bool(true));
         // Never in the query, which ends up in logs.
         let resume = match handshake.auth.get(RESUME) {
@@ -170,6 +170,7 @@ mod tests {
         assert_eq!(identify("clientId=A&p2p=2", &Value::Null), v2(false));
         assert_eq!(identify("", &json!({ "clientId": "A", "p2p": 2 })), v2(false));
         assert_eq!(identify("", &json!({ "clientId": "A", "p2p": 2, "binary": true })), v2(true));
+        assert_eq!(identify("clientId=A&p2p=1000", &Value::Null), v2(false));
         assert_eq!(identify("clientId=A&p2p=1", &Value::Null), v1("A"));
     }
 
