@@ -25,6 +25,7 @@ mod third_party;
 mod window;
 
 mod bad_arguments;
+mod bad_corpus;
 mod bad_emits;
 mod bad_frames;
 mod bad_ids;
