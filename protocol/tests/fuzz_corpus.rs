@@ -14,7 +14,7 @@ mod targets;
 
 /// Inputs beside the corpus: messages, and histories, which take longer.
 const MESSAGES: usize = 10_000;
-const HISTORIES: usize = 600;
+const HISTORIES: usize = 300;
 
 /// Of a generated input.
 const BYTES: usize = 600;
@@ -41,7 +41,7 @@ fn resume_token() {
 
 #[test]
 fn broker() {
-    run("broker", targets::broker::run, 3 * HISTORIES);
+    run("broker", targets::broker::run, 5 * HISTORIES);
 }
 
 #[test]
@@ -64,12 +64,27 @@ fn the_corpus_catches_planted_faults() {
         Fault::ForgetBack,
         Fault::TellTwice,
     ];
-    for fault in broker {
+    let session = [
+        Fault::WindowEvictsEarly,
+        Fault::ReorderOnPathChange,
+        Fault::DeliverDuplicates,
+        Fault::GuessNotExecuted,
+        Fault::ReportTwice,
+        Fault::AckUnseen,
+        Fault::IgnoreTtl,
+        Fault::LoseLastPart,
+    ];
+    let body = |target| match target {
+        "broker" => targets::broker::run,
+        _ => targets::session::run,
+    };
+    let broker = broker.map(|fault| (fault, "broker"));
+    for (fault, target) in broker.into_iter().chain(session.map(|fault| (fault, "session"))) {
         plant(Some(fault));
         let caught = |(_, input): &(String, Vec<u8>)| {
-            std::panic::catch_unwind(|| targets::broker::run(input)).is_err()
+            std::panic::catch_unwind(|| body(target)(input)).is_err()
         };
-        assert!(corpus("broker").iter().any(caught), "{fault:?} is not caught");
+        assert!(corpus(target).iter().any(caught), "{fault:?} is not caught");
         plant(None);
     }
 }

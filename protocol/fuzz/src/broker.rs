@@ -135,8 +135,11 @@ impl History {
                 self.host.handle(Input::Unpair(client));
             }
             20 => {
-                let client = some_client(bytes)?;
-                self.host.handle(Input::Kick(client));
+                let kick = match bytes.arbitrary()? {
+                    true => Input::Kick(some_client(bytes)?),
+                    false => Input::Expel(self.some_conn(bytes)?),
+                };
+                self.host.handle(kick);
             }
             21 => {
                 let time = some_time(bytes)?;

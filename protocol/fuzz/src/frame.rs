@@ -60,7 +60,9 @@ fn check(frame: &Frame) {
     assert!(frame.got >= frame.ack);
     match &*frame.body {
         Body::Ack => assert_eq!(frame.seq, 0),
-        Body::Emit { .. } | Body::Reply { result: Ok(_), .. } => assert!(frame.seq > 0),
+        Body::Reply { result: Ok(_), .. } | Body::Emit { .. } | Body::Part { .. } | Body::Drop => {
+            assert!(frame.seq > 0);
+        }
         Body::Reply { result: Err(refusal), .. } => {
             assert!(frame.seq > 0 && refusal.message.len() <= MESSAGE_BYTES);
         }
@@ -85,13 +87,14 @@ fn check(frame: &Frame) {
 fn args(frame: &Frame) -> Option<&Args> {
     match &*frame.body {
         Body::Emit { args, .. } | Body::Reply { result: Ok(args), .. } => Some(args),
-        Body::Reply { result: Err(_), .. } | Body::Ack => None,
+        _ => None,
     }
 }
 
 /// A parser keeps neither the spaces of the arguments nor the order of their keys.
 fn check_same(parsed: &Frame, frame: &Frame) {
-    assert_eq!((parsed.seq, parsed.ack, parsed.got), (frame.seq, frame.ack, frame.got));
+    let numbers = |frame: &Frame| (frame.seq, frame.ack, frame.got, frame.ttl);
+    assert_eq!(numbers(parsed), numbers(frame));
     let (Some(first), Some(second)) = (args(parsed), args(frame)) else {
         return assert_eq!(parsed.body, frame.body);
     };
@@ -100,7 +103,7 @@ fn check_same(parsed: &Frame, frame: &Frame) {
     let what = |frame: &Frame| match &*frame.body {
         Body::Emit { event, reply, .. } => (Some((event.clone(), *reply)), None),
         Body::Reply { to, .. } => (None, Some(*to)),
-        Body::Ack => (None, None),
+        other => panic!("{other:?} has no arguments"),
     };
     assert_eq!(what(parsed), what(frame));
 }

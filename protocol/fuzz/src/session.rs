@@ -14,7 +14,7 @@ const STEPS: usize = 400;
 pub fn run(data: &[u8]) {
     let mut bytes = Unstructured::new(data);
     match bytes.arbitrary::<u8>() {
-        Ok(kind) if kind % 2 == 0 => pair::run(&mut bytes),
+        Ok(kind) if kind % 2 == 0 => pair::run(&mut bytes, kind % 8 != 6),
         Ok(_) => hostile::run(&mut bytes),
         Err(_) => {}
     }

@@ -134,6 +134,7 @@ impl Host {
         let owner = match &input {
             Input::Connected(conn)
             | Input::Disconnected(conn)
+            | Input::Expel(conn)
             | Input::Received(conn, _)
             | Input::Forbidden(conn, ..) => self.conns.get(conn).map(|conn| conn.client.clone()),
             _ => None,

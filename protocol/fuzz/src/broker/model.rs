@@ -136,6 +136,7 @@ impl Model {
     ) {
         match input {
             Input::Kick(client) => drop(self.known.remove(client)),
+            Input::Expel(_) => drop(owner.map(|owner| self.known.remove(owner))),
             Input::ShutDown => {
                 self.known.clear();
                 self.closing = true;

@@ -9,13 +9,21 @@ use arbitrary::{Result, Unstructured};
 use serde_json::json;
 use socketio_p2p_protocol::{
     Args, Body, Cause, Code, EndReason, Frame, Outcome, Refusal, Route, Session,
-    limits::{PENDING_CALLS, WINDOW_FRAMES},
+    limits::{CHUNK_BYTES, PENDING_CALLS, VALUE_BYTES, WINDOW_FRAMES},
     session::{CallId, Delivery, Input, Output},
     wire::check_event,
 };
 
 /// What one input may lead to: everything is sent again, and all that waits is handled.
 const OUTPUTS: usize = 4 * (WINDOW_FRAMES + PENDING_CALLS);
+
+/// What a handler said.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Said {
+    /// A value of so many bytes.
+    Value(usize),
+    Failed(Code),
+}
 
 pub(super) struct End {
     pub(super) session: Session,
@@ -24,11 +32,14 @@ pub(super) struct End {
     /// Emits whose handler runs, in order: their number and the first argument.
     pub(super) running: Vec<(u64, u64)>,
     /// What handlers said, by the first argument of the emit.
-    pub(super) finished: BTreeMap<u64, Option<Code>>,
+    pub(super) finished: BTreeMap<u64, Said>,
+    /// First arguments of what was delivered.
     pub(super) delivered: Vec<u64>,
     last_delivered: u64,
     /// Emits so far; their first argument counts them, and is the name of the call.
     pub(super) emitted: u64,
+    /// Emits that nothing excuses from being delivered.
+    pub(super) promised: BTreeSet<u64>,
     pending: BTreeSet<CallId>,
     pub(super) resolved: Vec<(CallId, Outcome)>,
     pub(super) violations: usize,
@@ -46,6 +57,7 @@ impl End {
             delivered: Vec::new(),
             last_delivered: 0,
             emitted: 0,
+            promised: BTreeSet::new(),
             pending: BTreeSet::new(),
             resolved: Vec::new(),
             violations: 0,
@@ -67,6 +79,7 @@ impl End {
                     assert!(!self.ended && self.session.route() == Some(route));
                     assert_eq!(frame.seq == 0, matches!(*frame.body, Body::Ack));
                     assert!(frame.ack <= frame.got && frame.ack >= self.last_delivered);
+                    assert!(frame.body.size() <= CHUNK_BYTES + 64, "a large value goes in parts");
                     self.sent.push((route, frame));
                 }
                 Output::Deliver(delivery) => self.deliver(delivery),
@@ -103,30 +116,27 @@ impl End {
     }
 
     pub(super) fn emit(&mut self, bytes: &mut Unstructured<'_>) -> Result<()> {
-        let padding = " ".repeat(some_size(bytes)?);
-        let seconds: u8 = bytes.int_in_range(0..=12)?;
-        // Without room it is refused: the caller should have waited.
-        if !self.session.has_room() && bytes.ratio(15, 16)? {
+        let size = some_size(bytes)?;
+        let has_room = self.session.has_room();
+        // The caller should wait for room; who does not is refused.
+        if !has_room && bytes.ratio(15, 16)? {
             return Ok(());
         }
-        let lost = !self.session.has_room();
-        let is_call = bytes.ratio(2, 3)?;
-        self.emitted += u64::from(!lost);
-        let call = if lost { u64::MAX - self.pending.len() as u64 } else { self.emitted };
-        if is_call {
-            self.pending.insert(call);
+        self.emitted += 1;
+        let number = self.emitted;
+        let in_seconds: u8 = bytes.int_in_range(0..=12)?;
+        let deadline = self.now + Duration::from_secs(in_seconds.into());
+        let call = bytes.ratio(2, 3)?.then_some((number, deadline));
+        let expires = if bytes.ratio(1, 4)? { Some(self.now + some_time(bytes)?) } else { None };
+        self.pending.extend(call.map(|(number, _)| number));
+        // A large value is given up if its call is over before it was sent.
+        let is_small = size < CHUNK_BYTES / 2;
+        let waits = is_small || call.is_none() && size < VALUE_BYTES;
+        if has_room && expires.is_none() && waits {
+            self.promised.insert(number);
         }
-        let deadline = self.now + Duration::from_secs(seconds.into());
-        self.handle(Input::Emit {
-            event: "n".to_owned(),
-            args: vec![json!(self.emitted), json!(padding)].into(),
-            call: is_call.then_some((call, deadline)),
-        });
-        if is_call && lost {
-            let (told, outcome) = self.resolved.pop().expect("a caller that did not wait is told");
-            assert_eq!(told, call);
-            assert!(matches!(outcome, Outcome::NotExecuted(_)));
-        }
+        let args = vec![json!(number), json!(" ".repeat(size))].into();
+        self.handle(Input::Emit { event: "n".to_owned(), args, call, expires });
         Ok(())
     }
 
@@ -136,21 +146,21 @@ impl End {
             return Ok(());
         }
         let at = if bytes.arbitrary()? { 0 } else { bytes.choose_index(self.running.len())? };
-        let failure = match bytes.int_in_range(0..=7_u8)? {
-            0 => Some(Code::HandlerFailed),
-            1 => Some(Code::Unhandled),
-            _ => None,
+        let said = match bytes.int_in_range(0..=7_u8)? {
+            0 => Said::Failed(Code::HandlerFailed),
+            1 => Said::Failed(Code::Unhandled),
+            _ => Said::Value(some_size(bytes)?),
         };
-        self.finish_at(at, failure);
+        self.finish_at(at, said);
         Ok(())
     }
 
-    pub(super) fn finish_at(&mut self, at: usize, failure: Option<Code>) {
+    pub(super) fn finish_at(&mut self, at: usize, said: Said) {
         let (seq, number) = self.running.remove(at);
-        self.finished.insert(number, failure);
-        let result = match failure {
-            Some(code) => Err(Refusal::from(code)),
-            None => Ok(vec![json!(number)].into()),
+        self.finished.insert(number, said);
+        let result = match said {
+            Said::Failed(code) => Err(Refusal::from(code)),
+            Said::Value(size) => Ok(vec![json!(number), json!(" ".repeat(size))].into()),
         };
         self.handle(Input::Finished(seq, result));
     }
@@ -187,7 +197,7 @@ pub(super) fn number(args: &Args) -> u64 {
     args.first().and_then(serde_json::Value::as_u64).unwrap_or(0)
 }
 
-/// Mostly short; some fill the window.
+/// Mostly short; some travel in parts, and one is too long.
 fn some_size(bytes: &mut Unstructured<'_>) -> Result<usize> {
     Ok(*bytes
         .choose(&[0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 100, 2_000, 20_000, 70_000])?)

@@ -1,11 +1,15 @@
 //! A session whose partner sends whatever it likes.
 
-use std::{sync::Arc, time::Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use arbitrary::{Result, Unstructured};
 use serde_json::json;
 use socketio_p2p_protocol::{
     Body, Code, Frame, Outcome, Refusal, Route,
+    limits::CHUNK_BYTES,
     session::{CallId, Input},
 };
 
@@ -99,7 +103,9 @@ fn some_frame(end: &End, next: u64, bytes: &mut Unstructured<'_>) -> Result<Fram
     let acks = [0, 0, end.emitted, end.emitted + 1, u64::MAX];
     let (ack, got) = (*bytes.choose(&acks)?, *bytes.choose(&acks)?);
     let events = ["n", "n", "n", "P2P_X", "connect", "SERVER_ERROR"];
-    let body = match bytes.int_in_range(0..=6)? {
+    let ttls = [None, None, None, Some(0), Some(1), Some(u64::MAX)];
+    let ttl = bytes.choose(&ttls)?.map(Duration::from_millis);
+    let body = match bytes.int_in_range(0..=10)? {
         0..=2 => Body::Emit {
             event: (*bytes.choose(&events)?).to_owned(),
             args: vec![json!(next), json!(" ".repeat(*bytes.choose(&[0, 0, 0, 100_000])?))].into(),
@@ -113,6 +119,18 @@ fn some_frame(end: &End, next: u64, bytes: &mut Unstructured<'_>) -> Result<Fram
             },
         },
         5 => Body::Ack,
+        6..=8 => {
+            let whole = format!(r#"{{"t":"emit","e":"n","r":true,"a":[{next}]}}"#);
+            let deep = "[".repeat(5_000);
+            let hidden = r#"{"t":"emit","e":"n","a":[{"$serde_json::private::RawValue":"7"}]}"#;
+            let doubtful = r#"{"t":"reply","to":1,"a":["\ud800"]}"#;
+            let reply = r#"{"t":"reply","to":1,"a":["#;
+            let long = "7,".repeat(CHUNK_BYTES / 2);
+            let texts =
+                [&whole, &whole[..9], &whole[9..], &deep, hidden, doubtful, reply, &long, "7]}"];
+            Body::Part { text: (*bytes.choose(&texts)?).to_owned(), last: bytes.arbitrary()? }
+        }
+        9 => Body::Drop,
         _ => {
             let length = bytes.int_in_range(0..=200)?.min(bytes.len());
             let text = String::from_utf8_lossy(bytes.bytes(length)?).into_owned();
@@ -122,7 +140,7 @@ fn some_frame(end: &End, next: u64, bytes: &mut Unstructured<'_>) -> Result<Fram
             Body::Ack
         }
     };
-    Ok(Frame { seq, ack, got, body: Arc::new(body) })
+    Ok(Frame { seq, ack, got, ttl, body: Arc::new(body) })
 }
 
 fn some_times(bytes: &mut Unstructured<'_>) -> Result<u64> {

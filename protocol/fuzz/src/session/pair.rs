@@ -1,12 +1,17 @@
 //! Two sessions over paths that lose, repeat and reorder frames, and that come and go.
 
-use std::time::{Duration, Instant};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::{Duration, Instant},
+};
 
 use arbitrary::{Result, Unstructured};
-use socketio_p2p_protocol::{Cause, Code, Frame, Outcome, Route, session::Input};
+use socketio_p2p_protocol::{
+    Body, Cause, Code, EndReason, Frame, Outcome, Route, limits::VALUE_BYTES, session::Input,
+};
 
 use super::{
-    end::{End, number, some_time},
+    end::{End, Said, number, some_time},
     some_route, steps,
 };
 
@@ -14,20 +19,35 @@ struct Pair {
     ends: [End; 2],
     /// Under way to each end.
     way: [Vec<(Route, Frame)>; 2],
-    /// Emits that each end was delivered.
-    delivered: [u64; 2],
+    /// Emits of the other end that each end was delivered.
+    delivered: [BTreeSet<u64>; 2],
+    /// When it is too late to deliver them, by the first that came of each.
+    expire: [BTreeMap<u64, Instant>; 2],
+    /// Calls of each end whose caller was told that no handler ran and none will.
+    not_executed: [BTreeSet<u64>; 2],
 }
 
-/// Plays the history; in the end the path is sound, and everything arrives.
-pub(super) fn run(bytes: &mut Unstructured<'_>) {
+/// Plays the history. In the end the path is sound and everything arrives, or the pairing ends.
+pub(super) fn run(bytes: &mut Unstructured<'_>, settles: bool) {
     let now = Instant::now();
     let ends = [End::new(now), End::new(now)];
-    let mut pair = Pair { ends, way: Default::default(), delivered: [0; 2] };
+    let mut pair = Pair {
+        ends,
+        way: Default::default(),
+        delivered: Default::default(),
+        expire: Default::default(),
+        not_executed: Default::default(),
+    };
     for end in 0..2 {
         pair.handle(end, Input::Opened(Route::Relay));
     }
     steps(bytes, |bytes| pair.step(bytes));
-    pair.settle();
+    if settles {
+        pair.settle();
+    } else {
+        pair.ends.iter_mut().for_each(End::end);
+        pair.collect();
+    }
 }
 
 impl Pair {
@@ -109,6 +129,10 @@ impl Pair {
         if once {
             self.way[at].remove(which);
         }
+        if let (Body::Emit { args, .. }, Some(ttl)) = (&*frame.body, frame.ttl) {
+            let too_late = self.ends[at].now + ttl;
+            self.expire[at].entry(number(args)).or_insert(too_late);
+        }
         if frame.body.size() < 1000 {
             let read = Frame::from_text(&frame.to_text()).ok();
             assert_eq!(read.as_ref(), Some(&frame), "what a session sends can be read");
@@ -124,24 +148,22 @@ impl Pair {
             let [own, partner] = self.ends.get_disjoint_mut([at, 1 - at]).expect("two ends");
             assert_eq!(own.violations, 0, "an honest partner breaks no rule");
             for number in own.delivered.drain(..) {
-                self.delivered[at] += 1;
-                assert_eq!(number, self.delivered[at], "in order, once, none left out");
+                let last = self.delivered[at].last().copied().unwrap_or(0);
+                assert!(number > last && number <= partner.emitted, "in order, and once");
+                let in_time =
+                    self.expire[at].get(&number).is_none_or(|too_late| own.now < *too_late);
+                assert!(in_time, "{number} has expired");
+                // What was promised before it came before it.
+                let passed = partner.promised.range(last + 1..number).next();
+                assert_eq!(passed, None, "nothing is left out");
+                assert!(!self.not_executed[1 - at].contains(&number), "that was said not to run");
+                self.delivered[at].insert(number);
             }
-            assert!(self.delivered[at] <= partner.emitted);
             for (call, outcome) in own.resolved.drain(..) {
-                let ran = partner.finished.get(&call);
-                match outcome {
-                    Outcome::Replied(args, _) => {
-                        assert_eq!((number(&args), ran), (call, Some(&None)));
-                    }
-                    Outcome::Failed(refusal) => {
-                        assert_eq!(ran, Some(&Some(refusal.code)));
-                    }
-                    Outcome::NotExecuted(cause) => {
-                        assert_eq!(cause, Cause::Code(Code::Unhandled));
-                        assert_eq!(ran, Some(&Some(Code::Unhandled)), "nobody handled it");
-                    }
-                    Outcome::Unknown(cause) => assert_eq!(cause, Cause::Code(Code::Timeout)),
+                let said = partner.finished.get(&call);
+                self.not_executed[at].extend(check(call, outcome, said, own.ended));
+                if self.not_executed[at].contains(&call) {
+                    assert!(!self.delivered[1 - at].contains(&call), "{call} was not executed");
                 }
             }
         }
@@ -161,7 +183,8 @@ impl Pair {
         while self.exchange() {}
         for at in 0..2 {
             let own = &self.ends[at];
-            assert_eq!(self.delivered[1 - at], own.emitted, "nothing is lost");
+            let lost = own.promised.difference(&self.delivered[1 - at]).next();
+            assert_eq!(lost, None, "nothing is lost");
             assert_eq!(own.session.pending_calls(), 0, "every call is resolved");
             assert!(own.session.has_room());
         }
@@ -181,13 +204,45 @@ impl Pair {
             }
             while !self.ends[at].running.is_empty() {
                 busy = true;
-                self.ends[at].finish_at(0, None);
+                self.ends[at].finish_at(0, Said::Value(0));
             }
             self.ends[at].pass(Duration::from_millis(60));
         }
         self.collect();
         busy || self.way.iter().any(|way| !way.is_empty())
     }
+}
+
+/// What a caller learns is true: `said` is what the handler said, if one ran and is done. The call,
+/// if it was not executed.
+fn check(call: u64, outcome: Outcome, said: Option<&Said>, ended: bool) -> Option<u64> {
+    match outcome {
+        Outcome::Replied(args, _) => {
+            assert_eq!(number(&args), call);
+            assert!(matches!(said, Some(Said::Value(_))));
+        }
+        Outcome::Failed(refusal) if refusal.code == Code::TooLarge => {
+            assert!(matches!(said, Some(Said::Value(VALUE_BYTES..))), "the reply was too large");
+        }
+        Outcome::Failed(refusal) => assert_eq!(said, Some(&Said::Failed(refusal.code))),
+        Outcome::NotExecuted(Cause::Code(Code::Unhandled)) => {
+            assert_eq!(said, Some(&Said::Failed(Code::Unhandled)), "nobody handled it");
+        }
+        Outcome::NotExecuted(Cause::Code(code)) => {
+            let codes = [Code::Congested, Code::Expired, Code::Timeout, Code::TooLarge];
+            assert!(codes.contains(&code), "{code}");
+            return Some(call);
+        }
+        Outcome::NotExecuted(cause) => {
+            assert!(ended && cause == Cause::Ended(EndReason::Kicked));
+            return Some(call);
+        }
+        Outcome::Unknown(Cause::Code(code)) => assert_eq!(code, Code::Timeout),
+        Outcome::Unknown(cause) => {
+            assert!(ended && cause == Cause::Ended(EndReason::Kicked));
+        }
+    }
+    None
 }
 
 fn some_count(bytes: &mut Unstructured<'_>) -> Result<usize> {
