@@ -44,6 +44,7 @@
 
 mod error;
 mod event;
+pub mod fault_proxy;
 mod output;
 mod peer;
 mod peer_builder;
@@ -54,6 +55,7 @@ mod server;
 
 pub use error::{Emit2Error, RegisterError, StartError, Transcript, WaitError};
 pub use event::Event;
+pub use fault_proxy::FaultProxy;
 pub use peer::Peer;
 pub use peer_builder::PeerBuilder;
 pub use process::DEFAULT_LIMIT;
