@@ -46,6 +46,7 @@ mod error;
 mod event;
 pub mod fault_proxy;
 mod output;
+pub mod panics;
 mod peer;
 mod peer_builder;
 mod process;

@@ -1,0 +1,89 @@
+//! Pairs that call each other while their connections suffer: nothing is lost, nothing runs twice,
+//! nobody is told what is not true.
+
+use std::time::Duration;
+
+use anyhow::Result;
+use socketio_p2p_harness::fault_proxy::Schedule;
+use socketio_p2p_harness::{FaultProxy, panics};
+use tokio::time::{MissedTickBehavior, interval};
+
+use super::site::Site;
+use super::talker::{Manner, Talkers};
+use super::{Report, fresh_seed, within};
+
+/// How long all clients may take to be back and to answer when the faults have ended.
+const RECOVERY: Duration = Duration::from_secs(60);
+
+/// How often it is looked whether there were enough calls.
+const LOOK: Duration = Duration::from_millis(100);
+
+/// How large a run is.
+#[derive(clap::Args, Clone, Debug)]
+pub(crate) struct Settings {
+    /// What the faults and the calls are drawn from [default: a fresh one].
+    #[arg(long, default_value_t = fresh_seed(), hide_default_value = true)]
+    pub(crate) seed: u64,
+    /// Pairs that talk at the same time.
+    #[arg(long, default_value_t = 32)]
+    pub(crate) pairs: usize,
+    /// Acknowledged calls, at least.
+    #[arg(long, default_value_t = 500_000)]
+    pub(crate) calls: u64,
+    /// Faults, at least.
+    #[arg(long, default_value_t = 5_000)]
+    pub(crate) faults: u64,
+    /// Faults a second.
+    #[arg(long, default_value_t = 7.0)]
+    pub(crate) rate: f64,
+    /// Bytes of the largest call or reply.
+    #[arg(long, default_value_t = 200 * 1024)]
+    pub(crate) largest: usize,
+}
+
+/// Runs until there were enough calls and faults, lets everything heal, and judges.
+pub(crate) async fn run(settings: Settings) -> Result<Report> {
+    let Settings { seed, pairs, calls, faults, rate, largest } = settings;
+    let mut report = Report::new(
+        "faults",
+        format!(
+            "--seed {seed} --pairs {pairs} --calls {calls} --faults {faults} --rate {rate} \
+             --largest {largest}"
+        ),
+    );
+    let site = Site::start().await?;
+    let mut proxy = FaultProxy::start(site.address, seed).await?;
+    let mut talkers = Talkers::pair(&proxy.url(), pairs).await?;
+
+    // As many calls as come to an end together with the faults.
+    let rate_of_each = calls as f64 * rate / faults as f64 / (2 * pairs) as f64;
+    talkers.talk(&Manner { rate: rate_of_each, burst: 16, largest }, seed);
+    proxy.follow(Schedule::new(seed, rate));
+    let longest = Duration::from_secs_f64(4.0 * faults as f64 / rate) + RECOVERY;
+    within(longest, "enough calls and faults", async {
+        proxy.injected(faults).await;
+        let mut looks = interval(LOOK);
+        looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        while talkers.history.answered() < calls {
+            looks.tick().await;
+        }
+    })
+    .await?;
+
+    proxy.heal();
+    talkers.finish().await?;
+    let mute = talkers.mute(RECOVERY).await;
+    let answered = talkers.history.answered();
+    let history = talkers.leave().await?;
+    let left = site.leftovers().await;
+
+    report.note(format!("{pairs} pairs, faults: {}", proxy.counts()));
+    report.at_least("acknowledged calls", answered as f64, calls as f64);
+    report.at_least("faults", proxy.counts().total() as f64, faults as f64);
+    history.judge(&mut report);
+    report.at_most("clients that do not recover", mute as f64, 0.0);
+    report.at_most("objects left on the server", left as f64, 0.0);
+    report.none("panics", &panics::seen());
+    proxy.stop().await;
+    Ok(report)
+}
