@@ -42,6 +42,7 @@
 
 #![cfg_attr(not(test), warn(clippy::unwrap_used))]
 
+mod companion;
 mod error;
 mod event;
 pub mod fault_proxy;
@@ -54,6 +55,7 @@ mod program;
 mod requests;
 mod server;
 
+pub use companion::Companion;
 pub use error::{Emit2Error, RegisterError, StartError, Transcript, WaitError};
 pub use event::Event;
 pub use fault_proxy::FaultProxy;

@@ -1,6 +1,7 @@
 //! The harness against peers and servers that are a few lines of shell.
 
 mod calls;
+mod companion;
 mod ending;
 mod waiting;
 

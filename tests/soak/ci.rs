@@ -6,7 +6,7 @@ mod programs;
 use std::sync::Mutex;
 
 use anyhow::Result;
-use programs::{Report, faults, fresh_seed};
+use programs::{Report, churn, faults, fresh_seed, hostile, memory};
 use tokio::runtime::Builder;
 
 /// They measure, so they run one after another.
@@ -34,6 +34,23 @@ fn nothing_is_lost_or_runs_twice_while_connections_suffer() {
         calls: 20_000,
         faults: 300,
         rate: 7.0,
-        largest: 200 * 1024,
+        largest: 300 * 1024,
     }));
+}
+
+#[test]
+fn hostile_inputs_disturb_nobody() {
+    let (inputs, rate, rounds) = (30_000, 1_500.0, 5);
+    run(hostile::run(hostile::Settings { seed: seed(), inputs, rate, rounds }));
+}
+
+#[test]
+fn hostile_clients_cannot_fill_the_memory() {
+    run(memory::run(memory::Settings { seed: seed(), seconds: 5.0, only: Vec::new() }));
+}
+
+#[test]
+fn nothing_stays_of_clients_that_came_and_left() {
+    // So few cycles do not show a slope of single bytes, but a connection that stays.
+    run(churn::run(churn::Settings { cycles: 5_000, slope: 1_024.0 }));
 }

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
-use programs::{Report, faults};
+use programs::{Report, churn, faults, hostile, memory, remote};
 
 /// Clients and servers under faults, hostile load and constant coming and going.
 ///
@@ -23,12 +23,25 @@ struct Args {
 enum Program {
     /// Pairs that call each other while their connections suffer.
     Faults(faults::Settings),
+    /// Pairs that call each other beside hostile connections.
+    Hostile(hostile::Settings),
+    /// What hostile clients can make the server remember.
+    Memory(memory::Settings),
+    /// Clients that come, pair, talk and leave.
+    Churn(churn::Settings),
+    /// The server of `memory` and `churn`, which start it themselves.
+    #[command(hide = true)]
+    Serve(remote::Orders),
+    /// The hostile connections of `hostile`, which starts them itself.
+    #[command(hide = true)]
+    HostileClients(hostile::gang::Orders),
 }
 
 fn main() -> ExitCode {
     let args = Args::parse();
     match run(args.program) {
-        Ok(report) => {
+        Ok(None) => ExitCode::SUCCESS,
+        Ok(Some(report)) => {
             println!("{report}");
             if report.met() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
         }
@@ -39,11 +52,22 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(program: Program) -> Result<Report> {
+fn run(program: Program) -> Result<Option<Report>> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
         match program {
-            Program::Faults(settings) => faults::run(settings).await,
+            Program::Faults(settings) => faults::run(settings).await.map(Some),
+            Program::Hostile(settings) => hostile::run(settings).await.map(Some),
+            Program::Memory(settings) => memory::run(settings).await.map(Some),
+            Program::Churn(settings) => churn::run(settings).await.map(Some),
+            Program::Serve(orders) => {
+                remote::serve(orders).await?;
+                Ok(None)
+            }
+            Program::HostileClients(orders) => {
+                hostile::gang::be(orders).await?;
+                Ok(None)
+            }
         }
     })
 }

@@ -128,7 +128,12 @@ pub(crate) struct Oracle {
 impl Oracle {
     /// The first broken rule.
     pub(crate) fn violation(&self) -> Option<&Violation> {
-        self.violations.first()
+        self.violations().first()
+    }
+
+    /// All of them.
+    pub(crate) fn violations(&self) -> &[Violation] {
+        &self.violations
     }
 
     pub(crate) fn violate(&mut self, rule: Rule, what: impl Into<String>) {

@@ -6,11 +6,11 @@ use std::time::Duration;
 use anyhow::Result;
 use socketio_p2p_harness::fault_proxy::Schedule;
 use socketio_p2p_harness::{FaultProxy, panics};
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::time::{MissedTickBehavior, interval, timeout};
 
 use super::site::Site;
 use super::talker::{Manner, Talkers};
-use super::{Report, fresh_seed, within};
+use super::{Report, failures, fresh_seed};
 
 /// How long all clients may take to be back and to answer when the faults have ended.
 const RECOVERY: Duration = Duration::from_secs(60);
@@ -37,7 +37,7 @@ pub(crate) struct Settings {
     #[arg(long, default_value_t = 7.0)]
     pub(crate) rate: f64,
     /// Bytes of the largest call or reply.
-    #[arg(long, default_value_t = 200 * 1024)]
+    #[arg(long, default_value_t = 300 * 1024)]
     pub(crate) largest: usize,
 }
 
@@ -54,35 +54,38 @@ pub(crate) async fn run(settings: Settings) -> Result<Report> {
     let site = Site::start().await?;
     let mut proxy = FaultProxy::start(site.address, seed).await?;
     let mut talkers = Talkers::pair(&proxy.url(), pairs).await?;
+    talkers.compare(site.p2p.events());
 
     // As many calls as come to an end together with the faults.
     let rate_of_each = calls as f64 * rate / faults as f64 / (2 * pairs) as f64;
-    talkers.talk(&Manner { rate: rate_of_each, burst: 16, largest }, seed);
+    talkers.talk(&Manner { rate: rate_of_each, burst: 16, largest, pauses: true }, seed);
     proxy.follow(Schedule::new(seed, rate));
     let longest = Duration::from_secs_f64(4.0 * faults as f64 / rate) + RECOVERY;
-    within(longest, "enough calls and faults", async {
+    // If it takes too long, the figures show it.
+    let enough = async {
         proxy.injected(faults).await;
         let mut looks = interval(LOOK);
         looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         while talkers.history.answered() < calls {
             looks.tick().await;
         }
-    })
-    .await?;
+    };
+    timeout(longest, enough).await.ok();
 
     proxy.heal();
-    talkers.finish().await?;
+    let finished = talkers.finish().await;
     let mute = talkers.mute(RECOVERY).await;
     let answered = talkers.history.answered();
-    let history = talkers.leave().await?;
+    talkers.history.judge(&mut report);
+    let left_in_time = talkers.leave().await;
     let left = site.leftovers().await;
 
     report.note(format!("{pairs} pairs, faults: {}", proxy.counts()));
     report.at_least("acknowledged calls", answered as f64, calls as f64);
     report.at_least("faults", proxy.counts().total() as f64, faults as f64);
-    history.judge(&mut report);
     report.at_most("clients that do not recover", mute as f64, 0.0);
     report.at_most("objects left on the server", left as f64, 0.0);
+    report.none("what did not end in time", &failures([finished, left_in_time]));
     report.none("panics", &panics::seen());
     proxy.stop().await;
     Ok(report)

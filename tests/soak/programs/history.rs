@@ -1,51 +1,16 @@
-//! What was called, what ran and what the callers were told, until it is judged.
+//! What clients that talk call, run and are told, as the simulation's oracle wants to know it.
 
-use std::collections::HashSet;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use hdrhistogram::Histogram;
-use socketio_p2p_client::{EmitError, PairingId};
+use socketio_p2p_client::{EmitError, EndReason, PairingId};
 
 use super::Report;
+use super::oracle::{CallNo, ClientNo, Manner, Oracle, Report as Told, Rule};
 
-/// Which client, of those that talk: 2n and 2n + 1 are a pair.
-pub(crate) type Number = usize;
-
-/// What the caller was told.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub(crate) enum Told {
-    Replied,
-    Failed,
-    NotExecuted(&'static str),
-    Unknown(&'static str),
-    /// A reply, but not that of this call.
-    Misrouted,
-}
-
-impl From<EmitError> for Told {
-    fn from(error: EmitError) -> Self {
-        match error.executed() {
-            Some(true) => Self::Failed,
-            Some(false) => Self::NotExecuted(error.code()),
-            None => Self::Unknown(error.code()),
-        }
-    }
-}
-
-/// The name of a call: its caller, and the how manieth of its calls it is.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) struct CallName {
-    pub(crate) caller: Number,
-    pub(crate) index: usize,
-}
-
-#[derive(Debug)]
-struct Call {
-    pairing: Option<PairingId>,
-    ran: u32,
-    told: Option<Told>,
-}
+/// Every call is acknowledged, and must come to something while both ends are well.
+const MANNER: Manner = Manner { acknowledged: true, excused: false };
 
 /// Everything that happened to the clients that talk.
 #[derive(Debug)]
@@ -53,36 +18,46 @@ pub(crate) struct History(Mutex<Inner>);
 
 #[derive(Debug)]
 struct Inner {
-    clients: Vec<Client>,
-    ended: HashSet<PairingId>,
+    oracle: Oracle,
+    presence: Vec<Presence>,
     answered: u64,
+    failed: u64,
     latency: Histogram<u64>,
-    /// What happened that no rule allows, in words.
-    strange: Vec<String>,
-    unordered: Vec<String>,
 }
 
-#[derive(Debug, Default)]
-struct Client {
-    calls: Vec<Call>,
-    /// The last call of this client that ran.
-    last_ran: Option<usize>,
+/// How often a client lost its connection, and for how long.
+#[derive(Clone, Debug, Default)]
+struct Presence {
     away_since: Option<Instant>,
     longest_away: Duration,
     resumed: u64,
 }
 
+impl Presence {
+    fn longest_away(&self) -> Duration {
+        let now = self.away_since.map(|since| since.elapsed());
+        self.longest_away.max(now.unwrap_or_default())
+    }
+}
+
+/// What an error says that became of a call.
+pub(crate) const fn told(error: &EmitError) -> Told {
+    match error.executed() {
+        Some(true) => Told::Failed,
+        Some(false) => Told::NotExecuted,
+        None => Told::Unknown,
+    }
+}
+
 impl History {
     /// Of so many clients.
     pub(crate) fn of(clients: usize) -> Self {
-        let clients = std::iter::repeat_with(Client::default).take(clients).collect();
         Self(Mutex::new(Inner {
-            clients,
-            ended: HashSet::new(),
+            oracle: Oracle::default(),
+            presence: vec![Presence::default(); clients],
             answered: 0,
+            failed: 0,
             latency: latencies(),
-            strange: Vec::new(),
-            unordered: Vec::new(),
         }))
     }
 
@@ -90,76 +65,86 @@ impl History {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A call is made, by a client that believes to be in this pairing.
-    pub(crate) fn called(&self, caller: Number, pairing: Option<PairingId>) -> CallName {
-        let calls = &mut self.lock().clients[caller].calls;
-        calls.push(Call { pairing, ran: 0, told: None });
-        CallName { caller, index: calls.len() - 1 }
+    /// A client hears that it is paired.
+    pub(crate) fn paired(&self, who: ClientNo, partner: Option<ClientNo>, pairing: PairingId) {
+        let mut inner = self.lock();
+        match partner {
+            Some(partner) => inner.oracle.paired(who, partner, pairing),
+            None => inner.oracle.violate(Rule::NoStranger, format!("{who} in {pairing}")),
+        }
     }
 
-    /// A handler of this client started, for a call that came from `source`.
-    pub(crate) fn ran(&self, at: Number, source: Option<Number>, name: CallName) {
+    /// A client hears that its pairing ended. Nobody ends one here, so that is right only if one
+    /// of the two was away for at least `excuse`.
+    pub(crate) fn unpaired(
+        &self,
+        who: ClientNo,
+        pairing: PairingId,
+        reason: EndReason,
+        excuse: Duration,
+    ) {
         let mut inner = self.lock();
-        let inner = &mut *inner;
-        let partner = at ^ 1;
-        let call = inner.clients.get_mut(name.caller).and_then(|caller| {
-            let call = caller.calls.get_mut(name.index)?;
-            if caller.last_ran.is_some_and(|last| last >= name.index) && call.ran == 0 {
-                inner.unordered.push(format!("{name:?} ran after {:?}", caller.last_ran));
-            }
-            caller.last_ran = caller.last_ran.max(Some(name.index));
-            Some(call)
-        });
-        match call {
-            Some(call) if name.caller == partner && source == Some(partner) => call.ran += 1,
-            _ => inner.strange.push(format!("{name:?} ran at {at}, as a call of {source:?}")),
+        inner.oracle.unpaired(who, pairing, reason);
+        let longest = [who, who ^ 1].map(|end| inner.presence[end].longest_away());
+        if longest.iter().all(|away| *away < excuse) {
+            let what = format!("{who}: {pairing} ended: {reason}, they were away for {longest:?}");
+            inner.oracle.violate(Rule::NothingLost, what);
         }
+    }
+
+    /// The server says that a pairing ended.
+    pub(crate) fn ended(&self, pairing: PairingId, reason: EndReason) {
+        self.lock().oracle.ended(pairing, reason);
+    }
+
+    /// A call is made, by a client that is in this pairing; none if it has not heard of it yet.
+    pub(crate) fn called(&self, caller: ClientNo, pairing: PairingId) -> Option<CallNo> {
+        let oracle = &mut self.lock().oracle;
+        let heard = oracle.partner_of(caller).is_some_and(|(present, _)| present == pairing);
+        heard.then(|| oracle.called(caller, MANNER))
+    }
+
+    /// A handler of this client starts, for a call that came from `source`.
+    pub(crate) fn ran(
+        &self,
+        call: CallNo,
+        at: ClientNo,
+        source: Option<ClientNo>,
+        pairing: PairingId,
+    ) {
+        let oracle = &mut self.lock().oracle;
+        match source {
+            Some(source) => oracle.executed(call, at, source, pairing),
+            None => oracle.violate(Rule::TrueSource, format!("{call} at {at}, from a stranger")),
+        }
+    }
+
+    /// Something came that none of these sends.
+    pub(crate) fn strange(&self, what: String) {
+        self.lock().oracle.violate(Rule::NoStranger, what);
     }
 
     /// The caller learns what became of its call.
-    pub(crate) fn told(&self, name: CallName, told: Told, took: Duration) {
+    pub(crate) fn told(&self, call: CallNo, told: Told, took: Duration) {
         let mut inner = self.lock();
-        let call = &mut inner.clients[name.caller].calls[name.index];
-        if let Some(before) = call.told.replace(told) {
-            inner.strange.push(format!("{name:?} was told twice, first {before:?}"));
-        }
+        inner.oracle.reported(call, told);
         inner.answered += 1;
+        inner.failed += u64::from(told == Told::Failed);
         // Longer ones count as the longest.
         inner.latency.saturating_record(took.as_micros() as u64);
     }
 
-    /// Something came that nobody of these sent.
-    pub(crate) fn strange(&self, what: String) {
-        self.lock().strange.push(what);
-    }
-
     /// A client lost its connection.
-    pub(crate) fn away(&self, who: Number) {
-        self.lock().clients[who].away_since.get_or_insert_with(Instant::now);
+    pub(crate) fn away(&self, who: ClientNo) {
+        self.lock().presence[who].away_since.get_or_insert_with(Instant::now);
     }
 
     /// A client has another connection, and the same session if it was `resumed`.
-    pub(crate) fn back(&self, who: Number, resumed: bool) {
-        let client = &mut self.lock().clients[who];
+    pub(crate) fn back(&self, who: ClientNo, resumed: bool) {
+        let client = &mut self.lock().presence[who];
         client.resumed += u64::from(resumed);
-        if let Some(since) = client.away_since.take() {
-            client.longest_away = client.longest_away.max(since.elapsed());
-        }
-    }
-
-    /// A client hears that its pairing ended. Nobody of these ends one, so that is right only if
-    /// one of the two was away for at least `excuse`.
-    pub(crate) fn unpaired(&self, who: Number, pairing: PairingId, why: &str, excuse: Duration) {
-        let mut inner = self.lock();
-        let longest = [who, who ^ 1].map(|end| {
-            let end = &inner.clients[end];
-            let now = end.away_since.map(|since| since.elapsed());
-            end.longest_away.max(now.unwrap_or_default())
-        });
-        if longest.iter().all(|away| *away < excuse) {
-            inner.strange.push(format!("{who}: {pairing} ended: {why}, away for {longest:?}"));
-        }
-        inner.ended.insert(pairing);
+        client.longest_away = client.longest_away();
+        client.away_since = None;
     }
 
     /// How many calls were answered.
@@ -172,42 +157,27 @@ impl History {
         std::mem::replace(&mut self.lock().latency, latencies())
     }
 
-    /// Judges what happened; every call must have been answered by now.
+    /// Judges what happened; everything must have come to rest by now.
     pub(crate) fn judge(&self, report: &mut Report) {
-        let inner = self.lock();
-        let (mut twice, mut lost, mut misreported) = (Vec::new(), Vec::new(), Vec::new());
-        let (mut replied, mut failed, mut excused) = (0, 0, 0);
-        for (caller, client) in inner.clients.iter().enumerate() {
-            for (index, call) in client.calls.iter().enumerate() {
-                let say = || format!("{caller}.{index}: {call:?}");
-                if call.ran > 1 {
-                    twice.push(say());
-                }
-                let over = call.pairing.is_none_or(|pairing| inner.ended.contains(&pairing));
-                match &call.told {
-                    Some(Told::Replied | Told::Failed) if call.ran == 0 => misreported.push(say()),
-                    Some(Told::Replied) => replied += 1,
-                    Some(Told::Failed) => failed += 1,
-                    Some(Told::NotExecuted(_)) if call.ran > 0 => misreported.push(say()),
-                    Some(Told::Misrouted) | None => misreported.push(say()),
-                    Some(Told::NotExecuted(_) | Told::Unknown(_)) if over => excused += 1,
-                    Some(Told::NotExecuted(_) | Told::Unknown(_)) => lost.push(say()),
-                }
-            }
-        }
-        report.none("calls executed twice", &twice);
-        report.none("calls lost while both recover within grace", &lost);
-        report.none("calls misreported", &misreported);
-        report.none("calls out of order", &inner.unordered);
-        report.none("what no rule allows", &inner.strange);
-        let resumed: u64 = inner.clients.iter().map(|client| client.resumed).sum();
-        let away = inner.clients.iter().map(|client| client.longest_away).max();
-        report.note(format!(
-            "{replied} calls replied, {failed} failed in their handler as they should, {excused} \
-             excused by the end of their pairing ({} ended); {resumed} times resumed, {away:?} the \
-             longest away",
-            inner.ended.len()
-        ));
+        let mut inner = self.lock();
+        inner.oracle.settle();
+        let broken = |rules: &dyn Fn(Rule) -> bool| -> Vec<String> {
+            let all = inner.oracle.violations().iter().filter(|violation| rules(violation.rule));
+            all.map(|violation| format!("{:?}: {}", violation.rule, violation.what)).collect()
+        };
+        report.none("calls executed twice", &broken(&|rule| rule == Rule::AtMostOnce));
+        let lost = broken(&|rule| rule == Rule::NothingLost);
+        report.none("calls lost while both recover in time", &lost);
+        let reports = [Rule::Truthful, Rule::ReportedOnce];
+        report.none("calls misreported", &broken(&|rule| reports.contains(&rule)));
+        let told = [&reports[..], &[Rule::AtMostOnce, Rule::NothingLost]].concat();
+        report.none("other rules broken", &broken(&|rule| !told.contains(&rule)));
+
+        let resumed: u64 = inner.presence.iter().map(|client| client.resumed).sum();
+        let away = inner.presence.iter().map(Presence::longest_away).max().unwrap_or_default();
+        report.note(format!("{resumed} times resumed, {away:.1?} the longest away"));
+        let (seen, failed) = (inner.oracle.summary(), inner.failed);
+        report.note(format!("{failed} handlers failed on purpose; {seen:?}"));
     }
 }
 

@@ -1,11 +1,20 @@
 //! The programs, and what they share.
 
+pub(crate) mod churn;
 pub(crate) mod faults;
 mod history;
+pub(crate) mod hostile;
+pub(crate) mod memory;
+pub(crate) mod remote;
 mod report;
 mod site;
 mod talker;
 
+#[path = "../../../protocol/tests/simulation/oracle.rs"]
+#[allow(dead_code, reason = "the simulation asks it more")]
+mod oracle;
+
+use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
@@ -23,7 +32,20 @@ async fn within<T>(
         .with_context(|| format!("{what}: not within {patience:?}"))
 }
 
+/// This program, to be started once more. A test is not the program itself.
+fn itself() -> Result<PathBuf> {
+    match option_env!("CARGO_BIN_EXE_soak") {
+        Some(path) => Ok(path.into()),
+        None => Ok(std::env::current_exe()?),
+    }
+}
+
 /// A seed that no run had before.
 pub(crate) fn fresh_seed() -> u64 {
     fastrand::u64(..1 << 48)
+}
+
+/// What failed, in words.
+fn failures(results: impl IntoIterator<Item = Result<()>>) -> Vec<String> {
+    results.into_iter().filter_map(Result::err).map(|error| format!("{error:#}")).collect()
 }

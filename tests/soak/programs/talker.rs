@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 use fastrand::Rng;
-use futures_util::future::BoxFuture;
+use futures_util::future::{BoxFuture, join_all};
 use futures_util::stream::FuturesUnordered;
 use futures_util::{FutureExt as _, StreamExt as _, poll};
 use serde::{Deserialize, Serialize};
@@ -14,11 +14,13 @@ use socketio_p2p_client::{
     P2pClientExt as _,
 };
 use socketio_p2p_protocol::limits::GRACE;
+use socketio_p2p_server as server;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
-use super::history::{CallName, History, Number, Told};
+use super::history::{History, told};
+use super::oracle::{CallNo, ClientNo, Report as Told};
 use super::within;
 
 /// How long anything of these takes at most when nothing is broken.
@@ -29,6 +31,9 @@ const CALL_TIMEOUT: Duration = Duration::from_secs(120);
 
 /// Calls of one client that wait for their reply.
 const IN_FLIGHT: usize = 32;
+
+/// How long after a refusal a client asks for its partner again.
+const AGAIN: Duration = Duration::from_millis(500);
 
 /// Silence after which a connection is given up, and when the server is asked before that.
 const HEARTBEAT: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(3)];
@@ -46,6 +51,8 @@ pub(crate) struct Manner {
     pub(crate) burst: usize,
     /// Bytes of the largest call or reply.
     pub(crate) largest: usize,
+    /// Whether some handlers take their time.
+    pub(crate) pauses: bool,
 }
 
 /// Pairs that talk.
@@ -60,8 +67,8 @@ pub(crate) struct Talkers {
 /// One call, as it travels.
 #[derive(Debug, Deserialize, Serialize)]
 struct Call {
-    caller: Number,
-    index: usize,
+    number: CallNo,
+    pairing: String,
     /// How long its handler takes.
     millis: u64,
     fails: bool,
@@ -73,8 +80,7 @@ struct Call {
 /// Its reply.
 #[derive(Debug, Deserialize, Serialize)]
 struct Answer {
-    caller: Number,
-    index: usize,
+    number: CallNo,
     padding: String,
 }
 
@@ -95,6 +101,23 @@ impl Talkers {
         }
         let (talking, stop) = (JoinSet::new(), CancellationToken::new());
         Ok(Self { history, clients, talking, watching, stop })
+    }
+
+    /// What the server says about their pairings is to agree with what they hear.
+    pub(crate) fn compare(&mut self, mut server: server::Events) {
+        let history = self.history.clone();
+        self.watching.spawn(async move {
+            loop {
+                match server.recv().await {
+                    Ok(server::Event::Unpaired { pairing, reason, .. }) => {
+                        history.ended(pairing, reason);
+                    }
+                    // What was missed, or concerns others, is not compared.
+                    Ok(_) | Err(server::EventsError::Lagged(_)) => {}
+                    Err(_) => return,
+                }
+            }
+        });
     }
 
     /// They talk from now on.
@@ -133,36 +156,42 @@ impl Talkers {
                 client: client.clone(),
                 number,
                 history: self.history.clone(),
-                manner: Manner { rate: 1.0, burst: 1, largest: 100 },
+                manner: Manner { rate: 1.0, burst: 1, largest: 100, pauses: false },
                 random: Rng::with_seed(number as u64),
             };
-            let call = talk.next_call();
-            within(patience, "an answer", call).await.is_err()
+            let answer = async {
+                loop {
+                    if let Some(call) = talk.next_call() {
+                        return call.await;
+                    }
+                    tokio::time::sleep(AGAIN).await;
+                }
+            };
+            within(patience, "an answer", answer).await.is_err()
         });
-        let mute = futures_util::future::join_all(asking).await;
+        let mute = join_all(asking).await;
         mute.into_iter().filter(|mute| *mute).count()
     }
 
     /// All leave.
-    pub(crate) async fn leave(mut self) -> Result<Arc<History>> {
+    pub(crate) async fn leave(mut self) -> Result<()> {
         // From here on pairings end, as they should.
         self.watching.shutdown().await;
         let leaving = self.clients.iter().map(|client| client.close());
-        within(PATIENCE, "closing", futures_util::future::join_all(leaving)).await?;
-        Ok(self.history)
+        within(PATIENCE, "closing", join_all(leaving)).await.map(drop)
     }
 }
 
-fn name(number: Number) -> String {
+fn name(number: ClientNo) -> String {
     format!("talker-{number}")
 }
 
-fn number(name: &str) -> Option<Number> {
+fn number(name: &str) -> Option<ClientNo> {
     name.strip_prefix("talker-")?.parse().ok()
 }
 
 /// A client that comes back when it loses its connection, and notes what its handlers do.
-fn client(url: &str, at: Number, history: &Arc<History>) -> P2pBuilder {
+fn client(url: &str, at: ClientNo, history: &Arc<History>) -> P2pBuilder {
     let (calls, others) = (history.clone(), history.clone());
     url.p2p(name(at))
         .heartbeat(HEARTBEAT[0], HEARTBEAT[1])
@@ -171,10 +200,18 @@ fn client(url: &str, at: Number, history: &Arc<History>) -> P2pBuilder {
         .on2("call", move |incoming: Incoming| {
             // Up to the first await handlers run in the order of the calls.
             let call = incoming.args::<Call>();
-            if let Ok(Call { caller, index, .. }) = call {
-                calls.ran(at, number(incoming.from().as_str()), CallName { caller, index });
-            } else {
-                calls.strange(format!("{at}: a call that cannot be read"));
+            match &call {
+                Ok(Call { number: call, pairing, .. }) => {
+                    // If its pairing has just ended, it is the one that the caller meant.
+                    let present = incoming.client().pairing().map(|info| info.id);
+                    match present.map_or_else(|| pairing.parse(), Ok) {
+                        Ok(pairing) => {
+                            calls.ran(*call, at, number(incoming.from().as_str()), pairing);
+                        }
+                        Err(_) => calls.strange(format!("{at}: {pairing} is no pairing")),
+                    }
+                }
+                Err(error) => calls.strange(format!("{at}: a call that cannot be read: {error}")),
             }
             answer(call.map_err(HandlerError::from))
         })
@@ -185,14 +222,14 @@ fn client(url: &str, at: Number, history: &Arc<History>) -> P2pBuilder {
 }
 
 async fn answer(call: Result<Call, HandlerError>) -> Result<Answer, HandlerError> {
-    let Call { caller, index, millis, fails, reply, .. } = call?;
+    let Call { number, millis, fails, reply, .. } = call?;
     if millis > 0 {
         tokio::time::sleep(Duration::from_millis(millis)).await;
     }
     if fails {
         return Err(HandlerError::new("on purpose"));
     }
-    Ok(Answer { caller, index, padding: padding(reply) })
+    Ok(Answer { number, padding: padding(reply) })
 }
 
 fn padding(length: usize) -> String {
@@ -200,31 +237,40 @@ fn padding(length: usize) -> String {
 }
 
 /// Notes what happens to a client, and pairs it again if it asked for its partner at first.
-async fn watch(client: P2pClient, mut events: Events, who: Number, history: Arc<History>) {
+async fn watch(client: P2pClient, mut events: Events, who: ClientNo, history: Arc<History>) {
+    let mut pairing = JoinSet::new();
     loop {
         match events.recv().await {
             Ok(Event::Away) => history.away(who),
             Ok(Event::Resumed(_)) => history.back(who, true),
             Ok(Event::Restarted(_)) => history.back(who, false),
-            Ok(Event::Unpaired { .. }) if client.is_closed() => return,
-            Ok(Event::Unpaired { pairing, reason }) => {
-                history.unpaired(who, pairing.id, &format!("{reason:?}"), EXCUSE);
+            Ok(Event::Paired(info)) => {
+                history.paired(who, number(info.partner.as_str()), info.id);
+            }
+            Ok(Event::Unpaired { pairing: ended, reason }) => {
+                history.unpaired(who, ended.id, reason, EXCUSE);
+                if who % 2 == 1 {
+                    pairing.spawn(pair_again(client.clone(), who));
+                }
             }
             Ok(Event::Disconnected) | Err(EventsError::Closed) => return,
             Err(error) => history.strange(format!("{who}: {error}")),
             Ok(_) => {}
         }
-        // Refused, it is tried again at the next occasion.
-        if who % 2 == 1 && client.pairing().is_none() {
-            client.register_target(name(who ^ 1)).await.ok();
-        }
+    }
+}
+
+/// Asks for the partner until it is there again.
+async fn pair_again(client: P2pClient, who: ClientNo) {
+    while client.register_target(name(who ^ 1)).await.is_err() {
+        tokio::time::sleep(AGAIN).await;
     }
 }
 
 /// One client that makes calls.
 struct Talk {
     client: P2pClient,
-    number: Number,
+    number: ClientNo,
     history: Arc<History>,
     manner: Manner,
     random: Rng,
@@ -241,7 +287,7 @@ async fn talk(mut talk: Talk, stop: CancellationToken) {
         }
         let burst = talk.random.usize(1..=talk.manner.burst);
         for _ in 0..burst {
-            let mut call = talk.next_call();
+            let Some(mut call) = talk.next_call() else { break };
             // The order of the calls is that of their first polls.
             if poll!(&mut call).is_pending() {
                 calls.push(call);
@@ -265,24 +311,27 @@ impl Talk {
         self.random.usize(..=largest)
     }
 
-    fn next_call(&mut self) -> BoxFuture<'static, ()> {
+    /// The next call; none while there is no partner.
+    fn next_call(&mut self) -> Option<BoxFuture<'static, ()>> {
+        let pairing = self.client.pairing()?.id;
         let (length, reply) = (self.length(), self.length());
-        let millis = if self.random.u32(..20) == 0 { self.random.u64(1..50) } else { 0 };
+        let pauses = self.manner.pauses && self.random.u32(..20) == 0;
+        let millis = if pauses { self.random.u64(1..50) } else { 0 };
         let fails = self.random.u32(..50) == 0;
         let (client, history) = (self.client.clone(), self.history.clone());
-        let name = history.called(self.number, client.pairing().map(|info| info.id));
-        let CallName { caller, index } = name;
-        let call = Call { caller, index, millis, fails, reply, padding: padding(length) };
-        async move {
+        let number = history.called(self.number, pairing)?;
+        let (pairing, padding) = (pairing.to_string(), padding(length));
+        let call = Call { number, pairing, millis, fails, reply, padding };
+        let call = async move {
             let since = Instant::now();
             let reply = client.emit2("call", call).timeout(CALL_TIMEOUT).with_reply().await;
             let told = match reply.map(|reply| reply.args::<Answer>()) {
-                Ok(Ok(answer)) if (answer.caller, answer.index) == (caller, index) => Told::Replied,
-                Ok(_) => Told::Misrouted,
-                Err(error) => error.into(),
+                Ok(Ok(answer)) if answer.number == number => Told::Value,
+                Ok(_) => Told::WrongValue,
+                Err(error) => told(&error),
             };
-            history.told(name, told, since.elapsed());
-        }
-        .boxed()
+            history.told(number, told, since.elapsed());
+        };
+        Some(call.boxed())
     }
 }
