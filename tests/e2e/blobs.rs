@@ -51,9 +51,9 @@ async fn a_large_blob_goes_through_and_one_too_large_does_not() {
     });
     let [a, _b] = pair(&server, client(&server, "A"), b).await;
 
-    let most = Bytes::from(vec![0x1e; 190_000]); // As base64 just below 256 KiB.
-    assert_eq!(soon(a.emit2("length", most)).await.unwrap(), json!(190_000));
-    let error = soon(a.emit2("length", Bytes::from(vec![0; 200_000]))).await.unwrap_err();
+    let most = Bytes::from(vec![0x1e; 750_000]); // As base64 just below 1 MiB.
+    assert_eq!(soon(a.emit2("length", most)).await.unwrap(), json!(750_000));
+    let error = soon(a.emit2("length", Bytes::from(vec![0; 800_000]))).await.unwrap_err();
     assert_eq!((error.code(), error.executed()), ("too-large", Some(false)));
 }
 
