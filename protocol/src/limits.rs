@@ -127,8 +127,12 @@ pub const PENDING_CALLS: usize = 256;
 /// cannot be made to wait; beyond this it is refused.
 pub const BACKLOG_EMITS: usize = 4096;
 
-/// Bytes of arguments in that backlog.
-pub const BACKLOG_BYTES: usize = 1024 * 1024;
+/// Bytes of arguments in that backlog. Several megabytes a client would let a few of them fill the
+/// memory: so these two are smaller than [`WINDOW_BYTES`], which a client of ours holds itself.
+pub const BACKLOG_BYTES: usize = 128 * 1024;
+
+/// Bytes of arguments in the window that the server keeps for a v1 client.
+pub const V1_WINDOW_BYTES: usize = 128 * 1024;
 
 /// How long the server waits for a v1 client's acknowledgement of a relayed event, and how long a
 /// v1 client waits for one: its library has no deadline of its own.

@@ -73,6 +73,8 @@ pub struct Session {
     told_parts: u64,
     ack_due: Option<Instant>,
     resend_due: Option<Instant>,
+    /// Whether nothing can be delivered.
+    paused: bool,
     ended: bool,
     outputs: VecDeque<Output>,
 }
@@ -99,6 +101,7 @@ impl Session {
             told_parts: 0,
             ack_due: None,
             resend_due: None,
+            paused: false,
             ended: false,
             outputs: VecDeque::new(),
         }
@@ -131,6 +134,12 @@ impl Session {
         self.calls.len() + usize::from(self.bulk.has_call())
     }
 
+    /// Bytes of arguments in the window.
+    #[must_use]
+    pub fn window_bytes(&self) -> usize {
+        self.window.bytes()
+    }
+
     /// Takes note of what happened.
     pub fn handle(&mut self, input: Input, now: Instant) {
         if self.ended {
@@ -144,6 +153,11 @@ impl Session {
             Input::Cancelled(call) => self.cancelled(call, now),
             Input::Received(route, frame) => self.received(route, frame, now),
             Input::Finished(seq, result) => self.finished(seq, result, now),
+            Input::Paused => self.paused = true,
+            Input::Resumed => {
+                self.paused = false;
+                self.take(now);
+            }
             Input::Opened(route) => self.set_path(route, true, now),
             Input::Closed(route) => self.set_path(route, false, now),
             Input::Refused(route) => {

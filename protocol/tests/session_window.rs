@@ -44,6 +44,25 @@ fn an_emit_that_arrived_and_was_not_taken_still_fills_the_window() {
     assert!(!end.session.has_room());
 }
 
+#[test]
+fn what_a_paused_end_does_not_take_stays_in_its_partners_window() {
+    let mut pair = Pair::new();
+    pair.b.handle(Input::Paused);
+    let mut emitted = 0;
+    while pair.a.session.has_room() {
+        pair.a.emit(json!(emitted));
+        emitted += 1;
+        pair.exchange();
+        pair.pass(ACK_DELAY);
+    }
+    assert_eq!((emitted, pair.b.delivered.len()), (WINDOW_FRAMES, 0));
+
+    pair.b.handle(Input::Resumed);
+    pair.exchange();
+
+    assert_eq!(pair.b.delivered.len(), WINDOW_FRAMES);
+}
+
 /// Its handlers run, its window waits here, and no more comes: nothing is ever dropped.
 #[test]
 fn a_partner_whose_handlers_never_finish_makes_the_sender_wait() {

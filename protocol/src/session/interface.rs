@@ -27,6 +27,10 @@ pub enum Input {
     Received(Route, Frame),
     /// A handler is done: the number under which the emit was delivered, and what it returned.
     Finished(u64, Result<Args, Refusal>),
+    /// Until further notice nothing can be delivered: what the partner emits stays in its window.
+    Paused,
+    /// Something can be delivered again.
+    Resumed,
     /// A path can be used.
     Opened(Route),
     /// A path cannot be used any more.

@@ -33,7 +33,7 @@ impl Session {
     }
 
     /// Takes what is next in order: replies at once, emits as handlers are free.
-    fn take(&mut self, now: Instant) {
+    pub(super) fn take(&mut self, now: Instant) {
         while let Some((to, result, route)) = self.inbox.next_reply() {
             match self.calls.remove(&to) {
                 Some(call) => {
@@ -51,7 +51,8 @@ impl Session {
                 None => self.violation(Violation::Reply),
             }
         }
-        while let Some(replies) = self.replies_if_few()
+        while !self.paused
+            && let Some(replies) = self.replies_if_few()
             && let Some((delivery, verdict)) = self.inbox.next_delivery(replies, now)
         {
             match verdict {

@@ -54,8 +54,11 @@ impl Window {
     /// Whether an emit has to wait. A reply does not: the number of those is bounded by that of
     /// the handlers.
     pub(super) fn is_full(&self) -> bool {
-        let bytes = self.emits.bytes + self.replies.bytes + self.parts.bytes;
-        self.frames.len() >= WINDOW_FRAMES || bytes >= WINDOW_BYTES
+        self.frames.len() >= WINDOW_FRAMES || self.bytes() >= WINDOW_BYTES
+    }
+
+    pub(super) const fn bytes(&self) -> usize {
+        self.emits.bytes + self.replies.bytes + self.parts.bytes
     }
 
     /// Whether an emit of this size fits beside the others; the largest fits alone.

@@ -4,7 +4,7 @@ use std::{collections::VecDeque, sync::Arc, time::Instant};
 
 use socketio_p2p_protocol::{
     Args, Cause, Code, EndReason, Frame, Outcome, Route, Session,
-    limits::{BACKLOG_BYTES, BACKLOG_EMITS, RETRY_DELAY, V1_CALL_TIMEOUT},
+    limits::{BACKLOG_BYTES, BACKLOG_EMITS, RETRY_DELAY, V1_CALL_TIMEOUT, V1_WINDOW_BYTES},
     session::{Delivery, Input, Output},
     wire::v1_failed,
 };
@@ -79,7 +79,9 @@ impl LegacyEnd {
     ) -> Result<(), Code> {
         let call = ack.map(|ack| (ack, now + V1_CALL_TIMEOUT));
         let emit = Emit { event, args, call };
-        if self.backlog.len() == BACKLOG_EMITS || self.backlog_bytes + emit.size() > BACKLOG_BYTES {
+        // One that is longer than the backlog may be the only one.
+        let too_long = !self.backlog.is_empty() && self.backlog_bytes + emit.size() > BACKLOG_BYTES;
+        if self.backlog.len() == BACKLOG_EMITS || too_long {
             return Err(Code::Congested);
         }
         self.backlog_bytes += emit.size();
@@ -91,6 +93,7 @@ impl LegacyEnd {
     pub(super) fn poll(&mut self, now: Instant) -> Option<Step> {
         loop {
             while self.session.has_room()
+                && self.session.window_bytes() < V1_WINDOW_BYTES
                 && let Some(Emit { event, args, call }) = self.take_from_backlog()
             {
                 self.session.handle(Input::Emit { event, args, call, expires: None }, now);
@@ -132,6 +135,7 @@ impl LegacyEnd {
             Err(SendFailure::Full) => {
                 self.retry_at.get_or_insert(now + RETRY_DELAY);
                 self.undelivered.push_front(delivery);
+                self.session.handle(Input::Paused, now);
             }
             Err(failure) => {
                 let refusal = Code::from(failure).into();
@@ -149,13 +153,19 @@ impl LegacyEnd {
         while let Some(delivery) = self.undelivered.pop_front() {
             self.retry_at = None;
             let step = self.deliver(delivery, now);
-            if self.retry_at.is_some() || step.is_some() {
-                if !self.undelivered.is_empty() {
-                    self.retry_at.get_or_insert(now);
-                }
+            if self.retry_at.is_some() {
+                return None;
+            }
+            if step.is_some() && !self.undelivered.is_empty() {
+                self.retry_at = Some(now);
+                return step;
+            }
+            if step.is_some() {
+                self.session.handle(Input::Resumed, now);
                 return step;
             }
         }
+        self.session.handle(Input::Resumed, now);
         None
     }
 
