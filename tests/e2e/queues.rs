@@ -72,6 +72,36 @@ async fn a_slow_reader_makes_its_sender_congested_and_gets_all_that_was_relayed(
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_slow_v1_reader_makes_its_v1_sender_congested_and_gets_all_that_was_relayed() {
+    let server = TestServer::limited(limits()).await;
+    let mut slow = Wire::v1_narrow(&server, "slow").await;
+    let mut sender = Wire::v1(&server, "sender").await;
+    sender.ask_for("slow").await;
+    slow.accept().await;
+    sender.is_paired().await;
+    let filler = "x".repeat(100 * KIB);
+
+    let mut relayed = Vec::new();
+    for number in 1..PLENTY / filler.len() {
+        let emit = json!({ "targetClientId": "slow", "event": "x", "args": [number, filler] });
+        match &*errors(&sender.answers(&format!(r#"42["P2P_EMIT",{emit}]"#)).await) {
+            [] => relayed.push(json!(number)),
+            [refused] => {
+                assert_eq!(refused, "SERVER_ERROR congested");
+                break;
+            }
+            more => panic!("{more:?}"),
+        }
+    }
+
+    assert!(server.p2p.counters().congested > 0, "{} were relayed", relayed.len());
+    for number in relayed {
+        let (event, args) = slow.event().await;
+        assert_eq!((event.as_str(), &args[0]), ("x", &number));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_session_with_a_slow_partner_loses_nothing() {
     let server = TestServer::limited(limits().queue(64 * KIB, 256 * KIB)).await;
     let [a, _b] = pair(&server, client(&server, "A"), client(&server, "B")).await;

@@ -72,14 +72,26 @@ impl Wire {
 
     /// The same, with hardly any buffer of its own: what it does not read waits in the server.
     pub(crate) async fn v2_narrow(server: &TestServer, id: &str) -> Self {
+        let mut wire = Self::open_narrow(server, "EIO=4").await;
+        wire.welcomed(json!({ "clientId": id, "p2p": 2 })).await;
+        wire
+    }
+
+    /// A v1 client with hardly any buffer of its own.
+    pub(crate) async fn v1_narrow(server: &TestServer, id: &str) -> Self {
+        let mut wire = Self::open_narrow(server, &format!("EIO=4&clientId={id}")).await;
+        wire.send("40").await;
+        assert!(wire.text().await.starts_with("40{"), "connected");
+        wire
+    }
+
+    async fn open_narrow(server: &TestServer, query: &str) -> Self {
         let socket = TcpSocket::new_v4().unwrap();
         socket.set_recv_buffer_size(4096).unwrap();
         let stream = MaybeTlsStream::Plain(soon(socket.connect(server.address)).await.unwrap());
-        let url = format!("ws://{}/socket.io/?transport=websocket&EIO=4", server.address);
+        let url = format!("ws://{}/socket.io/?transport=websocket&{query}", server.address);
         let (socket, _) = soon(client_async(url, stream)).await.unwrap();
-        let mut wire = Self::opened(socket).await;
-        wire.welcomed(json!({ "clientId": id, "p2p": 2 })).await;
-        wire
+        Self::opened(socket).await
     }
 
     /// A v2 client that takes attachments.
