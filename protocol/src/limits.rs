@@ -157,6 +157,10 @@ pub const ACK_DELAY: Duration = Duration::from_millis(25);
 /// How long after a refusal for congestion the window is sent again.
 pub const RESEND_DELAY: Duration = Duration::from_millis(50);
 
+/// How long that grows, doubling from refusal to refusal until something arrives again: a partner
+/// that does not read is no reason to send it the same 1 MiB twenty times a second.
+pub const RESEND_DELAY_MAX: Duration = Duration::from_millis(800);
+
 /// How long `emit2` waits for a reply unless told otherwise.
 pub const CALL_TIMEOUT: Duration = Duration::from_secs(10);
 

@@ -34,7 +34,7 @@ mod window;
 
 use std::{
     collections::{BTreeMap, VecDeque},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 pub use self::interface::{CallId, Delivery, Input, Output, Violation};
@@ -45,7 +45,7 @@ use self::{
 };
 use crate::{
     Body, Cause, Code, EndReason, Frame, Outcome, Route,
-    limits::{PENDING_CALLS, RESEND_DELAY},
+    limits::{PENDING_CALLS, RESEND_DELAY, RESEND_DELAY_MAX},
     planted::{self, Fault},
 };
 
@@ -73,6 +73,8 @@ pub struct Session {
     told_parts: u64,
     ack_due: Option<Instant>,
     resend_due: Option<Instant>,
+    /// How long the window waits after the next refusal.
+    resend_delay: Duration,
     /// Whether nothing can be delivered.
     paused: bool,
     ended: bool,
@@ -101,6 +103,7 @@ impl Session {
             told_parts: 0,
             ack_due: None,
             resend_due: None,
+            resend_delay: RESEND_DELAY,
             paused: false,
             ended: false,
             outputs: VecDeque::new(),
@@ -162,7 +165,7 @@ impl Session {
             Input::Closed(route) => self.set_path(route, false, now),
             Input::Refused(route) => {
                 if self.route() == Some(route) {
-                    self.resend_due.get_or_insert(now + RESEND_DELAY);
+                    self.refused(now);
                 }
             }
             Input::Ended(reason) => self.end(reason),
@@ -228,6 +231,15 @@ impl Session {
         let after = self.route();
         if after.is_some() && after != before {
             self.resend(now);
+        }
+    }
+
+    /// The path cannot keep up: the window goes again after a while, which grows from refusal to
+    /// refusal until something arrives.
+    fn refused(&mut self, now: Instant) {
+        if self.resend_due.is_none() {
+            self.resend_due = Some(now + self.resend_delay);
+            self.resend_delay = (self.resend_delay * 2).min(RESEND_DELAY_MAX);
         }
     }
 

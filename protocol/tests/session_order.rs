@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::json;
 use socketio_p2p_protocol::{
     Body, Route,
-    limits::{ACK_DELAY, ACK_EVERY, RESEND_DELAY},
+    limits::{ACK_DELAY, ACK_EVERY, RESEND_DELAY, RESEND_DELAY_MAX},
     session::Input,
 };
 
@@ -223,6 +223,29 @@ fn after_a_refusal_by_its_path_the_window_is_sent_again_a_little_later() {
 
     assert_eq!(end.sent_numbers(), [1, 2], "once for any number of refusals");
     assert_eq!(end.session.poll_timeout(), None);
+}
+
+#[test]
+fn a_path_that_refuses_again_and_again_is_asked_less_and_less_often_until_something_arrives() {
+    let mut end = End::new();
+    end.emit(json!("x"));
+    end.sent.clear();
+    let mut times = Vec::new();
+    for _ in 0..7 {
+        let refused = end.now;
+        end.handle(Input::Refused(Route::Relay));
+        times.push(end.session.poll_timeout().unwrap() - refused);
+        end.pass(RESEND_DELAY_MAX);
+    }
+    let doubled = (0..5).map(|n| RESEND_DELAY * (1 << n));
+    assert_eq!(times, doubled.chain([RESEND_DELAY_MAX; 2]).collect::<Vec<_>>());
+
+    end.partner_takes(1);
+    end.emit(json!("y"));
+    let refused = end.now;
+    end.handle(Input::Refused(Route::Relay));
+
+    assert_eq!(end.session.poll_timeout(), Some(refused + RESEND_DELAY));
 }
 
 #[test]

@@ -85,6 +85,7 @@ fn the_table_of_limits_agrees_with_the_constants() {
         ("ACK_EVERY", limits::ACK_EVERY.to_string()),
         ("ACK_DELAY", time(limits::ACK_DELAY)),
         ("RESEND_DELAY", time(limits::RESEND_DELAY)),
+        ("RESEND_DELAY_MAX", time(limits::RESEND_DELAY_MAX)),
         ("CALL_TIMEOUT", time(limits::CALL_TIMEOUT)),
         ("REQUEST_TIMEOUT", time(limits::REQUEST_TIMEOUT)),
         ("CONNECT_TIMEOUT", time(limits::CONNECT_TIMEOUT)),

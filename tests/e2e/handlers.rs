@@ -157,7 +157,7 @@ async fn a_handler_knows_what_came_and_from_whom() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_reply_that_is_too_large_is_a_failure_of_the_handler() {
     let server = TestServer::start().await;
-    let b = client(&server, "B").on2("large", async |_| Ok("x".repeat(300 * 1024)));
+    let b = client(&server, "B").on2("large", async |_| Ok("x".repeat(1100 * 1024)));
     let [a, _b] = pair(&server, client(&server, "A"), b).await;
 
     let error = soon(a.emit2("large", ()).timeout(LONG)).await.unwrap_err();

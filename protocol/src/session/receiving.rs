@@ -10,14 +10,18 @@ use super::{
 };
 use crate::{
     Args, Body, Cause, Code, Frame, Outcome, Refusal, Route,
-    limits::{ACK_DELAY, ACK_EVERY, CHUNK_BYTES, PARTS_UNDER_WAY, WINDOW_BYTES},
+    limits::{ACK_DELAY, ACK_EVERY, CHUNK_BYTES, PARTS_UNDER_WAY, RESEND_DELAY, WINDOW_BYTES},
     planted::{self, Fault},
 };
 
 impl Session {
     pub(super) fn received(&mut self, route: Route, frame: Frame, now: Instant) {
+        let arrived = self.window.arrived();
         if let Err(violation) = self.window.acknowledge(frame.ack, frame.got) {
             return self.violation(violation);
+        }
+        if self.window.arrived() > arrived {
+            self.resend_delay = RESEND_DELAY;
         }
         if planted::is(Fault::DeliverDuplicates)
             && let Some(again) = self.inbox.again(&frame)

@@ -92,6 +92,11 @@ impl Window {
         self.sent
     }
 
+    /// The highest number that arrived there.
+    pub(super) const fn arrived(&self) -> u64 {
+        self.arrived
+    }
+
     /// Takes out the emits that the partner took, and what else arrived there.
     pub(super) fn acknowledge(&mut self, taken: u64, arrived: u64) -> Result<(), Violation> {
         let arrived = arrived.max(taken);
