@@ -85,7 +85,7 @@ pub enum Body {
         /// Its arguments, or why there are none.
         result: Result<Args, Refusal>,
     },
-    /// A piece of what [`Self::to_json`] says of an emit or a reply too large for one frame.
+    /// A piece of the text of an emit or a reply that is too large for one frame.
     Part {
         /// The piece.
         text: String,
