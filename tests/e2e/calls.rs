@@ -150,7 +150,7 @@ async fn an_event_that_may_not_be_sent_is_not_executed() {
         ("connect_error", json!(1), Code::BadEvent),
         ("P2P_UNREGISTER", json!(1), Code::BadEvent),
         (&long, json!(1), Code::BadEvent),
-        ("echo", json!("x".repeat(256 * 1024)), Code::TooLarge),
+        ("echo", json!("x".repeat(1024 * 1024)), Code::TooLarge),
         ("echo", deep, Code::TooLarge),
     ] {
         let error = soon(a.emit2(event, &args)).await.unwrap_err();
@@ -161,9 +161,9 @@ async fn an_event_that_may_not_be_sent_is_not_executed() {
     }
 
     // What is just within the limits goes through; the echo is one deeper.
-    for args in [json!("x".repeat(254 * 1024)), nested(59)] {
+    for args in [json!("x".repeat(1000 * 1024)), nested(59)] {
         let reply: Value = soon(a.emit2("echo", &args)).await.unwrap();
-        assert_eq!(reply, json!([args]));
+        assert!(reply == json!([args]), "what came back is another");
     }
 }
 
