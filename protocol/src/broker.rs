@@ -343,6 +343,9 @@ impl Broker {
         }
         match message {
             ClientMessage::Leave => {
+                // As if its connection were gone already. It closes that itself: if the server did
+                // so too, one of them might find nothing to close, and leave what is below.
+                self.conns.remove(&conn);
                 self.remove(&id, EndReason::Disconnected, now);
             }
             ClientMessage::Register { req, target, payload } => {

@@ -14,9 +14,9 @@ pub const EVENT_NAME_BYTES: usize = 128;
 pub const MESSAGE_BYTES: usize = 1024;
 
 /// Longest message on a connection, in bytes, to be set on the Socket.IO layer
-/// (`ws_max_message_size`, and `max_payload` for polling): enough for the largest frame and far
-/// from what fills memory.
-pub const CONNECTION_MESSAGE_BYTES: usize = 1024 * 1024;
+/// (`ws_max_message_size`, and `max_payload` for polling): enough for the largest frame, and half of
+/// what 64 clients that send all but the end of a message may make a server keep.
+pub const CONNECTION_MESSAGE_BYTES: usize = 512 * 1024;
 
 /// Longest argument list of one relayed message, in bytes: one pair must not hold up the others.
 pub const RELAYED_FRAME_BYTES: usize = 256 * 1024;

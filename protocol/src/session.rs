@@ -110,6 +110,18 @@ impl Session {
         }
     }
 
+    /// That of a client whose partner speaks v1: the server keeps little for it.
+    #[must_use]
+    pub fn with_v1_partner() -> Self {
+        Self { window: Window::narrow(), ..Self::new() }
+    }
+
+    /// That which a server keeps on behalf of a v1 client.
+    #[must_use]
+    pub fn of_v1_end() -> Self {
+        Self { window: Window::narrow(), inbox: Inbox::narrow(), ..Self::new() }
+    }
+
     /// The one place that decides which way frames go: none while there is no path.
     #[must_use]
     pub const fn route(&self) -> Option<Route> {
@@ -135,12 +147,6 @@ impl Session {
     #[must_use]
     pub fn pending_calls(&self) -> usize {
         self.calls.len() + usize::from(self.bulk.has_call())
-    }
-
-    /// Bytes of arguments in the window.
-    #[must_use]
-    pub fn window_bytes(&self) -> usize {
-        self.window.bytes()
     }
 
     /// Takes note of what happened.

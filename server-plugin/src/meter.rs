@@ -3,8 +3,11 @@
 use std::{
     io,
     pin::Pin,
-    sync::{Arc, LazyLock, Weak},
-    task::{Context, Poll, ready},
+    sync::{
+        Arc, LazyLock, Mutex, MutexGuard, PoisonError, Weak,
+        atomic::{AtomicBool, Ordering},
+    },
+    task::{Context, Poll, Waker, ready},
 };
 
 use dashmap::{DashMap, Entry};
@@ -16,12 +19,58 @@ use crate::{
     requests::{Key, Requests, Seen, parameter},
 };
 
-/// The meters of all websockets of this process, by what identifies each in socketioxide, which
+/// The lines of all websockets of this process, by what identifies each in socketioxide, which
 /// knows nothing of the stream below. An entry lives as long as its stream.
-static METERS: LazyLock<DashMap<Key, Weak<Meter>>> = LazyLock::new(DashMap::new);
+static LINES: LazyLock<DashMap<Key, Weak<Line>>> = LazyLock::new(DashMap::new);
 
-/// The meter of a socket, if it is a websocket that came over a metered stream.
-pub(crate) fn of<A: Adapter>(socket: &Socket<A>) -> Option<Arc<Meter>> {
+/// A stream as the plugin sees it: how much it took, and a way to end it.
+#[derive(Debug)]
+pub(crate) struct Line {
+    meter: Arc<Meter>,
+    is_cut: AtomicBool,
+    /// Who waits for something to read.
+    reader: Mutex<Option<Waker>>,
+}
+
+impl Line {
+    fn new() -> Self {
+        let meter = Arc::new(Meter::new());
+        Self { meter, is_cut: AtomicBool::new(false), reader: Mutex::new(None) }
+    }
+
+    pub(crate) fn meter(&self) -> Arc<Meter> {
+        self.meter.clone()
+    }
+
+    /// Ends the stream: whoever reads it finds it aborted.
+    pub(crate) fn cut(&self) {
+        self.is_cut.store(true, Ordering::Release);
+        if let Some(reader) = self.lock().take() {
+            reader.wake();
+        }
+    }
+
+    fn is_cut(&self) -> bool {
+        self.is_cut.load(Ordering::Acquire)
+    }
+
+    /// The reader waits, also for [`Self::cut`]. Whether that was meanwhile.
+    fn wait(&self, cx: &Context<'_>) -> bool {
+        let mut reader = self.lock();
+        if !reader.as_ref().is_some_and(|reader| reader.will_wake(cx.waker())) {
+            *reader = Some(cx.waker().clone());
+        }
+        drop(reader);
+        self.is_cut()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<Waker>> {
+        self.reader.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The line of a socket, if it is a websocket that came over a metered stream.
+pub(crate) fn of<A: Adapter>(socket: &Socket<A>) -> Option<Arc<Line>> {
     let request = socket.req_parts();
     // One that began with polling is known by its session only: what its first request said about
     // a websocket is nothing but words.
@@ -33,7 +82,7 @@ pub(crate) fn of<A: Adapter>(socket: &Socket<A>) -> Option<Arc<Meter>> {
     } else {
         Key::Session(socket.id.as_str().into())
     };
-    METERS.get(&key)?.upgrade()
+    LINES.get(&key)?.upgrade()
 }
 
 /// A stream of bytes that counts what is written, so that the plugin knows how much waits for a
@@ -47,7 +96,7 @@ pub struct MeteredStream<S> {
     stream: S,
     requests: Requests,
     quick: bool,
-    meter: Arc<Meter>,
+    line: Arc<Line>,
     entry: Option<Registered>,
 }
 
@@ -56,9 +105,9 @@ pub struct MeteredStream<S> {
 struct Registered(Key);
 
 impl Registered {
-    fn new(key: Key, meter: &Arc<Meter>) -> io::Result<Self> {
-        match METERS.entry(key.clone()) {
-            Entry::Vacant(entry) => drop(entry.insert(Arc::downgrade(meter))),
+    fn new(key: Key, line: &Arc<Line>) -> io::Result<Self> {
+        match LINES.entry(key.clone()) {
+            Entry::Vacant(entry) => drop(entry.insert(Arc::downgrade(line))),
             // Keys are drawn at random: nobody has one of another by chance. Two streams with the
             // same would make the traffic of one count for the other.
             Entry::Occupied(_) => return Err(io::ErrorKind::AddrInUse.into()),
@@ -69,7 +118,7 @@ impl Registered {
 
 impl Drop for Registered {
     fn drop(&mut self) {
-        METERS.remove(&self.0);
+        LINES.remove(&self.0);
     }
 }
 
@@ -77,7 +126,7 @@ impl<S> MeteredStream<S> {
     /// Counts what is written to this stream. It must be new: nothing was read of it yet.
     pub fn new(stream: S) -> Self {
         let requests = Requests::default();
-        Self { stream, requests, quick: false, meter: Arc::new(Meter::new()), entry: None }
+        Self { stream, requests, quick: false, line: Arc::new(Line::new()), entry: None }
     }
 
     /// The stream below.
@@ -91,13 +140,13 @@ impl<S> MeteredStream<S> {
     }
 
     fn read_along(&mut self, bytes: &[u8]) -> io::Result<()> {
-        let Self { requests, quick, meter, entry, .. } = self;
+        let Self { requests, quick, line, entry, .. } = self;
         requests.read(bytes, |seen| {
             // First the old one: the same request may be tried again.
             *entry = None;
             if let Seen::Request { quick: asks, key } = seen {
                 *quick |= asks;
-                *entry = key.map(|key| Registered::new(key, meter)).transpose()?;
+                *entry = key.map(|key| Registered::new(key, line)).transpose()?;
             }
             Ok(())
         })
@@ -111,7 +160,11 @@ impl<S: AsyncRead + Unpin> AsyncRead for MeteredStream<S> {
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let before = buf.filled().len();
-        ready!(Pin::new(&mut self.stream).poll_read(cx, buf))?;
+        let read = Pin::new(&mut self.stream).poll_read(cx, buf);
+        if read.is_pending() && self.line.wait(cx) || self.line.is_cut() {
+            return Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into()));
+        }
+        ready!(read)?;
         Poll::Ready(self.read_along(&buf.filled()[before..]))
     }
 }
@@ -123,7 +176,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for MeteredStream<S> {
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
         let written = ready!(Pin::new(&mut self.stream).poll_write(cx, buf))?;
-        self.meter.took(written);
+        self.line.meter.took(written);
         Poll::Ready(Ok(written))
     }
 
@@ -141,7 +194,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for MeteredStream<S> {
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let written = ready!(Pin::new(&mut self.stream).poll_write_vectored(cx, bufs))?;
-        self.meter.took(written);
+        self.line.meter.took(written);
         Poll::Ready(Ok(written))
     }
 
@@ -190,7 +243,7 @@ mod tests {
     }
 
     fn registered(key: &str) -> bool {
-        METERS.contains_key(&Key::WebSocket(key.as_bytes().into()))
+        LINES.contains_key(&Key::WebSocket(key.as_bytes().into()))
     }
 
     #[tokio::test]
@@ -234,7 +287,7 @@ mod tests {
     async fn what_is_written_is_counted() {
         let (mut client, server) = duplex(16);
         let mut server = MeteredStream::new(server);
-        let meter = server.meter.clone();
+        let meter = server.line.meter.clone();
 
         let writing = server.write_all(&[0; 100]);
         let mut read = [0; 100];
@@ -242,5 +295,18 @@ mod tests {
 
         written.unwrap();
         assert_eq!(meter.total(), 100);
+    }
+
+    #[tokio::test]
+    async fn a_line_that_is_cut_ends_its_stream_also_while_somebody_reads() {
+        let (_client, server) = tokio::io::duplex(64);
+        let mut server = MeteredStream::new(server);
+        let line = server.line.clone();
+        let reading = async { tokio::io::AsyncReadExt::read(&mut server, &mut [0; 8]).await };
+        let cutting = async { line.cut() };
+
+        let (read, ()) = tokio::join!(reading, cutting);
+
+        assert_eq!(read.unwrap_err().kind(), io::ErrorKind::ConnectionAborted);
     }
 }

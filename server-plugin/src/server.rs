@@ -34,6 +34,7 @@ use crate::{
     handlers,
     keeper::keep,
     limits::ServerLimits,
+    meter::Line,
     relay::{Route, Way},
     socket::{Departure, Outflow, SendFailure},
     throttle::Throttle,
@@ -41,6 +42,9 @@ use crate::{
 
 /// How often a socket is closed again whose queue was too full for it.
 const CLOSE_INTERVAL: Duration = Duration::from_millis(200);
+
+/// How long a removed client has to read why.
+const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// How long [`P2pServer::close`] waits for what is under way.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
@@ -79,7 +83,7 @@ impl P2pServer {
     }
 
     /// A builder of socketioxide with the limits that this plugin advises: messages of at most
-    /// 1 MiB on websocket and polling, as much in attachments, 1,024 packets in a socket's queue,
+    /// 512 KiB on websocket and polling, as much in attachments, 1,024 packets in a socket's queue,
     /// so that a full window fits, and a ping every 6 s, so that a dead connection is noticed
     /// within 10 s.
     #[must_use]
@@ -328,7 +332,20 @@ impl Shared {
         from.set_route(Some(Arc::new(Route::new(partner, to, way, counted))));
     }
 
+    /// The host leaves the namespace only: the connection below may stand for ever, with a client
+    /// that forgot it, and all that waits for one that does not read. So it is ended as well, when
+    /// the client has had time to read the last words.
+    fn hang_up_later(&self, line: Option<Arc<Line>>) {
+        if let Some(line) = line {
+            self.spawn(async move {
+                tokio::time::sleep(LAST_WORDS).await;
+                line.cut();
+            });
+        }
+    }
+
     fn disconnect(self: &Arc<Self>, connection: Arc<Connection>) {
+        self.hang_up_later(connection.outlet.line());
         if connection.outlet.disconnect() != Err(SendFailure::Full) {
             return;
         }

@@ -35,7 +35,7 @@ use socketioxide::{
 
 use crate::{
     ack::AckArgs,
-    meter,
+    meter::{self, Line},
     queue::{Class, Queue, QueueLimits},
     server::Shared,
 };
@@ -74,7 +74,7 @@ impl<A: Adapter> Outflow<A> {
 
     fn find_meter(&self, socket: &Socket<A>) {
         if let Some(queue) = &self.queue {
-            queue.set_meter(meter::of(socket));
+            queue.set_meter(meter::of(socket).map(|line| line.meter()));
         }
     }
 
@@ -119,6 +119,8 @@ pub(crate) trait Outlet: Send + Sync + 'static {
     ) -> Result<Acknowledged, SendFailure>;
     fn ack(&self, id: i64, args: Arguments<'_>) -> Result<(), SendFailure>;
     fn disconnect(&self) -> Result<(), SendFailure>;
+    /// The connection below, if it can be ended from here.
+    fn line(&self) -> Option<Arc<Line>>;
     fn is_connected(&self) -> bool;
     /// Whether it was not told something because too much waits for it.
     fn is_overfull(&self) -> bool;
@@ -193,6 +195,10 @@ impl<A: Adapter> Outlet for Outflow<A> {
             let Ok(sender) = AckSender::from_message_parts(socket, &mut unused, &Some(id));
             sender.send(&args)
         })
+    }
+
+    fn line(&self) -> Option<Arc<Line>> {
+        self.socket.upgrade().and_then(|socket| meter::of(&socket))
     }
 
     fn disconnect(&self) -> Result<(), SendFailure> {

@@ -90,8 +90,11 @@ impl Endpoint {
         let Limits { frame_bytes, json_depth, .. } = self.limits;
         let Shape { depth, doubtful } = Shape::of(args.as_json());
         // A server that takes less than a chunk takes no parts either.
-        let most = match frame_bytes.saturating_sub(FRAME_OVERHEAD) {
-            CHUNK_BYTES.. => VALUE_BYTES,
+        let one_frame = frame_bytes.saturating_sub(FRAME_OVERHEAD);
+        let has_session = self.pairing().is_none_or(|info| info.partner_protocol > 1);
+        let most = match one_frame {
+            // A v1 partner gets it in one event.
+            CHUNK_BYTES.. if has_session => VALUE_BYTES,
             less => less,
         };
         // Around the arguments there are those of the event, the batch and the frame.
@@ -138,7 +141,11 @@ impl Endpoint {
             return; // The answer to a wish that was fulfilled already.
         }
         self.unpaired(EndReason::Replaced, now);
-        self.paired = Some(Paired { info: info.clone(), session: Session::new() });
+        let session = match info.partner_protocol {
+            1 => Session::with_v1_partner(),
+            _ => Session::new(),
+        };
+        self.paired = Some(Paired { info: info.clone(), session });
         self.session(session::Input::Opened(Route::Relay), now);
         self.event(EndpointEvent::Paired(info));
     }

@@ -10,7 +10,8 @@ use super::{Delivery, Violation, reassembly::Reassembly};
 use crate::{
     Args, Body, Code, Frame, Refusal, Route,
     limits::{
-        CHUNK_BYTES, PARTS_UNDER_WAY, PENDING_CALLS, VALUE_BYTES, WINDOW_BYTES, WINDOW_FRAMES,
+        CHUNK_BYTES, PARTS_UNDER_WAY, PENDING_CALLS, RELAYED_FRAME_BYTES, V1_WINDOW_BYTES,
+        VALUE_BYTES, WINDOW_BYTES, WINDOW_FRAMES,
     },
     planted::{self, Fault},
     wire,
@@ -24,6 +25,10 @@ const FRAMES: u64 = (WINDOW_FRAMES + PENDING_CALLS + PARTS_UNDER_WAY + 1) as u64
 /// parts of one value, and parts and what was sent when a window was nearly full.
 const BYTES: usize = 2 * WINDOW_BYTES + VALUE_BYTES + 2 * PARTS_UNDER_WAY * CHUNK_BYTES;
 
+/// The same of one whose partner is a v1 client's: emits are small, and so is its window.
+const NARROW_BYTES: usize =
+    2 * V1_WINDOW_BYTES + RELAYED_FRAME_BYTES + 2 * PARTS_UNDER_WAY * CHUNK_BYTES;
+
 #[derive(Debug)]
 struct Arrived {
     body: Arc<Body>,
@@ -35,6 +40,7 @@ struct Arrived {
 
 #[derive(Debug, Default)]
 pub(super) struct Inbox {
+    narrow: bool,
     /// The highest number that arrived without a gap.
     arrived: u64,
     /// Parts among that.
@@ -55,6 +61,15 @@ pub(super) struct Inbox {
 }
 
 impl Inbox {
+    /// That of the session which a server keeps for a v1 client.
+    pub(super) fn narrow() -> Self {
+        Self { narrow: true, ..Self::default() }
+    }
+
+    const fn most(&self) -> usize {
+        if self.narrow { NARROW_BYTES } else { BYTES }
+    }
+
     /// The highest number up to which everything arrived: what `g` says.
     pub(super) const fn arrived(&self) -> u64 {
         self.arrived
@@ -109,7 +124,7 @@ impl Inbox {
         let size = body.size();
         // An emit that waits for a handler is still in a lawful partner's window.
         let full = self.emits.len() >= WINDOW_FRAMES && matches!(*body, Body::Emit { .. });
-        if full || seq > self.arrived + FRAMES || self.bytes + size > BYTES {
+        if full || seq > self.arrived + FRAMES || self.bytes + size > self.most() {
             return Err(Violation::Window);
         }
         self.bytes += size;
@@ -154,7 +169,7 @@ impl Inbox {
     fn complete(&mut self, value: Arrived) -> Result<(), Violation> {
         let is_emit = matches!(*value.body, Body::Emit { .. });
         let full = self.emits.len() >= WINDOW_FRAMES && is_emit;
-        if full || self.bytes + value.size > BYTES {
+        if full || self.bytes + value.size > self.most() {
             return Err(Violation::Window);
         }
         self.bytes += value.size;

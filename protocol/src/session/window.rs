@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Instant};
 use super::Violation;
 use crate::{
     Body,
-    limits::{PARTS_UNDER_WAY, WINDOW_BYTES, WINDOW_FRAMES},
+    limits::{PARTS_UNDER_WAY, V1_WINDOW_BYTES, WINDOW_BYTES, WINDOW_FRAMES},
     planted::{self, Fault},
 };
 
@@ -38,6 +38,7 @@ struct Load {
 
 #[derive(Debug, Default)]
 pub(super) struct Window {
+    narrow: bool,
     /// The highest number that was given to a frame.
     sent: u64,
     /// The highest number that arrived there: nothing up to it has to be sent again.
@@ -51,10 +52,19 @@ pub(super) struct Window {
 }
 
 impl Window {
+    /// One to or from a v1 end.
+    pub(super) fn narrow() -> Self {
+        Self { narrow: true, ..Self::default() }
+    }
+
+    const fn most(&self) -> usize {
+        if self.narrow { V1_WINDOW_BYTES } else { WINDOW_BYTES }
+    }
+
     /// Whether an emit has to wait. A reply does not: the number of those is bounded by that of
     /// the handlers.
     pub(super) fn is_full(&self) -> bool {
-        self.frames.len() >= WINDOW_FRAMES || self.bytes() >= WINDOW_BYTES
+        self.frames.len() >= WINDOW_FRAMES || self.bytes() >= self.most()
     }
 
     pub(super) const fn bytes(&self) -> usize {
@@ -63,7 +73,7 @@ impl Window {
 
     /// Whether an emit of this size fits beside the others; the largest fits alone.
     pub(super) const fn fits(&self, size: usize) -> bool {
-        self.emits.frames == 0 || self.emits.bytes + size <= WINDOW_BYTES
+        self.emits.frames == 0 || self.emits.bytes + size <= self.most()
     }
 
     /// Whether another part may go.

@@ -4,7 +4,7 @@ use std::{collections::VecDeque, sync::Arc, time::Instant};
 
 use socketio_p2p_protocol::{
     Args, Cause, Code, EndReason, Frame, Outcome, Route, Session,
-    limits::{BACKLOG_BYTES, BACKLOG_EMITS, RETRY_DELAY, V1_CALL_TIMEOUT, V1_WINDOW_BYTES},
+    limits::{BACKLOG_BYTES, BACKLOG_EMITS, RETRY_DELAY, V1_CALL_TIMEOUT},
     session::{Delivery, Input, Output},
     wire::v1_failed,
 };
@@ -53,7 +53,7 @@ pub(super) enum Step {
 
 impl LegacyEnd {
     pub(super) fn new(connection: Arc<Connection>, now: Instant) -> Self {
-        let mut session = Session::new();
+        let mut session = Session::of_v1_end();
         session.handle(Input::Opened(Route::Relay), now);
         Self {
             connection,
@@ -93,7 +93,6 @@ impl LegacyEnd {
     pub(super) fn poll(&mut self, now: Instant) -> Option<Step> {
         loop {
             while self.session.has_room()
-                && self.session.window_bytes() < V1_WINDOW_BYTES
                 && let Some(Emit { event, args, call }) = self.take_from_backlog()
             {
                 self.session.handle(Input::Emit { event, args, call, expires: None }, now);

@@ -224,6 +224,10 @@ impl Host {
                 Output::Event(event) => self.published(&event),
             }
         }
+        // Who leaves closes its connection itself.
+        if let Some(Input::Received(conn, ClientMessage::Leave)) = input {
+            self.forget(*conn);
+        }
         self.check();
     }
 
