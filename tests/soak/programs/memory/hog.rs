@@ -10,7 +10,7 @@ use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{SinkExt as _, StreamExt as _};
 use serde_json::json;
 use tokio::net::TcpStream;
-use tokio::time::{sleep, timeout};
+use tokio::time::{interval, sleep, timeout};
 use tokio_tungstenite::tungstenite::protocol::frame::Frame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
 use tokio_tungstenite::tungstenite::{Bytes, Message};
@@ -21,6 +21,12 @@ const PATIENCE: Duration = Duration::from_secs(5);
 
 /// How long after they were thrown out they come back.
 const PAUSE: Duration = Duration::from_millis(20);
+
+/// Bytes of one call: less than what is relayed at most.
+const CALL_BYTES: usize = 200 * 1024;
+
+/// Bytes a second that a client sends who keeps to the server's rates.
+const BYTE_RATE: usize = 7 * 1024 * 1024;
 
 /// How they fill the memory.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
@@ -33,6 +39,8 @@ pub(crate) enum Behaviour {
     NeverAcknowledge,
     /// A v2 client calls a v1 client that never acknowledges an event.
     NeverReply,
+    /// A v2 client calls a v1 client, but never makes the first call, which the others wait for.
+    Early,
     /// They send messages of 15 MB, in one frame and in many.
     Giant,
     /// They send most of the largest message that is allowed, in fragments, and never the rest.
@@ -40,11 +48,12 @@ pub(crate) enum Behaviour {
 }
 
 impl Behaviour {
-    pub(crate) const ALL: [Self; 6] = [
+    pub(crate) const ALL: [Self; 7] = [
         Self::Flood,
         Self::NeverRead,
         Self::NeverAcknowledge,
         Self::NeverReply,
+        Self::Early,
         Self::Giant,
         Self::HalfSent,
     ];
@@ -83,7 +92,7 @@ impl Hog {
     async fn live(&self, life: u64) -> Result<Infallible> {
         let dialects = match self.behaviour {
             Behaviour::Flood | Behaviour::NeverAcknowledge => [Dialect::V1, Dialect::V2],
-            Behaviour::NeverReply => [Dialect::V2, Dialect::V1],
+            Behaviour::NeverReply | Behaviour::Early => [Dialect::V2, Dialect::V1],
             _ => [Dialect::V2; 2],
         };
         let name = |end| format!("hog-{}-{life}-{end}", self.number);
@@ -111,9 +120,11 @@ impl Hog {
                 drop(b);
                 never.map(|(never, _)| never)
             }
-            Behaviour::NeverReply => {
+            Behaviour::NeverReply | Behaviour::Early => {
+                let first = if self.behaviour == Behaviour::Early { 2 } else { 1 };
                 let (pairing, _) = timeout(PATIENCE, pair(&mut a, &mut b)).await??;
-                tokio::try_join!(a.calls(&pairing), read(&mut b.receive)).map(|(never, _)| never)
+                tokio::try_join!(a.calls(&pairing, first), read(&mut b.receive))
+                    .map(|(never, _)| never)
             }
         }
     }
@@ -223,9 +234,12 @@ impl End {
     }
 
     /// Calls of a v2 client, as its session may make them.
-    async fn calls(&mut self, pairing: &str) -> Result<Infallible> {
-        let padding = "x".repeat(60 * 1024);
-        for number in 1_u64.. {
+    async fn calls(&mut self, pairing: &str, first: u64) -> Result<Infallible> {
+        let padding = "x".repeat(CALL_BYTES);
+        // Within the rates that the server states, so that it takes them.
+        let mut pace = interval(Duration::from_secs_f64(CALL_BYTES as f64 / BYTE_RATE as f64));
+        for number in first.. {
+            pace.tick().await;
             let frame =
                 json!({ "s": number, "k": 0, "t": "emit", "e": "x", "r": true, "a": [padding] });
             self.say(format!(r#"42["P2P_FRAME","{pairing}",{frame}]"#)).await?;
