@@ -157,22 +157,30 @@ impl History {
         std::mem::replace(&mut self.lock().latency, latencies())
     }
 
+    /// The rules that were broken; everything must have come to rest by now.
+    pub(crate) fn broken(&self) -> Vec<(Rule, String)> {
+        let oracle = &mut self.lock().oracle;
+        oracle.settle();
+        let violations = oracle.violations().iter();
+        violations.map(|broken| (broken.rule, broken.what.clone())).collect()
+    }
+
     /// Judges what happened; everything must have come to rest by now.
     pub(crate) fn judge(&self, report: &mut Report) {
-        let mut inner = self.lock();
-        inner.oracle.settle();
-        let broken = |rules: &dyn Fn(Rule) -> bool| -> Vec<String> {
-            let all = inner.oracle.violations().iter().filter(|violation| rules(violation.rule));
-            all.map(|violation| format!("{:?}: {}", violation.rule, violation.what)).collect()
+        let broken = self.broken();
+        let of = |rules: &dyn Fn(Rule) -> bool| -> Vec<String> {
+            let broken = broken.iter().filter(|(rule, _)| rules(*rule));
+            broken.map(|(rule, what)| format!("{rule:?}: {what}")).collect()
         };
-        report.none("calls executed twice", &broken(&|rule| rule == Rule::AtMostOnce));
-        let lost = broken(&|rule| rule == Rule::NothingLost);
+        report.none("calls executed twice", &of(&|rule| rule == Rule::AtMostOnce));
+        let lost = of(&|rule| rule == Rule::NothingLost);
         report.none("calls lost while both recover in time", &lost);
         let reports = [Rule::Truthful, Rule::ReportedOnce];
-        report.none("calls misreported", &broken(&|rule| reports.contains(&rule)));
+        report.none("calls misreported", &of(&|rule| reports.contains(&rule)));
         let told = [&reports[..], &[Rule::AtMostOnce, Rule::NothingLost]].concat();
-        report.none("other rules broken", &broken(&|rule| !told.contains(&rule)));
+        report.none("other rules broken", &of(&|rule| !told.contains(&rule)));
 
+        let inner = self.lock();
         let resumed: u64 = inner.presence.iter().map(|client| client.resumed).sum();
         let away = inner.presence.iter().map(Presence::longest_away).max().unwrap_or_default();
         report.note(format!("{resumed} times resumed, {away:.1?} the longest away"));

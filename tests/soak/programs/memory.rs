@@ -66,11 +66,13 @@ pub(crate) async fn run(settings: Settings) -> Result<Report> {
         }
     }
     // The first servers have forgotten everybody by now.
-    for Aftermath { behaviour, mut server, files } in aftermaths {
+    for Aftermath { behaviour, mut server, files, mut wrong } in aftermaths {
         let (objects, files) = server.leftovers(files).await?;
-        report.at_most(format!("{behaviour:?}: objects left"), objects as f64, 0.0);
-        report.at_most(format!("{behaviour:?}: open files left"), files as f64, 0.0);
-        report.none(format!("{behaviour:?}: did not end well"), &failures([server.end().await]));
+        if objects + files > 0 {
+            wrong.push(format!("{objects} objects and {files} open files are left"));
+        }
+        wrong.extend(failures([server.end().await]));
+        report.none(format!("{behaviour:?}: what else is wrong"), &wrong);
     }
     Ok(report)
 }
@@ -81,6 +83,8 @@ struct Aftermath {
     server: Remote,
     /// Files that it had open at the beginning.
     files: usize,
+    /// What the pairs that talk noticed.
+    wrong: Vec<String>,
 }
 
 async fn one(behaviour: Behaviour, settings: &Settings, report: &mut Report) -> Result<Aftermath> {
@@ -109,8 +113,11 @@ async fn one(behaviour: Behaviour, settings: &Settings, report: &mut Report) -> 
         mib(server.memory()?)
     ));
     report.at_most(format!("{behaviour:?}: peak"), mib(peak - baseline), GOAL_MIB);
-    talkers.history.judge(report);
-    report.at_most("clients that do not answer", mute as f64, 0.0);
-    report.none("what did not end in time", &failures([finished, talkers.leave().await]));
-    Ok(Aftermath { behaviour, server, files })
+    let broken = talkers.history.broken().into_iter();
+    let mut wrong: Vec<String> = broken.map(|(rule, what)| format!("{rule:?}: {what}")).collect();
+    if mute > 0 {
+        wrong.push(format!("{mute} clients do not answer"));
+    }
+    wrong.extend(failures([finished, talkers.leave().await]));
+    Ok(Aftermath { behaviour, server, files, wrong })
 }

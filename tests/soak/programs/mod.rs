@@ -14,7 +14,6 @@ mod talker;
 #[allow(dead_code, reason = "the simulation asks it more")]
 mod oracle;
 
-use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
@@ -30,14 +29,6 @@ async fn within<T>(
     tokio::time::timeout(patience, future)
         .await
         .with_context(|| format!("{what}: not within {patience:?}"))
-}
-
-/// This program, to be started once more. A test is not the program itself.
-fn itself() -> Result<PathBuf> {
-    match option_env!("CARGO_BIN_EXE_soak") {
-        Some(path) => Ok(path.into()),
-        None => Ok(std::env::current_exe()?),
-    }
 }
 
 /// A seed that no run had before.

@@ -12,8 +12,6 @@ use tokio::io::{AsyncBufReadExt as _, BufReader, stdin};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
 
-use super::itself;
-
 const COUNT: &str = "count";
 
 /// How long the server may take to forget those who left.
@@ -60,7 +58,7 @@ pub(super) struct Remote {
 impl Remote {
     /// A server as the plugin advises it, but for the grace.
     pub(super) async fn start(grace: Duration) -> Result<Self> {
-        let program = Program::new(itself()?);
+        let program = Program::new(std::env::current_exe()?);
         let arguments = ["serve".to_owned(), format!("--grace={}", grace.as_millis())];
         let mut companion = Companion::start("server", &program, arguments)?;
         let address = companion.line().await?.parse()?;

@@ -17,7 +17,6 @@ use tokio::time::{MissedTickBehavior, interval};
 
 use super::input::Knowledge;
 use super::villain::Villain;
-use crate::programs::itself;
 
 const ATTACK: &str = "attack";
 const PAUSE: &str = "pause";
@@ -64,7 +63,7 @@ impl Gang {
     /// Starts it at a low priority, as if it ran on another machine.
     pub(super) async fn start(orders: &Orders, known: &Knowledge) -> Result<Self> {
         let Orders { server, seed, clients, rate } = orders;
-        let program = Program::new("nice").arg("-n").arg("10").arg(itself()?);
+        let program = Program::new("nice").arg("-n").arg("10").arg(std::env::current_exe()?);
         let arguments = [
             "hostile-clients".to_owned(),
             format!("--server={server}"),

@@ -108,7 +108,7 @@ pub(super) fn next(
 /// A CONNECT packet: somebody else's name, a token that is not the right one, or nonsense.
 pub(super) fn connect(random: &mut Rng, known: &Knowledge) -> String {
     let name = name(random, known);
-    let token: String = (0..32).map(|_| char::from(random.digit(16))).collect();
+    let token: String = (0..32).map(|_| random.digit(16)).collect();
     let auth = match random.u32(..6) {
         0 => json!({ "clientId": name, "p2p": 2, "resume": token.to_lowercase() }),
         1 => json!({ "clientId": name, "p2p": 2, "resume": value(random, 2) }),

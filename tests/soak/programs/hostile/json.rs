@@ -58,7 +58,7 @@ pub(super) fn mutated(random: &mut Rng, text: &str) -> String {
             1 => characters.insert(at.min(characters.len()), random.char(..)),
             2 if at < characters.len() => _ = characters.remove(at),
             3 if at < characters.len() => {
-                characters[at] = ['"', '\\', '[', '{', ']', '}'][random.usize(..6)]
+                characters[at] = ['"', '\\', '[', '{', ']', '}'][random.usize(..6)];
             }
             _ => characters.extend_from_within(at.min(characters.len())..),
         }
