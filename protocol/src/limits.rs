@@ -86,7 +86,7 @@ pub const STRIKES_FORGIVEN: u32 = 100;
 
 /// Bytes that may wait in the server for one client before its partner is refused with
 /// `congested`: what a window and its acknowledgements need on a slow network.
-pub const QUEUE_SOFT_BYTES: usize = 512 * 1024;
+pub const QUEUE_SOFT_BYTES: usize = 256 * 1024;
 
 /// Bytes that may wait in the server for one client at all. Beyond them it does not read, and is
 /// disconnected: what it must know no longer reaches it.

@@ -88,7 +88,7 @@ impl ServerLimits {
     }
 
     /// What may wait for one client, in bytes: beyond `soft` its partner's messages are refused
-    /// with `congested`, beyond `hard` it is disconnected. 512 KiB and 1 MiB by default.
+    /// with `congested`, beyond `hard` it is disconnected. 256 KiB and 1 MiB by default.
     #[must_use]
     pub fn queue(self, soft: usize, hard: usize) -> Self {
         Self { queue: Some(QueueLimits { soft, hard: hard.max(soft) }), ..self }

@@ -25,9 +25,9 @@ const FRAMES: u64 = (WINDOW_FRAMES + PENDING_CALLS + PARTS_UNDER_WAY + 1) as u64
 /// parts of one value, and parts and what was sent when a window was nearly full.
 const BYTES: usize = 2 * WINDOW_BYTES + VALUE_BYTES + 2 * PARTS_UNDER_WAY * CHUNK_BYTES;
 
-/// The same of one whose partner is a v1 client's: emits are small, and so is its window.
-const NARROW_BYTES: usize =
-    2 * V1_WINDOW_BYTES + RELAYED_FRAME_BYTES + 2 * PARTS_UNDER_WAY * CHUNK_BYTES;
+/// The same where this end is a v1 client's: its partner has a small window, or one emit in it, and
+/// the parts of another under way.
+const NARROW_BYTES: usize = V1_WINDOW_BYTES + RELAYED_FRAME_BYTES + PARTS_UNDER_WAY * CHUNK_BYTES;
 
 #[derive(Debug)]
 struct Arrived {

@@ -3,7 +3,8 @@
 //!
 //! The inputs come at a stated pace, from a process of low priority: otherwise the figure
 //! would only say how much of the processor the senders take from the server. The pairs are measured in rounds with the attack paused
-//! and under way; what counts is the median of the rounds' p99, since machines are noisy.
+//! and under way; what counts is the median of the rounds' p99, since machines are noisy: at most
+//! twice that without hostile inputs, or what a busy machine needs to let everybody have a turn.
 
 pub(crate) mod gang;
 mod input;
@@ -23,6 +24,9 @@ use super::talker::{Manner, Talkers};
 use super::{Report, failures, fresh_seed};
 use gang::{Gang, Orders};
 use input::Knowledge;
+
+/// Below this a p99 on a machine with two cores says how turns are given, not what the server does.
+const SCHEDULING: Duration = Duration::from_millis(50);
 
 /// Hostile connections.
 const VILLAINS: usize = 16;
@@ -118,7 +122,8 @@ pub(crate) async fn run(settings: Settings) -> Result<Report> {
     let (quiet, loud) = (median(quiet), median(loud));
     report.note(format!("median p99: {quiet} µs without, {loud} µs with hostile inputs"));
     report.at_least("hostile inputs", deeds.inputs as f64, inputs as f64);
-    report.at_most("p99 of the pairs, with / without", loud / quiet, 2.0);
+    let most = (2.0 * quiet).max(SCHEDULING.as_micros() as f64);
+    report.at_most("p99 of the pairs in µs, with hostile inputs", loud, most);
     report.at_most("clients that do not answer", mute as f64, 0.0);
     report.at_most("objects left on the server", left as f64, 0.0);
     report.none("what did not end in time", &failures([gone, finished, left_in_time]));
