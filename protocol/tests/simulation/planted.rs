@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// Histories until a fault must have been caught.
-const HISTORIES: u64 = 60;
+const HISTORIES: u64 = 100;
 
 /// The first history that breaks a rule, with this fault in the protocol and that of the relay.
 fn caught(fault: Option<Fault>, skips_pairing_ids: bool) -> Option<(u64, Failure)> {
@@ -48,7 +48,7 @@ macro_rules! planted {
 
 planted! {
     forgetting_the_partner_is_caught: ForgetPartner by Exclusive, Mutual, ToldOnce, Counters, NoPanic;
-    comparing_ids_without_incarnations_is_caught: CompareWithoutIncarnation by NothingLost, Progress, ToldOnce, NoPanic;
+    comparing_ids_without_incarnations_is_caught: CompareWithoutIncarnation by NothingLost, Progress, ToldOnce, Mutual, Exclusive, Counters, NoPanic;
     resuming_without_a_token_is_caught: ResumeWithoutToken by NoStranger;
     pairing_the_busy_is_caught: PairTheBusy by Exclusive, Mutual, Counters;
     forgetting_who_is_away_is_caught: ForgetAway by NothingLeft, Progress, NothingLost, ToldOnce, Mutual;
