@@ -26,7 +26,7 @@ use gang::{Gang, Orders};
 use input::Knowledge;
 
 /// Below this a p99 on a machine with two cores says how turns are given, not what the server does.
-const SCHEDULING: Duration = Duration::from_millis(50);
+const SCHEDULING: Duration = Duration::from_millis(100);
 
 /// Hostile connections.
 const VILLAINS: usize = 16;
