@@ -120,6 +120,7 @@ impl World {
             args: Args::from(args),
             reply_by: manner.acknowledged.then_some(deadline),
             expires,
+            via: None,
         };
         self.clients[client].waiting.push_back(Waiting { call, command, deadline });
         self.feed(client, socketio_p2p_protocol::endpoint::Input::Timeout);
