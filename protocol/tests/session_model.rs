@@ -12,7 +12,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 use socketio_p2p_protocol::{
     Cause, Code, EndReason, Frame, Outcome, Route,
-    limits::CHUNK_BYTES,
+    limits::{CHUNK_BYTES, RESEND_DELAY_MAX},
     session::{CallId, Input},
 };
 
@@ -272,7 +272,8 @@ impl History {
         self.step(Step::Notice(0));
         self.step(Step::Notice(1));
         loop {
-            self.pass(Duration::from_millis(60));
+            // A path that refused often is tried again only after a while.
+            self.pass(RESEND_DELAY_MAX + Duration::from_millis(10));
             let mut idle = true;
             for end in 0..2 {
                 for route in [Route::Relay, Route::Direct] {
