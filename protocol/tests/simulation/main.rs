@@ -8,9 +8,11 @@
 //!
 //! The first replays one history and prints its last events; the second is a long run.
 
+mod application;
 mod client;
 mod history;
 mod link;
+mod node;
 mod oracle;
 mod plan;
 #[cfg(feature = "planted-faults")]

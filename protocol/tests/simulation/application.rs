@@ -1,0 +1,127 @@
+//! What applications do: they pair, part, call, wait, and change their minds.
+
+use std::time::Duration;
+
+use serde_json::Value;
+use socketio_p2p_protocol::{
+    Args,
+    endpoint::{Command, Input},
+};
+
+use crate::{
+    client::Waiting,
+    oracle::{CallNo, Manner, Report},
+    world::{Event, World},
+};
+
+impl World {
+    /// An application does something, and will again.
+    pub(crate) fn act(&mut self, client: usize) {
+        if !self.stormy {
+            return;
+        }
+        let after = self.millis(1..60);
+        self.after(after, Event::Act(client));
+        if self.clients[client].endpoint.is_none() {
+            return;
+        }
+        if self.oracle.partner_of(client).is_none() {
+            if self.clients[client].asked == 0 && self.chance(0.3) {
+                self.register(client);
+            }
+            return;
+        }
+        match self.rng.u32(..3000) {
+            0..3 => self.unregister(client),
+            3..60 => self.change_mind(client),
+            // An application that waits for answers makes no calls without end.
+            _ if self.clients[client].waiting.len() > 40 => {}
+            _ => {
+                for _ in 0..self.rng.usize(1..4) {
+                    self.call(client);
+                }
+            }
+        }
+    }
+
+    fn register(&mut self, client: usize) {
+        let other = self.rng.usize(..self.clients.len());
+        let target = self.clients[other].name.parse().expect("a name is an id");
+        let call = self.clients[client].next_request();
+        let deadline = self.now + Duration::from_secs(12);
+        self.command(client, Command::Register { call, target, payload: None, deadline });
+    }
+
+    fn unregister(&mut self, client: usize) {
+        let call = self.clients[client].next_request();
+        let deadline = self.now + Duration::from_secs(5);
+        self.command(client, Command::Unregister { call, deadline });
+    }
+
+    /// A caller no longer wants to know.
+    fn change_mind(&mut self, client: usize) {
+        let open = self.clients[client].open.len();
+        if open == 0 {
+            return;
+        }
+        let which = self.rng.usize(..open);
+        let call = self.clients[client].open.swap_remove(which);
+        let waiting = &mut self.clients[client].waiting;
+        if let Some(at) = waiting.iter().position(|waiting| waiting.call == call) {
+            waiting.remove(at);
+            self.oracle.reported(call, Report::NotExecuted);
+            self.oracle.forgotten(call);
+        } else if self.oracle.is_open(call) {
+            self.oracle.forgotten(call);
+            self.command(client, Command::Cancel(call as u64));
+        }
+    }
+
+    /// A call, with whatever it may have.
+    fn call(&mut self, client: usize) {
+        let acknowledged = self.chance(0.8);
+        let impatient = self.chance(0.03);
+        let fleeting = self.chance(0.03);
+        let patience = if impatient { self.millis(1..500) } else { Duration::from_secs(120) };
+        let ttl = fleeting.then(|| self.millis(1..200));
+        let excused = impatient || fleeting;
+        let size = if self.chance(0.004) { self.rng.usize(..200_000) } else { 0 };
+        let call = self.emit(client, Manner { acknowledged, excused }, patience, ttl, size);
+        if acknowledged {
+            self.clients[client].open.push(call);
+        }
+    }
+
+    /// Emits something, now or when there is room.
+    pub(crate) fn emit(
+        &mut self,
+        client: usize,
+        manner: Manner,
+        patience: Duration,
+        ttl: Option<Duration>,
+        size: usize,
+    ) -> CallNo {
+        let call = self.oracle.called(client, manner);
+        let (pairing, _) = self.oracle.partner_of(client).expect("who calls is paired");
+        let deadline = self.now + patience;
+        let mut args = vec![Value::from(call)];
+        if size > 0 {
+            args.push("x".repeat(size).into());
+        }
+        let expires = ttl.map(|ttl| self.now + ttl);
+        if let Some(expires) = expires {
+            self.expiries.insert(call, expires);
+        }
+        let command = Command::Emit {
+            call: call as u64,
+            pairing,
+            event: "call".to_owned(),
+            args: Args::from(args),
+            reply_by: manner.acknowledged.then_some(deadline),
+            expires,
+        };
+        self.clients[client].waiting.push_back(Waiting { call, command, deadline });
+        self.feed(client, Input::Timeout);
+        call
+    }
+}
