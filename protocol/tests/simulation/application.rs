@@ -2,14 +2,12 @@
 
 use std::time::Duration;
 
-use serde_json::Value;
-use socketio_p2p_protocol::{
-    Args,
-    endpoint::{Command, Input},
-};
+use socketio_p2p_protocol::endpoint::{Command, Input};
 
 use crate::{
     client::Waiting,
+    handlers::args_of,
+    hostile,
     oracle::{CallNo, Manner, Report},
     world::{Event, World},
 };
@@ -45,8 +43,13 @@ impl World {
     }
 
     fn register(&mut self, client: usize) {
-        let other = self.rng.usize(..self.clients.len());
-        let target = self.clients[other].name.parse().expect("a name is an id");
+        // A few ask for somebody whom they had better not have asked for.
+        let other = self.rng.usize(..self.clients.len() + self.hostiles.len());
+        let target = match self.clients.get(other) {
+            Some(client) => client.name.parse(),
+            None => hostile::name_of(other - self.clients.len()).parse(),
+        };
+        let target = target.expect("a name is an id");
         let call = self.clients[client].next_request();
         let deadline = self.now + Duration::from_secs(12);
         self.command(client, Command::Register { call, target, payload: None, deadline });
@@ -73,6 +76,7 @@ impl World {
             self.oracle.forgotten(call);
         } else if self.oracle.is_open(call) {
             self.oracle.forgotten(call);
+            self.clients[client].pending.remove(&call);
             self.command(client, Command::Cancel(call as u64));
         }
     }
@@ -104,10 +108,6 @@ impl World {
         let call = self.oracle.called(client, manner);
         let (pairing, _) = self.oracle.partner_of(client).expect("who calls is paired");
         let deadline = self.now + patience;
-        let mut args = vec![Value::from(call)];
-        if size > 0 {
-            args.push("x".repeat(size).into());
-        }
         let expires = ttl.map(|ttl| self.now + ttl);
         if let Some(expires) = expires {
             self.expiries.insert(call, expires);
@@ -116,11 +116,12 @@ impl World {
             call: call as u64,
             pairing,
             event: "call".to_owned(),
-            args: Args::from(args),
+            args: args_of(call, size),
             reply_by: manner.acknowledged.then_some(deadline),
             expires,
         };
-        self.clients[client].waiting.push_back(Waiting { call, command, deadline });
+        let acknowledged = manner.acknowledged;
+        self.clients[client].waiting.push_back(Waiting { call, command, deadline, acknowledged });
         self.feed(client, Input::Timeout);
         call
     }

@@ -1,10 +1,15 @@
 //! A client: its endpoint, and an application that calls, answers, waits and changes its mind.
 
-use std::{collections::VecDeque, time::Instant};
+use std::{
+    collections::{BTreeSet, VecDeque},
+    time::Instant,
+};
 
-use socketio_p2p_protocol::{ConnId, Endpoint, EndpointConfig, ResumeToken, endpoint::Command};
+use socketio_p2p_protocol::{
+    ConnId, Endpoint, EndpointConfig, PairingId, ResumeToken, endpoint::Command,
+};
 
-use crate::oracle::CallNo;
+use crate::{hostile::HOSTILE, oracle::CallNo};
 
 /// Numbers of requests are above this, those of calls below.
 pub(crate) const REQUESTS: u64 = 1 << 40;
@@ -26,14 +31,41 @@ pub(crate) struct Client {
     pub(crate) last_request: u64,
     /// Requests without an answer.
     pub(crate) asked: usize,
+    /// Handlers that run for its present partner.
+    pub(crate) running: usize,
+    /// Calls that its endpoint has, and that wait for a reply.
+    pub(crate) pending: BTreeSet<CallNo>,
+    /// Whether it was ever welcomed, and whether it was told not to come back.
+    pub(crate) welcomed: bool,
+    pub(crate) dismissed: bool,
     /// For when its timer is set.
     pub(crate) alarm: Option<Instant>,
+}
+
+/// What becomes of an emit when its handler is done.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub(crate) struct Handled {
+    pub(crate) pairing: PairingId,
+    pub(crate) seq: u64,
+    pub(crate) call: CallNo,
+    pub(crate) returns: Returns,
+}
+
+/// What a handler returns.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub(crate) enum Returns {
+    /// A value of about that many bytes.
+    Value(usize),
+    Failure,
+    /// There is none.
+    Nothing,
 }
 
 pub(crate) struct Waiting {
     pub(crate) call: CallNo,
     pub(crate) command: Command,
     pub(crate) deadline: Instant,
+    pub(crate) acknowledged: bool,
 }
 
 impl Client {
@@ -48,16 +80,26 @@ impl Client {
             open: Vec::new(),
             last_request: REQUESTS,
             asked: 0,
+            running: 0,
+            pending: BTreeSet::new(),
+            welcomed: false,
+            dismissed: false,
             alarm: None,
         }
     }
 
     pub(crate) fn number_of(name: &str) -> Option<usize> {
-        name.strip_prefix("client-")?.parse().ok()
+        match name.split_once('-')? {
+            ("client", number) => number.parse().ok(),
+            ("hostile", number) => Some(HOSTILE + number.parse::<usize>().ok()?),
+            _ => None,
+        }
     }
 
     /// Its first connection is there.
     pub(crate) fn begin(&mut self, now: Instant) {
+        self.welcomed = false;
+        self.dismissed = false;
         self.endpoint = Some(Endpoint::new(EndpointConfig::default(), now));
     }
 

@@ -13,7 +13,6 @@ use std::{
 use socketio_p2p_protocol::endpoint::Command;
 
 use crate::{
-    link::State,
     oracle::{Manner, Report, Rule, Summary},
     plan::{Counts, Plan},
     world::World,
@@ -85,6 +84,7 @@ fn live_through(plan: Plan) -> (Counts, Result<Summary, Failure>) {
     world.calm_down();
     world.run(CALM, |_| false);
     world.oracle.settle();
+    world.oracle.check_ends();
     world.everything_goes_on();
     world.everybody_leaves();
 
@@ -106,6 +106,7 @@ impl World {
     /// The faults have ended: what is silent is noticed in time, and all come back.
     fn calm_down(&mut self) {
         self.stormy = false;
+        self.hostiles_go();
     }
 
     /// Who is paired can call its partner.
@@ -135,6 +136,14 @@ impl World {
         }
     }
 
+    /// The server has said its goodbyes.
+    pub(crate) fn check_that_nobody_is_left(&mut self) {
+        if !self.server.is_empty() {
+            let stats = self.server.broker.stats();
+            self.oracle.violate(Rule::NothingLeft, format!("{stats:?}"));
+        }
+    }
+
     /// Everybody says goodbye, and nothing is left.
     fn everybody_leaves(&mut self) {
         if self.oracle.violation().is_some() {
@@ -145,11 +154,7 @@ impl World {
             self.command(client, Command::Close);
         }
         self.run(Duration::from_secs(60), |_| false);
-        let left = self.links.values().filter(|link| link.state == State::Whole).count();
-        if !self.server.is_empty() {
-            let stats = self.server.broker.stats();
-            self.oracle.violate(Rule::NothingLeft, format!("{stats:?}, {left} links"));
-        }
+        self.check_that_nobody_is_left();
         if self.clients.iter().any(|client| client.endpoint.is_some() || !client.waiting.is_empty())
         {
             self.oracle.violate(Rule::NothingLeft, "a client is left");

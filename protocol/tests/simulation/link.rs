@@ -22,6 +22,8 @@ pub(crate) enum Up {
 pub(crate) enum Down {
     Message(ServerMessage),
     Frames(PairingId, Vec<Frame>),
+    /// What cannot be read.
+    Garbled,
 }
 
 /// One way of a connection.
@@ -54,6 +56,8 @@ pub(crate) enum State {
     Whole,
     /// Nothing gets through, and nobody notices.
     Silent,
+    /// The server closed it: what it said before still arrives.
+    Closing,
     Cut,
 }
 
@@ -93,19 +97,27 @@ impl Link {
         (self.state == State::Whole).then(|| self.down.send(what, at))
     }
 
+    /// When the last that the server said will have arrived.
+    pub(crate) fn last_down(&self) -> Instant {
+        self.down.last
+    }
+
     pub(crate) fn arrived_up(&mut self, now: Instant) -> Option<Up> {
         if self.state == State::Whole { self.up.arrived(now) } else { None }
     }
 
     pub(crate) fn arrived_down(&mut self, now: Instant) -> Option<Down> {
-        if self.state == State::Whole { self.down.arrived(now) } else { None }
+        match self.state {
+            State::Whole | State::Closing => self.down.arrived(now),
+            State::Silent | State::Cut => None,
+        }
     }
 }
 
-/// The same as it comes off the wire: written and read.
-pub(crate) fn through_the_codec(frames: &[Frame]) -> Vec<Frame> {
+/// The same as it comes off the wire, written and read, if it can be read.
+pub(crate) fn through_the_codec(frames: &[Frame]) -> Option<Vec<Frame>> {
     let texts: Vec<_> = frames.iter().map(Frame::to_text).collect();
-    batch_from_text(&format!("[{}]", texts.join(","))).expect("what is written can be read")
+    batch_from_text(&format!("[{}]", texts.join(","))).ok()
 }
 
 /// A message of a client as it comes off the wire.

@@ -1,22 +1,20 @@
 //! What a client does in the world: it connects, hears, calls, runs handlers and comes back.
 
-use std::time::Duration;
-
-use serde_json::Value;
 use socketio_p2p_protocol::{
-    Dialect, EndpointEvent, Hello, Outcome,
+    Dialect, EndpointEvent, Outcome,
     endpoint::{Answer, Command, Input, Output},
+    limits::PENDING_CALLS,
 };
 
 use crate::{
     client::{Client, REQUESTS},
+    handlers::number_in,
+    hostile::HOSTILE,
     link::{self, Link, State, Up},
     oracle::{CallNo, Report, Rule},
+    watch::Who,
     world::{Event, World},
 };
-
-/// Longer than anything is under way, frozen twice: the receiver counts from the arrival.
-const LONGEST_WAY: Duration = Duration::from_millis(4_500);
 
 impl World {
     pub(crate) fn connect(&mut self, client: usize) {
@@ -25,8 +23,9 @@ impl World {
         self.note(|| format!("{client} connects as {conn:?}"));
         let token = self.clients[client].resume;
         let id = self.clients[client].name.parse().expect("a name is an id");
-        let hello = Hello::new(id, Dialect::V2, self.fresh_token()).resume(token);
-        let admitted = self.server.admit(conn, hello, self.now, &mut self.oracle);
+        let who = Who { number: client, id, dialect: Dialect::V2 };
+        let tokens = (token, self.fresh_token());
+        let admitted = self.server.admit(conn, who, tokens, self.now, &mut self.oracle);
         if let Err(code) = admitted {
             return match self.clients[client].endpoint {
                 Some(_) => self.feed(client, Input::Rejected(code)),
@@ -62,6 +61,11 @@ impl World {
         {
             self.carry_out(client, output);
         }
+        // One more may be large, and on its way in parts.
+        let pending = self.clients[client].pending.len();
+        if pending > PENDING_CALLS + 1 {
+            self.oracle.violate(Rule::Bounded, format!("{pending} calls wait for replies"));
+        }
         let next = self.clients[client].endpoint.as_ref().and_then(|e| e.poll_timeout());
         let waiting = self.clients[client].waiting.front().map(|waiting| waiting.deadline);
         if let Some(next) = next.into_iter().chain(waiting).min()
@@ -75,12 +79,16 @@ impl World {
     /// Gives the endpoint the calls that it has room for.
     pub(crate) fn make_room(&mut self, client: usize) {
         let now = self.now;
-        let Client { endpoint: Some(endpoint), waiting, .. } = &mut self.clients[client] else {
+        let Client { endpoint: Some(endpoint), waiting, pending, .. } = &mut self.clients[client]
+        else {
             return;
         };
         while endpoint.takes_emits()
             && let Some(next) = waiting.pop_front()
         {
+            if next.acknowledged {
+                pending.insert(next.call);
+            }
             endpoint.handle(Input::Command(next.command), now);
         }
     }
@@ -109,9 +117,6 @@ impl World {
                 }
             }
             Output::SendFrames(pairing, frames) => {
-                if frames.len() > socketio_p2p_protocol::limits::BATCH_FRAMES {
-                    self.oracle.violate(Rule::Bounded, format!("{} frames at once", frames.len()));
-                }
                 if let Some(conn) = conn {
                     self.send_up(conn, Up::Frames(pairing, frames));
                 }
@@ -123,22 +128,13 @@ impl World {
                     endpoint.handle(Input::Answer(req, verdict), self.now);
                 }
             }
-            Output::Deliver(pairing, delivery) => {
-                let source = self.clients[client].endpoint.as_ref().and_then(|e| e.pairing());
-                let source = source.and_then(|info| Client::number_of(info.partner.as_str()));
-                let args = delivery.args.parse::<Vec<Value>>().unwrap_or_default();
-                let call = args.first().and_then(Value::as_u64).unwrap_or(u64::MAX) as CallNo;
-                self.oracle.executed(call, client, source.unwrap_or(usize::MAX), pairing);
-                if self.expiries.get(&call).is_some_and(|at| self.now > *at + LONGEST_WAY) {
-                    self.oracle.violate(Rule::InTime, format!("{call} runs after its time"));
-                }
-                let slow = self.chance(0.02);
-                let after = if slow { self.millis(0..4000) } else { self.millis(0..20) };
-                self.after(after, Event::Finish(client, pairing, delivery.seq, call));
-            }
+            Output::Deliver(pairing, delivery) => self.run_handler(client, pairing, delivery),
             Output::Event(event) => self.heard(client, event),
             Output::Complain(complaint) => {
-                self.oracle.violate(Rule::Bounded, format!("{client} complains: {complaint:?}"));
+                if !self.is_with_a_hostile(client) {
+                    let what = format!("{client} complains: {complaint:?}");
+                    self.oracle.violate(Rule::Bounded, what);
+                }
             }
             Output::Reconnect { resume } => {
                 self.clients[client].resume = resume;
@@ -146,6 +142,10 @@ impl World {
                 self.connect_later(client);
             }
             Output::Close => {
+                let Client { welcomed, dismissed, .. } = self.clients[client];
+                if welcomed && !dismissed && !self.leaving {
+                    self.oracle.violate(Rule::Lasting, format!("{client} gives up"));
+                }
                 self.leave_link(client);
                 self.clients[client].endpoint = None;
                 self.clients[client].resume = None;
@@ -181,17 +181,15 @@ impl World {
         let report = match answer {
             Answer::Sent => return,
             Answer::Outcome(Outcome::Replied(args, _)) => {
-                let value = args.parse::<Vec<Value>>().unwrap_or_default();
-                match value.first().and_then(Value::as_u64) {
-                    Some(value) if value == id => Report::Value,
-                    _ => Report::WrongValue,
-                }
+                let right = number_in(&args) == Some(call);
+                if right { Report::Value } else { Report::WrongValue }
             }
             Answer::Outcome(Outcome::Failed(_)) => Report::Failed,
             Answer::Outcome(Outcome::NotExecuted(_)) => Report::NotExecuted,
             _ => Report::Unknown,
         };
         self.clients[client].open.retain(|open| *open != call);
+        self.clients[client].pending.remove(&call);
         self.oracle.reported(call, report);
     }
 
@@ -203,11 +201,19 @@ impl World {
                     self.oracle.paired(client, partner, info.id);
                 }
             }
+            EndpointEvent::Connected(_) => self.clients[client].welcomed = true,
+            EndpointEvent::Refused(_) => self.clients[client].dismissed = true,
             EndpointEvent::Unpaired { pairing, reason } => {
+                self.clients[client].running = 0;
                 self.oracle.unpaired(client, pairing.id, reason);
             }
             _ => {}
         }
+    }
+
+    /// Whether whatever its partner says is of no account.
+    fn is_with_a_hostile(&self, client: usize) -> bool {
+        self.oracle.partner_of(client).is_some_and(|(_, partner)| partner >= HOSTILE)
     }
 
     pub(crate) fn command(&mut self, client: usize, command: Command) {

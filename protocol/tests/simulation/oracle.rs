@@ -26,6 +26,15 @@ pub(crate) enum Report {
     Unknown,
 }
 
+/// What a handler came to.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Verdict {
+    /// It returned a value.
+    Value,
+    /// It failed.
+    Failed,
+}
+
 /// What was found to be broken.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub(crate) enum Rule {
@@ -37,6 +46,8 @@ pub(crate) enum Rule {
     NoStranger,
     /// What comes is from whom it says.
     TrueSource,
+    /// What comes is what was sent.
+    Intact,
     /// A handler runs at most once an emit.
     AtMostOnce,
     /// Every call is reported, once.
@@ -49,6 +60,8 @@ pub(crate) enum Rule {
     Order,
     /// What has a time to live does not run after it.
     InTime,
+    /// A pairing lasts until somebody ends it, or one of its ends is away for too long.
+    Lasting,
     /// The end of a pairing is told, once, and why.
     ToldOnce,
     /// Counters are equal to objects.
@@ -87,6 +100,8 @@ struct Call {
     pairing: PairingId,
     manner: Manner,
     executed: bool,
+    /// What its handler came to, where that was told.
+    verdict: Option<Verdict>,
     reported: Option<Report>,
     /// Nobody wants to know any more.
     forgotten: bool,
@@ -122,6 +137,10 @@ pub(crate) struct Oracle {
     pairings: BTreeMap<PairingId, Pairing>,
     /// The pairing that each client believes to be in.
     present: BTreeMap<ClientNo, PairingId>,
+    /// Pairings that certainly ended, and why.
+    ends: BTreeMap<PairingId, EndReason>,
+    /// Clients that keep no rule: what they say and do proves nothing.
+    distrusted: BTreeSet<ClientNo>,
     violations: Vec<Violation>,
 }
 
@@ -140,6 +159,11 @@ impl Oracle {
         self.violations.push(Violation { rule, what: what.into() });
     }
 
+    /// A client keeps no rule. What others are told of it is true all the same.
+    pub(crate) fn distrust(&mut self, client: ClientNo) {
+        self.distrusted.insert(client);
+    }
+
     /// A client hears that it is paired.
     pub(crate) fn paired(&mut self, client: ClientNo, partner: ClientNo, id: PairingId) {
         if let Some(other) = self.present.insert(client, id) {
@@ -147,11 +171,12 @@ impl Oracle {
         }
         let mut ends = [client, partner];
         ends.sort_unstable();
+        let reason = self.ends.get(&id).copied();
         let pairing = self.pairings.entry(id).or_insert_with(|| Pairing {
             ends,
             begun: BTreeSet::new(),
             over: BTreeMap::new(),
-            reason: None,
+            reason,
             last: BTreeMap::new(),
         });
         let agreed = pairing.ends == ends;
@@ -180,8 +205,10 @@ impl Oracle {
 
     /// A pairing certainly ended, and why.
     pub(crate) fn ended(&mut self, id: PairingId, reason: EndReason) {
+        // Its beginning may not have been heard of yet.
+        let reason = *self.ends.entry(id).or_insert(reason);
         if let Some(pairing) = self.pairings.get_mut(&id) {
-            pairing.reason.get_or_insert(reason);
+            pairing.reason = Some(reason);
         }
     }
 
@@ -210,8 +237,8 @@ impl Oracle {
     /// A client emits something that is meant for its partner.
     pub(crate) fn called(&mut self, caller: ClientNo, manner: Manner) -> CallNo {
         let (pairing, callee) = self.partner_of(caller).expect("only who is paired calls");
-        let (executed, reported, forgotten) = (false, None, false);
-        let call = Call { caller, callee, pairing, manner, executed, reported, forgotten };
+        let (executed, verdict, reported, forgotten) = (false, None, None, false);
+        let call = Call { caller, callee, pairing, manner, executed, verdict, reported, forgotten };
         self.calls.push(call);
         self.calls.len() - 1
     }
@@ -224,27 +251,51 @@ impl Oracle {
         source: ClientNo,
         pairing: PairingId,
     ) {
+        if self.distrusted.contains(&source) {
+            // It may say anything, but not outside of its pairing.
+            if self.partner_of(at) != Some((pairing, source)) {
+                self.violate(Rule::NoStranger, format!("{at} runs what {source} says"));
+            }
+            return;
+        }
         let Some(call) = self.calls.get_mut(number) else {
             return self.violate(Rule::NoStranger, format!("{at} runs what nobody called"));
         };
-        let seen = format!("{number} of {call:?} at {at}, from {source}, in {pairing}");
-        if (call.callee, call.pairing) != (at, pairing) {
-            return self.violate(Rule::NoStranger, seen);
+        let mine = (call.callee, call.pairing) == (at, pairing);
+        let again = mine && std::mem::replace(&mut call.executed, true);
+        let last = match self.pairings.get_mut(&pairing) {
+            Some(pairing) if mine && !again => pairing.last.insert(source, number),
+            _ => None,
+        };
+        let rule = if !mine {
+            Rule::NoStranger
+        } else if call.caller != source {
+            Rule::TrueSource
+        } else if again {
+            Rule::AtMostOnce
+        } else if call.reported == Some(Report::NotExecuted) {
+            Rule::Truthful
+        } else if last.is_some_and(|last| last > number) {
+            Rule::Order
+        } else {
+            return;
+        };
+        let what =
+            format!("{number} runs at {at}, from {source}, in {pairing}, after {last:?}: {call:?}");
+        self.violate(rule, what);
+    }
+
+    /// The handler that ran for a call is done.
+    pub(crate) fn returned(&mut self, number: CallNo, verdict: Verdict) {
+        if let Some(call) = self.calls.get_mut(number) {
+            call.verdict.get_or_insert(verdict);
         }
-        let again = std::mem::replace(&mut call.executed, true);
-        let reported = call.reported;
-        if call.caller != source {
-            self.violate(Rule::TrueSource, seen.clone());
-        }
-        if again {
-            self.violate(Rule::AtMostOnce, seen.clone());
-        }
-        if reported == Some(Report::NotExecuted) {
-            self.violate(Rule::Truthful, format!("said not to be executed: {seen}"));
-        }
-        let last = self.pairings.get_mut(&pairing).and_then(|p| p.last.insert(source, number));
-        if last.is_some_and(|last| last > number) && !again {
-            self.violate(Rule::Order, format!("after {last:?}: {seen}"));
+    }
+
+    /// There was no handler for a call.
+    pub(crate) fn unhandled(&mut self, number: CallNo) {
+        if let Some(call) = self.calls.get_mut(number) {
+            call.manner.excused = true;
         }
     }
 
@@ -252,18 +303,28 @@ impl Oracle {
     pub(crate) fn reported(&mut self, number: CallNo, report: Report) {
         let call = &mut self.calls[number];
         let before = call.reported.replace(report);
-        let (seen, executed) = (format!("{number}: {call:?}"), call.executed);
+        let trusted = !self.distrusted.contains(&call.callee);
         if before.is_some() {
-            self.violate(Rule::ReportedOnce, format!("before that {before:?}: {seen}"));
+            let what = format!("before that {before:?}: {number}: {call:?}");
+            self.violate(Rule::ReportedOnce, what);
         }
+        if trusted {
+            self.check_report(number, report);
+        }
+    }
+
+    fn check_report(&mut self, number: CallNo, report: Report) {
+        let call = &self.calls[number];
+        let (executed, verdict) = (call.executed, call.verdict);
         let truthful = match report {
-            Report::Value | Report::Failed => executed,
+            Report::Value => executed && verdict != Some(Verdict::Failed),
+            Report::Failed => executed && verdict != Some(Verdict::Value),
             Report::NotExecuted => !executed,
             Report::Unknown => true,
             Report::WrongValue => false,
         };
         if !truthful {
-            self.violate(Rule::Truthful, seen);
+            self.violate(Rule::Truthful, format!("{number}: {call:?}"));
         }
     }
 
@@ -288,7 +349,8 @@ impl Oracle {
             if call.manner.acknowledged && call.reported.is_none() && !call.forgotten {
                 found.push((Rule::ReportedOnce, seen()));
             }
-            if over || call.manner.excused || call.forgotten {
+            let distrusted = self.distrusted.contains(&call.callee);
+            if over || distrusted || call.manner.excused || call.forgotten {
                 continue;
             }
             let lost = match call.reported {
@@ -318,6 +380,16 @@ impl Oracle {
         }
         for (rule, what) in found {
             self.violate(rule, what);
+        }
+    }
+
+    /// Who knows all ends of pairings for certain: has each that was heard of been one?
+    pub(crate) fn check_ends(&mut self) {
+        let heard = |(_, pairing): &(&PairingId, &Pairing)| !pairing.over.is_empty();
+        let without = self.pairings.iter().filter(heard).find(|(_, p)| p.reason.is_none());
+        if let Some((id, pairing)) = without {
+            let what = format!("{id} did not end, but they hear {:?}", pairing.over);
+            self.violate(Rule::Lasting, what);
         }
     }
 

@@ -1,16 +1,22 @@
-//! The server: a broker, the relay's table of routes, and what it believes of its clients.
+//! The server: a broker, the relay's table of routes, and whoever watches it.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, VecDeque},
-    time::{Duration, Instant},
+    collections::{BTreeMap, VecDeque},
+    time::Instant,
 };
 
 use socketio_p2p_protocol::{
-    Broker, BrokerConfig, BrokerEvent, ClientId, ClientMessage, Code, ConnId, EndReason, Frame,
-    Hello, PairingId, Partner, ServerMessage, broker,
+    Broker, BrokerConfig, ClientMessage, Code, ConnId, Dialect, DuplicatePolicy, Frame, Hello,
+    PairingId, Partner, ResumeToken, ServerMessage,
+    broker::{Input, Output},
 };
 
-use crate::oracle::{Oracle, Rule};
+use crate::{
+    hostile::HOSTILE,
+    oracle::{Oracle, Rule},
+    plan::Plan,
+    watch::{GRACE, Watch, Who},
+};
 
 /// What the server wants done.
 #[derive(Debug)]
@@ -18,113 +24,106 @@ pub(crate) enum Act {
     Tell(ConnId, ServerMessage),
     Relay(ConnId, PairingId, Vec<Frame>),
     Close(ConnId),
+    /// Ask the arbiter of pairings.
+    Grant(PairingId),
 }
 
 pub(crate) struct Server {
     pub(crate) broker: Broker,
     routes: BTreeMap<ConnId, Partner>,
-    /// The connections of each pairing, since it began.
-    members: BTreeMap<PairingId, BTreeSet<ConnId>>,
-    known: BTreeSet<ClientId>,
-    paired: BTreeSet<PairingId>,
-    /// Since when a client is away.
-    away: BTreeMap<ClientId, Instant>,
-    /// Whom the end of which pairing was told.
-    told: BTreeSet<(ConnId, PairingId)>,
+    watch: Watch,
     pub(crate) acts: VecDeque<Act>,
+    duplicates: DuplicatePolicy,
+    /// Whether grants take their time.
+    distant_grants: bool,
     /// Relays messages whatever pairing they name: a fault to be caught.
-    pub(crate) skips_pairing_ids: bool,
+    skips_pairing_ids: bool,
 }
 
-/// For how long a pairing outlives a connection here.
-pub(crate) const GRACE: Duration = Duration::from_secs(15);
-
 impl Server {
-    pub(crate) fn new(node: u64) -> Self {
+    pub(crate) fn new(node: u64, plan: &Plan) -> Self {
         let mut config = BrokerConfig::new(node);
         config.grace = GRACE;
+        config.duplicates = plan.duplicates;
+        if let Some((messages, bytes)) = plan.pace() {
+            config.limits = config.limits.with_rates(messages, bytes);
+        }
         Self {
             broker: Broker::new(config),
             routes: BTreeMap::new(),
-            members: BTreeMap::new(),
-            known: BTreeSet::new(),
-            paired: BTreeSet::new(),
-            away: BTreeMap::new(),
-            told: BTreeSet::new(),
+            watch: Watch::default(),
             acts: VecDeque::new(),
-            skips_pairing_ids: false,
+            duplicates: plan.duplicates,
+            distant_grants: plan.distant_grants,
+            skips_pairing_ids: plan.skips_pairing_ids,
         }
     }
 
+    /// A connection that says who it is, shows a token or none, and gets a fresh one.
     pub(crate) fn admit(
         &mut self,
         conn: ConnId,
-        hello: Hello,
+        who: Who,
+        (shown, fresh): (Option<ResumeToken>, ResumeToken),
         now: Instant,
         oracle: &mut Oracle,
     ) -> Result<(), Code> {
+        if self.duplicates == DuplicatePolicy::TakeOver {
+            self.watch.begin_take_over(who.id.clone());
+        }
+        let hello = Hello::new(who.id.clone(), who.dialect, fresh).resume(shown);
         let admitted = self.broker.admit(conn, hello, now);
-        self.carry_out(now, oracle);
+        if admitted.is_ok() {
+            self.watch.admitted(conn, who);
+        }
+        self.carry_out(oracle, now);
+        self.watch.end();
         admitted
     }
 
-    pub(crate) fn handle(&mut self, input: broker::Input, now: Instant, oracle: &mut Oracle) {
-        if let broker::Input::Disconnected(conn) = input {
-            self.routes.remove(&conn);
+    pub(crate) fn handle(&mut self, input: Input, now: Instant, oracle: &mut Oracle) {
+        match input {
+            Input::Disconnected(conn) => {
+                self.routes.remove(&conn);
+            }
+            Input::Granted(pairing, _) => self.watch.grant_answered(pairing),
+            _ => {}
         }
+        self.watch.begin(&input);
         self.broker.handle(input, now);
-        self.carry_out(now, oracle);
+        self.carry_out(oracle, now);
+        self.watch.end();
     }
 
-    fn carry_out(&mut self, now: Instant, oracle: &mut Oracle) {
+    fn carry_out(&mut self, oracle: &mut Oracle, now: Instant) {
         while let Some(output) = self.broker.poll_output() {
             match output {
-                broker::Output::Send(conn, message) => {
-                    if let ServerMessage::Disconnect { pairing, .. } = message
-                        && !self.told.insert((conn, pairing))
-                    {
-                        oracle.violate(Rule::ToldOnce, format!("{conn} hears twice of {pairing}"));
+                Output::Send(conn, message) => {
+                    if let ServerMessage::Disconnect { pairing, .. } = message {
+                        self.watch.told_end(conn, pairing, oracle);
                     }
                     self.acts.push_back(Act::Tell(conn, message));
                 }
-                broker::Output::Route(conn, partner) => {
-                    let members = self.members.entry(partner.pairing).or_default();
-                    members.extend([conn, partner.conn]);
+                Output::Route(conn, partner) => {
+                    self.watch.routed(conn, partner.pairing, partner.conn);
                     self.routes.insert(conn, partner);
                 }
-                broker::Output::Unroute(conn, _) => {
+                Output::Unroute(conn, _) => {
                     self.routes.remove(&conn);
                 }
-                broker::Output::Grant { pairing, .. } => {
-                    self.broker.handle(broker::Input::Granted(pairing, Ok(())), now);
+                Output::Grant { pairing, .. } if self.distant_grants => {
+                    self.watch.grant_asked(pairing);
+                    self.acts.push_back(Act::Grant(pairing));
                 }
-                broker::Output::Close(conn) => {
+                Output::Grant { pairing, .. } => {
+                    self.broker.handle(Input::Granted(pairing, Ok(())), now);
+                }
+                Output::Close(conn) => {
                     self.routes.remove(&conn);
                     self.acts.push_back(Act::Close(conn));
                 }
-                broker::Output::Event(event) => self.note(event, now, oracle),
+                Output::Event(event) => self.watch.happened(event, now, oracle),
             }
-        }
-    }
-
-    fn note(&mut self, event: BrokerEvent, now: Instant, oracle: &mut Oracle) {
-        let right = match event {
-            BrokerEvent::Connected(id) => self.known.insert(id),
-            BrokerEvent::Disconnected(id) => {
-                self.away.remove(&id);
-                self.known.remove(&id)
-            }
-            BrokerEvent::Away(id) => self.away.insert(id, now).is_none(),
-            BrokerEvent::Back(id) => self.away.remove(&id).is_some(),
-            BrokerEvent::Paired { pairing, .. } => self.paired.insert(pairing),
-            BrokerEvent::Unpaired { pairing, reason, .. } => {
-                oracle.ended(pairing, reason);
-                self.paired.remove(&pairing)
-            }
-            _ => true,
-        };
-        if !right {
-            oracle.violate(Rule::Counters, "an event that undoes or repeats another");
         }
     }
 
@@ -135,7 +134,7 @@ impl Server {
         now: Instant,
         oracle: &mut Oracle,
     ) {
-        self.handle(broker::Input::Received(conn, message), now, oracle);
+        self.handle(Input::Received(conn, message), now, oracle);
     }
 
     /// Relays frames, unless they are refused: `congested` plays a partner whose queue is full.
@@ -155,8 +154,15 @@ impl Server {
             Some(_) if congested => Code::Congested,
             Some(route) => {
                 let to = route.conn;
-                if !self.members.get(&pairing).is_some_and(|members| members.contains(&to)) {
+                if !self.watch.is_member(to, pairing) {
                     oracle.violate(Rule::NoStranger, format!("{to} gets frames of {pairing}"));
+                }
+                if let [Some(sender), Some(receiver)] = [from, to].map(|conn| self.watch.who(conn))
+                {
+                    let ends = [sender.number, receiver.number];
+                    if ends.iter().all(|end| *end < HOSTILE) {
+                        self.watch.relayed(ends, pairing, &frames, oracle);
+                    }
                 }
                 self.acts.push_back(Act::Relay(to, pairing, frames));
                 return;
@@ -169,20 +175,7 @@ impl Server {
 
     /// The rules that can be seen from here at any moment.
     pub(crate) fn check(&self, now: Instant, oracle: &mut Oracle) {
-        // Who is on its way back when its grace is over has a moment more.
-        const ON_ITS_WAY: Duration = Duration::from_secs(1);
-        for (id, since) in &self.away {
-            if now > *since + GRACE + ON_ITS_WAY {
-                oracle.violate(Rule::ToldOnce, format!("the place of {id} is kept too long"));
-            }
-        }
-        let stats = self.broker.stats();
-        if stats.pairings != self.paired.len() {
-            oracle.violate(Rule::Counters, format!("{stats:?}, {} are paired", self.paired.len()));
-        }
-        if stats.clients < self.known.len() {
-            oracle.violate(Rule::Counters, format!("{stats:?}, {} are known", self.known.len()));
-        }
+        self.watch.check(self.broker.stats(), now, oracle);
         for (conn, partner) in &self.routes {
             let back = self.routes.get(&partner.conn);
             if back.is_some_and(|back| back.pairing != partner.pairing) {
@@ -197,13 +190,14 @@ impl Server {
             && self.broker.poll_timeout().is_none()
             && self.routes.is_empty()
     }
-}
 
-impl Server {
-    /// All pairings end with the server, and nobody is told by it.
-    pub(crate) fn forget_all(&mut self, oracle: &mut Oracle) {
-        for pairing in &self.paired {
-            oracle.ended(*pairing, EndReason::Disconnected);
-        }
+    /// The dialect that a connection speaks.
+    pub(crate) fn dialect(&self, conn: ConnId) -> Option<Dialect> {
+        self.watch.who(conn).map(|who| who.dialect)
+    }
+
+    /// It is gone at once, and all pairings with it; nobody is told.
+    pub(crate) fn crash(&mut self, oracle: &mut Oracle) {
+        self.watch.forget_all(oracle);
     }
 }

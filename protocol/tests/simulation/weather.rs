@@ -1,14 +1,14 @@
-//! What applications do, and what goes wrong.
+//! What goes wrong.
 
 use std::time::Duration;
 
-use serde_json::Value;
-use socketio_p2p_protocol::{Body, Code, ConnId, Dialect, Frame, Hello, broker};
+use socketio_p2p_protocol::{ClientId, Code, ConnId, Dialect, DuplicatePolicy, broker::Input};
 
 use crate::{
-    link::{Link, State, Up},
+    link::{Link, State},
     server::Server,
-    world::{Event, World},
+    watch::Who,
+    world::{Event, STRANGER, World},
 };
 
 impl World {
@@ -17,100 +17,106 @@ impl World {
         if !self.stormy {
             return;
         }
-        let after = self.millis(10..140);
+        let after = self.millis(10..110);
         self.after(after, Event::Fault);
-        self.counts.faults += 1;
-        if self.chance(self.plan.restarts) {
-            return self.restart();
-        }
-        let standing = self.links.iter().filter(|(_, link)| link.state != State::Cut);
-        let links: Vec<ConnId> = standing.map(|(conn, _)| *conn).collect();
-        if links.is_empty() {
-            return;
-        }
-        let conn = links[self.rng.usize(..links.len())];
-        match self.rng.u32(..10) {
-            0..4 => self.cut(conn, false),
-            4 => self.silence(conn),
-            5 | 6 => {
-                let until = self.now + self.millis(10..2_000);
-                if let Some(link) = self.links.get_mut(&conn) {
-                    link.freeze(until);
-                }
-            }
-            7 => self.steal(conn),
-            8 => self.meddle(conn),
-            _ => self.unpair(conn),
+        let happened = if self.chance(self.plan.restarts) {
+            self.restart()
+        } else {
+            let standing = self
+                .links
+                .iter()
+                .filter(|(_, link)| matches!(link.state, State::Whole | State::Silent));
+            let links: Vec<ConnId> = standing.map(|(conn, _)| *conn).collect();
+            let which = self.rng.usize(..links.len().max(1));
+            links.get(which).is_some_and(|conn| self.strike(*conn))
+        };
+        self.counts.faults += usize::from(happened);
+    }
+
+    /// Something happens to a connection, or to whoever has it.
+    fn strike(&mut self, conn: ConnId) -> bool {
+        match self.rng.u32(..100) {
+            0..45 => self.cut(conn, false),
+            45..53 => self.silence(conn),
+            53..75 => self.freeze(conn),
+            75..87 => self.steal(conn),
+            87..98 => self.meddle(conn),
+            _ => self.interfere(conn),
         }
     }
 
-    /// A connection that stands and carries nothing. The server's own heartbeat misses it.
-    fn silence(&mut self, conn: ConnId) {
-        if let Some(link) = self.links.get_mut(&conn) {
-            link.state = State::Silent;
-            let after = self.millis(6_000..10_000);
-            self.after(after, Event::ServerLoses(conn));
-        }
+    /// A connection that stands and carries nothing. Either side's own heartbeat misses it, and
+    /// the server's may be far slower.
+    fn silence(&mut self, conn: ConnId) -> bool {
+        let after =
+            if self.rng.bool() { self.millis(6_000..10_000) } else { self.millis(10_000..45_000) };
+        let Some(link) = self.links.get_mut(&conn) else { return false };
+        link.state = State::Silent;
+        self.after(after, Event::ServerLoses(conn));
+        true
+    }
+
+    fn freeze(&mut self, conn: ConnId) -> bool {
+        let until = self.now + self.millis(10..2_000);
+        let Some(link) = self.links.get_mut(&conn) else { return false };
+        link.freeze(until);
+        true
     }
 
     /// A stranger wants the name of a client whose pairing stands.
-    fn steal(&mut self, conn: ConnId) {
-        let victim = self.links[&conn].client;
-        if victim >= self.clients.len() {
-            return;
-        }
-        let id: socketio_p2p_protocol::ClientId = self.clients[victim].name.parse().expect("an id");
+    fn steal(&mut self, conn: ConnId) -> bool {
+        let Some(victim) = self.clients.get(self.links[&conn].client) else { return false };
+        let id: ClientId = victim.name.parse().expect("an id");
         if self.server.broker.pairing_of(&id).is_none() {
-            return; // The name may be free, and then it is anybody's.
+            return false; // The name may be free, and then it is anybody's.
+        }
+        let may_take_over = self.plan.duplicates == DuplicatePolicy::TakeOver;
+        if may_take_over && !self.chance(0.1) {
+            return false; // Each is the end of a pairing.
         }
         let stranger = self.new_conn();
         let shown = self.chance(0.5).then(|| self.fresh_token());
         let dialect = if shown.is_some() { Dialect::V2 } else { Dialect::V1 };
-        let hello = Hello::new(id, dialect, self.fresh_token()).resume(shown);
-        let admitted = self.server.admit(stranger, hello, self.now, &mut self.oracle);
+        let who = Who { number: STRANGER, id, dialect };
+        let tokens = (shown, self.fresh_token());
+        let admitted = self.server.admit(stranger, who, tokens, self.now, &mut self.oracle);
         if admitted != Err(Code::DuplicateId) {
-            // It got in: what it hears then is not for it.
-            self.links.insert(stranger, Link::new(usize::MAX, self.now));
+            // It got in: what is meant for its victim is not for it.
+            self.links.insert(stranger, Link::new(STRANGER, self.now));
             self.after(Duration::ZERO, Event::Announce(stranger));
         }
+        true
     }
 
-    /// A connection says things that its client never would: frames of pairings that are not its
-    /// own and never were.
-    fn meddle(&mut self, conn: ConnId) {
-        let foreign = self.oracle.foreign(self.links[&conn].client);
-        if foreign.is_empty() {
-            return;
+    /// The host parts two clients, or removes one.
+    fn interfere(&mut self, conn: ConnId) -> bool {
+        if self.links[&conn].client >= self.clients.len() || !self.chance(0.2) {
+            return false;
         }
-        let pairing = foreign[self.rng.usize(..foreign.len())];
-        let body = Body::Emit {
-            event: "call".to_owned(),
-            args: vec![Value::from(u64::MAX)].into(),
-            reply: false,
+        let id = self.clients[self.links[&conn].client].name.parse().expect("an id");
+        let input = match self.rng.u8(..3) {
+            0 => Input::Kick(id),
+            1 => Input::Expel(conn),
+            _ => Input::Unpair(id),
         };
-        let frame = Frame { seq: 1, ack: 0, got: 0, ttl: None, body: body.into() };
-        self.send_up(conn, Up::Frames(pairing, vec![frame]));
+        self.server.handle(input, self.now, &mut self.oracle);
+        true
     }
 
-    /// The host parts two clients.
-    fn unpair(&mut self, conn: ConnId) {
-        let client = self.links[&conn].client;
-        if client < self.clients.len() && self.chance(0.02) {
-            let id = self.clients[client].name.parse().expect("an id");
-            self.server.handle(broker::Input::Unpair(id), self.now, &mut self.oracle);
+    /// The server ends, with a goodbye or without, and another begins that knows nobody.
+    fn restart(&mut self) -> bool {
+        if self.rng.bool() {
+            self.server.handle(Input::ShutDown, self.now, &mut self.oracle);
+            self.serve();
+            self.check_that_nobody_is_left();
         }
-    }
-
-    /// The server ends, and another begins that knows nobody.
-    fn restart(&mut self) {
         let conns: Vec<_> = self.links.keys().copied().collect();
         for conn in conns {
             self.cut(conn, true);
         }
         self.last_node += 1;
-        self.server.forget_all(&mut self.oracle);
-        let skips = self.server.skips_pairing_ids;
-        self.server = Server::new(self.last_node);
-        self.server.skips_pairing_ids = skips;
+        self.server.crash(&mut self.oracle);
+        self.server = Server::new(self.last_node, &self.plan);
+        true
     }
 }

@@ -7,19 +7,19 @@ use std::{
 };
 
 use fastrand::Rng;
-use serde_json::Value;
-use socketio_p2p_protocol::{Args, ConnId, PairingId, ResumeToken, broker, endpoint::Input};
+use socketio_p2p_protocol::{Code, ConnId, PairingId, ResumeToken, broker, endpoint::Input};
 
 use crate::{
-    client::Client,
+    client::{Client, Handled},
+    hostile::{HOSTILE, Hostile},
     link::{self, Down, Link, State, Up},
-    oracle::{CallNo, Oracle, Rule},
+    oracle::{CallNo, ClientNo, Oracle, Rule},
     plan::{Counts, Plan},
     server::{Act, Server},
 };
 
-/// Events that are kept for the report of a failure.
-const TRACE: usize = 200;
+/// The number of whoever got in under somebody else's name.
+pub(crate) const STRANGER: ClientNo = ClientNo::MAX;
 
 /// What happens at a moment.
 #[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
@@ -36,10 +36,14 @@ pub(crate) enum Event {
     /// An application does something.
     Act(usize),
     /// A handler is done.
-    Finish(usize, PairingId, u64, CallNo),
+    Finish(usize, Handled),
     Alarm(usize),
     ServerAlarm,
     Fault,
+    /// Whoever keeps no rule does something.
+    Hostile(usize),
+    /// The arbiter of pairings says yes or no.
+    Granted(PairingId, bool),
 }
 
 pub(crate) struct World {
@@ -49,6 +53,7 @@ pub(crate) struct World {
     pub(crate) start: Instant,
     pub(crate) server: Server,
     pub(crate) clients: Vec<Client>,
+    pub(crate) hostiles: Vec<Hostile>,
     pub(crate) links: BTreeMap<ConnId, Link>,
     pub(crate) oracle: Oracle,
     /// When calls with a time to live are of no use any more.
@@ -73,8 +78,9 @@ impl World {
             rng: Rng::with_seed(plan.seed),
             now: start,
             start,
-            server: Server::new(1),
+            server: Server::new(1, &plan),
             clients: (0..plan.clients).map(Client::new).collect(),
+            hostiles: (0..plan.hostiles).map(|_| Hostile::default()).collect(),
             links: BTreeMap::new(),
             oracle: Oracle::default(),
             expiries: BTreeMap::new(),
@@ -89,13 +95,17 @@ impl World {
             leaving: false,
             plan,
         };
-        world.server.skips_pairing_ids = world.plan.skips_pairing_ids;
         for client in 0..world.clients.len() {
             world.clients[client].connecting = true;
             let after = world.millis(0..100);
             world.after(after, Event::Connect(client));
             let after = world.millis(50..200);
             world.after(after, Event::Act(client));
+        }
+        for hostile in 0..world.hostiles.len() {
+            world.oracle.distrust(HOSTILE + hostile);
+            let after = world.millis(50..500);
+            world.after(after, Event::Hostile(hostile));
         }
         let after = world.millis(100..400);
         world.after(after, Event::Fault);
@@ -142,7 +152,7 @@ impl World {
     /// Keeps a line for the report of a failure.
     pub(crate) fn note(&mut self, line: impl FnOnce() -> String) {
         if self.plan.traced {
-            if self.trace.len() == TRACE {
+            while self.trace.len() >= self.plan.lines {
                 self.trace.pop_front();
             }
             let at = self.now - self.start;
@@ -171,10 +181,7 @@ impl World {
                 self.server.handle(input, self.now, &mut self.oracle);
             }
             Event::Act(client) => self.act(client),
-            Event::Finish(client, pairing, seq, call) => {
-                let value: Args = vec![Value::from(call)].into();
-                self.feed(client, Input::Finished(pairing, seq, Ok(value)));
-            }
+            Event::Finish(client, handled) => self.finish(client, handled),
             Event::Alarm(client) => {
                 if self.clients[client].alarm.is_none_or(|alarm| alarm > self.now) {
                     return; // It was set for an earlier moment meanwhile.
@@ -191,12 +198,18 @@ impl World {
                 self.server.handle(broker::Input::Timeout, self.now, &mut self.oracle);
             }
             Event::Fault => self.fault(),
+            Event::Hostile(hostile) => self.hostile_act(hostile),
+            Event::Granted(pairing, yes) => {
+                let verdict = if yes { Ok(()) } else { Err(Code::Quota) };
+                let input = broker::Input::Granted(pairing, verdict);
+                self.server.handle(input, self.now, &mut self.oracle);
+            }
         }
         self.serve();
     }
 
     /// Carries out what the server wants.
-    fn serve(&mut self) {
+    pub(crate) fn serve(&mut self) {
         while let Some(act) = self.server.acts.pop_front() {
             match act {
                 Act::Tell(conn, message) => {
@@ -209,11 +222,13 @@ impl World {
                 Act::Relay(conn, pairing, frames) => {
                     let frames = match self.plan.codec {
                         true => link::through_the_codec(&frames),
-                        false => frames,
+                        false => Some(frames),
                     };
-                    self.send_down(conn, Down::Frames(pairing, frames));
+                    let what = frames.map_or(Down::Garbled, |frames| Down::Frames(pairing, frames));
+                    self.send_down(conn, what);
                 }
-                Act::Close(conn) => self.cut(conn, true),
+                Act::Close(conn) => self.close(conn),
+                Act::Grant(pairing) => self.grant(pairing),
             }
         }
         if let Some(next) = self.server.broker.poll_timeout()
@@ -249,6 +264,7 @@ impl World {
         let Some(link) = self.links.get_mut(&conn) else { return };
         match link.arrived_up(self.now) {
             Some(Up::Message(message)) => {
+                self.note(|| format!("the server hears from {conn}: {message:?}"));
                 self.server.received(conn, message, self.now, &mut self.oracle);
             }
             Some(Up::Frames(pairing, frames)) => {
@@ -264,6 +280,14 @@ impl World {
         let Some(link) = self.links.get_mut(&conn) else { return };
         let client = link.client;
         let Some(what) = link.arrived_down(self.now) else { return };
+        if let Down::Message(message) = &what {
+            self.note(|| format!("{client} hears on {conn}: {message:?}"));
+        }
+        if let Some(hostile) = client.checked_sub(HOSTILE)
+            && hostile < self.hostiles.len()
+        {
+            return self.hostile_hears(hostile, what);
+        }
         if client >= self.clients.len() {
             // A stranger that got in under somebody's name hears what is not for it.
             if let Down::Frames(pairing, _) = what {
@@ -279,6 +303,7 @@ impl World {
             match what {
                 Down::Message(message) => Input::Received(message),
                 Down::Frames(pairing, frames) => Input::Frames(pairing, frames),
+                Down::Garbled => Input::Garbled(Code::BadArgs.into()),
             },
         );
     }
@@ -292,17 +317,43 @@ impl World {
         ResumeToken::new(self.rng.u128(..).to_be_bytes())
     }
 
-    /// A connection ends. Each side notices when it does; the server at once if it closed it.
-    pub(crate) fn cut(&mut self, conn: ConnId, by_server: bool) {
+    /// Most pairings are granted soon; in bad weather some never are, or when it is too late.
+    fn grant(&mut self, pairing: PairingId) {
+        let soon = self.millis(0..200);
+        let (after, yes) = match self.rng.u32(..50) {
+            0 if self.stormy => (self.millis(9_000..12_000), true),
+            1 if self.stormy => (soon, false),
+            _ => (soon, true),
+        };
+        self.after(after, Event::Granted(pairing, yes));
+    }
+
+    /// The server closes a connection, after what it said.
+    fn close(&mut self, conn: ConnId) {
         let Some(link) = self.links.get_mut(&conn) else { return };
-        if std::mem::replace(&mut link.state, State::Cut) == State::Cut {
+        if link.state != State::Whole {
+            self.cut(conn, true);
             return;
         }
+        link.state = State::Closing;
+        let last = link.last_down().max(self.now);
+        self.at(last, Event::ClientLoses(conn));
+    }
+
+    /// A connection ends, and what is under way on it is lost. Each side notices when it does; the
+    /// server at once if it was the server.
+    pub(crate) fn cut(&mut self, conn: ConnId, by_server: bool) -> bool {
+        let Some(link) = self.links.get_mut(&conn) else { return false };
+        if matches!(link.state, State::Cut | State::Closing) {
+            return false;
+        }
+        link.state = State::Cut;
         let after = self.millis(0..300);
         self.after(after, Event::ClientLoses(conn));
         if !by_server {
             let after = self.millis(0..300);
             self.after(after, Event::ServerLoses(conn));
         }
+        true
     }
 }

@@ -1,0 +1,113 @@
+//! What handlers do: they run at once or take their time, return values, fail, or are not there.
+
+use std::time::Duration;
+
+use serde_json::Value;
+use socketio_p2p_protocol::{
+    Args, Code, PairingId, Refusal, endpoint::Input, limits::PENDING_CALLS, session::Delivery,
+};
+
+use crate::{
+    client::{Client, Handled, Returns},
+    hostile::HOSTILE,
+    oracle::{CallNo, Rule, Verdict},
+    world::{Event, STRANGER, World},
+};
+
+/// Longer than anything is under way, frozen twice: the receiver counts from the arrival.
+const LONGEST_WAY: Duration = Duration::from_millis(4_500);
+
+/// What belongs to a call: its number, and a text of about that many bytes of which every part is
+/// different.
+pub(crate) fn args_of(call: CallNo, size: usize) -> Args {
+    let mut args = vec![Value::from(call)];
+    if size > 0 {
+        args.push(size.into());
+        args.push(text(call, size).into());
+    }
+    args.into()
+}
+
+/// The call to which these arguments belong, if they are as they were made.
+pub(crate) fn number_in(args: &Args) -> Option<CallNo> {
+    let args = args.parse::<Vec<Value>>().ok()?;
+    let number = |at: usize| args.get(at).and_then(Value::as_u64).map(|number| number as usize);
+    let call = number(0)?;
+    match args.len() {
+        1 => Some(call),
+        3 => (args[2].as_str()? == text(call, number(1)?)).then_some(call),
+        _ => None,
+    }
+}
+
+fn text(call: CallNo, size: usize) -> String {
+    let mut text = String::with_capacity(size + 24);
+    while text.len() < size {
+        text.push_str(&format!("{call}:{}\u{e9}\"", text.len()));
+    }
+    text
+}
+
+impl World {
+    /// An emit came: it runs.
+    pub(crate) fn run_handler(&mut self, client: usize, pairing: PairingId, delivery: Delivery) {
+        let source = self.clients[client].endpoint.as_ref().and_then(|e| e.pairing());
+        let source = source.and_then(|info| Client::number_of(info.partner.as_str()));
+        let source = source.unwrap_or(STRANGER);
+        self.clients[client].running += 1;
+        if self.clients[client].running > PENDING_CALLS {
+            let what = format!("{} handlers run", self.clients[client].running);
+            self.oracle.violate(Rule::Bounded, what);
+        }
+        let call = match number_in(&delivery.args) {
+            Some(call) if source < HOSTILE => call,
+            _ if source >= HOSTILE => CallNo::MAX,
+            _ => {
+                let what = format!("{client} gets {:.60}", delivery.args.as_json());
+                return self.oracle.violate(Rule::Intact, what);
+            }
+        };
+        let returns = match self.rng.u32(..1_000) {
+            _ if !self.stormy => Returns::Value(0),
+            0..5 => Returns::Nothing,
+            5..20 => Returns::Failure,
+            20..23 => Returns::Value(self.rng.usize(..200_000)),
+            _ => Returns::Value(0),
+        };
+        if returns == Returns::Nothing {
+            self.oracle.unhandled(call);
+        } else {
+            self.oracle.executed(call, client, source, pairing);
+            if self.expiries.get(&call).is_some_and(|at| self.now > *at + LONGEST_WAY) {
+                self.oracle.violate(Rule::InTime, format!("{call} runs after its time"));
+            }
+        }
+        let after = match self.rng.u32(..50) {
+            _ if returns == Returns::Nothing => Duration::ZERO,
+            0 => self.millis(0..4000),
+            _ => self.millis(0..20),
+        };
+        let handled = Handled { pairing, seq: delivery.seq, call, returns };
+        self.after(after, Event::Finish(client, handled));
+    }
+
+    /// A handler is done.
+    pub(crate) fn finish(&mut self, client: usize, handled: Handled) {
+        let Handled { pairing, seq, call, returns } = handled;
+        if self.oracle.partner_of(client).is_some_and(|(present, _)| present == pairing) {
+            self.clients[client].running -= 1;
+        }
+        let result = match returns {
+            Returns::Value(size) => {
+                self.oracle.returned(call, Verdict::Value);
+                Ok(args_of(call, size))
+            }
+            Returns::Failure => {
+                self.oracle.returned(call, Verdict::Failed);
+                Err(Refusal::new(Code::HandlerFailed, "on purpose"))
+            }
+            Returns::Nothing => Err(Code::Unhandled.into()),
+        };
+        self.feed(client, Input::Finished(pairing, seq, result));
+    }
+}

@@ -1,0 +1,212 @@
+//! What can be seen of the server at any moment, and what must be true of it.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::{Duration, Instant},
+};
+
+use socketio_p2p_protocol::{
+    BrokerEvent, BrokerStats, ClientId, ClientMessage, ConnId, Dialect, EndReason, Frame,
+    PairingId, broker, limits,
+};
+
+use crate::oracle::{ClientNo, Oracle, Rule};
+
+/// For how long a pairing outlives a connection here.
+pub(crate) const GRACE: Duration = Duration::from_secs(15);
+
+/// Frames that one end may have under way, as the specification has it.
+const UNDER_WAY: u64 = 529;
+
+/// Whose connection it is.
+#[derive(Clone, Debug)]
+pub(crate) struct Who {
+    pub(crate) number: ClientNo,
+    pub(crate) id: ClientId,
+    pub(crate) dialect: Dialect,
+}
+
+/// What one end of a pairing has sent, and what of the other end arrived there.
+#[derive(Debug, Default)]
+struct Flow {
+    sent: u64,
+    got: u64,
+}
+
+/// What is known of the server from outside.
+#[derive(Debug, Default)]
+pub(crate) struct Watch {
+    /// Everybody who was ever admitted.
+    people: BTreeMap<ConnId, Who>,
+    /// The connections of each pairing, since it began.
+    members: BTreeMap<PairingId, BTreeSet<ConnId>>,
+    known: BTreeSet<ClientId>,
+    granting: BTreeSet<PairingId>,
+    paired: BTreeSet<PairingId>,
+    /// Since when a client is away.
+    away: BTreeMap<ClientId, Instant>,
+    /// Whom the end of which pairing was told.
+    told: BTreeSet<(ConnId, PairingId)>,
+    /// Why a pairing may end in this step, and whose; anybody's if nobody is named.
+    cause: Option<(EndReason, Option<ClientId>)>,
+    flows: BTreeMap<(PairingId, ClientNo), Flow>,
+}
+
+impl Watch {
+    pub(crate) fn who(&self, conn: ConnId) -> Option<&Who> {
+        self.people.get(&conn)
+    }
+
+    pub(crate) fn admitted(&mut self, conn: ConnId, who: Who) {
+        self.people.insert(conn, who);
+    }
+
+    /// What a step may bring about.
+    pub(crate) fn begin(&mut self, input: &broker::Input) {
+        let id = |conn| self.people.get(conn).map(|who| who.id.clone());
+        self.cause = match input {
+            broker::Input::Received(conn, ClientMessage::Unregister { .. }) => {
+                Some((EndReason::Unregistered, id(conn)))
+            }
+            broker::Input::Received(conn, ClientMessage::Leave) => {
+                Some((EndReason::Disconnected, id(conn)))
+            }
+            // A v1 client has no session to which it could come back.
+            broker::Input::Disconnected(conn)
+                if self.people.get(conn).is_some_and(|who| who.dialect == Dialect::V1) =>
+            {
+                Some((EndReason::Disconnected, id(conn)))
+            }
+            broker::Input::Unpair(id) | broker::Input::Kick(id) => {
+                Some((EndReason::Kicked, Some(id.clone())))
+            }
+            broker::Input::Expel(conn) => Some((EndReason::Kicked, id(conn))),
+            broker::Input::ShutDown => Some((EndReason::ShuttingDown, None)),
+            _ => None,
+        };
+    }
+
+    /// Somebody takes over a name, and the pairing of whoever had it ends.
+    pub(crate) fn begin_take_over(&mut self, id: ClientId) {
+        self.cause = Some((EndReason::Replaced, Some(id)));
+    }
+
+    pub(crate) fn end(&mut self) {
+        self.cause = None;
+    }
+
+    pub(crate) fn routed(&mut self, conn: ConnId, pairing: PairingId, to: ConnId) {
+        self.members.entry(pairing).or_default().extend([conn, to]);
+    }
+
+    pub(crate) fn is_member(&self, conn: ConnId, pairing: PairingId) -> bool {
+        self.members.get(&pairing).is_some_and(|members| members.contains(&conn))
+    }
+
+    pub(crate) fn grant_asked(&mut self, pairing: PairingId) {
+        self.granting.insert(pairing);
+    }
+
+    pub(crate) fn grant_answered(&mut self, pairing: PairingId) {
+        self.granting.remove(&pairing);
+    }
+
+    pub(crate) fn told_end(&mut self, conn: ConnId, pairing: PairingId, oracle: &mut Oracle) {
+        if !self.told.insert((conn, pairing)) {
+            oracle.violate(Rule::ToldOnce, format!("{conn} hears twice of {pairing}"));
+        }
+    }
+
+    pub(crate) fn happened(&mut self, event: BrokerEvent, now: Instant, oracle: &mut Oracle) {
+        let right = match event {
+            BrokerEvent::Connected(id) => self.known.insert(id),
+            BrokerEvent::Disconnected(id) => {
+                self.away.remove(&id);
+                self.known.remove(&id)
+            }
+            BrokerEvent::Away(id) => self.away.insert(id, now).is_none(),
+            BrokerEvent::Back(id) => self.away.remove(&id).is_some(),
+            BrokerEvent::Paired { pairing, .. } => {
+                self.granting.remove(&pairing);
+                self.paired.insert(pairing)
+            }
+            BrokerEvent::Unpaired { pairing, source, target, reason } => {
+                if !self.may_end([&source, &target], reason, now) {
+                    let what = format!("{pairing} of {source} and {target} ends: {reason}");
+                    oracle.violate(Rule::Lasting, what);
+                }
+                oracle.ended(pairing, reason);
+                self.paired.remove(&pairing)
+            }
+            _ => true,
+        };
+        if !right {
+            oracle.violate(Rule::Counters, "an event that undoes or repeats another");
+        }
+    }
+
+    fn may_end(&self, ends: [&ClientId; 2], reason: EndReason, now: Instant) -> bool {
+        if let Some((cause, whose)) = &self.cause
+            && *cause == reason
+            && whose.as_ref().is_none_or(|whose| ends.contains(&whose))
+        {
+            return true;
+        }
+        let away_too_long = |end| self.away.get(end).is_some_and(|since| *since + GRACE <= now);
+        reason == EndReason::Disconnected && ends.into_iter().any(away_too_long)
+    }
+
+    /// Frames of an end of a pairing are relayed to the other.
+    pub(crate) fn relayed(
+        &mut self,
+        [from, to]: [ClientNo; 2],
+        pairing: PairingId,
+        frames: &[Frame],
+        oracle: &mut Oracle,
+    ) {
+        let got = self.flows.get(&(pairing, to)).map_or(0, |flow| flow.got);
+        let flow = self.flows.entry((pairing, from)).or_default();
+        for frame in frames {
+            flow.sent = flow.sent.max(frame.seq);
+            flow.got = flow.got.max(frame.got);
+        }
+        if flow.sent > got + UNDER_WAY {
+            let what = format!("{from} sends {}, and only {got} arrived", flow.sent);
+            oracle.violate(Rule::Bounded, what);
+        }
+        let bytes: usize = frames.iter().map(|frame| frame.body.size()).sum();
+        if frames.len() > limits::BATCH_FRAMES || (frames.len() > 1 && bytes > limits::BATCH_BYTES)
+        {
+            let what = format!("{} frames of {bytes} bytes at once", frames.len());
+            oracle.violate(Rule::Bounded, what);
+        }
+    }
+
+    /// The rules that can be seen at any moment.
+    pub(crate) fn check(&self, stats: BrokerStats, now: Instant, oracle: &mut Oracle) {
+        // Who is on its way back when its grace is over has a moment more.
+        const ON_ITS_WAY: Duration = Duration::from_secs(1);
+        for (id, since) in &self.away {
+            if now > *since + GRACE + ON_ITS_WAY {
+                oracle.violate(Rule::ToldOnce, format!("the place of {id} is kept too long"));
+            }
+        }
+        let pairings = self.paired.len()..=self.paired.len() + self.granting.len();
+        if !pairings.contains(&stats.pairings) {
+            oracle.violate(Rule::Counters, format!("{stats:?}, {pairings:?} are paired"));
+        }
+        // Those that are still arriving are not known yet.
+        if stats.clients < self.known.len() || stats.away > self.away.len() {
+            let (known, away) = (self.known.len(), self.away.len());
+            let what = format!("{stats:?}, {known} are known, {away} away");
+            oracle.violate(Rule::Counters, what);
+        }
+    }
+
+    /// All pairings end with the server, and nobody is told by it.
+    pub(crate) fn forget_all(&mut self, oracle: &mut Oracle) {
+        for pairing in &self.paired {
+            oracle.ended(*pairing, EndReason::Disconnected);
+        }
+    }
+}
