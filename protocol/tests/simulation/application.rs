@@ -18,7 +18,7 @@ impl World {
         if !self.stormy {
             return;
         }
-        let after = self.millis(1..60);
+        let after = self.millis(1..110);
         self.after(after, Event::Act(client));
         if self.clients[client].endpoint.is_none() {
             return;

@@ -41,9 +41,14 @@ pub(crate) fn number_in(args: &Args) -> Option<CallNo> {
 }
 
 fn text(call: CallNo, size: usize) -> String {
-    let mut text = String::with_capacity(size + 24);
+    const LINE: &str = concat!(
+        "\u{e9}\"the quick brown fox jumps over the lazy dog, again and again, until it is ",
+        "late and both of them are tired; then they sleep, and in the morning it begins anew: ",
+    );
+    let mut text = String::with_capacity(size + 2 * LINE.len());
     while text.len() < size {
-        text.push_str(&format!("{call}:{}\u{e9}\"", text.len()));
+        text.push_str(&format!("{call}:{}", text.len()));
+        text.push_str(LINE);
     }
     text
 }
