@@ -50,19 +50,32 @@ impl fmt::Display for Failure {
 pub(crate) struct Totals {
     pub(crate) histories: u64,
     pub(crate) seen: Summary,
-    pub(crate) faults: usize,
-    steps: usize,
+    pub(crate) counts: Counts,
     pub(crate) failure: Option<Failure>,
 }
 
 impl fmt::Display for Totals {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { histories, seen, faults, steps, .. } = self;
+        let Self { histories, seen, counts, failure } = self;
         let Summary { calls, executed, values, not_executed, unknown, pairings } = seen;
+        let Counts { steps, faults, hostile, resumed, restarted } = counts;
+        // A history ends with the first rule that it breaks.
+        let broken =
+            |rules: &[Rule]| failure.iter().filter(|failure| rules.contains(&failure.rule)).count();
+        let twice = broken(&[Rule::AtMostOnce]);
+        let lost = broken(&[Rule::NothingLost, Rule::Lasting]);
+        let misreported = broken(&[Rule::Truthful, Rule::ReportedOnce, Rule::Intact]);
+        writeln!(f, "calls {calls}, faults {faults}, hostile acts {hostile}")?;
+        writeln!(
+            f,
+            "executed twice {twice}, lost while both recover within grace {lost}, \
+             misreported {misreported}"
+        )?;
         write!(
             f,
-            "{histories} histories, {steps} steps: {calls} calls, {faults} faults, {pairings} pairings; \
-             {executed} executed, {values} values, {not_executed} not executed, {unknown} unknown"
+            "{histories} histories, {steps} steps, {pairings} pairings; {resumed} resumed, \
+             {restarted} restarted; {executed} executed, {values} values, \
+             {not_executed} not executed, {unknown} unknown"
         )
     }
 }
@@ -198,17 +211,9 @@ impl Totals {
         plan: impl Fn(u64) -> Plan,
     ) {
         self.histories += 1;
-        self.faults += counts.faults;
-        self.steps += counts.steps;
+        self.counts.add(counts);
         match outcome {
-            Ok(seen) => {
-                self.seen.calls += seen.calls;
-                self.seen.executed += seen.executed;
-                self.seen.values += seen.values;
-                self.seen.not_executed += seen.not_executed;
-                self.seen.unknown += seen.unknown;
-                self.seen.pairings += seen.pairings;
-            }
+            Ok(seen) => self.seen.add(seen),
             Err(failure) => {
                 // Once more, for its last events.
                 let mut plan = plan(failure.seed);

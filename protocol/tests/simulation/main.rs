@@ -46,14 +46,14 @@ fn nothing_is_lost_nothing_twice_and_nobody_is_told_what_is_not_true() {
     let start = Instant::now();
 
     let totals = run_histories(first, Plan::new, |totals: &Totals| {
-        totals.seen.calls >= calls && totals.faults >= faults
+        totals.seen.calls >= calls && totals.counts.faults >= faults
     });
 
-    println!("{totals}, in {:.1?}", start.elapsed());
+    println!("{totals}; in {:.1?}", start.elapsed());
     if let Some(failure) = &totals.failure {
         panic!("{failure}");
     }
-    assert!(totals.seen.calls >= calls && totals.faults >= faults);
+    assert!(totals.seen.calls >= calls && totals.counts.faults >= faults);
     assert!(totals.seen.executed > totals.seen.calls / 2, "most calls run");
 }
 

@@ -202,6 +202,8 @@ impl World {
                 }
             }
             EndpointEvent::Connected(_) => self.clients[client].welcomed = true,
+            EndpointEvent::Resumed(_) => self.counts.resumed += 1,
+            EndpointEvent::Restarted(_) => self.counts.restarted += 1,
             EndpointEvent::Refused(_) => self.clients[client].dismissed = true,
             EndpointEvent::Unpaired { pairing, reason } => {
                 self.clients[client].running = 0;

@@ -130,6 +130,18 @@ pub(crate) struct Summary {
     pub(crate) pairings: usize,
 }
 
+impl Summary {
+    pub(crate) fn add(&mut self, other: Self) {
+        let Self { calls, executed, values, not_executed, unknown, pairings } = other;
+        self.calls += calls;
+        self.executed += executed;
+        self.values += values;
+        self.not_executed += not_executed;
+        self.unknown += unknown;
+        self.pairings += pairings;
+    }
+}
+
 /// Knows what was called, what ran and who was told what.
 #[derive(Debug, Default)]
 pub(crate) struct Oracle {

@@ -43,6 +43,20 @@ pub(crate) struct Counts {
     pub(crate) faults: usize,
     /// What those did that keep no rule.
     pub(crate) hostile: usize,
+    /// How often a client came back to its session, and how often to a server that had none.
+    pub(crate) resumed: usize,
+    pub(crate) restarted: usize,
+}
+
+impl Counts {
+    pub(crate) fn add(&mut self, other: Self) {
+        let Self { steps, faults, hostile, resumed, restarted } = other;
+        self.steps += steps;
+        self.faults += faults;
+        self.hostile += hostile;
+        self.resumed += resumed;
+        self.restarted += restarted;
+    }
 }
 
 /// Messages a second and at once, and bytes a second and at once.
