@@ -5,7 +5,7 @@ use std::time::Duration;
 use socketio_p2p_protocol::endpoint::{Command, Input};
 
 use crate::{
-    client::Waiting,
+    client::{Client, Waiting},
     handlers::args_of,
     hostile,
     oracle::{CallNo, Manner, Report},
@@ -44,10 +44,11 @@ impl World {
 
     fn register(&mut self, client: usize) {
         // A few ask for somebody whom they had better not have asked for.
-        let other = self.rng.usize(..self.clients.len() + self.hostiles.len());
-        let target = match self.clients.get(other) {
-            Some(client) => client.name.parse(),
-            None => hostile::name_of(other - self.clients.len()).parse(),
+        let ours = self.clients.len() + self.legacies.len();
+        let other = self.rng.usize(..ours + self.hostiles.len());
+        let target = match other.checked_sub(ours) {
+            None => Client::new(other).name.parse(),
+            Some(hostile) => hostile::name_of(hostile).parse(),
         };
         let target = target.expect("a name is an id");
         let call = self.clients[client].next_request();

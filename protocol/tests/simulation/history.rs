@@ -58,7 +58,7 @@ impl fmt::Display for Totals {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { histories, seen, counts, failure } = self;
         let Summary { calls, executed, values, not_executed, unknown, pairings } = seen;
-        let Counts { steps, faults, hostile, resumed, restarted } = counts;
+        let Counts { steps, faults, hostile, legacy, resumed, restarted } = counts;
         // A history ends with the first rule that it breaks.
         let broken =
             |rules: &[Rule]| failure.iter().filter(|failure| rules.contains(&failure.rule)).count();
@@ -74,7 +74,7 @@ impl fmt::Display for Totals {
         write!(
             f,
             "{histories} histories, {steps} steps, {pairings} pairings; {resumed} resumed, \
-             {restarted} restarted; {executed} executed, {values} values, \
+             {restarted} restarted; {legacy} by v1 clients and for them; {executed} executed, {values} values, \
              {not_executed} not executed, {unknown} unknown"
         )
     }
@@ -141,6 +141,12 @@ impl World {
                 self.oracle.violate(Rule::Progress, format!("{client} still waits for the server"));
             }
         }
+        for legacy in 0..self.legacies.len() {
+            if self.legacies[legacy].conn.is_none() || self.legacies[legacy].asks {
+                self.oracle.violate(Rule::Progress, format!("v1 client {legacy} hangs"));
+            }
+            calls.extend(self.legacy_emit(legacy, true));
+        }
         self.run(Duration::from_secs(30), |_| false);
         for call in calls {
             if self.oracle.report_of(call) != Some(Report::Value) {
@@ -166,6 +172,7 @@ impl World {
         for client in 0..self.clients.len() {
             self.command(client, Command::Close);
         }
+        self.legacies_leave();
         self.run(Duration::from_secs(60), |_| false);
         self.check_that_nobody_is_left();
         if self.clients.iter().any(|client| client.endpoint.is_some() || !client.waiting.is_empty())

@@ -7,14 +7,29 @@ use std::{
 };
 
 use socketio_p2p_protocol::{
-    ClientMessage, Frame, PairingId, ServerMessage, frame::batch_from_text, wire,
+    Args, ClientMessage, Frame, Outcome, PairingId, Refusal, ServerMessage, frame::batch_from_text,
+    session::Delivery, wire,
 };
+
+use crate::oracle::{CallNo, ClientNo};
 
 /// What a client says.
 #[derive(Debug)]
 pub(crate) enum Up {
     Message(ClientMessage),
     Frames(PairingId, Vec<Frame>),
+    /// A v1 client emits something to whoever it believes to be its partner.
+    Emit {
+        target: ClientNo,
+        args: Args,
+        call: Option<CallNo>,
+    },
+    /// A v1 client acknowledges an event.
+    Acknowledge {
+        pairing: PairingId,
+        seq: u64,
+        result: Result<Args, Refusal>,
+    },
 }
 
 /// What it hears.
@@ -24,6 +39,10 @@ pub(crate) enum Down {
     Frames(PairingId, Vec<Frame>),
     /// What cannot be read.
     Garbled,
+    /// An event for a v1 client. It does not see of which pairing, nor its number.
+    Emit(PairingId, Delivery),
+    /// What a v1 client's event came to.
+    Acknowledge(CallNo, Outcome),
 }
 
 /// One way of a connection.

@@ -10,10 +10,12 @@
 //! a long run.
 
 mod application;
+mod bridge;
 mod client;
 mod handlers;
 mod history;
 mod hostile;
+mod legacy;
 mod link;
 mod node;
 mod oracle;

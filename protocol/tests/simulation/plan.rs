@@ -8,6 +8,7 @@ use socketio_p2p_protocol::DuplicatePolicy;
 pub(crate) struct Plan {
     pub(crate) seed: u64,
     pub(crate) clients: usize,
+    pub(crate) legacies: usize,
     pub(crate) hostiles: usize,
     /// Calls, and faults, until the weather calms down.
     pub(crate) calls: usize,
@@ -43,6 +44,8 @@ pub(crate) struct Counts {
     pub(crate) faults: usize,
     /// What those did that keep no rule.
     pub(crate) hostile: usize,
+    /// Events of v1 clients, and for them.
+    pub(crate) legacy: usize,
     /// How often a client came back to its session, and how often to a server that had none.
     pub(crate) resumed: usize,
     pub(crate) restarted: usize,
@@ -50,10 +53,11 @@ pub(crate) struct Counts {
 
 impl Counts {
     pub(crate) fn add(&mut self, other: Self) {
-        let Self { steps, faults, hostile, resumed, restarted } = other;
+        let Self { steps, faults, hostile, legacy, resumed, restarted } = other;
         self.steps += steps;
         self.faults += faults;
         self.hostile += hostile;
+        self.legacy += legacy;
         self.resumed += resumed;
         self.restarted += restarted;
     }
@@ -74,6 +78,7 @@ impl Plan {
         Self {
             seed,
             clients: rng.usize(4..9),
+            legacies: if rng.u8(..3) == 0 { rng.usize(1..4) } else { 0 },
             hostiles: if rng.u8(..3) == 0 { rng.usize(1..3) } else { 0 },
             calls: 600,
             faults: 150,

@@ -6,14 +6,18 @@ use std::{
 };
 
 use socketio_p2p_protocol::{
-    Broker, BrokerConfig, ClientMessage, Code, ConnId, Dialect, DuplicatePolicy, Frame, Hello,
-    PairingId, Partner, ResumeToken, ServerMessage,
+    Args, Broker, BrokerConfig, BrokerEvent, Cause, ClientMessage, Code, ConnId, Dialect,
+    DuplicatePolicy, Frame, Hello, Outcome, PairingId, Partner, Refusal, ResumeToken,
+    ServerMessage,
     broker::{Input, Output},
+    session::Delivery,
 };
 
 use crate::{
+    bridge::Bridge,
+    client::Client,
     hostile::HOSTILE,
-    oracle::{Oracle, Rule},
+    oracle::{CallNo, ClientNo, Oracle, Rule},
     plan::Plan,
     watch::{GRACE, Watch, Who},
 };
@@ -24,6 +28,12 @@ pub(crate) enum Act {
     Tell(ConnId, ServerMessage),
     Relay(ConnId, PairingId, Vec<Frame>),
     Close(ConnId),
+    /// Frames for the v2 partner of a v1 client.
+    Bridge(ConnId, PairingId, Frame),
+    /// An event for a v1 client.
+    Emit(ConnId, PairingId, Delivery),
+    /// What its own came to.
+    Acknowledge(ConnId, CallNo, Outcome),
     /// Ask the arbiter of pairings.
     Grant(PairingId),
 }
@@ -31,6 +41,7 @@ pub(crate) enum Act {
 pub(crate) struct Server {
     pub(crate) broker: Broker,
     routes: BTreeMap<ConnId, Partner>,
+    bridges: BTreeMap<PairingId, Bridge>,
     watch: Watch,
     pub(crate) acts: VecDeque<Act>,
     duplicates: DuplicatePolicy,
@@ -51,6 +62,7 @@ impl Server {
         Self {
             broker: Broker::new(config),
             routes: BTreeMap::new(),
+            bridges: BTreeMap::new(),
             watch: Watch::default(),
             acts: VecDeque::new(),
             duplicates: plan.duplicates,
@@ -87,6 +99,11 @@ impl Server {
                 self.routes.remove(&conn);
             }
             Input::Granted(pairing, _) => self.watch.grant_answered(pairing),
+            Input::Timeout => {
+                for bridge in self.bridges.values_mut() {
+                    bridge.timeout(now, &mut self.acts);
+                }
+            }
             _ => {}
         }
         self.watch.begin(&input);
@@ -102,10 +119,21 @@ impl Server {
                     if let ServerMessage::Disconnect { pairing, .. } = message {
                         self.watch.told_end(conn, pairing, oracle);
                     }
-                    self.acts.push_back(Act::Tell(conn, message));
+                    match message {
+                        // It is not told: the session that is kept for it takes note.
+                        ServerMessage::Partner { pairing, state }
+                            if self.dialect(conn) == Some(Dialect::V1) =>
+                        {
+                            if let Some(bridge) = self.bridges.get_mut(&pairing) {
+                                bridge.partner_is(conn, state, now);
+                            }
+                        }
+                        message => self.acts.push_back(Act::Tell(conn, message)),
+                    }
                 }
                 Output::Route(conn, partner) => {
                     self.watch.routed(conn, partner.pairing, partner.conn);
+                    self.bridge(conn, &partner, now);
                     self.routes.insert(conn, partner);
                 }
                 Output::Unroute(conn, _) => {
@@ -122,8 +150,18 @@ impl Server {
                     self.routes.remove(&conn);
                     self.acts.push_back(Act::Close(conn));
                 }
-                Output::Event(event) => self.watch.happened(event, now, oracle),
+                Output::Event(event) => {
+                    if let BrokerEvent::Unpaired { pairing, reason, .. } = event
+                        && let Some(bridge) = self.bridges.remove(&pairing)
+                    {
+                        bridge.end(reason, now, &mut self.acts);
+                    }
+                    self.watch.happened(event, now, oracle);
+                }
             }
+        }
+        for bridge in self.bridges.values_mut() {
+            bridge.pump(now, &mut self.acts, oracle);
         }
     }
 
@@ -144,6 +182,7 @@ impl Server {
         pairing: PairingId,
         frames: Vec<Frame>,
         congested: bool,
+        now: Instant,
         oracle: &mut Oracle,
     ) {
         let code = match self.routes.get(&from) {
@@ -156,6 +195,11 @@ impl Server {
                 let to = route.conn;
                 if !self.watch.is_member(to, pairing) {
                     oracle.violate(Rule::NoStranger, format!("{to} gets frames of {pairing}"));
+                }
+                if let Some(bridge) = self.bridges.get_mut(&pairing) {
+                    bridge.receive(from, frames, now);
+                    bridge.pump(now, &mut self.acts, oracle);
+                    return;
                 }
                 if let [Some(sender), Some(receiver)] = [from, to].map(|conn| self.watch.who(conn))
                 {
@@ -171,6 +215,73 @@ impl Server {
         let refusal = code.into();
         let error = ServerMessage::Error { refusal, req: None, pairing: Some(pairing) };
         self.acts.push_back(Act::Tell(from, error));
+    }
+
+    /// When something is due, if ever.
+    pub(crate) fn poll_timeout(&self) -> Option<Instant> {
+        let bridges = self.bridges.values().filter_map(Bridge::poll_timeout);
+        bridges.chain(self.broker.poll_timeout()).min()
+    }
+
+    /// Where one end speaks v1, the server keeps a session for it.
+    fn bridge(&mut self, conn: ConnId, partner: &Partner, now: Instant) {
+        let [Some(one), Some(other)] = [conn, partner.conn].map(|conn| self.watch.who(conn)) else {
+            return;
+        };
+        let ends = [(one, conn), (other, partner.conn)];
+        let ends = ends.map(|(who, conn)| (who.number, conn, who.dialect == Dialect::V1));
+        if let Some(bridge) = self.bridges.get_mut(&partner.pairing) {
+            for (number, conn, _) in ends {
+                bridge.connect(number, conn);
+            }
+        } else if ends.iter().any(|(_, _, is_v1)| *is_v1) {
+            let bridge = Bridge::new(partner.pairing, ends, now);
+            self.bridges.insert(partner.pairing, bridge);
+        }
+    }
+
+    /// A v1 client emits something: to its partner, or not at all.
+    pub(crate) fn emit(
+        &mut self,
+        from: ConnId,
+        target: ClientNo,
+        (args, call): (Args, Option<CallNo>),
+        now: Instant,
+        oracle: &mut Oracle,
+    ) {
+        let route = self.routes.get(&from);
+        let route = route.filter(|route| Client::number_of(route.client.as_str()) == Some(target));
+        let Some(bridge) = route.and_then(|route| self.bridges.get_mut(&route.pairing)) else {
+            if let Some(call) = call {
+                let outcome = Outcome::NotExecuted(Cause::Code(Code::NotPaired));
+                self.acts.push_back(Act::Acknowledge(from, call, outcome));
+            }
+            return;
+        };
+        bridge.emit(from, args, call, now);
+        bridge.pump(now, &mut self.acts, oracle);
+    }
+
+    /// A v1 client acknowledges an event of a pairing, which may be over.
+    pub(crate) fn acknowledged(
+        &mut self,
+        from: ConnId,
+        pairing: PairingId,
+        (seq, result): (u64, Result<Args, Refusal>),
+        now: Instant,
+        oracle: &mut Oracle,
+    ) {
+        if let Some(bridge) = self.bridges.get_mut(&pairing) {
+            bridge.acknowledged(from, seq, result, now);
+            bridge.pump(now, &mut self.acts, oracle);
+        }
+    }
+
+    /// The queue of a v1 client's partner is full.
+    pub(crate) fn refuse_bridged(&mut self, to: ConnId, pairing: PairingId, now: Instant) {
+        if let Some(bridge) = self.bridges.get_mut(&pairing) {
+            bridge.refused(to, now);
+        }
     }
 
     /// The rules that can be seen from here at any moment.
@@ -189,6 +300,7 @@ impl Server {
         self.broker.stats() == <_>::default()
             && self.broker.poll_timeout().is_none()
             && self.routes.is_empty()
+            && self.bridges.is_empty()
     }
 
     /// The dialect that a connection speaks.

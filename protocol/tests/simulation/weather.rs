@@ -5,6 +5,7 @@ use std::time::Duration;
 use socketio_p2p_protocol::{ClientId, Code, ConnId, Dialect, DuplicatePolicy, broker::Input};
 
 use crate::{
+    client::Client,
     link::{Link, State},
     server::Server,
     watch::Who,
@@ -52,7 +53,12 @@ impl World {
             if self.rng.bool() { self.millis(6_000..10_000) } else { self.millis(10_000..45_000) };
         let Some(link) = self.links.get_mut(&conn) else { return false };
         link.state = State::Silent;
+        let client = link.client;
         self.after(after, Event::ServerLoses(conn));
+        if self.legacy_of(client).is_some() {
+            let after = self.millis(6_000..45_000);
+            self.after(after, Event::ClientLoses(conn));
+        }
         true
     }
 
@@ -90,10 +96,11 @@ impl World {
 
     /// The host parts two clients, or removes one.
     fn interfere(&mut self, conn: ConnId) -> bool {
-        if self.links[&conn].client >= self.clients.len() || !self.chance(0.2) {
+        let client = self.links[&conn].client;
+        if client >= self.clients.len() + self.legacies.len() || !self.chance(0.2) {
             return false;
         }
-        let id = self.clients[self.links[&conn].client].name.parse().expect("an id");
+        let id = Client::new(client).name.parse().expect("an id");
         let input = match self.rng.u8(..3) {
             0 => Input::Kick(id),
             1 => Input::Expel(conn),

@@ -7,11 +7,14 @@ use std::{
 };
 
 use fastrand::Rng;
-use socketio_p2p_protocol::{Code, ConnId, PairingId, ResumeToken, broker, endpoint::Input};
+use socketio_p2p_protocol::{
+    Code, ConnId, Dialect, PairingId, ResumeToken, broker, endpoint::Input,
+};
 
 use crate::{
     client::{Client, Handled},
     hostile::{HOSTILE, Hostile},
+    legacy::Legacy,
     link::{self, Down, Link, State, Up},
     oracle::{CallNo, ClientNo, Oracle, Rule},
     plan::{Counts, Plan},
@@ -42,6 +45,9 @@ pub(crate) enum Event {
     Fault,
     /// Whoever keeps no rule does something.
     Hostile(usize),
+    LegacyConnect(usize),
+    LegacyAct(usize),
+    LegacyFinish(usize, Handled),
     /// The arbiter of pairings says yes or no.
     Granted(PairingId, bool),
 }
@@ -53,6 +59,8 @@ pub(crate) struct World {
     pub(crate) start: Instant,
     pub(crate) server: Server,
     pub(crate) clients: Vec<Client>,
+    /// V1 clients, whose numbers follow.
+    pub(crate) legacies: Vec<Legacy>,
     pub(crate) hostiles: Vec<Hostile>,
     pub(crate) links: BTreeMap<ConnId, Link>,
     pub(crate) oracle: Oracle,
@@ -80,6 +88,7 @@ impl World {
             start,
             server: Server::new(1, &plan),
             clients: (0..plan.clients).map(Client::new).collect(),
+            legacies: (0..plan.legacies).map(Legacy::new).collect(),
             hostiles: (0..plan.hostiles).map(|_| Hostile::default()).collect(),
             links: BTreeMap::new(),
             oracle: Oracle::default(),
@@ -101,6 +110,12 @@ impl World {
             world.after(after, Event::Connect(client));
             let after = world.millis(50..200);
             world.after(after, Event::Act(client));
+        }
+        for legacy in 0..world.legacies.len() {
+            let after = world.millis(0..100);
+            world.after(after, Event::LegacyConnect(legacy));
+            let after = world.millis(50..200);
+            world.after(after, Event::LegacyAct(legacy));
         }
         for hostile in 0..world.hostiles.len() {
             world.oracle.distrust(HOSTILE + hostile);
@@ -169,9 +184,10 @@ impl World {
                 self.server.handle(input, self.now, &mut self.oracle);
             }
             Event::ClientLoses(conn) => {
-                if let Some(client) = self.links.get(&conn).map(|link| link.client)
-                    && self.clients.get(client).is_some_and(|client| client.conn == Some(conn))
-                {
+                let client = self.links.get(&conn).map_or(STRANGER, |link| link.client);
+                if let Some(legacy) = self.legacy_of(client) {
+                    self.legacy_loses(legacy, conn);
+                } else if self.clients.get(client).is_some_and(|c| c.conn == Some(conn)) {
                     self.feed(client, Input::Lost);
                 }
             }
@@ -198,6 +214,9 @@ impl World {
                 self.server.handle(broker::Input::Timeout, self.now, &mut self.oracle);
             }
             Event::Fault => self.fault(),
+            Event::LegacyConnect(legacy) => self.legacy_connect(legacy),
+            Event::LegacyAct(legacy) => self.legacy_act(legacy),
+            Event::LegacyFinish(legacy, handled) => self.legacy_finish(legacy, handled),
             Event::Hostile(hostile) => self.hostile_act(hostile),
             Event::Granted(pairing, yes) => {
                 let verdict = if yes { Ok(()) } else { Err(Code::Quota) };
@@ -213,7 +232,8 @@ impl World {
         while let Some(act) = self.server.acts.pop_front() {
             match act {
                 Act::Tell(conn, message) => {
-                    let message = match self.plan.codec {
+                    let is_v1 = self.server.dialect(conn) == Some(Dialect::V1);
+                    let message = match self.plan.codec && !is_v1 {
                         true => link::server_message(&message),
                         false => message,
                     };
@@ -227,11 +247,26 @@ impl World {
                     let what = frames.map_or(Down::Garbled, |frames| Down::Frames(pairing, frames));
                     self.send_down(conn, what);
                 }
+                Act::Bridge(conn, pairing, frame) => {
+                    let congested = self.stormy && self.chance(self.plan.congestion);
+                    if congested {
+                        self.counts.faults += 1;
+                        self.server.refuse_bridged(conn, pairing, self.now);
+                    } else {
+                        self.send_down(conn, Down::Frames(pairing, vec![frame]));
+                    }
+                }
+                Act::Emit(conn, pairing, delivery) => {
+                    self.send_down(conn, Down::Emit(pairing, delivery));
+                }
+                Act::Acknowledge(conn, call, outcome) => {
+                    self.send_down(conn, Down::Acknowledge(call, outcome));
+                }
                 Act::Close(conn) => self.close(conn),
                 Act::Grant(pairing) => self.grant(pairing),
             }
         }
-        if let Some(next) = self.server.broker.poll_timeout()
+        if let Some(next) = self.server.poll_timeout()
             && self.server_alarm.is_none_or(|alarm| next < alarm)
         {
             self.server_alarm = Some(next);
@@ -270,7 +305,15 @@ impl World {
             Some(Up::Frames(pairing, frames)) => {
                 let congested = self.stormy && self.chance(self.plan.congestion);
                 self.counts.faults += usize::from(congested);
-                self.server.relay(conn, pairing, frames, congested, &mut self.oracle);
+                let now = self.now;
+                self.server.relay(conn, pairing, frames, congested, now, &mut self.oracle);
+            }
+            Some(Up::Emit { target, args, call }) => {
+                self.server.emit(conn, target, (args, call), self.now, &mut self.oracle);
+            }
+            Some(Up::Acknowledge { pairing, seq, result }) => {
+                let answer = (seq, result);
+                self.server.acknowledged(conn, pairing, answer, self.now, &mut self.oracle);
             }
             None => {}
         }
@@ -288,6 +331,9 @@ impl World {
         {
             return self.hostile_hears(hostile, what);
         }
+        if let Some(legacy) = self.legacy_of(client) {
+            return self.legacy_hears(legacy, conn, what);
+        }
         if client >= self.clients.len() {
             // A stranger that got in under somebody's name hears what is not for it.
             if let Down::Frames(pairing, _) = what {
@@ -303,7 +349,9 @@ impl World {
             match what {
                 Down::Message(message) => Input::Received(message),
                 Down::Frames(pairing, frames) => Input::Frames(pairing, frames),
-                Down::Garbled => Input::Garbled(Code::BadArgs.into()),
+                Down::Emit(..) | Down::Acknowledge(..) | Down::Garbled => {
+                    Input::Garbled(Code::BadArgs.into())
+                }
             },
         );
     }
