@@ -223,7 +223,8 @@ impl World {
         self.counts.legacy += 1;
         self.oracle.executed(call, number, source, pairing);
         if reply {
-            let returns = if self.chance(0.02) { Returns::Failure } else { Returns::Value(0) };
+            let fails = self.stormy && self.chance(0.02);
+            let returns = if fails { Returns::Failure } else { Returns::Value(0) };
             let after = self.millis(0..20);
             let handled = Handled { pairing, seq, call, returns };
             self.after(after, Event::LegacyFinish(legacy, handled));
