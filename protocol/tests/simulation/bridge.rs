@@ -24,7 +24,7 @@ struct End {
 }
 
 /// What the server keeps for a v1 client.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Kept {
     session: Session,
     backlog: VecDeque<Emit>,
@@ -50,7 +50,7 @@ pub(crate) type EndOf = (ClientNo, ConnId, bool);
 impl Bridge {
     pub(crate) fn new(pairing: PairingId, ends: [EndOf; 2], now: Instant) -> Self {
         let end = |(number, conn, is_v1): EndOf| {
-            let mut kept = is_v1.then(Kept::default);
+            let mut kept = is_v1.then(Kept::new);
             if let Some(kept) = &mut kept {
                 kept.session.handle(Input::Opened(Route::Relay), now);
             }
@@ -64,6 +64,10 @@ impl Bridge {
         for end in self.ends.iter_mut().filter(|end| end.number == number) {
             end.conn = conn;
         }
+    }
+
+    pub(crate) fn is_of(&self, conn: ConnId) -> bool {
+        self.ends.iter().any(|end| end.conn == conn)
     }
 
     fn side_of(&self, conn: ConnId) -> usize {
@@ -91,6 +95,13 @@ impl Bridge {
         for frame in frames {
             self.handle(side, Input::Received(Route::Relay, frame), now);
         }
+    }
+
+    /// The queue of the v1 client on this connection is full, or has room again.
+    pub(crate) fn pause(&mut self, conn: ConnId, paused: bool, now: Instant) {
+        let input = if paused { Input::Paused } else { Input::Resumed };
+        let side = self.side_of(conn);
+        self.handle(side, input, now);
     }
 
     /// What was for the v2 client on this connection was refused.
@@ -217,6 +228,11 @@ impl Bridge {
 }
 
 impl Kept {
+    fn new() -> Self {
+        let (backlog, awaited) = (VecDeque::new(), BTreeMap::new());
+        Self { session: Session::of_v1_end(), backlog, awaited }
+    }
+
     fn poll(&mut self, now: Instant) -> Option<Output> {
         while self.session.has_room()
             && let Some(Emit { args, call }) = self.backlog.pop_front()

@@ -277,6 +277,14 @@ impl Server {
         }
     }
 
+    /// The queue of a v1 client is full, or has room again.
+    pub(crate) fn pause(&mut self, conn: ConnId, paused: bool, now: Instant, oracle: &mut Oracle) {
+        for bridge in self.bridges.values_mut().filter(|bridge| bridge.is_of(conn)) {
+            bridge.pause(conn, paused, now);
+            bridge.pump(now, &mut self.acts, oracle);
+        }
+    }
+
     /// The queue of a v1 client's partner is full.
     pub(crate) fn refuse_bridged(&mut self, to: ConnId, pairing: PairingId, now: Instant) {
         if let Some(bridge) = self.bridges.get_mut(&pairing) {

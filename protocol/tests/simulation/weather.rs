@@ -66,6 +66,12 @@ impl World {
         let until = self.now + self.millis(10..2_000);
         let Some(link) = self.links.get_mut(&conn) else { return false };
         link.freeze(until);
+        let client = link.client;
+        if self.legacy_of(client).is_some() {
+            // What is for it waits on the server.
+            self.server.pause(conn, true, self.now, &mut self.oracle);
+            self.after(until - self.now, Event::Reads(conn));
+        }
         true
     }
 

@@ -48,6 +48,8 @@ pub(crate) enum Event {
     LegacyConnect(usize),
     LegacyAct(usize),
     LegacyFinish(usize, Handled),
+    /// A v1 client whose queue was full reads on.
+    Reads(ConnId),
     /// The arbiter of pairings says yes or no.
     Granted(PairingId, bool),
 }
@@ -217,6 +219,9 @@ impl World {
             Event::LegacyConnect(legacy) => self.legacy_connect(legacy),
             Event::LegacyAct(legacy) => self.legacy_act(legacy),
             Event::LegacyFinish(legacy, handled) => self.legacy_finish(legacy, handled),
+            Event::Reads(conn) => {
+                self.server.pause(conn, false, self.now, &mut self.oracle);
+            }
             Event::Hostile(hostile) => self.hostile_act(hostile),
             Event::Granted(pairing, yes) => {
                 let verdict = if yes { Ok(()) } else { Err(Code::Quota) };
