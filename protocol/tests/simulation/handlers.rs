@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// Longer than anything is under way, frozen twice: the receiver counts from the arrival.
-const LONGEST_WAY: Duration = Duration::from_millis(4_500);
+pub(crate) const LONGEST_WAY: Duration = Duration::from_millis(4_500);
 
 /// What belongs to a call: its number, and a text of about that many bytes of which every part is
 /// different.

@@ -120,7 +120,7 @@ struct Pairing {
 }
 
 /// How much was seen.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub(crate) struct Summary {
     pub(crate) calls: usize,
     pub(crate) executed: usize,

@@ -29,38 +29,8 @@ pub(crate) struct Plan {
     pub(crate) paced: bool,
     /// Whether everything is written and read again on its way.
     pub(crate) codec: bool,
-    /// Whether events are kept for a report.
-    pub(crate) traced: bool,
-    /// How many.
-    pub(crate) lines: usize,
     /// A fault of the relay, to be caught.
     pub(crate) skips_pairing_ids: bool,
-}
-
-/// How much happened.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Counts {
-    pub(crate) steps: usize,
-    pub(crate) faults: usize,
-    /// What those did that keep no rule.
-    pub(crate) hostile: usize,
-    /// Events of v1 clients, and for them.
-    pub(crate) legacy: usize,
-    /// How often a client came back to its session, and how often to a server that had none.
-    pub(crate) resumed: usize,
-    pub(crate) restarted: usize,
-}
-
-impl Counts {
-    pub(crate) fn add(&mut self, other: Self) {
-        let Self { steps, faults, hostile, legacy, resumed, restarted } = other;
-        self.steps += steps;
-        self.faults += faults;
-        self.hostile += hostile;
-        self.legacy += legacy;
-        self.resumed += resumed;
-        self.restarted += restarted;
-    }
 }
 
 /// Messages a second and at once, and bytes a second and at once.
@@ -93,8 +63,6 @@ impl Plan {
             distant_grants: rng.u8(..4) == 0,
             paced: rng.u8(..8) == 0,
             codec: rng.u8(..16) == 0,
-            traced: false,
-            lines: 200,
             skips_pairing_ids: false,
         }
     }

@@ -7,24 +7,28 @@
 use socketio_p2p_protocol::planted::{Fault, plant};
 
 use crate::{
-    history::{Failure, run_history},
+    history::live_through,
+    live_on_two_paths,
     oracle::Rule,
     plan::Plan,
+    report::{Failure, Lived, Trace, observe},
 };
 
 /// Histories until a fault must have been caught.
 const HISTORIES: u64 = 100;
 
-/// The first history that breaks a rule, with this fault in the protocol and that of the relay.
-fn caught(fault: Option<Fault>, skips_pairing_ids: bool) -> Option<(u64, Failure)> {
+/// The first history that breaks a rule, with this fault in the protocol.
+fn caught(fault: Option<Fault>, live: impl Fn(u64, Trace) -> Lived) -> Option<(u64, Failure)> {
     plant(fault);
-    let failure = (1..=HISTORIES).find_map(|seed| {
-        let mut plan = Plan::new(seed);
-        plan.skips_pairing_ids = skips_pairing_ids;
-        Some((seed, run_history(plan).1.err()?))
-    });
+    let failure =
+        (1..=HISTORIES).find_map(|seed| Some((seed, live(seed, Trace::default()).1.err()?)));
     plant(None);
     failure
+}
+
+fn skipping_pairing_ids(seed: u64, trace: Trace) -> Lived {
+    let plan = Plan { skips_pairing_ids: true, ..Plan::new(seed) };
+    observe(seed, "replay", || live_through(plan, trace))
 }
 
 #[track_caller]
@@ -37,16 +41,17 @@ fn assert_caught(what: &str, failure: Option<(u64, Failure)>, rules: &[Rule]) {
 }
 
 macro_rules! planted {
-    ($($name:ident: $fault:ident by $($rule:ident),+;)*) => {$(
+    ($live:expr; $($name:ident: $fault:ident by $($rule:ident),+;)*) => {$(
         #[test]
         fn $name() {
-            let failure = caught(Some(Fault::$fault), false);
+            let failure = caught(Some(Fault::$fault), $live);
             assert_caught(stringify!($fault), failure, &[$(Rule::$rule),+]);
         }
     )*};
 }
 
 planted! {
+    crate::live;
     forgetting_the_partner_is_caught: ForgetPartner by Exclusive, Mutual, ToldOnce, Counters, NoPanic;
     comparing_ids_without_incarnations_is_caught: CompareWithoutIncarnation by NothingLost, Progress, ToldOnce, Mutual, Exclusive, Counters, NoPanic;
     resuming_without_a_token_is_caught: ResumeWithoutToken by NoStranger;
@@ -66,12 +71,25 @@ planted! {
     acknowledging_what_was_not_seen_is_caught: AckUnseen by NothingLost, Progress, Bounded;
 }
 
+planted! {
+    live_on_two_paths;
+    a_window_that_evicts_early_is_caught_on_two_paths: WindowEvictsEarly by NothingLost, Progress, Bounded;
+    another_order_is_caught_on_two_paths: ReorderOnPathChange by Order, AtMostOnce, Bounded, NothingLost;
+    duplicates_are_caught_on_two_paths: DeliverDuplicates by AtMostOnce, Order, Bounded;
+    guessing_is_caught_on_two_paths: GuessNotExecuted by Truthful;
+    reporting_twice_is_caught_on_two_paths: ReportTwice by ReportedOnce;
+    ignoring_the_time_to_live_is_caught_on_two_paths: IgnoreTtl by InTime;
+    losing_the_last_part_is_caught_on_two_paths: LoseLastPart by NothingLost, Progress;
+    acknowledging_what_was_not_seen_is_caught_on_two_paths: AckUnseen by NothingLost, Progress, Bounded;
+}
+
 #[test]
 fn skipping_the_pairing_id_on_the_relay_is_caught() {
-    assert_caught("SkipPairingId", caught(None, true), &[Rule::NoStranger]);
+    assert_caught("SkipPairingId", caught(None, skipping_pairing_ids), &[Rule::NoStranger]);
 }
 
 #[test]
 fn without_a_planted_fault_nothing_is_caught() {
-    assert!(caught(None, false).is_none());
+    assert!(caught(None, crate::live).is_none());
+    assert!(caught(None, live_on_two_paths).is_none());
 }

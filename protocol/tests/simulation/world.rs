@@ -2,7 +2,7 @@
 
 use std::{
     cmp::Reverse,
-    collections::{BTreeMap, BinaryHeap, VecDeque},
+    collections::{BTreeMap, BinaryHeap},
     time::{Duration, Instant},
 };
 
@@ -17,7 +17,8 @@ use crate::{
     legacy::Legacy,
     link::{self, Down, Link, State, Up},
     oracle::{CallNo, ClientNo, Oracle, Rule},
-    plan::{Counts, Plan},
+    plan::Plan,
+    report::{Counts, Trace},
     server::{Act, Server},
 };
 
@@ -74,7 +75,7 @@ pub(crate) struct World {
     last_conn: u64,
     pub(crate) last_node: u64,
     server_alarm: Option<Instant>,
-    pub(crate) trace: VecDeque<String>,
+    pub(crate) trace: Trace,
     /// Whether faults and calls still come.
     pub(crate) stormy: bool,
     /// Whether everybody goes for good.
@@ -82,7 +83,7 @@ pub(crate) struct World {
 }
 
 impl World {
-    pub(crate) fn new(plan: Plan) -> Self {
+    pub(crate) fn new(plan: Plan, trace: Trace) -> Self {
         let start = Instant::now();
         let mut world = Self {
             rng: Rng::with_seed(plan.seed),
@@ -101,7 +102,7 @@ impl World {
             last_conn: 0,
             last_node: 1,
             server_alarm: None,
-            trace: VecDeque::new(),
+            trace,
             stormy: true,
             leaving: false,
             plan,
@@ -168,13 +169,7 @@ impl World {
 
     /// Keeps a line for the report of a failure.
     pub(crate) fn note(&mut self, line: impl FnOnce() -> String) {
-        if self.plan.traced {
-            while self.trace.len() >= self.plan.lines {
-                self.trace.pop_front();
-            }
-            let at = self.now - self.start;
-            self.trace.push_back(format!("{at:>9.3?} {}", line()));
-        }
+        self.trace.note(self.now - self.start, line);
     }
 
     fn happen(&mut self, event: Event) {
