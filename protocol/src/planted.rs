@@ -16,6 +16,8 @@ pub enum Fault {
     PairTheBusy,
     /// A client whose grace is over keeps its place.
     ForgetAway,
+    /// A client that is away loses its place before its grace is over.
+    EndTooEarly,
     /// The partner of a client that is back is not told.
     ForgetBack,
     /// The end of a pairing is told twice.
@@ -34,6 +36,10 @@ pub enum Fault {
     GuessNotExecuted,
     /// A reply resolves the call and leaves it waiting, for its deadline to resolve it again.
     ReportTwice,
+    /// A reply resolves whatever call waits longest.
+    AnswerAnother,
+    /// The window is never full.
+    NeverFull,
     /// An emit is delivered although its time is over.
     IgnoreTtl,
     /// What came early is acknowledged as if there were no gap before it.

@@ -39,7 +39,11 @@ impl Session {
     /// Takes what is next in order: replies at once, emits as handlers are free.
     pub(super) fn take(&mut self, now: Instant) {
         while let Some((to, result, route)) = self.inbox.next_reply() {
-            match self.calls.remove(&to) {
+            let whose = match self.calls.first_key_value() {
+                Some((&oldest, _)) if planted::is(Fault::AnswerAnother) => oldest,
+                _ => to,
+            };
+            match self.calls.remove(&whose) {
                 Some(call) => {
                     if planted::is(Fault::ReportTwice) {
                         self.calls.insert(to, call);

@@ -34,6 +34,7 @@ impl World {
             3..60 => self.change_mind(client),
             // An application that waits for answers makes no calls without end.
             _ if self.clients[client].waiting.len() > 40 => {}
+            60 => self.burst(client),
             _ => {
                 for _ in 0..self.rng.usize(1..4) {
                     self.call(client);
@@ -94,6 +95,17 @@ impl World {
         let call = self.emit(client, Manner { acknowledged, excused }, patience, ttl, size);
         if acknowledged {
             self.clients[client].open.push(call);
+        }
+    }
+
+    /// More than a window holds, at once.
+    fn burst(&mut self, client: usize) {
+        let manner = Manner { acknowledged: self.rng.bool(), excused: false };
+        for _ in 0..self.rng.usize(300..1_000) {
+            let call = self.emit(client, manner, Duration::from_secs(120), None, 0);
+            if manner.acknowledged {
+                self.clients[client].open.push(call);
+            }
         }
     }
 

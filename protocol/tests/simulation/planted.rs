@@ -60,9 +60,12 @@ planted! {
     forgetting_to_say_that_a_partner_is_back_is_caught: ForgetBack by NothingLost, Progress;
     telling_the_end_twice_is_caught: TellTwice by ToldOnce;
     forgetting_to_send_the_window_again_is_caught: ForgetResend by NothingLost, Progress;
+    ending_a_pairing_too_early_is_caught: EndTooEarly by Lasting;
     keeping_a_ghost_is_caught: KeepGhost by Exclusive, ToldOnce, Mutual;
     a_window_that_evicts_early_is_caught: WindowEvictsEarly by NothingLost, Progress, Bounded;
     another_order_after_a_change_of_path_is_caught: ReorderOnPathChange by Order, AtMostOnce, Bounded, NothingLost;
+    answering_another_call_is_caught: AnswerAnother by Truthful;
+    a_window_that_is_never_full_is_caught: NeverFull by Bounded;
     delivering_duplicates_is_caught: DeliverDuplicates by AtMostOnce, Order, Bounded;
     guessing_an_outcome_is_caught: GuessNotExecuted by Truthful;
     reporting_twice_is_caught: ReportTwice by ReportedOnce;
