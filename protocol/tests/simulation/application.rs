@@ -35,6 +35,8 @@ impl World {
             // An application that waits for answers makes no calls without end.
             _ if self.clients[client].waiting.len() > 40 => {}
             60 => self.burst(client),
+            61..63 => self.list(client),
+            63 => self.leave(client),
             _ => {
                 for _ in 0..self.rng.usize(1..4) {
                     self.call(client);
@@ -53,8 +55,23 @@ impl World {
         };
         let target = target.expect("a name is an id");
         let call = self.clients[client].next_request();
-        let deadline = self.now + Duration::from_secs(12);
+        // Who is impatient may be paired without having been told, for a moment.
+        let impatient = self.chance(0.1);
+        let patience = if impatient { self.millis(1..300) } else { Duration::from_secs(12) };
+        let deadline = self.now + patience;
         self.command(client, Command::Register { call, target, payload: None, deadline });
+    }
+
+    fn list(&mut self, client: usize) {
+        let call = self.clients[client].next_request();
+        let deadline = self.now + Duration::from_secs(5);
+        self.command(client, Command::List { call, deadline });
+    }
+
+    /// It goes, and begins anew.
+    fn leave(&mut self, client: usize) {
+        self.clients[client].dismissed = true;
+        self.command(client, Command::Close);
     }
 
     fn unregister(&mut self, client: usize) {
@@ -118,6 +135,20 @@ impl World {
         ttl: Option<Duration>,
         size: usize,
     ) -> CallNo {
+        let call = self.emit_later(client, manner, patience, ttl, size);
+        self.feed(client, Input::Timeout);
+        call
+    }
+
+    /// Emits something when the client has its turn again.
+    pub(crate) fn emit_later(
+        &mut self,
+        client: usize,
+        manner: Manner,
+        patience: Duration,
+        ttl: Option<Duration>,
+        size: usize,
+    ) -> CallNo {
         let call = self.oracle.called(client, manner);
         let (pairing, _) = self.oracle.partner_of(client).expect("who calls is paired");
         let deadline = self.now + patience;
@@ -135,7 +166,6 @@ impl World {
         };
         let acknowledged = manner.acknowledged;
         self.clients[client].waiting.push_back(Waiting { call, command, deadline, acknowledged });
-        self.feed(client, Input::Timeout);
         call
     }
 }

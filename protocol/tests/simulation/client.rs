@@ -1,7 +1,7 @@
 //! A client: its endpoint, and an application that calls, answers, waits and changes its mind.
 
 use std::{
-    collections::{BTreeSet, VecDeque},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     time::Instant,
 };
 
@@ -31,6 +31,8 @@ pub(crate) struct Client {
     pub(crate) last_request: u64,
     /// Requests without an answer.
     pub(crate) asked: usize,
+    /// Handlers that wait for a call of their own.
+    pub(crate) nested: BTreeMap<CallNo, Handled>,
     /// Handlers that run for its present partner.
     pub(crate) running: usize,
     /// Calls that its endpoint has, and that wait for a reply.
@@ -38,6 +40,8 @@ pub(crate) struct Client {
     /// Whether it was ever welcomed, and whether it was told not to come back.
     pub(crate) welcomed: bool,
     pub(crate) dismissed: bool,
+    /// Whether its endpoint has closed.
+    pub(crate) closed: bool,
     /// For when its timer is set.
     pub(crate) alarm: Option<Instant>,
 }
@@ -80,10 +84,12 @@ impl Client {
             open: Vec::new(),
             last_request: REQUESTS,
             asked: 0,
+            nested: BTreeMap::new(),
             running: 0,
             pending: BTreeSet::new(),
             welcomed: false,
             dismissed: false,
+            closed: false,
             alarm: None,
         }
     }

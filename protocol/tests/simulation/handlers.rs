@@ -10,7 +10,7 @@ use socketio_p2p_protocol::{
 use crate::{
     client::{Client, Handled, Returns},
     hostile::HOSTILE,
-    oracle::{CallNo, Rule, Verdict},
+    oracle::{CallNo, Manner, Rule, Verdict},
     world::{Event, STRANGER, World},
 };
 
@@ -87,12 +87,20 @@ impl World {
                 self.oracle.violate(Rule::InTime, format!("{call} runs after its time"));
             }
         }
+        let handled = Handled { pairing, seq: delivery.seq, call, returns };
+        let with_partner = self.oracle.partner_of(client) == Some((pairing, source));
+        if with_partner && matches!(returns, Returns::Value(_)) && self.stormy && self.chance(0.01)
+        {
+            let manner = Manner { acknowledged: true, excused: false };
+            let own = self.emit_later(client, manner, Duration::from_secs(60), None, 0);
+            self.clients[client].nested.insert(own, handled);
+            return;
+        }
         let after = match self.rng.u32(..50) {
             _ if returns == Returns::Nothing => Duration::ZERO,
             0 => self.millis(0..4000),
             _ => self.millis(0..20),
         };
-        let handled = Handled { pairing, seq: delivery.seq, call, returns };
         self.after(after, Event::Finish(client, handled));
     }
 

@@ -1,7 +1,9 @@
 //! What a client does in the world: it connects, hears, calls, runs handlers and comes back.
 
+use std::time::Duration;
+
 use socketio_p2p_protocol::{
-    Dialect, EndpointEvent, Outcome,
+    Code, Dialect, EndpointEvent, Outcome,
     endpoint::{Answer, Command, Input, Output},
     limits::PENDING_CALLS,
 };
@@ -19,6 +21,11 @@ use crate::{
 impl World {
     pub(crate) fn connect(&mut self, client: usize) {
         self.clients[client].connecting = false;
+        if self.stormy && self.clients[client].endpoint.is_some() && self.chance(0.05) {
+            // The server cannot be reached.
+            self.counts.faults += 1;
+            return self.feed(client, Input::Rejected(Code::Offline));
+        }
         let conn = self.new_conn();
         self.note(|| format!("{client} connects as {conn:?}"));
         let token = self.clients[client].resume;
@@ -61,6 +68,9 @@ impl World {
         {
             self.carry_out(client, output);
         }
+        if self.clients[client].closed {
+            self.begin_anew(client);
+        }
         // One more may be large, and on its way in parts.
         let pending = self.clients[client].pending.len();
         if pending > PENDING_CALLS + 1 {
@@ -100,7 +110,7 @@ impl World {
         let due: Vec<_> = waiting.iter().filter(|w| w.deadline <= now).map(|w| w.call).collect();
         waiting.retain(|waiting| waiting.deadline > now);
         for call in due {
-            self.oracle.reported(call, Report::NotExecuted);
+            self.reported(client, call, Report::NotExecuted);
         }
     }
 
@@ -141,20 +151,23 @@ impl World {
                 self.leave_link(client);
                 self.connect_later(client);
             }
-            Output::Close => {
-                let Client { welcomed, dismissed, .. } = self.clients[client];
-                if welcomed && !dismissed && !self.leaving {
-                    self.oracle.violate(Rule::Lasting, format!("{client} gives up"));
-                }
-                self.leave_link(client);
-                self.clients[client].endpoint = None;
-                self.clients[client].resume = None;
-                self.oracle.gone(client);
-                // Its first connection came to nothing: whoever started it tries again.
-                if !self.leaving {
-                    self.connect_later(client);
-                }
-            }
+            Output::Close => self.clients[client].closed = true,
+        }
+    }
+
+    /// Its endpoint has closed: whoever started it starts another.
+    fn begin_anew(&mut self, client: usize) {
+        let Client { welcomed, dismissed, .. } = self.clients[client];
+        if welcomed && !dismissed && !self.leaving {
+            self.oracle.violate(Rule::Lasting, format!("{client} gives up"));
+        }
+        self.leave_link(client);
+        self.clients[client].closed = false;
+        self.clients[client].endpoint = None;
+        self.clients[client].resume = None;
+        self.oracle.gone(client);
+        if !self.leaving {
+            self.connect_later(client);
         }
     }
 
@@ -190,7 +203,14 @@ impl World {
         };
         self.clients[client].open.retain(|open| *open != call);
         self.clients[client].pending.remove(&call);
+        self.reported(client, call, report);
+    }
+
+    fn reported(&mut self, client: usize, call: CallNo, report: Report) {
         self.oracle.reported(call, report);
+        if let Some(handled) = self.clients[client].nested.remove(&call) {
+            self.after(Duration::ZERO, Event::Finish(client, handled));
+        }
     }
 
     fn heard(&mut self, client: usize, event: EndpointEvent) {
