@@ -18,6 +18,7 @@ mod history;
 mod hostile;
 mod legacy;
 mod link;
+mod network;
 mod node;
 mod oracle;
 mod paths;

@@ -1,0 +1,184 @@
+//! What travels between the clients and the server, and what the server wants done.
+
+use std::time::Duration;
+
+use socketio_p2p_protocol::{Code, ConnId, Dialect, PairingId, endpoint::Input};
+
+use crate::{
+    hostile::HOSTILE,
+    link::{self, Down, State, Up},
+    oracle::Rule,
+    server::Act,
+    world::{Event, World},
+};
+
+impl World {
+    /// Carries out what the server wants.
+    pub(crate) fn serve(&mut self) {
+        while let Some(act) = self.server.acts.pop_front() {
+            match act {
+                Act::Tell(conn, message) => {
+                    let is_v1 = self.server.dialect(conn) == Some(Dialect::V1);
+                    let message = match self.plan.codec && !is_v1 {
+                        true => link::server_message(&message),
+                        false => message,
+                    };
+                    self.send_down(conn, Down::Message(message));
+                }
+                Act::Relay(conn, pairing, frames) => {
+                    let frames = match self.plan.codec {
+                        true => link::through_the_codec(&frames),
+                        false => Some(frames),
+                    };
+                    let what = frames.map_or(Down::Garbled, |frames| Down::Frames(pairing, frames));
+                    self.send_down(conn, what);
+                }
+                Act::Bridge(conn, pairing, frame) => {
+                    let congested = self.stormy && self.chance(self.plan.congestion);
+                    if congested {
+                        self.counts.faults += 1;
+                        self.server.refuse_bridged(conn, pairing, self.now);
+                    } else {
+                        self.send_down(conn, Down::Frames(pairing, vec![frame]));
+                    }
+                }
+                Act::Emit(conn, pairing, delivery) => {
+                    self.send_down(conn, Down::Emit(pairing, delivery));
+                }
+                Act::Acknowledge(conn, call, outcome) => {
+                    self.send_down(conn, Down::Acknowledge(call, outcome));
+                }
+                Act::Close(conn) => self.close(conn),
+                Act::Grant(pairing) => self.grant(pairing),
+            }
+        }
+        if let Some(next) = self.server.poll_timeout()
+            && self.server_alarm.is_none_or(|alarm| next < alarm)
+        {
+            self.server_alarm = Some(next);
+            self.at(next, Event::ServerAlarm);
+        }
+    }
+
+    pub(crate) fn delay(&mut self) -> Duration {
+        let (low, high) = self.plan.delay;
+        Duration::from_micros(self.rng.u64(low..high))
+    }
+
+    pub(crate) fn send_up(&mut self, conn: ConnId, what: Up) {
+        let delay = self.delay();
+        let link = self.links.get_mut(&conn);
+        if let Some(at) = link.and_then(|link| link.send_up(what, self.now, delay)) {
+            self.at(at, Event::ArriveUp(conn));
+        }
+    }
+
+    fn send_down(&mut self, conn: ConnId, what: Down) {
+        let delay = self.delay();
+        let link = self.links.get_mut(&conn);
+        if let Some(at) = link.and_then(|link| link.send_down(what, self.now, delay)) {
+            self.at(at, Event::ArriveDown(conn));
+        }
+    }
+
+    pub(crate) fn arrive_up(&mut self, conn: ConnId) {
+        let Some(link) = self.links.get_mut(&conn) else { return };
+        match link.arrived_up(self.now) {
+            Some(Up::Message(message)) => {
+                self.note(|| format!("the server hears from {conn}: {message:?}"));
+                self.server.received(conn, message, self.now, &mut self.oracle);
+            }
+            Some(Up::Frames(pairing, frames)) => {
+                let congested = self.stormy && self.chance(self.plan.congestion);
+                self.counts.faults += usize::from(congested);
+                let now = self.now;
+                self.server.relay(conn, pairing, frames, congested, now, &mut self.oracle);
+            }
+            Some(Up::Emit { target, args, call }) => {
+                self.server.emit(conn, target, (args, call), self.now, &mut self.oracle);
+            }
+            Some(Up::Acknowledge { pairing, seq, result }) => {
+                let answer = (seq, result);
+                self.server.acknowledged(conn, pairing, answer, self.now, &mut self.oracle);
+            }
+            None => {}
+        }
+    }
+
+    pub(crate) fn arrive_down(&mut self, conn: ConnId) {
+        let Some(link) = self.links.get_mut(&conn) else { return };
+        let client = link.client;
+        let Some(what) = link.arrived_down(self.now) else { return };
+        if let Down::Message(message) = &what {
+            self.note(|| format!("{client} hears on {conn}: {message:?}"));
+        }
+        if let Some(hostile) = client.checked_sub(HOSTILE)
+            && hostile < self.hostiles.len()
+        {
+            return self.hostile_hears(hostile, what);
+        }
+        if let Some(legacy) = self.legacy_of(client) {
+            return self.legacy_hears(legacy, conn, what);
+        }
+        if client >= self.clients.len() {
+            // A stranger that got in under somebody's name hears what is not for it.
+            if let Down::Frames(pairing, _) = what {
+                self.oracle.violate(Rule::NoStranger, format!("a stranger hears {pairing}"));
+            }
+            return;
+        }
+        if self.clients[client].conn != Some(conn) {
+            return;
+        }
+        self.feed(
+            client,
+            match what {
+                Down::Message(message) => Input::Received(message),
+                Down::Frames(pairing, frames) => Input::Frames(pairing, frames),
+                Down::Emit(..) | Down::Acknowledge(..) | Down::Garbled => {
+                    Input::Garbled(Code::BadArgs.into())
+                }
+            },
+        );
+    }
+
+    /// Most pairings are granted soon; in bad weather some never are, or when it is too late.
+    fn grant(&mut self, pairing: PairingId) {
+        let soon = self.millis(0..200);
+        let (after, yes) = match self.rng.u32(..50) {
+            0 if self.stormy => (self.millis(9_000..12_000), true),
+            1 if self.stormy => (soon, false),
+            _ => (soon, true),
+        };
+        self.after(after, Event::Granted(pairing, yes));
+    }
+
+    /// The server closes a connection, after what it said.
+    fn close(&mut self, conn: ConnId) {
+        let Some(link) = self.links.get_mut(&conn) else { return };
+        if link.state != State::Whole {
+            self.cut(conn, true);
+            return;
+        }
+        link.state = State::Closing;
+        let last = link.last_down().max(self.now);
+        self.at(last, Event::ClientLoses(conn));
+    }
+
+    /// A connection ends, and what is under way on it is lost. Each side notices when it does; the
+    /// server at once if it was the server.
+    pub(crate) fn cut(&mut self, conn: ConnId, by_server: bool) -> bool {
+        let Some(link) = self.links.get_mut(&conn) else { return false };
+        if matches!(link.state, State::Cut | State::Closing) {
+            return false;
+        }
+        link.state = State::Cut;
+        let after = self.millis(0..300);
+        self.after(after, Event::ClientLoses(conn));
+        if !by_server {
+            let after = self.millis(0..300);
+            self.after(after, Event::ServerLoses(conn));
+        }
+        true
+    }
+}
