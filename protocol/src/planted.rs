@@ -26,6 +26,8 @@ pub enum Fault {
     ForgetResend,
     /// A pairing that ended while a client was away goes on at its end.
     KeepGhost,
+    /// Why a pairing ended while a client was away is not told when it is back.
+    ForgetReason,
     /// The window forgets its oldest frame before it is acknowledged.
     WindowEvictsEarly,
     /// What is sent again on another path goes in another order, and is taken as it comes.

@@ -132,7 +132,7 @@ impl Broker {
             resumed,
             limits: self.config.limits,
             pairing,
-            ended: if resumed { client.ended } else { None },
+            ended: client.ended.filter(|_| resumed && !planted::is(Fault::ForgetReason)),
             client_id: id,
         };
         self.send(conn, ServerMessage::Welcome(welcome));

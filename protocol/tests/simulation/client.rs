@@ -40,6 +40,8 @@ pub(crate) struct Client {
     /// Whether it was ever welcomed, and whether it was told not to come back.
     pub(crate) welcomed: bool,
     pub(crate) dismissed: bool,
+    /// Whether the server does not know its session any more.
+    pub(crate) restarted: bool,
     /// Whether its endpoint has closed.
     pub(crate) closed: bool,
     /// For when its timer is set.
@@ -89,6 +91,7 @@ impl Client {
             pending: BTreeSet::new(),
             welcomed: false,
             dismissed: false,
+            restarted: false,
             closed: false,
             alarm: None,
         }

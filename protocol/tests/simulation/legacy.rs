@@ -195,6 +195,7 @@ impl World {
                 if self.legacies[legacy].partner.take_if(|(id, _)| *id == pairing).is_some() {
                     let number = self.number_of_legacy(legacy);
                     self.oracle.unpaired(number, pairing, reason);
+                    self.oracle.told_why(number, pairing);
                 }
                 if reason == EndReason::Unregistered {
                     self.send_up(conn, Up::Message(ClientMessage::Released { pairing }));

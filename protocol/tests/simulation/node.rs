@@ -60,6 +60,7 @@ impl World {
     /// Feeds a client's endpoint, and carries out what it says.
     pub(crate) fn feed(&mut self, client: usize, input: Input) {
         let now = self.now;
+        self.clients[client].restarted = false;
         let Some(endpoint) = &mut self.clients[client].endpoint else { return };
         endpoint.handle(input, now);
         self.make_room(client);
@@ -223,11 +224,18 @@ impl World {
             }
             EndpointEvent::Connected(_) => self.clients[client].welcomed = true,
             EndpointEvent::Resumed(_) => self.counts.resumed += 1,
-            EndpointEvent::Restarted(_) => self.counts.restarted += 1,
+            EndpointEvent::Restarted(_) => {
+                self.counts.restarted += 1;
+                self.clients[client].restarted = true;
+            }
             EndpointEvent::Refused(_) => self.clients[client].dismissed = true,
             EndpointEvent::Unpaired { pairing, reason } => {
                 self.clients[client].running = 0;
                 self.oracle.unpaired(client, pairing.id, reason);
+                let Client { restarted, dismissed, .. } = self.clients[client];
+                if !restarted && !dismissed {
+                    self.oracle.told_why(client, pairing.id);
+                }
             }
             _ => {}
         }

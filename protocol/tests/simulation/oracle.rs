@@ -113,6 +113,8 @@ struct Pairing {
     /// Which ends have heard of it, and of its end.
     begun: BTreeSet<ClientNo>,
     over: BTreeMap<ClientNo, EndReason>,
+    /// Which ends were told why by whoever knows it.
+    told_why: BTreeSet<ClientNo>,
     /// Why it ended, where that is known for certain.
     reason: Option<EndReason>,
     /// The last call that ran, by its caller.
@@ -188,6 +190,7 @@ impl Oracle {
             ends,
             begun: BTreeSet::new(),
             over: BTreeMap::new(),
+            told_why: BTreeSet::new(),
             reason,
             last: BTreeMap::new(),
         });
@@ -212,6 +215,14 @@ impl Oracle {
         };
         if pairing.over.insert(client, reason).is_some() {
             self.violate(Rule::ToldOnce, format!("{client} hears twice that {id} ended"));
+        }
+    }
+
+    /// What a client heard of an end came from whoever knows why, and not from the loss of its own
+    /// session.
+    pub(crate) fn told_why(&mut self, client: ClientNo, id: PairingId) {
+        if let Some(pairing) = self.pairings.get_mut(&id) {
+            pairing.told_why.insert(client);
         }
     }
 
@@ -381,8 +392,11 @@ impl Oracle {
                     found.push((Rule::ToldOnce, what));
                 }
                 // An end whose own session was lost does not learn why.
-                let wrong = |told: EndReason| told != reason && told != EndReason::Disconnected;
-                if pairing.over.values().any(|told| wrong(*told)) {
+                let may_not_know = |end: &ClientNo| !pairing.told_why.contains(end);
+                let wrong = |(end, told): (&ClientNo, &EndReason)| {
+                    *told != reason && !(*told == EndReason::Disconnected && may_not_know(end))
+                };
+                if pairing.over.iter().any(wrong) {
                     let what = format!("{id} ended: {reason}, but they hear {heard:?}");
                     found.push((Rule::ToldOnce, what));
                 }

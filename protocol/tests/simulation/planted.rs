@@ -62,6 +62,7 @@ planted! {
     forgetting_to_send_the_window_again_is_caught: ForgetResend by NothingLost, Progress;
     ending_a_pairing_too_early_is_caught: EndTooEarly by Lasting;
     keeping_a_ghost_is_caught: KeepGhost by Exclusive, ToldOnce, Mutual;
+    forgetting_why_a_pairing_ended_is_caught: ForgetReason by ToldOnce;
     a_window_that_evicts_early_is_caught: WindowEvictsEarly by NothingLost, Progress, Bounded;
     another_order_after_a_change_of_path_is_caught: ReorderOnPathChange by Order, AtMostOnce, Bounded, NothingLost;
     answering_another_call_is_caught: AnswerAnother by Truthful;
