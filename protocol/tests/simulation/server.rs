@@ -106,7 +106,7 @@ impl Server {
             }
             _ => {}
         }
-        self.watch.begin(&input);
+        self.watch.begin(&input, now);
         self.broker.handle(input, now);
         self.carry_out(oracle, now);
         self.watch.end();

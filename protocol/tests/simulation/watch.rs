@@ -38,6 +38,8 @@ struct Flow {
 pub(crate) struct Watch {
     /// Everybody who was ever admitted.
     people: BTreeMap<ConnId, Who>,
+    /// The connection on which each was admitted last, until it is lost.
+    present: BTreeMap<ClientId, ConnId>,
     /// The connections of each pairing, since it began.
     members: BTreeMap<PairingId, BTreeSet<ConnId>>,
     known: BTreeSet<ClientId>,
@@ -58,11 +60,22 @@ impl Watch {
     }
 
     pub(crate) fn admitted(&mut self, conn: ConnId, who: Who) {
+        self.present.insert(who.id.clone(), conn);
         self.people.insert(conn, who);
     }
 
     /// What a step may bring about.
-    pub(crate) fn begin(&mut self, input: &broker::Input) {
+    pub(crate) fn begin(&mut self, input: &broker::Input, now: Instant) {
+        if let broker::Input::Disconnected(conn) = input
+            && let Some(Who { id, .. }) = self.people.get(conn)
+            && self.present.get(id) == Some(conn)
+        {
+            self.present.remove(id);
+            // A return that fails halfway was one: the grace begins anew.
+            if let Some(since) = self.away.get_mut(id) {
+                *since = now;
+            }
+        }
         let id = |conn| self.people.get(conn).map(|who| who.id.clone());
         self.cause = match input {
             broker::Input::Received(conn, ClientMessage::Unregister { .. }) => {
