@@ -1,36 +1,31 @@
 //! Clients in pairs that call each other, both ways, and note everything.
 
+mod calls;
+
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Result;
 use fastrand::Rng;
-use futures_util::future::{BoxFuture, join_all};
-use futures_util::stream::FuturesUnordered;
-use futures_util::{FutureExt as _, StreamExt as _, poll};
-use serde::{Deserialize, Serialize};
+use futures_util::future::join_all;
 use socketio_p2p_client::{
-    Event, Events, EventsError, HandlerError, Incoming, P2pBuilder, P2pBuilderExt as _, P2pClient,
+    Event, Events, EventsError, Incoming, P2pBuilder, P2pBuilderExt as _, P2pClient,
     P2pClientExt as _,
 };
 use socketio_p2p_protocol::limits::GRACE;
 use socketio_p2p_server as server;
 use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
-use super::history::{History, told};
-use super::oracle::{CallNo, ClientNo, Report as Told};
+use super::history::History;
+use super::oracle::ClientNo;
 use super::within;
+use calls::{CALL, CALL_TIMEOUT, Talk, answer, noted, talk};
+
+pub(crate) use calls::Manner;
 
 /// How long anything of these takes at most when nothing is broken.
 const PATIENCE: Duration = Duration::from_secs(30);
-
-/// How long a call may take: far longer than the faults that it meets.
-const CALL_TIMEOUT: Duration = Duration::from_secs(120);
-
-/// Calls of one client that wait for their reply.
-const IN_FLIGHT: usize = 32;
 
 /// How long after a refusal a client asks for its partner again.
 const AGAIN: Duration = Duration::from_millis(500);
@@ -42,19 +37,6 @@ const HEARTBEAT: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(3)
 /// it has none: a pairing may end when a client believes to have been away for that long.
 const EXCUSE: Duration = GRACE.saturating_sub(HEARTBEAT[1]);
 
-/// What clients say to each other.
-#[derive(Clone, Debug)]
-pub(crate) struct Manner {
-    /// Calls a second of one client.
-    pub(crate) rate: f64,
-    /// Calls that it makes at once, at most.
-    pub(crate) burst: usize,
-    /// Bytes of the largest call or reply.
-    pub(crate) largest: usize,
-    /// Whether some handlers take their time.
-    pub(crate) pauses: bool,
-}
-
 /// Pairs that talk.
 pub(crate) struct Talkers {
     pub(crate) history: Arc<History>,
@@ -62,26 +44,6 @@ pub(crate) struct Talkers {
     talking: JoinSet<()>,
     watching: JoinSet<()>,
     stop: CancellationToken,
-}
-
-/// One call, as it travels.
-#[derive(Debug, Deserialize, Serialize)]
-struct Call {
-    number: CallNo,
-    pairing: String,
-    /// How long its handler takes.
-    millis: u64,
-    fails: bool,
-    /// How long its reply is.
-    reply: usize,
-    padding: String,
-}
-
-/// Its reply.
-#[derive(Debug, Deserialize, Serialize)]
-struct Answer {
-    number: CallNo,
-    padding: String,
 }
 
 impl Talkers {
@@ -197,43 +159,15 @@ fn client(url: &str, at: ClientNo, history: &Arc<History>) -> P2pBuilder {
         .heartbeat(HEARTBEAT[0], HEARTBEAT[1])
         .connect_timeout(HEARTBEAT[1])
         .backoff(Duration::from_millis(50), Duration::from_secs(1))
-        .on2("call", move |incoming: Incoming| {
+        .on2(CALL, move |incoming: Incoming| {
             // Up to the first await handlers run in the order of the calls.
-            let call = incoming.args::<Call>();
-            match &call {
-                Ok(Call { number: call, pairing, .. }) => {
-                    // If its pairing has just ended, it is the one that the caller meant.
-                    let present = incoming.client().pairing().map(|info| info.id);
-                    match present.map_or_else(|| pairing.parse(), Ok) {
-                        Ok(pairing) => {
-                            calls.ran(*call, at, number(incoming.from().as_str()), pairing);
-                        }
-                        Err(_) => calls.strange(format!("{at}: {pairing} is no pairing")),
-                    }
-                }
-                Err(error) => calls.strange(format!("{at}: a call that cannot be read: {error}")),
-            }
-            answer(call.map_err(HandlerError::from))
+            let call = noted(&calls, at, &incoming);
+            answer(call)
         })
         .on2_fallback(move |incoming: Incoming| {
             others.strange(format!("{at}: {} of {}", incoming.event(), incoming.from()));
             std::future::ready(Ok(()))
         })
-}
-
-async fn answer(call: Result<Call, HandlerError>) -> Result<Answer, HandlerError> {
-    let Call { number, millis, fails, reply, .. } = call?;
-    if millis > 0 {
-        tokio::time::sleep(Duration::from_millis(millis)).await;
-    }
-    if fails {
-        return Err(HandlerError::new("on purpose"));
-    }
-    Ok(Answer { number, padding: padding(reply) })
-}
-
-fn padding(length: usize) -> String {
-    "p".repeat(length)
 }
 
 /// Notes what happens to a client, and pairs it again if it asked for its partner at first.
@@ -264,74 +198,5 @@ async fn watch(client: P2pClient, mut events: Events, who: ClientNo, history: Ar
 async fn pair_again(client: P2pClient, who: ClientNo) {
     while client.register_target(name(who ^ 1)).await.is_err() {
         tokio::time::sleep(AGAIN).await;
-    }
-}
-
-/// One client that makes calls.
-struct Talk {
-    client: P2pClient,
-    number: ClientNo,
-    history: Arc<History>,
-    manner: Manner,
-    random: Rng,
-}
-
-async fn talk(mut talk: Talk, stop: CancellationToken) {
-    let mut calls = FuturesUnordered::new();
-    let mut next = Instant::now();
-    while !stop.is_cancelled() {
-        tokio::select! {
-            () = stop.cancelled() => break,
-            Some(()) = calls.next() => continue,
-            () = sleep_until(next), if calls.len() < IN_FLIGHT => {}
-        }
-        let burst = talk.random.usize(1..=talk.manner.burst);
-        for _ in 0..burst {
-            let Some(mut call) = talk.next_call() else { break };
-            // The order of the calls is that of their first polls.
-            if poll!(&mut call).is_pending() {
-                calls.push(call);
-            }
-        }
-        let pause = burst as f64 / talk.manner.rate * 2.0 * talk.random.f64();
-        // Calls that the network held up are not made up for.
-        next = Instant::now() + Duration::from_secs_f64(pause);
-    }
-    while calls.next().await.is_some() {}
-}
-
-impl Talk {
-    /// Mostly small, sometimes large, either way.
-    fn length(&mut self) -> usize {
-        let largest = match self.random.u32(..100) {
-            0 => self.manner.largest,
-            1..10 => self.manner.largest.min(16 * 1024),
-            _ => self.manner.largest.min(100),
-        };
-        self.random.usize(..=largest)
-    }
-
-    /// The next call; none while there is no partner.
-    fn next_call(&mut self) -> Option<BoxFuture<'static, ()>> {
-        let pairing = self.client.pairing()?.id;
-        let (length, reply) = (self.length(), self.length());
-        let pauses = self.manner.pauses && self.random.u32(..20) == 0;
-        let millis = if pauses { self.random.u64(1..50) } else { 0 };
-        let fails = self.random.u32(..50) == 0;
-        let (client, history) = (self.client.clone(), self.history.clone());
-        let number = history.called(self.number, pairing)?;
-        let (pairing, padding) = (pairing.to_string(), padding(length));
-        let call = Call { number, pairing, millis, fails, reply, padding };
-        let call = async move {
-            let since = Instant::now();
-            let reply = client.emit2("call", call).timeout(CALL_TIMEOUT).with_reply().await;
-            let told = match reply.map(|reply| reply.args::<Answer>()) {
-                Ok(Ok(answer)) if answer.number == number => Told::Value,
-                Ok(_) => Told::WrongValue,
-                Err(error) => told(&error),
-            };
-            history.told(number, told, since.elapsed());
-        };
-        Some(call.boxed())
     }
 }
