@@ -5,7 +5,7 @@
 //! only say how much of the processor the senders take from the server. The pairs are measured in
 //! rounds with the attack paused and under way. What counts is the median of the rounds' p99,
 //! since machines are noisy: half of the rounds may meet something else that runs. It may be twice
-//! that without hostile inputs, or what a busy machine needs to let everybody have a turn.
+//! that without hostile inputs; only a run beside other work is given a floor.
 
 pub(crate) mod gang;
 mod input;
@@ -25,9 +25,6 @@ use super::talker::{Manner, Talkers};
 use super::{Report, failures, fresh_seed};
 use gang::{Gang, Orders};
 use input::Knowledge;
-
-/// Below this a p99 on a machine with two cores says how turns are given, not what the server does.
-const SCHEDULING: Duration = Duration::from_millis(100);
 
 /// Hostile connections.
 const VILLAINS: usize = 16;
@@ -65,12 +62,17 @@ pub(crate) struct Settings {
     /// Rounds: in each the pairs are measured without the attack and under it.
     #[arg(long, default_value_t = 61)]
     pub(crate) rounds: u32,
+    /// Milliseconds that the p99 may have in any case: for a debug build on a busy machine, where
+    /// it says how turns are given, not what the server does.
+    #[arg(long, default_value_t = 0.0)]
+    pub(crate) floor: f64,
 }
 
 /// Runs until there were enough inputs, and judges.
 pub(crate) async fn run(settings: Settings) -> Result<Report> {
-    let Settings { seed, inputs, rate, rounds } = settings;
-    let replay = format!("--seed {seed} --inputs {inputs} --rate {rate} --rounds {rounds}");
+    let Settings { seed, inputs, rate, rounds, floor } = settings;
+    let replay =
+        format!("--seed {seed} --inputs {inputs} --rate {rate} --rounds {rounds} --floor {floor}");
     let mut report = Report::new("hostile", replay);
     let site = Site::start().await?;
     let mut talkers = Talkers::pair(&site.url(), PAIRS).await?;
@@ -129,7 +131,7 @@ pub(crate) async fn run(settings: Settings) -> Result<Report> {
         loud / quiet
     ));
     report.at_least("hostile inputs", deeds.inputs as f64, inputs as f64);
-    let most = (2.0 * quiet).max(SCHEDULING.as_micros() as f64);
+    let most = (2.0 * quiet).max(floor * 1_000.0);
     report.at_most("p99 of the pairs in µs, with hostile inputs", loud, most);
     report.at_most("clients that do not answer", mute as f64, 0.0);
     report.at_most("objects left on the server", left as f64, 0.0);
