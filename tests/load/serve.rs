@@ -2,12 +2,13 @@
 
 use std::io::Write as _;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::time::Duration;
 
 use anyhow::Result;
 use axum::Router;
 use axum::serve::{Listener, ListenerExt as _};
 use clap::ValueEnum;
-use socketio_p2p_server::{P2pServer, QuickAckListener, ServerLimits};
+use socketio_p2p_server::{P2pServer, QuickAckListener, Rate, ServerLimits};
 use tokio::io::AsyncReadExt as _;
 use tokio::net::TcpListener;
 
@@ -36,8 +37,14 @@ pub(crate) async fn serve(kind: Kind) -> Result<()> {
         Kind::ByHand => on(no_delay(listener), by_hand::app()).await,
         Kind::P2p => {
             let (layer, io) = P2pServer::socket_io().build_layer();
-            // The others have no limits on how often, and the load is one that a user may not make.
-            let limits = ServerLimits::unlimited_rates();
+            // The load is one that a user may not make: each message is counted, none refused.
+            let enough = Rate::new(u32::MAX, Duration::from_secs(1));
+            let limits = ServerLimits::default()
+                .messages(enough)
+                .bytes(enough)
+                .registrations(enough)
+                .lists(enough)
+                .strikes(enough);
             let _p2p = P2pServer::builder().limits(limits).attach(&io);
             on(QuickAckListener::from(listener), Router::new().layer(layer)).await
         }
