@@ -78,7 +78,8 @@ impl Plan {
         ensure!(files >= needed, "only {files} open files allowed, {needed} needed: ulimit -n");
         let seconds = self.span.measured.as_secs_f64();
         let mut environment = Environment::here(self.rounds, seconds, self.idle);
-        let mut notes = vec!["the plugin counts how often, against rates that nobody reaches".to_owned()];
+        let mut notes =
+            vec!["the plugin counts how often, against rates that nobody reaches".to_owned()];
         if self.phases.contains(&Phase::NodePlugin) {
             match node::install().await {
                 Ok(()) => notes.push(node::NOTE.to_owned()),
