@@ -23,6 +23,7 @@ mod resuming;
 mod shutdown;
 mod signals;
 mod third_party;
+mod udp_weather;
 mod window;
 
 mod bad_arguments;
