@@ -35,6 +35,9 @@ const CHANNEL_TIMEOUT: Duration = Duration::from_secs(10);
 const MEASURE: Duration = Duration::from_secs(1);
 /// How long closing waits for the driver to send the closing of the channels.
 const FAREWELL: Duration = Duration::from_millis(20);
+/// How long closing waits for a partner on another stack to leave, once its channel is closed.
+/// simple-peer leaves at once.
+const LEAVING: Duration = Duration::from_millis(500);
 
 /// Which end invites.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -66,6 +69,8 @@ struct Running {
     link: Arc<Link>,
     /// The partner's description is in force.
     is_described: bool,
+    /// The partner runs this stack: it named its UDP buffer.
+    is_kin: bool,
     /// Those that came before it.
     candidates: Vec<Candidate>,
     candidates_seen: usize,
@@ -113,6 +118,7 @@ impl Owner {
             link: Arc::new(Link::new(stack.turns())),
             stack,
             is_described: false,
+            is_kin: false,
             candidates: Vec::new(),
             candidates_seen: 0,
             unread: VecDeque::new(),
@@ -140,7 +146,7 @@ impl Owner {
             };
             timeout(self.config.linger, delivered).await.ok();
         }
-        running.close().await;
+        running.close(&end, &mut told).await;
         end
     }
 
@@ -302,6 +308,7 @@ impl Running {
 
     fn described(&mut self, max_message: usize, udp_buffer: usize) {
         self.is_described = true;
+        self.is_kin = udp_buffer > 0;
         self.link.partner_takes(max_message, udp_buffer);
     }
 
@@ -405,17 +412,28 @@ impl Running {
     }
 
     /// The channels, then the connection. Returns when the driver has stopped.
-    async fn close(self) {
+    async fn close(self, end: &DirectEnd, told: &mut mpsc::Receiver<StackEvent>) {
         let turns = self.stack.turns();
         if let Some(main) = self.main {
             let turn = turns.next();
             main.shut().await;
             // The closing of the channel goes out with the driver's next turn.
             timeout(FAREWELL, turn).await.ok();
+            // What follows aborts the association, which a browser reports as an error of each
+            // channel that it has not finished closing; webrtc does not tell when it has.
+            if *end == DirectEnd::Here && !self.is_kin {
+                let ms = std::env::var("LEAVING").unwrap().parse().unwrap();
+                tokio::time::sleep(Duration::from_millis(ms)).await;
+            }
         }
         self.stack.close().await;
         turns.gone.cancelled().await;
     }
+}
+
+/// Waits until the partner has closed the connection, or it is lost.
+async fn left(told: &mut mpsc::Receiver<StackEvent>) {
+    while !matches!(told.recv().await, Some(StackEvent::Closed | StackEvent::Failed) | None) {}
 }
 
 fn refused(error: webrtc::error::Error) -> DirectEnd {
