@@ -35,8 +35,8 @@ const CHANNEL_TIMEOUT: Duration = Duration::from_secs(10);
 const MEASURE: Duration = Duration::from_secs(1);
 /// How long closing waits for the driver to send the closing of the channels.
 const FAREWELL: Duration = Duration::from_millis(20);
-/// How long closing waits for a partner on another stack to leave, once its channel is closed.
-/// simple-peer leaves at once.
+/// How long closing waits for the partner to leave, once its main channel is closed. It leaves when
+/// it has read what came before.
 const LEAVING: Duration = Duration::from_millis(500);
 
 /// Which end invites.
@@ -69,8 +69,6 @@ struct Running {
     link: Arc<Link>,
     /// The partner's description is in force.
     is_described: bool,
-    /// The partner runs this stack: it named its UDP buffer.
-    is_kin: bool,
     /// Those that came before it.
     candidates: Vec<Candidate>,
     candidates_seen: usize,
@@ -118,7 +116,6 @@ impl Owner {
             link: Arc::new(Link::new(stack.turns())),
             stack,
             is_described: false,
-            is_kin: false,
             candidates: Vec::new(),
             candidates_seen: 0,
             unread: VecDeque::new(),
@@ -308,7 +305,6 @@ impl Running {
 
     fn described(&mut self, max_message: usize, udp_buffer: usize) {
         self.is_described = true;
-        self.is_kin = udp_buffer > 0;
         self.link.partner_takes(max_message, udp_buffer);
     }
 
@@ -419,11 +415,9 @@ impl Running {
             main.shut().await;
             // The closing of the channel goes out with the driver's next turn.
             timeout(FAREWELL, turn).await.ok();
-            // What follows aborts the association, which a browser reports as an error of each
-            // channel that it has not finished closing; webrtc does not tell when it has.
-            if *end == DirectEnd::Here && !self.is_kin {
-                let ms = std::env::var("LEAVING").unwrap().parse().unwrap();
-                tokio::time::sleep(Duration::from_millis(ms)).await;
+            // What follows aborts the association: what the partner has not read yet is lost with it.
+            if *end == DirectEnd::Here {
+                timeout(LEAVING, left(told)).await.ok();
             }
         }
         self.stack.close().await;
