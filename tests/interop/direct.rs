@@ -145,7 +145,7 @@ impl Both {
 
     /// We close, and simple-peer sees it.
     pub(crate) async fn closed_by_us(mut self) -> Story {
-        let t=std::time::Instant::now();timeout(PATIENCE, self.connection.close()).await?;eprintln!("closed in {:?}",t.elapsed());
+        timeout(PATIENCE, self.connection.close()).await?;
         self.partner.closes().await?;
         self.ended(DirectEnd::Here).await
     }
