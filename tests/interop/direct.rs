@@ -18,6 +18,8 @@ use crate::Story;
 
 /// How long any step may take.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// How long simple-peer may stand still: on a busy machine, longer than the second of the default.
+const SILENCE: Duration = Duration::from_secs(5);
 /// The longest message that both ends take, in bytes.
 const LONGEST: usize = 256 << 10;
 /// What suits every partner, in bytes.
@@ -45,7 +47,8 @@ impl Both {
     ) -> Result<Self, Box<dyn std::error::Error>> {
         let partner = Partner::start(script, role, options).await?;
         let tasks = TaskTracker::new();
-        let config = DirectConfig::default();
+        let mut config = DirectConfig::default();
+        config.silent_after = SILENCE;
         let (connection, events) = match role {
             "answer" => DirectConnection::offer(config, &tasks),
             _ => DirectConnection::answer(config, &tasks),
