@@ -48,7 +48,7 @@ use self::{
 };
 use crate::{
     ClientEntry, ClientId, ClientMessage, ClientState, Code, ConnId, Dialect, EndReason,
-    EndedPairing, PairingId, Refusal, ReqId, ResumeToken, ServerMessage,
+    EndedPairing, PairingId, ReqId, ResumeToken, ServerMessage,
     planted::{self, Fault},
 };
 
@@ -391,19 +391,5 @@ impl Broker {
                 self.remove(&id, EndReason::Disconnected, now);
             }
         }
-    }
-
-    /// Says no to a registration, and tells the application.
-    fn answer_no(
-        &mut self,
-        source: &ClientId,
-        req: Option<ReqId>,
-        target: ClientId,
-        refusal: Refusal,
-    ) {
-        let conn = self.clients[source].conn;
-        let code = refusal.code;
-        self.send(conn, ServerMessage::RegisterFailed { req, refusal });
-        self.event(BrokerEvent::Refused { source: source.clone(), target, code });
     }
 }

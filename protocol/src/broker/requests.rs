@@ -278,4 +278,18 @@ impl Broker {
             self.refuse_without_asking_on(number, code.into());
         }
     }
+
+    /// Says no to a registration, and tells the application.
+    pub(super) fn answer_no(
+        &mut self,
+        source: &ClientId,
+        req: Option<ReqId>,
+        target: ClientId,
+        refusal: Refusal,
+    ) {
+        let conn = self.clients[source].conn;
+        let code = refusal.code;
+        self.send(conn, ServerMessage::RegisterFailed { req, refusal });
+        self.event(BrokerEvent::Refused { source: source.clone(), target, code });
+    }
 }
