@@ -1,5 +1,7 @@
 //! The plugin: one broker behind one lock, and carrying out what it says.
 
+mod closing;
+
 use std::{
     sync::{
         Arc, Mutex, MutexGuard, Once, PoisonError,
@@ -34,17 +36,10 @@ use crate::{
     handlers,
     keeper::keep,
     limits::ServerLimits,
-    meter::Line,
     relay::{Route, Way},
     socket::{Departure, Outflow, SendFailure},
     throttle::Throttle,
 };
-
-/// How often a socket is closed again whose queue was too full for it.
-const CLOSE_INTERVAL: Duration = Duration::from_millis(200);
-
-/// How long a removed client has to read why.
-const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// How long [`P2pServer::close`] waits for what is under way.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
@@ -276,23 +271,6 @@ impl Shared {
         changed
     }
 
-    /// A connection that is over: what its socket may still say is relayed to nobody.
-    fn drop_connection(&self, conn: ConnId) -> Option<Arc<Connection>> {
-        let (_, connection) = self.connections.remove(&conn)?;
-        connection.set_route(None);
-        Some(connection)
-    }
-
-    /// Cuts off a client that does not read.
-    pub(crate) fn give_up(self: &Arc<Self>, conn: ConnId) {
-        self.step(Input::Disconnected(conn));
-        if let Some(connection) = self.drop_connection(conn) {
-            tracing::warn!(client = %connection.client, "closed: it does not read");
-            self.counters.unread();
-            self.disconnect(connection);
-        }
-    }
-
     /// Waits until the step that is being taken, if any, is carried out.
     pub(crate) fn await_present_step(&self) {
         drop(self.lock());
@@ -330,39 +308,6 @@ impl Shared {
         };
         let counted = self.objects.routes.count_in();
         from.set_route(Some(Arc::new(Route::new(partner, to, way, counted))));
-    }
-
-    /// The host leaves the namespace only: the connection below may stand for ever, with a client
-    /// that forgot it, and all that waits for one that does not read. So it is ended as well, when
-    /// the client has had time to read the last words.
-    fn hang_up_later(&self, line: Option<Arc<Line>>) {
-        if let Some(line) = line {
-            self.spawn(async move {
-                tokio::time::sleep(LAST_WORDS).await;
-                line.cut();
-            });
-        }
-    }
-
-    fn disconnect(self: &Arc<Self>, connection: Arc<Connection>) {
-        self.hang_up_later(connection.outlet.line());
-        if connection.outlet.disconnect() != Err(SendFailure::Full) {
-            return;
-        }
-        // It is gone for us; the socket itself is closed as soon as its queue lets us. Also when
-        // the plugin ends, which waits for it, though not for ever.
-        let stop = self.stop.clone();
-        self.tasks.spawn(async move {
-            let closing = async {
-                while connection.outlet.disconnect() == Err(SendFailure::Full) {
-                    tokio::time::sleep(CLOSE_INTERVAL).await;
-                }
-            };
-            tokio::select! {
-                () = closing => {}
-                () = async { stop.cancelled().await; tokio::time::sleep(CLOSE_TIMEOUT).await } => {}
-            }
-        });
     }
 
     /// Gives a new connection its name, or says why not; none if it is not a client.
@@ -405,36 +350,6 @@ impl Shared {
 
     pub(crate) fn forbidden(self: &Arc<Self>, conn: ConnId, req: Option<ReqId>, to: ClientId) {
         self.step(Input::Forbidden(conn, req, to));
-    }
-
-    /// A socket is gone. Called from wherever it was dropped.
-    pub(crate) fn departed(self: &Arc<Self>, conn: ConnId) {
-        if self.connections.contains_key(&conn)
-            && let Ok(runtime) = tokio::runtime::Handle::try_current()
-        {
-            let shared = self.clone();
-            self.tasks.spawn_on(async move { shared.forget(conn) }, &runtime);
-        }
-    }
-
-    fn forget(self: &Arc<Self>, conn: ConnId) {
-        self.step(Input::Disconnected(conn));
-        self.drop_connection(conn);
-    }
-
-    /// Finds sockets that ended while the application held on to them, and clients that do not
-    /// read.
-    pub(crate) fn sweep(self: &Arc<Self>) {
-        // Apart from the map: a socket that ends while it is looked at asks the map itself.
-        let connections: Vec<_> =
-            self.connections.iter().map(|entry| entry.value().clone()).collect();
-        for connection in connections {
-            if connection.was_connected() && !connection.outlet.is_connected() {
-                self.forget(connection.id);
-            } else if connection.outlet.is_overfull() {
-                self.give_up(connection.id);
-            }
-        }
     }
 }
 
