@@ -49,8 +49,7 @@ pub struct Rate {
 }
 
 impl ServerLimits {
-    /// No limit on how often; queues have theirs all the same. For benchmarks, and where all
-    /// clients are trusted.
+    /// No limit on how often; queues have theirs all the same. For where all clients are trusted.
     #[must_use]
     pub fn unlimited_rates() -> Self {
         Self::default().messages(None).bytes(None).registrations(None).lists(None).strikes(None)
