@@ -111,6 +111,11 @@ impl PairingId {
     pub const fn new(node: u64, serial: u64) -> Self {
         Self { node, serial }
     }
+
+    /// A number to tell pairings apart where chance would do.
+    pub(crate) const fn seed(self) -> u64 {
+        self.node ^ self.serial.rotate_left(32)
+    }
 }
 
 impl fmt::Display for PairingId {

@@ -9,6 +9,7 @@ pub mod frame;
 mod id;
 pub mod limits;
 mod message;
+pub mod negotiation;
 #[cfg(feature = "planted-faults")]
 #[doc(hidden)]
 pub mod planted;
@@ -16,6 +17,7 @@ pub mod planted;
 #[allow(dead_code, unreachable_pub, reason = "public for the simulation's tests of itself only")]
 mod planted;
 pub mod session;
+pub mod signal;
 pub mod wire;
 
 pub use args::Args;
@@ -33,7 +35,9 @@ pub use message::{
     ClientEntry, ClientMessage, ClientState, EndedPairing, PairingInfo, Presence, ReqId,
     ServerMessage, Welcome,
 };
+pub use negotiation::{DirectConfig, LinkId, Negotiation, PathPolicy};
 pub use session::Session;
+pub use signal::{Candidate, Sdp, Signal, SignalError, Step, WhyAnew};
 
 /// Which way something goes between paired clients.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]

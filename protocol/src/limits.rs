@@ -176,6 +176,54 @@ pub const HEARTBEAT_INTERVAL: Duration = Duration::from_secs(4);
 /// Silence after which a client gives its connection up.
 pub const HEARTBEAT_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// Longest SDP, in bytes: that of a data channel with all its candidates is about 8 KiB.
+pub const SDP_BYTES: usize = 32 * 1024;
+
+/// Longest ICE candidate, in bytes.
+pub const CANDIDATE_BYTES: usize = 1024;
+
+/// Candidates of one end in one attempt at a direct path. A machine with many interfaces has about
+/// 20; what comes after these is left out.
+pub const CANDIDATES: usize = 64;
+
+/// Signals that the server forwards for one end of a pairing in [`SIGNAL_WINDOW`]: three attempts
+/// with all their candidates.
+pub const SIGNALS: usize = 200;
+
+/// The time in which [`SIGNALS`] are counted.
+pub const SIGNAL_WINDOW: Duration = Duration::from_secs(10);
+
+/// How long an attempt at a direct path may take until a heartbeat has returned.
+pub const DIRECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How long after the first failure a direct path is tried again; twice as long after each more.
+pub const DIRECT_RETRY_MIN: Duration = Duration::from_secs(1);
+
+/// How long it is at most.
+pub const DIRECT_RETRY_MAX: Duration = Duration::from_secs(60);
+
+/// Attempts that may fail one after another. Then the relay is good enough, until something changes.
+pub const DIRECT_ATTEMPTS: u32 = 8;
+
+/// How often a direct path's heartbeat goes.
+pub const BEAT_INTERVAL: Duration = Duration::from_millis(200);
+
+/// Silence after which a direct path is left: a partner that was killed is noticed within a second.
+pub const BEAT_TIMEOUT: Duration = Duration::from_millis(900);
+
+/// How long after it was left a direct path is not taken again; twice as long each time, until it
+/// has carried for [`DIRECT_STEADY`].
+pub const DIRECT_HOLD: Duration = Duration::from_secs(2);
+
+/// How long that is at most.
+pub const DIRECT_HOLD_MAX: Duration = Duration::from_secs(120);
+
+/// A path that has carried for so long is none that flaps.
+pub const DIRECT_STEADY: Duration = Duration::from_secs(30);
+
+/// For how long one path must be measured better than the other before it is taken instead.
+pub const COMPARE_TIME: Duration = Duration::from_secs(3);
+
 /// The limits that a server states in its welcome, so that a client can keep them.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase", default)]

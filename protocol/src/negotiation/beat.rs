@@ -1,0 +1,182 @@
+//! The heartbeat of a direct path: what travels, when it goes, and what it tells.
+
+use std::{
+    collections::VecDeque,
+    time::{Duration, Instant},
+};
+
+use serde::{Deserialize, Serialize};
+
+use crate::PairingId;
+
+/// Pings that may be under way: those of the time after which a path is given up, several times.
+const UNDER_WAY: usize = 64;
+
+/// While it is not proven, a path is asked so many times as often.
+const PROBES: u32 = 4;
+
+/// A heartbeat, as it travels beside the frames on a direct path.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct Beat {
+    /// Whether it asks or answers.
+    #[serde(rename = "t")]
+    pub kind: BeatKind,
+    /// The number of the ping, in the answer as well.
+    pub n: u64,
+    /// The pairing, as its sender knows it.
+    pub pairing: PairingId,
+    /// Whether heartbeats of the sender's own return.
+    pub ok: bool,
+    /// How long the sender's server takes to answer, in microseconds, if that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub server: Option<u64>,
+}
+
+/// Whether a heartbeat asks or answers.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum BeatKind {
+    /// Are you there?
+    Ping,
+    /// I am.
+    Pong,
+}
+
+impl Beat {
+    /// As the text of a JSON object.
+    #[must_use]
+    pub fn to_text(&self) -> String {
+        // Only a failing `Serialize` or a map without string keys can fail here: there is neither.
+        serde_json::to_string(self).unwrap_or_default()
+    }
+
+    /// Reads the text of a JSON object; none if it is something else.
+    #[must_use]
+    pub fn from_text(text: &str) -> Option<Self> {
+        // Serde would take an array for the fields in their order as well.
+        text.trim_start().starts_with('{').then(|| serde_json::from_str(text).ok())?
+    }
+}
+
+/// The heartbeat of one channel, as one end sees it.
+#[derive(Debug)]
+pub(super) struct Beats {
+    interval: Duration,
+    silence: Duration,
+    last: u64,
+    under_way: VecDeque<(u64, Instant)>,
+    next_at: Instant,
+    /// When a ping returned last, and when anything was heard.
+    returned_at: Option<Instant>,
+    heard_at: Instant,
+    /// Whether pings return, as far as is known; and whether those of the partner do, as it says.
+    returns: bool,
+    partner_returns: bool,
+    rtt: Option<Duration>,
+    partner_server: Option<Duration>,
+}
+
+impl Beats {
+    /// The channel has just opened.
+    pub(super) const fn new(interval: Duration, silence: Duration, now: Instant) -> Self {
+        Self {
+            interval,
+            silence,
+            last: 0,
+            under_way: VecDeque::new(),
+            next_at: now,
+            returned_at: None,
+            heard_at: now,
+            returns: false,
+            partner_returns: false,
+            rtt: None,
+            partner_server: None,
+        }
+    }
+
+    /// Whether heartbeats return on both sides.
+    pub(super) const fn is_alive(&self) -> bool {
+        self.returns && self.partner_returns
+    }
+
+    pub(super) const fn returns(&self) -> bool {
+        self.returns
+    }
+
+    /// Whether any has ever returned.
+    pub(super) const fn was_proven(&self) -> bool {
+        self.returned_at.is_some()
+    }
+
+    /// The mean round-trip time, of late.
+    pub(super) const fn rtt(&self) -> Option<Duration> {
+        self.rtt
+    }
+
+    /// How long the partner's server takes to answer it.
+    pub(super) const fn partner_server(&self) -> Option<Duration> {
+        self.partner_server
+    }
+
+    /// Something came in that is no heartbeat.
+    pub(super) const fn heard(&mut self, now: Instant) {
+        self.heard_at = now;
+    }
+
+    /// A heartbeat came in.
+    pub(super) fn received(&mut self, beat: &Beat, now: Instant) {
+        self.heard_at = now;
+        self.partner_returns = beat.ok;
+        if beat.server.is_some() {
+            self.partner_server = beat.server.map(Duration::from_micros);
+        }
+        if beat.kind == BeatKind::Ping {
+            return;
+        }
+        let Some(at) = self.under_way.iter().position(|(n, _)| *n == beat.n) else {
+            return;
+        };
+        // The channel keeps the order: what was asked before is not answered any more.
+        let Some((_, sent)) = self.under_way.drain(..=at).next_back() else {
+            return;
+        };
+        let sample = now.saturating_duration_since(sent);
+        self.rtt = Some(self.rtt.map_or(sample, |mean| (mean * 7 + sample) / 8));
+        self.returned_at = Some(now);
+        if !self.returns {
+            self.returns = true;
+            self.next_at = now; // The partner waits to be told.
+        }
+    }
+
+    /// When the path is silent, if nothing more comes: what the partner says keeps it for a while,
+    /// for under load a heartbeat waits behind other messages.
+    fn silent_at(&self) -> Option<Instant> {
+        let returned = self.returned_at.filter(|_| self.returns)?;
+        let heard = self.heard_at.max(returned) + self.silence;
+        Some(heard.min(returned + 3 * self.silence))
+    }
+
+    /// What is due: whether a ping goes, and its number.
+    pub(super) fn timeout(&mut self, now: Instant) -> Option<u64> {
+        if self.silent_at().is_some_and(|at| at <= now) {
+            self.returns = false;
+            self.next_at = now; // The partner must not believe in it either.
+        }
+        if now < self.next_at {
+            return None;
+        }
+        let every = if self.is_alive() { self.interval } else { self.interval / PROBES };
+        self.next_at = now + every.max(Duration::from_millis(1));
+        self.last += 1;
+        if self.under_way.len() == UNDER_WAY {
+            self.under_way.pop_front();
+        }
+        self.under_way.push_back((self.last, now));
+        Some(self.last)
+    }
+
+    pub(super) fn poll_timeout(&self) -> Instant {
+        self.silent_at().map_or(self.next_at, |at| at.min(self.next_at))
+    }
+}

@@ -1,0 +1,102 @@
+//! An ICE candidate: an address at which an end may be reached.
+
+use serde_json::{Value, json};
+
+use super::SignalError;
+use crate::limits::CANDIDATE_BYTES;
+
+/// An address at which an end may be reached, as a browser spells it.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Candidate {
+    text: String,
+    mid: Option<String>,
+    index: Option<u16>,
+}
+
+impl Candidate {
+    /// A candidate with this text, `candidate:…`, of this media section.
+    ///
+    /// # Errors
+    ///
+    /// [`SignalError::TooLarge`], or [`SignalError::Candidate`] if it cannot be read.
+    pub fn new(text: &str, mid: Option<&str>, index: Option<u16>) -> Result<Self, SignalError> {
+        if text.len().max(mid.map_or(0, str::len)) > CANDIDATE_BYTES {
+            return Err(SignalError::TooLarge);
+        }
+        // As a line of an SDP it may be handed on as well.
+        let text = text.strip_prefix("a=").unwrap_or(text).trim_end();
+        if !is_candidate(text) || mid.is_some_and(|mid| mid.chars().any(char::is_control)) {
+            return Err(SignalError::Candidate);
+        }
+        Ok(Self { text: text.to_owned(), mid: mid.map(ToOwned::to_owned), index })
+    }
+
+    /// Reads what a browser's `toJSON` says of it; none for the one that says that there are no more.
+    pub(super) fn from_value(value: &Value) -> Result<Option<Self>, SignalError> {
+        let text = value.get("candidate").and_then(Value::as_str).ok_or(SignalError::Candidate)?;
+        if text.is_empty() {
+            return Ok(None);
+        }
+        let mid = value.get("sdpMid").and_then(Value::as_str);
+        let index = value.get("sdpMLineIndex").and_then(Value::as_u64);
+        Self::new(text, mid, index.and_then(|index| index.try_into().ok())).map(Some)
+    }
+
+    pub(super) fn to_value(&self) -> Value {
+        json!({ "candidate": self.text, "sdpMLineIndex": self.index, "sdpMid": self.mid })
+    }
+
+    /// Its text: `candidate:…`.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// The name of its media section.
+    #[must_use]
+    pub fn mid(&self) -> Option<&str> {
+        self.mid.as_deref()
+    }
+
+    /// The number of its media section.
+    #[must_use]
+    pub const fn index(&self) -> Option<u16> {
+        self.index
+    }
+
+    /// The address, which may be a name: `….local` where a browser hides the address.
+    #[must_use]
+    pub fn address(&self) -> &str {
+        self.text.split(' ').nth(4).unwrap_or_default()
+    }
+
+    /// The user name of the description that it belongs to, if it says so.
+    #[must_use]
+    pub fn ufrag(&self) -> Option<&str> {
+        let mut fields = self.text.split(' ').skip(8);
+        fields.find(|field| *field == "ufrag")?;
+        fields.next()
+    }
+}
+
+/// `candidate:<foundation> <component> <transport> <priority> <address> <port> typ <type> …`
+fn is_candidate(text: &str) -> bool {
+    if !text.bytes().all(|byte| (b' '..=b'~').contains(&byte)) {
+        return false;
+    }
+    let fields: Vec<&str> = text.split(' ').collect();
+    let [foundation, component, transport, priority, address, port, typ, kind, rest @ ..] =
+        &*fields
+    else {
+        return false;
+    };
+    foundation.strip_prefix("candidate:").is_some_and(|id| !id.is_empty())
+        && component.parse::<u16>().is_ok()
+        && ["udp", "tcp"].iter().any(|known| transport.eq_ignore_ascii_case(known))
+        && priority.parse::<u32>().is_ok()
+        && !address.is_empty()
+        && port.parse::<u16>().is_ok()
+        && *typ == "typ"
+        && ["host", "srflx", "prflx", "relay"].contains(kind)
+        && rest.len().is_multiple_of(2)
+}
