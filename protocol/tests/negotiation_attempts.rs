@@ -1,0 +1,411 @@
+//! Attempts at a direct path: who offers, glare, candidates, old signals, failing and trying again.
+
+use std::time::Duration;
+
+use socketio_p2p_protocol::{
+    DirectConfig, Sdp, Step, WhyAnew,
+    limits::{CANDIDATES, DIRECT_ATTEMPTS},
+    negotiation::{Input, LinkCommand, LinkEvent, Output},
+};
+
+use crate::negotiations::{End, anew, candidate, sdp};
+
+fn is_close(command: &LinkCommand) -> bool {
+    matches!(command, LinkCommand::Close)
+}
+
+fn answers(end: &End) -> Vec<Sdp> {
+    let commands = end.commands().into_iter();
+    commands
+        .filter_map(|command| match command {
+            LinkCommand::Answer(_, sdp) => Some(sdp),
+            _ => None,
+        })
+        .collect()
+}
+
+#[test]
+fn the_initiator_offers_as_soon_as_it_is_paired() {
+    let mut end = End::initiator();
+
+    assert_eq!(end.commands(), [LinkCommand::Offer(1)]);
+    end.describe(11, "mine");
+
+    assert_eq!(end.signals(), [Step::Offer(sdp(11, "mine"))]);
+}
+
+#[test]
+fn its_partner_waits_for_the_offer_and_answers() {
+    let mut end = End::partner();
+    end.pass(60_000);
+    assert_eq!(end.outputs(), []);
+
+    end.hear(Some(1), Step::Offer(sdp(21, "theirs")));
+    assert_eq!(end.commands(), [LinkCommand::Answer(1, sdp(21, "theirs"))]);
+    end.describe(11, "mine");
+
+    assert_eq!(end.signals(), [Step::Answer(sdp(11, "mine"))]);
+}
+
+#[test]
+fn candidates_follow_the_description_that_they_belong_to() {
+    let mut end = End::initiator();
+    end.report(LinkEvent::Gathered(candidate(1, None)));
+    assert_eq!(end.signals(), []);
+
+    end.describe(11, "mine");
+    end.report(LinkEvent::Gathered(candidate(2, None)));
+
+    let [first, second] = [1, 2].map(|port| Step::Candidate(candidate(port, None)));
+    assert_eq!(end.signals(), [Step::Offer(sdp(11, "mine")), first, second]);
+}
+
+#[test]
+fn candidates_of_the_partner_wait_for_its_answer() {
+    let mut end = End::initiator();
+    end.describe(11, "mine");
+    end.outputs();
+
+    end.hear(Some(1), Step::Candidate(candidate(1, None)));
+    assert_eq!(end.commands(), []);
+    end.hear(Some(1), Step::Answer(sdp(21, "theirs")));
+    end.hear(Some(1), Step::Candidate(candidate(2, None)));
+
+    let [first, second] = [1, 2].map(|port| LinkCommand::Add(candidate(port, None)));
+    assert_eq!(end.commands(), [LinkCommand::Accept(sdp(21, "theirs")), first, second]);
+}
+
+#[test]
+fn candidates_are_counted_in_both_directions() {
+    let mut end = End::partner();
+    end.hear(Some(1), Step::Offer(sdp(21, "theirs")));
+    end.describe(11, "mine");
+    end.outputs();
+
+    for port in 0..1000 {
+        end.hear(Some(1), Step::Candidate(candidate(port, None)));
+        end.report(LinkEvent::Gathered(candidate(port, None)));
+    }
+
+    assert_eq!(end.commands().len(), CANDIDATES);
+    assert_eq!(end.signals().len(), CANDIDATES);
+}
+
+#[test]
+fn a_candidate_of_another_description_is_left_out() {
+    let mut end = End::partner();
+    end.hear(None, Step::Offer(sdp(21, "theirs")));
+    end.outputs();
+
+    end.hear(None, Step::Candidate(candidate(1, Some("other"))));
+    end.hear(None, Step::Candidate(candidate(2, Some("theirs"))));
+
+    assert_eq!(end.commands(), [LinkCommand::Add(candidate(2, Some("theirs")))]);
+}
+
+#[test]
+fn what_belongs_to_an_older_attempt_is_ignored() {
+    let mut end = End::partner();
+    end.hear(Some(1), Step::Offer(sdp(21, "first")));
+    end.hear(Some(3), Step::Offer(sdp(22, "second")));
+    end.outputs();
+
+    end.hear(Some(1), Step::Offer(sdp(21, "first")));
+    end.hear(Some(3), Step::Offer(sdp(22, "second")));
+    end.hear(Some(1), Step::Candidate(candidate(1, None)));
+    end.hear(Some(1), Step::Answer(sdp(21, "first")));
+
+    assert_eq!(end.outputs(), []);
+}
+
+#[test]
+fn an_answer_to_an_older_offer_is_ignored() {
+    let mut end = End::initiator();
+    end.describe(11, "mine");
+    end.pass(15_000);
+    assert_eq!(end.attempt(), 3);
+    end.describe(12, "mine anew");
+    end.outputs();
+
+    end.hear(Some(1), Step::Answer(sdp(21, "theirs")));
+    assert_eq!(end.outputs(), []);
+    end.hear(Some(3), Step::Answer(sdp(21, "theirs")));
+    end.hear(Some(3), Step::Answer(sdp(22, "theirs twice")));
+
+    assert_eq!(end.commands(), [LinkCommand::Accept(sdp(21, "theirs"))]);
+}
+
+#[test]
+fn what_the_host_reports_of_an_older_connection_is_ignored() {
+    let mut end = End::initiator();
+    let old = end.link();
+    end.pass(15_000);
+    assert_ne!(end.link(), old);
+    end.outputs();
+
+    end.handle(Input::Link(old, LinkEvent::Described(1, sdp(11, "mine"))));
+    end.handle(Input::Link(old, LinkEvent::Opened));
+    end.handle(Input::Link(old, LinkEvent::Closed));
+
+    assert_eq!(end.outputs(), []);
+}
+
+#[test]
+fn if_both_offer_the_initiators_offer_counts() {
+    let mut end = End::initiator();
+    end.describe(11, "mine");
+    end.outputs();
+
+    end.hear(None, Step::Offer(sdp(21, "theirs")));
+    end.hear(Some(2), Step::Offer(sdp(21, "theirs")));
+
+    assert_eq!(end.outputs(), []);
+}
+
+#[test]
+fn the_offer_of_its_partner_is_taken_while_it_has_none_of_its_own() {
+    let mut end = End::initiator();
+    end.report(LinkEvent::Closed);
+    end.outputs();
+
+    end.hear(None, Step::Offer(sdp(21, "theirs")));
+    end.describe(11, "mine");
+
+    assert_eq!(answers(&end), [sdp(21, "theirs")]);
+    end.pass(5_000);
+    assert_eq!(end.offers(), 0, "an attempt is under way");
+}
+
+#[test]
+fn an_offer_for_the_same_connection_is_a_restart_and_for_another_a_fresh_start() {
+    let mut end = End::open(false);
+    let link = end.link();
+
+    end.hear(Some(3), Step::Offer(sdp(21, "restarted")));
+    assert_eq!(end.commands(), [LinkCommand::Answer(3, sdp(21, "restarted"))]);
+    assert_eq!((end.link(), end.negotiation.carries()), (link, true));
+    end.outputs();
+
+    end.hear(Some(5), Step::Offer(sdp(22, "another")));
+    assert_ne!(end.link(), link);
+    assert!(is_close(&end.commands()[0]));
+    assert!(!end.negotiation.carries());
+}
+
+#[test]
+fn an_offer_that_simple_peer_repeats_is_answered_once() {
+    let mut end = End::partner();
+
+    for _ in 0..3 {
+        end.hear(None, Step::Offer(sdp(21, "theirs")));
+    }
+    end.hear(None, Step::Offer(sdp(22, "another")));
+
+    assert_eq!(answers(&end), [sdp(21, "theirs"), sdp(22, "another")]);
+}
+
+#[test]
+fn a_partner_cannot_make_it_connect_without_end() {
+    let mut end = End::partner();
+
+    for attempt in 0..100 {
+        end.hear(Some(2 * attempt + 1), Step::Offer(sdp(attempt, "theirs")));
+    }
+
+    assert_eq!(answers(&end).len(), 8);
+    end.pass(10_000);
+    end.hear(Some(1001), Step::Offer(sdp(1001, "theirs")));
+    assert_eq!(answers(&end).len(), 9);
+}
+
+#[test]
+fn an_attempt_that_takes_too_long_is_given_up() {
+    let mut end = End::initiator();
+    end.describe(11, "mine");
+    end.outputs();
+
+    end.pass(9_999);
+    assert_eq!(end.outputs(), []);
+    end.pass(1);
+
+    assert!(end.commands().iter().any(is_close));
+    assert_eq!(end.negotiation.link(), None);
+}
+
+#[test]
+fn a_channel_without_a_heartbeat_is_given_up_as_well() {
+    let mut end = End::initiator();
+    end.describe(11, "mine");
+    end.hear(Some(1), Step::Answer(sdp(21, "theirs")));
+    end.report(LinkEvent::Opened);
+
+    end.pass(10_000);
+
+    assert!(end.commands().iter().any(is_close));
+    assert!(!end.was_taken());
+}
+
+#[test]
+fn after_a_failure_it_is_tried_again_ever_later_and_then_no_more() {
+    let mut end = End::initiator();
+    let mut waits = Vec::new();
+    for _ in 1..DIRECT_ATTEMPTS {
+        end.outputs();
+        end.report(LinkEvent::Closed);
+        let from = end.now;
+        while end.offers() == 0 {
+            end.pass(10);
+        }
+        waits.push(end.now - from);
+    }
+    end.outputs();
+    end.report(LinkEvent::Closed);
+    end.pass(3_600_000);
+
+    assert_eq!(end.offers(), 0);
+    assert!(waits[0] >= Duration::from_millis(750) && waits[0] <= Duration::from_millis(1300));
+    assert!(waits.windows(2).all(|two| two[1] > two[0]), "{waits:?}");
+    assert!(waits.iter().all(|wait| *wait <= Duration::from_secs(75)), "{waits:?}");
+}
+
+#[test]
+fn after_it_has_given_up_a_change_lets_it_try_again() {
+    let give_up = || {
+        let mut config = DirectConfig::default();
+        config.attempts = 1;
+        let mut end = End::new(true, config);
+        end.report(LinkEvent::Closed);
+        end.pass(100_000);
+        assert_eq!(end.offers(), 1);
+        end.outputs();
+        end
+    };
+
+    let mut end = give_up();
+    end.handle(Input::NetworkChanged);
+    assert_eq!(end.offers(), 1);
+
+    let mut end = give_up();
+    end.handle(Input::Relay(false));
+    end.handle(Input::Relay(true));
+    assert_eq!(end.offers(), 1);
+
+    let mut end = give_up();
+    end.hear(Some(1), anew(WhyAnew::Changed));
+    assert_eq!(end.offers(), 1);
+
+    let mut end = give_up();
+    end.hear(Some(2), Step::Offer(sdp(21, "theirs")));
+    assert_eq!(answers(&end).len(), 1);
+}
+
+#[test]
+fn nothing_is_begun_while_signals_do_not_get_through() {
+    let mut end = End::initiator();
+    end.handle(Input::Relay(false));
+    end.outputs();
+
+    end.report(LinkEvent::Closed);
+    end.pass(100_000);
+    assert_eq!((end.offers(), end.signals()), (0, vec![]));
+    end.handle(Input::Relay(true));
+
+    assert_eq!(end.offers(), 1);
+}
+
+#[test]
+fn the_partner_asks_the_initiator_when_its_connection_fails() {
+    let mut end = End::partner();
+    end.report_offer();
+    end.outputs();
+
+    end.report(LinkEvent::Closed);
+
+    assert_eq!(end.signals(), [anew(WhyAnew::Closed)]);
+}
+
+#[test]
+fn the_partner_does_not_ask_simple_peer() {
+    let mut end = End::partner();
+    end.hear(None, Step::Offer(sdp(21, "theirs")));
+    end.outputs();
+
+    end.report(LinkEvent::Closed);
+    end.handle(Input::NetworkChanged);
+
+    assert_eq!(end.signals(), []);
+}
+
+#[test]
+fn the_initiator_tries_again_when_it_is_asked_to() {
+    let mut end = End::initiator();
+    end.describe(11, "mine");
+
+    end.hear(Some(1), anew(WhyAnew::Closed));
+    assert_eq!(end.negotiation.link(), None);
+    end.pass(1_300);
+
+    assert_eq!(end.attempt(), 3);
+}
+
+#[test]
+fn what_was_asked_before_the_present_attempt_is_granted_already() {
+    let mut end = End::initiator();
+    end.report(LinkEvent::Closed);
+    end.pass(1_300);
+    assert_eq!(end.attempt(), 3);
+    end.outputs();
+
+    end.hear(Some(1), anew(WhyAnew::Closed));
+    end.hear(None, anew(WhyAnew::Closed));
+    end.hear(Some(3), Step::Renegotiate(None));
+
+    assert_eq!(end.outputs(), []);
+}
+
+#[test]
+fn when_the_network_changes_the_initiator_restarts_what_stands() {
+    let mut end = End::open(true);
+    let link = end.link();
+
+    end.handle(Input::NetworkChanged);
+
+    assert_eq!(end.commands(), [LinkCommand::Restart(3)]);
+    assert_eq!((end.link(), end.negotiation.carries()), (link, true));
+}
+
+#[test]
+fn when_the_network_changes_the_partner_asks_for_a_restart() {
+    let mut end = End::open(false);
+    end.handle(Input::NetworkChanged);
+    assert_eq!(end.signals(), [anew(WhyAnew::Changed)]);
+
+    let mut end = End::open(true);
+    end.pass(2_000);
+    end.hear(Some(1), anew(WhyAnew::Changed));
+    assert_eq!(end.commands(), [LinkCommand::Restart(3)]);
+}
+
+#[test]
+fn a_restart_that_is_never_answered_leaves_a_living_path_alone() {
+    let mut end = End::open(true);
+    end.handle(Input::NetworkChanged);
+    end.describe(11, "mine anew");
+
+    end.pass(60_000);
+
+    assert_eq!(end.left(), []);
+    assert!(end.negotiation.carries());
+}
+
+#[test]
+fn the_end_of_the_pairing_closes_everything() {
+    let mut end = End::open(true);
+
+    end.handle(Input::Ended);
+    end.pass(100_000);
+
+    assert_eq!(end.commands(), [LinkCommand::Close]);
+    assert!(!end.outputs().iter().any(|output| matches!(output, Output::Signal(_))));
+    assert_eq!(end.negotiation.poll_timeout(), None);
+}

@@ -1,0 +1,261 @@
+//! When a direct path is taken, and when it is left.
+
+use std::time::Duration;
+
+use socketio_p2p_protocol::{
+    DirectConfig, PathPolicy, Step, WhyAnew,
+    negotiation::{BeatKind, Input, LinkCommand, LinkEvent, WhyLeft},
+};
+
+use crate::negotiations::{End, anew, sdp};
+
+#[test]
+fn it_is_taken_only_when_heartbeats_return_on_both_sides() {
+    let mut end = End::initiator();
+    end.describe(11, "mine");
+    end.hear(Some(1), Step::Answer(sdp(21, "theirs")));
+    end.report(LinkEvent::Opened);
+    assert_eq!(end.pings, [1]);
+
+    end.beat(BeatKind::Pong, 1, false);
+    assert!(!end.was_taken(), "the partner's have not returned");
+    end.beat(BeatKind::Ping, 1, true);
+
+    assert!(end.was_taken());
+}
+
+#[test]
+fn the_partner_is_told_at_once_that_a_heartbeat_has_returned() {
+    let mut end = End::partner();
+    end.report_offer();
+    end.report(LinkEvent::Opened);
+
+    end.beat(BeatKind::Pong, 1, false);
+
+    assert_eq!(end.pings, [1, 2]);
+}
+
+#[test]
+fn an_answer_to_what_was_never_asked_proves_nothing() {
+    let mut end = End::partner();
+    end.report_offer();
+    end.report(LinkEvent::Opened);
+
+    end.beat(BeatKind::Pong, 7, true);
+
+    assert!(!end.was_taken());
+}
+
+#[test]
+fn it_is_left_when_it_falls_silent_and_restarted() {
+    let mut end = End::open(true);
+    end.pass(5_000);
+    end.partner = false;
+
+    end.pass(700);
+    assert!(end.negotiation.carries());
+    end.pass(201);
+
+    assert_eq!(end.left(), [WhyLeft::Silent]);
+    assert_eq!(end.commands(), [LinkCommand::Restart(3)]);
+}
+
+#[test]
+fn when_it_falls_silent_the_partner_asks_for_a_restart() {
+    let mut end = End::open(false);
+    end.partner = false;
+
+    end.pass(1_000);
+
+    assert_eq!(end.left(), [WhyLeft::Silent]);
+    assert_eq!(end.signals(), [anew(WhyAnew::Silent)]);
+}
+
+#[test]
+fn a_restart_that_fails_is_followed_by_a_fresh_connection() {
+    let mut end = End::open(true);
+    let link = end.link();
+    end.partner = false;
+
+    end.pass(15_000);
+
+    let commands = end.commands();
+    assert_eq!(commands, [LinkCommand::Restart(3), LinkCommand::Close, LinkCommand::Offer(5)]);
+    assert_ne!(end.link(), link);
+}
+
+#[test]
+fn what_else_comes_in_keeps_it_for_a_while() {
+    let mut end = End::open(true);
+    end.partner = false;
+
+    for _ in 0..25 {
+        end.pass(100);
+        end.report(LinkEvent::Heard);
+    }
+    assert!(end.negotiation.carries(), "a heartbeat may wait behind bulk");
+    for _ in 0..5 {
+        end.pass(100);
+        end.report(LinkEvent::Heard);
+    }
+
+    assert_eq!(end.left(), [WhyLeft::Silent], "but not for ever");
+}
+
+#[test]
+fn it_is_left_when_the_partner_says_that_it_is_silent() {
+    let mut end = End::open(true);
+
+    end.beat(BeatKind::Ping, 9, false);
+
+    assert_eq!(end.left(), [WhyLeft::Silent]);
+}
+
+#[test]
+fn it_is_left_when_its_connection_closes() {
+    let mut end = End::open(true);
+
+    end.report(LinkEvent::Closed);
+
+    assert_eq!(end.left(), [WhyLeft::Closed]);
+    end.outputs();
+    end.pass(1_100);
+    assert_eq!(end.offers(), 1);
+}
+
+#[test]
+fn one_that_was_left_is_not_taken_at_once_again() {
+    let mut end = End::open(true);
+    end.partner = false;
+    end.pass(1_000);
+    end.outputs();
+    end.partner = true;
+
+    end.pass(1_500);
+    assert!(!end.was_taken());
+    end.pass(500);
+
+    assert!(end.was_taken());
+}
+
+#[test]
+fn one_that_flaps_is_taken_ever_more_seldom() {
+    let mut end = End::open(true);
+    let mut waits = Vec::new();
+    for _ in 0..5 {
+        end.partner = false;
+        while end.negotiation.carries() {
+            end.pass(10);
+        }
+        end.partner = true;
+        let from = end.now;
+        while !end.negotiation.carries() {
+            end.pass(10);
+        }
+        waits.push(end.now - from);
+    }
+    assert!(waits.windows(2).all(|two| two[1] >= two[0] * 19 / 10), "{waits:?}");
+
+    end.pass(31_000);
+    end.partner = false;
+    end.pass(1_000);
+    end.partner = true;
+    end.pass(2_100);
+    assert!(end.negotiation.carries(), "it had stood for long");
+}
+
+#[test]
+fn the_only_path_there_is_is_taken_at_once_again() {
+    let mut end = End::open(true);
+    end.handle(Input::Relay(false));
+    end.partner = false;
+    end.pass(1_000);
+    assert!(!end.negotiation.carries());
+
+    end.partner = true;
+    end.pass(100);
+
+    assert!(end.negotiation.carries());
+}
+
+#[test]
+fn without_the_server_a_silent_path_is_given_up_in_time() {
+    let mut end = End::open(true);
+    end.handle(Input::Relay(false));
+    end.partner = false;
+
+    end.pass(10_500);
+    assert!(end.negotiation.stands());
+    end.pass(1_000);
+
+    assert!(!end.negotiation.stands());
+    assert_eq!(end.signals(), []);
+}
+
+/// A direct path of 100 ms, a relay of as many as are given.
+fn compared(relay_millis: u64, config: DirectConfig) -> End {
+    let mut end = End::open_with(true, config);
+    end.delay = Duration::from_millis(100);
+    end.partner_server = Some(1000 * relay_millis / 2);
+    end.handle(Input::ServerAnswered(Duration::from_millis(relay_millis / 2)));
+    end
+}
+
+#[test]
+fn it_is_left_for_a_relay_that_is_measured_better_for_a_while() {
+    let mut end = compared(20, DirectConfig::default());
+
+    end.pass(2_000);
+    assert!(end.negotiation.carries());
+    end.pass(10_000);
+
+    assert_eq!(end.left(), [WhyLeft::Slower]);
+    assert_eq!(end.negotiation.relay_rtt(), Some(Duration::from_millis(20)));
+    let rtt = end.negotiation.rtt().unwrap();
+    assert!(rtt > Duration::from_millis(60) && rtt <= Duration::from_millis(100), "{rtt:?}");
+}
+
+#[test]
+fn it_is_kept_while_the_relay_is_not_clearly_better() {
+    let mut end = compared(60, DirectConfig::default());
+
+    end.pass(60_000);
+
+    assert_eq!(end.left(), []);
+}
+
+#[test]
+fn it_is_taken_again_when_it_is_clearly_not_worse() {
+    let mut end = compared(20, DirectConfig::default());
+    end.pass(20_000);
+    end.outputs();
+
+    end.delay = Duration::from_millis(40);
+    end.pass(20_000);
+    assert!(!end.was_taken(), "between the two nothing changes");
+    end.delay = Duration::from_millis(10);
+    end.pass(10_000);
+
+    assert!(end.was_taken());
+}
+
+#[test]
+fn under_direct_only_it_is_never_left_for_the_relay() {
+    let mut config = DirectConfig::default();
+    config.policy = PathPolicy::DirectOnly;
+    let mut end = compared(2, config);
+
+    end.pass(60_000);
+
+    assert_eq!(end.left(), []);
+}
+
+#[test]
+fn an_idle_path_costs_five_heartbeats_a_second() {
+    let mut end = End::open(true);
+    end.pings.clear();
+
+    end.pass(10_000);
+
+    assert!((50..=51).contains(&end.pings.len()), "{}", end.pings.len());
+}

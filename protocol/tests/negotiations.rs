@@ -1,0 +1,248 @@
+//! One end of a direct path against a scripted partner and a scripted host.
+
+use std::time::{Duration, Instant};
+
+use socketio_p2p_protocol::{
+    Candidate, DirectConfig, LinkId, Negotiation, PairingId, Sdp, Signal, Step, WhyAnew,
+    negotiation::{Beat, BeatKind, Input, LinkCommand, LinkEvent, Output, WhyLeft},
+};
+
+pub(crate) const PAIRING: PairingId = PairingId::new(1, 1);
+
+/// A description of a data channel. `session` tells connections apart, `ufrag` attempts.
+pub(crate) fn sdp_text(session: u64, ufrag: &str) -> String {
+    [
+        "v=0",
+        &format!("o=- {session} 2 IN IP4 127.0.0.1"),
+        "s=-",
+        "t=0 0",
+        "a=group:BUNDLE 0",
+        "m=application 9 UDP/DTLS/SCTP webrtc-datachannel",
+        "c=IN IP4 0.0.0.0",
+        &format!("a=ice-ufrag:{ufrag}"),
+        "a=ice-pwd:asd88fgpdd777uzjYhagZg",
+        "a=fingerprint:sha-256 19:E2:1C:3B",
+        "a=setup:actpass",
+        "a=mid:0",
+        "a=sctp-port:5000",
+        "",
+    ]
+    .join("\r\n")
+}
+
+pub(crate) fn sdp(session: u64, ufrag: &str) -> Sdp {
+    sdp_text(session, ufrag).parse().unwrap()
+}
+
+pub(crate) fn candidate(port: u16, ufrag: Option<&str>) -> Candidate {
+    let rest = ufrag.map(|ufrag| format!(" generation 0 ufrag {ufrag}")).unwrap_or_default();
+    let text = format!("candidate:1 1 udp 2122260223 127.0.0.1 {port} typ host{rest}");
+    Candidate::new(&text, Some("0"), Some(0)).unwrap()
+}
+
+pub(crate) struct End {
+    pub(crate) negotiation: Negotiation,
+    pub(crate) now: Instant,
+    outputs: Vec<Output>,
+    /// Whether what it says is answered, by a partner whose heartbeats return.
+    pub(crate) partner: bool,
+    /// How long that takes.
+    pub(crate) delay: Duration,
+    /// How long the partner's server takes.
+    pub(crate) partner_server: Option<u64>,
+    answers: Vec<(Instant, Beat)>,
+    pub(crate) pings: Vec<u64>,
+}
+
+impl End {
+    pub(crate) fn initiator() -> Self {
+        Self::new(true, DirectConfig::default())
+    }
+
+    pub(crate) fn partner() -> Self {
+        Self::new(false, DirectConfig::default())
+    }
+
+    pub(crate) fn new(initiator: bool, config: DirectConfig) -> Self {
+        let now = Instant::now();
+        let mut end = Self {
+            negotiation: Negotiation::new(config, PAIRING, initiator, now),
+            now,
+            outputs: Vec::new(),
+            partner: false,
+            delay: Duration::from_millis(1),
+            partner_server: None,
+            answers: Vec::new(),
+            pings: Vec::new(),
+        };
+        end.poll();
+        end
+    }
+
+    /// Its path is open and carries.
+    pub(crate) fn open(initiator: bool) -> Self {
+        Self::open_with(initiator, DirectConfig::default())
+    }
+
+    pub(crate) fn open_with(initiator: bool, config: DirectConfig) -> Self {
+        let mut end = Self::new(initiator, config);
+        end.connect();
+        end.pass(20);
+        assert!(end.negotiation.carries());
+        end.outputs();
+        end
+    }
+
+    /// Goes through an attempt that succeeds.
+    pub(crate) fn connect(&mut self) {
+        if self.commands().iter().any(|command| matches!(command, LinkCommand::Offer(_))) {
+            self.describe(11, "mine");
+            let attempt = self.attempt();
+            self.hear(Some(attempt), Step::Answer(sdp(21, "theirs")));
+        } else {
+            self.hear(Some(1), Step::Offer(sdp(21, "theirs")));
+            self.describe(11, "mine");
+        }
+        self.partner = true;
+        self.report(LinkEvent::Opened);
+    }
+
+    pub(crate) fn handle(&mut self, input: Input) {
+        self.negotiation.handle(input, self.now);
+        self.poll();
+    }
+
+    fn poll(&mut self) {
+        while let Some(output) = self.negotiation.poll_output() {
+            if let Output::Link(_, LinkCommand::Beat(beat)) = &output {
+                if beat.kind == BeatKind::Ping {
+                    self.pings.push(beat.n);
+                    let (kind, ok, server) = (BeatKind::Pong, true, self.partner_server);
+                    let pong = Beat { kind, n: beat.n, pairing: PAIRING, ok, server };
+                    self.answers.push((self.now + self.delay, pong));
+                }
+                continue;
+            }
+            self.outputs.push(output);
+        }
+    }
+
+    pub(crate) fn hear(&mut self, attempt: Option<u64>, step: Step) {
+        self.handle(Input::Signalled(Signal { attempt, step }));
+    }
+
+    pub(crate) fn report(&mut self, event: LinkEvent) {
+        let link = self.link();
+        self.handle(Input::Link(link, event));
+    }
+
+    pub(crate) fn link(&self) -> LinkId {
+        self.negotiation.link().expect("there is a connection")
+    }
+
+    pub(crate) fn beat(&mut self, kind: BeatKind, n: u64, ok: bool) {
+        let beat = Beat { kind, n, pairing: PAIRING, ok, server: None };
+        self.report(LinkEvent::Beat(beat));
+    }
+
+    /// The host has made the description that was wanted last.
+    pub(crate) fn describe(&mut self, session: u64, ufrag: &str) {
+        let attempt = self.attempt();
+        self.report(LinkEvent::Described(attempt, sdp(session, ufrag)));
+    }
+
+    /// The number of the attempt that the host was told last.
+    pub(crate) fn attempt(&self) -> u64 {
+        let commands = self.outputs.iter().rev().filter_map(|output| match output {
+            Output::Link(_, LinkCommand::Offer(attempt) | LinkCommand::Restart(attempt)) => {
+                Some(*attempt)
+            }
+            Output::Link(_, LinkCommand::Answer(attempt, _)) => Some(*attempt),
+            _ => None,
+        });
+        commands.into_iter().next().expect("a description is wanted")
+    }
+
+    /// Lets time pass; answers of the partner arrive.
+    pub(crate) fn pass(&mut self, millis: u64) {
+        let until = self.now + Duration::from_millis(millis);
+        let mut turns = 0;
+        loop {
+            turns += 1;
+            assert!(turns < 1_000_000, "it is busy without end");
+            let answer = self.answers.first().map(|(at, _)| *at);
+            let due = self.negotiation.poll_timeout();
+            let Some(next) = [answer, due].into_iter().flatten().min().filter(|at| *at <= until)
+            else {
+                break;
+            };
+            self.now = self.now.max(next);
+            if answer == Some(next) {
+                let (_, beat) = self.answers.remove(0);
+                if self.partner && self.negotiation.link().is_some() {
+                    self.report(LinkEvent::Beat(beat));
+                }
+            } else {
+                self.handle(Input::Timeout);
+            }
+        }
+        self.now = until;
+    }
+
+    /// What was put out since this was last asked, heartbeats apart.
+    pub(crate) fn outputs(&mut self) -> Vec<Output> {
+        std::mem::take(&mut self.outputs)
+    }
+
+    pub(crate) fn commands(&self) -> Vec<LinkCommand> {
+        let outputs = self.outputs.iter();
+        outputs
+            .filter_map(|output| match output {
+                Output::Link(_, command) => Some(command.clone()),
+                _ => None,
+            })
+            .collect()
+    }
+
+    pub(crate) fn signals(&self) -> Vec<Step> {
+        let outputs = self.outputs.iter();
+        outputs
+            .filter_map(|output| match output {
+                Output::Signal(signal) => Some(signal.step.clone()),
+                _ => None,
+            })
+            .collect()
+    }
+
+    /// Why it was left, each time that it was.
+    pub(crate) fn left(&self) -> Vec<WhyLeft> {
+        let outputs = self.outputs.iter();
+        outputs
+            .filter_map(|output| match output {
+                Output::Left(why) => Some(*why),
+                _ => None,
+            })
+            .collect()
+    }
+
+    pub(crate) fn was_taken(&self) -> bool {
+        self.outputs.iter().any(|output| matches!(output, Output::Taken { .. }))
+    }
+
+    pub(crate) fn offers(&self) -> usize {
+        let commands = self.commands();
+        commands.iter().filter(|command| matches!(command, LinkCommand::Offer(_))).count()
+    }
+}
+
+pub(crate) fn anew(why: WhyAnew) -> Step {
+    Step::Renegotiate(Some(why))
+}
+
+impl End {
+    /// The partner has offered, and the host has described the answer.
+    pub(crate) fn report_offer(&mut self) {
+        self.hear(Some(1), Step::Offer(sdp(21, "theirs")));
+        self.describe(11, "mine");
+    }
+}

@@ -1,0 +1,168 @@
+//! Signals: the shapes of simple-peer, read with limits and written back.
+
+use serde_json::{Value, json};
+use socketio_p2p_protocol::{
+    Candidate, Sdp, Signal, SignalError, Step, WhyAnew,
+    limits::{CANDIDATE_BYTES, CANDIDATES, SDP_BYTES},
+};
+
+use crate::negotiations::{candidate, sdp, sdp_text};
+
+fn read(value: &Value) -> Result<Step, SignalError> {
+    Signal::from_value(value).map(|signal| signal.step)
+}
+
+fn read_sdp(text: &str) -> Result<Sdp, SignalError> {
+    text.parse()
+}
+
+#[test]
+fn what_simple_peer_emits_is_read() {
+    // As 9.11.1 emits it in Chromium.
+    let text = "candidate:3412 1 udp 2113937151 5f7b1a2e-0c5f.local 54321 typ host generation 0 ufrag aB3+ network-cost 999";
+
+    let host = read(&json!({
+        "type": "candidate",
+        "candidate": { "candidate": text, "sdpMLineIndex": 0, "sdpMid": "0" },
+    }));
+
+    let Ok(Step::Candidate(host)) = host else { panic!("{host:?}") };
+    assert_eq!((host.as_str(), host.mid(), host.index()), (text, Some("0"), Some(0)));
+    assert_eq!((host.address(), host.ufrag()), ("5f7b1a2e-0c5f.local", Some("aB3+")));
+    let offer = json!({ "type": "offer", "sdp": sdp_text(7, "aB3+") });
+    assert_eq!(read(&offer), Ok(Step::Offer(sdp(7, "aB3+"))));
+    let answer = json!({ "type": "answer", "sdp": sdp_text(7, "aB3+") });
+    assert_eq!(read(&answer), Ok(Step::Answer(sdp(7, "aB3+"))));
+}
+
+#[test]
+fn a_candidate_is_read_without_its_type_as_well() {
+    let text = candidate(1, None).as_str().to_owned();
+
+    for inner in [
+        json!({ "candidate": text, "sdpMid": "0", "sdpMLineIndex": 0 }),
+        json!({ "candidate": format!("a={text}"), "sdpMid": "0", "sdpMLineIndex": 0 }),
+    ] {
+        let step = read(&json!({ "candidate": inner }));
+        assert_eq!(step, Ok(Step::Candidate(candidate(1, None))));
+    }
+    let bare = read(&json!({ "candidate": { "candidate": text, "sdpMid": null } }));
+    assert_eq!(bare, Ok(Step::Candidate(Candidate::new(&text, None, None).unwrap())));
+}
+
+#[test]
+fn the_end_of_the_candidates_is_read_in_both_spellings() {
+    assert_eq!(read(&json!({ "type": "end" })), Ok(Step::End));
+    let empty = json!({ "type": "candidate", "candidate": { "candidate": "", "sdpMid": "0" } });
+    assert_eq!(read(&empty), Ok(Step::End));
+}
+
+#[test]
+fn what_simple_peer_says_about_media_is_no_error() {
+    let renegotiate = json!({ "type": "renegotiate", "renegotiate": true });
+    assert_eq!(read(&renegotiate), Ok(Step::Renegotiate(None)));
+    let request =
+        json!({ "type": "transceiverRequest", "transceiverRequest": { "kind": "audio" } });
+    assert_eq!(read(&request), Ok(Step::Other));
+}
+
+#[test]
+fn a_signal_carries_the_number_of_its_attempt() {
+    for step in [
+        Step::Offer(sdp(7, "abcd")),
+        Step::Answer(sdp(7, "abcd")),
+        Step::Candidate(candidate(1, Some("abcd"))),
+        Step::End,
+        Step::Renegotiate(Some(WhyAnew::Silent)),
+    ] {
+        let signal = Signal::new(3, step);
+        let value = signal.to_value();
+
+        assert_eq!(value["attempt"], 3);
+        assert_eq!(Signal::from_value(&value), Ok(signal));
+    }
+}
+
+#[test]
+fn what_is_no_signal_is_refused() {
+    for value in [
+        json!(null),
+        json!("offer"),
+        json!([]),
+        json!({}),
+        json!({ "type": "offer" }),
+        json!({ "type": "offer", "sdp": 7 }),
+        json!({ "type": "pranswer", "sdp": sdp_text(7, "abcd") }),
+        json!({ "sdp": sdp_text(7, "abcd") }),
+        json!({ "type": "end", "attempt": -1 }),
+        json!({ "type": "end", "attempt": u64::MAX }),
+        json!({ "type": "end", "attempt": "1" }),
+    ] {
+        assert_eq!(Signal::from_value(&value), Err(SignalError::Shape), "{value}");
+    }
+}
+
+#[test]
+fn a_description_with_more_than_a_data_channel_is_refused() {
+    let text = sdp_text(7, "abcd");
+    for (media, error) in [
+        ("m=audio 9 UDP/TLS/RTP/SAVPF 111", SignalError::Media),
+        ("m=video 0 UDP/TLS/RTP/SAVPF 96", SignalError::Media),
+        ("m=application 9 UDP/DTLS/SCTP webrtc-datachannel", SignalError::Media),
+        ("m=application 9 UDP/BFCP *", SignalError::Media),
+        ("nonsense", SignalError::Sdp),
+    ] {
+        assert_eq!(read_sdp(&format!("{text}{media}\r\n")), Err(error), "{media}");
+    }
+}
+
+#[test]
+fn a_description_that_lacks_what_a_connection_needs_is_refused() {
+    let text = sdp_text(7, "abcd");
+    for line in ["v=0", "o=", "m=", "a=ice-ufrag", "a=ice-pwd", "a=fingerprint"] {
+        let without: Vec<_> = text.lines().filter(|other| !other.starts_with(line)).collect();
+        assert_eq!(read_sdp(&without.join("\r\n")), Err(SignalError::Sdp), "{line}");
+    }
+    assert_eq!(read_sdp(""), Err(SignalError::Sdp));
+    assert_eq!(read_sdp(&text.replace("s=-", "s=\0")), Err(SignalError::Sdp));
+    // Some write lines that end with a line feed only.
+    assert!(read_sdp(&text.replace("\r\n", "\n")).is_ok());
+}
+
+#[test]
+fn a_description_has_a_largest_size() {
+    let text = sdp_text(7, "abcd");
+    let line = format!("a={}\r\n", candidate(1, None).as_str());
+
+    assert!(read_sdp(&format!("{text}{}", line.repeat(CANDIDATES))).is_ok());
+    let crowd = format!("{text}{}", line.repeat(CANDIDATES + 1));
+    assert_eq!(read_sdp(&crowd), Err(SignalError::TooLarge));
+    let long = format!("{text}a={}\r\n", "x".repeat(SDP_BYTES));
+    assert_eq!(read_sdp(&long), Err(SignalError::TooLarge));
+}
+
+#[test]
+fn a_candidate_that_cannot_be_read_is_refused() {
+    for text in [
+        "candidate",
+        "candidate:",
+        "candidate:1 1 udp 1 127.0.0.1 1 typ",
+        "candidate:1 1 udp 1 127.0.0.1 1 typ elsewhere",
+        "candidate:1 1 udp 1 127.0.0.1 70000 typ host",
+        "candidate:1 1 sctp 1 127.0.0.1 1 typ host",
+        "candidate:1 1 udp -1 127.0.0.1 1 typ host",
+        "candidate:1 1 udp 1  1 typ host",
+        "candidate:1 1 udp 1 127.0.0.1 1 typ host ufrag",
+        "candidate:1 1 udp 1 127.0.0.1 1 typ host\r\na=x",
+        "udp:1 1 udp 1 127.0.0.1 1 typ host",
+    ] {
+        assert_eq!(Candidate::new(text, None, None), Err(SignalError::Candidate), "{text}");
+    }
+    let long = format!("candidate:1 1 udp 1 {} 1 typ host", "x".repeat(CANDIDATE_BYTES));
+    assert_eq!(Candidate::new(&long, None, None), Err(SignalError::TooLarge));
+    for value in
+        [json!({ "candidate": 1 }), json!({ "candidate": {} }), json!({ "candidate": null })]
+    {
+        assert_eq!(read(&value), Err(SignalError::Candidate), "{value}");
+    }
+}
