@@ -17,6 +17,7 @@ mod endpoints;
 mod frames;
 mod golden;
 mod negotiation_attempts;
+mod negotiation_model;
 mod negotiation_paths;
 mod negotiations;
 mod scenario;
