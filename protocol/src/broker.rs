@@ -83,6 +83,8 @@ struct Client {
     /// Its present connection, or the last one.
     conn: ConnId,
     dialect: Dialect,
+    /// Whether it allows a direct path.
+    direct: bool,
     presence: Presence,
     tokens: Tokens,
     slot: Slot,
@@ -162,10 +164,11 @@ struct Release {
 }
 
 impl Client {
-    const fn new(conn: ConnId, dialect: Dialect, fresh: ResumeToken) -> Self {
+    const fn new(conn: ConnId, dialect: Dialect, direct: bool, fresh: ResumeToken) -> Self {
         Self {
             conn,
             dialect,
+            direct,
             presence: Presence::Arriving,
             tokens: Tokens::new(fresh),
             slot: Slot::Free,
@@ -226,10 +229,10 @@ impl Broker {
         if self.conns.contains_key(&conn) {
             return Err(Code::DuplicateId);
         }
-        let Hello { client: id, dialect, resume, fresh } = hello;
+        let Hello { client: id, dialect, direct, resume, fresh } = hello;
         if let Some(present) = self.clients.get_mut(&id) {
             if dialect == Dialect::V2 && present.tokens.exchange(resume, fresh) {
-                self.succeed(conn, id, now);
+                self.succeed(conn, id, direct, now);
                 return Ok(());
             }
             match self.config.duplicates {
@@ -241,7 +244,7 @@ impl Broker {
             return Err(Code::Quota);
         }
         self.conns.insert(conn, id.clone());
-        self.clients.insert(id, Client::new(conn, dialect, fresh));
+        self.clients.insert(id, Client::new(conn, dialect, direct, fresh));
         Ok(())
     }
 

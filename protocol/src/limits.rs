@@ -188,7 +188,7 @@ pub const CANDIDATES: usize = 64;
 
 /// Signals that the server forwards for one end of a pairing in [`SIGNAL_WINDOW`]: three attempts
 /// with all their candidates.
-pub const SIGNALS: usize = 200;
+pub const SIGNALS: u32 = 200;
 
 /// The time in which [`SIGNALS`] are counted.
 pub const SIGNAL_WINDOW: Duration = Duration::from_secs(10);

@@ -25,6 +25,9 @@ pub const P2P: &str = "p2p";
 /// Key, in the CONNECT auth, of whether a v2 client takes attachments.
 pub const BINARY: &str = "binary";
 
+/// Key, in the CONNECT auth, of whether a v2 client allows a direct path to its partner.
+pub const DIRECT: &str = "direct";
+
 /// Key, in the CONNECT auth, of the token with which a v2 client takes its session up again.
 pub const RESUME: &str = "resume";
 

@@ -300,8 +300,9 @@ impl Model {
 
     fn check(&self) {
         for (end, signals) in self.signals.iter().enumerate() {
-            let crowd =
-                signals.windows(SIGNALS).find(|some| some[SIGNALS - 1] - some[0] <= SIGNAL_WINDOW);
+            let crowd = signals
+                .windows(SIGNALS as usize)
+                .find(|some| some[some.len() - 1] - some[0] <= SIGNAL_WINDOW);
             assert!(crowd.is_none(), "end {end} is refused by the server");
         }
     }

@@ -4,6 +4,7 @@ mod arguments;
 mod broker_away;
 mod broker_connections;
 mod broker_crossing;
+mod broker_direct;
 mod broker_ending;
 mod broker_granting;
 mod broker_model;

@@ -34,6 +34,8 @@ pub(crate) struct Scenario {
     pub(crate) broker: Broker,
     pub(crate) now: Instant,
     hold_grants: bool,
+    /// Whether clients allow a direct path from now on.
+    pub(crate) direct: bool,
     conns: BTreeMap<String, ConnId>,
     last_conn: u64,
     last_req: ReqId,
@@ -61,6 +63,7 @@ impl Scenario {
             broker: Broker::new(config),
             now: Instant::now(),
             hold_grants: false,
+            direct: false,
             conns: BTreeMap::new(),
             last_conn: 0,
             last_req: 100,
@@ -110,7 +113,8 @@ impl Scenario {
     ) -> Result<ConnId, Code> {
         self.last_conn += 1;
         let conn = ConnId(self.last_conn);
-        let hello = Hello::new(name(client), dialect, token(conn.0)).resume(resume);
+        let hello = Hello::new(name(client), dialect, token(conn.0));
+        let hello = hello.direct(self.direct).resume(resume);
         self.broker.admit(conn, hello, self.now)?;
         self.conns.insert(client.to_owned(), conn);
         self.carry_out();

@@ -6,7 +6,7 @@ use serde::Deserialize as _;
 use serde_json::Value;
 use socketio_p2p_protocol::{
     ClientId, Code, Dialect, ResumeToken,
-    wire::{BINARY, CLIENT_ID, P2P, PROTOCOL, RESUME},
+    wire::{BINARY, CLIENT_ID, DIRECT, P2P, PROTOCOL, RESUME},
 };
 use socketioxide::extensions::Extensions;
 
@@ -39,6 +39,8 @@ pub(crate) struct Identity {
     pub(crate) client: ClientId,
     pub(crate) dialect: Dialect,
     pub(crate) binary: bool,
+    /// Whether it allows a direct path.
+    pub(crate) direct: bool,
     /// What it shows of an earlier connection.
     pub(crate) resume: Option<ResumeToken>,
 }
@@ -54,13 +56,14 @@ impl Admission {
             None => 1,
         };
         let dialect = if version >= PROTOCOL.into() { Dialect::V2 } else { Dialect::V1 };
-        let binary = handshake.auth.get(BINARY) == Some(&Value::Bool(true));
+        let says = |key| handshake.auth.get(key) == Some(&Value::Bool(true));
+        let (binary, direct) = (says(BINARY), says(DIRECT));
         // Never in the query, which ends up in logs.
         let resume = match handshake.auth.get(RESUME) {
             None | Some(Value::Null) => None,
             Some(token) => Some(ResumeToken::deserialize(token).map_err(|_| Code::BadResume)?),
         };
-        Ok(Some(Identity { client, dialect, binary, resume }))
+        Ok(Some(Identity { client, dialect, binary, direct, resume }))
     }
 
     pub(crate) fn authorize(&self, source: &ClientId, target: &ClientId) -> bool {
@@ -145,7 +148,13 @@ mod tests {
 
     fn v1(client: &str) -> Result<Option<Identity>, Code> {
         let client = client.parse().unwrap();
-        Ok(Some(Identity { client, dialect: Dialect::V1, binary: false, resume: None }))
+        Ok(Some(Identity {
+            client,
+            dialect: Dialect::V1,
+            binary: false,
+            direct: false,
+            resume: None,
+        }))
     }
 
     #[test]
@@ -165,13 +174,22 @@ mod tests {
     fn a_connection_is_v2_if_its_auth_or_query_says_so() {
         let v2 = |binary| {
             let client = "A".parse().unwrap();
-            Ok(Some(Identity { client, dialect: Dialect::V2, binary, resume: None }))
+            Ok(Some(Identity { client, dialect: Dialect::V2, binary, direct: false, resume: None }))
         };
         assert_eq!(identify("clientId=A&p2p=2", &Value::Null), v2(false));
         assert_eq!(identify("", &json!({ "clientId": "A", "p2p": 2 })), v2(false));
         assert_eq!(identify("", &json!({ "clientId": "A", "p2p": 2, "binary": true })), v2(true));
         assert_eq!(identify("clientId=A&p2p=1000", &Value::Null), v2(false));
         assert_eq!(identify("clientId=A&p2p=1", &Value::Null), v1("A"));
+    }
+
+    #[test]
+    fn a_direct_path_is_allowed_in_the_auth() {
+        let direct = |auth| identify("direct=true", &auth).unwrap().unwrap().direct;
+
+        assert!(direct(json!({ "clientId": "A", "p2p": 2, "direct": true })));
+        assert!(!direct(json!({ "clientId": "A", "p2p": 2, "direct": "true" })));
+        assert!(!direct(json!({ "clientId": "A", "p2p": 2 })));
     }
 
     #[test]

@@ -78,6 +78,7 @@ impl<A: Adapter> MessageHandler<A, Marker> for On {
         match (self.event, self.connection.dialect) {
             (None, _) => self.unknown(req),
             (Some(FRAME), _) => relay::frame(&self.shared, &self.connection, &text, &attachments),
+            (Some(SIGNAL), _) => relay::signal(&self.shared, &self.connection, &text, &attachments),
             (Some(event @ (EMIT | EMIT_ACKNOWLEDGE)), _) => {
                 let waits = event == EMIT_ACKNOWLEDGE;
                 legacy::emit(&self.shared, &self.connection, &text, attachments, req, waits);
@@ -152,10 +153,6 @@ impl On {
     }
 
     fn v2(&self, event: &str, text: &str) {
-        if event == SIGNAL {
-            // No pairing allows a direct path yet.
-            return self.refuse(Code::Forbidden.into());
-        }
         match self.read_v2(event, text) {
             Ok(message) => self.received(message),
             Err(WireError { refusal, req }) => self.refuse_request(event, refusal, req),

@@ -5,7 +5,8 @@ use std::{num::NonZeroU32, time::Duration};
 use governor::Quota;
 use socketio_p2p_protocol::limits::{
     BYTE_BURST, BYTE_RATE, CLIENTS, LISTS, Limits, MESSAGE_BURST, MESSAGE_RATE, QUEUE_HARD_BYTES,
-    QUEUE_SOFT_BYTES, REGISTRATIONS, REQUEST_PERIOD, STRIKES, STRIKES_FORGIVEN,
+    QUEUE_SOFT_BYTES, REGISTRATIONS, REQUEST_PERIOD, SIGNAL_WINDOW, SIGNALS, STRIKES,
+    STRIKES_FORGIVEN,
 };
 
 use crate::queue::QueueLimits;
@@ -35,6 +36,7 @@ pub struct ServerLimits {
     pub(crate) bytes: Option<Rate>,
     pub(crate) registrations: Option<Rate>,
     pub(crate) lists: Option<Rate>,
+    pub(crate) signals: Option<Rate>,
     pub(crate) strikes: Option<Rate>,
     pub(crate) queue: Option<QueueLimits>,
     pub(crate) clients: usize,
@@ -52,7 +54,8 @@ impl ServerLimits {
     /// No limit on how often; queues have theirs all the same. For where all clients are trusted.
     #[must_use]
     pub fn unlimited_rates() -> Self {
-        Self::default().messages(None).bytes(None).registrations(None).lists(None).strikes(None)
+        let unlimited = Self::default().messages(None).bytes(None).registrations(None);
+        unlimited.lists(None).signals(None).strikes(None)
     }
 
     /// Messages from one client. 2,000 a second and 4,000 at once by default.
@@ -77,6 +80,12 @@ impl ServerLimits {
     #[must_use]
     pub fn lists(self, rate: impl Into<Option<Rate>>) -> Self {
         Self { lists: rate.into(), ..self }
+    }
+
+    /// Signals of one client, for its direct path. 200 in 10 s by default.
+    #[must_use]
+    pub fn signals(self, rate: impl Into<Option<Rate>>) -> Self {
+        Self { signals: rate.into(), ..self }
     }
 
     /// Refused messages of one client, for whatever is its own fault: beyond them it is removed.
@@ -121,6 +130,7 @@ impl Default for ServerLimits {
             bytes: Some(Rate::new(BYTE_RATE, SECOND).burst(BYTE_BURST)),
             registrations: Some(Rate::new(REGISTRATIONS, REQUEST_PERIOD)),
             lists: Some(Rate::new(LISTS, REQUEST_PERIOD)),
+            signals: Some(Rate::new(SIGNALS, SIGNAL_WINDOW)),
             strikes: Some(Rate::new(STRIKES_FORGIVEN, SECOND).burst(STRIKES)),
             queue: Some(QueueLimits { soft: QUEUE_SOFT_BYTES, hard: QUEUE_HARD_BYTES }),
             clients: CLIENTS,

@@ -11,8 +11,8 @@ use serde_json::{Value, value::RawValue};
 use socketio_p2p_protocol::{
     Body, Code, Dialect, Frame, PairingId, Partner, ServerMessage,
     frame::batch_from_text,
-    limits::{JSON_DEPTH, RELAYED_FRAME_BYTES},
-    wire::{FRAME, Shape},
+    limits::{JSON_DEPTH, RELAYED_FRAME_BYTES, SIGNAL_BYTES},
+    wire::{FRAME, SIGNAL, Shape},
 };
 
 use crate::{
@@ -31,6 +31,8 @@ pub(crate) struct Route {
     pairing_json: String,
     pub(crate) partner: Arc<Connection>,
     pub(crate) way: Way,
+    /// Whether signals go this way.
+    direct: bool,
     news: News,
     _counted: Counted,
 }
@@ -56,6 +58,7 @@ impl Route {
             pairing_json: format!("\"{pairing}\""),
             partner: connection,
             way,
+            direct: partner.direct,
             news: News::untold(),
             _counted: counted,
         }
@@ -108,13 +111,51 @@ impl From<Code> for Refused {
     }
 }
 
-fn frame_text(shared: &Arc<Shared>, from: &Connection, text: &str) -> Result<(), Refused> {
+/// Forwards the arguments of a `P2P_SIGNAL`, unparsed, if both ends allow a direct path.
+pub(crate) fn signal(shared: &Arc<Shared>, from: &Connection, text: &str, attachments: &[Bytes]) {
+    let forwarded = if attachments.is_empty() {
+        forward_signal(shared, from, text)
+    } else {
+        Err(Refused::from(Code::BadArgs))
+    };
+    if let Err(Refused { code, pairing }) = forwarded {
+        refuse(shared, from, code, pairing);
+    }
+}
+
+fn forward_signal(shared: &Shared, from: &Connection, text: &str) -> Result<(), Refused> {
+    let Checked { pairing, payload, route } = check(shared, from, text, SIGNAL_BYTES)?;
+    let refused = |code| Refused { code, pairing: Some(route.pairing) };
+    if !route.direct {
+        return Err(refused(Code::Forbidden));
+    }
+    if !from.throttle.admits_signal() {
+        return Err(refused(Code::RateLimited));
+    }
+    let sent = route.partner.outlet.emit(SIGNAL, Arguments::Raw(&[pairing, payload]));
+    sent.map_err(|failure| refused(failure.into()))
+}
+
+/// A text that may be handed on, and where it goes.
+struct Checked<'a> {
+    pairing: &'a RawValue,
+    payload: &'a RawValue,
+    route: Arc<Route>,
+}
+
+/// What is asked of all that is handed on unparsed.
+fn check<'a>(
+    shared: &Shared,
+    from: &Connection,
+    text: &'a str,
+    bytes: usize,
+) -> Result<Checked<'a>, Refused> {
     let Shape { depth, doubtful } = Shape::of(text);
-    if text.len() > RELAYED_FRAME_BYTES || depth > JSON_DEPTH {
+    if text.len() > bytes || depth > JSON_DEPTH {
         return Err(Code::TooLarge.into());
     }
     // Checks the whole text: nothing that is not JSON is handed on.
-    let (_, pairing, frame): (IgnoredAny, &RawValue, &RawValue) =
+    let (_, pairing, payload): (IgnoredAny, &RawValue, &RawValue) =
         serde_json::from_str(text).map_err(|_| Code::BadArgs)?;
     let refused = |code| Refused { code, pairing: serde_json::from_str(pairing.get()).ok() };
     // What its parser cannot take the receiver would drop, and its session wait for it for ever.
@@ -125,6 +166,13 @@ fn frame_text(shared: &Arc<Shared>, from: &Connection, text: &str) -> Result<(),
     if pairing.get() != route.pairing_json {
         return Err(refused(Code::StalePairing));
     }
+    Ok(Checked { pairing, payload, route })
+}
+
+fn frame_text(shared: &Arc<Shared>, from: &Connection, text: &str) -> Result<(), Refused> {
+    let Checked { pairing, payload: frame, route } =
+        check(shared, from, text, RELAYED_FRAME_BYTES)?;
+    let refused = |code| Refused { code, pairing: Some(route.pairing) };
     match &route.way {
         Way::Straight => {
             let sent = route.partner.outlet.emit(FRAME, Arguments::Raw(&[pairing, frame]));

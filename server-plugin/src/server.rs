@@ -316,9 +316,10 @@ impl Shared {
         socket: &Arc<Socket<A>>,
         identity: Identity,
     ) -> Result<(), Code> {
-        let Identity { client, dialect, binary, resume } = identity;
+        let Identity { client, dialect, binary, direct, resume } = identity;
         let conn = ConnId(self.last_conn.fetch_add(1, Ordering::Relaxed));
-        let hello = Hello::new(client.clone(), dialect, fresh_token()?).resume(resume);
+        let hello = Hello::new(client.clone(), dialect, fresh_token()?);
+        let hello = hello.direct(direct).resume(resume);
         self.change(|broker| broker.admit(conn, hello, Instant::now()))?;
         self.keeper.call_once(|| {
             self.tasks.spawn(keep(Arc::downgrade(self), self.stop.clone()));

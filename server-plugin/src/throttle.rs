@@ -24,6 +24,7 @@ pub(crate) struct Throttle {
     bytes: Option<(DefaultDirectRateLimiter, NonZeroU32)>,
     registrations: Option<DefaultDirectRateLimiter>,
     lists: Option<DefaultDirectRateLimiter>,
+    signals: Option<DefaultDirectRateLimiter>,
     strikes: Option<DefaultDirectRateLimiter>,
     out: AtomicBool,
 }
@@ -39,6 +40,7 @@ impl Throttle {
             }),
             registrations: limiter(limits.registrations),
             lists: limiter(limits.lists),
+            signals: limiter(limits.signals),
             strikes: limiter(limits.strikes),
             out: AtomicBool::new(false),
         }
@@ -65,6 +67,10 @@ impl Throttle {
 
     pub(crate) fn admits_list(&self) -> bool {
         allows(self.lists.as_ref())
+    }
+
+    pub(crate) fn admits_signal(&self) -> bool {
+        allows(self.signals.as_ref())
     }
 
     /// Whether so much of it was refused that it is no longer listened to.
@@ -147,12 +153,13 @@ mod tests {
     }
 
     #[test]
-    fn registrations_and_lists_have_quotas_of_their_own() {
-        let limits = ServerLimits::default().registrations(only(2)).lists(only(3));
+    fn registrations_lists_and_signals_have_quotas_of_their_own() {
+        let limits = ServerLimits::default().registrations(only(2)).lists(only(3)).signals(only(4));
         let throttle = Throttle::new(&limits);
 
         assert_eq!(count(|| throttle.admits_registration()), 2);
         assert_eq!(count(|| throttle.admits_list()), 3);
+        assert_eq!(count(|| throttle.admits_signal()), 4);
         assert!(throttle.admits(1));
     }
 
@@ -173,7 +180,7 @@ mod tests {
 
         for _ in 0..10_000 {
             assert!(throttle.admits(1 << 30) && throttle.admits_registration());
-            assert!(throttle.admits_list() && !throttle.strike());
+            assert!(throttle.admits_list() && throttle.admits_signal() && !throttle.strike());
         }
     }
 }

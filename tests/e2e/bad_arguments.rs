@@ -45,8 +45,8 @@ const V2: &[(&str, &[&str])] = &[
     (r#"42["P2P_LIST",{"req":7}]"#, &["P2P_ERROR forbidden"]),
     (r#"42["P2P_PING"]"#, &["P2P_ERROR bad-args"]),
     (r#"42["P2P_PING",{"req":{}}]"#, &["P2P_ERROR bad-args"]),
-    (r#"42["P2P_SIGNAL"]"#, &["P2P_ERROR forbidden"]),
-    (r#"42["P2P_SIGNAL","1-1",{"type":"offer","sdp":7}]"#, &["P2P_ERROR forbidden"]),
+    (r#"42["P2P_SIGNAL"]"#, &["P2P_ERROR bad-args"]),
+    (r#"42["P2P_SIGNAL","1-1",{"type":"offer","sdp":7}]"#, &["P2P_ERROR not-paired"]),
     // Events of the server, of the other dialect, and of nobody.
     (r#"42["P2P_WELCOME",{}]"#, &["P2P_ERROR bad-event"]),
     (r#"42["P2P_DISCONNECT",{}]"#, &["P2P_ERROR bad-event"]),

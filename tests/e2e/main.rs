@@ -21,6 +21,7 @@ mod pairing;
 mod queues;
 mod resuming;
 mod shutdown;
+mod signals;
 mod third_party;
 mod window;
 

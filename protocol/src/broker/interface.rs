@@ -58,6 +58,7 @@ pub enum DuplicatePolicy {
 pub struct Hello {
     pub(super) client: ClientId,
     pub(super) dialect: Dialect,
+    pub(super) direct: bool,
     pub(super) resume: Option<ResumeToken>,
     pub(super) fresh: ResumeToken,
 }
@@ -67,7 +68,14 @@ impl Hello {
     /// source of secrets, anew for each connection.
     #[must_use]
     pub const fn new(client: ClientId, dialect: Dialect, fresh: ResumeToken) -> Self {
-        Self { client, dialect, resume: None, fresh }
+        Self { client, dialect, direct: false, resume: None, fresh }
+    }
+
+    /// Whether it allows a direct path to a partner; a v1 client has none. No by default.
+    #[must_use]
+    pub const fn direct(mut self, direct: bool) -> Self {
+        self.direct = direct;
+        self
     }
 
     /// It shows this token of an earlier connection.
@@ -151,6 +159,9 @@ pub struct Partner {
     pub conn: ConnId,
     /// What the other end speaks.
     pub dialect: Dialect,
+    /// Whether both ends allow a direct path. If not, no signal goes from one to the other: it
+    /// would show where an end can be reached.
+    pub direct: bool,
 }
 
 /// What an application may want to know.

@@ -74,7 +74,8 @@ impl Broker {
     pub(super) fn connect_routes(&mut self, pairing: PairingId, [first, second]: [&ClientId; 2]) {
         for (end, other) in [(first, second), (second, first)] {
             let Client { conn, dialect, .. } = self.clients[other];
-            let partner = Partner { pairing, client: other.clone(), conn, dialect };
+            let direct = self.allow_direct(end, other);
+            let partner = Partner { pairing, client: other.clone(), conn, dialect, direct };
             self.outputs.push_back(Output::Route(self.clients[end].conn, partner));
         }
     }
@@ -87,9 +88,17 @@ impl Broker {
             id,
             initiator: *end == pairing.source,
             partner_protocol: self.clients[&partner].dialect.number(),
+            direct: self.allow_direct(end, &partner),
             partner,
-            direct: false, // No client has a direct path yet.
         }
+    }
+
+    /// The one place that decides whether two clients may try a direct path.
+    fn allow_direct(&self, first: &ClientId, second: &ClientId) -> bool {
+        [first, second].iter().all(|end| {
+            let client = &self.clients[*end];
+            client.dialect == Dialect::V2 && client.direct
+        })
     }
 
     /// Gives up a pairing that was being granted; both ends are answered.

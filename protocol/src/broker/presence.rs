@@ -193,7 +193,7 @@ impl Broker {
 
     /// A connection that showed the right token takes the place of the one before, which may be
     /// gone or only look as if it stood.
-    pub(super) fn succeed(&mut self, conn: ConnId, id: ClientId, now: Instant) {
+    pub(super) fn succeed(&mut self, conn: ConnId, id: ClientId, direct: bool, now: Instant) {
         let old = self.clients[&id].conn;
         if self.conns.remove(&old).is_some() {
             self.lose(&id, now);
@@ -207,6 +207,7 @@ impl Broker {
                 self.away.remove(&(until, id.clone()));
             }
             client.conn = conn;
+            client.direct = direct;
             client.presence = Presence::Returning;
         }
         self.conns.insert(conn, id);

@@ -70,6 +70,11 @@ impl Wire {
         Self::v2_with(server, json!({ "clientId": id, "p2p": 2 })).await
     }
 
+    /// A v2 client that allows a direct path.
+    pub(crate) async fn v2_direct(server: &TestServer, id: &str) -> Self {
+        Self::v2_with(server, json!({ "clientId": id, "p2p": 2, "direct": true })).await
+    }
+
     /// The same, with hardly any buffer of its own: what it does not read waits in the server.
     pub(crate) async fn v2_narrow(server: &TestServer, id: &str) -> Self {
         let mut wire = Self::open_narrow(server, "EIO=4").await;

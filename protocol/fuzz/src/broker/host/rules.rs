@@ -60,7 +60,13 @@ impl Host {
         for (client, (pairing, partner)) in after {
             let (Some(own), Some(other)) = (present(client), present(partner)) else { continue };
             let (conn, dialect) = (other.conn, other.dialect);
-            let expected = Partner { pairing: *pairing, client: partner.clone(), conn, dialect };
+            let expected = Partner {
+                pairing: *pairing,
+                client: partner.clone(),
+                conn,
+                dialect,
+                direct: false,
+            };
             assert_eq!(self.routes.get(&own.conn), Some(&expected), "{client} reaches {partner}");
         }
     }
