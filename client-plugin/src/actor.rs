@@ -15,7 +15,7 @@ use socketio_p2p_protocol::{
     frame::batch_from_value,
     limits::INBOX_REQUESTS,
     session::{CallId, Delivery},
-    wire::{self, FRAME},
+    wire::{self, FRAME, SIGNAL},
 };
 use tokio::{
     sync::{broadcast, mpsc, oneshot, watch},
@@ -158,6 +158,10 @@ impl Actor {
                     _ => Some(Input::Garbled(Code::BadArgs.into())),
                 }
             }
+            FromServer::Event(SIGNAL, args) => Some(match wire::signal(args) {
+                Ok((pairing, signal)) => Input::Signalled(pairing, signal),
+                Err(error) => Input::Garbled(error),
+            }),
             FromServer::Event(event, args) => Some(match wire::server_message(event, args) {
                 Ok(message) => Input::Received(message),
                 Err(error) => Input::Garbled(error),
@@ -207,11 +211,20 @@ impl Actor {
         while let Some(output) = self.endpoint.poll_output() {
             let sent = match output {
                 // Each would wait for its own deadline.
-                Output::Send(_) | Output::SendFrames(..) if lost => Ok(()),
+                Output::Send(_) | Output::SendFrames(..) | Output::Signal(..) if lost => Ok(()),
                 Output::Send(message) => match (message.to_event(), &self.link) {
                     (Some((event, args)), Some(link)) => link.socket.send(event, args).await,
                     _ => Ok(()),
                 },
+                Output::Signal(pairing, signal) => match &self.link {
+                    Some(link) => {
+                        let (event, args) = wire::signal_event(pairing, &signal);
+                        link.socket.send(event, args).await
+                    }
+                    None => Ok(()),
+                },
+                // None is made as long as the CONNECT auth does not allow a direct path.
+                Output::Link(..) => Ok(()),
                 Output::SendFrames(pairing, frames) => match &self.link {
                     Some(link) => link.socket.send_frames(pairing, &frames).await,
                     None => Ok(()),
@@ -244,6 +257,7 @@ impl Actor {
                     match complaint {
                         Complaint::Partner(violation) => tracing::warn!(%violation),
                         Complaint::Server(refusal) => tracing::warn!(%refusal, "server"),
+                        Complaint::Signal(error) => tracing::debug!(%error, "signal left out"),
                     }
                     Ok(())
                 }
@@ -306,6 +320,10 @@ impl Actor {
             }
             EndpointEvent::Paired(info) => {
                 tracing::info!(partner = %info.partner, pairing = %info.id, "paired");
+                self.pairing.send_replace(Some(info.clone()));
+            }
+            EndpointEvent::Reasserted(info) => {
+                tracing::info!(pairing = %info.id, "the server knows the pairing again");
                 self.pairing.send_replace(Some(info.clone()));
             }
             EndpointEvent::Unpaired { pairing, reason } => {

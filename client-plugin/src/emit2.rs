@@ -134,7 +134,7 @@ impl<'a> Emit2<'a> {
         let (answer, mut answered) = oneshot::channel();
         let reply_by = wants_reply.then_some(deadline);
         permit.send(Asked {
-            command: Command::Emit { call, pairing, event, args, reply_by, expires },
+            command: Command::Emit { call, pairing, event, args, reply_by, expires, via: None },
             answer: Some((call, answer)),
             ticket: Some(ticket.clone()),
         });

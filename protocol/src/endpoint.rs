@@ -18,23 +18,27 @@
 //! collected into batches while inputs are fed, so feed all that are there before polling.
 
 mod connection;
+mod direct;
 mod interface;
 mod pace;
 mod pairing;
 mod requests;
+mod standing;
 
 use std::{
     collections::{BTreeMap, VecDeque},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 pub use self::interface::{
     Answer, Command, Complaint, EndpointConfig, EndpointEvent, Input, Output,
 };
-use self::{connection::State, pace::Pace, requests::Pending};
+use self::{connection::State, pace::Pace, requests::Pending, standing::Tie};
 use crate::{
-    ClientMessage, Frame, PairingInfo, ReqId, ResumeToken, Session,
+    ClientMessage, Frame, Negotiation, PairingId, PairingInfo, PathPolicy, ReqId, ResumeToken,
+    Session,
     limits::Limits,
+    negotiation,
     session::{self, CallId},
 };
 
@@ -42,6 +46,19 @@ use crate::{
 struct Paired {
     info: PairingInfo,
     session: Session,
+    /// The direct path, where one may be tried.
+    direct: Option<Negotiation>,
+    /// What the server knows of it.
+    tie: Tie,
+    /// The names that the server had for it before.
+    former: VecDeque<PairingId>,
+}
+
+impl Paired {
+    /// Whether this is a name of it, or was one.
+    fn is(&self, pairing: PairingId) -> bool {
+        self.info.id == pairing || self.former.contains(&pairing)
+    }
 }
 
 /// A client's half of the protocol. See the [module's page](self).
@@ -64,6 +81,9 @@ pub struct Endpoint {
     now: Instant,
     last_heard: Instant,
     last_asked: Instant,
+    /// The question whose answer is awaited, and how long the last took.
+    asked: Option<(ReqId, Instant)>,
+    server_rtt: Option<Duration>,
     outputs: VecDeque<Output>,
 }
 
@@ -85,6 +105,8 @@ impl Endpoint {
             now,
             last_heard: now,
             last_asked: now,
+            asked: None,
+            server_rtt: None,
             outputs: VecDeque::new(),
         }
     }
@@ -98,7 +120,11 @@ impl Endpoint {
     /// Whether [`Command::Emit`] may be given now; if not, it waits with its caller.
     #[must_use]
     pub fn takes_emits(&self) -> bool {
-        self.paired.as_ref().is_none_or(|paired| paired.session.has_room())
+        // What can never go is told at once.
+        self.paired.as_ref().is_none_or(|paired| {
+            paired.session.has_room()
+                || (paired.direct.is_none() && self.config.direct.policy == PathPolicy::DirectOnly)
+        })
     }
 
     /// Takes note of what happened.
@@ -119,6 +145,18 @@ impl Endpoint {
             Input::Garbled(error) => {
                 self.last_heard = now;
                 self.outputs.push_back(Output::Complain(Complaint::Server(error.refusal)));
+            }
+            Input::Signalled(pairing, signal) => {
+                self.last_heard = now;
+                self.signalled(pairing, &signal, now);
+            }
+            Input::Link(link, event) => {
+                self.negotiation(negotiation::Input::Link(link, event), now);
+            }
+            Input::Direct(link, message) => self.heard_directly(link, message, now),
+            Input::NetworkChanged => {
+                self.negotiation(negotiation::Input::NetworkChanged, now);
+                self.ask_for_life(now);
             }
             Input::Suspected => self.ask_for_life(now),
             Input::Lost => self.lost(now),
@@ -152,7 +190,9 @@ impl Endpoint {
         let request = self.requests.values().map(|pending| pending.deadline).min();
         let session = self.paired.as_ref().and_then(|paired| paired.session.poll_timeout());
         let paced = if self.queue.is_empty() { None } else { self.pace.next_at(self.now) };
-        [request, session, paced, self.next_heartbeat()].into_iter().flatten().min()
+        let direct = self.paired.as_ref().and_then(|paired| paired.direct.as_ref()?.poll_timeout());
+        let due = [request, session, paced, direct, self.next_heartbeat(), self.next_assertion()];
+        due.into_iter().flatten().min()
     }
 
     /// Tells the server something. Nothing is sent without a welcome.
@@ -174,6 +214,8 @@ impl Endpoint {
     fn timeout(&mut self, now: Instant) {
         self.expire_requests(now);
         self.session(session::Input::Timeout, now);
+        self.negotiation(negotiation::Input::Timeout, now);
+        self.assert_pairing(now);
         self.watch_connection(now);
     }
 }

@@ -86,6 +86,8 @@ texts! {
         Cancelled = "cancelled",
         /// The client was closed or lost its connection.
         Closed = "closed",
+        /// The path that it was to take is not there.
+        NoRoute = "no-route",
     }
 }
 
@@ -118,6 +120,7 @@ impl Code {
             Self::Expired => "the message's time to live was over",
             Self::Cancelled => "taken back",
             Self::Closed => "the client is closed",
+            Self::NoRoute => "there is no such path at present",
         }
     }
 
@@ -136,6 +139,7 @@ impl Code {
                 | Self::DuplicateId
                 | Self::Quota
                 | Self::ShuttingDown
+                | Self::NoRoute
         )
     }
 }

@@ -221,6 +221,10 @@ pub const DIRECT_HOLD_MAX: Duration = Duration::from_secs(120);
 /// A path that has carried for so long is none that flaps.
 pub const DIRECT_STEADY: Duration = Duration::from_secs(30);
 
+/// How long after a refusal a client registers its partner again, of whom it is not parted though
+/// the server has forgotten the pairing.
+pub const REASSERT_INTERVAL: Duration = Duration::from_secs(2);
+
 /// For how long one path must be measured better than the other before it is taken instead.
 pub const COMPARE_TIME: Duration = Duration::from_secs(3);
 

@@ -134,6 +134,12 @@ impl Negotiation {
         Some(self.server? + self.beats()?.partner_server()?)
     }
 
+    /// The number of the last ping.
+    #[must_use]
+    pub fn last_ping(&self) -> u64 {
+        self.beats().map_or(0, beat::Beats::last)
+    }
+
     /// The server knows the pairing by another name now.
     pub const fn rename(&mut self, pairing: PairingId, initiator: bool) {
         self.pairing = pairing;

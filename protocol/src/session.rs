@@ -134,6 +134,15 @@ impl Session {
         }
     }
 
+    /// Whether there is this path.
+    #[must_use]
+    pub const fn has(&self, route: Route) -> bool {
+        match route {
+            Route::Relay => self.relay,
+            Route::Direct => self.direct,
+        }
+    }
+
     /// Whether an emit can be taken now; if not, it waits with its caller.
     #[must_use]
     pub fn has_room(&self) -> bool {
@@ -155,9 +164,9 @@ impl Session {
             return self.handle_after_end(input);
         }
         match input {
-            Input::Emit { event, args, call, expires } => {
+            Input::Emit { event, args, call, expires, via } => {
                 let body = Body::Emit { event, args, reply: call.is_some() };
-                self.emit(body, Terms { call, expires }, now);
+                self.emit(body, Terms { call, expires, via }, now);
             }
             Input::Cancelled(call) => self.cancelled(call, now),
             Input::Received(route, frame) => self.received(route, frame, now),
@@ -170,7 +179,7 @@ impl Session {
             Input::Opened(route) => self.set_path(route, true, now),
             Input::Closed(route) => self.set_path(route, false, now),
             Input::Refused(route) => {
-                if self.route() == Some(route) {
+                if self.route() == Some(route) || self.window.has_via(route) {
                     self.refused(now);
                 }
             }
@@ -195,7 +204,9 @@ impl Session {
     }
 
     fn send(&mut self, seq: u64, kept: Kept, now: Instant) {
-        let Some(route) = self.route() else { return };
+        let Some(route) = kept.via.filter(|via| self.has(*via)).or_else(|| self.route()) else {
+            return;
+        };
         self.told_taken = self.inbox.taken();
         self.told_arrived = self.inbox.arrived();
         self.told_parts = self.inbox.parts();
@@ -235,7 +246,8 @@ impl Session {
             Route::Direct => self.direct = open,
         }
         let after = self.route();
-        if after.is_some() && after != before {
+        // What took this path although the others did not is lost with it as well.
+        if after.is_some() && (after != before || self.window.has_via(route)) {
             self.resend(now);
         }
     }

@@ -3,7 +3,7 @@
 mod client;
 mod server;
 
-use serde::de::DeserializeOwned;
+use serde::{Deserialize as _, de::DeserializeOwned};
 use serde_json::{Value, json};
 
 pub use self::{
@@ -11,7 +11,7 @@ pub use self::{
     server::server_message,
 };
 use crate::{
-    ClientMessage, Code, Refusal, ReqId,
+    ClientMessage, Code, PairingId, Refusal, ReqId, Signal,
     limits::{self, EVENT_NAME_BYTES},
 };
 
@@ -223,6 +223,26 @@ fn object<T: DeserializeOwned>(value: Value) -> Result<T, WireError> {
         return Err(bad_args("an argument is not an object"));
     }
     serde_json::from_value(value).map_err(|error| bad_args(&error.to_string()))
+}
+
+/// A signal as a Socket.IO event, in both directions.
+#[must_use]
+pub fn signal_event(pairing: PairingId, signal: &Signal) -> Event {
+    (SIGNAL, vec![json!(pairing), signal.to_value()])
+}
+
+/// Reads the arguments of a [`SIGNAL`]: the pairing and, as it came, the signal.
+///
+/// # Errors
+///
+/// [`Code::BadArgs`].
+pub fn signal(args: Vec<Value>) -> Result<(PairingId, Value), WireError> {
+    let mut args = args.into_iter();
+    let (Some(pairing), Some(signal)) = (args.next(), args.next()) else {
+        return Err(bad_args("arguments are missing"));
+    };
+    let pairing = PairingId::deserialize(pairing).map_err(|error| bad_args(&error.to_string()))?;
+    Ok((pairing, signal))
 }
 
 /// What a v1 client says about the registrations of others, as arguments of the event that it

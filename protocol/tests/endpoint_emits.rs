@@ -143,7 +143,15 @@ fn frames_of_an_ended_pairing_are_not_sent_under_the_next_one() {
 fn emit(client: &mut Client, event: &str, args: Args) -> Answer {
     let reply_by = Some(client.now + PATIENCE);
     let (event, pairing) = (event.to_owned(), client.present());
-    client.command(Command::Emit { call: 7, pairing, event, args, reply_by, expires: None });
+    client.command(Command::Emit {
+        call: 7,
+        pairing,
+        event,
+        args,
+        reply_by,
+        expires: None,
+        via: None,
+    });
     let answers = client.answers();
     answers.into_iter().next().map_or(Answer::Sent, |(_, a)| a)
 }
@@ -163,6 +171,7 @@ fn an_emit_for_an_earlier_partner_is_not_executed() {
         args: Args::default(),
         reply_by: Some(client.now + PATIENCE),
         expires: None,
+        via: None,
     });
 
     let answer = client.answers().remove(0).1;
@@ -234,6 +243,7 @@ fn the_largest_frame_is_a_chunk_and_a_little() {
         args: args(json!("x".repeat(filler))),
         reply_by: None,
         expires: None,
+        via: None,
     }));
 
     let outputs = client.outputs();
@@ -257,6 +267,7 @@ fn an_emit_whose_time_to_live_is_over_is_not_executed() {
         args: Args::default(),
         reply_by: None,
         expires: Some(client.now),
+        via: None,
     });
 
     let answer = Answer::Outcome(Outcome::NotExecuted(Cause::Code(Code::Expired)));
@@ -274,6 +285,7 @@ fn an_emit_says_how_long_it_may_wait() {
         args: Args::default(),
         reply_by: None,
         expires: Some(client.now + PATIENCE),
+        via: None,
     });
 
     let outputs = client.outputs();
@@ -322,6 +334,7 @@ fn an_emit_whose_deadline_is_over_is_not_executed() {
         args: Args::default(),
         reply_by: Some(client.now),
         expires: None,
+        via: None,
     });
 
     let answer = Answer::Outcome(not_executed(Code::Timeout));

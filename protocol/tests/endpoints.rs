@@ -167,6 +167,7 @@ impl Client {
             args: vec![value].into(),
             reply_by,
             expires: None,
+            via: None,
         }));
     }
 

@@ -60,7 +60,7 @@ fn characters_quotes_and_blobs_arrive_as_they_were() {
     let args = Args::from_text(json.to_string(), vec![blob]).unwrap();
 
     let event = "é".to_owned();
-    pair.a.handle(Input::Emit { event, args: args.clone(), call: None, expires: None });
+    pair.a.handle(Input::Emit { event, args: args.clone(), call: None, expires: None, via: None });
     for (_, frame) in &pair.a.sent {
         assert!(frame.to_text().len() <= CHUNK_BYTES + 1024);
     }

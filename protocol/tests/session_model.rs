@@ -208,6 +208,7 @@ impl History {
                 args: args(value(number, kind.chunks)),
                 call: kind.acknowledged.then_some((number, now + CALL_TIME)),
                 expires: kind.ttl.map(|ttl| now + Duration::from_millis(ttl)),
+                via: None,
             },
         );
     }

@@ -89,7 +89,7 @@ impl End {
 
     pub(crate) fn emit_until(&mut self, value: Value, expires: Option<Instant>) {
         let event = "note".to_owned();
-        self.handle(Input::Emit { event, args: args(value), call: None, expires });
+        self.handle(Input::Emit { event, args: args(value), call: None, expires, via: None });
     }
 
     pub(crate) fn call(&mut self, call: CallId) {
@@ -99,7 +99,7 @@ impl End {
     pub(crate) fn call_with(&mut self, call: CallId, value: Value, expires: Option<Instant>) {
         let call = Some((call, self.now + CALL_TIME));
         let event = "ask".to_owned();
-        self.handle(Input::Emit { event, args: args(value), call, expires });
+        self.handle(Input::Emit { event, args: args(value), call, expires, via: None });
     }
 
     pub(crate) fn finish(&mut self, seq: u64, value: Value) {

@@ -102,6 +102,7 @@ impl World {
             args: vec![value].into(),
             reply_by,
             expires: None,
+            via: None,
         });
     }
 
@@ -232,6 +233,7 @@ impl World {
             Output::Event(event) => node.events.push(event),
             Output::Complain(complaint) => panic!("{} complains: {complaint:?}", node.name),
             Output::Close => {}
+            Output::Signal(..) | Output::Link(..) => panic!("nobody allows a direct path here"),
             Output::Reconnect { .. } => panic!("no connection is lost here"),
         }
     }

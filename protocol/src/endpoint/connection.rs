@@ -4,7 +4,8 @@ use std::time::Instant;
 
 use super::{Answer, Command, Endpoint, EndpointEvent, Input, Output, pace::Pace};
 use crate::{
-    Cause, ClientMessage, Code, EndReason, Outcome, Presence, Route, Welcome,
+    Cause, ClientMessage, Code, EndReason, Outcome, PathPolicy, Presence, Route, Welcome,
+    negotiation,
     planted::{self, Fault},
     session,
 };
@@ -27,7 +28,10 @@ impl Endpoint {
         match self.state {
             State::Connecting => Some(lost), // Nothing is sent before the welcome.
             State::Ready => {
-                let last = self.last_heard.max(self.last_asked);
+                // How long the server takes is compared with the direct path.
+                let measures = self.stands();
+                let last = if measures { self.last_asked } else { self.last_heard };
+                let last = last.max(self.last_asked);
                 Some(lost.min(last + self.config.heartbeat_interval))
             }
             State::Away | State::Closed => None,
@@ -49,6 +53,7 @@ impl Endpoint {
         if self.state == State::Ready {
             self.last_asked = now;
             let req = self.next_req();
+            self.asked = Some((req, now));
             self.send(ClientMessage::Ping { req });
         }
     }
@@ -65,6 +70,7 @@ impl Endpoint {
             self.event(EndpointEvent::Away);
         }
         self.close_relay(now);
+        self.take_assertion_back();
         self.state = State::Away;
         self.outputs.push_back(Output::Reconnect { resume: self.token });
     }
@@ -103,20 +109,23 @@ impl Endpoint {
         if !std::mem::replace(&mut self.welcomed, true) {
             return self.event(EndpointEvent::Connected(welcome));
         }
-        let present = welcome.pairing.clone().filter(|_| welcome.resumed);
+        let resumed = welcome.resumed;
+        let present = welcome.pairing.clone().filter(|_| resumed);
         let ended = welcome.ended;
         self.event(if welcome.resumed {
             EndpointEvent::Resumed(welcome)
         } else {
             EndpointEvent::Restarted(welcome)
         });
-        let mine = self.pairing().map(|info| info.id);
+        let mine = self.known_pairing();
         if let Some(mine) = mine {
             if present.as_ref().is_some_and(|present| present.id == mine) {
                 if planted::is(Fault::ForgetResend) {
-                    return self.ask_again();
+                    return self.ask_again(now);
                 }
                 self.open_relay(now);
+            } else if !resumed && self.stands() {
+                self.forgotten(now);
             } else if !planted::is(Fault::KeepGhost) {
                 let told = ended.filter(|ended| ended.pairing == mine);
                 self.unpaired(told.map_or(EndReason::Disconnected, |ended| ended.reason), now);
@@ -127,18 +136,31 @@ impl Endpoint {
         {
             self.paired(present, now);
         }
-        self.ask_again();
+        self.assert_pairing(now);
+        self.ask_again(now);
     }
 
     /// What is to be resent is, and nothing else.
     pub(super) fn open_relay(&mut self, now: Instant) {
+        if !self.is_known() {
+            return;
+        }
         self.close_relay(now);
-        self.session(session::Input::Opened(Route::Relay), now);
+        self.open_path(now);
+        self.negotiation(negotiation::Input::Relay(true), now);
+    }
+
+    /// Under `DirectOnly` the relay carries nothing that this end emits.
+    pub(super) fn open_path(&mut self, now: Instant) {
+        if self.config.direct.policy != PathPolicy::DirectOnly {
+            self.session(session::Input::Opened(Route::Relay), now);
+        }
     }
 
     pub(super) fn close_relay(&mut self, now: Instant) {
         self.queue.clear();
         self.session(session::Input::Closed(Route::Relay), now);
+        self.negotiation(negotiation::Input::Relay(false), now);
     }
 
     pub(super) fn partner_is(&mut self, presence: Presence, now: Instant) {

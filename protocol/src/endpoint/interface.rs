@@ -6,8 +6,9 @@ use serde_json::Value;
 
 use crate::{
     Args, ClientEntry, ClientId, ClientMessage, Code, EndReason, Frame, Outcome, PairingId,
-    PairingInfo, Refusal, ReqId, ResumeToken, ServerMessage, Welcome,
+    PairingInfo, Refusal, ReqId, ResumeToken, Route, ServerMessage, Signal, SignalError, Welcome,
     limits::{HEARTBEAT_INTERVAL, HEARTBEAT_TIMEOUT},
+    negotiation::{DirectConfig, DirectMessage, LinkCommand, LinkEvent, LinkId},
     session::{CallId, Delivery, Violation},
     wire::WireError,
 };
@@ -22,6 +23,9 @@ pub struct EndpointConfig {
     pub heartbeat_timeout: Duration,
     /// Whether a lost connection is replaced by another. Yes by default.
     pub resumes: bool,
+    /// Which paths are used, and how the direct one is looked after. Where a server and a partner
+    /// know of none, there is none.
+    pub direct: DirectConfig,
 }
 
 impl Default for EndpointConfig {
@@ -30,6 +34,7 @@ impl Default for EndpointConfig {
             heartbeat_interval: HEARTBEAT_INTERVAL,
             heartbeat_timeout: HEARTBEAT_TIMEOUT,
             resumes: true,
+            direct: DirectConfig::default(),
         }
     }
 }
@@ -53,6 +58,14 @@ pub enum Input {
     Rejected(Code),
     /// There is none, and the host tries no more.
     GaveUp,
+    /// The server forwarded a signal: the pairing and what came.
+    Signalled(PairingId, Value),
+    /// The host reports something of a connection to the partner.
+    Link(LinkId, LinkEvent),
+    /// Something came in on the first channel of such a connection.
+    Direct(LinkId, DirectMessage),
+    /// The host has other addresses than before.
+    NetworkChanged,
     /// The application wants something.
     Command(Command),
     /// The application answers [`Output::Ask`]: yes, or no and why.
@@ -106,6 +119,9 @@ pub enum Command {
         reply_by: Option<Instant>,
         /// When it is too late to start a handler for it; none if it never is.
         expires: Option<Instant>,
+        /// The path that it takes: without it, it is not executed. Should the path be lost before
+        /// the partner has the emit, it takes the other. None for the present path.
+        via: Option<Route>,
     },
     /// The caller no longer wants to know.
     Cancel(CallId),
@@ -141,6 +157,10 @@ pub enum Output {
     Send(ClientMessage),
     /// Have the server relay frames.
     SendFrames(PairingId, Vec<Frame>),
+    /// Have the server forward a signal, as [`Signal::to_value`] spells it.
+    Signal(PairingId, Signal),
+    /// Do something about a connection to the partner.
+    Link(LinkId, LinkCommand),
     /// Tell the caller.
     Answered(CallId, Answer),
     /// Ask the application whether it wants to be paired, and answer with [`Input::Answer`].
@@ -193,6 +213,16 @@ pub enum EndpointEvent {
     },
     /// The connection of the partner went or came back.
     Partner(crate::Presence),
+    /// What is emitted takes another path from now on.
+    Path {
+        /// Which one; none if there is none.
+        route: Option<Route>,
+        /// Its round-trip time, as far as it is known.
+        rtt: Option<Duration>,
+    },
+    /// The server had forgotten the pairing, the two ends talked on without it, and it knows it
+    /// again: by this name.
+    Reasserted(PairingInfo),
     /// The server refused something that nobody waits for.
     Refused(Refusal),
     /// The connection is gone, and there will be no other.
@@ -206,4 +236,6 @@ pub enum Complaint {
     Partner(Violation),
     /// The server, or something between.
     Server(Refusal),
+    /// The partner, whose signal was left out.
+    Signal(SignalError),
 }

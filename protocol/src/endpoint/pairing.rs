@@ -1,10 +1,10 @@
 //! An endpoint's pairing: its session, what goes through it, and frames that travel together.
 
-use std::time::Instant;
+use std::{collections::VecDeque, time::Instant};
 
 use serde_json::Value;
 
-use super::{Answer, Complaint, Endpoint, EndpointEvent, Output, Paired};
+use super::{Answer, Complaint, Endpoint, EndpointEvent, Output, Paired, Tie};
 use crate::{
     Args, Cause, Code, EndReason, Frame, Outcome, PairingId, PairingInfo, Refusal, Route, Session,
     limits::{BATCH_BYTES, BATCH_FRAMES, CHUNK_BYTES, Limits, VALUE_BYTES},
@@ -44,7 +44,8 @@ impl Endpoint {
         paired.session.handle(input, now);
         while let Some(output) = self.paired.as_mut().and_then(|p| p.session.poll_output()) {
             match output {
-                session::Output::Send(_, frame) => self.queue.push_back(frame),
+                session::Output::Send(Route::Relay, frame) => self.queue.push_back(frame),
+                session::Output::Send(Route::Direct, frame) => self.send_directly(frame),
                 session::Output::Deliver(delivery) => {
                     self.outputs.push_back(Output::Deliver(pairing, delivery));
                 }
@@ -73,7 +74,7 @@ impl Endpoint {
         result: Result<Args, Refusal>,
         now: Instant,
     ) {
-        if self.pairing().is_none_or(|info| info.id != pairing) {
+        if self.paired.as_ref().is_none_or(|paired| !paired.is(pairing)) {
             return;
         }
         let result = result.and_then(|args| match self.check_args(&args) {
@@ -112,12 +113,13 @@ impl Endpoint {
         (call, pairing): (CallId, PairingId),
         event: String,
         args: Args,
-        (reply_by, expires): (Option<Instant>, Option<Instant>),
+        (reply_by, expires, via): (Option<Instant>, Option<Instant>, Option<Route>),
         now: Instant,
     ) {
-        let checked = match self.pairing() {
+        let checked = match &self.paired {
             None => Err(Code::NotPaired),
-            Some(present) if present.id != pairing => Err(Code::StalePairing),
+            Some(present) if !present.is(pairing) => Err(Code::StalePairing),
+            Some(present) if !self.has_way(present, via) => Err(Code::NoRoute),
             Some(_) => wire::check_event(&event).and_then(|()| self.check_args(&args)),
         };
         let checked = checked.and_then(|()| match reply_by {
@@ -129,8 +131,8 @@ impl Endpoint {
         if let Err(code) = checked {
             return self.answer(call, Answer::Outcome(Outcome::NotExecuted(Cause::Code(code))));
         }
-        let call_and_deadline = reply_by.map(|deadline| (call, deadline));
-        self.session(session::Input::Emit { event, args, call: call_and_deadline, expires }, now);
+        let waits = reply_by.map(|deadline| (call, deadline));
+        self.session(session::Input::Emit { event, args, call: waits, expires, via }, now);
         if reply_by.is_none() {
             self.answer(call, Answer::Sent);
         }
@@ -140,18 +142,25 @@ impl Endpoint {
         if self.pairing() == Some(&info) {
             return; // The answer to a wish that was fulfilled already.
         }
+        if self.is_granted_anew(&info, now) {
+            return;
+        }
         self.unpaired(EndReason::Replaced, now);
         let session = match info.partner_protocol {
             1 => Session::with_v1_partner(),
             _ => Session::new(),
         };
-        self.paired = Some(Paired { info: info.clone(), session });
-        self.session(session::Input::Opened(Route::Relay), now);
+        let (tie, former) = (Tie::Known, VecDeque::new());
+        let paired = Paired { info: info.clone(), session, direct: None, tie, former };
+        self.paired = Some(paired);
+        self.open_path(now);
         self.event(EndpointEvent::Paired(info));
+        self.try_direct(now);
     }
 
     pub(super) fn unpaired(&mut self, reason: EndReason, now: Instant) {
         self.session(session::Input::Ended(reason), now);
+        self.end_direct(now);
         if let Some(Paired { info, .. }) = self.paired.take() {
             self.queue.clear();
             self.event(EndpointEvent::Unpaired { pairing: info, reason });

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::{Answer, Command, Complaint, Endpoint, EndpointEvent, Output, connection::State};
 use crate::{
-    ClientId, ClientMessage, Code, PairingId, Refusal, ReqId, Route, ServerMessage,
+    ClientId, ClientMessage, Code, EndReason, PairingId, Refusal, ReqId, Route, ServerMessage,
     limits::{JSON_DEPTH, REGISTER_PAYLOAD_BYTES},
     session::{self, CallId},
     wire,
@@ -57,7 +57,7 @@ impl Endpoint {
 
     /// Asks again what was not answered on an earlier connection, unless the welcome was the
     /// answer.
-    pub(super) fn ask_again(&mut self) {
+    pub(super) fn ask_again(&mut self, now: Instant) {
         for Pending { call, wish, deadline } in std::mem::take(&mut self.requests).into_values() {
             let paired = self.pairing().cloned();
             match (&wish, paired) {
@@ -65,6 +65,14 @@ impl Endpoint {
                     self.answer(call, Answer::Registered(info));
                 }
                 (Wish::Unregister, None) => self.answer(call, Answer::Unregistered),
+                (Wish::Register { target, .. }, _) if self.is_forgotten() => {
+                    let answer = self.answer_while_forgotten(target);
+                    self.answer(call, answer);
+                }
+                (Wish::Unregister, _) if self.is_forgotten() => {
+                    self.part(EndReason::Unregistered, now);
+                    self.answer(call, Answer::Unregistered);
+                }
                 _ => self.request(call, wish, deadline),
             }
         }
@@ -75,6 +83,14 @@ impl Endpoint {
             Command::Register { call, payload: Some(payload), .. } if is_too_large(&payload) => {
                 self.answer(call, Answer::Refused(Code::TooLarge.into()));
             }
+            Command::Register { call, target, .. } if self.is_forgotten() => {
+                let answer = self.answer_while_forgotten(&target);
+                self.answer(call, answer);
+            }
+            Command::Unregister { call, .. } if self.is_forgotten() => {
+                self.part(EndReason::Unregistered, now);
+                self.answer(call, Answer::Unregistered);
+            }
             Command::Register { call, target, payload, deadline } => {
                 self.request(call, Wish::Register { target, payload }, deadline);
             }
@@ -82,8 +98,8 @@ impl Endpoint {
                 self.request(call, Wish::Unregister, deadline);
             }
             Command::List { call, deadline } => self.request(call, Wish::List, deadline),
-            Command::Emit { call, pairing, event, args, reply_by, expires } => {
-                self.emit((call, pairing), event, args, (reply_by, expires), now);
+            Command::Emit { call, pairing, event, args, reply_by, expires, via } => {
+                self.emit((call, pairing), event, args, (reply_by, expires, via), now);
             }
             Command::Cancel(call) => {
                 self.requests.retain(|_, pending| pending.call != call);
@@ -121,6 +137,9 @@ impl Endpoint {
         }
         match message {
             ServerMessage::Welcome(welcome) => self.welcome(welcome, now),
+            ServerMessage::Register { req, source, .. } if self.is_forgotten() => {
+                self.asked_while_forgotten(req, &source);
+            }
             ServerMessage::Register { req, source, payload } => {
                 self.outputs.push_back(Output::Ask { req, source, payload });
             }
@@ -128,12 +147,15 @@ impl Endpoint {
                 self.paired(pairing.clone(), now);
                 self.resolve(req, Answer::Registered(pairing));
             }
+            ServerMessage::RegisterFailed { req: Some(req), refusal } if self.asserts(req) => {
+                self.not_granted(refusal.code, now);
+            }
             ServerMessage::RegisterFailed { req, refusal } => {
                 self.resolve(req, Answer::Refused(refusal));
             }
             ServerMessage::Disconnect { pairing, reason, req } => {
-                if self.pairing().is_some_and(|info| info.id == pairing) {
-                    self.unpaired(reason, now);
+                if self.known_pairing() == Some(pairing) {
+                    self.disconnected(reason, now);
                 }
                 self.resolve(req, Answer::Unregistered);
             }
@@ -152,8 +174,8 @@ impl Endpoint {
                 self.event(EndpointEvent::Refused(refusal));
                 self.close(now);
             }
-            ServerMessage::Pong { .. }
-            | ServerMessage::Withdrawn { .. }
+            ServerMessage::Pong { req } => self.measured(req, now),
+            ServerMessage::Withdrawn { .. }
             | ServerMessage::Unregistered { .. }
             | ServerMessage::Ghost => {}
         }

@@ -103,6 +103,11 @@ impl Beats {
         self.returns
     }
 
+    /// The number of the last ping.
+    pub(super) const fn last(&self) -> u64 {
+        self.last
+    }
+
     /// Whether any has ever returned.
     pub(super) const fn was_proven(&self) -> bool {
         self.returned_at.is_some()

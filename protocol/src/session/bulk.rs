@@ -8,7 +8,7 @@ use std::{collections::VecDeque, time::Instant};
 
 use super::{CallId, window::Window};
 use crate::{
-    Body, Cause, Code,
+    Body, Cause, Code, Route,
     frame::spelled,
     limits::{CHUNK_BYTES, WINDOW_BYTES},
 };
@@ -20,6 +20,8 @@ pub(super) struct Terms {
     pub(super) call: Option<(CallId, Instant)>,
     /// When it is too late for a handler.
     pub(super) expires: Option<Instant>,
+    /// The path that it takes as long as that is there.
+    pub(super) via: Option<Route>,
 }
 
 /// What a value is.
@@ -89,13 +91,13 @@ impl Bulk {
 
     /// When the emit in here is of no use any more.
     pub(super) fn due(&self) -> Option<Instant> {
-        let Terms { call, expires } = self.emit()?;
+        let Terms { call, expires, .. } = self.emit()?;
         [call.map(|(_, deadline)| deadline), expires].into_iter().flatten().min()
     }
 
     /// Why the emit in here is of no use any more, if it is not.
     pub(super) fn overdue(&self, now: Instant) -> Option<Cause> {
-        let Terms { call, expires } = self.emit()?;
+        let Terms { call, expires, .. } = self.emit()?;
         if expires.is_some_and(|at| at <= now) {
             Some(Cause::Code(Code::Expired))
         } else if call.is_some_and(|(_, deadline)| deadline <= now) {
@@ -130,10 +132,13 @@ impl Bulk {
         if window.reply_bytes() >= WINDOW_BYTES { None } else { self.replies.pop_front() }
     }
 
-    /// The next part, if the window takes it, and the value whose last it is. A reply does not
+    /// The next part, if the window takes it, its path, and the value whose last it is. A reply does not
     /// wait for an emit that was not begun: the partner's handlers may wait for the reply, and
     /// the emit for a handler.
-    pub(super) fn next_part(&mut self, window: &Window) -> Option<(Body, Option<Value>)> {
+    pub(super) fn next_part(
+        &mut self,
+        window: &Window,
+    ) -> Option<(Body, Option<Route>, Option<Value>)> {
         if !window.takes_parts() {
             return None;
         }
@@ -143,15 +148,19 @@ impl Bulk {
         };
         let at = self.values.iter().position(may_go)?;
         let mut value = self.values.remove(at)?;
+        let via = match value.kind {
+            Kind::Emit(terms) => terms.via,
+            Kind::Reply => None,
+        };
         let text = piece(&value.text[value.cut..]).to_owned();
         value.cut += text.len();
         let last = value.cut == value.text.len();
         let body = Body::Part { text, last };
         if last {
-            return Some((body, Some(value)));
+            return Some((body, via, Some(value)));
         }
         self.values.push_front(value);
-        Some((body, None))
+        Some((body, via, None))
     }
 }
 

@@ -20,6 +20,8 @@ pub enum Input {
         call: Option<(CallId, Instant)>,
         /// When it is too late to start a handler for it; none if it never is.
         expires: Option<Instant>,
+        /// The path that it takes as long as that is there; none for the present one.
+        via: Option<Route>,
     },
     /// The caller no longer wants to know. An emit whose last part was not sent yet is given up.
     Cancelled(CallId),

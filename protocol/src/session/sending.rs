@@ -12,9 +12,11 @@ use crate::{Body, Cause, Code, Outcome, limits::CHUNK_BYTES};
 
 impl Session {
     pub(super) fn emit(&mut self, body: Body, terms: Terms, now: Instant) {
-        let Terms { call, expires } = terms;
+        let Terms { call, expires, via } = terms;
         let size = body.size();
-        let refused = if !self.has_room() {
+        let refused = if via.is_some_and(|route| !self.has(route)) {
+            Some(Code::NoRoute)
+        } else if !self.has_room() {
             Some(Code::Congested) // The caller should have waited.
         } else if size > reassembly::MOST {
             Some(Code::TooLarge)
@@ -30,7 +32,7 @@ impl Session {
                 self.bulk.push_value(&body, size, Kind::Emit(terms));
             }
             (None, _) => {
-                let seq = self.enqueue(Kept::new(body, Role::Emit, size, expires), now);
+                let seq = self.enqueue(Kept::new(body, Role::Emit, size, expires).via(via), now);
                 self.note_call(seq, call);
             }
         }
@@ -53,16 +55,17 @@ impl Session {
             self.give_up(Some(cause), now);
         }
         while self.route().is_some()
-            && let Some((part, complete)) = self.bulk.next_part(&self.window)
+            && let Some((part, via, complete)) = self.bulk.next_part(&self.window)
         {
             let Some(value) = complete else {
                 let size = part.size();
-                self.enqueue(Kept::new(part, Role::Part, size, None), now);
+                self.enqueue(Kept::new(part, Role::Part, size, None).via(via), now);
                 continue;
             };
             match value.kind {
-                Kind::Emit(Terms { call, expires }) => {
-                    let seq = self.enqueue(Kept::new(part, Role::Emit, value.size, expires), now);
+                Kind::Emit(Terms { call, expires, .. }) => {
+                    let kept = Kept::new(part, Role::Emit, value.size, expires).via(via);
+                    let seq = self.enqueue(kept, now);
                     self.note_call(seq, call);
                 }
                 Kind::Reply => {

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Instant};
 
 use super::Violation;
 use crate::{
-    Body,
+    Body, Route,
     limits::{PARTS_UNDER_WAY, V1_WINDOW_BYTES, WINDOW_BYTES, WINDOW_FRAMES},
     planted::{self, Fault},
 };
@@ -26,6 +26,8 @@ pub(super) struct Kept {
     pub(super) body: Arc<Body>,
     /// When an emit is of no use any more.
     pub(super) expires: Option<Instant>,
+    /// The path that it takes as long as that is there.
+    pub(super) via: Option<Route>,
     role: Role,
     size: usize,
 }
@@ -153,6 +155,12 @@ impl Window {
         seq <= self.sent
     }
 
+    /// Whether a frame that did not arrive takes this path whatever the others do.
+    pub(super) fn has_via(&self, route: Route) -> bool {
+        let mut frames = self.frames.range(self.arrived + 1..);
+        frames.any(|(_, kept)| kept.via == Some(route))
+    }
+
     /// Everything that has to be sent again on another path, in order.
     pub(super) fn frames(&self) -> Vec<(u64, Kept)> {
         let frames = self.frames.range(self.arrived + 1..);
@@ -171,7 +179,12 @@ impl Window {
 
 impl Kept {
     pub(super) fn new(body: Body, role: Role, size: usize, expires: Option<Instant>) -> Self {
-        Self { body: body.into(), expires, role, size }
+        Self { body: body.into(), expires, via: None, role, size }
+    }
+
+    pub(super) const fn via(mut self, via: Option<Route>) -> Self {
+        self.via = via;
+        self
     }
 
     fn is_part(&self) -> bool {

@@ -163,6 +163,7 @@ impl World {
             args: args_of(call, size),
             reply_by: manner.acknowledged.then_some(deadline),
             expires,
+            via: None,
         };
         let acknowledged = manner.acknowledged;
         self.clients[client].waiting.push_back(Waiting { call, command, deadline, acknowledged });

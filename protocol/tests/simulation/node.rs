@@ -152,6 +152,7 @@ impl World {
                 self.leave_link(client);
                 self.connect_later(client);
             }
+            Output::Signal(..) | Output::Link(..) => unreachable!("nobody allows a direct path"),
             Output::Close => self.clients[client].closed = true,
         }
     }

@@ -273,6 +273,7 @@ impl Pair {
             args: args_of(call, size),
             call: acknowledged.then_some((call as u64, deadline)),
             expires,
+            via: None,
         };
         self.ends[end].waiting.push_back((call, input));
     }

@@ -95,7 +95,8 @@ impl LegacyEnd {
             while self.session.has_room()
                 && let Some(Emit { event, args, call }) = self.take_from_backlog()
             {
-                self.session.handle(Input::Emit { event, args, call, expires: None }, now);
+                self.session
+                    .handle(Input::Emit { event, args, call, expires: None, via: None }, now);
             }
             match self.session.poll_output()? {
                 Output::Send(_, frame) => return Some(Step::Frame(frame)),

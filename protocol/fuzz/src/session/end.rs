@@ -136,7 +136,7 @@ impl End {
             self.promised.insert(number);
         }
         let args = vec![json!(number), json!(" ".repeat(size))].into();
-        self.handle(Input::Emit { event: "n".to_owned(), args, call, expires });
+        self.handle(Input::Emit { event: "n".to_owned(), args, call, expires, via: None });
         Ok(())
     }
 

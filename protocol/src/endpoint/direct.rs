@@ -1,0 +1,142 @@
+//! An endpoint's direct path: what its negotiation says, and what goes over it.
+
+use std::time::Instant;
+
+use serde_json::Value;
+
+use super::{Complaint, Endpoint, EndpointEvent, Output, Paired, connection::State};
+use crate::{
+    Frame, LinkId, Negotiation, PairingId, PathPolicy, ReqId, Route, Signal,
+    negotiation::{self, DirectMessage, Input, LinkCommand, LinkEvent},
+    session,
+};
+
+impl Endpoint {
+    /// Begins to look for a direct path, if both ends and the server allow one.
+    pub(super) fn try_direct(&mut self, now: Instant) {
+        let config = self.config.direct;
+        let Some(paired) = &mut self.paired else { return };
+        if !paired.info.direct || !config.policy.allows_direct() {
+            return;
+        }
+        let negotiation = Negotiation::new(config, paired.info.id, paired.info.initiator, now);
+        paired.direct = Some(negotiation);
+        match self.server_rtt {
+            Some(time) => self.negotiation(Input::ServerAnswered(time), now),
+            None => self.ask_for_life(now),
+        }
+        self.carry_out_direct(now);
+    }
+
+    pub(super) fn negotiation(&mut self, input: Input, now: Instant) {
+        if let Some(direct) = self.paired.as_mut().and_then(|paired| paired.direct.as_mut()) {
+            direct.handle(input, now);
+            self.carry_out_direct(now);
+            self.watch_standing(now);
+        }
+    }
+
+    fn carry_out_direct(&mut self, now: Instant) {
+        while let Some(paired) = &mut self.paired
+            && let Some(direct) = &mut paired.direct
+            && let Some(output) = direct.poll_output()
+        {
+            match output {
+                negotiation::Output::Signal(signal) => {
+                    let pairing = paired.info.id;
+                    if self.state == State::Ready {
+                        self.outputs.push_back(Output::Signal(pairing, signal));
+                    }
+                }
+                negotiation::Output::Link(link, command) => {
+                    self.outputs.push_back(Output::Link(link, command));
+                }
+                negotiation::Output::Taken { rtt } => {
+                    self.session(session::Input::Opened(Route::Direct), now);
+                    let route = Some(Route::Direct);
+                    self.event(EndpointEvent::Path { route, rtt: Some(rtt) });
+                }
+                negotiation::Output::Left(_) => {
+                    let relay_rtt = direct.relay_rtt();
+                    self.session(session::Input::Closed(Route::Direct), now);
+                    let route = self.paired.as_ref().and_then(|paired| paired.session.route());
+                    let rtt = relay_rtt.filter(|_| route.is_some());
+                    self.event(EndpointEvent::Path { route, rtt });
+                }
+            }
+        }
+    }
+
+    /// The pairing is over: whatever is left of its direct path goes with it.
+    pub(super) fn end_direct(&mut self, now: Instant) {
+        let Some(mut direct) = self.paired.as_mut().and_then(|paired| paired.direct.take()) else {
+            return;
+        };
+        direct.handle(Input::Ended, now);
+        while let Some(output) = direct.poll_output() {
+            if let negotiation::Output::Link(link, command) = output {
+                self.outputs.push_back(Output::Link(link, command));
+            }
+        }
+    }
+
+    pub(super) fn signalled(&mut self, pairing: PairingId, signal: &Value, now: Instant) {
+        if self.pairing().is_none_or(|info| info.id != pairing) {
+            return; // Of a pairing that is over.
+        }
+        match Signal::from_value(signal) {
+            Ok(signal) => self.negotiation(Input::Signalled(signal), now),
+            Err(error) => {
+                self.outputs.push_back(Output::Complain(Complaint::Signal(error)));
+            }
+        }
+    }
+
+    /// Something came in on a connection to the partner.
+    pub(super) fn heard_directly(&mut self, link: LinkId, message: DirectMessage, now: Instant) {
+        let direct = self.paired.as_ref().and_then(|paired| paired.direct.as_ref());
+        if direct.and_then(Negotiation::link) != Some(link) {
+            return;
+        }
+        match message {
+            DirectMessage::Beat(beat) => {
+                self.negotiation(Input::Link(link, LinkEvent::Beat(beat)), now);
+                self.partner_names(&beat, now);
+            }
+            DirectMessage::Frames(frames) => {
+                self.negotiation(Input::Link(link, LinkEvent::Heard), now);
+                for frame in frames {
+                    self.session(session::Input::Received(Route::Direct, frame), now);
+                }
+            }
+        }
+    }
+
+    pub(super) fn send_directly(&mut self, frame: Frame) {
+        let direct = self.paired.as_ref().and_then(|paired| paired.direct.as_ref());
+        if let Some(link) = direct.and_then(Negotiation::link) {
+            self.outputs.push_back(Output::Link(link, LinkCommand::Send(frame)));
+        }
+    }
+
+    /// Whether there is a direct path on which heartbeats return, whatever carries.
+    pub(super) fn stands(&self) -> bool {
+        let direct = self.paired.as_ref().and_then(|paired| paired.direct.as_ref());
+        direct.is_some_and(Negotiation::stands)
+    }
+
+    /// Whether an emit can ever go the way that it is meant to go.
+    pub(super) fn has_way(&self, paired: &Paired, via: Option<Route>) -> bool {
+        let any = paired.direct.is_some() || self.config.direct.policy != PathPolicy::DirectOnly;
+        any && via.is_none_or(|route| paired.session.has(route))
+    }
+
+    /// The server has answered.
+    pub(super) fn measured(&mut self, req: ReqId, now: Instant) {
+        if let Some((_, asked)) = self.asked.take_if(|(asked, _)| *asked == req) {
+            let time = now.saturating_duration_since(asked);
+            self.server_rtt = Some(time);
+            self.negotiation(Input::ServerAnswered(time), now);
+        }
+    }
+}
