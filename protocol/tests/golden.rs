@@ -9,9 +9,14 @@ use std::{collections::BTreeMap, fs, path::Path, time::Duration};
 use serde_json::{Value, json, value::RawValue};
 use socketio_p2p_protocol::{
     Args, Body, ClientEntry, ClientId, ClientMessage, ClientState, Code, EndReason, EndedPairing,
-    Frame, PairingId, PairingInfo, Presence, Refusal, ServerMessage, Welcome, frame,
-    limits::Limits, wire,
+    Frame, PairingId, PairingInfo, Presence, Refusal, ServerMessage, Signal, Step, Welcome,
+    WhyAnew, frame,
+    limits::Limits,
+    negotiation::{Beat, BeatKind, DirectMessage},
+    wire,
 };
+
+use crate::negotiations::{candidate, sdp};
 
 fn golden(prefix: &str) -> BTreeMap<String, String> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
@@ -256,6 +261,51 @@ fn frames() {
         };
         format!("42[\"P2P_FRAME\",\"{}\",{frames}]", pairing())
     });
+}
+
+#[test]
+fn what_ends_signal_to_each_other() {
+    let description = sdp(11, "abcd");
+    let address = candidate(5000, Some("abcd"));
+    let ours = |step| Signal::new(1, step);
+    let stock = |step| Signal { attempt: None, step };
+    let messages = vec![
+        ("offer", ours(Step::Offer(description.clone()))),
+        ("offer_stock", stock(Step::Offer(description.clone()))),
+        ("answer", ours(Step::Answer(description))),
+        ("candidate", ours(Step::Candidate(address.clone()))),
+        ("candidate_stock", stock(Step::Candidate(address))),
+        ("end", ours(Step::End)),
+        ("renegotiate", ours(Step::Renegotiate(Some(WhyAnew::Silent)))),
+        ("renegotiate_stock", stock(Step::Renegotiate(None))),
+    ];
+
+    let decode = |packet: &str| {
+        let (event, args) = read(packet);
+        assert_eq!(event, wire::SIGNAL);
+        let (id, signal) = wire::signal(args).unwrap();
+        assert_eq!(id, pairing());
+        Signal::from_value(&signal).unwrap()
+    };
+    check("v2_signal_", messages, decode, |signal| {
+        let (event, args) = wire::signal_event(pairing(), signal);
+        write(event, args)
+    });
+}
+
+#[test]
+fn the_heartbeat_of_a_direct_path() {
+    let beat = |kind, ok, server| Beat { kind, n: 7, pairing: pairing(), ok, server };
+    let messages = vec![
+        ("ping", beat(BeatKind::Ping, true, Some(350))),
+        ("pong", beat(BeatKind::Pong, false, None)),
+    ];
+
+    let decode = |text: &str| match DirectMessage::from_text(text) {
+        Ok(DirectMessage::Beat(beat)) => beat,
+        other => panic!("{other:?}"),
+    };
+    check("direct_", messages, decode, Beat::to_text);
 }
 
 /// The arguments of the packet in this line of a v1 exchange.

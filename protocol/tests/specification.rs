@@ -91,6 +91,22 @@ fn the_table_of_limits_agrees_with_the_constants() {
         ("CONNECT_TIMEOUT", time(limits::CONNECT_TIMEOUT)),
         ("HEARTBEAT_INTERVAL", time(limits::HEARTBEAT_INTERVAL)),
         ("HEARTBEAT_TIMEOUT", time(limits::HEARTBEAT_TIMEOUT)),
+        ("SDP_BYTES", bytes(limits::SDP_BYTES)),
+        ("CANDIDATE_BYTES", bytes(limits::CANDIDATE_BYTES)),
+        ("CANDIDATES", limits::CANDIDATES.to_string()),
+        ("SIGNALS", limits::SIGNALS.to_string()),
+        ("SIGNAL_WINDOW", time(limits::SIGNAL_WINDOW)),
+        ("DIRECT_TIMEOUT", time(limits::DIRECT_TIMEOUT)),
+        ("DIRECT_RETRY_MIN", time(limits::DIRECT_RETRY_MIN)),
+        ("DIRECT_RETRY_MAX", time(limits::DIRECT_RETRY_MAX)),
+        ("DIRECT_ATTEMPTS", limits::DIRECT_ATTEMPTS.to_string()),
+        ("BEAT_INTERVAL", time(limits::BEAT_INTERVAL)),
+        ("BEAT_TIMEOUT", time(limits::BEAT_TIMEOUT)),
+        ("DIRECT_HOLD", time(limits::DIRECT_HOLD)),
+        ("DIRECT_HOLD_MAX", time(limits::DIRECT_HOLD_MAX)),
+        ("DIRECT_STEADY", time(limits::DIRECT_STEADY)),
+        ("COMPARE_TIME", time(limits::COMPARE_TIME)),
+        ("REASSERT_INTERVAL", time(limits::REASSERT_INTERVAL)),
     ];
     let rows = rows(3);
     for (name, value) in &limits {
@@ -155,4 +171,13 @@ fn the_frames_that_it_shows_are_frames() {
     let frames = socketio_p2p_protocol::frame::batch_from_text(json).unwrap();
 
     assert_eq!(frames.len(), 10);
+}
+
+#[test]
+fn the_heartbeat_that_it_shows_is_one() {
+    let line = TEXT.lines().find(|line| line.starts_with(r#"{"t": "ping""#)).unwrap();
+
+    let beat = socketio_p2p_protocol::negotiation::Beat::from_text(line).unwrap();
+
+    assert_eq!((beat.n, beat.ok, beat.server), (7, true, Some(350)));
 }
