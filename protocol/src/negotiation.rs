@@ -110,7 +110,7 @@ impl Negotiation {
         self.choice.carries()
     }
 
-    /// Whether there is a channel on which heartbeats have returned, whatever carries at present.
+    /// Whether there is a channel on which heartbeats have returned, though it may be silent now.
     #[must_use]
     pub fn stands(&self) -> bool {
         self.beats().is_some_and(beat::Beats::was_proven)
@@ -181,7 +181,9 @@ impl Negotiation {
         self.link.as_ref()?.channel.as_ref()
     }
 
-    fn is_alive(&self) -> bool {
+    /// Whether heartbeats return on both sides, whatever carries at present.
+    #[must_use]
+    pub fn is_alive(&self) -> bool {
         self.beats().is_some_and(beat::Beats::is_alive)
     }
 

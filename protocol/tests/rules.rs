@@ -10,6 +10,7 @@ mod broker_granting;
 mod broker_model;
 mod broker_registering;
 mod broker_v1;
+mod direct_world;
 mod endpoint_connection;
 mod endpoint_emits;
 mod endpoint_requests;

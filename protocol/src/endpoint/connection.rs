@@ -124,7 +124,7 @@ impl Endpoint {
                     return self.ask_again(now);
                 }
                 self.open_relay(now);
-            } else if !resumed && self.stands() {
+            } else if !resumed && (self.is_connected() || self.is_forgotten()) {
                 self.forgotten(now);
             } else if !planted::is(Fault::KeepGhost) {
                 let told = ended.filter(|ended| ended.pairing == mine);

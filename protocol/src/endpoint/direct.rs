@@ -119,7 +119,13 @@ impl Endpoint {
         }
     }
 
-    /// Whether there is a direct path on which heartbeats return, whatever carries.
+    /// Whether there is a direct path on which heartbeats return.
+    pub(super) fn is_connected(&self) -> bool {
+        let direct = self.paired.as_ref().and_then(|paired| paired.direct.as_ref());
+        direct.is_some_and(Negotiation::is_alive)
+    }
+
+    /// Whether there is a direct path, though it may be silent now.
     pub(super) fn stands(&self) -> bool {
         let direct = self.paired.as_ref().and_then(|paired| paired.direct.as_ref());
         direct.is_some_and(Negotiation::stands)

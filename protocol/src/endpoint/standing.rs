@@ -83,7 +83,7 @@ impl Endpoint {
     /// The server ended the pairing. If that is only because it goes down, the two talk on.
     pub(super) fn disconnected(&mut self, reason: EndReason, now: Instant) {
         let goes = matches!(reason, EndReason::ShuttingDown | EndReason::NodeLost);
-        if goes && self.stands() && matches!(self.tie(), Some(Tie::Known)) {
+        if goes && self.is_connected() && matches!(self.tie(), Some(Tie::Known)) {
             self.forgotten(now);
         } else {
             self.unpaired(reason, now);
