@@ -223,6 +223,12 @@ impl World {
             return;
         }
         if says_so {
+            // After what it said before.
+            let is_said = |event: &Event| matches!(event, Event::ToClient(..));
+            let said = self.queue.extract_if(.., |_, event| is_said(event));
+            for (_, event) in said.collect::<Vec<_>>() {
+                self.happen(event);
+            }
             self.broker.handle(broker::Input::ShutDown, self.now);
             while let Some(output) = self.broker.poll_output() {
                 if let broker::Output::Send(conn, message) = output
