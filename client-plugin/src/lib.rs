@@ -7,6 +7,8 @@ mod args;
 mod builder;
 mod client;
 mod connector;
+#[cfg(feature = "webrtc")]
+pub mod direct;
 mod emit2;
 mod error;
 mod events;

@@ -1,0 +1,43 @@
+//! The WebRTC data channel between two clients: how it is opened, used and closed.
+//!
+//! It knows nothing of pairings and sessions. Whoever owns a [`DirectConnection`] carries its
+//! signals to the partner and back, and decides what travels over it.
+//!
+//! ```text
+//! offerer                                     answerer
+//! DirectConnection::offer                     DirectConnection::answer
+//!   Signal(offer)      ── carried by the owner ──▶  signal(offer)
+//!   signal(answer)     ◀──                          Signal(answer), then candidates
+//!   Signal(candidate)  ◀─▶                          signal(candidate)
+//!   Open                 the main channel           Open
+//!   Message              both ways, and raw channels Message
+//!   Closed               exactly once, the last     Closed
+//! ```
+//!
+//! | file | subject |
+//! |---|---|
+//! | `config` | servers, addresses, timers, limits |
+//! | `connection` | the handle and its events |
+//! | `owner` | the one task of a connection |
+//! | `channel` | one data channel: messages, backpressure |
+//! | `stream` | a channel as `AsyncRead + AsyncWrite` |
+//! | `window` | how many bytes may be in flight |
+//! | `signal` | simple-peer's JSON, and what is refused of it |
+//! | `stack` | what is asked of webrtc 0.21, and its peculiarities |
+//! | `error` | what can go wrong |
+
+mod channel;
+mod config;
+mod connection;
+mod error;
+mod owner;
+mod signal;
+mod stack;
+mod stream;
+mod window;
+
+pub use channel::{ChannelMessage, ChannelOptions, DirectChannel};
+pub use config::{DirectConfig, IceServer};
+pub use connection::{DirectConnection, DirectEvent, DirectEvents};
+pub use error::{ChannelError, DirectEnd, DirectSendError, SignalError};
+pub use stream::ChannelStream;

@@ -1,0 +1,380 @@
+//! One data channel: messages both ways, with backpressure.
+
+use std::fmt;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use tokio::sync::Notify;
+use tokio::sync::futures::Notified;
+use webrtc::data_channel::{DataChannel, DataChannelEvent};
+
+use super::error::DirectSendError;
+use super::stack::{MAX_MESSAGE, Turns};
+use super::stream::ChannelStream;
+use super::window::{FLOOR, Window};
+
+/// How long a sender waits at most before it looks again whether something was confirmed. The
+/// driver's turns wake it before.
+const LOOK_AGAIN: Duration = Duration::from_millis(50);
+
+/// What travels over a channel, unframed.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum ChannelMessage {
+    /// A text, which a JavaScript partner receives as a string.
+    Text(String),
+    /// Bytes. A text that is not UTF-8 arrives so as well.
+    Binary(Bytes),
+}
+
+impl ChannelMessage {
+    /// Its length in bytes.
+    pub fn len(&self) -> usize {
+        match self {
+            Self::Text(text) => text.len(),
+            Self::Binary(bytes) => bytes.len(),
+        }
+    }
+
+    /// Whether there is nothing in it. Such a message can be received, not sent.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// What is in it, without the difference between text and bytes.
+    pub fn into_bytes(self) -> Bytes {
+        match self {
+            Self::Text(text) => text.into(),
+            Self::Binary(bytes) => bytes,
+        }
+    }
+}
+
+impl From<&str> for ChannelMessage {
+    fn from(text: &str) -> Self {
+        Self::Text(text.to_owned())
+    }
+}
+
+impl From<String> for ChannelMessage {
+    fn from(text: String) -> Self {
+        Self::Text(text)
+    }
+}
+
+impl From<Bytes> for ChannelMessage {
+    fn from(bytes: Bytes) -> Self {
+        Self::Binary(bytes)
+    }
+}
+
+impl From<Vec<u8>> for ChannelMessage {
+    fn from(bytes: Vec<u8>) -> Self {
+        Self::Binary(bytes.into())
+    }
+}
+
+/// What a raw channel promises. The default: all of it, in order.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct ChannelOptions {
+    /// Whether messages arrive in the order in which they were sent. Default: yes.
+    pub ordered: bool,
+    /// How often a lost message is sent again. Default: until it arrives. Not together with
+    /// `max_packet_life_time`.
+    pub max_retransmits: Option<u16>,
+    /// For how many milliseconds a lost message is sent again. Default: until it arrives.
+    pub max_packet_life_time: Option<u16>,
+    /// A name for what the application speaks over it. Default: empty.
+    pub protocol: String,
+}
+
+impl Default for ChannelOptions {
+    fn default() -> Self {
+        Self {
+            ordered: true,
+            max_retransmits: None,
+            max_packet_life_time: None,
+            protocol: String::new(),
+        }
+    }
+}
+
+impl ChannelOptions {
+    /// Messages may arrive in any order, and a lost one is sent again at most `max_retransmits` times.
+    pub fn unreliable(max_retransmits: u16) -> Self {
+        Self { ordered: false, max_retransmits: Some(max_retransmits), ..Self::default() }
+    }
+
+    pub(crate) fn are_possible(&self, label: &str) -> bool {
+        let lengths = [label.len(), self.protocol.len()];
+        (self.max_retransmits.is_none() || self.max_packet_life_time.is_none())
+            && lengths.iter().all(|&length| length <= MAX_NAME)
+    }
+}
+
+/// The longest label and the longest protocol of a channel, in bytes.
+const MAX_NAME: usize = 1024;
+
+/// What the channels of a connection share.
+pub(crate) struct Link {
+    turns: Arc<Turns>,
+    window: Mutex<Window>,
+    window_bytes: AtomicUsize,
+    /// The longest message that the partner takes.
+    max_message: AtomicUsize,
+    /// Dropped by everyone, and to be closed by the connection's owner.
+    abandoned: Mutex<Vec<Arc<dyn DataChannel>>>,
+    /// Told when something was put there.
+    pub(crate) abandonment: Notify,
+    /// How many channels are open, this end's and the partner's.
+    pub(crate) open: AtomicUsize,
+}
+
+impl Link {
+    pub(crate) fn new(turns: Arc<Turns>) -> Self {
+        Self {
+            turns,
+            window: Mutex::default(),
+            window_bytes: AtomicUsize::new(FLOOR),
+            max_message: AtomicUsize::new(MAX_MESSAGE),
+            abandoned: Mutex::default(),
+            abandonment: Notify::new(),
+            open: AtomicUsize::new(0),
+        }
+    }
+
+    /// Takes over what the partner said of itself.
+    pub(crate) fn partner_takes(&self, max_message: usize, udp_buffer: usize) {
+        self.max_message.store(max_message.min(MAX_MESSAGE), Ordering::Relaxed);
+        self.adjust(|window| window.partner_has(udp_buffer));
+    }
+
+    pub(crate) fn measured(&self, round_trip: Duration) {
+        self.adjust(|window| window.measured(round_trip));
+    }
+
+    pub(crate) fn round_trip(&self) -> Option<Duration> {
+        self.window.lock().unwrap_or_else(PoisonError::into_inner).round_trip()
+    }
+
+    fn adjust(&self, change: impl FnOnce(&mut Window)) {
+        let mut window = self.window.lock().unwrap_or_else(PoisonError::into_inner);
+        change(&mut window);
+        self.window_bytes.store(window.bytes(), Ordering::Relaxed);
+    }
+
+    /// Whether the partner takes such a message.
+    pub(crate) fn check(&self, message: &ChannelMessage) -> Result<(), DirectSendError> {
+        let (len, limit) = (message.len(), self.max_message.load(Ordering::Relaxed));
+        if len == 0 {
+            return Err(DirectSendError::Empty);
+        }
+        if len > limit {
+            return Err(DirectSendError::TooLong { len, limit });
+        }
+        Ok(())
+    }
+
+    pub(crate) fn take_abandoned(&self) -> Vec<Arc<dyn DataChannel>> {
+        std::mem::take(&mut self.abandoned.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn abandon(&self, channel: Arc<dyn DataChannel>) {
+        self.abandoned.lock().unwrap_or_else(PoisonError::into_inner).push(channel);
+        self.abandonment.notify_one();
+    }
+}
+
+/// A data channel to the partner: messages as they are, without frames.
+///
+/// Cheap to clone. It is closed by [`Self::close`], by the partner, with its connection, or when its
+/// last clone is dropped.
+#[derive(Clone)]
+pub struct DirectChannel(Arc<Inner>);
+
+struct Inner {
+    channel: Arc<dyn DataChannel>,
+    label: String,
+    link: Arc<Link>,
+    /// How much may be sent before asking what is still in flight. Locked by the one who sends, so
+    /// that messages leave in the order of the calls.
+    credit: tokio::sync::Mutex<usize>,
+    closed: AtomicBool,
+}
+
+impl DirectChannel {
+    pub(crate) fn new(channel: Arc<dyn DataChannel>, label: String, link: Arc<Link>) -> Self {
+        link.open.fetch_add(1, Ordering::Relaxed);
+        let closed = AtomicBool::new(false);
+        Self(Arc::new(Inner { channel, label, link, credit: tokio::sync::Mutex::new(0), closed }))
+    }
+
+    /// The name that its opener gave it. Several may have the same.
+    pub fn label(&self) -> &str {
+        &self.0.label
+    }
+
+    /// The longest message that the partner takes, in bytes. 16 KiB suit every partner.
+    pub fn max_message(&self) -> usize {
+        self.0.link.max_message.load(Ordering::Relaxed)
+    }
+
+    /// Sends one message, once the window has room for it. That it was sent does not mean that it
+    /// arrived: [`Self::delivered`] waits for that.
+    ///
+    /// # Errors
+    ///
+    /// [`DirectSendError::Empty`] and [`DirectSendError::TooLong`] at once; nothing was sent then.
+    ///
+    /// # Cancel safety
+    ///
+    /// Not cancel safe: if this does not resolve, the message may have been sent.
+    pub async fn send(&self, message: impl Into<ChannelMessage>) -> Result<(), DirectSendError> {
+        let message = message.into();
+        self.0.link.check(&message)?;
+        let mut credit = self.0.credit.lock().await;
+        if *credit < message.len() {
+            *credit = self.room_for(message.len()).await?;
+        }
+        *credit = credit.saturating_sub(message.len());
+        let sent = match message {
+            ChannelMessage::Text(text) => self.0.channel.send_text(&text).await,
+            ChannelMessage::Binary(bytes) => self.0.channel.send(BytesMut::from(bytes)).await,
+        };
+        sent.map_err(|_| DirectSendError::Closed)
+    }
+
+    /// Waits until `len` bytes fit into the window, or nothing is in flight; returns what fits.
+    async fn room_for(&self, len: usize) -> Result<usize, DirectSendError> {
+        loop {
+            let turn = self.0.link.turns.next(); // before the question, or an answer may be missed
+            let in_flight = self.in_flight().await?;
+            let window = self.0.link.window_bytes.load(Ordering::Relaxed);
+            let room = window.saturating_sub(in_flight);
+            if room >= len || in_flight == 0 {
+                return Ok(room.max(len));
+            }
+            self.wait_for(turn).await?;
+        }
+    }
+
+    /// Waits until everything that was sent has arrived at the partner's machine.
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel safe.
+    pub async fn delivered(&self) -> Result<(), DirectSendError> {
+        loop {
+            let turn = self.0.link.turns.next();
+            if self.in_flight().await? == 0 {
+                return Ok(());
+            }
+            self.wait_for(turn).await?;
+        }
+    }
+
+    async fn in_flight(&self) -> Result<usize, DirectSendError> {
+        if self.0.link.turns.gone.is_cancelled() {
+            return Err(DirectSendError::Closed);
+        }
+        self.0.channel.outstanding_bytes().await.map_err(|_| DirectSendError::Closed)
+    }
+
+    /// Waits until something may have been confirmed.
+    async fn wait_for(&self, turn: Notified<'_>) -> Result<(), DirectSendError> {
+        tokio::select! {
+            () = turn => Ok(()),
+            () = tokio::time::sleep(LOOK_AGAIN) => Ok(()),
+            () = self.0.link.turns.gone.cancelled() => Err(DirectSendError::Closed),
+        }
+    }
+
+    /// The next message, or `None` when the channel is closed. What is not read holds up the
+    /// partner.
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel safe.
+    pub async fn recv(&self) -> Option<ChannelMessage> {
+        loop {
+            match self.poll().await? {
+                DataChannelEvent::OnMessage(message) => return Some(into_message(message)),
+                DataChannelEvent::OnClose => {
+                    self.0.closed.store(true, Ordering::Relaxed);
+                    return None;
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// Waits for the partner's confirmation of a channel that this end opens.
+    pub(crate) async fn opened(&self) -> Result<(), DirectSendError> {
+        loop {
+            match self.poll().await {
+                Some(DataChannelEvent::OnOpen) => return Ok(()),
+                Some(DataChannelEvent::OnClose) | None => return Err(DirectSendError::Closed),
+                Some(_) => {}
+            }
+        }
+    }
+
+    async fn poll(&self) -> Option<DataChannelEvent> {
+        if self.0.closed.load(Ordering::Relaxed) {
+            return None;
+        }
+        tokio::select! {
+            biased;
+            event = self.0.channel.poll() => event,
+            () = self.0.link.turns.gone.cancelled() => None,
+        }
+    }
+
+    /// Waits until what was sent has arrived, then closes the channel on both sides.
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel safe: dropping the last clone closes it without waiting.
+    pub async fn close(&self) {
+        self.delivered().await.ok();
+        self.shut().await;
+    }
+
+    /// Closes the channel at once.
+    pub(crate) async fn shut(&self) {
+        self.0.channel.close().await.ok();
+    }
+
+    /// Bytes to read and write instead of messages.
+    pub fn into_stream(self) -> ChannelStream {
+        ChannelStream::new(self)
+    }
+}
+
+impl fmt::Debug for DirectChannel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DirectChannel").field("label", &self.0.label).finish_non_exhaustive()
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.link.open.fetch_sub(1, Ordering::Relaxed);
+        if !self.link.turns.gone.is_cancelled() {
+            self.link.abandon(Arc::clone(&self.channel));
+        }
+    }
+}
+
+fn into_message(message: webrtc::data_channel::RTCDataChannelMessage) -> ChannelMessage {
+    let bytes = message.data.freeze();
+    if !message.is_string {
+        return ChannelMessage::Binary(bytes);
+    }
+    match String::from_utf8(bytes.into()) {
+        Ok(text) => ChannelMessage::Text(text),
+        Err(error) => ChannelMessage::Binary(error.into_bytes().into()),
+    }
+}

@@ -1,0 +1,96 @@
+//! What an application may set about a direct connection.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::time::Duration;
+
+/// A STUN or TURN server that helps two clients find a way to each other.
+#[derive(Clone, Default, Eq, PartialEq)]
+pub struct IceServer {
+    /// Its addresses: `stun:host:port`, `turn:host:port?transport=udp`.
+    pub urls: Vec<String>,
+    /// The user of a TURN server; empty for STUN.
+    pub username: String,
+    /// The password of that user; empty for STUN.
+    pub credential: String,
+}
+
+impl IceServer {
+    /// A STUN server, which needs no credentials.
+    pub fn stun(url: impl Into<String>) -> Self {
+        Self { urls: vec![url.into()], ..Self::default() }
+    }
+
+    /// A TURN server and whom it lets in.
+    pub fn turn(
+        url: impl Into<String>,
+        username: impl Into<String>,
+        credential: impl Into<String>,
+    ) -> Self {
+        Self { urls: vec![url.into()], username: username.into(), credential: credential.into() }
+    }
+}
+
+// By hand: a credential has no place in a log.
+impl std::fmt::Debug for IceServer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("IceServer")
+            .field("urls", &self.urls)
+            .field("username", &self.username)
+            .finish_non_exhaustive()
+    }
+}
+
+/// How a direct connection is opened and watched. The default suits a local network.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct DirectConfig {
+    /// STUN and TURN servers. Default: none, so that only clients that see each other connect.
+    pub ice_servers: Vec<IceServer>,
+    /// Local addresses for UDP. An unspecified one stands for each interface of its family,
+    /// loopback and link-local excepted; port 0 for any free one. Default: `0.0.0.0:0`, `[::]:0`.
+    pub bind: Vec<SocketAddr>,
+    /// Whether `.local` names, by which browsers hide their addresses, are looked up by multicast.
+    /// Otherwise, and if no multicast socket can be had, such candidates are skipped. Default: yes.
+    pub mdns: bool,
+    /// How long opening may take, from the start to the open main channel. Default: 10 s.
+    pub open_timeout: Duration,
+    /// How long nothing may be heard from the partner before [`DirectEvent::Silent`]. Default: 1 s;
+    /// 3 s suits a mobile network.
+    ///
+    /// [`DirectEvent::Silent`]: crate::direct::DirectEvent::Silent
+    pub silent_after: Duration,
+    /// How long after that the connection is given up. Default: 2.5 s.
+    pub failed_after: Duration,
+    /// How often a partner that has nothing to say is asked for a sign of life. Default: 500 ms.
+    pub keep_alive: Duration,
+    /// The kernel's buffer of each UDP socket, each way, in bytes, as far as the kernel allows
+    /// (`net.core.rmem_max`). Default: 4 MiB; with the usual 208 KiB a burst is lost.
+    pub udp_buffer_bytes: usize,
+    /// What [`DirectConnection::send`] takes before it waits, in bytes, above what is in flight.
+    /// Default: 1 MiB.
+    ///
+    /// [`DirectConnection::send`]: crate::direct::DirectConnection::send
+    pub send_buffer_bytes: usize,
+    /// How long closing waits for what was sent to arrive. Default: 1 s.
+    pub linger: Duration,
+}
+
+impl Default for DirectConfig {
+    fn default() -> Self {
+        Self {
+            ice_servers: Vec::new(),
+            bind: vec![
+                SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0),
+                SocketAddr::new(IpAddr::V6(Ipv6Addr::UNSPECIFIED), 0),
+            ],
+            mdns: true,
+            open_timeout: Duration::from_secs(10),
+            silent_after: Duration::from_secs(1),
+            failed_after: Duration::from_millis(2500),
+            keep_alive: Duration::from_millis(500),
+            udp_buffer_bytes: 4 << 20,
+            send_buffer_bytes: 1 << 20,
+            linger: Duration::from_secs(1),
+        }
+    }
+}

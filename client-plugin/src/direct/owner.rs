@@ -1,0 +1,415 @@
+//! The one task of a direct connection: it builds it, answers signals, sends, watches and closes.
+
+use std::collections::VecDeque;
+use std::future::Future;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use futures_util::stream::{FuturesUnordered, StreamExt};
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::{Instant, sleep_until, timeout};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use webrtc::data_channel::DataChannel;
+
+use super::channel::{ChannelMessage, ChannelOptions, DirectChannel, Link};
+use super::config::DirectConfig;
+use super::connection::{Command, DirectEvent, Happened, Shared};
+use super::error::{ChannelError, DirectEnd};
+use super::signal::{self, Candidate, Description, Signal};
+use super::stack::{Stack, StackEvent};
+
+/// The name of the main channel. That of a partner may be any: its first channel is the main one.
+const MAIN: &str = "socketio-p2p";
+/// How many candidates of the partner are tried; simple-peer's has about ten. Others are ignored.
+const MAX_CANDIDATES: usize = 64;
+/// How many channels a connection may have. The partner's next one is closed at once.
+const MAX_CHANNELS: usize = 64;
+/// How many events wait here for their reader. Beyond that the connection is closed as unread.
+const MAX_UNREAD: usize = 128;
+/// How long the partner may take to confirm a channel.
+const CHANNEL_TIMEOUT: Duration = Duration::from_secs(10);
+/// How often the round trip is measured.
+const MEASURE: Duration = Duration::from_secs(1);
+/// How long closing waits for the driver to send the closing of the channels.
+const FAREWELL: Duration = Duration::from_millis(20);
+
+/// Which end invites.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Role {
+    Offerer,
+    Answerer,
+}
+
+/// Everything of a connection that one task owns.
+pub(crate) struct Owner {
+    role: Role,
+    config: DirectConfig,
+    tasks: TaskTracker,
+    shared: Arc<Shared>,
+    events: mpsc::Sender<Happened>,
+}
+
+type Opening = Pin<Box<dyn Future<Output = Opened> + Send>>;
+
+/// A channel of this end that the partner has confirmed or not.
+enum Opened {
+    Main(DirectChannel),
+    Raw(DirectChannel, bool, oneshot::Sender<Result<DirectChannel, ChannelError>>),
+}
+
+/// A connection that has been built.
+struct Running {
+    stack: Stack,
+    link: Arc<Link>,
+    /// The partner's description is in force.
+    is_described: bool,
+    /// Those that came before it.
+    candidates: Vec<Candidate>,
+    candidates_seen: usize,
+    unread: VecDeque<Happened>,
+    main: Option<DirectChannel>,
+    openings: FuturesUnordered<Opening>,
+}
+
+impl Owner {
+    pub(crate) fn new(
+        role: Role,
+        config: DirectConfig,
+        tasks: TaskTracker,
+        shared: Arc<Shared>,
+        events: mpsc::Sender<Happened>,
+    ) -> Self {
+        Self { role, config, tasks, shared, events }
+    }
+
+    pub(crate) async fn run(
+        self,
+        commands: mpsc::Receiver<Command>,
+        messages: mpsc::Receiver<ChannelMessage>,
+    ) {
+        // Also if this task is aborted with its runtime: nobody may wait for it any more.
+        let _ended = self.shared.ended.clone().drop_guard();
+        let end = self.live(commands, messages).await;
+        tracing::debug!(role = ?self.role, %end, "direct connection closed");
+        self.shared.end.set(end).ok();
+        self.shared.room.close();
+    }
+
+    async fn live(
+        &self,
+        mut commands: mpsc::Receiver<Command>,
+        messages: mpsc::Receiver<ChannelMessage>,
+    ) -> DirectEnd {
+        let (stack, mut told) = match Stack::build(&self.config, &self.tasks).await {
+            Ok(built) => built,
+            Err(error) => return DirectEnd::Stack(error.to_string()),
+        };
+        let mut running = Running {
+            link: Arc::new(Link::new(stack.turns())),
+            stack,
+            is_described: false,
+            candidates: Vec::new(),
+            candidates_seen: 0,
+            unread: VecDeque::new(),
+            main: None,
+            openings: FuturesUnordered::new(),
+        };
+        let finishing = CancellationToken::new();
+        let (to_sender, main) = oneshot::channel();
+        let mut sending = pin!(self.send_all(main, messages, finishing.clone()));
+        let end = tokio::select! {
+            end = self.steer(&mut running, &mut commands, &mut told, to_sender) => end,
+            // The channel no longer takes anything.
+            () = &mut sending => DirectEnd::Partner,
+        };
+        commands.close();
+        if end == DirectEnd::Here && running.main.is_some() {
+            finishing.cancel();
+            let delivered = async {
+                sending.await;
+                if let Some(main) = &running.main {
+                    main.delivered().await.ok();
+                }
+            };
+            timeout(self.config.linger, delivered).await.ok();
+        }
+        running.close().await;
+        end
+    }
+
+    /// Opens the connection, and does what is asked and told until it ends.
+    async fn steer(
+        &self,
+        running: &mut Running,
+        commands: &mut mpsc::Receiver<Command>,
+        told: &mut mpsc::Receiver<StackEvent>,
+        to_sender: oneshot::Sender<DirectChannel>,
+    ) -> DirectEnd {
+        let mut to_sender = Some(to_sender);
+        let give_up = Instant::now() + self.config.open_timeout;
+        let mut measure = Instant::now();
+        if self.role == Role::Offerer {
+            if let Err(error) = running.offer().await {
+                return DirectEnd::Stack(error.to_string());
+            }
+        }
+        let turns = running.stack.turns();
+        let link = Arc::clone(&running.link);
+        loop {
+            if running.unread.len() > MAX_UNREAD {
+                return DirectEnd::Unread;
+            }
+            let is_open = running.main.is_some();
+            tokio::select! {
+                biased;
+                () = self.shared.stop.cancelled() => return DirectEnd::Here,
+                event = told.recv() => match event {
+                    Some(event) => {
+                        if let Err(end) = running.heard(event, self.role).await {
+                            return end;
+                        }
+                    }
+                    None => return DirectEnd::Stack("its driver stopped".to_owned()),
+                },
+                () = turns.gone.cancelled() => {
+                    return DirectEnd::Stack("its driver stopped".to_owned());
+                }
+                () = self.shared.left.cancelled() => return DirectEnd::Partner,
+                command = commands.recv() => match command {
+                    Some(Command::Signal(signal)) => {
+                        if let Err(end) = running.signalled(signal, self.role).await {
+                            return end;
+                        }
+                    }
+                    Some(Command::Open { label, options, answer }) => {
+                        running.open(label, options, answer).await;
+                    }
+                    None => return DirectEnd::Here, // The last handle is gone.
+                },
+                Some(opened) = running.openings.next() => running.opened(opened),
+                permit = self.events.reserve(), if !running.unread.is_empty() => {
+                    // No reader any more: the events are of no use, the connection still may be.
+                    let happened = running.unread.pop_front();
+                    if let (Ok(permit), Some(happened)) = (permit, happened) {
+                        permit.send(happened);
+                    }
+                }
+                () = link.abandonment.notified() => {
+                    for channel in link.take_abandoned() {
+                        channel.close().await.ok();
+                    }
+                }
+                () = sleep_until(give_up), if !is_open => {
+                    return DirectEnd::Timeout(self.config.open_timeout);
+                }
+                () = sleep_until(measure), if is_open => {
+                    measure = Instant::now() + MEASURE;
+                    if let Some(round_trip) = running.stack.round_trip().await {
+                        link.measured(round_trip);
+                    }
+                }
+            }
+            if let (Some(main), Some(to_sender)) = (&running.main, to_sender.take_if(|_| !is_open)) {
+                self.shared.main.set(Arc::clone(&link)).ok();
+                to_sender.send(main.clone()).ok();
+            }
+        }
+    }
+
+    /// Sends what is put into the send buffer, in order; ends when the channel is closed, or when
+    /// all is sent that was there when `finishing` was cancelled.
+    async fn send_all(
+        &self,
+        main: oneshot::Receiver<DirectChannel>,
+        mut messages: mpsc::Receiver<ChannelMessage>,
+        finishing: CancellationToken,
+    ) {
+        let Ok(main) = main.await else { return };
+        loop {
+            let message = tokio::select! {
+                biased;
+                message = messages.recv() => message,
+                () = finishing.cancelled(), if !finishing.is_cancelled() => {
+                    messages.close();
+                    continue;
+                }
+            };
+            let Some(message) = message else { return };
+            let weight = self.shared.weight(&message);
+            if main.send(message).await.is_err() {
+                return;
+            }
+            self.shared.room.add_permits(weight as usize);
+        }
+    }
+}
+
+impl Running {
+    /// Opens the main channel and invites the partner.
+    async fn offer(&mut self) -> webrtc::error::Result<()> {
+        let channel = self.stack.open(MAIN, ChannelOptions::default()).await?;
+        let main = DirectChannel::new(channel, MAIN.to_owned(), Arc::clone(&self.link));
+        self.openings.push(Box::pin(async move {
+            // If it fails, the connection does, and says so itself.
+            if main.opened().await.is_err() {
+                std::future::pending::<()>().await;
+            }
+            Opened::Main(main)
+        }));
+        let sdp = self.stack.offer().await?;
+        self.tell(DirectEvent::Signal(signal::description("offer", &sdp, self.stack.udp_buffer())));
+        Ok(())
+    }
+
+    /// What the partner signals.
+    async fn signalled(&mut self, signal: Signal, role: Role) -> Result<(), DirectEnd> {
+        match (signal, role) {
+            (Signal::Offer(offer), Role::Answerer) if !self.is_described => {
+                let Description { sdp, candidates, max_message, udp_buffer } = offer;
+                let answer = self.stack.answer(sdp).await.map_err(refused)?;
+                self.described(max_message, udp_buffer);
+                let answer = signal::description("answer", &answer, self.stack.udp_buffer());
+                // Before this end's candidates, which wait in the stack's events.
+                self.tell(DirectEvent::Signal(answer));
+                self.add_all(candidates).await;
+            }
+            (Signal::Answer(answer), Role::Offerer) if !self.is_described => {
+                let Description { sdp, candidates, max_message, udp_buffer } = answer;
+                self.stack.answered(sdp).await.map_err(refused)?;
+                self.described(max_message, udp_buffer);
+                self.add_all(candidates).await;
+            }
+            (Signal::Candidate(candidate), _) => self.add_all(vec![candidate]).await,
+            (Signal::Nothing, _) => {}
+            (Signal::Offer(_) | Signal::Answer(_), _) => {
+                tracing::debug!(?role, "a description out of turn is ignored");
+            }
+        }
+        Ok(())
+    }
+
+    fn described(&mut self, max_message: usize, udp_buffer: usize) {
+        self.is_described = true;
+        self.link.partner_takes(max_message, udp_buffer);
+    }
+
+    /// Tries candidates, or keeps them until there is a description to which they belong.
+    async fn add_all(&mut self, candidates: Vec<Candidate>) {
+        let left = MAX_CANDIDATES.saturating_sub(self.candidates_seen);
+        self.candidates_seen += candidates.len();
+        self.candidates.extend(candidates.into_iter().take(left));
+        if !self.is_described {
+            return;
+        }
+        for candidate in std::mem::take(&mut self.candidates) {
+            let is_local_name = candidate.is_local_name;
+            if let Err(error) = self.stack.add(candidate).await {
+                tracing::debug!(%error, is_local_name, "a candidate is skipped");
+            }
+        }
+    }
+
+    /// What the stack tells.
+    async fn heard(&mut self, event: StackEvent, role: Role) -> Result<(), DirectEnd> {
+        match event {
+            StackEvent::Candidate(candidate) => self.tell(DirectEvent::Signal(candidate)),
+            StackEvent::Heard(heard) if self.main.is_some() => {
+                self.tell(if heard { DirectEvent::Heard } else { DirectEvent::Silent });
+            }
+            StackEvent::Heard(_) => {}
+            StackEvent::Failed => return Err(DirectEnd::Silent),
+            StackEvent::Closed => return Err(DirectEnd::Partner),
+            StackEvent::Channel(channel) => self.partner_opened(channel, role).await,
+        }
+        Ok(())
+    }
+
+    async fn partner_opened(&mut self, channel: Arc<dyn DataChannel>, role: Role) {
+        let Ok(label) = channel.label().await else { return };
+        if self.link.open.load(Ordering::Relaxed) >= MAX_CHANNELS {
+            tracing::debug!("a channel of the partner is closed: it has too many");
+            channel.close().await.ok();
+            return;
+        }
+        let channel = DirectChannel::new(channel, label, Arc::clone(&self.link));
+        if role == Role::Answerer && self.main.is_none() {
+            self.opened(Opened::Main(channel));
+        } else {
+            self.tell(DirectEvent::Channel(channel));
+        }
+    }
+
+    async fn open(
+        &mut self,
+        label: String,
+        options: ChannelOptions,
+        answer: oneshot::Sender<Result<DirectChannel, ChannelError>>,
+    ) {
+        let refusal = if self.main.is_none() {
+            ChannelError::NotOpen
+        } else if self.link.open.load(Ordering::Relaxed) >= MAX_CHANNELS {
+            ChannelError::TooMany(MAX_CHANNELS)
+        } else {
+            match self.stack.open(&label, options).await {
+                Ok(channel) => {
+                    let channel = DirectChannel::new(channel, label, Arc::clone(&self.link));
+                    self.openings.push(Box::pin(async move {
+                        let opened = timeout(CHANNEL_TIMEOUT, channel.opened()).await;
+                        Opened::Raw(channel, opened.is_ok_and(|opened| opened.is_ok()), answer)
+                    }));
+                    return;
+                }
+                Err(error) => {
+                    tracing::debug!(%error, "a channel cannot be opened");
+                    ChannelError::Closed
+                }
+            }
+        };
+        answer.send(Err(refusal)).ok();
+    }
+
+    fn opened(&mut self, opened: Opened) {
+        match opened {
+            Opened::Main(main) => {
+                self.link_up();
+                self.main = Some(main.clone());
+                self.unread.push_back(Happened::Opened(main));
+            }
+            Opened::Raw(channel, true, answer) => {
+                answer.send(Ok(channel)).ok();
+            }
+            Opened::Raw(_, false, answer) => {
+                answer.send(Err(ChannelError::Timeout(CHANNEL_TIMEOUT))).ok();
+            }
+        }
+    }
+
+    fn link_up(&self) {
+        self.stack.turns().calm();
+    }
+
+    fn tell(&mut self, event: DirectEvent) {
+        self.unread.push_back(Happened::Event(event));
+    }
+
+    /// The channels, then the connection. Returns when the driver has stopped.
+    async fn close(self) {
+        let turns = self.stack.turns();
+        if let Some(main) = self.main {
+            let turn = turns.next();
+            main.shut().await;
+            // The closing of the channel goes out with the driver's next turn.
+            timeout(FAREWELL, turn).await.ok();
+        }
+        self.stack.close().await;
+        turns.gone.cancelled().await;
+    }
+}
+
+fn refused(error: webrtc::error::Error) -> DirectEnd {
+    tracing::debug!(%error, "the partner's description is refused");
+    DirectEnd::Refused
+}

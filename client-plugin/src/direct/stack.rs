@@ -1,0 +1,417 @@
+//! What is asked of webrtc 0.21, and its peculiarities.
+//!
+//! - **401 ms between "DTLS connected" and "open".** The driver's turn is: send what is queued, hand
+//!   out events, take what arrived, wait. What the second and third step queue (the first message of
+//!   DTLS, SCTP's INIT, the opening of the channel) waits for the next turn, and the next turn for
+//!   the next timer, 200 ms away. [`Turns`] lends it a timer of 1 ms between the first connectivity
+//!   and the open channel: 30 ms instead of 430.
+//! - **The limit of a send buffer is fixed when a connection is built.** Ours follows the round-trip
+//!   time, so it is kept outside. A waiting sender needs to know when something was confirmed: the
+//!   driver asks for its timer once a turn, after it applied what it received, and [`Turns`] tells.
+//! - **UDP buffers are the system's**, unless [`Runtime::wrap_udp_socket`] enlarges them.
+//! - **A driver that panics ends no stream**: its task holds a guard that tells.
+//! - A multicast socket that cannot be bound fails the whole connection: built again without.
+//! - Waits of 1 s before a host candidate is used, 200 ms between checks: set to 0 and 20 ms.
+
+use std::future::Future;
+use std::io;
+use std::net::{SocketAddr, TcpListener, UdpSocket};
+use std::pin::Pin;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
+
+use rtc::ice::mdns::MulticastDnsMode;
+use rtc::peer_connection::configuration::setting_engine::SctpMaxMessageSize;
+use socket2::SockRef;
+use tokio::sync::futures::Notified;
+use tokio::sync::{Notify, mpsc};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use webrtc::data_channel::{DataChannel, RTCDataChannelInit};
+use webrtc::error::Result;
+use webrtc::peer_connection::{
+    PeerConnection, PeerConnectionBuilder, PeerConnectionEventHandler, RTCConfigurationBuilder,
+    RTCIceCandidateInit, RTCIceConnectionState, RTCIceServer, RTCPeerConnectionIceEvent,
+    RTCPeerConnectionState, RTCSessionDescription, RTCStatsReportEntry, SettingEngine,
+    SettingEngineBuilder, StatsSelector,
+};
+use webrtc::runtime::{
+    AsyncInterval, AsyncTcpListener, AsyncTcpStream, AsyncUdpSocket, JoinHandle, Runtime,
+    TokioRuntime,
+};
+
+use super::channel::ChannelOptions;
+use super::config::DirectConfig;
+use super::signal::{Candidate, candidate};
+
+/// The longest message taken from a partner, in bytes: what browsers take.
+pub(crate) const MAX_MESSAGE: usize = 256 << 10;
+/// What a channel may have in flight whatever our own window says, in bytes.
+const SEND_LIMIT: usize = 4 << 20;
+/// Time between connectivity checks. Default of webrtc: 200 ms.
+const CHECK_INTERVAL: Duration = Duration::from_millis(20);
+/// How long a multicast name is looked for.
+const MDNS_TIMEOUT: Duration = Duration::from_secs(3);
+/// The driver's timer while a connection comes up.
+const HURRY: Duration = Duration::from_millis(1);
+/// For how long after the first connectivity it is that short, at most.
+const HURRY_FOR: Duration = Duration::from_secs(2);
+/// What the stack may tell before its owner looks: beyond that it is dropped. Candidates, changes
+/// of state and channels, each of them few.
+const STACK_EVENTS: usize = 256;
+
+/// What the stack tells a connection's owner.
+pub(crate) enum StackEvent {
+    /// A candidate of this end, in simple-peer's shape.
+    Candidate(serde_json::Value),
+    /// Nothing has been heard from the partner for a while, or something again.
+    Heard(bool),
+    /// No path is left.
+    Failed,
+    /// The partner closed the connection.
+    Closed,
+    /// The partner opened a channel.
+    Channel(Arc<dyn DataChannel>),
+}
+
+/// A peer connection of the stack.
+pub(crate) struct Stack {
+    connection: Arc<dyn PeerConnection>,
+    runtime: Arc<TunedRuntime>,
+}
+
+/// The driver's turns, as seen from its timers.
+#[derive(Debug)]
+pub(crate) struct Turns {
+    started: Instant,
+    /// Until when the driver is hurried, in milliseconds since `started`.
+    hurried_until: AtomicU64,
+    notify: Notify,
+    /// Cancelled when the driver is no more.
+    pub(crate) gone: CancellationToken,
+}
+
+impl Turns {
+    fn new() -> Self {
+        Self {
+            started: Instant::now(),
+            hurried_until: AtomicU64::new(0),
+            notify: Notify::new(),
+            gone: CancellationToken::new(),
+        }
+    }
+
+    /// The end of the driver's next turn.
+    pub(crate) fn next(&self) -> Notified<'_> {
+        self.notify.notified()
+    }
+
+    /// From now on the driver looks again at once, until [`Self::calm`] or the limit.
+    fn hurry(&self) {
+        let until = self.started.elapsed() + HURRY_FOR;
+        self.hurried_until.store(until.as_millis() as u64, Ordering::Relaxed);
+    }
+
+    /// The channel is open: from now on its own traffic keeps the driver going.
+    pub(crate) fn calm(&self) {
+        self.hurried_until.store(0, Ordering::Relaxed);
+    }
+
+    fn is_hurried(&self) -> bool {
+        let until = self.hurried_until.load(Ordering::Relaxed);
+        until != 0 && self.started.elapsed().as_millis() as u64 <= until
+    }
+}
+
+impl Stack {
+    /// A connection whose driver runs as one of `tasks`.
+    pub(crate) async fn build(
+        config: &DirectConfig,
+        tasks: &TaskTracker,
+    ) -> Result<(Self, mpsc::Receiver<StackEvent>)> {
+        if config.mdns {
+            match Self::build_with(config, tasks, MulticastDnsMode::QueryOnly).await {
+                Err(error) => tracing::debug!(%error, "no multicast DNS"),
+                built => return built,
+            }
+        }
+        Self::build_with(config, tasks, MulticastDnsMode::Disabled).await
+    }
+
+    async fn build_with(
+        config: &DirectConfig,
+        tasks: &TaskTracker,
+        mdns: MulticastDnsMode,
+    ) -> Result<(Self, mpsc::Receiver<StackEvent>)> {
+        let turns = Arc::new(Turns::new());
+        let (events, receiver) = mpsc::channel(STACK_EVENTS);
+        let runtime = Arc::new(TunedRuntime {
+            inner: TokioRuntime,
+            tasks: tasks.clone(),
+            turns: Arc::clone(&turns),
+            driver: OnceLock::new(),
+            udp_buffer: config.udp_buffer_bytes,
+            udp_granted: AtomicUsize::new(0),
+        });
+        let servers = config.ice_servers.iter().map(|server| RTCIceServer {
+            urls: server.urls.clone(),
+            username: server.username.clone(),
+            credential: server.credential.clone(),
+        });
+        let connection = PeerConnectionBuilder::<SocketAddr>::new()
+            .with_configuration(
+                RTCConfigurationBuilder::new().with_ice_servers(servers.collect()).build(),
+            )
+            .with_setting_engine(settings(config, mdns))
+            .with_runtime(Arc::clone(&runtime) as Arc<dyn Runtime>)
+            .with_handler(Arc::new(Handler { events, turns }))
+            .with_udp_addrs(config.bind.clone())
+            .with_data_channel_send_buffer_limit(SEND_LIMIT)
+            .build()
+            .await?;
+        Ok((Self { connection: Arc::new(connection), runtime }, receiver))
+    }
+
+    pub(crate) fn turns(&self) -> Arc<Turns> {
+        Arc::clone(&self.runtime.turns)
+    }
+
+    /// What the kernel granted to the smallest of the UDP sockets, in bytes.
+    pub(crate) fn udp_buffer(&self) -> usize {
+        self.runtime.udp_granted.load(Ordering::Relaxed)
+    }
+
+    /// This end's offer, in force.
+    pub(crate) async fn offer(&self) -> Result<String> {
+        let offer = self.connection.create_offer(None).await?;
+        let sdp = offer.sdp.clone();
+        self.connection.set_local_description(offer).await?;
+        Ok(sdp)
+    }
+
+    /// This end's answer to the partner's offer, both in force.
+    pub(crate) async fn answer(&self, offer: String) -> Result<String> {
+        self.connection.set_remote_description(RTCSessionDescription::offer(offer)?).await?;
+        let answer = self.connection.create_answer(None).await?;
+        let sdp = answer.sdp.clone();
+        self.connection.set_local_description(answer).await?;
+        Ok(sdp)
+    }
+
+    /// The partner's answer to this end's offer.
+    pub(crate) async fn answered(&self, answer: String) -> Result<()> {
+        self.connection.set_remote_description(RTCSessionDescription::answer(answer)?).await
+    }
+
+    pub(crate) async fn add(&self, candidate: Candidate) -> Result<()> {
+        let init = RTCIceCandidateInit {
+            candidate: candidate.line,
+            sdp_mid: Some("0".to_owned()),
+            sdp_mline_index: Some(0),
+            ..RTCIceCandidateInit::default()
+        };
+        self.connection.add_ice_candidate(init).await
+    }
+
+    pub(crate) async fn open(
+        &self,
+        label: &str,
+        options: ChannelOptions,
+    ) -> Result<Arc<dyn DataChannel>> {
+        let init = RTCDataChannelInit {
+            ordered: options.ordered,
+            max_retransmits: options.max_retransmits,
+            max_packet_life_time: options.max_packet_life_time,
+            protocol: options.protocol,
+            negotiated: None,
+        };
+        self.connection.create_data_channel(label, Some(init)).await
+    }
+
+    /// The last round trip of a connectivity check on the path in use.
+    pub(crate) async fn round_trip(&self) -> Option<Duration> {
+        let report = self.connection.get_stats(Instant::now(), StatsSelector::None).await;
+        let pairs = report.iter().filter_map(|entry| match entry {
+            RTCStatsReportEntry::IceCandidatePair(pair) if pair.responses_received > 0 => Some(pair),
+            _ => None,
+        });
+        let used = pairs.max_by_key(|pair| (pair.nominated, pair.packets_sent))?;
+        Some(Duration::from_secs_f64(used.current_round_trip_time.clamp(0.0, 60.0)))
+    }
+
+    /// Tells the partner, stops the driver and frees its sockets.
+    pub(crate) async fn close(&self) {
+        if let Err(error) = self.connection.close().await {
+            tracing::debug!(%error, "closing the peer connection");
+        }
+    }
+}
+
+fn settings(config: &DirectConfig, mdns: MulticastDnsMode) -> SettingEngine {
+    SettingEngineBuilder::new()
+        .with_ice_timeouts(
+            Some(config.silent_after),
+            Some(config.failed_after),
+            Some(config.keep_alive),
+        )
+        .with_ice_connection_attempts(Some(CHECK_INTERVAL), None)
+        .with_host_acceptance_min_wait(Some(Duration::ZERO))
+        .with_prflx_acceptance_min_wait(Some(Duration::ZERO))
+        // A bound loopback address was asked for by name: the default addresses leave it out.
+        .with_include_loopback_candidate(true)
+        .with_multicast_dns_mode(mdns)
+        .with_multicast_dns_timeout(Some(MDNS_TIMEOUT))
+        .with_sctp_max_message_size(SctpMaxMessageSize::Bounded(MAX_MESSAGE as u32))
+        .build()
+}
+
+struct Handler {
+    events: mpsc::Sender<StackEvent>,
+    turns: Arc<Turns>,
+}
+
+impl Handler {
+    /// Called by the driver, which must not wait.
+    fn tell(&self, event: StackEvent) {
+        if let Err(mpsc::error::TrySendError::Full(_)) = self.events.try_send(event) {
+            tracing::warn!("an event of the WebRTC stack was dropped: the queue is full");
+        }
+    }
+}
+
+#[async_trait::async_trait]
+impl PeerConnectionEventHandler for Handler {
+    async fn on_ice_candidate(&self, event: RTCPeerConnectionIceEvent) {
+        let Ok(init) = event.candidate.to_json() else { return };
+        let mid = init.sdp_mid.as_deref();
+        if let Some(signal) = candidate(&init.candidate, mid, init.sdp_mline_index) {
+            self.tell(StackEvent::Candidate(signal));
+        }
+    }
+
+    async fn on_ice_connection_state_change(&self, state: RTCIceConnectionState) {
+        match state {
+            RTCIceConnectionState::Connected => {
+                self.turns.hurry();
+                self.tell(StackEvent::Heard(true));
+            }
+            RTCIceConnectionState::Disconnected => self.tell(StackEvent::Heard(false)),
+            RTCIceConnectionState::Failed => self.tell(StackEvent::Failed),
+            _ => {}
+        }
+    }
+
+    async fn on_connection_state_change(&self, state: RTCPeerConnectionState) {
+        match state {
+            RTCPeerConnectionState::Closed => self.tell(StackEvent::Closed),
+            RTCPeerConnectionState::Failed => self.tell(StackEvent::Failed),
+            _ => {}
+        }
+    }
+
+    async fn on_data_channel(&self, channel: Arc<dyn DataChannel>) {
+        self.tell(StackEvent::Channel(channel));
+    }
+}
+
+/// Tokio, with larger sockets, owned tasks and a view of the driver's turns.
+#[derive(Debug)]
+struct TunedRuntime {
+    inner: TokioRuntime,
+    tasks: TaskTracker,
+    turns: Arc<Turns>,
+    /// Set with the first task, which is the driver.
+    driver: OnceLock<()>,
+    udp_buffer: usize,
+    udp_granted: AtomicUsize,
+}
+
+impl TunedRuntime {
+    fn enlarge(&self, socket: &UdpSocket) -> io::Result<()> {
+        // The one for multicast DNS needs no more than it has.
+        if socket.local_addr()?.port() == rtc::mdns::MDNS_PORT {
+            return Ok(());
+        }
+        let socket = SockRef::from(socket);
+        let enlarged = socket
+            .set_recv_buffer_size(self.udp_buffer)
+            .and_then(|()| socket.set_send_buffer_size(self.udp_buffer));
+        if let Err(error) = enlarged {
+            tracing::debug!(%error, "the UDP buffers stay as they are");
+        }
+        let granted = socket.recv_buffer_size()?;
+        let known = self.udp_granted.load(Ordering::Relaxed);
+        let least = if known == 0 { granted } else { known.min(granted) };
+        self.udp_granted.store(least, Ordering::Relaxed);
+        Ok(())
+    }
+}
+
+impl Runtime for TunedRuntime {
+    fn spawn(&self, future: Pin<Box<dyn Future<Output = ()> + Send>>) -> Box<dyn JoinHandle> {
+        let guard = self.driver.set(()).is_ok().then(|| self.turns.gone.clone().drop_guard());
+        Box::new(Task(self.tasks.spawn(async move {
+            let _guard = guard;
+            future.await;
+        })))
+    }
+
+    fn wrap_udp_socket(&self, socket: UdpSocket) -> io::Result<Arc<dyn AsyncUdpSocket>> {
+        self.enlarge(&socket)?;
+        self.inner.wrap_udp_socket(socket)
+    }
+
+    fn wrap_tcp_listener(&self, listener: TcpListener) -> io::Result<Arc<dyn AsyncTcpListener>> {
+        self.inner.wrap_tcp_listener(listener)
+    }
+
+    fn connect_tcp<'a>(
+        &'a self,
+        remote: SocketAddr,
+    ) -> Pin<Box<dyn Future<Output = io::Result<Arc<dyn AsyncTcpStream>>> + Send + 'a>> {
+        self.inner.connect_tcp(remote)
+    }
+
+    fn resolve_host<'a>(
+        &'a self,
+        host: &'a str,
+    ) -> Pin<Box<dyn Future<Output = io::Result<Vec<SocketAddr>>> + Send + 'a>> {
+        self.inner.resolve_host(host)
+    }
+
+    fn sleep(&self, duration: Duration) -> Pin<Box<dyn Future<Output = ()> + Send + 'static>> {
+        self.turns.notify.notify_waiters();
+        self.inner.sleep(if self.turns.is_hurried() { duration.min(HURRY) } else { duration })
+    }
+
+    fn interval(&self, period: Duration) -> Box<dyn AsyncInterval> {
+        self.inner.interval(period)
+    }
+
+    fn block_on(&self, future: Pin<Box<dyn Future<Output = ()> + '_>>) {
+        self.inner.block_on(future);
+    }
+
+    fn yield_now(&self) -> Pin<Box<dyn Future<Output = ()> + Send + 'static>> {
+        self.inner.yield_now()
+    }
+
+    fn name(&self) -> &'static str {
+        "tokio, tuned"
+    }
+}
+
+struct Task(tokio::task::JoinHandle<()>);
+
+impl JoinHandle for Task {
+    fn detach(&self) {}
+
+    fn abort(&self) {
+        self.0.abort();
+    }
+
+    fn is_finished(&self) -> bool {
+        self.0.is_finished()
+    }
+}

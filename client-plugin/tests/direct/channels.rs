@@ -1,0 +1,102 @@
+use socketio_p2p_client::direct::{ChannelError, ChannelMessage, ChannelOptions};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+use crate::Outcome;
+use crate::pair::open;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_raw_channel_carries_messages_unframed_both_ways() -> Outcome {
+    let (a, mut b) = open().await;
+
+    let here = a.connection.open("side", ChannelOptions::default()).await?;
+    let there = b.channel().await;
+    here.send("ping").await?;
+    there.send(vec![1, 2]).await?;
+
+    assert_eq!((here.label(), there.label()), ("side", "side"));
+    assert_eq!(there.recv().await, Some(ChannelMessage::from("ping")));
+    assert_eq!(here.recv().await, Some(ChannelMessage::from(vec![1, 2])));
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_answerer_may_open_one_as_well_and_an_unreliable_one() -> Outcome {
+    let (mut a, b) = open().await;
+
+    let there = b.connection.open("loose", ChannelOptions::unreliable(0)).await?;
+    let here = a.channel().await;
+    there.send("ping").await?;
+
+    assert_eq!(here.recv().await, Some(ChannelMessage::from("ping")));
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_carries_four_megabytes_and_its_end() -> Outcome {
+    let (a, mut b) = open().await;
+    let file: Vec<u8> = (0..4 << 20).map(|index: u32| (index.wrapping_mul(31) >> 3) as u8).collect();
+
+    let mut writer = a.connection.open("file", ChannelOptions::default()).await?.into_stream();
+    let mut reader = b.channel().await.into_stream();
+    let write = async {
+        writer.write_all(&file).await?;
+        writer.shutdown().await
+    };
+    let mut read = Vec::new();
+    let (written, length) = tokio::join!(write, reader.read_to_end(&mut read));
+
+    written?;
+    assert_eq!(length?, file.len());
+    assert!(read == file);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn closing_and_dropping_a_channel_is_seen_by_the_partner_and_leaves_the_others() -> Outcome {
+    let (a, mut b) = open().await;
+    let closed = a.connection.open("closed", ChannelOptions::default()).await?;
+    let dropped = a.connection.open("dropped", ChannelOptions::default()).await?;
+    let (first, second) = (b.channel().await, b.channel().await);
+
+    closed.send("last").await?;
+    closed.close().await;
+    drop(dropped);
+
+    assert_eq!(first.recv().await, Some(ChannelMessage::from("last")));
+    assert_eq!(first.recv().await, None);
+    assert_eq!(second.recv().await, None);
+    a.connection.send("still here").await?;
+    assert_eq!(b.message().await, ChannelMessage::from("still here"));
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connection_has_a_limited_number_of_channels() -> Outcome {
+    let (a, mut b) = open().await;
+    let mut kept = Vec::new();
+
+    let refusal = loop {
+        match a.connection.open("more", ChannelOptions::default()).await {
+            Ok(channel) => kept.push((channel, b.channel().await)),
+            Err(refusal) => break refusal,
+        }
+        assert!(kept.len() < 100);
+    };
+    assert_eq!(refusal, ChannelError::TooMany(64));
+
+    kept.truncate(1);
+    tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    a.connection.open("again", ChannelOptions::default()).await?;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn options_that_contradict_each_other_are_refused() {
+    let (a, _b) = open().await;
+    let mut options = ChannelOptions::unreliable(1);
+    options.max_packet_life_time = Some(10);
+
+    let refusal = a.connection.open("both", options).await.unwrap_err();
+
+    assert_eq!(refusal, ChannelError::Options);
+}

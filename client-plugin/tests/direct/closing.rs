@@ -1,0 +1,105 @@
+use std::time::{Duration, Instant};
+
+use socketio_p2p_client::direct::{ChannelMessage, DirectEnd, DirectEvent};
+use tokio_util::task::TaskTracker;
+
+use crate::Outcome;
+use crate::pair::{apart, config, connect, open};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_partner_sees_a_close_at_once_and_what_was_sent_before() -> Outcome {
+    let (mut a, mut b) = open().await;
+    for _ in 0..100 {
+        a.connection.send(vec![7; 16 << 10]).await?;
+    }
+
+    let reading = tokio::spawn(async move {
+        for _ in 0..100 {
+            assert_eq!(b.message().await.len(), 16 << 10);
+        }
+        let before = Instant::now();
+        (b.event().await, before.elapsed())
+    });
+    a.connection.close().await;
+
+    let (event, waited) = reading.await?;
+    assert!(matches!(event, DirectEvent::Closed(DirectEnd::Partner)), "{event:?}");
+    assert!(waited < Duration::from_millis(500), "{waited:?}");
+    let event = a.event().await;
+    assert!(matches!(event, DirectEvent::Closed(DirectEnd::Here)), "{event:?}");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn dropping_all_handles_closes_after_what_was_sent() -> Outcome {
+    let (a, mut b) = open().await;
+    a.connection.send("last").await?;
+
+    drop(a);
+
+    assert_eq!(b.message().await, ChannelMessage::from("last"));
+    let event = b.event().await;
+    assert!(matches!(event, DirectEvent::Closed(DirectEnd::Partner)), "{event:?}");
+    Ok(())
+}
+
+#[test]
+fn a_killed_partner_is_noticed_within_a_second_and_given_up_later() {
+    let here = tokio::runtime::Runtime::new().unwrap();
+    let there = tokio::runtime::Runtime::new().unwrap();
+    let tasks = TaskTracker::new();
+    let mut a = here.block_on(async { apart(&config(), &tasks).0 });
+    let mut b = there.block_on(async { apart(&config(), &tasks).1 });
+    here.block_on(connect(&mut a, &mut b));
+
+    let killed = Instant::now();
+    there.shutdown_background(); // No farewell: its sockets are just gone.
+
+    here.block_on(async {
+        let event = a.event().await;
+        assert!(matches!(event, DirectEvent::Silent), "{event:?}");
+        assert!(killed.elapsed() < Duration::from_millis(1100), "{:?}", killed.elapsed());
+        let event = a.event().await;
+        assert!(matches!(event, DirectEvent::Closed(DirectEnd::Silent)), "{event:?}");
+    });
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_a_partner_it_is_given_up_in_time() {
+    let mut config = config();
+    config.open_timeout = Duration::from_millis(200);
+    let (mut a, _b) = apart(&config, &TaskTracker::new());
+
+    let event = a.event().await;
+
+    let end = DirectEnd::Timeout(config.open_timeout);
+    assert!(matches!(&event, DirectEvent::Closed(closed) if *closed == end), "{event:?}");
+    assert!(a.events.recv().await.is_none());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn fifty_connections_leave_no_task() -> Outcome {
+    let tasks = TaskTracker::new();
+    let metrics = tokio::runtime::Handle::current().metrics();
+    let cycle = async || {
+        let (mut a, mut b) = apart(&config(), &tasks);
+        connect(&mut a, &mut b).await;
+        a.connection.send("x").await?;
+        b.message().await;
+        a.connection.close().await;
+        b.connection.close().await;
+        Outcome::Ok(())
+    };
+    cycle().await?;
+    let before = metrics.num_alive_tasks();
+
+    for _ in 0..50 {
+        cycle().await?;
+    }
+
+    tasks.close();
+    tasks.wait().await;
+    assert_eq!(metrics.num_alive_tasks(), before);
+    Ok(())
+}
+

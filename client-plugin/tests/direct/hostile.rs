@@ -1,0 +1,75 @@
+use serde_json::{Value, json};
+use socketio_p2p_client::direct::{DirectConnection, DirectEnd, DirectEvent, SignalError};
+use tokio_util::task::TaskTracker;
+
+use crate::Outcome;
+use crate::pair::{apart, config, connect};
+
+/// An offer that webrtc would take, to be spoilt.
+async fn offer() -> Value {
+    let (_connection, mut events) = DirectConnection::offer(config(), &TaskTracker::new());
+    match events.recv().await {
+        Some(DirectEvent::Signal(offer)) => offer,
+        event => panic!("{event:?}"),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn media_is_refused_and_the_connection_still_comes_about() -> Outcome {
+    let (mut a, mut b) = apart(&config(), &TaskTracker::new());
+    let mut with_audio = offer().await;
+    let sdp = with_audio["sdp"].as_str().unwrap();
+    with_audio["sdp"] = json!(format!("{sdp}m=audio 9 UDP/TLS/RTP/SAVPF 111\r\na=mid:1\r\n"));
+
+    let refusal = b.connection.signal(&with_audio);
+
+    assert_eq!(refusal, Err(SignalError::Unsupported));
+    connect(&mut a, &mut b).await;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_spoilt_description_ends_the_connection_at_most() {
+    let offer = offer().await;
+    let sdp = offer["sdp"].as_str().unwrap();
+    let lines: Vec<&str> = sdp.lines().collect();
+
+    for spoilt in 0..lines.len() {
+        for replacement in ["", "a=\u{fffd}", "a=fingerprint:sha-256 zz", "a=setup:x", "t=-1 99999999999999999999"] {
+            let mut lines = lines.clone();
+            lines[spoilt] = replacement;
+            let (connection, mut events) = DirectConnection::answer(config(), &TaskTracker::new());
+
+            // Either it is refused, or ends as such, or goes on to its answer.
+            if connection.signal(&json!({ "type": "offer", "sdp": lines.join("\r\n") })).is_err() {
+                continue;
+            }
+            match events.recv().await {
+                Some(DirectEvent::Signal(_) | DirectEvent::Closed(DirectEnd::Refused)) => {}
+                event => panic!("line {spoilt} as {replacement:?}: {event:?}"),
+            }
+            connection.close().await;
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_flood_of_candidates_and_descriptions_does_no_harm() -> Outcome {
+    let (mut a, mut b) = apart(&config(), &TaskTracker::new());
+    let offer = offer().await;
+    for number in 0..1000_u32 {
+        let line = format!("candidate:{number} 1 udp 5 10.0.{}.{} 9 typ host", number / 250, number % 250);
+        let name = format!("candidate:{number} 1 udp 5 {number}.local 9 typ host");
+        for line in [line, name, "candidate:\u{0} ☃".to_owned()] {
+            let signal = json!({ "type": "candidate", "candidate": { "candidate": line } });
+            // Too many at once are refused.
+            a.connection.signal(&signal).ok();
+            b.connection.signal(&signal).ok();
+        }
+        a.connection.signal(&offer).ok();
+    }
+    tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+
+    connect(&mut a, &mut b).await;
+    Ok(())
+}
