@@ -13,6 +13,7 @@ mod mixed_values;
 mod order;
 mod pairing;
 mod refusals;
+mod simple_peer;
 mod stock;
 
 /// What a story returns: the first step that failed, with what the processes had said.

@@ -125,7 +125,7 @@ pub(crate) struct Link {
     /// The longest message that the partner takes.
     max_message: AtomicUsize,
     /// Dropped by everyone, and to be closed by the connection's owner.
-    abandoned: Mutex<Vec<Arc<dyn DataChannel>>>,
+    abandoned: Mutex<Vec<Abandoned>>,
     /// Told when something was put there.
     pub(crate) abandonment: Notify,
     /// How many channels are open, this end's and the partner's.
@@ -177,20 +177,34 @@ impl Link {
         Ok(())
     }
 
-    pub(crate) fn take_abandoned(&self) -> Vec<Arc<dyn DataChannel>> {
+    pub(crate) fn take_abandoned(&self) -> Vec<Abandoned> {
         std::mem::take(&mut self.abandoned.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    fn abandon(&self, channel: Arc<dyn DataChannel>) {
+    fn abandon(&self, channel: Abandoned) {
         self.abandoned.lock().unwrap_or_else(PoisonError::into_inner).push(channel);
         self.abandonment.notify_one();
     }
 }
 
+/// A channel that nobody holds any more.
+pub(crate) struct Abandoned {
+    channel: Arc<dyn DataChannel>,
+    turns: Arc<Turns>,
+}
+
+impl Abandoned {
+    /// Closes it when what was sent has arrived, or after `linger`.
+    pub(crate) async fn close(self, linger: Duration) {
+        tokio::time::timeout(linger, delivered(&*self.channel, &self.turns)).await.ok();
+        self.channel.close().await.ok();
+    }
+}
+
 /// A data channel to the partner: messages as they are, without frames.
 ///
-/// Cheap to clone. It is closed by [`Self::close`], by the partner, with its connection, or when its
-/// last clone is dropped.
+/// Cheap to clone. It is closed by [`Self::close`], by the partner, with its connection, or after its
+/// last clone was dropped; what was sent arrives before.
 #[derive(Clone)]
 pub struct DirectChannel(Arc<Inner>);
 
@@ -248,15 +262,16 @@ impl DirectChannel {
 
     /// Waits until `len` bytes fit into the window, or nothing is in flight; returns what fits.
     async fn room_for(&self, len: usize) -> Result<usize, DirectSendError> {
+        let turns = &self.0.link.turns;
         loop {
-            let turn = self.0.link.turns.next(); // before the question, or an answer may be missed
-            let in_flight = self.in_flight().await?;
+            let turn = turns.next(); // before the question, or an answer may be missed
+            let in_flight = in_flight(&*self.0.channel, turns).await?;
             let window = self.0.link.window_bytes.load(Ordering::Relaxed);
             let room = window.saturating_sub(in_flight);
             if room >= len || in_flight == 0 {
                 return Ok(room.max(len));
             }
-            self.wait_for(turn).await?;
+            wait_for(turn, turns).await?;
         }
     }
 
@@ -266,29 +281,7 @@ impl DirectChannel {
     ///
     /// Cancel safe.
     pub async fn delivered(&self) -> Result<(), DirectSendError> {
-        loop {
-            let turn = self.0.link.turns.next();
-            if self.in_flight().await? == 0 {
-                return Ok(());
-            }
-            self.wait_for(turn).await?;
-        }
-    }
-
-    async fn in_flight(&self) -> Result<usize, DirectSendError> {
-        if self.0.link.turns.gone.is_cancelled() {
-            return Err(DirectSendError::Closed);
-        }
-        self.0.channel.outstanding_bytes().await.map_err(|_| DirectSendError::Closed)
-    }
-
-    /// Waits until something may have been confirmed.
-    async fn wait_for(&self, turn: Notified<'_>) -> Result<(), DirectSendError> {
-        tokio::select! {
-            () = turn => Ok(()),
-            () = tokio::time::sleep(LOOK_AGAIN) => Ok(()),
-            () = self.0.link.turns.gone.cancelled() => Err(DirectSendError::Closed),
-        }
+        delivered(&*self.0.channel, &self.0.link.turns).await
     }
 
     /// The next message, or `None` when the channel is closed. What is not read holds up the
@@ -336,7 +329,7 @@ impl DirectChannel {
     ///
     /// # Cancel safety
     ///
-    /// Cancel safe: dropping the last clone closes it without waiting.
+    /// Cancel safe: dropping the last clone closes it all the same.
     pub async fn close(&self) {
         self.delivered().await.ok();
         self.shut().await;
@@ -363,8 +356,36 @@ impl Drop for Inner {
     fn drop(&mut self) {
         self.link.open.fetch_sub(1, Ordering::Relaxed);
         if !self.link.turns.gone.is_cancelled() {
-            self.link.abandon(Arc::clone(&self.channel));
+            let channel = Arc::clone(&self.channel);
+            self.link.abandon(Abandoned { channel, turns: Arc::clone(&self.link.turns) });
         }
+    }
+}
+
+async fn delivered(channel: &dyn DataChannel, turns: &Turns) -> Result<(), DirectSendError> {
+    loop {
+        let turn = turns.next();
+        if in_flight(channel, turns).await? == 0 {
+            return Ok(());
+        }
+        wait_for(turn, turns).await?;
+    }
+}
+
+/// How many bytes were sent and are not confirmed.
+async fn in_flight(channel: &dyn DataChannel, turns: &Turns) -> Result<usize, DirectSendError> {
+    if turns.gone.is_cancelled() {
+        return Err(DirectSendError::Closed);
+    }
+    channel.outstanding_bytes().await.map_err(|_| DirectSendError::Closed)
+}
+
+/// Waits until something may have been confirmed.
+async fn wait_for(turn: Notified<'_>, turns: &Turns) -> Result<(), DirectSendError> {
+    tokio::select! {
+        () = turn => Ok(()),
+        () = tokio::time::sleep(LOOK_AGAIN) => Ok(()),
+        () = turns.gone.cancelled() => Err(DirectSendError::Closed),
     }
 }
 

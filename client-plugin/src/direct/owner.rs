@@ -72,6 +72,8 @@ struct Running {
     unread: VecDeque<Happened>,
     main: Option<DirectChannel>,
     openings: FuturesUnordered<Opening>,
+    /// Channels that were dropped, on their way to be closed.
+    closings: FuturesUnordered<Pin<Box<dyn Future<Output = ()> + Send>>>,
 }
 
 impl Owner {
@@ -116,6 +118,7 @@ impl Owner {
             unread: VecDeque::new(),
             main: None,
             openings: FuturesUnordered::new(),
+            closings: FuturesUnordered::new(),
         };
         let finishing = CancellationToken::new();
         let (to_sender, main) = oneshot::channel();
@@ -130,6 +133,7 @@ impl Owner {
             finishing.cancel();
             let delivered = async {
                 sending.await;
+                while running.closings.next().await.is_some() {}
                 if let Some(main) = &running.main {
                     main.delivered().await.ok();
                 }
@@ -151,10 +155,10 @@ impl Owner {
         let mut to_sender = Some(to_sender);
         let give_up = Instant::now() + self.config.open_timeout;
         let mut measure = Instant::now();
-        if self.role == Role::Offerer {
-            if let Err(error) = running.offer().await {
-                return DirectEnd::Stack(error.to_string());
-            }
+        if self.role == Role::Offerer
+            && let Err(error) = running.offer().await
+        {
+            return DirectEnd::Stack(error.to_string());
         }
         let turns = running.stack.turns();
         let link = Arc::clone(&running.link);
@@ -199,9 +203,10 @@ impl Owner {
                 }
                 () = link.abandonment.notified() => {
                     for channel in link.take_abandoned() {
-                        channel.close().await.ok();
+                        running.closings.push(Box::pin(channel.close(self.config.linger)));
                     }
                 }
+                Some(()) = running.closings.next() => {}
                 () = sleep_until(give_up), if !is_open => {
                     return DirectEnd::Timeout(self.config.open_timeout);
                 }
@@ -212,7 +217,9 @@ impl Owner {
                     }
                 }
             }
-            if let (Some(main), Some(to_sender)) = (&running.main, to_sender.take_if(|_| !is_open)) {
+            if let Some(main) = &running.main
+                && let Some(to_sender) = to_sender.take()
+            {
                 self.shared.main.set(Arc::clone(&link)).ok();
                 to_sender.send(main.clone()).ok();
             }
@@ -228,14 +235,16 @@ impl Owner {
         finishing: CancellationToken,
     ) {
         let Ok(main) = main.await else { return };
+        let mut is_finishing = false;
         loop {
             let message = tokio::select! {
                 biased;
-                message = messages.recv() => message,
-                () = finishing.cancelled(), if !finishing.is_cancelled() => {
+                () = finishing.cancelled(), if !is_finishing => {
+                    is_finishing = true;
                     messages.close();
                     continue;
                 }
+                message = messages.recv() => message,
             };
             let Some(message) = message else { return };
             let weight = self.shared.weight(&message);

@@ -82,7 +82,9 @@ impl Signal {
         let line = match candidate {
             Value::Null => return Ok(Self::Nothing),
             Value::String(line) => line,
-            _ => candidate.get("candidate").and_then(Value::as_str).ok_or(SignalError::Malformed)?,
+            _ => {
+                candidate.get("candidate").and_then(Value::as_str).ok_or(SignalError::Malformed)?
+            }
         };
         if line.len() > MAX_CANDIDATE {
             return Err(SignalError::TooLarge(MAX_CANDIDATE));
@@ -146,7 +148,8 @@ impl Candidate {
     fn parse(line: &str) -> Option<Self> {
         let line = line.trim().trim_start_matches("a=").trim_start_matches("candidate:");
         let words: Vec<&str> = line.split_ascii_whitespace().collect();
-        let [foundation, component, transport, priority, address, port, "typ", kind, ..] = words[..]
+        let [foundation, component, transport, priority, address, port, "typ", kind, ..] =
+            words[..]
         else {
             return None;
         };

@@ -233,7 +233,9 @@ impl Stack {
     pub(crate) async fn round_trip(&self) -> Option<Duration> {
         let report = self.connection.get_stats(Instant::now(), StatsSelector::None).await;
         let pairs = report.iter().filter_map(|entry| match entry {
-            RTCStatsReportEntry::IceCandidatePair(pair) if pair.responses_received > 0 => Some(pair),
+            RTCStatsReportEntry::IceCandidatePair(pair) if pair.responses_received > 0 => {
+                Some(pair)
+            }
             _ => None,
         });
         let used = pairs.max_by_key(|pair| (pair.nominated, pair.packets_sent))?;

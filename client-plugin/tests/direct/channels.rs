@@ -1,8 +1,7 @@
 use socketio_p2p_client::direct::{ChannelError, ChannelMessage, ChannelOptions};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use crate::Outcome;
-use crate::pair::open;
+use crate::{Outcome, open};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_raw_channel_carries_messages_unframed_both_ways() -> Outcome {
@@ -34,7 +33,8 @@ async fn the_answerer_may_open_one_as_well_and_an_unreliable_one() -> Outcome {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stream_carries_four_megabytes_and_its_end() -> Outcome {
     let (a, mut b) = open().await;
-    let file: Vec<u8> = (0..4 << 20).map(|index: u32| (index.wrapping_mul(31) >> 3) as u8).collect();
+    let file: Vec<u8> =
+        (0..4 << 20).map(|index: u32| (index.wrapping_mul(31) >> 3) as u8).collect();
 
     let mut writer = a.connection.open("file", ChannelOptions::default()).await?.into_stream();
     let mut reader = b.channel().await.into_stream();

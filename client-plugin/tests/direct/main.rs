@@ -6,5 +6,16 @@ mod hostile;
 mod messages;
 mod pair;
 
+use tokio_util::task::TaskTracker;
+
+use crate::pair::End;
+
 /// What a test returns: the first step that failed.
 type Outcome = Result<(), Box<dyn std::error::Error>>;
+
+/// Both ends, open: the offerer and the answerer.
+async fn open() -> (End, End) {
+    let (mut a, mut b) = pair::apart(&pair::config(), &TaskTracker::new());
+    pair::connect(&mut a, &mut b).await;
+    (a, b)
+}

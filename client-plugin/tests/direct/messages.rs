@@ -1,8 +1,10 @@
+use std::time::Duration;
+
 use socketio_p2p_client::direct::{ChannelMessage, DirectConnection, DirectSendError};
 use tokio_util::task::TaskTracker;
 
-use crate::Outcome;
-use crate::pair::{config, connect, open};
+use crate::pair::{apart, config, connect};
+use crate::{Outcome, open};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn texts_and_bytes_travel_both_ways() -> Outcome {
@@ -36,7 +38,7 @@ async fn a_megabyte_in_chunks_arrives_whole_and_in_order() -> Outcome {
 async fn a_partner_that_does_not_read_makes_the_sender_wait_and_nothing_is_lost() -> Outcome {
     let mut small = config();
     small.send_buffer_bytes = 64 << 10;
-    let (mut a, mut b) = crate::pair::apart(&small, &TaskTracker::new());
+    let (mut a, mut b) = apart(&small, &TaskTracker::new());
     connect(&mut a, &mut b).await;
 
     let mut sent = 0_u32;
@@ -44,15 +46,15 @@ async fn a_partner_that_does_not_read_makes_the_sender_wait_and_nothing_is_lost(
         let mut message = vec![0; 16 << 10];
         message[..4].copy_from_slice(&sent.to_be_bytes());
         let sending = a.connection.send(message);
-        match tokio::time::timeout(std::time::Duration::from_millis(500), sending).await {
+        match tokio::time::timeout(Duration::from_millis(500), sending).await {
             Ok(result) => result?,
-            Err(_) => break a.connection.try_send("x"),
+            Err(_) => break a.connection.try_send(vec![0; 64 << 10]),
         }
         sent += 1;
         assert!(sent < 2000, "no backpressure");
     };
 
-    assert_eq!(full, Ok(())); // one byte still fits beside the chunks
+    assert_eq!(full, Err(DirectSendError::Full));
     for number in 0..sent {
         let bytes = b.message().await.into_bytes();
         assert_eq!(bytes[..4], number.to_be_bytes());

@@ -32,13 +32,6 @@ pub(crate) fn apart(config: &DirectConfig, tasks: &TaskTracker) -> (End, End) {
     (a, End { connection, events })
 }
 
-/// Both ends, open.
-pub(crate) async fn open() -> (End, End) {
-    let (mut a, mut b) = apart(&config(), &TaskTracker::new());
-    connect(&mut a, &mut b).await;
-    (a, b)
-}
-
 /// Carries signals until both are open.
 pub(crate) async fn connect(a: &mut End, b: &mut End) {
     let connect = async {

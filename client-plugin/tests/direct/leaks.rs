@@ -1,0 +1,69 @@
+//! What is left of connections that are closed: counted for the whole process, hence one test and
+//! a process of its own.
+
+mod pair;
+
+use std::time::{Duration, Instant};
+
+use tokio_util::task::TaskTracker;
+
+use pair::{apart, config, connect};
+
+const CYCLES: usize = 50;
+/// What may remain of a closed connection, in bytes: the allocator's and the runtime's own noise.
+const REMAINDER: usize = 8 << 10;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn fifty_closed_connections_leave_no_task_no_socket_and_no_memory() {
+    for _ in 0..CYCLES {
+        cycle().await; // until the allocator has what it needs
+    }
+    let before = (tasks().await, descriptors(), resident());
+
+    for _ in 0..CYCLES {
+        cycle().await;
+    }
+
+    let after = (tasks().await, descriptors(), resident());
+    eprintln!("tasks, descriptors, resident bytes: {before:?} before, {after:?} after");
+    assert_eq!((after.0, after.1), (before.0, before.1));
+    assert!(after.2 < before.2 + 2 * CYCLES * REMAINDER);
+}
+
+async fn cycle() {
+    let tracker = TaskTracker::new();
+    let (mut a, mut b) = apart(&config(), &tracker);
+    connect(&mut a, &mut b).await;
+    for _ in 0..8 {
+        a.connection.send(vec![1; 16 << 10]).await.unwrap();
+    }
+    for _ in 0..8 {
+        b.message().await;
+    }
+    let raw = b.connection.open("raw", Default::default()).await.unwrap();
+    a.channel().await.send("x").await.unwrap();
+    raw.recv().await.unwrap();
+    a.connection.close().await;
+    b.connection.close().await;
+    tracker.close();
+    tracker.wait().await;
+}
+
+/// The runtime counts a task a moment longer than its tracker.
+async fn tasks() -> usize {
+    let metrics = tokio::runtime::Handle::current().metrics();
+    let patience = Instant::now();
+    while metrics.num_alive_tasks() > 0 && patience.elapsed() < Duration::from_secs(1) {
+        tokio::task::yield_now().await;
+    }
+    metrics.num_alive_tasks()
+}
+
+fn descriptors() -> usize {
+    std::fs::read_dir("/proc/self/fd").unwrap().count()
+}
+
+fn resident() -> usize {
+    let pages = std::fs::read_to_string("/proc/self/statm").unwrap();
+    pages.split(' ').nth(1).unwrap().parse::<usize>().unwrap() * 4096
+}
