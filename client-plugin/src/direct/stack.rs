@@ -15,9 +15,9 @@
 
 use std::future::Future;
 use std::io;
-use std::net::{SocketAddr, TcpListener, UdpSocket};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
 use std::pin::Pin;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
@@ -87,6 +87,7 @@ pub(crate) struct Turns {
     started: Instant,
     /// Until when the driver is hurried, in milliseconds since `started`.
     hurried_until: AtomicU64,
+    is_calm: AtomicBool,
     notify: Notify,
     /// Cancelled when the driver is no more.
     pub(crate) gone: CancellationToken,
@@ -97,6 +98,7 @@ impl Turns {
         Self {
             started: Instant::now(),
             hurried_until: AtomicU64::new(0),
+            is_calm: AtomicBool::new(false),
             notify: Notify::new(),
             gone: CancellationToken::new(),
         }
@@ -109,12 +111,16 @@ impl Turns {
 
     /// From now on the driver looks again at once, until [`Self::calm`] or the limit.
     fn hurry(&self) {
+        if self.is_calm.load(Ordering::Relaxed) {
+            return; // The path came back under an open channel.
+        }
         let until = self.started.elapsed() + HURRY_FOR;
         self.hurried_until.store(until.as_millis() as u64, Ordering::Relaxed);
     }
 
     /// The channel is open: from now on its own traffic keeps the driver going.
     pub(crate) fn calm(&self) {
+        self.is_calm.store(true, Ordering::Relaxed);
         self.hurried_until.store(0, Ordering::Relaxed);
     }
 
@@ -166,7 +172,7 @@ impl Stack {
             .with_setting_engine(settings(config, mdns))
             .with_runtime(Arc::clone(&runtime) as Arc<dyn Runtime>)
             .with_handler(Arc::new(Handler { events, turns }))
-            .with_udp_addrs(config.bind.clone())
+            .with_udp_addrs(addresses(config))
             .with_data_channel_send_buffer_limit(SEND_LIMIT)
             .build()
             .await?;
@@ -248,6 +254,22 @@ impl Stack {
             tracing::debug!(%error, "closing the peer connection");
         }
     }
+}
+
+/// What to bind. webrtc leaves loopback out of an unspecified address; on a machine without a
+/// network that is all there is, and enough for two clients on it.
+fn addresses(config: &DirectConfig) -> Vec<SocketAddr> {
+    let mut addresses = config.bind.clone();
+    let is_any = addresses.iter().any(|address| address.ip().is_unspecified());
+    if is_any && !has_route(Ipv4Addr::UNSPECIFIED, Ipv4Addr::new(198, 51, 100, 1)) {
+        addresses.push((Ipv4Addr::LOCALHOST, 0).into());
+    }
+    addresses
+}
+
+/// Whether the kernel knows a way to an address; nothing is sent.
+fn has_route(from: Ipv4Addr, to: Ipv4Addr) -> bool {
+    UdpSocket::bind((from, 0)).and_then(|socket| socket.connect((to, 9))).is_ok()
 }
 
 fn settings(config: &DirectConfig, mdns: MulticastDnsMode) -> SettingEngine {
