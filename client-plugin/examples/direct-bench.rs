@@ -1,11 +1,12 @@
 //! Measures a direct connection between two processes on this machine:
 //!
 //! ```text
-//! cargo run --release -p socketio-p2p-client --example direct-bench [-- ADDRESS]
+//! cargo run --release -p socketio-p2p-client --example direct-bench [-- OPTIONS]
 //! ```
 //!
 //! How long opening takes, a round trip of 64 bytes against raw UDP, and bulk over a raw channel.
-//! ADDRESS is that to bind, loopback by default.
+//! Options: `--one-thread`, a runtime of one thread; `--own-thread`, that setting of a connection; an
+//! address to bind, loopback by default.
 
 use std::process::Stdio;
 use std::time::{Duration, Instant};
@@ -24,31 +25,61 @@ const ROUND_TRIPS: usize = 5_000;
 const BULK: usize = 512 << 20;
 const CHUNK: usize = 16 << 10;
 
-type Outcome = Result<(), Box<dyn std::error::Error>>;
+type Outcome = Result<(), Box<dyn std::error::Error + Send + Sync>>;
 
-#[tokio::main]
-async fn main() -> Outcome {
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
-    match arguments[..] {
-        ["--answer", address] => answer(address).await,
-        ["--udp", address] => udp(address).await,
-        [address] => measure(address).await,
-        _ => measure("127.0.0.1:0").await,
+fn main() -> Outcome {
+    let mut arguments: Vec<String> = std::env::args().skip(1).collect();
+    let mut is_set = |option: &str| {
+        let found = arguments.iter().position(|argument| argument == option);
+        found.map(|index| arguments.remove(index)).is_some()
+    };
+    let how = How { one_thread: is_set("--one-thread"), own_thread: is_set("--own-thread") };
+    let mut runtime = if how.one_thread {
+        tokio::runtime::Builder::new_current_thread()
+    } else {
+        tokio::runtime::Builder::new_multi_thread()
+    };
+    let runtime = runtime.enable_all().build()?;
+    // As a task, like the client's own: the thread that waits for it is not one of the runtime's.
+    let task = async move {
+        match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+            ["--answer", address] => answer(address, how).await,
+            ["--udp", address] => udp(address).await,
+            [address] => measure(address, how).await,
+            _ => measure("127.0.0.1:0", how).await,
+        }
+    };
+    let tasks = TaskTracker::new();
+    runtime.block_on(async { tasks.spawn(task).await })?
+}
+
+/// Where the work is done.
+#[derive(Clone, Copy)]
+struct How {
+    one_thread: bool,
+    own_thread: bool,
+}
+
+impl How {
+    fn arguments(self) -> impl Iterator<Item = &'static str> {
+        let options = [(self.one_thread, "--one-thread"), (self.own_thread, "--own-thread")];
+        options.into_iter().filter(|option| option.0).map(|option| option.1)
+    }
+
+    fn config(self, address: &str) -> Result<DirectConfig, std::net::AddrParseError> {
+        let mut config = DirectConfig::default();
+        config.bind = vec![address.parse()?];
+        config.mdns = false;
+        config.own_thread = self.own_thread;
+        Ok(config)
     }
 }
 
-fn config(address: &str) -> Result<DirectConfig, std::net::AddrParseError> {
-    let mut config = DirectConfig::default();
-    config.bind = vec![address.parse()?];
-    config.mdns = false;
-    Ok(config)
-}
-
 /// The measuring end.
-async fn measure(address: &str) -> Outcome {
-    println!("raw UDP, 64 B round trip    {}", times(udp_round_trips().await?));
+async fn measure(address: &str, how: How) -> Outcome {
+    println!("raw UDP, 64 B round trip    {}", times(udp_round_trips(how).await?));
     let mut child = Command::new(std::env::current_exe()?)
+        .args(how.arguments())
         .args(["--answer", address])
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
@@ -61,7 +92,7 @@ async fn measure(address: &str) -> Outcome {
     let mut openings = Vec::new();
     let (connection, mut events) = loop {
         let started = Instant::now();
-        let (connection, mut events) = DirectConnection::offer(config(address)?, &tasks);
+        let (connection, mut events) = DirectConnection::offer(how.config(address)?, &tasks);
         loop {
             tokio::select! {
                 event = events.recv() => match event.ok_or("no more events")? {
@@ -107,14 +138,14 @@ async fn measure(address: &str) -> Outcome {
 }
 
 /// The other end: one connection after the other, each as its offer comes.
-async fn answer(address: &str) -> Outcome {
+async fn answer(address: &str, how: How) -> Outcome {
     let tasks = TaskTracker::new();
     let mut lines = BufReader::new(tokio::io::stdin()).lines();
     let mut current: Option<DirectConnection> = None;
     while let Some(line) = lines.next_line().await? {
         let signal: Value = serde_json::from_str(&line)?;
         if signal["type"] == json!("offer") {
-            let (connection, events) = DirectConnection::answer(config(address)?, &tasks);
+            let (connection, events) = DirectConnection::answer(how.config(address)?, &tasks);
             tasks.spawn(echo(connection.clone(), events, tasks.clone()));
             current = Some(connection);
         }
@@ -143,7 +174,7 @@ async fn echo(connection: DirectConnection, mut events: DirectEvents, tasks: Tas
 async fn trips(
     connection: &DirectConnection,
     events: &mut DirectEvents,
-) -> Result<Vec<Duration>, Box<dyn std::error::Error>> {
+) -> Result<Vec<Duration>, Box<dyn std::error::Error + Send + Sync>> {
     let message = ChannelMessage::from(vec![1; 64]);
     let mut trips = Vec::with_capacity(ROUND_TRIPS);
     while trips.len() < ROUND_TRIPS {
@@ -162,9 +193,12 @@ async fn trips(
 }
 
 /// The floor: the same between two bare sockets of two processes.
-async fn udp_round_trips() -> Result<Vec<Duration>, Box<dyn std::error::Error>> {
+async fn udp_round_trips(
+    how: How,
+) -> Result<Vec<Duration>, Box<dyn std::error::Error + Send + Sync>> {
     let socket = UdpSocket::bind("127.0.0.1:0").await?;
     let mut child = Command::new(std::env::current_exe()?)
+        .args(how.arguments())
         .args(["--udp", &socket.local_addr()?.to_string()])
         .kill_on_drop(true)
         .spawn()?;

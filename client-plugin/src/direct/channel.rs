@@ -263,14 +263,18 @@ impl DirectChannel {
     /// Waits until `len` bytes fit into the window, or nothing is in flight; returns what fits.
     async fn room_for(&self, len: usize) -> Result<usize, DirectSendError> {
         let turns = &self.0.link.turns;
+        let mut needed = len;
         loop {
             let turn = turns.next(); // before the question, or an answer may be missed
             let in_flight = in_flight(&*self.0.channel, turns).await?;
             let window = self.0.link.window_bytes.load(Ordering::Relaxed);
             let room = window.saturating_sub(in_flight);
-            if room >= len || in_flight == 0 {
+            if room >= needed || in_flight == 0 {
                 return Ok(room.max(len));
             }
+            // Once it has to wait, a sender sleeps until several messages fit: each awakening
+            // costs as much as a message.
+            needed = len.max(window / 4);
             wait_for(turn, turns).await?;
         }
     }

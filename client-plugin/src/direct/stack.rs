@@ -174,6 +174,7 @@ impl Stack {
             .with_handler(Arc::new(Handler { events, turns }))
             .with_udp_addrs(addresses(config))
             .with_data_channel_send_buffer_limit(SEND_LIMIT)
+            .with_dedicated_reactor_pool_size(usize::from(config.own_thread))
             .build()
             .await?;
         Ok((Self { connection: Arc::new(connection), runtime }, receiver))
@@ -352,6 +353,18 @@ struct TunedRuntime {
 }
 
 impl TunedRuntime {
+    /// The first of the tasks is the driver: its end is told, however it comes.
+    fn watched(
+        &self,
+        future: Pin<Box<dyn Future<Output = ()> + Send>>,
+    ) -> impl Future<Output = ()> + Send + use<> {
+        let guard = self.driver.set(()).is_ok().then(|| self.turns.gone.clone().drop_guard());
+        async move {
+            let _guard = guard;
+            future.await;
+        }
+    }
+
     fn enlarge(&self, socket: &UdpSocket) -> io::Result<()> {
         // The one for multicast DNS needs no more than it has.
         if socket.local_addr()?.port() == rtc::mdns::MDNS_PORT {
@@ -374,11 +387,16 @@ impl TunedRuntime {
 
 impl Runtime for TunedRuntime {
     fn spawn(&self, future: Pin<Box<dyn Future<Output = ()> + Send>>) -> Box<dyn JoinHandle> {
-        let guard = self.driver.set(()).is_ok().then(|| self.turns.gone.clone().drop_guard());
-        Box::new(Task(self.tasks.spawn(async move {
-            let _guard = guard;
-            future.await;
-        })))
+        Box::new(Task(self.tasks.spawn(self.watched(future))))
+    }
+
+    fn spawn_reactor(
+        &self,
+        threads: usize,
+        future: Pin<Box<dyn Future<Output = ()> + Send>>,
+    ) -> Box<dyn JoinHandle> {
+        let future = self.tasks.track_future(self.watched(future));
+        self.inner.spawn_reactor(threads, Box::pin(future))
     }
 
     fn wrap_udp_socket(&self, socket: UdpSocket) -> io::Result<Arc<dyn AsyncUdpSocket>> {
