@@ -11,9 +11,12 @@ use socketioxide::SocketIo;
 use tokio::sync::oneshot;
 use tracing_subscriber::EnvFilter;
 
+/// Warnings; of the WebRTC stack, which warns at every connection that it makes, errors.
+const LOGS: &str = "warn,rtc=error,rtc_dtls=error,rtc_ice=error,rtc_sctp=error,webrtc=error";
+
 /// Writes logs to stderr, as `RUST_LOG` says; warnings by default.
 pub fn log_to_stderr() {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn"));
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(LOGS));
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).init();
 }
 

@@ -10,7 +10,7 @@ use clap::{Parser, ValueEnum};
 use rust_socketio::asynchronous::ClientBuilder;
 use serde_json::{Value, json};
 use socketio_p2p_client::{
-    Code, EmitError, Event, Incoming, P2pBuilderExt, P2pClientExt, RegisterError,
+    Code, EmitError, Event, Events, Incoming, P2pBuilderExt, P2pClientExt, RegisterError, Route,
 };
 use socketio_p2p_examples::{RunningServer, log_to_stderr};
 use tokio::{
@@ -40,7 +40,7 @@ enum Role {
     Bob,
 }
 
-/// All of it takes a second.
+/// All of it takes a few seconds.
 const TIME_LIMIT: Duration = Duration::from_secs(60);
 
 #[tokio::main]
@@ -126,6 +126,19 @@ async fn alice(url: String) -> Result {
         other => return Err(format!("an event without a handler: {other:?}").into()),
     }
 
+    // A data channel between the two opens by itself, and carries what they say.
+    let mut events = client.events();
+    path(&mut events, Route::Direct).await?;
+    let reply =
+        client.emit2("greet", ("alice", "directly")).via(Route::Direct).with_reply().await?;
+    println!("alice | bob replied {} by {}", reply.args::<Value>()?, reply.route());
+    // Cut: the relay carries at once, and nothing is lost.
+    client.network_changed();
+    path(&mut events, Route::Relay).await?;
+    let reply = client.emit2("greet", ("alice", "without the channel")).with_reply().await?;
+    println!("alice | bob replied {} by {}", reply.args::<Value>()?, reply.route());
+    path(&mut events, Route::Direct).await?;
+
     // A pairing is exclusive: a third client is refused, and the two notice nothing.
     let carol = ClientBuilder::new(url).p2p("carol").connect().await?;
     match carol.register_target("bob").await {
@@ -140,6 +153,21 @@ async fn alice(url: String) -> Result {
     println!("alice | unregistered, partner now: {:?}", client.pairing());
     client.close().await;
     Ok(())
+}
+
+/// Waits until this path carries what is emitted.
+async fn path(events: &mut Events, wanted: Route) -> Result {
+    loop {
+        let Event::Path { route, rtt } = events.recv().await? else { continue };
+        let name = route.map_or("none".to_owned(), |route| route.to_string());
+        match rtt {
+            Some(rtt) => println!("alice | path: {name}, {:.1} ms", rtt.as_secs_f64() * 1_000.0),
+            None => println!("alice | path: {name}"),
+        }
+        if route == Some(wanted) {
+            return Ok(());
+        }
+    }
 }
 
 /// The one who is asked.

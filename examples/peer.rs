@@ -17,7 +17,7 @@ use peer_lines::{Command, Line, say};
 use serde::Serialize;
 use socketio_p2p_client::{
     Args, ConnectError, EmitError, Event, Incoming, P2pBuilderExt, P2pClient, P2pClientExt,
-    RegisterError, RequestError,
+    PathPolicy, RegisterError, RequestError,
 };
 use socketio_p2p_examples::log_to_stderr;
 use tokio::io::{AsyncBufReadExt as _, BufReader};
@@ -28,7 +28,7 @@ use tokio::io::{AsyncBufReadExt as _, BufReader};
 /// "args":[…],"ack":true,"timeoutMs":1000}, {"cmd":"unregister"}, {"cmd":"list"}, {"cmd":"quit"}.
 /// On stdout: connected, paired, refused, reply, failed, sent, incoming, unpaired, clients, error;
 /// away, resumed or restarted when a lost connection is replaced, partner when that of the partner
-/// is. Ends with status 0 after quit or at the end of stdin, with 1 when the connection is gone and
+/// is; path when what is emitted takes another path. Ends with status 0 after quit or at the end of stdin, with 1 when the connection is gone and
 /// there will be no other.
 #[derive(Parser)]
 struct Options {
@@ -47,6 +47,29 @@ struct Options {
     /// Whether to replace a lost connection and go on with the session.
     #[arg(long, action = ArgAction::Set, default_value_t = true)]
     resume: bool,
+    /// Which paths to use for what is emitted.
+    #[arg(long, value_enum, default_value_t = Path::PreferDirect)]
+    path: Path,
+}
+
+#[derive(Clone, Copy, PartialEq, ValueEnum)]
+enum Path {
+    /// The relay at once, and the direct path as soon as there is one.
+    PreferDirect,
+    /// The relay; no address is shown to the partner.
+    RelayOnly,
+    /// The direct path; what is emitted waits for it.
+    DirectOnly,
+}
+
+impl From<Path> for PathPolicy {
+    fn from(path: Path) -> Self {
+        match path {
+            Path::PreferDirect => Self::PreferDirect,
+            Path::RelayOnly => Self::RelayOnly,
+            Path::DirectOnly => Self::DirectOnly,
+        }
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, ValueEnum)]
@@ -88,11 +111,12 @@ fn describe(error: &dyn Error) -> String {
 }
 
 async fn run(options: Options) -> Result<(), (&'static str, Box<dyn Error>)> {
-    let Options { url, id, reply, accept, resume } = options;
+    let Options { url, id, reply, accept, resume, path } = options;
     eprintln!("connecting to {url} as {id}");
     let client = url
         .p2p(id)
         .resumes(resume)
+        .path_policy(path.into())
         .on_register(move |_| std::future::ready(accept))
         .on2_fallback(move |msg: Incoming| async move {
             say(&Line::incoming(&msg));

@@ -30,6 +30,7 @@ use crate::{
     connector::Connector,
     handlers::{Finished, Handlers, Job},
     incoming::{Consent, Incoming, PairingRequest},
+    links::Links,
     socket::{FromServer, Link, Lost, Socket},
     ticket::Ticket,
 };
@@ -50,12 +51,21 @@ pub(crate) struct Asked {
     pub(crate) ticket: Option<Arc<Ticket>>,
 }
 
+impl Asked {
+    /// Nobody waits for an answer.
+    pub(crate) const fn notice(command: Command) -> Self {
+        Self { command, answer: None, ticket: None }
+    }
+}
+
 #[derive(Debug)]
 pub(crate) struct Actor {
     pub(crate) endpoint: Endpoint,
     pub(crate) connector: Connector,
     /// The present connection; none while another is being made.
     pub(crate) link: Option<Link>,
+    /// The connections to the partner.
+    pub(crate) links: Links,
     /// The present client of rust_socketio, or the last.
     pub(crate) socket: watch::Sender<Socket>,
     pub(crate) commands: mpsc::Receiver<Asked>,
@@ -103,6 +113,7 @@ impl Actor {
             biased;
             () = self.stop.cancelled() => return Err(Done),
             event = next_event(&mut self.link) => self.read(event),
+            input = self.links.happened() => Some(input),
             Some((pairing, seq, result)) = self.finished.recv() => {
                 Some(Input::Finished(pairing, seq, result))
             }
@@ -133,6 +144,9 @@ impl Actor {
                     return Some(input);
                 }
                 continue;
+            }
+            if let Some(input) = self.links.at_hand() {
+                return Some(input);
             }
             if let Ok((pairing, seq, result)) = self.finished.try_recv() {
                 return Some(Input::Finished(pairing, seq, result));
@@ -223,8 +237,12 @@ impl Actor {
                     }
                     None => Ok(()),
                 },
-                // None is made as long as the CONNECT auth does not allow a direct path.
-                Output::Link(..) => Ok(()),
+                Output::Link(link, command) => {
+                    if let Some(event) = self.links.carry_out(link, command) {
+                        self.endpoint.handle(Input::Link(link, event), Instant::now());
+                    }
+                    Ok(())
+                }
                 Output::SendFrames(pairing, frames) => match &self.link {
                     Some(link) => link.socket.send_frames(pairing, &frames).await,
                     None => Ok(()),
@@ -321,6 +339,9 @@ impl Actor {
             EndpointEvent::Paired(info) => {
                 tracing::info!(partner = %info.partner, pairing = %info.id, "paired");
                 self.pairing.send_replace(Some(info.clone()));
+            }
+            EndpointEvent::Path { route, rtt } => {
+                tracing::info!(?route, ?rtt, "path");
             }
             EndpointEvent::Reasserted(info) => {
                 tracing::info!(pairing = %info.id, "the server knows the pairing again");

@@ -10,7 +10,8 @@ use rust_socketio::asynchronous::ClientBuilder;
 use serde::Serialize;
 use serde_json::{Map, Value};
 use socketio_p2p_protocol::{
-    ClientId, ClientIdError, Code, Endpoint, EndpointConfig, EndpointEvent, ServerMessage,
+    ClientId, ClientIdError, Code, Endpoint, EndpointConfig, EndpointEvent, PathConfig, PathPolicy,
+    ServerMessage,
     endpoint::Input,
     limits::{CONNECT_TIMEOUT, PENDING_CALLS},
     wire::{self, WELCOME},
@@ -21,6 +22,8 @@ use tokio::{
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
+#[cfg(feature = "webrtc")]
+use crate::direct::{DirectChannel, DirectConfig};
 use crate::{
     actor::{Actor, Alarm},
     client::{P2pClient, Shared},
@@ -29,6 +32,7 @@ use crate::{
     events,
     handlers::{self, Handlers},
     incoming::{Consent, Incoming, PairingRequest},
+    links::Links,
     socket::{FromServer, Link, Socket},
 };
 
@@ -118,6 +122,8 @@ pub struct P2pBuilder {
     timeout: Duration,
     endpoint: EndpointConfig,
     backoff: ExponentialBuilder,
+    #[cfg(feature = "webrtc")]
+    direct: DirectConfig,
 }
 
 impl P2pBuilder {
@@ -128,7 +134,9 @@ impl P2pBuilder {
             auth: Value::Object(Map::new()),
             handlers: Arc::new(Handlers::default()),
             timeout: CONNECT_TIMEOUT,
-            endpoint: EndpointConfig::default(),
+            endpoint: endpoint_config(),
+            #[cfg(feature = "webrtc")]
+            direct: DirectConfig::default(),
             backoff: ExponentialBuilder::new()
                 .with_min_delay(BACKOFF_MIN)
                 .with_max_delay(BACKOFF_MAX)
@@ -171,6 +179,41 @@ impl P2pBuilder {
     /// client is closed with its first lost connection.
     pub const fn resumes(mut self, resumes: bool) -> Self {
         self.endpoint.resumes = resumes;
+        self
+    }
+
+    /// Which paths are used for what this client says: the relay at once and the direct path as soon
+    /// as there is one, by default. With [`PathPolicy::RelayOnly`] the partner learns no address of
+    /// this client.
+    #[cfg(feature = "webrtc")]
+    pub const fn path_policy(mut self, policy: PathPolicy) -> Self {
+        self.endpoint.direct.policy = policy;
+        self
+    }
+
+    /// When the direct path is tried, taken and left: the policy, heartbeat, timeouts and backoff.
+    #[cfg(feature = "webrtc")]
+    pub const fn paths(mut self, config: PathConfig) -> Self {
+        self.endpoint.direct = config;
+        self
+    }
+
+    /// How direct connections are made: STUN and TURN servers, addresses, buffers.
+    #[cfg(feature = "webrtc")]
+    pub fn direct(mut self, config: DirectConfig) -> Self {
+        self.direct = config;
+        self
+    }
+
+    /// Handles the channels that the partner opens:
+    /// [`P2pClientExt::on_channel`](crate::P2pClientExt::on_channel).
+    #[cfg(feature = "webrtc")]
+    pub fn on_channel<F, Fut>(self, handler: F) -> Self
+    where
+        F: Fn(DirectChannel) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = ()> + Send + 'static,
+    {
+        self.handlers.on_channel(handler);
         self
     }
 
@@ -227,20 +270,35 @@ impl P2pBuilder {
     }
 
     async fn connect_without_deadline(self) -> Result<P2pClient, ConnectError> {
-        let Self { recipe, id, auth, handlers, timeout, endpoint, backoff } = self;
+        let Self { recipe, id, auth, handlers, timeout, endpoint, backoff, .. } = self;
         let id = id?;
         let Value::Object(auth) = auth else {
             return Err(ConnectError::Auth);
         };
         let tasks = TaskTracker::new();
+        let direct = endpoint.direct.policy.allows_direct();
         let (connector, mut link) =
-            Connector::first(&id, recipe, auth, timeout, backoff, tasks.clone())
+            Connector::first(&id, recipe, auth, direct, timeout, backoff, tasks.clone())
                 .await
                 .map_err(|error| ConnectError::Transport(Box::new(error)))?;
         let goodbye = Goodbye(Some(link.socket.clone()));
         let welcome = welcome(&mut link.received).await?;
         goodbye.forget();
-        Ok(start(id, handlers, endpoint, connector, link, welcome, tasks))
+        #[cfg(feature = "webrtc")]
+        let (links, opened) = Links::new(self.direct, handlers.clone(), tasks.clone());
+        #[cfg(not(feature = "webrtc"))]
+        let links = Links;
+        let parts = Parts {
+            id,
+            handlers,
+            connector,
+            link,
+            links,
+            #[cfg(feature = "webrtc")]
+            opened,
+            tasks,
+        };
+        Ok(start(parts, endpoint, welcome))
     }
 }
 
@@ -296,16 +354,30 @@ pub(crate) fn refusal_code(message: &str) -> Code {
     code.copied().unwrap_or(Code::Forbidden)
 }
 
-/// Starts the tasks of a client that has been welcomed.
-fn start(
+/// Without the feature `webrtc` there is no direct path.
+fn endpoint_config() -> EndpointConfig {
+    let mut config = EndpointConfig::default();
+    if !cfg!(feature = "webrtc") {
+        config.direct.policy = PathPolicy::RelayOnly;
+    }
+    config
+}
+
+/// What a client is made of.
+struct Parts {
     id: ClientId,
     handlers: Arc<Handlers>,
-    config: EndpointConfig,
     connector: Connector,
     link: Link,
-    welcome: ServerMessage,
+    links: Links,
+    #[cfg(feature = "webrtc")]
+    opened: crate::links::Opened,
     tasks: TaskTracker,
-) -> P2pClient {
+}
+
+/// Starts the tasks of a client that has been welcomed.
+fn start(parts: Parts, config: EndpointConfig, welcome: ServerMessage) -> P2pClient {
+    let Parts { id, handlers, connector, link, links, tasks, .. } = parts;
     let now = Instant::now();
     let mut endpoint = Endpoint::new(config, now);
     endpoint.handle(Input::Received(welcome), now);
@@ -329,6 +401,8 @@ fn start(
         emits,
         handlers: handlers.clone(),
         pairing: pairing_rx,
+        #[cfg(feature = "webrtc")]
+        opened: parts.opened,
         last_call: AtomicU64::new(1),
         events: events.downgrade(),
         first_events: Mutex::new(Some(first_events)),
@@ -340,6 +414,7 @@ fn start(
         endpoint,
         connector,
         link: Some(link),
+        links,
         socket,
         commands: commands_rx,
         emits: emits_rx,

@@ -46,6 +46,9 @@ pub(crate) struct Shared {
     pub(crate) emits: mpsc::Sender<Asked>,
     pub(crate) handlers: Arc<Handlers>,
     pub(crate) pairing: watch::Receiver<Option<PairingInfo>>,
+    /// On which channels can be opened.
+    #[cfg(feature = "webrtc")]
+    pub(crate) opened: crate::links::Opened,
     pub(crate) last_call: AtomicU64,
     /// Weak, so that readers learn of the end.
     pub(crate) events: broadcast::WeakSender<EndpointEvent>,
@@ -69,6 +72,15 @@ impl P2pClient {
         self.shared.socket.borrow().0.clone()
     }
 
+    /// Says that this machine has other addresses than before. A direct path is then made anew, and
+    /// sought again if all attempts had failed; meanwhile the relay carries.
+    #[cfg(feature = "webrtc")]
+    pub fn network_changed(&self) {
+        let changed = Asked::notice(Command::NetworkChanged);
+        // If there is no room for that, a dead path is left as soon as it is silent.
+        self.shared.commands.try_send(changed).ok();
+    }
+
     /// Ends the pairing, if there is one, closes the connection, and returns when nothing of this
     /// client runs any more. Whatever waits is answered; handlers that still run are ended.
     ///
@@ -77,8 +89,7 @@ impl P2pClient {
     /// Cancel safe: the client closes all the same.
     pub async fn close(&self) {
         let shared = &self.shared;
-        let close = Asked { command: Command::Close, answer: None, ticket: None };
-        if shared.commands.try_send(close).is_err() {
+        if shared.commands.try_send(Asked::notice(Command::Close)).is_err() {
             shared.stop.cancel();
         }
         shared.tasks.close();

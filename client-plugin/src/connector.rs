@@ -13,7 +13,7 @@ use rust_socketio::asynchronous::ClientBuilder;
 use serde_json::{Map, Value};
 use socketio_p2p_protocol::{
     ClientId, ResumeToken,
-    wire::{CLIENT_ID, P2P, PROTOCOL, RESUME},
+    wire::{CLIENT_ID, DIRECT, P2P, PROTOCOL, RESUME},
 };
 use tokio::time::{sleep, timeout};
 use tokio_util::task::TaskTracker;
@@ -48,11 +48,12 @@ enum Source {
 type Attempt = BoxFuture<'static, Option<Link>>;
 
 impl Connector {
-    /// Makes the first connection.
+    /// Makes the first connection. `direct` says whether this client allows a direct path.
     pub(crate) async fn first(
         id: &ClientId,
         recipe: Recipe,
         auth: Map<String, Value>,
+        direct: bool,
         timeout: Duration,
         backoff: ExponentialBuilder,
         tasks: TaskTracker,
@@ -68,6 +69,9 @@ impl Connector {
         };
         connector.auth.insert(CLIENT_ID.to_owned(), id.as_str().into());
         connector.auth.insert(P2P.to_owned(), PROTOCOL.into());
+        if direct {
+            connector.auth.insert(DIRECT.to_owned(), true.into());
+        }
         let auth = connector.auth(None);
         let link = match recipe {
             Recipe::Anew(make) => {

@@ -9,7 +9,7 @@ use std::{
 use futures_util::future::{BoxFuture, FutureExt as _};
 use serde_json::Value;
 use socketio_p2p_protocol::{
-    Args, Cause, Code, Outcome, PairingId,
+    Args, Cause, Code, Outcome, PairingId, Route,
     endpoint::{Answer, Command},
     limits::CALL_TIMEOUT,
     session::CallId,
@@ -40,9 +40,8 @@ struct Withdrawal<'a> {
 impl Drop for Withdrawal<'_> {
     fn drop(&mut self) {
         if self.armed && !self.ticket.withdraw() {
-            let cancel = Asked { command: Command::Cancel(self.call), answer: None, ticket: None };
             // If there is no room for that, its deadline ends it.
-            self.shared.commands.try_send(cancel).ok();
+            self.shared.commands.try_send(Asked::notice(Command::Cancel(self.call))).ok();
         }
     }
 }
@@ -59,6 +58,7 @@ pub struct Emit2<'a> {
     args: Result<Args, ArgsError>,
     timeout: Duration,
     ttl: Option<Duration>,
+    via: Option<Route>,
 }
 
 /// An event for the partner whose whole reply is wanted, from [`Emit2::with_reply`].
@@ -78,7 +78,7 @@ impl<'a> Emit2<'a> {
         event: String,
         args: Result<Args, ArgsError>,
     ) -> Self {
-        Self { client, pairing, event, args, timeout: CALL_TIMEOUT, ttl: None }
+        Self { client, pairing, event, args, timeout: CALL_TIMEOUT, ttl: None, via: None }
     }
 
     /// How long to wait for room in the window and for the reply, together. 10 s by default.
@@ -96,6 +96,14 @@ impl<'a> Emit2<'a> {
         self
     }
 
+    /// The path that it takes; the present one by default. Where there is no such path when it could
+    /// be sent, it is *not executed*, `no-route`. Should the path be lost before the partner has it,
+    /// the other carries it. The reply takes the partner's path: [`Reply::route`].
+    pub const fn via(mut self, route: Route) -> Self {
+        self.via = Some(route);
+        self
+    }
+
     /// Wants all arguments of the reply, its blobs, and the way it came.
     pub const fn with_reply(self) -> Emit2Reply<'a> {
         Emit2Reply(self)
@@ -107,7 +115,7 @@ impl<'a> Emit2<'a> {
     }
 
     async fn send(self, wants_reply: bool) -> Result<Answer, EmitError> {
-        let Emit2 { client, pairing, event, args, timeout, ttl } = self;
+        let Emit2 { client, pairing, event, args, timeout, ttl, via } = self;
         let args = args.map_err(EmitError::Args)?;
         let shared = &*client.shared;
         let now = Instant::now();
@@ -134,7 +142,7 @@ impl<'a> Emit2<'a> {
         let (answer, mut answered) = oneshot::channel();
         let reply_by = wants_reply.then_some(deadline);
         permit.send(Asked {
-            command: Command::Emit { call, pairing, event, args, reply_by, expires, via: None },
+            command: Command::Emit { call, pairing, event, args, reply_by, expires, via },
             answer: Some((call, answer)),
             ticket: Some(ticket.clone()),
         });

@@ -3,6 +3,8 @@
 use serde::Serialize;
 use socketio_p2p_protocol::PairingInfo;
 
+#[cfg(feature = "webrtc")]
+use crate::direct::{ChannelError, ChannelOptions, DirectChannel};
 use crate::{
     args,
     client::P2pClient,
@@ -104,6 +106,33 @@ pub trait P2pClientExt: sealed::Sealed {
         Fut: Future<Output = C> + Send + 'static,
         C: Into<Consent> + 'static;
 
+    /// Opens a channel of its own to the partner, on the direct path: messages as they are, with
+    /// what `options` promise of them. The partner's [`Self::on_channel`] gets its other end. It
+    /// goes with the direct path: what it should survive belongs into [`Self::emit2`]. Awaited, it
+    /// waits until the partner has confirmed it.
+    ///
+    /// # Errors
+    ///
+    /// [`ChannelError::NotOpen`](crate::direct::ChannelError::NotOpen) while there is no direct path.
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel safe: a channel that nobody waits for is closed again.
+    #[cfg(feature = "webrtc")]
+    fn channel(
+        &self,
+        label: impl Into<String>,
+        options: ChannelOptions,
+    ) -> impl Future<Output = Result<DirectChannel, ChannelError>> + Send;
+
+    /// Handles the channels that the partner opens, each in a task of its own. Without it they are
+    /// closed again. At most 128 run at once; they are ended with the client.
+    #[cfg(feature = "webrtc")]
+    fn on_channel<F, Fut>(&self, handler: F)
+    where
+        F: Fn(DirectChannel) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = ()> + Send + 'static;
+
     /// The present pairing.
     fn pairing(&self) -> Option<PairingInfo>;
 
@@ -166,6 +195,26 @@ impl P2pClientExt for P2pClient {
         C: Into<Consent> + 'static,
     {
         self.shared.handlers.on_register(decide);
+    }
+
+    #[cfg(feature = "webrtc")]
+    fn channel(
+        &self,
+        label: impl Into<String>,
+        options: ChannelOptions,
+    ) -> impl Future<Output = Result<DirectChannel, ChannelError>> + Send {
+        let connection = self.shared.opened.borrow().clone();
+        let label = label.into();
+        async move { connection.ok_or(ChannelError::NotOpen)?.open(label, options).await }
+    }
+
+    #[cfg(feature = "webrtc")]
+    fn on_channel<F, Fut>(&self, handler: F)
+    where
+        F: Fn(DirectChannel) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = ()> + Send + 'static,
+    {
+        self.shared.handlers.on_channel(handler);
     }
 
     fn pairing(&self) -> Option<PairingInfo> {

@@ -24,6 +24,8 @@ use tokio::{
     task::{AbortHandle, JoinSet},
 };
 
+#[cfg(feature = "webrtc")]
+use crate::direct::DirectChannel;
 use crate::{
     args,
     error::HandlerError,
@@ -36,6 +38,8 @@ const RUNNING: usize = 2 * PENDING_CALLS;
 
 type HandlerResult = Result<Args, HandlerError>;
 type Handler = Arc<dyn Fn(Incoming) -> BoxFuture<'static, HandlerResult> + Send + Sync>;
+#[cfg(feature = "webrtc")]
+type ChannelHandler = Arc<dyn Fn(DirectChannel) -> BoxFuture<'static, ()> + Send + Sync>;
 type ConsentHandler = Arc<dyn Fn(PairingRequest) -> BoxFuture<'static, Consent> + Send + Sync>;
 
 /// The application's handlers.
@@ -44,6 +48,8 @@ pub(crate) struct Handlers {
     events: RwLock<HashMap<String, Handler>>,
     fallback: RwLock<Option<Handler>>,
     consent: RwLock<Option<ConsentHandler>>,
+    #[cfg(feature = "webrtc")]
+    channel: RwLock<Option<ChannelHandler>>,
 }
 
 fn handler<F, Fut, R>(handle: F) -> Handler
@@ -94,6 +100,22 @@ impl Handlers {
             let deciding = decide(request);
             async move { deciding.await.into() }.boxed()
         }));
+    }
+
+    #[cfg(feature = "webrtc")]
+    pub(crate) fn on_channel<F, Fut>(&self, handle: F)
+    where
+        F: Fn(DirectChannel) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = ()> + Send + 'static,
+    {
+        let mut channel = self.channel.write().unwrap_or_else(PoisonError::into_inner);
+        *channel = Some(Arc::new(move |channel| handle(channel).boxed()));
+    }
+
+    /// What the application does with channels of the partner; none if it has no use for them.
+    #[cfg(feature = "webrtc")]
+    pub(crate) fn channel(&self) -> Option<ChannelHandler> {
+        self.channel.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// How the application decides about registrations; none if it accepts all.

@@ -87,6 +87,13 @@ pub(crate) enum Line<'a> {
     Resumed,
     /// There is another, and the session is a new one.
     Restarted,
+    /// What is emitted takes another path; none if there is none at present.
+    #[serde(rename_all = "camelCase")]
+    Path {
+        path: Option<String>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        rtt_ms: Option<f64>,
+    },
     /// The partner lost its connection, or has another.
     Partner {
         state: Presence,
@@ -131,6 +138,10 @@ impl<'a> Line<'a> {
             Event::Away => Some(Self::Away),
             Event::Resumed(_) => Some(Self::Resumed),
             Event::Restarted(_) => Some(Self::Restarted),
+            Event::Path { route, rtt } => Some(Self::Path {
+                path: route.map(|route| route.to_string()),
+                rtt_ms: rtt.map(|rtt| rtt.as_secs_f64() * 1_000.0),
+            }),
             Event::Partner(state) => Some(Self::Partner { state: *state }),
             Event::Refused(refusal) => {
                 Some(Self::Error { code: refusal.code.as_str(), message: &refusal.message })

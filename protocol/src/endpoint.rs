@@ -154,10 +154,6 @@ impl Endpoint {
                 self.negotiation(negotiation::Input::Link(link, event), now);
             }
             Input::Direct(link, message) => self.heard_directly(link, message, now),
-            Input::NetworkChanged => {
-                self.negotiation(negotiation::Input::NetworkChanged, now);
-                self.ask_for_life(now);
-            }
             Input::Suspected => self.ask_for_life(now),
             Input::Lost => self.lost(now),
             Input::Opened => self.opened(now),

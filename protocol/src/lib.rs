@@ -35,7 +35,7 @@ pub use message::{
     ClientEntry, ClientMessage, ClientState, EndedPairing, PairingInfo, Presence, ReqId,
     ServerMessage, Welcome,
 };
-pub use negotiation::{DirectConfig, LinkId, Negotiation, PathPolicy};
+pub use negotiation::{LinkId, Negotiation, PathConfig, PathPolicy};
 pub use session::Session;
 pub use signal::{Candidate, Sdp, Signal, SignalError, Step, WhyAnew};
 

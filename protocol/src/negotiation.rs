@@ -38,7 +38,7 @@ use std::{
 pub use self::{
     beat::{Beat, BeatKind},
     interface::{
-        DirectConfig, DirectMessage, Input, LinkCommand, LinkEvent, LinkId, Output, PathPolicy,
+        DirectMessage, Input, LinkCommand, LinkEvent, LinkId, Output, PathConfig, PathPolicy,
         WhyLeft,
     },
 };
@@ -48,7 +48,7 @@ use crate::{PairingId, Signal, Step};
 /// One end's half of a direct path. See the [module's page](self).
 #[derive(Debug)]
 pub struct Negotiation {
-    config: DirectConfig,
+    config: PathConfig,
     /// The pairing as this end knows it now; it stands in heartbeats.
     pairing: PairingId,
     /// The pairing under which the links are counted.
@@ -79,7 +79,7 @@ impl Negotiation {
     /// The direct path of a pairing that has just been made, by this end or by its partner. The
     /// initiator begins at once.
     #[must_use]
-    pub fn new(config: DirectConfig, pairing: PairingId, initiator: bool, now: Instant) -> Self {
+    pub fn new(config: PathConfig, pairing: PairingId, initiator: bool, now: Instant) -> Self {
         let mut negotiation = Self {
             config,
             pairing,
@@ -208,7 +208,7 @@ impl Negotiation {
                 if let Some(link) = &mut self.link
                     && link.channel.is_none()
                 {
-                    let DirectConfig { beat_interval, beat_timeout, .. } = self.config;
+                    let PathConfig { beat_interval, beat_timeout, .. } = self.config;
                     link.channel = Some(beat::Beats::new(beat_interval, beat_timeout, now));
                 }
             }

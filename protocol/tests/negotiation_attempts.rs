@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use socketio_p2p_protocol::{
-    DirectConfig, Sdp, Step, WhyAnew,
+    PathConfig, Sdp, Step, WhyAnew,
     limits::{CANDIDATES, DIRECT_ATTEMPTS},
     negotiation::{Input, LinkCommand, LinkEvent, Output},
 };
@@ -271,7 +271,7 @@ fn after_a_failure_it_is_tried_again_ever_later_and_then_no_more() {
 #[test]
 fn after_it_has_given_up_a_change_lets_it_try_again() {
     let give_up = || {
-        let mut config = DirectConfig::default();
+        let mut config = PathConfig::default();
         config.attempts = 1;
         let mut end = End::new(true, config);
         end.report(LinkEvent::Closed);

@@ -9,7 +9,7 @@ use std::{
 
 use proptest::prelude::*;
 use socketio_p2p_protocol::{
-    DirectConfig, LinkId, Negotiation, Sdp, Signal,
+    LinkId, Negotiation, PathConfig, Sdp, Signal,
     limits::{SIGNAL_WINDOW, SIGNALS},
     negotiation::{Beat, Input, LinkCommand, LinkEvent, Output},
 };
@@ -82,7 +82,7 @@ struct Model {
 impl Model {
     fn new() -> Self {
         let now = Instant::now();
-        let mut config = DirectConfig::default();
+        let mut config = PathConfig::default();
         config.attempts = 1_000;
         let end = |initiator| Negotiation::new(config, PAIRING, initiator, now);
         let mut model = Self {

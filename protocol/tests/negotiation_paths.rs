@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use socketio_p2p_protocol::{
-    DirectConfig, PathPolicy, Step, WhyAnew,
+    PathConfig, PathPolicy, Step, WhyAnew,
     negotiation::{BeatKind, Input, LinkCommand, LinkEvent, WhyLeft},
 };
 
@@ -19,6 +19,8 @@ fn it_is_taken_only_when_heartbeats_return_on_both_sides() {
 
     end.beat(BeatKind::Pong, 1, false);
     assert!(!end.was_taken(), "the partner's have not returned");
+    let restarted = end.commands().iter().any(|done| matches!(done, LinkCommand::Restart(_)));
+    assert!(!restarted, "it has not fallen silent: it has not been there yet");
     end.beat(BeatKind::Ping, 1, true);
 
     assert!(end.was_taken());
@@ -193,7 +195,7 @@ fn without_the_server_a_silent_path_is_given_up_in_time() {
 }
 
 /// A direct path of 100 ms, a relay of as many as are given.
-fn compared(relay_millis: u64, config: DirectConfig) -> End {
+fn compared(relay_millis: u64, config: PathConfig) -> End {
     let mut end = End::open_with(true, config);
     end.delay = Duration::from_millis(100);
     end.partner_server = Some(1000 * relay_millis / 2);
@@ -203,7 +205,7 @@ fn compared(relay_millis: u64, config: DirectConfig) -> End {
 
 #[test]
 fn it_is_left_for_a_relay_that_is_measured_better_for_a_while() {
-    let mut end = compared(20, DirectConfig::default());
+    let mut end = compared(20, PathConfig::default());
 
     end.pass(2_000);
     assert!(end.negotiation.carries());
@@ -217,7 +219,7 @@ fn it_is_left_for_a_relay_that_is_measured_better_for_a_while() {
 
 #[test]
 fn it_is_kept_while_the_relay_is_not_clearly_better() {
-    let mut end = compared(60, DirectConfig::default());
+    let mut end = compared(60, PathConfig::default());
 
     end.pass(60_000);
 
@@ -226,7 +228,7 @@ fn it_is_kept_while_the_relay_is_not_clearly_better() {
 
 #[test]
 fn it_is_taken_again_when_it_is_clearly_not_worse() {
-    let mut end = compared(20, DirectConfig::default());
+    let mut end = compared(20, PathConfig::default());
     end.pass(20_000);
     end.outputs();
 
@@ -241,7 +243,7 @@ fn it_is_taken_again_when_it_is_clearly_not_worse() {
 
 #[test]
 fn under_direct_only_it_is_never_left_for_the_relay() {
-    let mut config = DirectConfig::default();
+    let mut config = PathConfig::default();
     config.policy = PathPolicy::DirectOnly;
     let mut end = compared(2, config);
 

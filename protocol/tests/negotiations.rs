@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use socketio_p2p_protocol::{
-    Candidate, DirectConfig, LinkId, Negotiation, PairingId, Sdp, Signal, Step, WhyAnew,
+    Candidate, LinkId, Negotiation, PairingId, PathConfig, Sdp, Signal, Step, WhyAnew,
     negotiation::{Beat, BeatKind, Input, LinkCommand, LinkEvent, Output, WhyLeft},
 };
 
@@ -56,14 +56,14 @@ pub(crate) struct End {
 
 impl End {
     pub(crate) fn initiator() -> Self {
-        Self::new(true, DirectConfig::default())
+        Self::new(true, PathConfig::default())
     }
 
     pub(crate) fn partner() -> Self {
-        Self::new(false, DirectConfig::default())
+        Self::new(false, PathConfig::default())
     }
 
-    pub(crate) fn new(initiator: bool, config: DirectConfig) -> Self {
+    pub(crate) fn new(initiator: bool, config: PathConfig) -> Self {
         let now = Instant::now();
         let mut end = Self {
             negotiation: Negotiation::new(config, PAIRING, initiator, now),
@@ -81,10 +81,10 @@ impl End {
 
     /// Its path is open and carries.
     pub(crate) fn open(initiator: bool) -> Self {
-        Self::open_with(initiator, DirectConfig::default())
+        Self::open_with(initiator, PathConfig::default())
     }
 
-    pub(crate) fn open_with(initiator: bool, config: DirectConfig) -> Self {
+    pub(crate) fn open_with(initiator: bool, config: PathConfig) -> Self {
         let mut end = Self::new(initiator, config);
         end.connect();
         end.pass(20);

@@ -9,6 +9,7 @@ mod blobs;
 mod calls;
 mod connecting;
 mod crossing;
+mod direct;
 mod events;
 mod handlers;
 mod hooks;

@@ -20,8 +20,8 @@ use socketio_p2p_server::{DuplicatePolicy, P2pServer};
 use crate::support::{
     cable::Cable,
     clients::{
-        all_unpaired, answering, assert_echoes, assert_echoes_v1, client, client_at, connect, pair,
-        pair_up, unpaired,
+        all_unpaired, answering, assert_echoes, assert_echoes_v1, client, client_at, connect,
+        event, pair, pair_up, unpaired,
     },
     server::TestServer,
     soon,
@@ -33,18 +33,6 @@ fn quick(cable: &Cable, id: &str) -> P2pBuilder {
     client_at(&cable.url, id)
         .heartbeat(Duration::from_millis(200), Duration::from_millis(600))
         .backoff(Duration::from_millis(20), Duration::from_millis(200))
-}
-
-/// Waits for the first event of which `choose` makes something.
-async fn event<T>(events: &mut Events, choose: impl Fn(Event) -> Option<T>) -> T {
-    soon(async {
-        loop {
-            if let Some(chosen) = choose(events.recv().await.unwrap()) {
-                return chosen;
-            }
-        }
-    })
-    .await
 }
 
 async fn resumed(events: &mut Events) {

@@ -9,7 +9,7 @@ use clap::ValueEnum;
 use rust_socketio::asynchronous::ClientBuilder;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use socketio_p2p_client::{Incoming, P2pBuilderExt as _, P2pClientExt as _};
+use socketio_p2p_client::{Incoming, P2pBuilderExt as _, P2pClientExt as _, PathPolicy};
 
 use crate::child::Child;
 use crate::contestant::Contestant;
@@ -127,7 +127,11 @@ async fn floor_target(server: SocketAddr) -> Result<()> {
 }
 
 async fn p2p_source(server: SocketAddr, span: Span) -> Result<()> {
-    let client = ClientBuilder::new(format!("http://{server}")).p2p("source").connect().await?;
+    let client = ClientBuilder::new(format!("http://{server}"))
+        .p2p("source")
+        .path_policy(PathPolicy::RelayOnly)
+        .connect()
+        .await?;
     client.register_target("target").await?;
     let payload: Arc<str> = "x".repeat(PAYLOAD).into();
     for in_flight in IN_FLIGHT_EACH {

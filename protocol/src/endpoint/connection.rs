@@ -189,7 +189,7 @@ impl Endpoint {
                     let cause = Cause::Code(Code::Closed);
                     self.answer(call, Answer::Outcome(Outcome::NotExecuted(cause)));
                 }
-                Command::Cancel(_) | Command::Close => {}
+                Command::Cancel(_) | Command::NetworkChanged | Command::Close => {}
             }
         }
     }

@@ -8,7 +8,7 @@ use crate::{
     Args, ClientEntry, ClientId, ClientMessage, Code, EndReason, Frame, Outcome, PairingId,
     PairingInfo, Refusal, ReqId, ResumeToken, Route, ServerMessage, Signal, SignalError, Welcome,
     limits::{HEARTBEAT_INTERVAL, HEARTBEAT_TIMEOUT},
-    negotiation::{DirectConfig, DirectMessage, LinkCommand, LinkEvent, LinkId},
+    negotiation::{DirectMessage, LinkCommand, LinkEvent, LinkId, PathConfig},
     session::{CallId, Delivery, Violation},
     wire::WireError,
 };
@@ -25,7 +25,7 @@ pub struct EndpointConfig {
     pub resumes: bool,
     /// Which paths are used, and how the direct one is looked after. Where a server and a partner
     /// know of none, there is none.
-    pub direct: DirectConfig,
+    pub direct: PathConfig,
 }
 
 impl Default for EndpointConfig {
@@ -34,7 +34,7 @@ impl Default for EndpointConfig {
             heartbeat_interval: HEARTBEAT_INTERVAL,
             heartbeat_timeout: HEARTBEAT_TIMEOUT,
             resumes: true,
-            direct: DirectConfig::default(),
+            direct: PathConfig::default(),
         }
     }
 }
@@ -64,8 +64,6 @@ pub enum Input {
     Link(LinkId, LinkEvent),
     /// Something came in on the first channel of such a connection.
     Direct(LinkId, DirectMessage),
-    /// The host has other addresses than before.
-    NetworkChanged,
     /// The application wants something.
     Command(Command),
     /// The application answers [`Output::Ask`]: yes, or no and why.
@@ -76,7 +74,7 @@ pub enum Input {
     Timeout,
 }
 
-/// What an application wants. Each is answered once, with [`Output::Answered`].
+/// What an application wants. Each that has a `call` is answered once, with [`Output::Answered`].
 #[derive(Clone, Debug)]
 pub enum Command {
     /// To be paired: answered with [`Answer::Registered`].
@@ -125,6 +123,8 @@ pub enum Command {
     },
     /// The caller no longer wants to know.
     Cancel(CallId),
+    /// The host has other addresses than before.
+    NetworkChanged,
     /// Nothing more.
     Close,
 }

@@ -8,6 +8,7 @@ use super::{Answer, Command, Complaint, Endpoint, EndpointEvent, Output, connect
 use crate::{
     ClientId, ClientMessage, Code, EndReason, PairingId, Refusal, ReqId, Route, ServerMessage,
     limits::{JSON_DEPTH, REGISTER_PAYLOAD_BYTES},
+    negotiation,
     session::{self, CallId},
     wire,
 };
@@ -104,6 +105,10 @@ impl Endpoint {
             Command::Cancel(call) => {
                 self.requests.retain(|_, pending| pending.call != call);
                 self.session(session::Input::Cancelled(call), now);
+            }
+            Command::NetworkChanged => {
+                self.negotiation(negotiation::Input::NetworkChanged, now);
+                self.ask_for_life(now);
             }
             Command::Close => {
                 self.send(ClientMessage::Leave); // After what was said to be sent.

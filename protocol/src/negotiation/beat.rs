@@ -72,6 +72,8 @@ pub(super) struct Beats {
     /// Whether pings return, as far as is known; and whether those of the partner do, as it says.
     returns: bool,
     partner_returns: bool,
+    /// Whether both have ever returned at the same time.
+    was_alive: bool,
     rtt: Option<Duration>,
     partner_server: Option<Duration>,
 }
@@ -89,6 +91,7 @@ impl Beats {
             heard_at: now,
             returns: false,
             partner_returns: false,
+            was_alive: false,
             rtt: None,
             partner_server: None,
         }
@@ -106,6 +109,11 @@ impl Beats {
     /// The number of the last ping.
     pub(super) const fn last(&self) -> u64 {
         self.last
+    }
+
+    /// Whether heartbeats have ever returned on both sides.
+    pub(super) const fn was_alive(&self) -> bool {
+        self.was_alive
     }
 
     /// Whether any has ever returned.
@@ -135,10 +143,15 @@ impl Beats {
         if beat.server.is_some() {
             self.partner_server = beat.server.map(Duration::from_micros);
         }
-        if beat.kind == BeatKind::Ping {
-            return;
+        if beat.kind == BeatKind::Pong {
+            self.returned(beat.n, now);
         }
-        let Some(at) = self.under_way.iter().position(|(n, _)| *n == beat.n) else {
+        self.was_alive |= self.is_alive();
+    }
+
+    /// A ping came back.
+    fn returned(&mut self, n: u64, now: Instant) {
+        let Some(at) = self.under_way.iter().position(|(asked, _)| *asked == n) else {
             return;
         };
         // The channel keeps the order: what was asked before is not answered any more.

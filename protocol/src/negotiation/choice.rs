@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::{DirectConfig, WhyLeft};
+use super::{PathConfig, WhyLeft};
 use crate::limits::{COMPARE_TIME, DIRECT_HOLD_MAX, DIRECT_STEADY};
 
 /// Below this two round-trip times are as good as equal.
@@ -56,7 +56,7 @@ impl Choice {
         &mut self,
         alive: bool,
         relay: bool,
-        config: &DirectConfig,
+        config: &PathConfig,
         now: Instant,
     ) -> Option<Result<(), WhyLeft>> {
         let long = |since: Option<Instant>| since.is_some_and(|since| since + COMPARE_TIME <= now);
@@ -89,7 +89,7 @@ impl Choice {
         }
     }
 
-    fn leave(&mut self, why: WhyLeft, since: Instant, config: &DirectConfig, now: Instant) {
+    fn leave(&mut self, why: WhyLeft, since: Instant, config: &PathConfig, now: Instant) {
         self.since = None;
         self.slower = why == WhyLeft::Slower;
         self.relay_worse_since = None;
@@ -103,7 +103,7 @@ impl Choice {
 
     /// The connection is no more; the next is another path, and has not been measured. Whether this
     /// one carried.
-    pub(super) fn closed(&mut self, config: &DirectConfig, now: Instant) -> bool {
+    pub(super) fn closed(&mut self, config: &PathConfig, now: Instant) -> bool {
         let since = self.since;
         if let Some(since) = since {
             self.leave(WhyLeft::Closed, since, config, now);

@@ -35,7 +35,7 @@ impl PathPolicy {
 /// What a negotiation is told once.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
-pub struct DirectConfig {
+pub struct PathConfig {
     /// Which paths are used. The direct one if there is one, by default.
     pub policy: PathPolicy,
     /// How long an attempt may take until a heartbeat has returned. 10 s by default.
@@ -56,7 +56,7 @@ pub struct DirectConfig {
     pub hold: Duration,
 }
 
-impl Default for DirectConfig {
+impl Default for PathConfig {
     fn default() -> Self {
         Self {
             policy: PathPolicy::default(),

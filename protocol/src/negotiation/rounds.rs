@@ -265,7 +265,7 @@ impl Negotiation {
             self.failures = 0;
             return;
         }
-        let was_proven = link.channel.as_ref().is_some_and(Beats::was_proven);
+        let was_alive = link.channel.as_ref().is_some_and(Beats::was_alive);
         match link.deadline {
             None => {
                 // It has just fallen silent.
@@ -277,7 +277,7 @@ impl Negotiation {
                 }
             }
             Some(deadline) if deadline <= now => self.lost(now),
-            Some(_) if was_proven && self.initiator && self.relay && !link.restarted => {
+            Some(_) if was_alive && self.initiator && self.relay && !link.restarted => {
                 self.restart(now); // It fell silent while the server was away.
             }
             Some(_) => {}

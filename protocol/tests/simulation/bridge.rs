@@ -239,7 +239,7 @@ impl Kept {
         {
             let call = call.map(|(call, deadline)| (call as u64, deadline));
             let event = "call".to_owned();
-            self.session.handle(Input::Emit { event, args, call, expires: None }, now);
+            self.session.handle(Input::Emit { event, args, call, expires: None, via: None }, now);
         }
         self.session.poll_output()
     }

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use socketio_p2p_client::{
     Code, EndReason, Event, Events, Incoming, P2pBuilder, P2pBuilderExt, P2pClient, P2pClientExt,
-    RegisterError,
+    PathPolicy, RegisterError,
 };
 
 use super::{server::TestServer, soon, wire::Wire};
@@ -18,9 +18,12 @@ pub(crate) fn client_at(url: &str, id: &str) -> P2pBuilder {
     answering(url.p2p(id))
 }
 
-/// One that answers `echo`, made in another way.
+/// One that answers `echo`, made in another way. All goes by the relay: a story about the direct path
+/// says so.
 pub(crate) fn answering(builder: P2pBuilder) -> P2pBuilder {
-    builder.on2("echo", async |incoming: Incoming| Ok(json!(incoming.values())))
+    builder
+        .path_policy(PathPolicy::RelayOnly)
+        .on2("echo", async |incoming: Incoming| Ok(json!(incoming.values())))
 }
 
 pub(crate) async fn connect(server: &TestServer, id: &str) -> P2pClient {
@@ -56,6 +59,18 @@ pub(crate) fn refused<T: std::fmt::Debug>(result: Result<T, RegisterError>) -> C
         Err(RegisterError::Refused(refusal)) => refusal.code,
         other => panic!("not refused: {other:?}"),
     }
+}
+
+/// Waits for the first event of which `choose` makes something.
+pub(crate) async fn event<T>(events: &mut Events, choose: impl Fn(Event) -> Option<T>) -> T {
+    soon(async {
+        loop {
+            if let Some(chosen) = choose(events.recv().await.unwrap()) {
+                return chosen;
+            }
+        }
+    })
+    .await
 }
 
 /// The reason of the next end of a pairing.

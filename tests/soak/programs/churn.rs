@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
-use socketio_p2p_client::{Incoming, P2pBuilderExt as _, P2pClient, P2pClientExt as _};
+use socketio_p2p_client::{Incoming, P2pBuilderExt as _, P2pClient, P2pClientExt as _, PathPolicy};
 use tokio::task::JoinSet;
 
 use super::remote::{self, Remote};
@@ -111,7 +111,7 @@ pub(crate) async fn run(settings: Settings) -> Result<Report> {
 /// Two clients come, pair, talk and leave.
 async fn cycle(url: &str, number: u64) -> Result<()> {
     let connect = |end: &str| {
-        let builder = url.p2p(format!("{end}-{number}"));
+        let builder = url.p2p(format!("{end}-{number}")).path_policy(PathPolicy::RelayOnly);
         builder.on2("echo", async |incoming: Incoming| Ok(incoming.args::<u64>()?)).connect()
     };
     let (a, b): (P2pClient, P2pClient) = tokio::try_join!(connect("a"), connect("b"))?;

@@ -10,7 +10,7 @@ use fastrand::Rng;
 use futures_util::future::join_all;
 use socketio_p2p_client::{
     Event, Events, EventsError, Incoming, P2pBuilder, P2pBuilderExt as _, P2pClient,
-    P2pClientExt as _,
+    P2pClientExt as _, PathPolicy,
 };
 use socketio_p2p_protocol::limits::GRACE;
 use socketio_p2p_server as server;
@@ -156,6 +156,8 @@ fn number(name: &str) -> Option<ClientNo> {
 fn client(url: &str, at: ClientNo, history: &Arc<History>) -> P2pBuilder {
     let (calls, others) = (history.clone(), history.clone());
     url.p2p(name(at))
+        // The faults are those of connections to the server.
+        .path_policy(PathPolicy::RelayOnly)
         .heartbeat(HEARTBEAT[0], HEARTBEAT[1])
         .connect_timeout(HEARTBEAT[1])
         .backoff(Duration::from_millis(50), Duration::from_secs(1))

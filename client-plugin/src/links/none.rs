@@ -1,0 +1,25 @@
+//! Without the feature `webrtc` there are none: no client says that it allows a direct path.
+
+use socketio_p2p_protocol::{
+    endpoint::Input,
+    negotiation::{LinkCommand, LinkEvent, LinkId},
+};
+
+#[derive(Debug)]
+pub(crate) struct Links;
+
+impl Links {
+    #[expect(clippy::unused_self, reason = "as with the feature")]
+    pub(crate) fn carry_out(&mut self, _: LinkId, _: LinkCommand) -> Option<LinkEvent> {
+        Some(LinkEvent::Closed)
+    }
+
+    pub(crate) async fn happened(&mut self) -> Input {
+        std::future::pending().await
+    }
+
+    #[expect(clippy::unused_self, reason = "as with the feature")]
+    pub(crate) fn at_hand(&mut self) -> Option<Input> {
+        None
+    }
+}

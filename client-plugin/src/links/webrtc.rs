@@ -1,0 +1,243 @@
+//! Connections to the partner, as WebRTC data channels.
+//!
+//! There is one at a time. Whatever fails is reported as closed, and the negotiation decides what
+//! comes next. An ICE restart is a fresh connection here: webrtc opens one in some 10 ms.
+
+use std::{fmt, sync::Arc};
+
+use futures_util::FutureExt as _;
+use serde_json::Value;
+use socketio_p2p_protocol::{
+    Signal, Step,
+    endpoint::Input,
+    negotiation::{DirectMessage, LinkCommand, LinkEvent, LinkId},
+};
+use tokio::{sync::watch, task::JoinSet};
+use tokio_util::task::TaskTracker;
+
+use crate::{
+    direct::{
+        ChannelMessage, DirectChannel, DirectConfig, DirectConnection, DirectEvent, DirectEvents,
+    },
+    handlers::Handlers,
+};
+
+/// Handlers of the partner's channels that run at once: the 64 channels that a connection may have,
+/// and as many that outlive theirs. A further channel is closed again.
+const CHANNEL_HANDLERS: usize = 128;
+
+/// The connection on which channels can be opened, if there is one.
+pub(crate) type Opened = watch::Receiver<Option<DirectConnection>>;
+
+/// The present connection, and what belongs to it.
+pub(crate) struct Links {
+    config: DirectConfig,
+    handlers: Arc<Handlers>,
+    tasks: TaskTracker,
+    present: Option<Link>,
+    opened: watch::Sender<Option<DirectConnection>>,
+    channels: JoinSet<()>,
+}
+
+struct Link {
+    id: LinkId,
+    /// The attempt whose description is being made.
+    attempt: u64,
+    connection: DirectConnection,
+    events: DirectEvents,
+}
+
+impl Links {
+    /// Connections like this, whose tasks are among these.
+    pub(crate) fn new(
+        config: DirectConfig,
+        handlers: Arc<Handlers>,
+        tasks: TaskTracker,
+    ) -> (Self, Opened) {
+        let (sender, opened) = watch::channel(None);
+        let channels = JoinSet::new();
+        (Self { config, handlers, tasks, present: None, opened: sender, channels }, opened)
+    }
+
+    /// Does what the endpoint says. What there is to report about it at once.
+    pub(crate) fn carry_out(&mut self, id: LinkId, command: LinkCommand) -> Option<LinkEvent> {
+        match command {
+            LinkCommand::Offer(attempt) => {
+                let (connection, events) =
+                    DirectConnection::offer(self.config.clone(), &self.tasks);
+                self.replace(Link { id, attempt, connection, events });
+                None
+            }
+            LinkCommand::Answer(attempt, offer) if !self.is_present(id) => {
+                let (connection, events) =
+                    DirectConnection::answer(self.config.clone(), &self.tasks);
+                self.replace(Link { id, attempt, connection, events });
+                self.signal(id, Step::Offer(offer))
+            }
+            // A restart, this end's or the partner's.
+            LinkCommand::Restart(_) | LinkCommand::Answer(..) => {
+                self.close(id);
+                Some(LinkEvent::Closed)
+            }
+            LinkCommand::Accept(answer) => self.signal(id, Step::Answer(answer)),
+            LinkCommand::Add(candidate) => {
+                // Nothing depends on a single one.
+                self.signal(id, Step::Candidate(candidate));
+                None
+            }
+            LinkCommand::Beat(beat) => self.send(id, beat.to_text()),
+            LinkCommand::Send(frame) => self.send(id, frame.to_text()),
+            LinkCommand::Close => {
+                self.close(id);
+                None
+            }
+        }
+    }
+
+    /// The next thing that happens; for ever nothing without a connection. Cancel safe.
+    pub(crate) async fn happened(&mut self) -> Input {
+        loop {
+            let event = tokio::select! {
+                biased;
+                event = next_event(&mut self.present) => event,
+                Some(_) = self.channels.join_next() => continue,
+            };
+            if let Some(input) = self.read(event) {
+                return input;
+            }
+        }
+    }
+
+    /// Something more that has happened already.
+    pub(crate) fn at_hand(&mut self) -> Option<Input> {
+        loop {
+            let event = next_event(&mut self.present).now_or_never()?;
+            if let Some(input) = self.read(event) {
+                return Some(input);
+            }
+        }
+    }
+
+    /// What an event of the present connection means to the endpoint.
+    fn read(&mut self, event: DirectEvent) -> Option<Input> {
+        let link = self.present.as_ref()?;
+        let id = link.id;
+        let event = match event {
+            DirectEvent::Signal(signal) => described(link.attempt, &signal)?,
+            DirectEvent::Open => {
+                self.opened.send_replace(Some(link.connection.clone()));
+                LinkEvent::Opened
+            }
+            DirectEvent::Message(message) => {
+                let read = match message {
+                    ChannelMessage::Text(text) => DirectMessage::from_text(&text),
+                    ChannelMessage::Binary(bytes) => DirectMessage::from_binary(bytes),
+                };
+                match read {
+                    Ok(message) => return Some(Input::Direct(id, message)),
+                    Err(error) => {
+                        // What it was meant to say comes again by the other path.
+                        tracing::warn!(%error, "the partner's message cannot be read");
+                        self.close(id);
+                        LinkEvent::Closed
+                    }
+                }
+            }
+            DirectEvent::Channel(channel) => {
+                self.take(channel);
+                LinkEvent::Heard
+            }
+            // The heartbeat of the session's own channel decides.
+            DirectEvent::Silent | DirectEvent::Heard => return None,
+            DirectEvent::Closed(end) => {
+                tracing::debug!(%id, %end, "the direct connection is closed");
+                self.close(id);
+                LinkEvent::Closed
+            }
+        };
+        Some(Input::Link(id, event))
+    }
+
+    fn is_present(&self, id: LinkId) -> bool {
+        self.present.as_ref().is_some_and(|link| link.id == id)
+    }
+
+    fn replace(&mut self, link: Link) {
+        if let Some(old) = self.present.take() {
+            self.close_later(old);
+        }
+        self.present = Some(link);
+    }
+
+    fn close(&mut self, id: LinkId) {
+        if let Some(link) = self.present.take_if(|link| link.id == id) {
+            self.close_later(link);
+        }
+    }
+
+    /// Closes a connection, whoever still holds it.
+    fn close_later(&self, link: Link) {
+        self.opened.send_replace(None);
+        self.tasks.spawn(async move { link.connection.close().await });
+    }
+
+    fn signal(&self, id: LinkId, step: Step) -> Option<LinkEvent> {
+        let link = self.present.as_ref().filter(|link| link.id == id)?;
+        let signal = Signal::new(link.attempt, step).to_value();
+        let refused = link.connection.signal(&signal).err()?;
+        tracing::debug!(%id, %refused, "a signal of the partner is left out");
+        Some(LinkEvent::Closed)
+    }
+
+    fn send(&self, id: LinkId, text: String) -> Option<LinkEvent> {
+        let link = self.present.as_ref().filter(|link| link.id == id)?;
+        let failed = link.connection.try_send(text).err()?;
+        tracing::debug!(%id, %failed, "nothing more goes over the direct path");
+        Some(LinkEvent::Closed)
+    }
+
+    /// The partner opened a channel.
+    fn take(&mut self, channel: DirectChannel) {
+        let Some(handler) = self.handlers.channel() else {
+            tracing::debug!(label = channel.label(), "a channel without a handler is closed");
+            return;
+        };
+        if self.channels.len() >= CHANNEL_HANDLERS {
+            tracing::warn!(label = channel.label(), "too many handlers of channels: it is closed");
+            return;
+        }
+        self.channels.spawn(async move { handler(channel).await });
+    }
+}
+
+async fn next_event(present: &mut Option<Link>) -> DirectEvent {
+    if let Some(link) = present
+        && let Some(event) = link.events.recv().await
+    {
+        return event;
+    }
+    std::future::pending().await
+}
+
+/// What this end's own signal says; none if it is of no use to a partner.
+fn described(attempt: u64, signal: &Value) -> Option<LinkEvent> {
+    match Signal::from_value(signal) {
+        Ok(Signal { step: Step::Offer(sdp) | Step::Answer(sdp), .. }) => {
+            Some(LinkEvent::Described(attempt, sdp))
+        }
+        Ok(Signal { step: Step::Candidate(candidate), .. }) => Some(LinkEvent::Gathered(candidate)),
+        Ok(_) => None,
+        Err(error) => {
+            tracing::warn!(%error, "a signal of the WebRTC stack cannot be read");
+            None
+        }
+    }
+}
+
+impl fmt::Debug for Links {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Links")
+            .field("present", &self.present.as_ref().map(|link| link.id))
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,248 @@
+//! The direct path: taken, left and taken again under a session that does not notice.
+
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use futures_util::future::join_all;
+use serde_json::{Value, json};
+use socketio_p2p_client::{
+    Cause, Code, EmitError, Event, Events, Incoming, P2pBuilder, P2pClient, P2pClientExt,
+    PathConfig, PathPolicy, Route,
+    direct::{ChannelError, ChannelMessage, ChannelOptions, DirectChannel},
+};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+use crate::support::{
+    cable::Cable,
+    clients::{client, client_at, event, pair},
+    server::TestServer,
+    soon,
+};
+
+/// A client that takes a direct path again at once.
+fn direct(builder: P2pBuilder) -> P2pBuilder {
+    let mut paths = PathConfig::default();
+    paths.retry_min = Duration::from_millis(50);
+    paths.hold = Duration::from_millis(100);
+    builder.paths(paths)
+}
+
+/// Waits until this carries what is emitted; its round-trip time.
+async fn path(events: &mut Events, wanted: Route) -> Option<Duration> {
+    event(events, |event| match event {
+        Event::Path { route: Some(route), rtt } if route == wanted => Some(rtt),
+        _ => None,
+    })
+    .await
+}
+
+async fn direct_pair(server: &TestServer) -> ([P2pClient; 2], [Events; 2]) {
+    let (a, b) = (direct(client(server, "A")), direct(client(server, "B")));
+    let [a, b] = pair(server, a, b).await;
+    let (mut at_a, mut at_b) = (a.events(), b.events());
+    path(&mut at_a, Route::Direct).await;
+    path(&mut at_b, Route::Direct).await;
+    ([a, b], [at_a, at_b])
+}
+
+async fn route_of(client: &P2pClient) -> Route {
+    let reply = soon(client.emit2("echo", "hi").with_reply()).await.unwrap();
+    assert_eq!(reply.values(), [json!(["hi"])]);
+    reply.route()
+}
+
+fn not_executed(result: Result<Value, EmitError>) -> Code {
+    match result {
+        Err(EmitError::NotExecuted(Cause::Code(code))) => code,
+        other => panic!("executed: {other:?}"),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pairing_talks_by_the_relay_at_once_and_directly_as_soon_as_a_channel_is_open() {
+    let server = TestServer::start().await;
+    let [a, b] = pair(&server, direct(client(&server, "A")), direct(client(&server, "B"))).await;
+    let (mut at_a, mut at_b) = (a.events(), b.events());
+
+    let rtt = path(&mut at_a, Route::Direct).await.unwrap();
+    path(&mut at_b, Route::Direct).await;
+
+    assert!(rtt < Duration::from_secs(1), "{rtt:?}");
+    assert_eq!(route_of(&a).await, Route::Direct);
+    assert_eq!(route_of(&b).await, Route::Direct);
+    let blob = Bytes::from(vec![7; 300_000]);
+    let back: Value = soon(a.emit2("echo", (blob, "with a blob"))).await.unwrap();
+    assert_eq!(back[1], "with a blob");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_emit_may_be_forced_onto_a_path_and_fails_typed_where_there_is_none() {
+    let server = TestServer::start().await;
+    let ([a, _b], _) = direct_pair(&server).await;
+    for route in [Route::Direct, Route::Relay] {
+        let reply = soon(a.emit2("echo", 1).via(route).with_reply()).await.unwrap();
+        assert_eq!(reply.values(), [json!([1])]);
+    }
+
+    let [c, _d] = pair(&server, client(&server, "C"), client(&server, "D")).await;
+    let refused = soon(c.emit2("echo", 1).via(Route::Direct)).await;
+    assert_eq!(not_executed(refused), Code::NoRoute);
+    assert_eq!(route_of(&c).await, Route::Relay);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_forbids_the_direct_path_gets_none() {
+    let server = TestServer::start().await;
+    let [a, b] = pair(&server, direct(client(&server, "A")), client(&server, "B")).await;
+
+    assert!(!a.pairing().unwrap().direct);
+    assert!(!b.pairing().unwrap().direct);
+    let opened = a.channel("files", ChannelOptions::default()).await;
+    assert_eq!(opened.unwrap_err(), ChannelError::NotOpen);
+    assert_eq!(route_of(&a).await, Route::Relay);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_wants_nothing_but_the_direct_path_waits_for_it() {
+    let server = TestServer::start().await;
+    let only = |id| direct(client(&server, id)).path_policy(PathPolicy::DirectOnly);
+    let a = soon(only("A").connect()).await.unwrap();
+    let b = soon(only("B").connect()).await.unwrap();
+
+    soon(a.register_target("B")).await.unwrap();
+
+    assert_eq!(route_of(&a).await, Route::Direct);
+    assert_eq!(route_of(&b).await, Route::Direct);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn calls_under_way_complete_each_once_and_in_order_while_the_path_comes_and_goes() {
+    const CALLS: usize = 3_000;
+    let server = TestServer::start().await;
+    let place = std::sync::atomic::AtomicUsize::new(0);
+    let b = direct(client(&server, "B")).on2("count", move |incoming: Incoming| {
+        let place = place.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        async move { Ok((incoming.args::<usize>()?, place)) }
+    });
+    let [a, _b] = pair(&server, direct(client(&server, "A")), b).await;
+    let mut at_a = a.events();
+
+    let calls = async {
+        for first in (0..CALLS).step_by(50) {
+            join_all((first..first + 50).map(async |call| {
+                let reply = a.emit2("count", call).with_reply().await.unwrap();
+                assert_eq!(reply.args::<(usize, usize)>().unwrap(), (call, call));
+            }))
+            .await;
+            tokio::time::sleep(Duration::from_millis(40)).await;
+        }
+    };
+    let flips = async {
+        let mut flips = 0;
+        loop {
+            path(&mut at_a, Route::Direct).await;
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            a.network_changed();
+            path(&mut at_a, Route::Relay).await;
+            flips += 1;
+            if flips == 4 {
+                return;
+            }
+        }
+    };
+
+    soon(futures_util::future::join(calls, flips)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_two_talk_on_while_the_server_cannot_be_reached_and_their_pairing_stands_afterwards() {
+    let server = TestServer::with_grace().await;
+    let cable = Cable::to(server.address).await;
+    let quick = |id| {
+        direct(client_at(&cable.url, id))
+            .heartbeat(Duration::from_millis(200), Duration::from_millis(600))
+            .backoff(Duration::from_millis(20), Duration::from_millis(200))
+    };
+    let [a, b] = pair(&server, quick("A"), quick("B")).await;
+    let (mut at_a, mut at_b) = (a.events(), b.events());
+    path(&mut at_a, Route::Direct).await;
+    path(&mut at_b, Route::Direct).await;
+
+    cable.sever();
+
+    event(&mut at_a, |event| (event == Event::Away).then_some(())).await;
+    assert_eq!(route_of(&a).await, Route::Direct);
+    event(&mut at_a, |event| matches!(event, Event::Resumed(_)).then_some(())).await;
+    assert_eq!(route_of(&b).await, Route::Direct);
+    server.becomes(2, 0, 1).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_channel_of_its_own_carries_text_and_bytes_as_they_are_both_ways() {
+    let server = TestServer::start().await;
+    let ([a, b], _) = direct_pair(&server).await;
+    b.on_channel(|channel: DirectChannel| async move {
+        while let Some(message) = channel.recv().await {
+            channel.send(message).await.unwrap();
+        }
+    });
+
+    let channel = soon(a.channel("mirror", ChannelOptions::default())).await.unwrap();
+    assert_eq!(channel.label(), "mirror");
+    let bytes = ChannelMessage::from(vec![0, 255, 3]);
+    for message in [ChannelMessage::from("text"), bytes] {
+        channel.send(message.clone()).await.unwrap();
+        assert_eq!(soon(channel.recv()).await, Some(message));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_channel_is_a_stream_of_bytes_too_and_ends_with_the_pairing() {
+    let server = TestServer::start().await;
+    let ([a, b], _) = direct_pair(&server).await;
+    let (sender, mut received) = tokio::sync::mpsc::channel(1);
+    a.on_channel(move |channel: DirectChannel| {
+        let sender = sender.clone();
+        async move {
+            let mut bytes = vec![0; 1 << 20];
+            let mut stream = channel.into_stream();
+            stream.read_exact(&mut bytes).await.unwrap();
+            sender.send(bytes).await.unwrap();
+            assert_eq!(stream.read(&mut [0; 1]).await.unwrap(), 0, "the end");
+            sender.send(Vec::new()).await.unwrap();
+        }
+    });
+    let sent: Vec<u8> = (0..1 << 20).map(|place: u32| (place / 7) as u8).collect();
+
+    let channel = soon(b.channel("bytes", ChannelOptions::default())).await.unwrap();
+    let mut stream = channel.into_stream();
+    soon(stream.write_all(&sent)).await.unwrap();
+    assert!(soon(received.recv()).await.unwrap() == sent);
+
+    soon(b.unregister_target()).await.unwrap();
+    assert_eq!(soon(received.recv()).await, Some(Vec::new()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_channel_that_nobody_handles_is_closed_again() {
+    let server = TestServer::start().await;
+    let ([a, _b], _) = direct_pair(&server).await;
+
+    let channel = soon(a.channel("unheard of", ChannelOptions::default())).await.unwrap();
+
+    assert_eq!(soon(channel.recv()).await, None);
+    assert_eq!(route_of(&a).await, Route::Direct);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn closing_leaves_nothing_and_takes_no_longer_than_the_partner_needs() {
+    let server = TestServer::start().await;
+    let ([a, b], _) = direct_pair(&server).await;
+    let began = Instant::now();
+
+    soon(a.close()).await;
+    soon(b.close()).await;
+
+    assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
+    server.is_empty_soon().await;
+}
