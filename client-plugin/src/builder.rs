@@ -10,7 +10,7 @@ use rust_socketio::asynchronous::ClientBuilder;
 use serde::Serialize;
 use serde_json::{Map, Value};
 use socketio_p2p_protocol::{
-    ClientId, ClientIdError, Code, Endpoint, EndpointConfig, EndpointEvent, PathConfig, PathPolicy,
+    ClientId, ClientIdError, Code, Endpoint, EndpointConfig, EndpointEvent, PathPolicy,
     ServerMessage,
     endpoint::Input,
     limits::{CONNECT_TIMEOUT, PENDING_CALLS},
@@ -193,7 +193,7 @@ impl P2pBuilder {
 
     /// When the direct path is tried, taken and left: the policy, heartbeat, timeouts and backoff.
     #[cfg(feature = "webrtc")]
-    pub const fn paths(mut self, config: PathConfig) -> Self {
+    pub const fn paths(mut self, config: crate::PathConfig) -> Self {
         self.endpoint.direct = config;
         self
     }

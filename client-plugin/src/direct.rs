@@ -1,6 +1,7 @@
 //! The WebRTC data channel between two clients: how it is opened, used and closed.
 //!
-//! It knows nothing of pairings and sessions. Whoever owns a [`DirectConnection`] carries its
+//! It knows nothing of pairings and sessions: a [`P2pClient`](crate::P2pClient) makes one for its
+//! pairing by itself, and it can be used alone. Whoever owns a [`DirectConnection`] carries its
 //! signals to the partner and back, and decides what travels over it.
 //!
 //! ```text

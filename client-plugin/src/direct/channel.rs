@@ -196,7 +196,12 @@ pub(crate) struct Abandoned {
 impl Abandoned {
     /// Closes it when what was sent has arrived, or after `linger`.
     pub(crate) async fn close(self, linger: Duration) {
-        tokio::time::timeout(linger, delivered(&*self.channel, &self.turns)).await.ok();
+        let arrived = async {
+            // What was sent a moment ago is in flight only after the driver's next turn.
+            wait_for(self.turns.next(), &self.turns).await?;
+            delivered(&*self.channel, &self.turns).await
+        };
+        tokio::time::timeout(linger, arrived).await.ok();
         self.channel.close().await.ok();
     }
 }

@@ -1,11 +1,12 @@
 //! The signals of a direct connection: simple-peer's JSON, and what is refused of it.
 //!
 //! ```json
-//! {"type":"offer","sdp":"v=0…","udpBuffer":4194304}
+//! {"type":"offer","sdp":"v=0…"}
 //! {"type":"candidate","candidate":{"candidate":"candidate:…","sdpMid":"0","sdpMLineIndex":0}}
 //! ```
 //!
-//! `udpBuffer` is ours: the bytes that the sender's UDP socket can hold. Others ignore it.
+//! A line of the description is ours, `a=x-udp-buffer:4194304`: the bytes that the sender's UDP socket can
+//! hold. Others ignore it, as they have to ignore every attribute that they do not know (RFC 8866).
 //!
 //! Everything in here comes from a stranger. Only what a data channel needs passes: a description
 //! with one application section and without candidates (these take the same way as trickled ones),
@@ -24,6 +25,9 @@ const MAX_SDP: usize = 16 << 10;
 const MAX_CANDIDATE: usize = 512;
 /// The length of a message that a partner takes who does not name it: RFC 8841.
 const DEFAULT_MAX_MESSAGE: usize = 64 << 10;
+
+/// The attribute that says how much the sender's UDP socket holds.
+const UDP_BUFFER: &str = "a=x-udp-buffer:";
 
 /// What a signal says.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -103,7 +107,7 @@ impl Description {
             sdp: String::with_capacity(sdp.len()),
             candidates: Vec::new(),
             max_message: DEFAULT_MAX_MESSAGE,
-            udp_buffer: value.get("udpBuffer").and_then(Value::as_u64).unwrap_or(0) as usize,
+            udp_buffer: 0,
         };
         let mut sections = 0;
         for line in sdp.lines() {
@@ -117,6 +121,10 @@ impl Description {
                 if candidate.len() <= MAX_CANDIDATE {
                     description.candidates.extend(Candidate::parse(candidate));
                 }
+                continue;
+            }
+            if let Some(size) = line.strip_prefix(UDP_BUFFER) {
+                description.udp_buffer = size.trim().parse().unwrap_or(0);
                 continue;
             }
             if let Some(size) = line.strip_prefix("a=max-message-size:") {
@@ -181,7 +189,7 @@ fn is_reachable(address: IpAddr) -> bool {
 
 /// This end's offer or answer. webrtc's own candidates follow one by one.
 pub(crate) fn description(kind: &str, sdp: &str, udp_buffer: usize) -> Value {
-    json!({ "type": kind, "sdp": sdp, "udpBuffer": udp_buffer })
+    json!({ "type": kind, "sdp": format!("{sdp}{UDP_BUFFER}{udp_buffer}\r\n") })
 }
 
 /// One of this end's candidates, or nothing for an address that no partner can use.
@@ -208,7 +216,7 @@ mod tests {
 
     #[test]
     fn a_description_of_one_data_channel_is_taken_and_its_candidates_apart() {
-        let signal = Signal::parse(&json!({ "type": "offer", "sdp": SDP, "udpBuffer": 7 }));
+        let signal = Signal::parse(&description("offer", SDP, 7));
 
         let Ok(Signal::Offer(offer)) = signal else { panic!("{signal:?}") };
         assert_eq!((offer.max_message, offer.udp_buffer), (262_144, 7));
