@@ -196,12 +196,7 @@ pub(crate) struct Abandoned {
 impl Abandoned {
     /// Closes it when what was sent has arrived, or after `linger`.
     pub(crate) async fn close(self, linger: Duration) {
-        let arrived = async {
-            // What was sent a moment ago is in flight only after the driver's next turn.
-            wait_for(self.turns.next(), &self.turns).await?;
-            delivered(&*self.channel, &self.turns).await
-        };
-        tokio::time::timeout(linger, arrived).await.ok();
+        tokio::time::timeout(linger, delivered(&*self.channel, &self.turns)).await.ok();
         self.channel.close().await.ok();
     }
 }
@@ -372,6 +367,11 @@ impl Drop for Inner {
 }
 
 async fn delivered(channel: &dyn DataChannel, turns: &Turns) -> Result<(), DirectSendError> {
+    // What was sent a moment ago is in flight when the driver has taken it: in its next turn, or in the
+    // one after, if the next ends one that is under way.
+    for _ in 0..2 {
+        wait_for(turns.next(), turns).await?;
+    }
     loop {
         let turn = turns.next();
         if in_flight(channel, turns).await? == 0 {
