@@ -35,6 +35,9 @@ const CHANNEL_TIMEOUT: Duration = Duration::from_secs(10);
 const MEASURE: Duration = Duration::from_secs(1);
 /// How long closing waits for the driver to send the closing of the channels.
 const FAREWELL: Duration = Duration::from_millis(20);
+/// How long closing waits for the partner to leave, once its main channel is closed. It leaves when
+/// it has read what came before.
+const LEAVING: Duration = Duration::from_millis(500);
 
 /// Which end invites.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -123,16 +126,22 @@ impl Owner {
         let finishing = CancellationToken::new();
         let (to_sender, main) = oneshot::channel();
         let mut sending = pin!(self.send_all(main, messages, finishing.clone()));
+        let mut is_sent = false;
         let end = tokio::select! {
             end = self.steer(&mut running, &mut commands, &mut told, to_sender) => end,
-            // The channel no longer takes anything.
-            () = &mut sending => DirectEnd::Partner,
+            is_all = &mut sending => {
+                is_sent = true;
+                // All that the last handle has sent, or what the channel took before it was closed.
+                if is_all { DirectEnd::Here } else { DirectEnd::Partner }
+            }
         };
         commands.close();
         if end == DirectEnd::Here && running.main.is_some() {
             finishing.cancel();
             let delivered = async {
-                sending.await;
+                if !is_sent {
+                    sending.await;
+                }
                 while running.closings.next().await.is_some() {}
                 if let Some(main) = &running.main {
                     main.delivered().await.ok();
@@ -140,7 +149,7 @@ impl Owner {
             };
             timeout(self.config.linger, delivered).await.ok();
         }
-        running.close().await;
+        running.close(&end, &mut told).await;
         end
     }
 
@@ -226,15 +235,16 @@ impl Owner {
         }
     }
 
-    /// Sends what is put into the send buffer, in order; ends when the channel is closed, or when
-    /// all is sent that was there when `finishing` was cancelled.
+    /// Sends what is put into the send buffer, in order; ends when the channel is closed, when all is
+    /// sent that was there when `finishing` was cancelled, or with the last handle. Whether all was
+    /// sent.
     async fn send_all(
         &self,
         main: oneshot::Receiver<DirectChannel>,
         mut messages: mpsc::Receiver<ChannelMessage>,
         finishing: CancellationToken,
-    ) {
-        let Ok(main) = main.await else { return };
+    ) -> bool {
+        let Ok(main) = main.await else { return false };
         let mut is_finishing = false;
         loop {
             let message = tokio::select! {
@@ -246,10 +256,10 @@ impl Owner {
                 }
                 message = messages.recv() => message,
             };
-            let Some(message) = message else { return };
+            let Some(message) = message else { return true };
             let weight = self.shared.weight(&message);
             if main.send(message).await.is_err() {
-                return;
+                return false;
             }
             self.shared.room.add_permits(weight as usize);
         }
@@ -405,17 +415,26 @@ impl Running {
     }
 
     /// The channels, then the connection. Returns when the driver has stopped.
-    async fn close(self) {
+    async fn close(self, end: &DirectEnd, told: &mut mpsc::Receiver<StackEvent>) {
         let turns = self.stack.turns();
         if let Some(main) = self.main {
             let turn = turns.next();
             main.shut().await;
             // The closing of the channel goes out with the driver's next turn.
             timeout(FAREWELL, turn).await.ok();
+            // What follows aborts the association: what the partner has not read yet is lost with it.
+            if *end == DirectEnd::Here {
+                timeout(LEAVING, left(told)).await.ok();
+            }
         }
         self.stack.close().await;
         turns.gone.cancelled().await;
     }
+}
+
+/// Waits until the partner has closed the connection, or it is lost.
+async fn left(told: &mut mpsc::Receiver<StackEvent>) {
+    while !matches!(told.recv().await, Some(StackEvent::Closed | StackEvent::Failed) | None) {}
 }
 
 fn refused(error: webrtc::error::Error) -> DirectEnd {
