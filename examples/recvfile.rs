@@ -9,18 +9,22 @@ use std::{
     error::Error,
     path::{Path, PathBuf},
     sync::Arc,
+    time::Duration,
 };
 
 use bytes::Bytes;
 use clap::Parser;
 use indicatif::ProgressBar;
 use sha2::{Digest as _, Sha256};
-use socketio_p2p_client::{HandlerError, Incoming, P2pBuilderExt, direct::DirectChannel};
+use socketio_p2p_client::{
+    Event, HandlerError, Incoming, P2pBuilderExt, P2pClientExt, direct::DirectChannel,
+};
 use socketio_p2p_examples::log_to_stderr;
 use tokio::{
     fs::{self, File, OpenOptions},
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     sync::{Mutex, mpsc},
+    time::timeout,
 };
 
 /// Receives one file.
@@ -36,6 +40,9 @@ struct Options {
     #[arg(long, default_value = ".")]
     dir: PathBuf,
 }
+
+/// How long the sender may take to leave.
+const FAREWELL: Duration = Duration::from_secs(5);
 
 /// The file that is being received. Locked while a channel is read: whoever asks what is there waits
 /// for what is on its way.
@@ -111,11 +118,17 @@ async fn main() -> Result<(), Box<dyn Error>> {
         })
         .connect()
         .await?;
+    let mut events = client.events();
     println!("waiting as {}", client.id());
 
     let path = is_done.recv().await.ok_or("no file")?;
     println!("received {}", path.display());
-    client.close().await; // After the answer that it is complete.
+    // The sender leaves when it has been told.
+    let gone = async {
+        while !matches!(events.recv().await, Ok(Event::Unpaired { .. })) && !client.is_closed() {}
+    };
+    timeout(FAREWELL, gone).await.ok();
+    client.close().await;
     Ok(())
 }
 
