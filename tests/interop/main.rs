@@ -1,10 +1,13 @@
 //! Stock JavaScript clients against our server: socket.io-client 2.5 and 4.x, unchanged, over
 //! websocket and polling, speaking v1 with each other and with a Rust peer.
 //!
-//! They are processes, driven by the harness through `v1-peer.mjs`. Node and `npm ci` in this folder
-//! are needed; without them these tests fail, they are not skipped.
+//! They are processes, driven by the harness through `v1-peer.mjs`. simple-peer against our data
+//! channel: see `direct`. Node, `npm ci` in this folder and Debian's Chromium are needed; without them
+//! these tests fail, they are not skipped.
 
 mod binary;
+mod browser;
+mod direct;
 mod emits;
 mod identity;
 mod leaving;

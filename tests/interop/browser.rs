@@ -1,0 +1,50 @@
+//! simple-peer 9.11.1 in a page of headless Chromium, unchanged, against our data channel: both
+//! roles, text and bytes both ways, the end seen on both sides, addresses hidden and not.
+
+use socketio_p2p_client::direct::SignalError;
+
+use crate::Story;
+use crate::direct::Both;
+
+const SCRIPT: &str = "browser-peer.mjs";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_answers_talks_and_sees_our_end() -> Story {
+    let mut both = Both::start(SCRIPT, "answer", &[]).await?;
+    both.open().await?;
+    both.exchange_text_and_bytes().await?;
+    both.exchange_a_mebibyte().await?;
+    both.exchange_the_longest_message().await?;
+    both.closed_by_us().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_offers_talks_and_ends() -> Story {
+    let mut both = Both::start(SCRIPT, "offer", &[]).await?;
+    both.open().await?;
+    both.exchange_text_and_bytes().await?;
+    both.exchange_a_mebibyte().await?;
+    both.exchange_the_longest_message().await?;
+    both.closed_by_it().await
+}
+
+/// As users have it. Each end finds the other by its name or by hearing from it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_that_hides_its_addresses_connects() -> Story {
+    let mut both = Both::start(SCRIPT, "offer", &["--hide-addresses"]).await?;
+    both.open().await?;
+
+    let addresses = both.addresses();
+    assert!(!addresses.is_empty(), "a network interface besides loopback is needed");
+    assert!(addresses.iter().all(|address| address.ends_with(".local")), "{addresses:?}");
+    both.exchange_text_and_bytes().await?;
+    both.closed_by_us().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_with_media_is_refused_politely() -> Story {
+    let mut both = Both::start(SCRIPT, "offer", &["--media"]).await?;
+
+    assert_eq!(both.refusal().await?, SignalError::Unsupported);
+    both.closed_before_it_opened().await
+}
