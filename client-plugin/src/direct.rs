@@ -25,12 +25,15 @@
 //! | `window` | how many bytes may be in flight |
 //! | `signal` | simple-peer's JSON, and what is refused of it |
 //! | `stack` | what is asked of webrtc 0.21, and its peculiarities |
+//! | `faults` | UDP that loses and delays, with the feature `udp-faults` |
 //! | `error` | what can go wrong |
 
 mod channel;
 mod config;
 mod connection;
 mod error;
+#[cfg(feature = "udp-faults")]
+mod faults;
 mod owner;
 mod signal;
 mod stack;
@@ -41,4 +44,6 @@ pub use channel::{ChannelMessage, ChannelOptions, DirectChannel};
 pub use config::{DirectConfig, IceServer};
 pub use connection::{DirectConnection, DirectEvent, DirectEvents};
 pub use error::{ChannelError, DirectEnd, DirectSendError, SignalError};
+#[cfg(feature = "udp-faults")]
+pub use faults::{Fate, UdpFaults, UdpWay};
 pub use stream::ChannelStream;

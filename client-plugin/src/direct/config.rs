@@ -1,7 +1,12 @@
 //! What an application may set about a direct connection.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+#[cfg(feature = "udp-faults")]
+use std::sync::Arc;
 use std::time::Duration;
+
+#[cfg(feature = "udp-faults")]
+use super::faults::UdpFaults;
 
 /// A STUN or TURN server that helps two clients find a way to each other.
 #[derive(Clone, Default, Eq, PartialEq)]
@@ -77,6 +82,9 @@ pub struct DirectConfig {
     pub own_thread: bool,
     /// How long closing waits for what was sent to arrive. Default: 1 s.
     pub linger: Duration,
+    /// What the datagrams of the connection suffer. For tests only. Default: nothing.
+    #[cfg(feature = "udp-faults")]
+    pub faults: Option<Arc<dyn UdpFaults>>,
 }
 
 impl Default for DirectConfig {
@@ -96,6 +104,8 @@ impl Default for DirectConfig {
             send_buffer_bytes: 1 << 20,
             own_thread: false,
             linger: Duration::from_secs(1),
+            #[cfg(feature = "udp-faults")]
+            faults: None,
         }
     }
 }

@@ -159,6 +159,8 @@ impl Stack {
             driver: OnceLock::new(),
             udp_buffer: config.udp_buffer_bytes,
             udp_granted: AtomicUsize::new(0),
+            #[cfg(feature = "udp-faults")]
+            faults: config.faults.clone(),
         });
         let servers = config.ice_servers.iter().map(|server| RTCIceServer {
             urls: server.urls.clone(),
@@ -350,6 +352,8 @@ struct TunedRuntime {
     driver: OnceLock<()>,
     udp_buffer: usize,
     udp_granted: AtomicUsize,
+    #[cfg(feature = "udp-faults")]
+    faults: Option<Arc<dyn super::faults::UdpFaults>>,
 }
 
 impl TunedRuntime {
@@ -366,10 +370,6 @@ impl TunedRuntime {
     }
 
     fn enlarge(&self, socket: &UdpSocket) -> io::Result<()> {
-        // The one for multicast DNS needs no more than it has.
-        if socket.local_addr()?.port() == rtc::mdns::MDNS_PORT {
-            return Ok(());
-        }
         let socket = SockRef::from(socket);
         let enlarged = socket
             .set_recv_buffer_size(self.udp_buffer)
@@ -400,8 +400,20 @@ impl Runtime for TunedRuntime {
     }
 
     fn wrap_udp_socket(&self, socket: UdpSocket) -> io::Result<Arc<dyn AsyncUdpSocket>> {
+        // The one for multicast DNS needs no more than it has, and suffers nothing.
+        if socket.local_addr()?.port() == rtc::mdns::MDNS_PORT {
+            return self.inner.wrap_udp_socket(socket);
+        }
         self.enlarge(&socket)?;
-        self.inner.wrap_udp_socket(socket)
+        let socket = self.inner.wrap_udp_socket(socket)?;
+        #[cfg(feature = "udp-faults")]
+        if let Some(faults) = &self.faults {
+            let gone = self.turns.gone.clone();
+            let faulty =
+                super::faults::FaultySocket::new(socket, Arc::clone(faults), &self.tasks, gone);
+            return Ok(Arc::new(faulty));
+        }
+        Ok(socket)
     }
 
     fn wrap_tcp_listener(&self, listener: TcpListener) -> io::Result<Arc<dyn AsyncTcpListener>> {
