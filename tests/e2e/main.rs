@@ -24,6 +24,7 @@ mod resuming;
 mod shutdown;
 mod signals;
 mod third_party;
+mod udp_weather;
 mod window;
 
 mod bad_arguments;

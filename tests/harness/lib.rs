@@ -54,6 +54,7 @@ mod process;
 mod program;
 mod requests;
 mod server;
+mod udp_weather;
 
 pub use companion::Companion;
 pub use error::{Emit2Error, RegisterError, StartError, Transcript, WaitError};
@@ -65,6 +66,7 @@ pub use process::DEFAULT_LIMIT;
 pub use program::Program;
 pub use requests::{Outcome, Reply};
 pub use server::{Server, ServerBuilder, free_port};
+pub use udp_weather::{UdpCounts, UdpWeather};
 
 #[cfg(test)]
 mod scripted;

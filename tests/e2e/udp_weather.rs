@@ -1,0 +1,177 @@
+//! A direct path whose datagrams are lost, late, out of order or swallowed. Both ends are in this
+//! process, over loopback.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use socketio_p2p_client::direct::{ChannelMessage, DirectConfig, DirectEnd, DirectEvent};
+use socketio_p2p_harness::UdpWeather;
+use tokio_util::task::TaskTracker;
+
+use pair::End;
+
+// The two ends with which the client's own tests of the direct path begin. They cannot use the
+// weather, since the harness depends on the client.
+#[path = "../../client-plugin/tests/direct/pair.rs"]
+#[expect(dead_code, reason = "raw channels have tests in the client")]
+mod pair;
+
+const MILLIS: fn(u64) -> Duration = Duration::from_millis;
+/// What a busy machine may add to a time limit.
+const SLACK: Duration = Duration::from_millis(750);
+
+type Story = Result<(), Box<dyn std::error::Error>>;
+
+/// Two open ends, each in a weather of its own.
+struct Pair {
+    a: End,
+    b: End,
+    weather: [Arc<UdpWeather>; 2],
+    config: DirectConfig,
+    tasks: TaskTracker,
+}
+
+impl Pair {
+    async fn open(weather: impl Fn(u64) -> UdpWeather) -> Self {
+        let weather = [1, 2].map(|seed| Arc::new(weather(seed)));
+        let tasks = TaskTracker::new();
+        let config = pair::config();
+        let [mut here, mut there] = [config.clone(), config.clone()];
+        here.faults = Some(Arc::clone(&weather[0]) as _);
+        there.faults = Some(Arc::clone(&weather[1]) as _);
+        let (mut a, _) = pair::apart(&here, &tasks);
+        let (_, mut b) = pair::apart(&there, &tasks);
+        pair::connect(&mut a, &mut b).await;
+        Self { a, b, weather, config, tasks }
+    }
+
+    fn blackhole(&self, is_open: bool) {
+        self.weather[0].blackhole(is_open);
+    }
+
+    /// Closes both; nothing of them may be left.
+    async fn close(self) {
+        self.a.connection.close().await;
+        self.b.connection.close().await;
+        self.tasks.close();
+        let all = tokio::time::timeout(Duration::from_secs(5), self.tasks.wait()).await;
+        all.expect("a task is left");
+    }
+}
+
+fn numbered(number: u32) -> ChannelMessage {
+    let mut bytes = vec![0; 1_000];
+    bytes[..4].copy_from_slice(&number.to_be_bytes());
+    bytes.into()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn messages_arrive_complete_and_in_order_though_datagrams_are_lost_and_overtake() -> Story {
+    const COUNT: u32 = 1_000;
+    let stormy = |seed| UdpWeather::new(seed).loss(0.02).reorder(0.05, MILLIS(3));
+    let mut pair = Pair::open(stormy).await;
+
+    let (sender, mut reader) = (pair.a.connection.clone(), pair.b);
+    let sending = async move {
+        for number in 0..COUNT {
+            sender.send(numbered(number)).await?;
+        }
+        Ok::<_, Box<dyn std::error::Error>>(())
+    };
+    let reading = async {
+        for number in 0..COUNT {
+            assert_eq!(reader.message().await, numbered(number));
+        }
+    };
+    tokio::join!(sending, reading).0?;
+
+    let counts = pair.weather[0].counts();
+    assert!(counts.lost > 0 && counts.delayed > 0, "{counts:?}");
+    pair.b = reader;
+    pair.close().await;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_delay_shows_in_the_round_trip() -> Story {
+    let mut pair = Pair::open(|seed| UdpWeather::new(seed).delay(MILLIS(30)..MILLIS(40))).await;
+
+    let started = Instant::now();
+    pair.a.connection.send("there").await?;
+    pair.b.message().await;
+    pair.b.connection.send("and back").await?;
+    pair.a.message().await;
+    let trip = started.elapsed();
+
+    assert!(trip >= MILLIS(60), "{trip:?}");
+    let measured = async {
+        loop {
+            match pair.a.connection.round_trip() {
+                Some(round_trip) => break round_trip,
+                None => tokio::time::sleep(MILLIS(20)).await,
+            }
+        }
+    };
+    let measured = tokio::time::timeout(Duration::from_secs(5), measured).await?;
+    assert!((MILLIS(60)..MILLIS(80) + SLACK).contains(&measured), "{measured:?}");
+    pair.close().await;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_blackhole_is_noticed_and_then_ends_the_connection_within_its_bounds() -> Story {
+    let mut pair = Pair::open(UdpWeather::new).await;
+
+    let started = Instant::now();
+    pair.blackhole(true);
+
+    // Nothing is heard for `silent_after`, and for `failed_after` after that.
+    let silent_after = pair.config.silent_after;
+    let closed_after = silent_after + pair.config.failed_after;
+    for end in [&mut pair.a, &mut pair.b] {
+        let event = end.event().await;
+        assert!(matches!(event, DirectEvent::Silent), "{event:?}");
+        assert!(started.elapsed() < silent_after + SLACK, "{:?}", started.elapsed());
+    }
+    for end in [&mut pair.a, &mut pair.b] {
+        let event = end.event().await;
+        assert!(matches!(event, DirectEvent::Closed(DirectEnd::Silent)), "{event:?}");
+        assert!(started.elapsed() < closed_after + SLACK, "{:?}", started.elapsed());
+    }
+    assert!(started.elapsed() > pair.config.failed_after, "{:?}", started.elapsed());
+    pair.close().await;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn after_a_short_blackhole_it_goes_on_and_nothing_is_lost() -> Story {
+    let mut pair = Pair::open(UdpWeather::new).await;
+
+    pair.blackhole(true);
+    for number in 0..20 {
+        pair.a.connection.send(numbered(number)).await?;
+        pair.b.connection.send(numbered(number)).await?;
+    }
+    for end in [&mut pair.a, &mut pair.b] {
+        let event = end.event().await;
+        assert!(matches!(event, DirectEvent::Silent), "{event:?}");
+    }
+    pair.blackhole(false);
+
+    for end in [&mut pair.a, &mut pair.b] {
+        let (mut is_heard, mut next) = (false, 0);
+        while !is_heard || next < 20 {
+            match end.event().await {
+                DirectEvent::Heard => is_heard = true,
+                DirectEvent::Message(message) => {
+                    assert_eq!(message, numbered(next));
+                    next += 1;
+                }
+                event => panic!("{event:?}"),
+            }
+        }
+    }
+    assert!(pair.weather[0].counts().swallowed > 0);
+    pair.close().await;
+    Ok(())
+}
