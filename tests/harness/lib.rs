@@ -42,6 +42,7 @@
 
 #![cfg_attr(not(test), warn(clippy::unwrap_used))]
 
+pub mod bench;
 mod companion;
 mod error;
 mod event;

@@ -1,63 +1,11 @@
 //! The figures that the relay is to reach, and whether it did.
 
-use std::fmt;
-
-use serde::Serialize;
+use socketio_p2p_harness::bench::Verdict;
 
 use crate::contestant::Contestant::{Floor, Node, P2p, P2pV1, SocketIo};
 use crate::report::Metric::{CpuPer100kEmits, EmitsPerSecond, KibPerClient, RoundTripP50};
 use crate::report::{Key, Samples};
 use crate::rust_clients;
-
-/// A goal, and what was measured.
-#[derive(Debug, Serialize)]
-pub(crate) struct Verdict {
-    goal: String,
-    measured: Option<f64>,
-    at_most: Option<f64>,
-    at_least: Option<f64>,
-    met: Option<bool>,
-}
-
-impl Verdict {
-    fn at_most(goal: impl Into<String>, measured: Option<f64>, bound: f64) -> Self {
-        let met = measured.map(|measured| measured <= bound);
-        Self { goal: goal.into(), measured, at_most: Some(bound), at_least: None, met }
-    }
-
-    /// No goal, but good to know beside one.
-    fn beside(what: impl Into<String>, measured: Option<f64>) -> Self {
-        Self { goal: what.into(), measured, at_most: None, at_least: None, met: None }
-    }
-
-    fn at_least(goal: impl Into<String>, measured: Option<f64>, bound: f64) -> Self {
-        let met = measured.map(|measured| measured >= bound);
-        Self { goal: goal.into(), measured, at_most: None, at_least: Some(bound), met }
-    }
-}
-
-impl fmt::Display for Verdict {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { goal, measured, at_most, at_least, met } = self;
-        let measured = match measured {
-            None => "-".to_owned(),
-            Some(count) if *count > 1000.0 => format!("{count:.0}"),
-            Some(ratio) => format!("{ratio:.2}"),
-        };
-        let bound = match (at_most, at_least) {
-            (Some(bound), _) => format!("<= {bound:.2}"),
-            (_, Some(bound)) => format!(">= {bound:.0}"),
-            _ => String::new(),
-        };
-        let met = match met {
-            None if at_most.or(*at_least).is_none() => "for comparison",
-            None => "not measured",
-            Some(true) => "met",
-            Some(false) => "MISSED",
-        };
-        writeln!(f, "{goal:<58}{measured:>10}  {bound:<10}  {met}")
-    }
-}
 
 /// Every goal of the relay.
 pub(crate) fn verdicts(samples: &Samples) -> Vec<Verdict> {

@@ -6,10 +6,8 @@
 //! ratios of one run, and CPU seconds before rates.
 
 mod by_hand;
-mod child;
 mod contestant;
 mod driver;
-mod environment;
 mod floor;
 mod goals;
 mod link;
@@ -22,7 +20,6 @@ mod report;
 mod rust_clients;
 mod serve;
 mod server;
-mod usage;
 mod wire;
 
 use std::net::SocketAddr;

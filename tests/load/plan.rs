@@ -1,18 +1,52 @@
 //! What a run measures, how long and how often.
 
+use std::fmt;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 use clap::ValueEnum;
+use serde::Serialize;
+use socketio_p2p_harness::bench::{Environment, usage};
 
 use crate::contestant::Contestant::{self, ByHand, Floor, Node, P2p, P2pV1, SocketIo};
-use crate::environment::Environment;
 use crate::load::Span;
 use crate::report::{Report, Samples};
-use crate::{memory, node, relay_load, rust_clients, usage};
+use crate::{memory, node, relay_load, rust_clients};
 
 /// Open files that the driver needs besides one for each idle client.
 const OTHER_FILES: u64 = 2_000;
+
+/// The crates whose versions move the figures.
+const CRATES: [&str; 9] = [
+    "axum",
+    "engineioxide",
+    "hyper",
+    "rust_socketio",
+    "socketio-p2p-client",
+    "socketio-p2p-server",
+    "socketioxide",
+    "tokio",
+    "tungstenite",
+];
+
+/// How much a run measures, as its report says it.
+#[derive(Debug, Serialize)]
+pub(crate) struct Extent {
+    rounds: usize,
+    seconds_a_load: f64,
+    idle_clients: usize,
+}
+
+impl fmt::Display for Extent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { rounds, seconds_a_load, idle_clients } = self;
+        write!(
+            f,
+            "{rounds} rounds, {seconds_a_load} s a load; the idle clients are {idle_clients}; \
+             in brackets: times the first column"
+        )
+    }
+}
 
 /// One part of the benchmark.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
@@ -77,11 +111,13 @@ impl Plan {
         let needed = self.idle as u64 + OTHER_FILES;
         ensure!(files >= needed, "only {files} open files allowed, {needed} needed: ulimit -n");
         let seconds = self.span.measured.as_secs_f64();
-        let mut environment = Environment::here(self.rounds, seconds, self.idle);
+        let extent =
+            Extent { rounds: self.rounds, seconds_a_load: seconds, idle_clients: self.idle };
+        let mut environment = Environment::here(&CRATES, extent);
         let mut notes =
             vec!["the plugin counts how often, against rates that nobody reaches".to_owned()];
         if self.phases.contains(&Phase::NodePlugin) {
-            match node::install().await {
+            match node::PROJECT.install().await {
                 Ok(()) => notes.push(node::NOTE.to_owned()),
                 Err(error) => {
                     self.phases.retain(|phase| *phase != Phase::NodePlugin);

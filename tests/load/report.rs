@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use serde::Serialize;
+use socketio_p2p_harness::bench::{Environment, Verdict, median};
 
 use crate::contestant::Contestant;
-use crate::environment::Environment;
-use crate::goals::{self, Verdict};
+use crate::goals;
+use crate::plan::Extent;
 
 /// What a figure counts.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd, Serialize)]
@@ -121,16 +122,6 @@ impl Samples {
     }
 }
 
-fn median(mut values: Vec<f64>) -> Option<f64> {
-    values.sort_unstable_by(f64::total_cmp);
-    let middle = values.len() / 2;
-    match values.len() {
-        0 => None,
-        length if length % 2 == 1 => Some(values[middle]),
-        _ => Some(f64::midpoint(values[middle - 1], values[middle])),
-    }
-}
-
 /// One figure of the JSON file.
 #[derive(Debug, Serialize)]
 struct Figure {
@@ -144,7 +135,7 @@ struct Figure {
 /// The JSON file.
 #[derive(Debug, Serialize)]
 struct File<'a> {
-    environment: &'a Environment,
+    environment: &'a Environment<Extent>,
     notes: &'a [String],
     goals: &'a [Verdict],
     figures: Vec<Figure>,
@@ -154,7 +145,7 @@ struct File<'a> {
 #[derive(Debug)]
 pub(crate) struct Report {
     /// Where it ran.
-    pub(crate) environment: Environment,
+    pub(crate) environment: Environment<Extent>,
     /// What was measured.
     pub(crate) samples: Samples,
     /// What was left out, and why.

@@ -10,8 +10,8 @@ use rust_socketio::asynchronous::ClientBuilder;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use socketio_p2p_client::{Incoming, P2pBuilderExt as _, P2pClientExt as _, PathPolicy};
+use socketio_p2p_harness::bench::Child;
 
-use crate::child::Child;
 use crate::contestant::Contestant;
 use crate::driver::{self, Shape};
 use crate::link::{self, Link, PATIENCE};

@@ -5,11 +5,10 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use clap::ValueEnum as _;
+use socketio_p2p_harness::bench::{Child, usage};
 
-use crate::child::Child;
 use crate::link::PATIENCE;
 use crate::serve::Kind;
-use crate::usage;
 
 /// A running server. Dropping it kills the process.
 #[derive(Debug)]

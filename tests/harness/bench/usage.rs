@@ -11,18 +11,18 @@ use nix::sys::time::TimeValLike as _;
 ///
 /// It is the sum that /proc/PID/stat shows in ticks of 10 ms.
 #[cfg(target_os = "linux")]
-pub(crate) fn cpu(pid: u32) -> Result<Duration> {
+pub fn cpu(pid: u32) -> Result<Duration> {
     let clock = nix::time::ClockId::pid_cpu_clock_id(nix::unistd::Pid::from_raw(pid.try_into()?))?;
     Ok(clock.now()?.into())
 }
 
 #[cfg(not(target_os = "linux"))]
-pub(crate) fn cpu(_: u32) -> Result<Duration> {
+pub fn cpu(_: u32) -> Result<Duration> {
     anyhow::bail!("only Linux tells the CPU time of another process")
 }
 
 /// The memory of process `pid` in bytes: its own pages, and its share of those it shares.
-pub(crate) fn memory(pid: u32) -> Result<u64> {
+pub fn memory(pid: u32) -> Result<u64> {
     let rollup = fs::read_to_string(format!("/proc/{pid}/smaps_rollup"))?;
     let pss = rollup.lines().find_map(|line| line.strip_prefix("Pss:"));
     let kib = pss.and_then(|line| line.split_whitespace().next()).context("no Pss")?;
@@ -31,7 +31,7 @@ pub(crate) fn memory(pid: u32) -> Result<u64> {
 
 /// Allows this process and its children as many open files as the system lets it have.
 #[cfg(target_os = "linux")]
-pub(crate) fn raise_open_files() -> Result<u64> {
+pub fn raise_open_files() -> Result<u64> {
     use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
     let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE)?;
@@ -40,12 +40,12 @@ pub(crate) fn raise_open_files() -> Result<u64> {
 }
 
 #[cfg(not(target_os = "linux"))]
-pub(crate) fn raise_open_files() -> Result<u64> {
+pub fn raise_open_files() -> Result<u64> {
     anyhow::bail!("only Linux is asked for its limits")
 }
 
 /// CPU time that the whole machine has spent so far.
-pub(crate) fn machine() -> Result<Duration> {
+pub fn machine() -> Result<Duration> {
     /// Ticks a second in /proc, whatever the kernel's own tick is.
     const TICKS: f64 = 100.0;
     let stat = fs::read_to_string("/proc/stat")?;
@@ -58,7 +58,7 @@ pub(crate) fn machine() -> Result<Duration> {
 
 /// CPU time of this process and of all its children that have ended.
 #[cfg(target_os = "linux")]
-pub(crate) fn own() -> Result<Duration> {
+pub fn own() -> Result<Duration> {
     use nix::sys::resource::{UsageWho, getrusage};
 
     let of = |who| -> Result<Duration> {
@@ -70,6 +70,6 @@ pub(crate) fn own() -> Result<Duration> {
 }
 
 #[cfg(not(target_os = "linux"))]
-pub(crate) fn own() -> Result<Duration> {
+pub fn own() -> Result<Duration> {
     anyhow::bail!("only Linux is asked for it")
 }

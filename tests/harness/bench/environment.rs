@@ -6,24 +6,11 @@ use std::time::{Duration, Instant, SystemTime};
 
 use serde::Serialize;
 
-use crate::usage;
+use super::usage;
 
-/// The crates whose versions move the figures.
-const CRATES: [&str; 9] = [
-    "axum",
-    "engineioxide",
-    "hyper",
-    "rust_socketio",
-    "socketio-p2p-client",
-    "socketio-p2p-server",
-    "socketioxide",
-    "tokio",
-    "tungstenite",
-];
-
-/// The machine, the build and the time.
+/// The machine, the build, the time, and how much is measured.
 #[derive(Debug, Serialize)]
-pub(crate) struct Environment {
+pub struct Environment<E> {
     date: String,
     cores: usize,
     processor: String,
@@ -31,9 +18,8 @@ pub(crate) struct Environment {
     load_average: String,
     profile: &'static str,
     crates: Vec<String>,
-    rounds: usize,
-    seconds_a_load: f64,
-    idle_clients: usize,
+    #[serde(flatten)]
+    extent: E,
     /// Cores that other processes kept busy meanwhile. Above a tenth or so the figures suffer.
     cores_of_others: Option<f64>,
     #[serde(skip)]
@@ -45,9 +31,9 @@ fn others() -> Option<Duration> {
     usage::machine().ok()?.checked_sub(usage::own().ok()?)
 }
 
-impl Environment {
-    /// Looks around.
-    pub(crate) fn here(rounds: usize, seconds_a_load: f64, idle_clients: usize) -> Self {
+impl<E> Environment<E> {
+    /// Looks around. `crates` are those whose versions move the figures.
+    pub fn here(crates: &[&str], extent: E) -> Self {
         let read = |path| fs::read_to_string(path).unwrap_or_default().trim().to_owned();
         let processors = read("/proc/cpuinfo");
         let model = processors.lines().find_map(|line| line.strip_prefix("model name"));
@@ -58,24 +44,22 @@ impl Environment {
             kernel: read("/proc/sys/kernel/osrelease"),
             load_average: read("/proc/loadavg"),
             profile: if cfg!(debug_assertions) { "debug" } else { "release" },
-            crates: locked(include_str!("../../Cargo.lock")),
-            rounds,
-            seconds_a_load,
-            idle_clients,
+            crates: locked(include_str!("../../../Cargo.lock"), crates),
+            extent,
             cores_of_others: None,
             since: (Instant::now(), others()),
         }
     }
 
     /// Looks around once more: everything is measured, all processes have ended.
-    pub(crate) fn measured(&mut self) {
+    pub fn measured(&mut self) {
         let (since, before) = self.since;
         let busy = others().zip(before).map(|(after, before)| after.saturating_sub(before));
         self.cores_of_others = busy.map(|busy| busy.as_secs_f64() / since.elapsed().as_secs_f64());
     }
 }
 
-impl fmt::Display for Environment {
+impl<E: fmt::Display> fmt::Display for Environment<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{}", self.date)?;
         let Self { cores, processor, kernel, load_average, .. } = self;
@@ -84,17 +68,12 @@ impl fmt::Display for Environment {
         if let Some(cores) = self.cores_of_others {
             writeln!(f, "other processes kept {cores:.2} cores busy meanwhile")?;
         }
-        let Self { rounds, seconds_a_load, idle_clients, .. } = self;
-        writeln!(
-            f,
-            "{rounds} rounds, {seconds_a_load} s a load; the idle clients are {idle_clients}; \
-             in brackets: times the first column"
-        )
+        writeln!(f, "{}", self.extent)
     }
 }
 
-/// Names and versions of [`CRATES`] in the lock file this was built with.
-fn locked(lock: &str) -> Vec<String> {
+/// Names and versions of `crates` in the lock file this was built with.
+fn locked(lock: &str, crates: &[&str]) -> Vec<String> {
     let value = |line: &str, key: &str| {
         Some(line.strip_prefix(key)?.trim_matches(['"', ' ', '=']).to_owned())
     };
@@ -102,7 +81,7 @@ fn locked(lock: &str) -> Vec<String> {
     lines
         .array_windows()
         .filter_map(|[name, version]| {
-            let name = value(name, "name").filter(|name| CRATES.contains(&name.as_str()))?;
+            let name = value(name, "name").filter(|name| crates.contains(&name.as_str()))?;
             Some(format!("{name} {}", value(version, "version")?))
         })
         .collect()
