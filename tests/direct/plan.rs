@@ -1,0 +1,130 @@
+//! What a run measures, how long and how often.
+
+use std::fmt;
+
+use anyhow::{Context as _, Result};
+use clap::ValueEnum;
+use serde::Serialize;
+use socketio_p2p_harness::bench::Environment;
+
+use crate::end::Setup;
+use crate::pair::{Contestant, PROJECT};
+use crate::report::{Report, Samples};
+use crate::{bulk, cycles, killed, opening, trips};
+
+/// The crates whose versions move the figures.
+const CRATES: [&str; 7] =
+    ["quinn-udp", "rtc", "rtc-ice", "rtc-sctp", "socketio-p2p-client", "tokio", "webrtc"];
+
+/// One figure, or a few that come together.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+pub(crate) enum Figure {
+    /// From the start to open.
+    Opening,
+    /// 64 bytes there and back.
+    Trips,
+    /// Many large messages.
+    Bulk,
+    /// A partner that is killed.
+    Killed,
+    /// Memory of what is open, and what is left of what was.
+    Cycles,
+}
+
+/// What is to be measured.
+#[derive(Debug)]
+pub(crate) struct Plan {
+    pub(crate) figures: Vec<Figure>,
+    pub(crate) with_node: bool,
+    extent: Extent,
+}
+
+/// How much a run measures, as its report says it.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Extent {
+    /// Rounds in which contestants take turns; the median counts.
+    pub(crate) rounds: usize,
+    /// How many connections are opened to see how long that takes.
+    pub(crate) openings: usize,
+    /// Round trips of a contestant in a round.
+    pub(crate) trips: usize,
+    /// MiB of a contestant in a round.
+    pub(crate) mebibytes: usize,
+    /// How many partners are killed.
+    pub(crate) kills: usize,
+    /// How many connections are open at once to see what one of them costs.
+    pub(crate) held: usize,
+    /// How many are opened and closed again.
+    pub(crate) cycles: usize,
+}
+
+impl fmt::Display for Extent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { rounds, openings, trips, mebibytes, kills, held, cycles } = self;
+        write!(
+            f,
+            "{openings} openings; {rounds} rounds of {trips} trips and of {mebibytes} MiB; {kills} \
+             killed; {held} held; {cycles} cycles; loopback, two processes"
+        )
+    }
+}
+
+impl Plan {
+    /// Everything, long enough to be compared.
+    pub(crate) fn full() -> Self {
+        let extent = Extent {
+            rounds: 5,
+            openings: 30,
+            trips: 3_000,
+            mebibytes: 256,
+            kills: 5,
+            held: 50,
+            cycles: 500,
+        };
+        Self { figures: Figure::value_variants().to_vec(), with_node: true, extent }
+    }
+
+    /// Everything, for about half a minute.
+    pub(crate) fn quick() -> Self {
+        let extent = Extent {
+            rounds: 1,
+            openings: 10,
+            trips: 1_000,
+            mebibytes: 64,
+            kills: 1,
+            held: 20,
+            cycles: 50,
+        };
+        Self { extent, ..Self::full() }
+    }
+
+    /// Measures.
+    pub(crate) async fn carry_out(self) -> Result<Report> {
+        let mut environment = Environment::here(&CRATES, self.extent.clone());
+        let mut notes = Vec::new();
+        let mut contestants =
+            [Setup::OneThread, Setup::Threads, Setup::OwnThread].map(Contestant::Ours).to_vec();
+        if self.with_node {
+            match PROJECT.install().await {
+                Ok(()) => contestants.push(Contestant::SimplePeer),
+                Err(error) => notes.push(format!("left out simple-peer: {error:#}")),
+            }
+        }
+        let mut samples = Samples::default();
+        let mut goals = Vec::new();
+        for &figure in &self.figures {
+            eprintln!("{figure:?}");
+            let (extent, into) = (&self.extent, &mut samples);
+            let measured = match figure {
+                Figure::Opening => opening::measure(&contestants, extent, into).await,
+                Figure::Trips => trips::measure(&contestants, extent, into).await,
+                Figure::Bulk => bulk::measure(&contestants, extent, into).await,
+                Figure::Killed => killed::measure(extent, into).await,
+                Figure::Cycles => cycles::measure(extent, into).await,
+            };
+            goals.extend(measured.with_context(|| format!("{figure:?}"))?);
+        }
+        environment.measured();
+        Ok(Report { environment, goals, figures: samples, notes })
+    }
+}
