@@ -30,7 +30,7 @@ use crate::plan::{Figure, Plan};
 #[derive(Debug, Parser)]
 #[command(name = "direct-bench", args_conflicts_with_subcommands = true)]
 struct Args {
-    /// Fewer and shorter rounds: shows that everything works, about half a minute.
+    /// Fewer and shorter rounds: shows that everything works.
     #[arg(long)]
     quick: bool,
     /// Also write the report to this file, as JSON.

@@ -84,7 +84,7 @@ impl Plan {
         Self { figures: Figure::value_variants().to_vec(), with_node: true, extent }
     }
 
-    /// Everything, for about half a minute.
+    /// Everything, in fewer and shorter rounds.
     pub(crate) fn quick() -> Self {
         let extent = Extent {
             rounds: 1,
