@@ -24,6 +24,11 @@ fn nothing_is_lost_or_runs_twice_while_connections_suffer() {
 }
 
 #[test]
+fn nothing_is_lost_or_runs_twice_while_the_path_changes() {
+    soak(&["flips", "--flips", "200"]);
+}
+
+#[test]
 fn hostile_inputs_disturb_nobody() {
     // A debug build needs several times the time for each input: fewer a second than by hand. The p99
     // is some 3 ms with and without them on a quiet machine; the floor is for one that is not.

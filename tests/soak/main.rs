@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
-use programs::{Report, churn, faults, hostile, memory, remote};
+use programs::{Report, churn, faults, flips, hostile, memory, remote};
 
 /// Clients and servers under faults, hostile load and constant coming and going.
 ///
@@ -23,13 +23,15 @@ struct Args {
 
 /// How long they take.
 const DURATIONS: &str = "\
-Without options, built with --release on two cores: faults about 12 minutes, hostile 15, memory 8,
-churn 20. Nothing else should run meanwhile: hostile compares latencies.";
+Without options, built with --release on two cores: faults about 12 minutes, flips 4, hostile 15,
+memory 8, churn 20. Nothing else should run meanwhile: hostile compares latencies.";
 
 #[derive(Debug, Subcommand)]
 enum Program {
     /// Pairs that call each other while their connections suffer.
     Faults(faults::Settings),
+    /// Pairs that call each other while their path changes.
+    Flips(flips::Settings),
     /// Pairs that call each other beside hostile connections.
     Hostile(hostile::Settings),
     /// What hostile clients can make the server remember.
@@ -64,6 +66,7 @@ fn run(program: Program) -> Result<Option<Report>> {
     runtime.block_on(async {
         match program {
             Program::Faults(settings) => faults::run(settings).await.map(Some),
+            Program::Flips(settings) => flips::run(settings).await.map(Some),
             Program::Hostile(settings) => hostile::run(settings).await.map(Some),
             Program::Memory(settings) => memory::run(settings).await.map(Some),
             Program::Churn(settings) => churn::run(settings).await.map(Some),

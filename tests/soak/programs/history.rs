@@ -4,10 +4,11 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use hdrhistogram::Histogram;
-use socketio_p2p_client::{EmitError, EndReason, PairingId};
+use socketio_p2p_client::{EmitError, EndReason, PairingId, Route};
 
 use super::Report;
 use super::oracle::{CallNo, ClientNo, Manner, Oracle, Report as Told, Rule};
+use super::stalls::Stalls;
 
 /// Every call is acknowledged, and must come to something while both ends are well.
 const MANNER: Manner = Manner { acknowledged: true, excused: false };
@@ -20,7 +21,10 @@ pub(crate) struct History(Mutex<Inner>);
 struct Inner {
     oracle: Oracle,
     presence: Vec<Presence>,
+    stalls: Stalls,
     answered: u64,
+    /// Of those: how many were answered with a value by the direct path.
+    directly: u64,
     failed: u64,
     latency: Histogram<u64>,
 }
@@ -55,7 +59,9 @@ impl History {
         Self(Mutex::new(Inner {
             oracle: Oracle::default(),
             presence: vec![Presence::default(); clients],
+            stalls: Stalls::new(clients.div_ceil(2)),
             answered: 0,
+            directly: 0,
             failed: 0,
             latency: latencies(),
         }))
@@ -125,9 +131,10 @@ impl History {
     }
 
     /// The caller learns what became of its call.
-    pub(crate) fn told(&self, call: CallNo, told: Told, took: Duration) {
+    pub(crate) fn told(&self, caller: ClientNo, call: CallNo, told: Told, took: Duration) {
         let mut inner = self.lock();
         inner.oracle.reported(call, told);
+        inner.stalls.met(caller, took);
         inner.answered += 1;
         inner.failed += u64::from(told == Told::Failed);
         // Longer ones count as the longest.
@@ -145,6 +152,21 @@ impl History {
         client.resumed += u64::from(resumed);
         client.longest_away = client.longest_away();
         client.away_since = None;
+    }
+
+    /// What the paths of the pairs do.
+    pub(crate) fn stalls<T>(&self, ask: impl FnOnce(&mut Stalls) -> T) -> T {
+        ask(&mut self.lock().stalls)
+    }
+
+    /// A call was answered with a value, by this path.
+    pub(crate) fn came_by(&self, route: Route) {
+        self.lock().directly += u64::from(route == Route::Direct);
+    }
+
+    /// How many values came by the direct path.
+    pub(crate) fn directly(&self) -> u64 {
+        self.lock().directly
     }
 
     /// How many calls were answered.
@@ -177,7 +199,8 @@ impl History {
         report.none("calls lost while both recover in time", &lost);
         let reports = [Rule::Truthful, Rule::ReportedOnce];
         report.none("calls misreported", &of(&|rule| reports.contains(&rule)));
-        let told = [&reports[..], &[Rule::AtMostOnce, Rule::NothingLost]].concat();
+        report.none("calls executed out of order", &of(&|rule| rule == Rule::Order));
+        let told = [&reports[..], &[Rule::AtMostOnce, Rule::NothingLost, Rule::Order]].concat();
         report.none("other rules broken", &of(&|rule| !told.contains(&rule)));
 
         let inner = self.lock();

@@ -2,12 +2,14 @@
 
 pub(crate) mod churn;
 pub(crate) mod faults;
+pub(crate) mod flips;
 mod history;
 pub(crate) mod hostile;
 pub(crate) mod memory;
 pub(crate) mod remote;
 mod report;
 mod site;
+mod stalls;
 mod talker;
 
 #[path = "../../../protocol/tests/simulation/oracle.rs"]

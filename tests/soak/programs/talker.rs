@@ -10,7 +10,7 @@ use fastrand::Rng;
 use futures_util::future::join_all;
 use socketio_p2p_client::{
     Event, Events, EventsError, Incoming, P2pBuilder, P2pBuilderExt as _, P2pClient,
-    P2pClientExt as _, PathPolicy,
+    P2pClientExt as _, PathPolicy, Route,
 };
 use socketio_p2p_protocol::limits::GRACE;
 use socketio_p2p_server as server;
@@ -47,13 +47,23 @@ pub(crate) struct Talkers {
 }
 
 impl Talkers {
-    /// So many pairs, connected and paired.
+    /// So many pairs, connected and paired, that talk by the relay: faults are those of connections
+    /// to the server.
     pub(crate) async fn pair(url: &str, pairs: usize) -> Result<Self> {
+        Self::pair_as(url, pairs, |_, client| client.path_policy(PathPolicy::RelayOnly)).await
+    }
+
+    /// So many pairs, connected and paired, of clients with these settings.
+    pub(crate) async fn pair_as(
+        url: &str,
+        pairs: usize,
+        settings: impl Fn(ClientNo, P2pBuilder) -> P2pBuilder,
+    ) -> Result<Self> {
         let history = Arc::new(History::of(2 * pairs));
         let mut clients = Vec::new();
         let mut watching = JoinSet::new();
         for number in 0..2 * pairs {
-            let connecting = client(url, number, &history).connect();
+            let connecting = settings(number, client(url, number, &history)).connect();
             let client = within(PATIENCE, "connecting", connecting).await??;
             watching.spawn(watch(client.clone(), client.events(), number, history.clone()));
             if number % 2 == 1 {
@@ -156,8 +166,6 @@ fn number(name: &str) -> Option<ClientNo> {
 fn client(url: &str, at: ClientNo, history: &Arc<History>) -> P2pBuilder {
     let (calls, others) = (history.clone(), history.clone());
     url.p2p(name(at))
-        // The faults are those of connections to the server.
-        .path_policy(PathPolicy::RelayOnly)
         .heartbeat(HEARTBEAT[0], HEARTBEAT[1])
         .connect_timeout(HEARTBEAT[1])
         .backoff(Duration::from_millis(50), Duration::from_secs(1))
@@ -188,6 +196,9 @@ async fn watch(client: P2pClient, mut events: Events, who: ClientNo, history: Ar
                 if who % 2 == 1 {
                     pairing.spawn(pair_again(client.clone(), who));
                 }
+            }
+            Ok(Event::Path { route: Some(route), .. }) => {
+                history.stalls(|stalls| stalls.reported(who, route == Route::Direct));
             }
             Ok(Event::Disconnected) | Err(EventsError::Closed) => return,
             Err(error) => history.strange(format!("{who}: {error}")),

@@ -159,8 +159,8 @@ impl Talk {
         let pauses = self.manner.pauses && self.random.u32(..20) == 0;
         let millis = if pauses { self.random.u64(1..50) } else { 0 };
         let fails = self.random.u32(..50) == 0;
-        let (client, history) = (self.client.clone(), self.history.clone());
-        let number = history.called(self.number, pairing)?;
+        let (client, history, caller) = (self.client.clone(), self.history.clone(), self.number);
+        let number = history.called(caller, pairing)?;
         let call = Call {
             number,
             pairing: pairing.to_string(),
@@ -173,6 +173,9 @@ impl Talk {
         let call = async move {
             let since = Instant::now();
             let replied = client.emit2(CALL, call).timeout(CALL_TIMEOUT).with_reply().await;
+            if let Ok(reply) = &replied {
+                history.came_by(reply.route());
+            }
             let told = match replied.map(|reply| reply.args::<Answer>()) {
                 Ok(Ok(Answer { number: of, padding: text }))
                     if of == number && text == padding(number, reply) =>
@@ -182,7 +185,7 @@ impl Talk {
                 Ok(_) => Told::WrongValue,
                 Err(error) => told(&error),
             };
-            history.told(number, told, since.elapsed());
+            history.told(caller, number, told, since.elapsed());
         };
         Some(call.boxed())
     }

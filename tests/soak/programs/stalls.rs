@@ -1,0 +1,141 @@
+//! Changes of the pairs' paths, and how long the slowest call took that met each of them.
+
+use std::fmt;
+use std::time::{Duration, Instant};
+
+use super::oracle::ClientNo;
+
+/// How many of its pair's last changes a call may have met: more than in the longest call.
+const LATELY: usize = 8;
+
+/// How a path changed.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Change {
+    /// Left for the relay, for an end said that its network has changed.
+    Forced,
+    /// Left for the relay, for datagrams are swallowed without notice.
+    Cut,
+    /// Left for the relay, and nobody made it so: the machine was too busy for heartbeats.
+    Unasked,
+    /// Taken.
+    Taken,
+}
+
+/// One change of one pair.
+#[derive(Clone, Debug)]
+struct Entry {
+    change: Change,
+    /// Which ends have reported it.
+    reported: [bool; 2],
+    /// When both had.
+    until: Option<Instant>,
+    slowest: Duration,
+}
+
+/// All changes, in order, of all pairs.
+#[derive(Debug)]
+pub(crate) struct Stalls(Vec<Vec<Entry>>);
+
+impl Stalls {
+    /// Of so many pairs.
+    pub(crate) fn new(pairs: usize) -> Self {
+        Self(vec![Vec::new(); pairs])
+    }
+
+    /// From now on a pair leaves its direct path, and why.
+    pub(crate) fn leaves(&mut self, pair: usize, why: Change) {
+        self.push(pair, why);
+    }
+
+    /// A client reports that it has taken the direct path, or left it.
+    pub(crate) fn reported(&mut self, who: ClientNo, taken: bool) {
+        let (pair, end) = (who / 2, who % 2);
+        // What this end has undone before its partner did it is no change of the pair.
+        self.0[pair].retain(|entry| {
+            let undone = entry.is_taking() != taken && entry.reported[end];
+            entry.until.is_some() || !undone
+        });
+        let awaited = |entry: &Entry| entry.is_taking() == taken && !entry.reported[end];
+        let place = match self.0[pair].iter().position(awaited) {
+            Some(place) => place,
+            None => self.push(pair, if taken { Change::Taken } else { Change::Unasked }),
+        };
+        let entry = &mut self.0[pair][place];
+        entry.reported[end] = true;
+        if entry.reported == [true; 2] {
+            entry.until = Some(Instant::now());
+        }
+    }
+
+    /// A call of this client took so long, until now.
+    pub(crate) fn met(&mut self, who: ClientNo, took: Duration) {
+        let now = Instant::now();
+        // The last changes only: before those the call had not begun.
+        for entry in self.0[who / 2].iter_mut().rev().take(LATELY) {
+            if entry.until.is_none_or(|until| now - until <= took) {
+                entry.slowest = entry.slowest.max(took);
+            }
+        }
+    }
+
+    /// Whether a pair has taken its direct path, and both ends have reported all that either has.
+    pub(crate) fn is_direct(&self, pair: usize) -> bool {
+        let entries = &self.0[pair];
+        let all_reported = entries.iter().all(|entry| entry.until.is_some());
+        all_reported && entries.last().is_some_and(Entry::is_taking)
+    }
+
+    /// Whether a pair has left its direct path, or is about to take it again.
+    pub(crate) fn has_left(&self, pair: usize) -> bool {
+        self.0[pair].iter().all(|entry| entry.until.is_some() || entry.is_taking())
+    }
+
+    /// How many changes of this kind there were, and how long the slowest call took that met each:
+    /// the middle one, one in a hundred, the worst.
+    pub(crate) fn of(&self, change: Change) -> Summary {
+        let entries = self.0.iter().flatten();
+        let of_kind = entries.filter(|entry| entry.change == change && entry.until.is_some());
+        let mut slowest: Vec<_> = of_kind.map(|entry| entry.slowest).collect();
+        slowest.sort_unstable();
+        let at = |share: usize| {
+            let place = (slowest.len() * share / 100).min(slowest.len().saturating_sub(1));
+            slowest.get(place).copied().unwrap_or_default()
+        };
+        Summary { count: slowest.len(), p50: at(50), p99: at(99), most: at(100) }
+    }
+
+    fn push(&mut self, pair: usize, change: Change) -> usize {
+        self.0[pair].push(Entry {
+            change,
+            reported: [false; 2],
+            until: None,
+            slowest: Duration::ZERO,
+        });
+        self.0[pair].len() - 1
+    }
+}
+
+impl Entry {
+    fn is_taking(&self) -> bool {
+        self.change == Change::Taken
+    }
+}
+
+/// Changes of one kind.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Summary {
+    pub(crate) count: usize,
+    p50: Duration,
+    pub(crate) p99: Duration,
+    most: Duration,
+}
+
+impl fmt::Display for Summary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { count, p50, p99, most } = self;
+        write!(
+            f,
+            "{count}; the slowest call meanwhile took {p50:.1?}, p99 {p99:.1?}, at most {most:.1?}"
+        )
+    }
+}
