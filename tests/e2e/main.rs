@@ -24,6 +24,7 @@ mod resuming;
 mod shutdown;
 mod signals;
 mod third_party;
+mod turn;
 mod udp_weather;
 mod window;
 

@@ -67,14 +67,19 @@ impl Stalls {
         }
     }
 
-    /// A call of this client took so long, until now.
+    /// A call of this client took so long, until now. If it met a change without notice, whatever
+    /// else it met was not why it waited.
     pub(crate) fn met(&mut self, who: ClientNo, took: Duration) {
         let now = Instant::now();
         // The last changes only: before those the call had not begun.
-        for entry in self.0[who / 2].iter_mut().rev().take(LATELY) {
-            if entry.until.is_none_or(|until| now - until <= took) {
-                entry.slowest = entry.slowest.max(took);
-            }
+        let lately = self.0[who / 2].iter_mut().rev().take(LATELY);
+        let mut met: Vec<_> =
+            lately.filter(|entry| entry.until.is_none_or(|until| now - until <= took)).collect();
+        if met.iter().any(|entry| entry.is_unnoticed()) {
+            met.retain(|entry| entry.is_unnoticed());
+        }
+        for entry in met {
+            entry.slowest = entry.slowest.max(took);
         }
     }
 
@@ -118,6 +123,10 @@ impl Stalls {
 impl Entry {
     fn is_taking(&self) -> bool {
         self.change == Change::Taken
+    }
+
+    fn is_unnoticed(&self) -> bool {
+        matches!(self.change, Change::Cut | Change::Unasked)
     }
 }
 
