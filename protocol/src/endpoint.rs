@@ -154,6 +154,9 @@ impl Endpoint {
                 self.negotiation(negotiation::Input::Link(link, event), now);
             }
             Input::Direct(link, message) => self.heard_directly(link, message, now),
+            Input::AddressesChanged => {
+                self.negotiation(negotiation::Input::AddressesChanged, now);
+            }
             Input::Suspected => self.ask_for_life(now),
             Input::Lost => self.lost(now),
             Input::Opened => self.opened(now),

@@ -156,7 +156,8 @@ impl Negotiation {
             Input::ServerAnswered(time) => {
                 self.server = Some(self.server.map_or(time, |mean| (mean * 3 + time) / 4));
             }
-            Input::NetworkChanged => self.network_changed(now),
+            Input::AddressesChanged if self.is_alive() => {} // If not for long, it falls silent.
+            Input::NetworkChanged | Input::AddressesChanged => self.network_changed(now),
             Input::Ended => self.end(now),
             Input::Timeout => {}
         }

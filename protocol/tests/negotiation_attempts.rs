@@ -286,6 +286,10 @@ fn after_it_has_given_up_a_change_lets_it_try_again() {
     assert_eq!(end.offers(), 1);
 
     let mut end = give_up();
+    end.handle(Input::AddressesChanged);
+    assert_eq!(end.offers(), 1);
+
+    let mut end = give_up();
     end.handle(Input::Relay(false));
     end.handle(Input::Relay(true));
     assert_eq!(end.offers(), 1);
@@ -384,6 +388,27 @@ fn when_the_network_changes_the_partner_asks_for_a_restart() {
     end.pass(2_000);
     end.hear(Some(1), anew(WhyAnew::Changed));
     assert_eq!(end.commands(), [LinkCommand::Restart(3)]);
+}
+
+#[test]
+fn a_path_that_goes_on_is_left_alone_when_the_host_notices_other_addresses() {
+    let mut end = End::open(true);
+
+    end.handle(Input::AddressesChanged);
+
+    assert_eq!((end.commands(), end.signals()), (vec![], vec![]));
+    assert!(end.negotiation.carries());
+}
+
+#[test]
+fn an_attempt_is_begun_anew_when_the_host_notices_other_addresses() {
+    let mut end = End::initiator();
+    end.describe(11, "mine");
+    end.outputs();
+
+    end.handle(Input::AddressesChanged);
+
+    assert_eq!((end.offers(), end.attempt()), (1, 3));
 }
 
 #[test]

@@ -64,6 +64,8 @@ pub enum Input {
     Link(LinkId, LinkEvent),
     /// Something came in on the first channel of such a connection.
     Direct(LinkId, DirectMessage),
+    /// The host has noticed that it has other addresses than before.
+    AddressesChanged,
     /// The application wants something.
     Command(Command),
     /// The application answers [`Output::Ask`]: yes, or no and why.

@@ -95,8 +95,10 @@ pub enum Input {
     Relay(bool),
     /// How long the server took to answer.
     ServerAnswered(Duration),
-    /// The host has other addresses than before.
+    /// The application wants the path made anew, for the host has other addresses than before.
     NetworkChanged,
+    /// The host has noticed that. What it has may well go on: only what does not is made anew.
+    AddressesChanged,
     /// The pairing is over.
     Ended,
     /// Some deadline may be due.
