@@ -309,8 +309,9 @@ impl Actor {
 
     fn deliver(&mut self, pairing: PairingId, delivery: Delivery) {
         let seq = delivery.seq;
-        let refused = match (self.handles.upgrade(), self.endpoint.pairing()) {
-            (Some(shared), Some(info)) if info.id == pairing => {
+        // By now the server may have another name for the pairing.
+        let refused = match (self.handles.upgrade(), self.endpoint.pairing_named(pairing)) {
+            (Some(shared), Some(info)) => {
                 let incoming = Incoming {
                     client: P2pClient { shared },
                     pairing,

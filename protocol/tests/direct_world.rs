@@ -653,7 +653,9 @@ fn what_names_the_former_pairing_is_carried_out() {
     world.go_down(false);
     world.is_up = true;
     world.pass(5_000);
-    assert_ne!(world.nodes[0].endpoint.pairing().unwrap().id, pairing);
+    let endpoint = &world.nodes[0].endpoint;
+    assert_ne!(endpoint.pairing().unwrap().id, pairing);
+    assert_eq!(endpoint.pairing_named(pairing), endpoint.pairing());
 
     world.nodes[0].calls.insert(7, None);
     let (event, args) = ("note".to_owned(), vec![json!(7)].into());
