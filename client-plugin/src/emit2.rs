@@ -22,12 +22,9 @@ use crate::{
     client::{P2pClient, Shared},
     error::EmitError,
     incoming::Reply,
+    requests::{GRACE, TIMEOUT_MAX},
     ticket::Ticket,
 };
-
-/// How much later than its deadline a call is answered if the actor is held up, writing to a
-/// server that does not read.
-const GRACE: Duration = Duration::from_millis(100);
 
 /// Takes the emit back when its future is dropped, or forgets its reply if that is too late.
 struct Withdrawal<'a> {
@@ -119,7 +116,8 @@ impl<'a> Emit2<'a> {
         let args = args.map_err(EmitError::Args)?;
         let shared = &*client.shared;
         let now = Instant::now();
-        let (deadline, expires) = (now + timeout, ttl.map(|ttl| now + ttl));
+        let deadline = now + timeout.min(TIMEOUT_MAX);
+        let expires = ttl.and_then(|ttl| now.checked_add(ttl)); // Or never.
         // Until when it may wait to be sent.
         let (wait_until, too_late) = match expires {
             Some(at) if at < deadline => (at, Code::Expired),

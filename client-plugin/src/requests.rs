@@ -25,8 +25,12 @@ use crate::{
 /// How much longer than the server a client waits for its verdict about a registration.
 const VERDICT: Duration = Duration::from_secs(2);
 
-/// How much later than its deadline a request is answered if the actor is held up.
-const GRACE: Duration = Duration::from_millis(100);
+/// How much later than its deadline a request is answered if the actor is held up, writing to a
+/// server that does not read.
+pub(crate) const GRACE: Duration = Duration::from_millis(100);
+
+/// The longest that anything waits: `Duration::MAX` from now is no moment.
+pub(crate) const TIMEOUT_MAX: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
 
 /// A wish to be paired, from
 /// [`P2pClientExt::register_target`](crate::P2pClientExt::register_target). Awaiting it asks, and
@@ -108,7 +112,7 @@ async fn ask(
     timeout: Duration,
     command: impl FnOnce(CallId, Instant) -> Command,
 ) -> Answer {
-    let deadline = Instant::now() + timeout;
+    let deadline = Instant::now() + timeout.min(TIMEOUT_MAX);
     let call = client.shared.next_call();
     let (answer, answered) = oneshot::channel();
     let command = command(call, deadline);

@@ -19,6 +19,16 @@ use crate::support::{
 const LONG: Duration = Duration::from_secs(60);
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_call_may_wait_for_ever() {
+    let server = TestServer::start().await;
+    let [a, _b] = pair(&server, client(&server, "A"), client(&server, "B")).await;
+
+    let call = a.emit2("echo", 1).timeout(Duration::MAX).ttl(Duration::MAX);
+
+    assert_eq!(soon(call).await.unwrap(), json!([1]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn three_hundred_calls_at_once_get_three_hundred_right_answers() {
     let server = TestServer::start().await;
     let twice = async |incoming: Incoming| {
