@@ -122,6 +122,8 @@ pub struct P2pBuilder {
     timeout: Duration,
     endpoint: EndpointConfig,
     backoff: ExponentialBuilder,
+    /// Which paths are used, whatever the endpoint's own settings say.
+    policy: Option<PathPolicy>,
     #[cfg(feature = "webrtc")]
     direct: DirectConfig,
 }
@@ -134,7 +136,9 @@ impl P2pBuilder {
             auth: Value::Object(Map::new()),
             handlers: Arc::new(Handlers::default()),
             timeout: CONNECT_TIMEOUT,
-            endpoint: endpoint_config(),
+            endpoint: EndpointConfig::default(),
+            // Without the feature there is no direct path.
+            policy: (!cfg!(feature = "webrtc")).then_some(PathPolicy::RelayOnly),
             #[cfg(feature = "webrtc")]
             direct: DirectConfig::default(),
             backoff: ExponentialBuilder::new()
@@ -187,11 +191,12 @@ impl P2pBuilder {
     /// this client.
     #[cfg(feature = "webrtc")]
     pub const fn path_policy(mut self, policy: PathPolicy) -> Self {
-        self.endpoint.direct.policy = policy;
+        self.policy = Some(policy);
         self
     }
 
-    /// When the direct path is tried, taken and left: the policy, heartbeat, timeouts and backoff.
+    /// When the direct path is tried, taken and left: the policy, heartbeat, timeouts and backoff. The
+    /// policy counts unless [`Self::path_policy`] says another, before or after.
     #[cfg(feature = "webrtc")]
     pub const fn paths(mut self, config: crate::PathConfig) -> Self {
         self.endpoint.direct = config;
@@ -270,7 +275,10 @@ impl P2pBuilder {
     }
 
     async fn connect_without_deadline(self) -> Result<P2pClient, ConnectError> {
-        let Self { recipe, id, auth, handlers, timeout, endpoint, backoff, .. } = self;
+        let Self { recipe, id, auth, handlers, timeout, mut endpoint, backoff, .. } = self;
+        if let Some(policy) = self.policy {
+            endpoint.direct.policy = policy;
+        }
         let id = id?;
         let Value::Object(auth) = auth else {
             return Err(ConnectError::Auth);
@@ -285,7 +293,8 @@ impl P2pBuilder {
         let welcome = welcome(&mut link.received).await?;
         goodbye.forget();
         #[cfg(feature = "webrtc")]
-        let (links, opened) = Links::new(self.direct, handlers.clone(), tasks.clone());
+        let (links, opened) =
+            Links::new(self.direct, &endpoint.direct, handlers.clone(), tasks.clone());
         #[cfg(not(feature = "webrtc"))]
         let links = Links;
         let parts = Parts {
@@ -352,15 +361,6 @@ async fn welcome(received: &mut mpsc::Receiver<FromServer>) -> Result<ServerMess
 pub(crate) fn refusal_code(message: &str) -> Code {
     let code = Code::ALL.iter().find(|code| code.as_str() == message);
     code.copied().unwrap_or(Code::Forbidden)
-}
-
-/// Without the feature `webrtc` there is no direct path.
-fn endpoint_config() -> EndpointConfig {
-    let mut config = EndpointConfig::default();
-    if !cfg!(feature = "webrtc") {
-        config.direct.policy = PathPolicy::RelayOnly;
-    }
-    config
 }
 
 /// What a client is made of.

@@ -72,8 +72,11 @@ impl P2pClient {
         self.shared.socket.borrow().0.clone()
     }
 
-    /// Says that this machine has other addresses than before. A direct path is then made anew, and
-    /// sought again if all attempts had failed; meanwhile the relay carries.
+    /// Has the direct path made anew, as if nothing had failed: for an application that knows that this
+    /// machine has other addresses than before. Meanwhile the relay carries; raw channels end with the
+    /// connection. A client also notices by itself
+    /// ([`DirectConfig::watch_network`](crate::direct::DirectConfig::watch_network)), and then leaves
+    /// alone what goes on.
     #[cfg(feature = "webrtc")]
     pub fn network_changed(&self) {
         let changed = Asked::notice(Command::NetworkChanged);

@@ -69,6 +69,8 @@ impl Connector {
         };
         connector.auth.insert(CLIENT_ID.to_owned(), id.as_str().into());
         connector.auth.insert(P2P.to_owned(), PROTOCOL.into());
+        // Whatever the application's own auth says.
+        connector.auth.remove(DIRECT);
         if direct {
             connector.auth.insert(DIRECT.to_owned(), true.into());
         }

@@ -2,6 +2,8 @@
 //! and reports what happens on them.
 
 #[cfg(feature = "webrtc")]
+mod network;
+#[cfg(feature = "webrtc")]
 mod webrtc;
 #[cfg(feature = "webrtc")]
 pub(crate) use webrtc::{Links, Opened};

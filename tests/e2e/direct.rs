@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use socketio_p2p_client::{
     Cause, Code, EmitError, Event, Events, Incoming, P2pBuilder, P2pClient, P2pClientExt,
     PathConfig, PathPolicy, Route,
-    direct::{ChannelError, ChannelMessage, ChannelOptions, DirectChannel},
+    direct::{ChannelError, ChannelMessage, ChannelOptions, DirectChannel, DirectConfig},
 };
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
@@ -24,7 +24,7 @@ fn direct(builder: P2pBuilder) -> P2pBuilder {
     let mut paths = PathConfig::default();
     paths.retry_min = Duration::from_millis(50);
     paths.hold = Duration::from_millis(100);
-    builder.paths(paths)
+    builder.path_policy(PathPolicy::PreferDirect).paths(paths)
 }
 
 /// Waits until this carries what is emitted; its round-trip time.
@@ -100,6 +100,40 @@ async fn who_forbids_the_direct_path_gets_none() {
     let opened = a.channel("files", ChannelOptions::default()).await;
     assert_eq!(opened.unwrap_err(), ChannelError::NotOpen);
     assert_eq!(route_of(&a).await, Route::Relay);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_policy_holds_whatever_else_is_said_of_paths_and_in_the_auth() {
+    let server = TestServer::start().await;
+    let a = client(&server, "A")
+        .path_policy(PathPolicy::RelayOnly)
+        .paths(PathConfig::default())
+        .auth(json!({ "direct": true }));
+
+    let [a, b] = pair(&server, a, direct(client(&server, "B"))).await;
+
+    assert!(!a.pairing().unwrap().direct);
+    assert!(!b.pairing().unwrap().direct);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_has_room_on_its_channel_whatever_the_send_buffer_is_set_to() {
+    let server = TestServer::start().await;
+    let [a, b] = ["A", "B"].map(|id| {
+        let mut config = DirectConfig::default();
+        config.send_buffer_bytes = 1;
+        direct(client(&server, id)).direct(config)
+    });
+    let [a, _b] = pair(&server, a, b).await;
+    path(&mut a.events(), Route::Direct).await;
+
+    let blob = Bytes::from(vec![7; 30_000]);
+    let replies =
+        join_all((0..64).map(async |_| a.emit2("echo", blob.clone()).with_reply().await)).await;
+
+    for reply in replies {
+        assert_eq!(reply.unwrap().route(), Route::Direct);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -57,14 +57,20 @@ pub struct DirectConfig {
     /// Whether `.local` names, by which browsers hide their addresses, are looked up by multicast.
     /// Otherwise, and if no multicast socket can be had, such candidates are skipped. Default: yes.
     pub mdns: bool,
-    /// How long opening may take, from the start to the open main channel. Default: 10 s.
+    /// Whether a client notices when this machine gets other addresses, and then tries again at once
+    /// where the direct path does not stand. Costs a socket of the system's for each client that has
+    /// tried a direct path. Default: yes.
+    pub watch_network: bool,
+    /// How long opening may take, from the start to the open main channel. Default: 10 s. For the
+    /// connections of a client [`PathConfig::timeout`](crate::PathConfig::timeout) decides.
     pub open_timeout: Duration,
     /// How long nothing may be heard from the partner before [`DirectEvent::Silent`]. Default: 1 s;
     /// 3 s suits a mobile network.
     ///
     /// [`DirectEvent::Silent`]: crate::direct::DirectEvent::Silent
     pub silent_after: Duration,
-    /// How long after that the connection is given up. Default: 2.5 s.
+    /// How long after that the connection is given up. Default: 2.5 s. For those of a client at least
+    /// [`PathConfig::beat_timeout`](crate::PathConfig::beat_timeout).
     pub failed_after: Duration,
     /// How often a partner that has nothing to say is asked for a sign of life. Default: 500 ms.
     pub keep_alive: Duration,
@@ -72,7 +78,7 @@ pub struct DirectConfig {
     /// (`net.core.rmem_max`). Default: 4 MiB; with the usual 208 KiB a burst is lost.
     pub udp_buffer_bytes: usize,
     /// What [`DirectConnection::send`] takes before it waits, in bytes, above what is in flight.
-    /// Default: 1 MiB.
+    /// Default: 1 MiB; a client uses 5 MiB at least.
     ///
     /// [`DirectConnection::send`]: crate::direct::DirectConnection::send
     pub send_buffer_bytes: usize,
@@ -96,6 +102,7 @@ impl Default for DirectConfig {
                 SocketAddr::new(IpAddr::V6(Ipv6Addr::UNSPECIFIED), 0),
             ],
             mdns: true,
+            watch_network: true,
             open_timeout: Duration::from_secs(10),
             silent_after: Duration::from_secs(1),
             failed_after: Duration::from_millis(2500),

@@ -10,11 +10,13 @@ use serde_json::Value;
 use socketio_p2p_protocol::{
     Signal, Step,
     endpoint::Input,
-    negotiation::{DirectMessage, LinkCommand, LinkEvent, LinkId},
+    limits::{CHUNK_BYTES, PARTS_UNDER_WAY, WINDOW_BYTES},
+    negotiation::{DirectMessage, LinkCommand, LinkEvent, LinkId, PathConfig},
 };
 use tokio::{sync::watch, task::JoinSet};
 use tokio_util::task::TaskTracker;
 
+use super::network::Network;
 use crate::{
     direct::{
         ChannelMessage, DirectChannel, DirectConfig, DirectConnection, DirectEvent, DirectEvents,
@@ -25,6 +27,12 @@ use crate::{
 /// Handlers of the partner's channels that run at once: the 64 channels that a connection may have,
 /// and as many that outlive theirs. A further channel is closed again.
 const CHANNEL_HANDLERS: usize = 128;
+
+/// What the send buffer of a session's channel holds at least, in bytes. All that is not confirmed is
+/// handed over at once when a path is taken: the window of emits, as much of replies, parts of large
+/// values; twice, for a path may be lost and taken again before any of it has left. Beyond that the
+/// channel is of no use any more.
+const SESSION_BUFFER: usize = 4 * (WINDOW_BYTES + PARTS_UNDER_WAY * CHUNK_BYTES);
 
 /// The connection on which channels can be opened, if there is one.
 pub(crate) type Opened = watch::Receiver<Option<DirectConnection>>;
@@ -37,6 +45,8 @@ pub(crate) struct Links {
     present: Option<Link>,
     opened: watch::Sender<Option<DirectConnection>>,
     channels: JoinSet<()>,
+    /// Watched since the first attempt, if that is wanted.
+    network: Option<Network>,
 }
 
 struct Link {
@@ -48,15 +58,18 @@ struct Link {
 }
 
 impl Links {
-    /// Connections like this, whose tasks are among these.
+    /// Connections like this for a session's paths, whose tasks are among these.
     pub(crate) fn new(
         config: DirectConfig,
+        paths: &PathConfig,
         handlers: Arc<Handlers>,
         tasks: TaskTracker,
     ) -> (Self, Opened) {
         let (sender, opened) = watch::channel(None);
         let channels = JoinSet::new();
-        (Self { config, handlers, tasks, present: None, opened: sender, channels }, opened)
+        let config = for_session(config, paths);
+        let (present, network) = (None, None);
+        (Self { config, handlers, tasks, present, opened: sender, channels, network }, opened)
     }
 
     /// Does what the endpoint says. What there is to report about it at once.
@@ -100,6 +113,7 @@ impl Links {
             let event = tokio::select! {
                 biased;
                 event = next_event(&mut self.present) => event,
+                () = network_changed(&mut self.network) => return Input::AddressesChanged,
                 Some(_) = self.channels.join_next() => continue,
             };
             if let Some(input) = self.read(event) {
@@ -166,6 +180,9 @@ impl Links {
         if let Some(old) = self.present.take() {
             self.close_later(old);
         }
+        if self.config.watch_network {
+            self.network.get_or_insert_with(Network::watch);
+        }
         self.present = Some(link);
     }
 
@@ -210,6 +227,15 @@ impl Links {
     }
 }
 
+/// Where both say something of the same, the negotiation decides: its attempts end when it says so,
+/// and the connection is not given up while it may still wait for a heartbeat.
+fn for_session(mut config: DirectConfig, paths: &PathConfig) -> DirectConfig {
+    config.open_timeout = paths.timeout;
+    config.failed_after = config.failed_after.max(paths.beat_timeout);
+    config.send_buffer_bytes = config.send_buffer_bytes.max(SESSION_BUFFER);
+    config
+}
+
 async fn next_event(present: &mut Option<Link>) -> DirectEvent {
     if let Some(link) = present
         && let Some(event) = link.events.recv().await
@@ -217,6 +243,13 @@ async fn next_event(present: &mut Option<Link>) -> DirectEvent {
         return event;
     }
     std::future::pending().await
+}
+
+async fn network_changed(network: &mut Option<Network>) {
+    match network {
+        Some(network) => network.changed().await,
+        None => std::future::pending().await,
+    }
 }
 
 /// What this end's own signal says; none if it is of no use to a partner.
