@@ -1,5 +1,5 @@
 //! Receives a file from `sendfile`, and ends when it is complete and its checksum is right. A part
-//! that an earlier run has left, `NAME.part`, is gone on with.
+//! that an earlier run has left, `NAME.part`, is gone on with; a file of that name is left alone.
 //!
 //! ```text
 //! cargo run --example recvfile -- --url http://127.0.0.1:9000 --id B
@@ -17,7 +17,8 @@ use clap::Parser;
 use indicatif::ProgressBar;
 use sha2::{Digest as _, Sha256};
 use socketio_p2p_client::{
-    Event, HandlerError, Incoming, P2pBuilderExt, P2pClientExt, direct::DirectChannel,
+    Event, HandlerError, Incoming, P2pBuilderExt, P2pClientExt,
+    direct::{ChannelMessage, DirectChannel},
 };
 use socketio_p2p_examples::log_to_stderr;
 use tokio::{
@@ -108,6 +109,11 @@ async fn main() -> Result<(), Box<dyn Error>> {
             async move {
                 let mut part = receiving.lock().await;
                 let Some(part) = part.as_mut() else { return };
+                // Which part this is. What an earlier channel has brought meanwhile is asked for anew.
+                match channel.recv().await {
+                    Some(ChannelMessage::Text(at)) if at.parse() == Ok(part.has) => {}
+                    _ => return,
+                }
                 while let Some(message) = channel.recv().await {
                     if let Err(error) = part.take(&message.into_bytes()).await {
                         eprintln!("{error}");
@@ -137,6 +143,9 @@ impl Part {
         // A name, wherever the sender wants it to be.
         let name = Path::new(name).file_name().ok_or(std::io::ErrorKind::InvalidFilename)?;
         let path = dir.join(name);
+        if fs::try_exists(&path).await? {
+            return Err(std::io::Error::other("there is a file of that name"));
+        }
         let file = OpenOptions::new().create(true).append(true).open(part_of(&path)).await?;
         let has = file.metadata().await?.len();
         if has > size {

@@ -69,7 +69,7 @@ async fn main() -> Result {
     timeout(PATIENCE, is_direct(&mut events)).await.ok();
     while has < size {
         file.seek(SeekFrom::Start(has)).await?;
-        has = match directly(&client, &mut file, &bar).await {
+        has = match directly(&client, &mut file, has, &bar).await {
             Some(sent) => sent?,
             None => by_relay(&client, &mut file, has).await?,
         };
@@ -95,8 +95,14 @@ async fn is_direct(events: &mut Events) {
 
 /// Sends all that is left over a channel, or what it takes until it fails; none if there is no
 /// direct path. What the receiver has then.
-async fn directly(client: &P2pClient, file: &mut File, bar: &ProgressBar) -> Option<Result<u64>> {
+async fn directly(
+    client: &P2pClient,
+    file: &mut File,
+    at: u64,
+    bar: &ProgressBar,
+) -> Option<Result<u64>> {
     let channel = client.channel("file", ChannelOptions::default()).await.ok()?;
+    channel.send(at.to_string()).await.ok()?;
     let mut piece = vec![0; PIECE];
     // An error of the file comes again where it is returned.
     while let Ok(length @ 1..) = file.read(&mut piece).await {
