@@ -6,8 +6,8 @@ use anyhow::Result;
 use serde_json::json;
 use socketio_p2p_harness::bench::Verdict;
 
-use crate::end::Role::{Answerer, Offerer};
 use crate::pair::{Contestant, Pair, number};
+use crate::part::Role::{Answerer, Offerer};
 use crate::plan::Extent;
 use crate::report::Samples;
 
@@ -23,7 +23,7 @@ pub(crate) async fn measure(
 ) -> Result<Vec<Verdict>> {
     let mut pairs = Vec::new();
     for &contestant in contestants {
-        let mut pair = Pair::start(contestant)?;
+        let mut pair = Pair::start(contestant).await?;
         let (of, _) = pair.open().await?;
         pairs.push((contestant, pair, of));
     }
