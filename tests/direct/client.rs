@@ -12,19 +12,14 @@ use socketio_p2p_client::{
 };
 use tokio_util::task::TaskTracker;
 
-use crate::part::{Order, Orders, Role, SMALL, Setup, percentiles, say, tell};
+use crate::part::{Order, Orders, Role, SMALL, config, percentiles, say, tell};
 use crate::udp;
 
 /// Obeys until there are no more orders.
-pub(crate) async fn obey(
-    role: Role,
-    setup: Setup,
-    server: SocketAddr,
-    mut orders: Orders,
-) -> Result<()> {
+pub(crate) async fn obey(role: Role, server: SocketAddr, mut orders: Orders) -> Result<()> {
     let client = format!("http://{server}")
         .p2p(name(role)?)
-        .direct(setup.config())
+        .direct(config())
         .on2("echo", async |incoming: Incoming| Ok(incoming.into_raw()))
         .connect()
         .await?;

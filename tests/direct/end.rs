@@ -12,26 +12,25 @@ use socketio_p2p_client::direct::{
 use tokio::sync::mpsc;
 use tokio_util::task::TaskTracker;
 
-use crate::part::{Order, Orders, Role, SMALL, Setup, percentiles, say, tell};
+use crate::part::{Order, Orders, Role, SMALL, config, percentiles, say, tell};
 use crate::udp;
 
 /// Orders that may wait for a connection. There is one at a time.
 const ORDERS: usize = 4;
 
 /// Obeys until there are no more orders.
-pub(crate) async fn obey(role: Role, setup: Setup, mut orders: Orders) -> Result<()> {
+pub(crate) async fn obey(role: Role, mut orders: Orders) -> Result<()> {
     let tasks = TaskTracker::new();
     let mut ends = BTreeMap::new();
     while let Some(line) = orders.next().await? {
         if let Some(signal) = line.signal {
-            let end =
-                ends.entry(line.of).or_insert_with(|| End::start(line.of, role, setup, &tasks));
+            let end = ends.entry(line.of).or_insert_with(|| End::start(line.of, role, &tasks));
             end.connection.signal(&signal).ok(); // It may be closed already.
             continue;
         }
         match line.order.context("neither signal nor order")? {
             Order::Open => {
-                ends.insert(line.of, End::start(line.of, role, setup, &tasks));
+                ends.insert(line.of, End::start(line.of, role, &tasks));
             }
             Order::Close => {
                 if let Some(end) = ends.remove(&line.of) {
@@ -61,8 +60,8 @@ struct End {
 }
 
 impl End {
-    fn start(of: u32, role: Role, setup: Setup, tasks: &TaskTracker) -> Self {
-        let config = setup.config();
+    fn start(of: u32, role: Role, tasks: &TaskTracker) -> Self {
+        let config = config();
         let (orders, todo) = mpsc::channel(ORDERS);
         let began = Instant::now();
         let (connection, events) = match role {

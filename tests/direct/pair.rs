@@ -39,10 +39,8 @@ impl fmt::Display for Contestant {
         f.pad(match self {
             Self::Bare(Setup::OneThread) => "bare, one thread",
             Self::Bare(Setup::Threads) => "bare, threads",
-            Self::Bare(Setup::OwnThread) => "bare, own thread",
             Self::Clients(Setup::OneThread) => "clients, one thread",
             Self::Clients(Setup::Threads) => "clients, threads",
-            Self::Clients(Setup::OwnThread) => "clients, own thread",
             Self::SimplePeer => "simple-peer",
         })
     }

@@ -47,19 +47,14 @@ pub(crate) enum Setup {
     OneThread,
     /// A runtime with a thread a core.
     Threads,
-    /// The same, with packets on a thread of their own.
-    OwnThread,
 }
 
-impl Setup {
-    /// A direct connection over loopback.
-    pub(crate) fn config(self) -> DirectConfig {
-        let mut config = DirectConfig::default();
-        config.bind = vec![(Ipv4Addr::LOCALHOST, 0).into()];
-        config.mdns = false;
-        config.own_thread = self == Self::OwnThread;
-        config
-    }
+/// A direct connection over loopback.
+pub(crate) fn config() -> DirectConfig {
+    let mut config = DirectConfig::default();
+    config.bind = vec![(Ipv4Addr::LOCALHOST, 0).into()];
+    config.mdns = false;
+    config
 }
 
 /// A line that comes in.
@@ -89,14 +84,14 @@ pub(crate) enum Order {
 pub(crate) fn be(role: Role, setup: Setup, server: Option<SocketAddr>) -> Result<()> {
     let mut runtime = match setup {
         Setup::OneThread => tokio::runtime::Builder::new_current_thread(),
-        Setup::Threads | Setup::OwnThread => tokio::runtime::Builder::new_multi_thread(),
+        Setup::Threads => tokio::runtime::Builder::new_multi_thread(),
     };
     let runtime = runtime.enable_all().build()?;
     let part = async move {
         let orders = Orders(BufReader::new(tokio::io::stdin()).lines());
         match server {
-            Some(server) => client::obey(role, setup, server, orders).await,
-            None => end::obey(role, setup, orders).await,
+            Some(server) => client::obey(role, server, orders).await,
+            None => end::obey(role, orders).await,
         }
     };
     // As a task, like a client's own: the thread that waits for it is not one of the runtime's.

@@ -104,7 +104,7 @@ impl Plan {
     pub(crate) async fn carry_out(self) -> Result<Report> {
         let mut environment = Environment::here(&CRATES, self.extent.clone());
         let mut notes = Vec::new();
-        let setups = [Setup::OneThread, Setup::Threads, Setup::OwnThread];
+        let setups = [Setup::OneThread, Setup::Threads];
         let mut contestants = setups.map(Contestant::Bare).to_vec();
         if self.with_node {
             match PROJECT.install().await {
