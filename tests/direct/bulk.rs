@@ -1,13 +1,14 @@
 //! Many messages of 16 KiB one way, until the receiver has them all: how fast, for how much CPU time.
 //!
-//! Ours go over a raw channel, simple-peer's over its stream, which waits when its buffer is full.
+//! Ours go over a raw channel, which waits when its window is full; simple-peer's in the fastest way
+//! that was found for it (`node/end.js`).
 
 use anyhow::Result;
 use serde_json::json;
 use socketio_p2p_harness::bench::Verdict;
 
-use crate::end::Role::{Answerer, Offerer};
 use crate::pair::{Contestant, Pair, number};
+use crate::part::Role::{Answerer, Offerer};
 use crate::plan::Extent;
 use crate::report::Samples;
 
@@ -23,7 +24,7 @@ pub(crate) async fn measure(
 ) -> Result<Vec<Verdict>> {
     let mut pairs = Vec::new();
     for &contestant in contestants {
-        let mut pair = Pair::start(contestant)?;
+        let mut pair = Pair::start(contestant).await?;
         let (of, _) = pair.open().await?;
         pairs.push((contestant, pair, of));
     }

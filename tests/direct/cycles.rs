@@ -7,8 +7,8 @@ use serde_json::json;
 use socketio_p2p_harness::bench::Verdict;
 use tokio::time::sleep;
 
-use crate::end::{Role, Setup};
 use crate::pair::{Contestant, Pair, number};
+use crate::part::{Role, Setup};
 use crate::plan::Extent;
 use crate::report::Samples;
 
@@ -16,7 +16,7 @@ const OPEN: &str = "open and idle, KiB an end";
 const TASKS: &str = "left after cycles: tasks";
 const FILES: &str = "left after cycles: open files";
 const LEFT: &str = "left after cycles: KiB, both ends";
-const OURS: Contestant = Contestant::Ours(Setup::Threads);
+const OURS: Contestant = Contestant::Bare(Setup::Threads);
 
 /// Cycles before anything is counted: until allocator and runtime have what they need.
 const WARM_UP: usize = 30;
@@ -27,7 +27,7 @@ const REMAINDER: f64 = 8.0;
 
 /// Opens and closes, then opens and holds.
 pub(crate) async fn measure(extent: &Extent, into: &mut Samples) -> Result<Vec<Verdict>> {
-    let mut pair = Pair::start(OURS)?;
+    let mut pair = Pair::start(OURS).await?;
     cycle(&mut pair, WARM_UP).await?;
     let before = look(&mut pair).await?;
     cycle(&mut pair, extent.cycles).await?;
@@ -42,7 +42,7 @@ pub(crate) async fn measure(extent: &Extent, into: &mut Samples) -> Result<Vec<V
     pair.end_both().await?;
 
     // In fresh processes: pages that closed connections gave back would hide what open ones take.
-    let mut pair = Pair::start(OURS)?;
+    let mut pair = Pair::start(OURS).await?;
     pair.open().await?;
     let before = look(&mut pair).await?;
     for _ in 0..extent.held {

@@ -1,30 +1,54 @@
-//! How soon a partner is missed whose process is killed.
+//! How soon a partner is missed whose process is killed: by a bare connection; by a client, which
+//! hears of it from the server too, because the kernel closes the killed one's TCP connection.
 
 use std::time::Instant;
 
 use anyhow::Result;
 use socketio_p2p_harness::bench::Verdict;
 
-use crate::end::{Role, Setup};
 use crate::pair::{Contestant, Pair};
+use crate::part::{Role, Setup};
 use crate::plan::Extent;
 use crate::report::Samples;
 
-const WHAT: &str = "killed to silent, s";
-const OURS: Contestant = Contestant::Ours(Setup::Threads);
+const SILENT: &str = "killed to silent, ms";
+const TOLD: &str = "killed to the first event, ms";
+const LEFT: &str = "killed to another path, ms";
+const BARE: Contestant = Contestant::Bare(Setup::Threads);
+const CLIENTS: Contestant = Contestant::Clients(Setup::Threads);
 
 /// Kills one after the other.
 pub(crate) async fn measure(extent: &Extent, into: &mut Samples) -> Result<Vec<Verdict>> {
     for _ in 0..extent.kills {
-        let mut pair = Pair::start(OURS)?;
-        let (of, _) = pair.open().await?;
-        let killed = Instant::now();
-        pair.answerer.kill()?;
-        pair.wait_for(Role::Offerer, of, "silent").await?;
-        into.push(WHAT, OURS, killed.elapsed().as_secs_f64());
-        pair.offerer.end().await?;
+        for contestant in [BARE, CLIENTS] {
+            let mut pair = Pair::start(contestant).await?;
+            let (of, _) = pair.open().await?;
+            let killed = Instant::now();
+            pair.answerer.kill()?;
+            let mut told = false;
+            loop {
+                let event = pair.next_event(Role::Offerer, of).await?;
+                let ms = killed.elapsed().as_secs_f64() * 1e3;
+                if contestant == CLIENTS && !told {
+                    told = true;
+                    into.push(TOLD, contestant, ms);
+                }
+                match event.as_str() {
+                    "silent" => into.push(SILENT, contestant, ms),
+                    "left" => into.push(LEFT, contestant, ms),
+                    _ => continue,
+                }
+                break;
+            }
+            pair.offerer.end().await?;
+        }
     }
 
-    let worst = into.all(WHAT, OURS).and_then(|all| all.iter().copied().reduce(f64::max));
-    Ok(vec![Verdict::at_most("partner killed to silent, the slowest: s", worst, 1.0)])
+    let worst = |what, of| into.all(what, of)?.iter().copied().reduce(f64::max);
+    let slowest = |what: &str| format!("{what}, the slowest");
+    Ok(vec![
+        Verdict::at_most(slowest(LEFT), worst(LEFT, CLIENTS), 1000.0),
+        Verdict::beside(slowest(TOLD), worst(TOLD, CLIENTS)),
+        Verdict::at_most(slowest(SILENT), worst(SILENT, BARE), 1000.0),
+    ])
 }

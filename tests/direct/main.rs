@@ -1,21 +1,28 @@
 //! The benchmark of the direct path: what a data channel costs, beside raw UDP and beside what
-//! JavaScript users have today, simple-peer on @roamhq/wrtc.
+//! JavaScript users have today, simple-peer on @roamhq/wrtc; and what two clients make of it.
 //!
 //! Every end runs in a process of its own (this binary started again, or Node), over loopback, and
-//! does what this process orders; the signals pass through here. Contestants take turns inside every
-//! round, because machines are noisy: compare the ratios of one run, and CPU seconds before rates.
-//! Each figure has a module, which measures it and says what its goal is.
+//! does what this process orders; signals pass through here, and clients find their server here.
+//! Contestants take turns inside every round, because machines are noisy: compare the ratios of one
+//! run, and CPU seconds before rates. Each figure has a module, which measures it and says what its
+//! goal is.
 
 mod bulk;
+mod client;
 mod cycles;
 mod end;
 mod killed;
 mod opening;
 mod pair;
+mod paired;
+mod part;
 mod plan;
 mod report;
+mod server;
 mod trips;
+mod udp;
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -23,7 +30,7 @@ use anyhow::{Context as _, Result, ensure};
 use clap::{Parser, Subcommand};
 use tokio::runtime::Builder;
 
-use crate::end::{Role, Setup};
+use crate::part::{Role, Setup};
 use crate::plan::{Figure, Plan};
 
 /// Measures what the direct path costs, beside raw UDP and simple-peer.
@@ -43,15 +50,15 @@ struct Args {
     #[arg(long)]
     without_node: bool,
     #[command(subcommand)]
-    part: Option<Part>,
+    command: Option<Command>,
 }
 
 /// What this binary is besides the benchmark.
 #[derive(Debug, Subcommand)]
-enum Part {
-    /// One end, driven by lines of JSON.
+enum Command {
+    /// One end, driven by lines of JSON: a client if there is a server.
     #[command(hide = true)]
-    End { role: Role, setup: Setup },
+    Part { role: Role, setup: Setup, server: Option<SocketAddr> },
 }
 
 fn main() -> ExitCode {
@@ -67,8 +74,8 @@ fn main() -> ExitCode {
 fn run() -> Result<()> {
     ensure!(cfg!(target_os = "linux"), "the benchmark asks Linux's /proc what a process costs");
     let args = Args::parse();
-    match args.part {
-        Some(Part::End { role, setup }) => end::be(role, setup),
+    match args.command {
+        Some(Command::Part { role, setup, server }) => part::be(role, setup, server),
         None => Builder::new_current_thread().enable_all().build()?.block_on(bench(args)),
     }
 }

@@ -3,12 +3,13 @@
 use std::fmt;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, bail, ensure};
 use clap::ValueEnum as _;
 use serde_json::{Value, json};
 use socketio_p2p_harness::bench::{Child, NpmProject, usage};
 
-use crate::end::{Role, Setup};
+use crate::part::{Role, Setup};
+use crate::server::Server;
 
 /// How long an end may take to say something.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -26,16 +27,20 @@ pub(crate) const PROJECT: NpmProject = NpmProject {
 /// Who is compared.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Contestant {
-    Ours(Setup),
+    /// Two connections of ours, without clients around them.
+    Bare(Setup),
+    /// Two clients at a server with the plugin.
+    Clients(Setup),
     SimplePeer,
 }
 
 impl fmt::Display for Contestant {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match self {
-            Self::Ours(Setup::OneThread) => "one thread",
-            Self::Ours(Setup::Threads) => "threads",
-            Self::Ours(Setup::OwnThread) => "own thread",
+            Self::Bare(Setup::OneThread) => "bare, one thread",
+            Self::Bare(Setup::Threads) => "bare, threads",
+            Self::Clients(Setup::OneThread) => "clients, one thread",
+            Self::Clients(Setup::Threads) => "clients, threads",
             Self::SimplePeer => "simple-peer",
         })
     }
@@ -46,19 +51,27 @@ impl fmt::Display for Contestant {
 pub(crate) struct Pair {
     pub(crate) offerer: Child,
     pub(crate) answerer: Child,
+    /// Where clients find each other.
+    _server: Option<Server>,
     /// The number of the last connection.
     last: u32,
 }
 
 impl Pair {
     /// Starts both; no connection yet.
-    pub(crate) fn start(contestant: Contestant) -> Result<Self> {
+    pub(crate) async fn start(contestant: Contestant) -> Result<Self> {
+        let server = match contestant {
+            Contestant::Clients(_) => Some(Server::start().await?),
+            Contestant::Bare(_) | Contestant::SimplePeer => None,
+        };
+        let address = server.as_ref().map(|server| server.address.to_string());
         let start = |role: Role| {
             let role = role.to_possible_value().context("a role without a name")?;
             match contestant {
-                Contestant::Ours(setup) => {
+                Contestant::Bare(setup) | Contestant::Clients(setup) => {
                     let setup = setup.to_possible_value().context("a setup without a name")?;
-                    Child::itself(["end", role.get_name(), setup.get_name()])
+                    let arguments = ["part", role.get_name(), setup.get_name()];
+                    Child::itself(arguments.into_iter().chain(address.as_deref()))
                 }
                 Contestant::SimplePeer => {
                     let mut node = PROJECT.node("end.js");
@@ -67,7 +80,14 @@ impl Pair {
                 }
             }
         };
-        Ok(Self { offerer: start(Role::Offerer)?, answerer: start(Role::Answerer)?, last: 0 })
+        let (mut offerer, mut answerer) = (start(Role::Offerer)?, start(Role::Answerer)?);
+        if server.is_some() {
+            for end in [&mut offerer, &mut answerer] {
+                let line = parsed(&end.line(PATIENCE).await?)?;
+                ensure!(line["event"] == "connected", "a client says {line}");
+            }
+        }
+        Ok(Self { offerer, answerer, _server: server, last: 0 })
     }
 
     /// Opens a connection: its number, and milliseconds from its start to open, at the offerer.
@@ -108,10 +128,16 @@ impl Pair {
 
     /// Waits until an end says that something happened to a connection.
     pub(crate) async fn wait_for(&mut self, role: Role, of: u32, event: &str) -> Result<()> {
+        while self.next_event(role, of).await? != event {}
+        Ok(())
+    }
+
+    /// The next thing that an end says happened to a connection.
+    pub(crate) async fn next_event(&mut self, role: Role, of: u32) -> Result<String> {
         loop {
             let line = parsed(&self.end(role).line(PATIENCE).await?)?;
-            if line["of"] == of && line["event"] == event {
-                return Ok(());
+            if let Some(event) = line["event"].as_str().filter(|_| line["of"] == of) {
+                return Ok(event.to_owned());
             }
         }
     }

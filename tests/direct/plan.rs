@@ -7,10 +7,10 @@ use clap::ValueEnum;
 use serde::Serialize;
 use socketio_p2p_harness::bench::Environment;
 
-use crate::end::Setup;
 use crate::pair::{Contestant, PROJECT};
+use crate::part::Setup;
 use crate::report::{Report, Samples};
-use crate::{bulk, cycles, killed, opening, trips};
+use crate::{bulk, cycles, killed, opening, paired, trips};
 
 /// The crates whose versions move the figures.
 const CRATES: [&str; 7] =
@@ -19,8 +19,10 @@ const CRATES: [&str; 7] =
 /// One figure, or a few that come together.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
 pub(crate) enum Figure {
-    /// From the start to open.
+    /// From the start to open, of bare connections.
     Opening,
+    /// From the registration to the direct path, of clients.
+    Paired,
     /// 64 bytes there and back.
     Trips,
     /// Many large messages.
@@ -44,7 +46,7 @@ pub(crate) struct Plan {
 pub(crate) struct Extent {
     /// Rounds in which contestants take turns; the median counts.
     pub(crate) rounds: usize,
-    /// How many connections are opened to see how long that takes.
+    /// How many connections are opened, and clients paired, to see how long that takes.
     pub(crate) openings: usize,
     /// Round trips of a contestant in a round.
     pub(crate) trips: usize,
@@ -102,14 +104,16 @@ impl Plan {
     pub(crate) async fn carry_out(self) -> Result<Report> {
         let mut environment = Environment::here(&CRATES, self.extent.clone());
         let mut notes = Vec::new();
-        let mut contestants =
-            [Setup::OneThread, Setup::Threads, Setup::OwnThread].map(Contestant::Ours).to_vec();
+        let setups = [Setup::OneThread, Setup::Threads];
+        let mut contestants = setups.map(Contestant::Bare).to_vec();
         if self.with_node {
             match PROJECT.install().await {
                 Ok(()) => contestants.push(Contestant::SimplePeer),
                 Err(error) => notes.push(format!("left out simple-peer: {error:#}")),
             }
         }
+        let clients = setups.map(Contestant::Clients);
+        let with_clients: Vec<_> = clients.into_iter().chain(contestants.iter().copied()).collect();
         let mut samples = Samples::default();
         let mut goals = Vec::new();
         for &figure in &self.figures {
@@ -117,7 +121,8 @@ impl Plan {
             let (extent, into) = (&self.extent, &mut samples);
             let measured = match figure {
                 Figure::Opening => opening::measure(&contestants, extent, into).await,
-                Figure::Trips => trips::measure(&contestants, extent, into).await,
+                Figure::Paired => paired::measure(extent, into).await,
+                Figure::Trips => trips::measure(&with_clients, extent, into).await,
                 Figure::Bulk => bulk::measure(&contestants, extent, into).await,
                 Figure::Killed => killed::measure(extent, into).await,
                 Figure::Cycles => cycles::measure(extent, into).await,

@@ -43,6 +43,13 @@ impl Samples {
         median(self.all(what, of)?.to_vec())
     }
 
+    /// What all but a hundredth of the values of a figure do not exceed.
+    pub(crate) fn p99(&self, what: &str, of: Contestant) -> Option<f64> {
+        let mut values = self.all(what, of)?.to_vec();
+        values.sort_unstable_by(f64::total_cmp);
+        values.get((values.len() * 99 / 100).min(values.len() - 1)).copied()
+    }
+
     /// The median of the ratios inside each round.
     pub(crate) fn ratio(
         &self,
@@ -67,7 +74,7 @@ pub(crate) struct Report {
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.environment)?;
-        writeln!(f, "\n{:<44}{:<14}{:>10}{:>20}", "Figures", "", "median", "least to most")?;
+        writeln!(f, "\n{:<36}{:<22}{:>10}{:>20}", "Figures", "", "median", "least to most")?;
         for Row { what, of, values } in &self.figures.0 {
             let middle = median(values.clone()).unwrap_or_default();
             let least = values.iter().copied().fold(f64::INFINITY, f64::min);
@@ -76,7 +83,7 @@ impl fmt::Display for Report {
                 1 => String::new(),
                 _ => format!("{least:.1} to {most:.1}"),
             };
-            writeln!(f, "{what:<44}{of:<14}{middle:>10.1}{range:>20}")?;
+            writeln!(f, "{what:<36}{of:<22}{middle:>10.1}{range:>20}")?;
         }
         writeln!(f, "\nGoals (ratios: medians of those inside each round)")?;
         for verdict in &self.goals {

@@ -82,10 +82,6 @@ pub struct DirectConfig {
     ///
     /// [`DirectConnection::send`]: crate::direct::DirectConnection::send
     pub send_buffer_bytes: usize,
-    /// Whether packets are handled on a thread beside the runtime's, one for all connections of the
-    /// process. On a runtime of several threads, bulk then takes a third less CPU a byte, and a round
-    /// trip about 40 µs more. Default: no.
-    pub own_thread: bool,
     /// How long closing waits for what was sent to arrive. Default: 1 s.
     pub linger: Duration,
     /// What the datagrams of the connection suffer. For tests only. Default: nothing.
@@ -109,7 +105,6 @@ impl Default for DirectConfig {
             keep_alive: Duration::from_millis(500),
             udp_buffer_bytes: 4 << 20,
             send_buffer_bytes: 1 << 20,
-            own_thread: false,
             linger: Duration::from_secs(1),
             #[cfg(feature = "udp-faults")]
             faults: None,

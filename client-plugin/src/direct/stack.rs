@@ -176,7 +176,6 @@ impl Stack {
             .with_handler(Arc::new(Handler { events, turns }))
             .with_udp_addrs(addresses(config))
             .with_data_channel_send_buffer_limit(SEND_LIMIT)
-            .with_dedicated_reactor_pool_size(usize::from(config.own_thread))
             .build()
             .await?;
         Ok((Self { connection: Arc::new(connection), runtime }, receiver))
@@ -357,18 +356,6 @@ struct TunedRuntime {
 }
 
 impl TunedRuntime {
-    /// The first of the tasks is the driver: its end is told, however it comes.
-    fn watched(
-        &self,
-        future: Pin<Box<dyn Future<Output = ()> + Send>>,
-    ) -> impl Future<Output = ()> + Send + use<> {
-        let guard = self.driver.set(()).is_ok().then(|| self.turns.gone.clone().drop_guard());
-        async move {
-            let _guard = guard;
-            future.await;
-        }
-    }
-
     fn enlarge(&self, socket: &UdpSocket) -> io::Result<()> {
         let socket = SockRef::from(socket);
         let enlarged = socket
@@ -387,16 +374,12 @@ impl TunedRuntime {
 
 impl Runtime for TunedRuntime {
     fn spawn(&self, future: Pin<Box<dyn Future<Output = ()> + Send>>) -> Box<dyn JoinHandle> {
-        Box::new(Task(self.tasks.spawn(self.watched(future))))
-    }
-
-    fn spawn_reactor(
-        &self,
-        threads: usize,
-        future: Pin<Box<dyn Future<Output = ()> + Send>>,
-    ) -> Box<dyn JoinHandle> {
-        let future = self.tasks.track_future(self.watched(future));
-        self.inner.spawn_reactor(threads, Box::pin(future))
+        // The first of the tasks is the driver: its end is told, however it comes.
+        let guard = self.driver.set(()).is_ok().then(|| self.turns.gone.clone().drop_guard());
+        Box::new(Task(self.tasks.spawn(async move {
+            let _guard = guard;
+            future.await;
+        })))
     }
 
     fn wrap_udp_socket(&self, socket: UdpSocket) -> io::Result<Arc<dyn AsyncUdpSocket>> {
