@@ -16,11 +16,7 @@ use turn::server::Server;
 use turn::server::config::{ConnConfig, ServerConfig};
 use turn_util::vnet::net::Net;
 
-use pair::End;
-
-#[path = "../../client-plugin/tests/direct/pair.rs"]
-#[expect(dead_code, reason = "raw channels have tests in the client")]
-mod pair;
+use crate::support::ends::{self, End};
 
 const REALM: &str = "example.org";
 const USER: &str = "alice";
@@ -68,7 +64,7 @@ fn kind(signal: &Value) -> Option<&str> {
 /// has given up; all kinds that they found.
 async fn meet(config: &DirectConfig, told: &[&str]) -> (Option<[End; 2]>, BTreeSet<String>) {
     let tasks = TaskTracker::new();
-    let (mut a, mut b) = pair::apart(config, &tasks);
+    let (mut a, mut b) = ends::apart(config, &tasks);
     let mut kinds = BTreeSet::new();
     let (mut a_is_open, mut b_is_open) = (false, false);
     while !a_is_open || !b_is_open {
@@ -93,7 +89,7 @@ async fn meet(config: &DirectConfig, told: &[&str]) -> (Option<[End; 2]>, BTreeS
 }
 
 fn config(server: IceServer) -> DirectConfig {
-    let mut config = pair::config();
+    let mut config = ends::config();
     config.ice_servers = vec![server];
     config.open_timeout = Duration::from_secs(3);
     config

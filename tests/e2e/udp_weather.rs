@@ -8,13 +8,7 @@ use socketio_p2p_client::direct::{ChannelMessage, DirectConfig, DirectEnd, Direc
 use socketio_p2p_harness::UdpWeather;
 use tokio_util::task::TaskTracker;
 
-use pair::End;
-
-// The two ends with which the client's own tests of the direct path begin. They cannot use the
-// weather, since the harness depends on the client.
-#[path = "../../client-plugin/tests/direct/pair.rs"]
-#[expect(dead_code, reason = "raw channels have tests in the client")]
-mod pair;
+use crate::support::ends::{self, End};
 
 const MILLIS: fn(u64) -> Duration = Duration::from_millis;
 /// What a busy machine may add to a time limit.
@@ -35,13 +29,13 @@ impl Pair {
     async fn open(weather: impl Fn(u64) -> UdpWeather) -> Self {
         let weather = [1, 2].map(|seed| Arc::new(weather(seed)));
         let tasks = TaskTracker::new();
-        let config = pair::config();
+        let config = ends::config();
         let [mut here, mut there] = [config.clone(), config.clone()];
         here.faults = Some(Arc::clone(&weather[0]) as _);
         there.faults = Some(Arc::clone(&weather[1]) as _);
-        let (mut a, _) = pair::apart(&here, &tasks);
-        let (_, mut b) = pair::apart(&there, &tasks);
-        pair::connect(&mut a, &mut b).await;
+        let (mut a, _) = ends::apart(&here, &tasks);
+        let (_, mut b) = ends::apart(&there, &tasks);
+        ends::connect(&mut a, &mut b).await;
         Self { a, b, weather, config, tasks }
     }
 
