@@ -19,6 +19,7 @@ mod limits;
 mod order;
 mod own_handler;
 mod pairing;
+mod processes;
 mod queues;
 mod resuming;
 mod shutdown;

@@ -28,8 +28,12 @@ impl Program {
         self
     }
 
-    /// The example of this workspace: by its environment variable, or beside the running test.
-    pub(crate) fn example(name: &'static str, variable: &'static str) -> Result<Self, StartError> {
+    /// An example of this workspace: by its environment variable, or beside the running test.
+    ///
+    /// # Errors
+    ///
+    /// [`StartError::Missing`] if it is not there; the error says how to build it.
+    pub fn example(name: &'static str, variable: &'static str) -> Result<Self, StartError> {
         if let Some(path) = env::var_os(variable).filter(|path| !path.is_empty()) {
             return Ok(Self::new(path));
         }
