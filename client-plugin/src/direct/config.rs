@@ -64,12 +64,12 @@ pub struct DirectConfig {
     /// How long opening may take, from the start to the open main channel. Default: 10 s. For the
     /// connections of a client [`PathConfig::timeout`](crate::PathConfig::timeout) decides.
     pub open_timeout: Duration,
-    /// How long nothing may be heard from the partner before [`DirectEvent::Silent`]. Default: 1 s;
-    /// 3 s suits a mobile network.
+    /// How long nothing may be heard from the partner before [`DirectEvent::Silent`]. Default: 900 ms,
+    /// so that a partner that was killed is noticed within a second; 3 s suits a mobile network.
     ///
     /// [`DirectEvent::Silent`]: crate::direct::DirectEvent::Silent
     pub silent_after: Duration,
-    /// How long after that the connection is given up. Default: 2.5 s. For those of a client at least
+    /// How long after that the connection is given up. Default: 2.6 s. For those of a client at least
     /// [`PathConfig::beat_timeout`](crate::PathConfig::beat_timeout).
     pub failed_after: Duration,
     /// How often a partner that has nothing to say is asked for a sign of life. Default: 500 ms.
@@ -100,8 +100,8 @@ impl Default for DirectConfig {
             mdns: true,
             watch_network: true,
             open_timeout: Duration::from_secs(10),
-            silent_after: Duration::from_secs(1),
-            failed_after: Duration::from_millis(2500),
+            silent_after: Duration::from_millis(900),
+            failed_after: Duration::from_millis(2600),
             keep_alive: Duration::from_millis(500),
             udp_buffer_bytes: 4 << 20,
             send_buffer_bytes: 1 << 20,

@@ -42,8 +42,11 @@ async fn dropping_all_handles_closes_after_what_was_sent() -> Outcome {
     Ok(())
 }
 
+/// What a busy machine may add to a time limit.
+const SLACK: Duration = Duration::from_millis(750);
+
 #[test]
-fn a_killed_partner_is_noticed_within_a_second_and_given_up_later() {
+fn a_killed_partner_is_noticed_when_it_has_been_silent_for_long_enough_and_given_up_later() {
     let here = tokio::runtime::Runtime::new().unwrap();
     let there = tokio::runtime::Runtime::new().unwrap();
     let tasks = TaskTracker::new();
@@ -57,7 +60,7 @@ fn a_killed_partner_is_noticed_within_a_second_and_given_up_later() {
     here.block_on(async {
         let event = a.event().await;
         assert!(matches!(event, DirectEvent::Silent), "{event:?}");
-        assert!(killed.elapsed() < Duration::from_millis(1100), "{:?}", killed.elapsed());
+        assert!(killed.elapsed() < config().silent_after + SLACK, "{:?}", killed.elapsed());
         let event = a.event().await;
         assert!(matches!(event, DirectEvent::Closed(DirectEnd::Silent)), "{event:?}");
     });
