@@ -133,7 +133,28 @@ impl Actor {
             };
             self.endpoint.handle(input, now);
         }
+        self.be_fair(now);
         self.carry_out().await
+    }
+
+    /// However much comes in from the server and the partner: what the application wants, and what is
+    /// due, has its turn.
+    fn be_fair(&mut self, now: Instant) {
+        if let Ok(asked) = self.commands.try_recv()
+            && let Some(input) = self.accept(asked)
+        {
+            self.endpoint.handle(input, now);
+        }
+        if let Some(Ok(decision)) = self.consents.try_join_next() {
+            self.endpoint.handle(decision, now);
+        }
+        if let Some(link) = self.connector.attempted().now_or_never() {
+            let input = self.attempted(link);
+            self.endpoint.handle(input, now);
+        }
+        if self.endpoint.poll_timeout().is_some_and(|due| due <= now) {
+            self.endpoint.handle(Input::Timeout, now);
+        }
     }
 
     /// Something more that can be taken without waiting.
@@ -273,7 +294,8 @@ impl Actor {
                 }
                 Output::Complain(complaint) => {
                     match complaint {
-                        Complaint::Partner(violation) => tracing::warn!(%violation),
+                        // As often as the partner likes.
+                        Complaint::Partner(violation) => tracing::debug!(%violation),
                         Complaint::Server(refusal) => tracing::warn!(%refusal, "server"),
                         Complaint::Signal(error) => tracing::debug!(%error, "signal left out"),
                     }
