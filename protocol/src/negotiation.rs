@@ -272,7 +272,12 @@ impl Negotiation {
         if is_there && !was_there && !self.is_alive() {
             // Signals may have been lost with it.
             self.failures = 0;
-            self.try_anew(now);
+            if self.initiator && !self.has_channel() {
+                // A partner that comes and goes is not to cost a connection each time.
+                self.begin_at(self.soonest(now), now);
+            } else {
+                self.try_anew(now);
+            }
         }
     }
 

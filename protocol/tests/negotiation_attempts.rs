@@ -318,6 +318,22 @@ fn nothing_is_begun_while_signals_do_not_get_through() {
 }
 
 #[test]
+fn a_partner_that_comes_back_ever_again_does_not_make_it_connect_each_time() {
+    let mut end = End::initiator();
+
+    for _ in 0..50 {
+        end.pass(100);
+        end.handle(Input::Relay(false));
+        end.handle(Input::Relay(true));
+    }
+
+    assert!((4..=6).contains(&end.offers()), "{} in 5 s", end.offers());
+    end.outputs();
+    end.pass(1_000);
+    assert_eq!(end.offers(), 1, "and the last return is not forgotten");
+}
+
+#[test]
 fn the_partner_asks_the_initiator_when_its_connection_fails() {
     let mut end = End::partner();
     end.report_offer();

@@ -44,6 +44,21 @@ impl Negotiation {
         }
     }
 
+    pub(super) fn has_channel(&self) -> bool {
+        self.link.as_ref().is_some_and(|link| link.channel.is_some())
+    }
+
+    /// When a partner may make this end begin anew: not as often as it likes.
+    pub(super) fn soonest(&self, now: Instant) -> Instant {
+        self.began_at.map_or(now, |began| now.max(began + self.config.retry_min))
+    }
+
+    /// Leaves the present attempt for one that begins then.
+    pub(super) fn begin_at(&mut self, at: Instant, now: Instant) {
+        self.drop_link(now);
+        self.retry_at = Some(at);
+    }
+
     /// Begins a fresh connection.
     pub(super) fn begin(&mut self, now: Instant) {
         let attempt = self.next_attempt();
@@ -65,10 +80,9 @@ impl Negotiation {
 
     /// Something changed: tries again, or has the initiator do so.
     pub(super) fn try_anew(&mut self, now: Instant) {
-        let has_channel = self.link.as_ref().is_some_and(|link| link.channel.is_some());
         if !self.initiator {
             self.ask(WhyAnew::Changed);
-        } else if has_channel {
+        } else if self.has_channel() {
             self.restart(now);
         } else {
             self.begin(now);
@@ -201,8 +215,7 @@ impl Negotiation {
 
     /// The partner, who does not offer itself, wants another attempt than the present one.
     fn asked(&mut self, why: WhyAnew, now: Instant) {
-        // Not as often as it likes.
-        let soonest = self.began_at.map_or(now, |began| began + self.config.retry_min);
+        let soonest = self.soonest(now);
         let is_proven = self.beats().is_some_and(Beats::was_proven);
         match why {
             WhyAnew::Closed if self.link.is_some() => self.lost(now),
@@ -215,8 +228,7 @@ impl Negotiation {
             WhyAnew::Silent => {}
             WhyAnew::Changed => {
                 self.failures = 0;
-                self.drop_link(now);
-                self.retry_at = Some(soonest.max(now));
+                self.begin_at(soonest, now);
             }
         }
     }
@@ -295,8 +307,7 @@ impl Negotiation {
         self.retry_at = if self.failures >= self.config.attempts {
             None
         } else if was_proven && self.failures == 1 {
-            // It worked a moment ago.
-            Some(now.max(self.began_at.map_or(now, |began| began + self.config.retry_min)))
+            Some(self.soonest(now)) // It worked a moment ago.
         } else {
             Some(now + self.delay())
         };
