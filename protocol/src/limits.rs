@@ -218,7 +218,8 @@ pub const DIRECT_HOLD: Duration = Duration::from_secs(2);
 /// How long that is at most.
 pub const DIRECT_HOLD_MAX: Duration = Duration::from_secs(120);
 
-/// A path that has carried for so long is none that flaps.
+/// A path that has carried for so long is none that flaps, and one that has lived for so long is
+/// tried again at once when it is lost.
 pub const DIRECT_STEADY: Duration = Duration::from_secs(30);
 
 /// How long after a refusal a client registers its partner again, of whom it is not parted though

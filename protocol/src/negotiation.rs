@@ -69,7 +69,7 @@ pub struct Negotiation {
     /// When to begin the next attempt; none if there is nothing to wait for.
     retry_at: Option<Instant>,
     began_at: Option<Instant>,
-    /// Attempts that failed since the last that succeeded, or since something changed.
+    /// Attempts that failed, or made a path that did not last, since something changed.
     failures: u32,
     choice: Choice,
     outputs: VecDeque<Output>,

@@ -268,6 +268,38 @@ fn after_a_failure_it_is_tried_again_ever_later_and_then_no_more() {
     assert!(waits.iter().all(|wait| *wait <= Duration::from_secs(75)), "{waits:?}");
 }
 
+/// How long it takes after a path was lost until it is tried again.
+fn wait_after_loss(end: &mut End) -> Duration {
+    end.outputs();
+    end.partner = false;
+    end.report(LinkEvent::Closed);
+    let from = end.now;
+    while end.offers() == 0 {
+        end.pass(10);
+    }
+    end.now - from
+}
+
+#[test]
+fn a_path_that_opens_and_dies_is_tried_again_ever_later() {
+    let mut end = End::open(true);
+    let mut waits = Vec::new();
+    for _ in 0..6 {
+        end.pass(5_000);
+        assert!(end.negotiation.is_alive());
+        waits.push(wait_after_loss(&mut end));
+        end.connect();
+    }
+
+    assert!(waits[0] <= Duration::from_millis(10), "{waits:?}");
+    assert!(waits.windows(2).all(|two| two[1] > two[0]), "{waits:?}");
+    assert!(waits[5] > Duration::from_secs(20), "{waits:?}");
+
+    end.pass(31_000);
+    let wait = wait_after_loss(&mut end);
+    assert!(wait <= Duration::from_millis(10), "after a steady life at once: {wait:?}");
+}
+
 #[test]
 fn after_it_has_given_up_a_change_lets_it_try_again() {
     let give_up = || {

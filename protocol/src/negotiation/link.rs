@@ -14,6 +14,8 @@ pub(super) struct Link {
     pub(super) round: Round,
     /// There as soon as its channel has opened.
     pub(super) channel: Option<Beats>,
+    /// Since when heartbeats return on both sides, if they do.
+    pub(super) alive_since: Option<Instant>,
     /// By when a heartbeat must have returned, while none does.
     pub(super) deadline: Option<Instant>,
     /// Whether a restart has been tried since heartbeats returned last.

@@ -7,7 +7,10 @@ use super::{
     beat::Beats,
     link::{Link, Role, Round},
 };
-use crate::{Candidate, Sdp, Signal, Step, WhyAnew, limits::CANDIDATES};
+use crate::{
+    Candidate, Sdp, Signal, Step, WhyAnew,
+    limits::{CANDIDATES, DIRECT_STEADY},
+};
 
 /// Offers that a partner may make at once; then one in the time after which a failed attempt is
 /// tried again. Each may cost a connection.
@@ -31,6 +34,7 @@ impl Negotiation {
             remote_session,
             round,
             channel: None,
+            alive_since: None,
             deadline: Some(now + self.config.timeout),
             restarted: false,
         });
@@ -274,9 +278,13 @@ impl Negotiation {
             link.restarted = false;
             // A restart that is never answered does no harm.
             link.deadline = link.deadline.filter(|at| link.round.is_unanswered() && *at > now);
-            self.failures = 0;
+            let since = *link.alive_since.get_or_insert(now);
+            if since + DIRECT_STEADY <= now {
+                self.failures = 0;
+            }
             return;
         }
+        link.alive_since = None;
         let was_alive = link.channel.as_ref().is_some_and(Beats::was_alive);
         match link.deadline {
             None => {
