@@ -199,11 +199,9 @@ pub const DIRECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long after the first failure a direct path is tried again; twice as long after each more.
 pub const DIRECT_RETRY_MIN: Duration = Duration::from_secs(1);
 
-/// How long it is at most.
+/// How long it is at most. It is tried so often as long as the pairing lasts: what was in the way may
+/// be gone, and nobody tells.
 pub const DIRECT_RETRY_MAX: Duration = Duration::from_secs(60);
-
-/// Attempts that may fail one after another. Then the relay is good enough, until something changes.
-pub const DIRECT_ATTEMPTS: u32 = 8;
 
 /// How often a direct path's heartbeat goes.
 pub const BEAT_INTERVAL: Duration = Duration::from_millis(200);

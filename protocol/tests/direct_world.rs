@@ -78,7 +78,6 @@ impl World {
             let mut config = EndpointConfig::default();
             config.direct.policy = policy;
             config.direct.hold = Duration::from_millis(10);
-            config.direct.attempts = 1000;
             Node {
                 endpoint: Endpoint::new(config, now),
                 conn: None,

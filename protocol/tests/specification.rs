@@ -99,7 +99,6 @@ fn the_table_of_limits_agrees_with_the_constants() {
         ("DIRECT_TIMEOUT", time(limits::DIRECT_TIMEOUT)),
         ("DIRECT_RETRY_MIN", time(limits::DIRECT_RETRY_MIN)),
         ("DIRECT_RETRY_MAX", time(limits::DIRECT_RETRY_MAX)),
-        ("DIRECT_ATTEMPTS", limits::DIRECT_ATTEMPTS.to_string()),
         ("BEAT_INTERVAL", time(limits::BEAT_INTERVAL)),
         ("BEAT_TIMEOUT", time(limits::BEAT_TIMEOUT)),
         ("DIRECT_HOLD", time(limits::DIRECT_HOLD)),

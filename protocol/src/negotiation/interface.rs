@@ -6,8 +6,8 @@ use super::Beat;
 use crate::{
     Candidate, Frame, FrameError, PairingId, Sdp, Signal, SignalError, frame,
     limits::{
-        BEAT_INTERVAL, BEAT_TIMEOUT, DIRECT_ATTEMPTS, DIRECT_HOLD, DIRECT_RETRY_MAX,
-        DIRECT_RETRY_MIN, DIRECT_TIMEOUT,
+        BEAT_INTERVAL, BEAT_TIMEOUT, DIRECT_HOLD, DIRECT_RETRY_MAX, DIRECT_RETRY_MIN,
+        DIRECT_TIMEOUT,
     },
 };
 
@@ -47,10 +47,8 @@ pub struct PathConfig {
     /// How long after the first failure it is tried again; twice as long after each more. 1 s by
     /// default.
     pub retry_min: Duration,
-    /// How long it is at most. 60 s by default.
+    /// How long it is at most, and so often for ever. 60 s by default.
     pub retry_max: Duration,
-    /// Attempts that may fail one after another. 8 by default.
-    pub attempts: u32,
     /// How long after it was left the path is not taken again; twice as long each time. 2 s by
     /// default.
     pub hold: Duration,
@@ -65,7 +63,6 @@ impl Default for PathConfig {
             beat_timeout: BEAT_TIMEOUT,
             retry_min: DIRECT_RETRY_MIN,
             retry_max: DIRECT_RETRY_MAX,
-            attempts: DIRECT_ATTEMPTS,
             hold: DIRECT_HOLD,
         }
     }

@@ -312,13 +312,11 @@ impl Negotiation {
             return self.ask(WhyAnew::Closed);
         }
         self.failures += 1;
-        self.retry_at = if self.failures >= self.config.attempts {
-            None
-        } else if was_proven && self.failures == 1 {
-            Some(self.soonest(now)) // It worked a moment ago.
+        self.retry_at = Some(if was_proven && self.failures == 1 {
+            self.soonest(now) // It worked a moment ago.
         } else {
-            Some(now + self.delay())
-        };
+            now + self.delay()
+        });
     }
 
     /// How long to wait after so many failures: twice as long each time, and not at the same moment
