@@ -68,7 +68,9 @@ pub struct Negotiation {
     link: Option<Link>,
     /// When to begin the next attempt; none if there is nothing to wait for.
     retry_at: Option<Instant>,
+    /// When the last connection was begun, and when one was restarted last.
     began_at: Option<Instant>,
+    restarted_at: Option<Instant>,
     /// Attempts that failed, or made a path that did not last, since something changed.
     failures: u32,
     choice: Choice,
@@ -94,6 +96,7 @@ impl Negotiation {
             link: None,
             retry_at: None,
             began_at: None,
+            restarted_at: None,
             failures: 0,
             choice: Choice::default(),
             outputs: VecDeque::new(),
@@ -174,8 +177,10 @@ impl Negotiation {
     pub fn poll_timeout(&self) -> Option<Instant> {
         let retry = self.retry_at.filter(|_| self.relay && self.link.is_none());
         let link = self.link.as_ref().and_then(Link::poll_timeout);
+        let restart = self.link.as_ref().and_then(|link| link.restart);
+        let restart = restart.map(|(at, _)| at).filter(|_| self.relay);
         let choice = self.choice.poll_timeout(self.is_alive());
-        [retry, link, choice].into_iter().flatten().min()
+        [retry, link, restart, choice].into_iter().flatten().min()
     }
 
     fn beats(&self) -> Option<&beat::Beats> {

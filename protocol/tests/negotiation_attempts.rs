@@ -297,24 +297,25 @@ fn a_path_that_opens_and_dies_is_tried_again_ever_later() {
     assert!(wait <= Duration::from_millis(10), "after a steady life at once: {wait:?}");
 }
 
+/// Its attempts failed, the last a while ago, and the next is far off.
+fn failed_often() -> End {
+    let mut end = End::initiator();
+    for _ in 0..7 {
+        end.outputs();
+        end.report(LinkEvent::Closed);
+        while end.offers() == 0 {
+            end.pass(10);
+        }
+    }
+    end.report(LinkEvent::Closed);
+    end.pass(10_000);
+    assert_eq!((end.offers(), end.attempt()), (1, 15));
+    end.outputs();
+    end
+}
+
 #[test]
 fn a_change_lets_it_try_again_at_once() {
-    let failed_often = || {
-        let mut end = End::initiator();
-        for _ in 0..7 {
-            end.outputs();
-            end.report(LinkEvent::Closed);
-            while end.offers() == 0 {
-                end.pass(10);
-            }
-        }
-        end.report(LinkEvent::Closed);
-        end.pass(10_000);
-        assert_eq!((end.offers(), end.attempt()), (1, 15));
-        end.outputs();
-        end
-    };
-
     let mut end = failed_often();
     end.handle(Input::NetworkChanged);
     assert_eq!(end.offers(), 1);
@@ -418,6 +419,18 @@ fn what_was_asked_before_the_present_attempt_is_granted_already() {
 }
 
 #[test]
+fn a_partner_to_whom_the_last_offer_never_came_may_ask_while_none_is_under_way() {
+    let mut end = failed_often();
+
+    end.hear(Some(17), anew(WhyAnew::Changed));
+    end.hear(None, anew(WhyAnew::Changed));
+    assert_eq!(end.offers(), 0, "that is no attempt of this pairing");
+    end.hear(Some(1), anew(WhyAnew::Changed));
+
+    assert_eq!(end.offers(), 1);
+}
+
+#[test]
 fn when_the_network_changes_the_initiator_restarts_what_stands() {
     let mut end = End::open(true);
     let link = end.link();
@@ -438,6 +451,25 @@ fn when_the_network_changes_the_partner_asks_for_a_restart() {
     end.pass(2_000);
     end.hear(Some(1), anew(WhyAnew::Changed));
     assert_eq!(end.commands(), [LinkCommand::Restart(3)]);
+}
+
+#[test]
+fn a_restart_that_is_asked_for_too_soon_is_postponed() {
+    let mut end = End::open(true);
+    end.hear(Some(1), anew(WhyAnew::Changed));
+    assert_eq!(end.commands(), []);
+
+    end.pass(1_000);
+    assert_eq!(end.commands(), [LinkCommand::Restart(3)]);
+    end.describe(11, "mine anew");
+    end.hear(Some(3), Step::Answer(sdp(21, "theirs anew")));
+    end.outputs();
+
+    end.hear(Some(3), anew(WhyAnew::Changed));
+    end.pass(900);
+    assert_eq!(end.commands(), []);
+    end.pass(100);
+    assert_eq!(end.commands(), [LinkCommand::Restart(5)], "once a second");
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use super::{LinkId, beat::Beats};
-use crate::Candidate;
+use crate::{Candidate, WhyAnew};
 
 /// A connection that the host makes or has made.
 #[derive(Debug)]
@@ -18,6 +18,8 @@ pub(super) struct Link {
     pub(super) alive_since: Option<Instant>,
     /// By when a heartbeat must have returned, while none does.
     pub(super) deadline: Option<Instant>,
+    /// When it is restarted, and why.
+    pub(super) restart: Option<(Instant, WhyAnew)>,
     /// Whether a restart has been tried since heartbeats returned last.
     pub(super) restarted: bool,
 }

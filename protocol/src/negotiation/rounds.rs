@@ -36,6 +36,7 @@ impl Negotiation {
             channel: None,
             alive_since: None,
             deadline: Some(now + self.config.timeout),
+            restart: None,
             restarted: false,
         });
     }
@@ -57,6 +58,12 @@ impl Negotiation {
         self.began_at.map_or(now, |began| now.max(began + self.config.retry_min))
     }
 
+    /// The same of a restart.
+    fn soonest_restart(&self, now: Instant) -> Instant {
+        let restarted = self.restarted_at.map(|at| at + self.config.retry_min);
+        self.soonest(now).max(restarted.unwrap_or(now))
+    }
+
     /// Leaves the present attempt for one that begins then.
     pub(super) fn begin_at(&mut self, at: Instant, now: Instant) {
         self.drop_link(now);
@@ -75,9 +82,10 @@ impl Negotiation {
         let attempt = self.next_attempt();
         if let Some(link) = &mut self.link {
             link.round = Round::new(Role::Offerer, attempt);
+            link.restart = None;
             link.restarted = true;
             link.deadline = Some(now + self.config.timeout);
-            self.began_at = Some(now);
+            self.restarted_at = Some(now);
             self.command(LinkCommand::Restart(attempt));
         }
     }
@@ -115,8 +123,13 @@ impl Negotiation {
                 }
             }
             Step::Renegotiate(Some(why)) => {
-                // What was asked before the present attempt is granted already.
-                if self.initiator && attempt == Some(self.attempt) {
+                // What was asked before the present attempt is granted already. If none is under
+                // way, the offer of the last may have been lost.
+                let is_new = attempt.is_some_and(|attempt| match self.link {
+                    Some(_) => attempt == self.attempt,
+                    None => attempt <= self.attempt,
+                });
+                if self.initiator && is_new {
                     self.asked(why, now);
                 }
             }
@@ -219,20 +232,20 @@ impl Negotiation {
 
     /// The partner, who does not offer itself, wants another attempt than the present one.
     fn asked(&mut self, why: WhyAnew, now: Instant) {
-        let soonest = self.soonest(now);
         let is_proven = self.beats().is_some_and(Beats::was_proven);
         match why {
             WhyAnew::Closed if self.link.is_some() => self.lost(now),
             WhyAnew::Closed => {}
             WhyAnew::Silent | WhyAnew::Changed if is_proven => {
-                if now >= soonest {
-                    self.restart(now);
+                let at = self.soonest_restart(now);
+                if let Some(link) = &mut self.link {
+                    link.restart = Some((at, why));
                 }
             }
             WhyAnew::Silent => {}
             WhyAnew::Changed => {
                 self.failures = 0;
-                self.begin_at(soonest, now);
+                self.begin_at(self.soonest(now), now);
             }
         }
     }
@@ -282,7 +295,8 @@ impl Negotiation {
             if since + DIRECT_STEADY <= now {
                 self.failures = 0;
             }
-            return;
+            link.restart = link.restart.filter(|(_, why)| *why != WhyAnew::Silent);
+            return self.restart_if_due(now);
         }
         link.alive_since = None;
         let was_alive = link.channel.as_ref().is_some_and(Beats::was_alive);
@@ -301,6 +315,14 @@ impl Negotiation {
                 self.restart(now); // It fell silent while the server was away.
             }
             Some(_) => {}
+        }
+        self.restart_if_due(now);
+    }
+
+    fn restart_if_due(&mut self, now: Instant) {
+        let restart = self.link.as_ref().and_then(|link| link.restart);
+        if self.relay && restart.is_some_and(|(at, _)| at <= now) {
+            self.restart(now);
         }
     }
 
