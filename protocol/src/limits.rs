@@ -209,6 +209,11 @@ pub const BEAT_INTERVAL: Duration = Duration::from_millis(200);
 /// Silence after which a direct path is left: a partner that was killed is noticed within a second.
 pub const BEAT_TIMEOUT: Duration = Duration::from_millis(900);
 
+/// How much longer it must stay silent until it is tried anew: many a path comes back by itself, and
+/// the relay carries meanwhile. ICE takes longer to call a connection failed (the Rust client's: 3.5 s
+/// after the last packet).
+pub const DIRECT_RESTART_AFTER: Duration = Duration::from_millis(1500);
+
 /// How long after it was left a direct path is not taken again; twice as long each time, until it
 /// has carried for [`DIRECT_STEADY`].
 pub const DIRECT_HOLD: Duration = Duration::from_secs(2);

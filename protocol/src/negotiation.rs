@@ -8,7 +8,7 @@
 //!    │  └──── failed, not in time: backoff ──────┘                          returned  │  │ none returns
 //!    │                                                                                │  ▼
 //!    └─────────────────── closed, or the restart failed ◄──────────────────────────── Silent
-//!                                                                     (restart: offer, answer)
+//!                                              (if it stays so for a while, restart: offer, answer)
 //!   Alive: carries, or is held back: it was left a moment ago, or the relay is measured better
 //! ```
 //!
@@ -277,12 +277,7 @@ impl Negotiation {
         if is_there && !was_there && !self.is_alive() {
             // Signals may have been lost with it.
             self.failures = 0;
-            if self.initiator && !self.has_channel() {
-                // A partner that comes and goes is not to cost a connection each time.
-                self.begin_at(self.soonest(now), now);
-            } else {
-                self.try_anew(now);
-            }
+            self.repeat(now);
         }
     }
 

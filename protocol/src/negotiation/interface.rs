@@ -6,8 +6,8 @@ use super::Beat;
 use crate::{
     Candidate, Frame, FrameError, PairingId, Sdp, Signal, SignalError, frame,
     limits::{
-        BEAT_INTERVAL, BEAT_TIMEOUT, DIRECT_HOLD, DIRECT_RETRY_MAX, DIRECT_RETRY_MIN,
-        DIRECT_TIMEOUT,
+        BEAT_INTERVAL, BEAT_TIMEOUT, DIRECT_HOLD, DIRECT_RESTART_AFTER, DIRECT_RETRY_MAX,
+        DIRECT_RETRY_MIN, DIRECT_TIMEOUT,
     },
 };
 
@@ -44,6 +44,9 @@ pub struct PathConfig {
     pub beat_interval: Duration,
     /// Silence after which the path is left. 900 ms by default.
     pub beat_timeout: Duration,
+    /// How much longer it must stay silent until it is tried anew, if it does not come back by itself.
+    /// 1.5 s by default.
+    pub restart_after: Duration,
     /// How long after the first failure it is tried again; twice as long after each more. 1 s by
     /// default.
     pub retry_min: Duration,
@@ -61,6 +64,7 @@ impl Default for PathConfig {
             timeout: DIRECT_TIMEOUT,
             beat_interval: BEAT_INTERVAL,
             beat_timeout: BEAT_TIMEOUT,
+            restart_after: DIRECT_RESTART_AFTER,
             retry_min: DIRECT_RETRY_MIN,
             retry_max: DIRECT_RETRY_MAX,
             hold: DIRECT_HOLD,

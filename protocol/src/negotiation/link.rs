@@ -20,8 +20,6 @@ pub(super) struct Link {
     pub(super) deadline: Option<Instant>,
     /// When it is restarted, and why.
     pub(super) restart: Option<(Instant, WhyAnew)>,
-    /// Whether a restart has been tried since heartbeats returned last.
-    pub(super) restarted: bool,
 }
 
 /// Who describes first.
@@ -70,6 +68,11 @@ impl Round {
 }
 
 impl Link {
+    /// Whether heartbeats have ever returned on both sides.
+    pub(super) fn was_alive(&self) -> bool {
+        self.channel.as_ref().is_some_and(Beats::was_alive)
+    }
+
     pub(super) fn poll_timeout(&self) -> Option<Instant> {
         let beats = self.channel.as_ref().map(Beats::poll_timeout);
         [self.deadline, beats].into_iter().flatten().min()

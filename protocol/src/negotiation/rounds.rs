@@ -37,7 +37,6 @@ impl Negotiation {
             alive_since: None,
             deadline: Some(now + self.config.timeout),
             restart: None,
-            restarted: false,
         });
     }
 
@@ -47,10 +46,6 @@ impl Negotiation {
         if self.choice.closed(&self.config, now) {
             self.outputs.push_back(Output::Left(WhyLeft::Closed));
         }
-    }
-
-    pub(super) fn has_channel(&self) -> bool {
-        self.link.as_ref().is_some_and(|link| link.channel.is_some())
     }
 
     /// When a partner may make this end begin anew: not as often as it likes.
@@ -83,7 +78,6 @@ impl Negotiation {
         if let Some(link) = &mut self.link {
             link.round = Round::new(Role::Offerer, attempt);
             link.restart = None;
-            link.restarted = true;
             link.deadline = Some(now + self.config.timeout);
             self.restarted_at = Some(now);
             self.command(LinkCommand::Restart(attempt));
@@ -92,12 +86,27 @@ impl Negotiation {
 
     /// Something changed: tries again, or has the initiator do so.
     pub(super) fn try_anew(&mut self, now: Instant) {
+        let has_channel = self.link.as_ref().is_some_and(|link| link.channel.is_some());
         if !self.initiator {
             self.ask(WhyAnew::Changed);
-        } else if self.has_channel() {
+        } else if has_channel {
             self.restart(now);
         } else {
             self.begin(now);
+        }
+    }
+
+    /// Signals may have been lost: what they were for is done again.
+    pub(super) fn repeat(&mut self, now: Instant) {
+        let at = self.soonest_restart(now);
+        match &mut self.link {
+            // It may be that its restart is still to come.
+            Some(link) if link.was_alive() => {
+                link.restart.get_or_insert((at, WhyAnew::Silent));
+            }
+            // A partner that comes and goes is not to cost a connection each time.
+            _ if self.initiator => self.begin_at(self.soonest(now), now),
+            _ => self.ask(WhyAnew::Changed),
         }
     }
 
@@ -288,7 +297,6 @@ impl Negotiation {
         let alive = self.is_alive();
         let Some(link) = &mut self.link else { return };
         if alive {
-            link.restarted = false;
             // A restart that is never answered does no harm.
             link.deadline = link.deadline.filter(|at| link.round.is_unanswered() && *at > now);
             let since = *link.alive_since.get_or_insert(now);
@@ -298,31 +306,26 @@ impl Negotiation {
             link.restart = link.restart.filter(|(_, why)| *why != WhyAnew::Silent);
             return self.restart_if_due(now);
         }
-        link.alive_since = None;
-        let was_alive = link.channel.as_ref().is_some_and(Beats::was_alive);
-        match link.deadline {
-            None => {
-                // It has just fallen silent.
-                link.deadline = Some(now + self.config.timeout);
-                if self.relay && self.initiator {
-                    self.restart(now);
-                } else {
-                    self.ask(WhyAnew::Silent);
-                }
-            }
-            Some(deadline) if deadline <= now => self.lost(now),
-            Some(_) if was_alive && self.initiator && self.relay && !link.restarted => {
-                self.restart(now); // It fell silent while the server was away.
-            }
-            Some(_) => {}
+        if link.alive_since.take().is_some() {
+            // It has just fallen silent, and may come back by itself.
+            link.deadline = Some(now + self.config.timeout);
+            link.restart.get_or_insert((now + self.config.restart_after, WhyAnew::Silent));
+        }
+        if link.deadline.is_some_and(|deadline| deadline <= now) {
+            return self.lost(now);
         }
         self.restart_if_due(now);
     }
 
     fn restart_if_due(&mut self, now: Instant) {
-        let restart = self.link.as_ref().and_then(|link| link.restart);
-        if self.relay && restart.is_some_and(|(at, _)| at <= now) {
+        let Some(link) = self.link.as_mut().filter(|_| self.relay) else { return };
+        if link.restart.take_if(|(at, _)| *at <= now).is_none() {
+            return;
+        }
+        if self.initiator {
             self.restart(now);
+        } else {
+            self.ask(WhyAnew::Silent);
         }
     }
 
