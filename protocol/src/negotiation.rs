@@ -56,8 +56,9 @@ pub struct Negotiation {
     initiator: bool,
     /// Whether signals get through, and frames by the relay.
     relay: bool,
-    /// How long the server takes to answer.
+    /// How long the server takes to answer, and the partner's to answer that, as it said last.
     server: Option<Duration>,
+    partner_server: Option<Duration>,
     /// The highest number of an attempt, of either end.
     attempt: u64,
     /// Whether the partner numbers its attempts; simple-peer does not.
@@ -89,6 +90,7 @@ impl Negotiation {
             initiator,
             relay: true,
             server: None,
+            partner_server: None,
             attempt: 0,
             numbers: false,
             offers_at: None,
@@ -134,7 +136,7 @@ impl Negotiation {
     /// The round-trip time between the two ends by the relay, as far as it is known.
     #[must_use]
     pub fn relay_rtt(&self) -> Option<Duration> {
-        Some(self.server? + self.beats()?.partner_server()?)
+        Some(self.server? + self.partner_server?)
     }
 
     /// The number of the last ping.
@@ -233,6 +235,7 @@ impl Negotiation {
             return;
         };
         beats.received(beat, now);
+        self.partner_server = beat.server.map(Duration::from_micros).or(self.partner_server);
         if beat.kind == BeatKind::Ping {
             self.say(BeatKind::Pong, beat.n);
         }

@@ -116,14 +116,22 @@ impl World {
         world
     }
 
+    /// The paths that an end was told of, with their round-trip times.
+    fn paths_of(&self, end: usize) -> Vec<(Option<Route>, Option<Duration>)> {
+        let events = self.nodes[end].events.iter();
+        events
+            .filter_map(|event| match event {
+                EndpointEvent::Path { route, rtt } => Some((*route, *rtt)),
+                _ => None,
+            })
+            .collect()
+    }
+
     #[track_caller]
     fn both_carry(&mut self) {
         for end in 0..2 {
-            let mut paths = self.nodes[end].events.iter().filter_map(|event| match event {
-                EndpointEvent::Path { route, .. } => Some(*route),
-                _ => None,
-            });
-            assert_eq!(paths.next_back(), Some(Some(Route::Direct)), "end {end}");
+            let last = self.paths_of(end).pop().map(|(route, _)| route);
+            assert_eq!(last, Some(Some(Route::Direct)), "end {end}");
         }
     }
 
@@ -467,6 +475,18 @@ impl World {
 
     /// What every history must keep to.
     fn check(&self) {
+        for node in &self.nodes {
+            let mut last = Some(Route::Relay);
+            for event in &node.events {
+                match event {
+                    EndpointEvent::Paired(_) => last = Some(Route::Relay),
+                    EndpointEvent::Path { route, .. } => {
+                        assert_ne!(std::mem::replace(&mut last, *route), *route, "no change");
+                    }
+                    _ => {}
+                }
+            }
+        }
         for (end, node) in self.nodes.iter().enumerate() {
             let delivered = &node.delivered;
             assert!(delivered.windows(2).all(|two| two[0] < two[1]), "end {end}: order, or twice");
@@ -643,6 +663,43 @@ fn paired_clients_talk_on_while_the_server_is_away_and_assert_their_pairing_when
         world.pass(1_200);
         assert_eq!(world.routes_of(1), [Route::Relay]);
     }
+}
+
+#[test]
+fn the_last_path_that_is_told_is_the_one_that_carries() {
+    let routes = |world: &World| {
+        let paths = world.paths_of(0).into_iter();
+        paths.map(|(route, _)| route).collect::<Vec<_>>()
+    };
+    let mut world = World::new([PathPolicy::PreferDirect; 2]);
+    assert_eq!(routes(&world), [], "the relay carries from the beginning");
+    world.is_cut = true;
+    world.lose(0);
+    assert_eq!(routes(&world), [None]);
+    world.pass(1_000);
+    assert_eq!(routes(&world), [None, Some(Route::Relay)]);
+
+    let mut world = World::direct();
+    world.lose(0);
+    world.pass(50);
+    assert_eq!(routes(&world), [Some(Route::Direct)]);
+    let link = *world.nodes[0].links.keys().next().unwrap();
+    world.handle(0, Input::Link(link, LinkEvent::Closed));
+    assert_eq!(routes(&world), [Some(Route::Direct), None]);
+    world.pass(100);
+    assert_eq!(routes(&world), [Some(Route::Direct), None, Some(Route::Relay)]);
+}
+
+#[test]
+fn the_round_trip_of_the_relay_is_told_also_when_the_connection_is_closed() {
+    let mut world = World::direct();
+    world.pass(10_000);
+    let link = *world.nodes[0].links.keys().next().unwrap();
+
+    world.handle(0, Input::Link(link, LinkEvent::Closed));
+
+    let relay = (Some(Route::Relay), Some(Duration::from_millis(12)));
+    assert_eq!(world.paths_of(0).pop(), Some(relay));
 }
 
 #[test]

@@ -51,20 +51,30 @@ impl Endpoint {
                 negotiation::Output::Link(link, command) => {
                     self.outputs.push_back(Output::Link(link, command));
                 }
-                negotiation::Output::Taken { rtt } => {
+                negotiation::Output::Taken { .. } => {
                     self.session(session::Input::Opened(Route::Direct), now);
-                    let route = Some(Route::Direct);
-                    self.event(EndpointEvent::Path { route, rtt: Some(rtt) });
                 }
                 negotiation::Output::Left(_) => {
-                    let relay_rtt = direct.relay_rtt();
                     self.session(session::Input::Closed(Route::Direct), now);
-                    let route = self.paired.as_ref().and_then(|paired| paired.session.route());
-                    let rtt = relay_rtt.filter(|_| route.is_some());
-                    self.event(EndpointEvent::Path { route, rtt });
                 }
             }
         }
+    }
+
+    /// Tells which path carries by now, if it is another than it was.
+    pub(super) fn tell_path(&mut self) {
+        let Some(paired) = &mut self.paired else { return };
+        let route = paired.session.route();
+        if std::mem::replace(&mut paired.told, route) == route {
+            return;
+        }
+        let Some(direct) = &paired.direct else { return };
+        let rtt = match route {
+            Some(Route::Direct) => direct.rtt(),
+            Some(Route::Relay) => direct.relay_rtt(),
+            None => None,
+        };
+        self.event(EndpointEvent::Path { route, rtt });
     }
 
     /// The pairing is over: whatever is left of its direct path goes with it.

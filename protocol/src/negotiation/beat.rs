@@ -75,7 +75,6 @@ pub(super) struct Beats {
     /// Whether both have ever returned at the same time.
     was_alive: bool,
     rtt: Option<Duration>,
-    partner_server: Option<Duration>,
 }
 
 impl Beats {
@@ -93,7 +92,6 @@ impl Beats {
             partner_returns: false,
             was_alive: false,
             rtt: None,
-            partner_server: None,
         }
     }
 
@@ -126,11 +124,6 @@ impl Beats {
         self.rtt
     }
 
-    /// How long the partner's server takes to answer it.
-    pub(super) const fn partner_server(&self) -> Option<Duration> {
-        self.partner_server
-    }
-
     /// Something came in that is no heartbeat.
     pub(super) const fn heard(&mut self, now: Instant) {
         self.heard_at = now;
@@ -140,9 +133,6 @@ impl Beats {
     pub(super) fn received(&mut self, beat: &Beat, now: Instant) {
         self.heard_at = now;
         self.partner_returns = beat.ok;
-        if beat.server.is_some() {
-            self.partner_server = beat.server.map(Duration::from_micros);
-        }
         if beat.kind == BeatKind::Pong {
             self.returned(beat.n, now);
         }
