@@ -73,11 +73,16 @@ fn broker(node: u64) -> Broker {
 
 impl World {
     fn new(policies: [PathPolicy; 2]) -> Self {
+        Self::with_hold(policies, 10)
+    }
+
+    /// Ends that do not take a path again for so long after they left it.
+    fn with_hold(policies: [PathPolicy; 2], millis: u64) -> Self {
         let now = Instant::now();
         let nodes = policies.map(|policy| {
             let mut config = EndpointConfig::default();
             config.direct.policy = policy;
-            config.direct.hold = Duration::from_millis(10);
+            config.direct.hold = Duration::from_millis(millis);
             Node {
                 endpoint: Endpoint::new(config, now),
                 conn: None,
@@ -786,7 +791,50 @@ fn under_direct_only_an_emit_waits_for_the_direct_path() {
     world.pass(100);
 
     assert_eq!(world.routes_of(0), [Route::Direct]);
-    assert_eq!(world.routes_of(1), [Route::Direct], "so does the reply");
+    assert_eq!(world.routes_of(1), [Route::Relay], "its answers do not");
+}
+
+#[test]
+fn under_direct_only_the_partner_is_answered_where_there_can_be_no_direct_path() {
+    let mut world = World::new([PathPolicy::DirectOnly, PathPolicy::RelayOnly]);
+
+    world.emit(1, None);
+    world.emit(1, None);
+    world.pass(100);
+
+    assert_eq!(world.routes_of(1), [Route::Relay; 2]);
+}
+
+#[test]
+fn under_direct_only_no_emit_may_take_the_relay() {
+    let mut world = World::new([PathPolicy::DirectOnly, PathPolicy::PreferDirect]);
+    world.pass(300);
+    assert!(world.nodes[0].endpoint.takes_emits());
+
+    world.emit(0, Some(Route::Relay));
+
+    let answer = world.nodes[0].calls.values().next().unwrap().clone();
+    let no_route = crate::sessions::not_executed(socketio_p2p_protocol::Code::NoRoute);
+    assert_eq!(answer, Some(Answer::Outcome(no_route)));
+}
+
+#[test]
+fn an_emit_may_be_told_to_take_a_direct_path_that_is_held_back() {
+    let mut world = World::with_hold([PathPolicy::PreferDirect; 2], 10_000);
+    world.pass(300);
+    world.both_carry();
+    world.is_cut = true;
+    world.pass(1_000);
+    world.is_cut = false;
+    world.pass(500);
+
+    world.emit(0, None);
+    world.pass(50);
+    world.emit(0, Some(Route::Direct));
+    world.pass(50);
+
+    assert_eq!(world.paths_of(0).pop().unwrap().0, Some(Route::Relay));
+    assert_eq!(world.routes_of(0), [Route::Relay; 2], "both are answered");
 }
 
 #[test]

@@ -51,14 +51,25 @@ impl Endpoint {
                 negotiation::Output::Link(link, command) => {
                     self.outputs.push_back(Output::Link(link, command));
                 }
-                negotiation::Output::Taken { .. } => {
-                    self.session(session::Input::Opened(Route::Direct), now);
-                }
-                negotiation::Output::Left(_) => {
-                    self.session(session::Input::Closed(Route::Direct), now);
-                }
+                // The session is told below, also of a path that is there and not taken.
+                negotiation::Output::Taken { .. } | negotiation::Output::Left(_) => {}
             }
         }
+        self.open_direct(now);
+    }
+
+    /// Tells the session what the direct path can be used for.
+    fn open_direct(&mut self, now: Instant) {
+        let Some(Paired { session, direct: Some(direct), .. }) = &self.paired else { return };
+        let carried = session.route() == Some(Route::Direct);
+        let was_there = session.has(Route::Direct);
+        let input = match (direct.carries(), direct.is_alive()) {
+            (true, _) if !carried => session::Input::Opened(Route::Direct),
+            (false, true) if carried || !was_there => session::Input::Held(Route::Direct),
+            (false, false) if was_there => session::Input::Closed(Route::Direct),
+            _ => return,
+        };
+        self.session(input, now);
     }
 
     /// Tells which path carries by now, if it is another than it was.
@@ -143,8 +154,12 @@ impl Endpoint {
 
     /// Whether an emit can ever go the way that it is meant to go.
     pub(super) fn has_way(&self, paired: &Paired, via: Option<Route>) -> bool {
-        let any = paired.direct.is_some() || self.config.direct.policy != PathPolicy::DirectOnly;
-        any && via.is_none_or(|route| paired.session.has(route))
+        if self.config.direct.policy == PathPolicy::DirectOnly
+            && (paired.direct.is_none() || via == Some(Route::Relay))
+        {
+            return false; // The relay only answers.
+        }
+        via.is_none_or(|route| paired.session.has(route))
     }
 
     /// The server has answered.

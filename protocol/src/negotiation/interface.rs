@@ -19,8 +19,8 @@ pub enum PathPolicy {
     PreferDirect,
     /// The relay. The partner is shown no address of this client, and the server forwards none.
     RelayOnly,
-    /// The direct path: what is emitted waits for it. The server carries signals only. What the
-    /// partner says by the relay is taken nevertheless.
+    /// The direct path: what is emitted waits for it. What the partner says by the relay is taken
+    /// nevertheless, and answered by it while there is no direct path.
     DirectOnly,
 }
 
