@@ -28,6 +28,7 @@ mod beat;
 mod choice;
 mod interface;
 mod link;
+mod recent;
 mod rounds;
 
 use std::{
@@ -42,8 +43,11 @@ pub use self::{
         WhyLeft,
     },
 };
-use self::{choice::Choice, link::Link};
+use self::{choice::Choice, link::Link, recent::Recent};
 use crate::{PairingId, Signal, Step};
+
+/// Answers of the server of which the quickest counts: those of a quarter of a minute.
+const ANSWERS: usize = 4;
 
 /// One end's half of a direct path. See the [module's page](self).
 #[derive(Debug)]
@@ -57,7 +61,7 @@ pub struct Negotiation {
     /// Whether signals get through, and frames by the relay.
     relay: bool,
     /// How long the server takes to answer, and the partner's to answer that, as it said last.
-    server: Option<Duration>,
+    server: Recent<ANSWERS>,
     partner_server: Option<Duration>,
     /// The highest number of an attempt, of either end.
     attempt: u64,
@@ -89,7 +93,7 @@ impl Negotiation {
             origin: pairing,
             initiator,
             relay: true,
-            server: None,
+            server: Recent::new(),
             partner_server: None,
             attempt: 0,
             numbers: false,
@@ -133,10 +137,11 @@ impl Negotiation {
         self.beats()?.rtt()
     }
 
-    /// The round-trip time between the two ends by the relay, as far as it is known.
+    /// The round-trip time between the two ends by the relay, when nothing waits: the shortest of late,
+    /// as far as it is known.
     #[must_use]
     pub fn relay_rtt(&self) -> Option<Duration> {
-        Some(self.server? + self.partner_server?)
+        Some(self.server.shortest()? + self.partner_server?)
     }
 
     /// The number of the last ping.
@@ -158,9 +163,7 @@ impl Negotiation {
             Input::Link(link, event) if self.link() == Some(link) => self.reported(event, now),
             Input::Link(..) => {} // Of a connection that is no more.
             Input::Relay(is_there) => self.set_relay(is_there, now),
-            Input::ServerAnswered(time) => {
-                self.server = Some(self.server.map_or(time, |mean| (mean * 3 + time) / 4));
-            }
+            Input::ServerAnswered(time) => self.server.note(time),
             Input::AddressesChanged if self.is_alive() => {} // If not for long, it falls silent.
             Input::NetworkChanged | Input::AddressesChanged => self.network_changed(now),
             Input::Ended => self.end(now),
@@ -239,13 +242,13 @@ impl Negotiation {
         if beat.kind == BeatKind::Ping {
             self.say(BeatKind::Pong, beat.n);
         }
-        let (direct, relay) = (self.rtt(), self.relay_rtt());
-        self.choice.measured(direct, relay, now);
+        let direct = self.beats().and_then(beat::Beats::shortest);
+        self.choice.measured(direct, self.relay_rtt(), now);
     }
 
     fn say(&mut self, kind: BeatKind, n: u64) {
         let ok = self.beats().is_some_and(beat::Beats::returns);
-        let server = self.server.and_then(|time| time.as_micros().try_into().ok());
+        let server = self.server.shortest().and_then(|time| time.as_micros().try_into().ok());
         self.command(LinkCommand::Beat(Beat { kind, n, pairing: self.pairing, ok, server }));
     }
 

@@ -283,6 +283,46 @@ fn it_is_left_for_a_relay_that_is_measured_better_for_a_while() {
 }
 
 #[test]
+fn it_is_not_left_because_what_this_end_says_makes_its_heartbeats_wait() {
+    let mut end = compared(20, PathConfig::default());
+    for _ in 0..20 {
+        end.delay = Duration::from_millis(15);
+        end.pass(1_000);
+        end.delay = Duration::from_millis(200);
+        end.pass(5_000);
+    }
+
+    assert_eq!(end.left(), []);
+}
+
+#[test]
+fn what_the_server_took_when_it_was_busy_does_not_count() {
+    let mut end = compared(20, PathConfig::default());
+    for millis in [300, 10, 300, 300] {
+        end.handle(Input::ServerAnswered(Duration::from_millis(millis)));
+    }
+
+    assert_eq!(end.negotiation.relay_rtt(), None, "the partner has not said yet");
+    end.pass(400);
+    assert_eq!(end.negotiation.relay_rtt(), Some(Duration::from_millis(20)));
+}
+
+#[test]
+fn what_was_measured_before_the_relay_went_away_does_not_count_when_it_is_back() {
+    let mut end = compared(20, PathConfig::default());
+    end.pass(8_000);
+    end.handle(Input::Relay(false));
+    end.pass(10_000);
+
+    end.handle(Input::Relay(true));
+    end.pass(2_900);
+    assert_eq!(end.left(), []);
+    end.pass(500);
+
+    assert_eq!(end.left(), [WhyLeft::Slower]);
+}
+
+#[test]
 fn it_is_kept_while_the_relay_is_not_clearly_better() {
     let mut end = compared(60, PathConfig::default());
 

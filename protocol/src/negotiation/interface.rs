@@ -168,7 +168,7 @@ pub enum WhyLeft {
     Silent,
     /// The connection is closed, or it failed.
     Closed,
-    /// The relay is faster.
+    /// The round trip by the relay is clearly shorter. How much goes through is not compared.
     Slower,
 }
 
