@@ -36,7 +36,7 @@ pub use self::interface::{
 use self::{connection::State, pace::Pace, requests::Pending, standing::Tie};
 use crate::{
     ClientMessage, Frame, Negotiation, PairingId, PairingInfo, PathPolicy, ReqId, ResumeToken,
-    Session,
+    Route, Session,
     limits::Limits,
     negotiation,
     session::{self, CallId},
@@ -48,6 +48,8 @@ struct Paired {
     session: Session,
     /// The direct path, where one may be tried.
     direct: Option<Negotiation>,
+    /// The path of which the application was told last. It takes the first for granted.
+    told: Option<Route>,
     /// What the server knows of it.
     tie: Tie,
     /// The names that the server had for it before.
@@ -177,6 +179,7 @@ impl Endpoint {
             Input::Finished(pairing, seq, result) => self.finished(pairing, seq, result, now),
             Input::Timeout => self.timeout(now),
         }
+        self.tell_path();
     }
 
     /// The next thing to do, if any.

@@ -199,17 +199,20 @@ pub const DIRECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long after the first failure a direct path is tried again; twice as long after each more.
 pub const DIRECT_RETRY_MIN: Duration = Duration::from_secs(1);
 
-/// How long it is at most.
+/// How long it is at most. It is tried so often as long as the pairing lasts: what was in the way may
+/// be gone, and nobody tells.
 pub const DIRECT_RETRY_MAX: Duration = Duration::from_secs(60);
-
-/// Attempts that may fail one after another. Then the relay is good enough, until something changes.
-pub const DIRECT_ATTEMPTS: u32 = 8;
 
 /// How often a direct path's heartbeat goes.
 pub const BEAT_INTERVAL: Duration = Duration::from_millis(200);
 
 /// Silence after which a direct path is left: a partner that was killed is noticed within a second.
 pub const BEAT_TIMEOUT: Duration = Duration::from_millis(900);
+
+/// How much longer it must stay silent until it is tried anew: many a path comes back by itself, and
+/// the relay carries meanwhile. ICE takes longer to call a connection failed (the Rust client's: 3.5 s
+/// after the last packet).
+pub const DIRECT_RESTART_AFTER: Duration = Duration::from_millis(1500);
 
 /// How long after it was left a direct path is not taken again; twice as long each time, until it
 /// has carried for [`DIRECT_STEADY`].
@@ -218,7 +221,8 @@ pub const DIRECT_HOLD: Duration = Duration::from_secs(2);
 /// How long that is at most.
 pub const DIRECT_HOLD_MAX: Duration = Duration::from_secs(120);
 
-/// A path that has carried for so long is none that flaps.
+/// A path that has carried for so long is none that flaps, and one that has lived for so long is
+/// tried again at once when it is lost.
 pub const DIRECT_STEADY: Duration = Duration::from_secs(30);
 
 /// How long after a refusal a client registers its partner again, of whom it is not parted though

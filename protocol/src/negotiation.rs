@@ -8,7 +8,7 @@
 //!    │  └──── failed, not in time: backoff ──────┘                          returned  │  │ none returns
 //!    │                                                                                │  ▼
 //!    └─────────────────── closed, or the restart failed ◄──────────────────────────── Silent
-//!                                                                     (restart: offer, answer)
+//!                                              (if it stays so for a while, restart: offer, answer)
 //!   Alive: carries, or is held back: it was left a moment ago, or the relay is measured better
 //! ```
 //!
@@ -28,6 +28,7 @@ mod beat;
 mod choice;
 mod interface;
 mod link;
+mod recent;
 mod rounds;
 
 use std::{
@@ -42,8 +43,11 @@ pub use self::{
         WhyLeft,
     },
 };
-use self::{choice::Choice, link::Link};
+use self::{choice::Choice, link::Link, recent::Recent};
 use crate::{PairingId, Signal, Step};
+
+/// Answers of the server of which the quickest counts: those of a quarter of a minute.
+const ANSWERS: usize = 4;
 
 /// One end's half of a direct path. See the [module's page](self).
 #[derive(Debug)]
@@ -56,8 +60,9 @@ pub struct Negotiation {
     initiator: bool,
     /// Whether signals get through, and frames by the relay.
     relay: bool,
-    /// How long the server takes to answer.
-    server: Option<Duration>,
+    /// How long the server takes to answer, and the partner's to answer that, as it said last.
+    server: Recent<ANSWERS>,
+    partner_server: Option<Duration>,
     /// The highest number of an attempt, of either end.
     attempt: u64,
     /// Whether the partner numbers its attempts; simple-peer does not.
@@ -68,8 +73,10 @@ pub struct Negotiation {
     link: Option<Link>,
     /// When to begin the next attempt; none if there is nothing to wait for.
     retry_at: Option<Instant>,
+    /// When the last connection was begun, and when one was restarted last.
     began_at: Option<Instant>,
-    /// Attempts that failed since the last that succeeded, or since something changed.
+    restarted_at: Option<Instant>,
+    /// Attempts that failed, or made a path that did not last, since something changed.
     failures: u32,
     choice: Choice,
     outputs: VecDeque<Output>,
@@ -86,7 +93,8 @@ impl Negotiation {
             origin: pairing,
             initiator,
             relay: true,
-            server: None,
+            server: Recent::new(),
+            partner_server: None,
             attempt: 0,
             numbers: false,
             offers_at: None,
@@ -94,6 +102,7 @@ impl Negotiation {
             link: None,
             retry_at: None,
             began_at: None,
+            restarted_at: None,
             failures: 0,
             choice: Choice::default(),
             outputs: VecDeque::new(),
@@ -128,10 +137,11 @@ impl Negotiation {
         self.beats()?.rtt()
     }
 
-    /// The round-trip time between the two ends by the relay, as far as it is known.
+    /// The round-trip time between the two ends by the relay, when nothing waits: the shortest of late,
+    /// as far as it is known.
     #[must_use]
     pub fn relay_rtt(&self) -> Option<Duration> {
-        Some(self.server? + self.beats()?.partner_server()?)
+        Some(self.server.shortest()? + self.partner_server?)
     }
 
     /// The number of the last ping.
@@ -153,9 +163,7 @@ impl Negotiation {
             Input::Link(link, event) if self.link() == Some(link) => self.reported(event, now),
             Input::Link(..) => {} // Of a connection that is no more.
             Input::Relay(is_there) => self.set_relay(is_there, now),
-            Input::ServerAnswered(time) => {
-                self.server = Some(self.server.map_or(time, |mean| (mean * 3 + time) / 4));
-            }
+            Input::ServerAnswered(time) => self.server.note(time),
             Input::AddressesChanged if self.is_alive() => {} // If not for long, it falls silent.
             Input::NetworkChanged | Input::AddressesChanged => self.network_changed(now),
             Input::Ended => self.end(now),
@@ -174,8 +182,10 @@ impl Negotiation {
     pub fn poll_timeout(&self) -> Option<Instant> {
         let retry = self.retry_at.filter(|_| self.relay && self.link.is_none());
         let link = self.link.as_ref().and_then(Link::poll_timeout);
+        let restart = self.link.as_ref().and_then(|link| link.restart);
+        let restart = restart.map(|(at, _)| at).filter(|_| self.relay);
         let choice = self.choice.poll_timeout(self.is_alive());
-        [retry, link, choice].into_iter().flatten().min()
+        [retry, link, restart, choice].into_iter().flatten().min()
     }
 
     fn beats(&self) -> Option<&beat::Beats> {
@@ -228,16 +238,17 @@ impl Negotiation {
             return;
         };
         beats.received(beat, now);
+        self.partner_server = beat.server.map(Duration::from_micros).or(self.partner_server);
         if beat.kind == BeatKind::Ping {
             self.say(BeatKind::Pong, beat.n);
         }
-        let (direct, relay) = (self.rtt(), self.relay_rtt());
-        self.choice.measured(direct, relay, now);
+        let direct = self.beats().and_then(beat::Beats::shortest);
+        self.choice.measured(direct, self.relay_rtt(), now);
     }
 
     fn say(&mut self, kind: BeatKind, n: u64) {
         let ok = self.beats().is_some_and(beat::Beats::returns);
-        let server = self.server.and_then(|time| time.as_micros().try_into().ok());
+        let server = self.server.shortest().and_then(|time| time.as_micros().try_into().ok());
         self.command(LinkCommand::Beat(Beat { kind, n, pairing: self.pairing, ok, server }));
     }
 
@@ -272,7 +283,7 @@ impl Negotiation {
         if is_there && !was_there && !self.is_alive() {
             // Signals may have been lost with it.
             self.failures = 0;
-            self.try_anew(now);
+            self.repeat(now);
         }
     }
 

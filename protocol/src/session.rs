@@ -49,6 +49,17 @@ use crate::{
     planted::{self, Fault},
 };
 
+/// What a path can be used for.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Access {
+    /// Nothing.
+    Closed,
+    /// What is told to take it, and what answers the partner.
+    Held,
+    /// Everything.
+    Open,
+}
+
 #[derive(Clone, Copy, Debug)]
 struct Call {
     id: CallId,
@@ -64,8 +75,8 @@ pub struct Session {
     /// Calls of this end, by the number of their emit.
     calls: BTreeMap<u64, Call>,
     /// Which paths can be used; the direct one is preferred.
-    relay: bool,
-    direct: bool,
+    relay: Access,
+    direct: Access,
     /// The highest `k` and `g` that were sent, how many parts `g` covers, and by when the present
     /// ones must be sent.
     told_taken: u64,
@@ -96,8 +107,8 @@ impl Session {
             bulk: Bulk::default(),
             inbox: Inbox::default(),
             calls: BTreeMap::new(),
-            relay: false,
-            direct: false,
+            relay: Access::Closed,
+            direct: Access::Closed,
             told_taken: 0,
             told_arrived: 0,
             told_parts: 0,
@@ -124,23 +135,30 @@ impl Session {
 
     /// The one place that decides which way frames go: none while there is no path.
     #[must_use]
-    pub const fn route(&self) -> Option<Route> {
-        if self.direct {
-            Some(Route::Direct)
-        } else if self.relay {
-            Some(Route::Relay)
-        } else {
-            None
-        }
+    pub fn route(&self) -> Option<Route> {
+        self.path_with(Access::Open)
     }
 
-    /// Whether there is this path.
-    #[must_use]
-    pub const fn has(&self, route: Route) -> bool {
+    /// The same of what answers the partner: replies and acknowledgements.
+    fn answers_by(&self) -> Option<Route> {
+        self.route().or_else(|| self.path_with(Access::Held))
+    }
+
+    fn path_with(&self, access: Access) -> Option<Route> {
+        [Route::Direct, Route::Relay].into_iter().find(|route| self.access(*route) == access)
+    }
+
+    const fn access(&self, route: Route) -> Access {
         match route {
             Route::Relay => self.relay,
             Route::Direct => self.direct,
         }
+    }
+
+    /// Whether there is this path, though it may not be the one that is taken.
+    #[must_use]
+    pub fn has(&self, route: Route) -> bool {
+        self.access(route) != Access::Closed
     }
 
     /// Whether an emit can be taken now; if not, it waits with its caller.
@@ -176,10 +194,11 @@ impl Session {
                 self.paused = false;
                 self.take(now);
             }
-            Input::Opened(route) => self.set_path(route, true, now),
-            Input::Closed(route) => self.set_path(route, false, now),
+            Input::Opened(route) => self.set_path(route, Access::Open, now),
+            Input::Held(route) => self.set_path(route, Access::Held, now),
+            Input::Closed(route) => self.set_path(route, Access::Closed, now),
             Input::Refused(route) => {
-                if self.route() == Some(route) || self.window.has_via(route) {
+                if self.answers_by() == Some(route) || self.window.has_via(route) {
                     self.refused(now);
                 }
             }
@@ -204,9 +223,8 @@ impl Session {
     }
 
     fn send(&mut self, seq: u64, kept: Kept, now: Instant) {
-        let Some(route) = kept.via.filter(|via| self.has(*via)).or_else(|| self.route()) else {
-            return;
-        };
+        let any = if kept.answers { self.answers_by() } else { self.route() };
+        let Some(route) = kept.via.filter(|via| self.has(*via)).or(any) else { return };
         self.told_taken = self.inbox.taken();
         self.told_arrived = self.inbox.arrived();
         self.told_parts = self.inbox.parts();
@@ -228,7 +246,7 @@ impl Session {
     }
 
     fn acknowledge(&mut self, now: Instant) {
-        self.send(0, Kept::new(Body::Ack, Role::Part, 0, None), now);
+        self.send(0, Kept::new(Body::Ack, Role::Part, 0, None).answering(), now);
     }
 
     fn resolve(&mut self, call: CallId, outcome: Outcome) {
@@ -239,15 +257,18 @@ impl Session {
         self.outputs.push_back(Output::Violation(violation));
     }
 
-    fn set_path(&mut self, route: Route, open: bool, now: Instant) {
-        let before = self.route();
-        match route {
-            Route::Relay => self.relay = open,
-            Route::Direct => self.direct = open,
-        }
-        let after = self.route();
+    fn set_path(&mut self, route: Route, access: Access, now: Instant) {
+        let before = (self.route(), self.answers_by());
+        let change = match route {
+            Route::Relay => &mut self.relay,
+            Route::Direct => &mut self.direct,
+        };
+        let was = std::mem::replace(change, access);
+        let after = (self.route(), self.answers_by());
+        let came_or_went = (was == Access::Closed) != (access == Access::Closed);
         // What took this path although the others did not is lost with it as well.
-        if after.is_some() && (after != before || self.window.has_via(route)) {
+        let changed = after != before || (came_or_went && self.window.has_via(route));
+        if after.1.is_some() && changed {
             self.resend(now);
         }
     }
@@ -309,8 +330,8 @@ impl Session {
         self.window = Window::default();
         self.bulk = Bulk::default();
         self.inbox = Inbox::default();
-        self.relay = false;
-        self.direct = false;
+        self.relay = Access::Closed;
+        self.direct = Access::Closed;
         self.ack_due = None;
         self.resend_due = None;
     }

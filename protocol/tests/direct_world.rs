@@ -73,12 +73,16 @@ fn broker(node: u64) -> Broker {
 
 impl World {
     fn new(policies: [PathPolicy; 2]) -> Self {
+        Self::with_hold(policies, 10)
+    }
+
+    /// Ends that do not take a path again for so long after they left it.
+    fn with_hold(policies: [PathPolicy; 2], millis: u64) -> Self {
         let now = Instant::now();
         let nodes = policies.map(|policy| {
             let mut config = EndpointConfig::default();
             config.direct.policy = policy;
-            config.direct.hold = Duration::from_millis(10);
-            config.direct.attempts = 1000;
+            config.direct.hold = Duration::from_millis(millis);
             Node {
                 endpoint: Endpoint::new(config, now),
                 conn: None,
@@ -117,14 +121,22 @@ impl World {
         world
     }
 
+    /// The paths that an end was told of, with their round-trip times.
+    fn paths_of(&self, end: usize) -> Vec<(Option<Route>, Option<Duration>)> {
+        let events = self.nodes[end].events.iter();
+        events
+            .filter_map(|event| match event {
+                EndpointEvent::Path { route, rtt } => Some((*route, *rtt)),
+                _ => None,
+            })
+            .collect()
+    }
+
     #[track_caller]
     fn both_carry(&mut self) {
         for end in 0..2 {
-            let mut paths = self.nodes[end].events.iter().filter_map(|event| match event {
-                EndpointEvent::Path { route, .. } => Some(*route),
-                _ => None,
-            });
-            assert_eq!(paths.next_back(), Some(Some(Route::Direct)), "end {end}");
+            let last = self.paths_of(end).pop().map(|(route, _)| route);
+            assert_eq!(last, Some(Some(Route::Direct)), "end {end}");
         }
     }
 
@@ -468,6 +480,18 @@ impl World {
 
     /// What every history must keep to.
     fn check(&self) {
+        for node in &self.nodes {
+            let mut last = Some(Route::Relay);
+            for event in &node.events {
+                match event {
+                    EndpointEvent::Paired(_) => last = Some(Route::Relay),
+                    EndpointEvent::Path { route, .. } => {
+                        assert_ne!(std::mem::replace(&mut last, *route), *route, "no change");
+                    }
+                    _ => {}
+                }
+            }
+        }
         for (end, node) in self.nodes.iter().enumerate() {
             let delivered = &node.delivered;
             assert!(delivered.windows(2).all(|two| two[0] < two[1]), "end {end}: order, or twice");
@@ -647,6 +671,43 @@ fn paired_clients_talk_on_while_the_server_is_away_and_assert_their_pairing_when
 }
 
 #[test]
+fn the_last_path_that_is_told_is_the_one_that_carries() {
+    let routes = |world: &World| {
+        let paths = world.paths_of(0).into_iter();
+        paths.map(|(route, _)| route).collect::<Vec<_>>()
+    };
+    let mut world = World::new([PathPolicy::PreferDirect; 2]);
+    assert_eq!(routes(&world), [], "the relay carries from the beginning");
+    world.is_cut = true;
+    world.lose(0);
+    assert_eq!(routes(&world), [None]);
+    world.pass(1_000);
+    assert_eq!(routes(&world), [None, Some(Route::Relay)]);
+
+    let mut world = World::direct();
+    world.lose(0);
+    world.pass(50);
+    assert_eq!(routes(&world), [Some(Route::Direct)]);
+    let link = *world.nodes[0].links.keys().next().unwrap();
+    world.handle(0, Input::Link(link, LinkEvent::Closed));
+    assert_eq!(routes(&world), [Some(Route::Direct), None]);
+    world.pass(100);
+    assert_eq!(routes(&world), [Some(Route::Direct), None, Some(Route::Relay)]);
+}
+
+#[test]
+fn the_round_trip_of_the_relay_is_told_also_when_the_connection_is_closed() {
+    let mut world = World::direct();
+    world.pass(10_000);
+    let link = *world.nodes[0].links.keys().next().unwrap();
+
+    world.handle(0, Input::Link(link, LinkEvent::Closed));
+
+    let relay = (Some(Route::Relay), Some(Duration::from_millis(12)));
+    assert_eq!(world.paths_of(0).pop(), Some(relay));
+}
+
+#[test]
 fn what_names_the_former_pairing_is_carried_out() {
     let mut world = World::direct();
     let pairing = world.nodes[0].endpoint.pairing().unwrap().id;
@@ -732,7 +793,50 @@ fn under_direct_only_an_emit_waits_for_the_direct_path() {
     world.pass(100);
 
     assert_eq!(world.routes_of(0), [Route::Direct]);
-    assert_eq!(world.routes_of(1), [Route::Direct], "so does the reply");
+    assert_eq!(world.routes_of(1), [Route::Relay], "its answers do not");
+}
+
+#[test]
+fn under_direct_only_the_partner_is_answered_where_there_can_be_no_direct_path() {
+    let mut world = World::new([PathPolicy::DirectOnly, PathPolicy::RelayOnly]);
+
+    world.emit(1, None);
+    world.emit(1, None);
+    world.pass(100);
+
+    assert_eq!(world.routes_of(1), [Route::Relay; 2]);
+}
+
+#[test]
+fn under_direct_only_no_emit_may_take_the_relay() {
+    let mut world = World::new([PathPolicy::DirectOnly, PathPolicy::PreferDirect]);
+    world.pass(300);
+    assert!(world.nodes[0].endpoint.takes_emits());
+
+    world.emit(0, Some(Route::Relay));
+
+    let answer = world.nodes[0].calls.values().next().unwrap().clone();
+    let no_route = crate::sessions::not_executed(socketio_p2p_protocol::Code::NoRoute);
+    assert_eq!(answer, Some(Answer::Outcome(no_route)));
+}
+
+#[test]
+fn an_emit_may_be_told_to_take_a_direct_path_that_is_held_back() {
+    let mut world = World::with_hold([PathPolicy::PreferDirect; 2], 10_000);
+    world.pass(300);
+    world.both_carry();
+    world.is_cut = true;
+    world.pass(1_000);
+    world.is_cut = false;
+    world.pass(500);
+
+    world.emit(0, None);
+    world.pass(50);
+    world.emit(0, Some(Route::Direct));
+    world.pass(50);
+
+    assert_eq!(world.paths_of(0).pop().unwrap().0, Some(Route::Relay));
+    assert_eq!(world.routes_of(0), [Route::Relay; 2], "both are answered");
 }
 
 #[test]

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use socketio_p2p_protocol::{
-    PathConfig, Sdp, Step, WhyAnew,
-    limits::{CANDIDATES, DIRECT_ATTEMPTS},
+    Sdp, Step, WhyAnew,
+    limits::CANDIDATES,
     negotiation::{Input, LinkCommand, LinkEvent, Output},
 };
 
@@ -246,10 +246,10 @@ fn a_channel_without_a_heartbeat_is_given_up_as_well() {
 }
 
 #[test]
-fn after_a_failure_it_is_tried_again_ever_later_and_then_no_more() {
+fn after_a_failure_it_is_tried_again_ever_later_but_for_ever() {
     let mut end = End::initiator();
     let mut waits = Vec::new();
-    for _ in 1..DIRECT_ATTEMPTS {
+    for _ in 0..20 {
         end.outputs();
         end.report(LinkEvent::Closed);
         let from = end.now;
@@ -258,48 +258,83 @@ fn after_a_failure_it_is_tried_again_ever_later_and_then_no_more() {
         }
         waits.push(end.now - from);
     }
-    end.outputs();
-    end.report(LinkEvent::Closed);
-    end.pass(3_600_000);
 
-    assert_eq!(end.offers(), 0);
     assert!(waits[0] >= Duration::from_millis(750) && waits[0] <= Duration::from_millis(1300));
-    assert!(waits.windows(2).all(|two| two[1] > two[0]), "{waits:?}");
-    assert!(waits.iter().all(|wait| *wait <= Duration::from_secs(75)), "{waits:?}");
+    assert!(waits[..6].windows(2).all(|two| two[1] > two[0]), "{waits:?}");
+    let late = Duration::from_secs(45)..=Duration::from_secs(75);
+    assert!(waits[6..].iter().all(|wait| late.contains(wait)), "{waits:?}");
+}
+
+/// How long it takes after a path was lost until it is tried again.
+fn wait_after_loss(end: &mut End) -> Duration {
+    end.outputs();
+    end.partner = false;
+    end.report(LinkEvent::Closed);
+    let from = end.now;
+    while end.offers() == 0 {
+        end.pass(10);
+    }
+    end.now - from
 }
 
 #[test]
-fn after_it_has_given_up_a_change_lets_it_try_again() {
-    let give_up = || {
-        let mut config = PathConfig::default();
-        config.attempts = 1;
-        let mut end = End::new(true, config);
-        end.report(LinkEvent::Closed);
-        end.pass(100_000);
-        assert_eq!(end.offers(), 1);
-        end.outputs();
-        end
-    };
+fn a_path_that_opens_and_dies_is_tried_again_ever_later() {
+    let mut end = End::open(true);
+    let mut waits = Vec::new();
+    for _ in 0..6 {
+        end.pass(5_000);
+        assert!(end.negotiation.is_alive());
+        waits.push(wait_after_loss(&mut end));
+        end.connect();
+    }
 
-    let mut end = give_up();
+    assert!(waits[0] <= Duration::from_millis(10), "{waits:?}");
+    assert!(waits.windows(2).all(|two| two[1] > two[0]), "{waits:?}");
+    assert!(waits[5] > Duration::from_secs(20), "{waits:?}");
+
+    end.pass(31_000);
+    let wait = wait_after_loss(&mut end);
+    assert!(wait <= Duration::from_millis(10), "after a steady life at once: {wait:?}");
+}
+
+/// Its attempts failed, the last a while ago, and the next is far off.
+fn failed_often() -> End {
+    let mut end = End::initiator();
+    for _ in 0..7 {
+        end.outputs();
+        end.report(LinkEvent::Closed);
+        while end.offers() == 0 {
+            end.pass(10);
+        }
+    }
+    end.report(LinkEvent::Closed);
+    end.pass(10_000);
+    assert_eq!((end.offers(), end.attempt()), (1, 15));
+    end.outputs();
+    end
+}
+
+#[test]
+fn a_change_lets_it_try_again_at_once() {
+    let mut end = failed_often();
     end.handle(Input::NetworkChanged);
     assert_eq!(end.offers(), 1);
 
-    let mut end = give_up();
+    let mut end = failed_often();
     end.handle(Input::AddressesChanged);
     assert_eq!(end.offers(), 1);
 
-    let mut end = give_up();
+    let mut end = failed_often();
     end.handle(Input::Relay(false));
     end.handle(Input::Relay(true));
     assert_eq!(end.offers(), 1);
 
-    let mut end = give_up();
-    end.hear(Some(1), anew(WhyAnew::Changed));
+    let mut end = failed_often();
+    end.hear(Some(15), anew(WhyAnew::Changed));
     assert_eq!(end.offers(), 1);
 
-    let mut end = give_up();
-    end.hear(Some(2), Step::Offer(sdp(21, "theirs")));
+    let mut end = failed_often();
+    end.hear(Some(16), Step::Offer(sdp(21, "theirs")));
     assert_eq!(answers(&end).len(), 1);
 }
 
@@ -315,6 +350,22 @@ fn nothing_is_begun_while_signals_do_not_get_through() {
     end.handle(Input::Relay(true));
 
     assert_eq!(end.offers(), 1);
+}
+
+#[test]
+fn a_partner_that_comes_back_ever_again_does_not_make_it_connect_each_time() {
+    let mut end = End::initiator();
+
+    for _ in 0..50 {
+        end.pass(100);
+        end.handle(Input::Relay(false));
+        end.handle(Input::Relay(true));
+    }
+
+    assert!((4..=6).contains(&end.offers()), "{} in 5 s", end.offers());
+    end.outputs();
+    end.pass(1_000);
+    assert_eq!(end.offers(), 1, "and the last return is not forgotten");
 }
 
 #[test]
@@ -368,6 +419,18 @@ fn what_was_asked_before_the_present_attempt_is_granted_already() {
 }
 
 #[test]
+fn a_partner_to_whom_the_last_offer_never_came_may_ask_while_none_is_under_way() {
+    let mut end = failed_often();
+
+    end.hear(Some(17), anew(WhyAnew::Changed));
+    end.hear(None, anew(WhyAnew::Changed));
+    assert_eq!(end.offers(), 0, "that is no attempt of this pairing");
+    end.hear(Some(1), anew(WhyAnew::Changed));
+
+    assert_eq!(end.offers(), 1);
+}
+
+#[test]
 fn when_the_network_changes_the_initiator_restarts_what_stands() {
     let mut end = End::open(true);
     let link = end.link();
@@ -388,6 +451,25 @@ fn when_the_network_changes_the_partner_asks_for_a_restart() {
     end.pass(2_000);
     end.hear(Some(1), anew(WhyAnew::Changed));
     assert_eq!(end.commands(), [LinkCommand::Restart(3)]);
+}
+
+#[test]
+fn a_restart_that_is_asked_for_too_soon_is_postponed() {
+    let mut end = End::open(true);
+    end.hear(Some(1), anew(WhyAnew::Changed));
+    assert_eq!(end.commands(), []);
+
+    end.pass(1_000);
+    assert_eq!(end.commands(), [LinkCommand::Restart(3)]);
+    end.describe(11, "mine anew");
+    end.hear(Some(3), Step::Answer(sdp(21, "theirs anew")));
+    end.outputs();
+
+    end.hear(Some(3), anew(WhyAnew::Changed));
+    end.pass(900);
+    assert_eq!(end.commands(), []);
+    end.pass(100);
+    assert_eq!(end.commands(), [LinkCommand::Restart(5)], "once a second");
 }
 
 #[test]

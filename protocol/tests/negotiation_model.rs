@@ -82,9 +82,7 @@ struct Model {
 impl Model {
     fn new() -> Self {
         let now = Instant::now();
-        let mut config = PathConfig::default();
-        config.attempts = 1_000;
-        let end = |initiator| Negotiation::new(config, PAIRING, initiator, now);
+        let end = |initiator| Negotiation::new(PathConfig::default(), PAIRING, initiator, now);
         let mut model = Self {
             now,
             ends: [end(true), end(false)],

@@ -49,7 +49,7 @@ fn an_answer_to_what_was_never_asked_proves_nothing() {
 }
 
 #[test]
-fn it_is_left_when_it_falls_silent_and_restarted() {
+fn it_is_left_when_it_falls_silent_and_restarted_when_it_stays_silent() {
     let mut end = End::open(true);
     end.pass(5_000);
     end.partner = false;
@@ -57,20 +57,85 @@ fn it_is_left_when_it_falls_silent_and_restarted() {
     end.pass(700);
     assert!(end.negotiation.carries());
     end.pass(201);
-
     assert_eq!(end.left(), [WhyLeft::Silent]);
+    end.pass(1_399);
+    assert_eq!(end.commands(), [], "it may come back by itself");
+    end.pass(101);
+
     assert_eq!(end.commands(), [LinkCommand::Restart(3)]);
 }
 
 #[test]
-fn when_it_falls_silent_the_partner_asks_for_a_restart() {
+fn when_it_stays_silent_the_partner_asks_for_a_restart() {
     let mut end = End::open(false);
     end.partner = false;
 
+    end.pass(2_000);
+    assert_eq!((end.left(), end.signals()), (vec![WhyLeft::Silent], vec![]));
+    end.pass(500);
+
+    assert_eq!(end.signals(), [anew(WhyAnew::Silent)]);
+}
+
+#[test]
+fn one_that_comes_back_by_itself_is_taken_again_without_a_restart() {
+    for initiator in [true, false] {
+        let mut end = End::open(initiator);
+        end.pass(5_000);
+        end.partner = false;
+        end.pass(2_000);
+        assert_eq!(end.left(), [WhyLeft::Silent]);
+        end.outputs();
+
+        end.partner = true;
+        end.pass(10_000);
+
+        assert!(end.was_taken());
+        assert_eq!((end.commands(), end.signals()), (vec![], vec![]));
+    }
+}
+
+#[test]
+fn a_silent_one_is_restarted_at_once_when_the_network_changes() {
+    let mut end = End::open(true);
+    end.partner = false;
     end.pass(1_000);
 
-    assert_eq!(end.left(), [WhyLeft::Silent]);
-    assert_eq!(end.signals(), [anew(WhyAnew::Silent)]);
+    end.handle(Input::NetworkChanged);
+
+    assert_eq!(end.commands(), [LinkCommand::Restart(3)]);
+}
+
+#[test]
+fn a_silent_one_is_restarted_when_the_partner_says_that_it_has_been_for_long() {
+    let mut end = End::open(true);
+    end.pass(5_000);
+    end.partner = false;
+    end.pass(1_000);
+
+    end.hear(Some(1), anew(WhyAnew::Silent));
+
+    assert_eq!(end.commands(), [LinkCommand::Restart(3)]);
+}
+
+#[test]
+fn a_silent_one_is_restarted_again_when_the_signals_may_have_been_lost() {
+    let mut end = End::open(true);
+    end.pass(5_000);
+    end.partner = false;
+    end.pass(1_000);
+    end.handle(Input::Relay(false));
+    end.handle(Input::Relay(true));
+    assert_eq!(end.commands(), [], "it may come back by itself");
+    end.pass(1_500);
+    assert_eq!(end.commands(), [LinkCommand::Restart(3)]);
+    end.outputs();
+
+    end.handle(Input::Relay(false));
+    end.handle(Input::Relay(true));
+    end.pass(1_000);
+
+    assert_eq!(end.commands(), [LinkCommand::Restart(5)]);
 }
 
 #[test]
@@ -215,6 +280,46 @@ fn it_is_left_for_a_relay_that_is_measured_better_for_a_while() {
     assert_eq!(end.negotiation.relay_rtt(), Some(Duration::from_millis(20)));
     let rtt = end.negotiation.rtt().unwrap();
     assert!(rtt > Duration::from_millis(60) && rtt <= Duration::from_millis(100), "{rtt:?}");
+}
+
+#[test]
+fn it_is_not_left_because_what_this_end_says_makes_its_heartbeats_wait() {
+    let mut end = compared(20, PathConfig::default());
+    for _ in 0..20 {
+        end.delay = Duration::from_millis(15);
+        end.pass(1_000);
+        end.delay = Duration::from_millis(200);
+        end.pass(5_000);
+    }
+
+    assert_eq!(end.left(), []);
+}
+
+#[test]
+fn what_the_server_took_when_it_was_busy_does_not_count() {
+    let mut end = compared(20, PathConfig::default());
+    for millis in [300, 10, 300, 300] {
+        end.handle(Input::ServerAnswered(Duration::from_millis(millis)));
+    }
+
+    assert_eq!(end.negotiation.relay_rtt(), None, "the partner has not said yet");
+    end.pass(400);
+    assert_eq!(end.negotiation.relay_rtt(), Some(Duration::from_millis(20)));
+}
+
+#[test]
+fn what_was_measured_before_the_relay_went_away_does_not_count_when_it_is_back() {
+    let mut end = compared(20, PathConfig::default());
+    end.pass(8_000);
+    end.handle(Input::Relay(false));
+    end.pass(10_000);
+
+    end.handle(Input::Relay(true));
+    end.pass(2_900);
+    assert_eq!(end.left(), []);
+    end.pass(500);
+
+    assert_eq!(end.left(), [WhyLeft::Slower]);
 }
 
 #[test]

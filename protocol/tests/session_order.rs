@@ -9,7 +9,7 @@ use socketio_p2p_protocol::{
     session::Input,
 };
 
-use crate::sessions::{End, Pair, emit_frame};
+use crate::sessions::{End, Pair, args, emit_frame, text};
 
 #[test]
 fn frames_are_numbered_from_1() {
@@ -124,6 +124,62 @@ fn the_direct_path_is_preferred_and_the_relay_taken_when_it_closes() {
     assert_eq!(end.session.route(), Some(Route::Relay));
     end.handle(Input::Closed(Route::Relay));
     assert_eq!(end.session.route(), None);
+}
+
+#[test]
+fn a_path_that_is_held_carries_only_what_is_told_to_take_it() {
+    let mut end = End::new();
+    end.handle(Input::Held(Route::Direct));
+    assert_eq!(end.session.route(), Some(Route::Relay));
+
+    end.emit(json!(1));
+    end.handle(Input::Emit {
+        event: "note".to_owned(),
+        args: args(json!(2)),
+        call: None,
+        expires: None,
+        via: Some(Route::Direct),
+    });
+    let seq = end.partner_emits(json!("x"), true);
+    end.finish(seq, json!("y"));
+
+    let sent: Vec<_> = end.sent.drain(..).map(|(route, f)| (route, f.seq)).collect();
+    assert_eq!(sent, [(Route::Relay, 1), (Route::Direct, 2), (Route::Relay, 3)]);
+    end.handle(Input::Closed(Route::Direct));
+    let sent: Vec<_> = end.sent.iter().map(|(route, f)| (*route, f.seq)).collect();
+    assert_eq!(sent, [(Route::Relay, 1), (Route::Relay, 2), (Route::Relay, 3)]);
+}
+
+#[test]
+fn while_no_path_is_open_answers_take_one_that_is_held_and_emits_wait() {
+    let mut end = End::closed();
+    end.handle(Input::Held(Route::Relay));
+    assert!(!end.session.has_room());
+
+    let seq = end.partner_emits(json!("x"), true);
+    end.pass(ACK_DELAY);
+    end.finish(seq, text(3));
+
+    assert_eq!(end.sent_numbers(), [0, 1, 2, 3], "an acknowledgement, and a reply in parts");
+    assert_eq!(end.session.route(), None);
+}
+
+#[test]
+fn an_emit_that_was_sent_before_its_path_closed_does_not_take_one_that_is_held() {
+    let mut end = End::closed();
+    end.handle(Input::Held(Route::Relay));
+    end.handle(Input::Opened(Route::Direct));
+    end.emit(json!(1));
+    end.emit(text(40));
+    end.sent.clear();
+
+    end.handle(Input::Closed(Route::Direct));
+    end.partner_takes(1);
+    assert_eq!(end.sent_numbers(), [0_u64; 0]);
+    end.handle(Input::Opened(Route::Direct));
+
+    let routes: Vec<_> = end.sent.iter().map(|(route, _)| *route).collect();
+    assert_eq!(routes, [Route::Direct; 16]);
 }
 
 #[test]

@@ -31,7 +31,7 @@ fn bytes(value: usize) -> String {
 
 fn time(value: Duration) -> String {
     match value.as_millis() {
-        ms if ms < 1000 => format!("{ms} ms"),
+        ms if ms < 1000 || ms % 1000 > 0 => format!("{ms} ms"),
         ms if ms < 120_000 => format!("{} s", ms / 1000),
         ms => format!("{} min", ms / 60_000),
     }
@@ -99,9 +99,9 @@ fn the_table_of_limits_agrees_with_the_constants() {
         ("DIRECT_TIMEOUT", time(limits::DIRECT_TIMEOUT)),
         ("DIRECT_RETRY_MIN", time(limits::DIRECT_RETRY_MIN)),
         ("DIRECT_RETRY_MAX", time(limits::DIRECT_RETRY_MAX)),
-        ("DIRECT_ATTEMPTS", limits::DIRECT_ATTEMPTS.to_string()),
         ("BEAT_INTERVAL", time(limits::BEAT_INTERVAL)),
         ("BEAT_TIMEOUT", time(limits::BEAT_TIMEOUT)),
+        ("DIRECT_RESTART_AFTER", time(limits::DIRECT_RESTART_AFTER)),
         ("DIRECT_HOLD", time(limits::DIRECT_HOLD)),
         ("DIRECT_HOLD_MAX", time(limits::DIRECT_HOLD_MAX)),
         ("DIRECT_STEADY", time(limits::DIRECT_STEADY)),

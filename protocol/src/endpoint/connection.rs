@@ -150,11 +150,15 @@ impl Endpoint {
         self.negotiation(negotiation::Input::Relay(true), now);
     }
 
-    /// Under `DirectOnly` the relay carries nothing that this end emits.
+    /// Under `DirectOnly` the relay carries nothing that this end emits, but what answers its partner.
     pub(super) fn open_path(&mut self, now: Instant) {
-        if self.config.direct.policy != PathPolicy::DirectOnly {
-            self.session(session::Input::Opened(Route::Relay), now);
-        }
+        let input = match self.config.direct.policy {
+            PathPolicy::DirectOnly => session::Input::Held(Route::Relay),
+            PathPolicy::PreferDirect | PathPolicy::RelayOnly => {
+                session::Input::Opened(Route::Relay)
+            }
+        };
+        self.session(input, now);
     }
 
     pub(super) fn close_relay(&mut self, now: Instant) {

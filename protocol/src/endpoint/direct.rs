@@ -51,20 +51,41 @@ impl Endpoint {
                 negotiation::Output::Link(link, command) => {
                     self.outputs.push_back(Output::Link(link, command));
                 }
-                negotiation::Output::Taken { rtt } => {
-                    self.session(session::Input::Opened(Route::Direct), now);
-                    let route = Some(Route::Direct);
-                    self.event(EndpointEvent::Path { route, rtt: Some(rtt) });
-                }
-                negotiation::Output::Left(_) => {
-                    let relay_rtt = direct.relay_rtt();
-                    self.session(session::Input::Closed(Route::Direct), now);
-                    let route = self.paired.as_ref().and_then(|paired| paired.session.route());
-                    let rtt = relay_rtt.filter(|_| route.is_some());
-                    self.event(EndpointEvent::Path { route, rtt });
-                }
+                // The session is told below, also of a path that is there and not taken.
+                negotiation::Output::Taken { .. } | negotiation::Output::Left(_) => {}
             }
         }
+        self.open_direct(now);
+    }
+
+    /// Tells the session what the direct path can be used for.
+    fn open_direct(&mut self, now: Instant) {
+        let Some(Paired { session, direct: Some(direct), .. }) = &self.paired else { return };
+        let carried = session.route() == Some(Route::Direct);
+        let was_there = session.has(Route::Direct);
+        let input = match (direct.carries(), direct.is_alive()) {
+            (true, _) if !carried => session::Input::Opened(Route::Direct),
+            (false, true) if carried || !was_there => session::Input::Held(Route::Direct),
+            (false, false) if was_there => session::Input::Closed(Route::Direct),
+            _ => return,
+        };
+        self.session(input, now);
+    }
+
+    /// Tells which path carries by now, if it is another than it was.
+    pub(super) fn tell_path(&mut self) {
+        let Some(paired) = &mut self.paired else { return };
+        let route = paired.session.route();
+        if std::mem::replace(&mut paired.told, route) == route {
+            return;
+        }
+        let Some(direct) = &paired.direct else { return };
+        let rtt = match route {
+            Some(Route::Direct) => direct.rtt(),
+            Some(Route::Relay) => direct.relay_rtt(),
+            None => None,
+        };
+        self.event(EndpointEvent::Path { route, rtt });
     }
 
     /// The pairing is over: whatever is left of its direct path goes with it.
@@ -133,8 +154,12 @@ impl Endpoint {
 
     /// Whether an emit can ever go the way that it is meant to go.
     pub(super) fn has_way(&self, paired: &Paired, via: Option<Route>) -> bool {
-        let any = paired.direct.is_some() || self.config.direct.policy != PathPolicy::DirectOnly;
-        any && via.is_none_or(|route| paired.session.has(route))
+        if self.config.direct.policy == PathPolicy::DirectOnly
+            && (paired.direct.is_none() || via == Some(Route::Relay))
+        {
+            return false; // The relay only answers.
+        }
+        via.is_none_or(|route| paired.session.has(route))
     }
 
     /// The server has answered.

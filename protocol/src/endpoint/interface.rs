@@ -215,7 +215,8 @@ pub enum EndpointEvent {
     },
     /// The connection of the partner went or came back.
     Partner(crate::Presence),
-    /// What is emitted takes another path from now on.
+    /// What is emitted takes another path from now on. Where a direct path may be tried the last of
+    /// these is always true; before the first the relay carries, or under `DirectOnly` nothing.
     Path {
         /// Which one; none if there is none.
         route: Option<Route>,

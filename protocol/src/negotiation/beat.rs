@@ -7,10 +7,14 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
+use super::recent::Recent;
 use crate::PairingId;
 
 /// Pings that may be under way: those of the time after which a path is given up, several times.
 const UNDER_WAY: usize = 64;
+
+/// Round trips of which the shortest counts: those of 6 s and a little.
+const RECENT: usize = 32;
 
 /// While it is not proven, a path is asked so many times as often.
 const PROBES: u32 = 4;
@@ -75,7 +79,7 @@ pub(super) struct Beats {
     /// Whether both have ever returned at the same time.
     was_alive: bool,
     rtt: Option<Duration>,
-    partner_server: Option<Duration>,
+    recent: Recent<RECENT>,
 }
 
 impl Beats {
@@ -93,7 +97,7 @@ impl Beats {
             partner_returns: false,
             was_alive: false,
             rtt: None,
-            partner_server: None,
+            recent: Recent::new(),
         }
     }
 
@@ -126,9 +130,9 @@ impl Beats {
         self.rtt
     }
 
-    /// How long the partner's server takes to answer it.
-    pub(super) const fn partner_server(&self) -> Option<Duration> {
-        self.partner_server
+    /// The shortest of the last round-trip times.
+    pub(super) fn shortest(&self) -> Option<Duration> {
+        self.recent.shortest()
     }
 
     /// Something came in that is no heartbeat.
@@ -140,9 +144,6 @@ impl Beats {
     pub(super) fn received(&mut self, beat: &Beat, now: Instant) {
         self.heard_at = now;
         self.partner_returns = beat.ok;
-        if beat.server.is_some() {
-            self.partner_server = beat.server.map(Duration::from_micros);
-        }
         if beat.kind == BeatKind::Pong {
             self.returned(beat.n, now);
         }
@@ -160,6 +161,7 @@ impl Beats {
         };
         let sample = now.saturating_duration_since(sent);
         self.rtt = Some(self.rtt.map_or(sample, |mean| (mean * 7 + sample) / 8));
+        self.recent.note(sample);
         self.returned_at = Some(now);
         if !self.returns {
             self.returns = true;

@@ -18,7 +18,7 @@ pub(super) struct Choice {
     /// Since when the relay has been measured better, or good enough no longer to be.
     relay_better_since: Option<Instant>,
     relay_worse_since: Option<Instant>,
-    /// Whether it was left for the relay, which has to be measured worse before it is taken again.
+    /// Whether it was left for the relay, whose round trip has to be measured worse before it is taken again.
     slower: bool,
 }
 
@@ -33,7 +33,8 @@ impl Choice {
         self.held_until.filter(|_| waits)
     }
 
-    /// The round-trip times of the two paths, as far as they are known.
+    /// The round-trip times of the two paths, as far as they are known, when nothing waits on them.
+    /// They are all that is compared: not how much goes through.
     pub(super) fn measured(
         &mut self,
         direct: Option<Duration>,
@@ -59,6 +60,11 @@ impl Choice {
         config: &PathConfig,
         now: Instant,
     ) -> Option<Result<(), WhyLeft>> {
+        if !relay {
+            // What was measured before it went away says nothing of what comes after.
+            self.relay_better_since = None;
+            self.relay_worse_since = None;
+        }
         let long = |since: Option<Instant>| since.is_some_and(|since| since + COMPARE_TIME <= now);
         match self.since {
             Some(since) => {

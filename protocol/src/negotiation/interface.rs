@@ -6,7 +6,7 @@ use super::Beat;
 use crate::{
     Candidate, Frame, FrameError, PairingId, Sdp, Signal, SignalError, frame,
     limits::{
-        BEAT_INTERVAL, BEAT_TIMEOUT, DIRECT_ATTEMPTS, DIRECT_HOLD, DIRECT_RETRY_MAX,
+        BEAT_INTERVAL, BEAT_TIMEOUT, DIRECT_HOLD, DIRECT_RESTART_AFTER, DIRECT_RETRY_MAX,
         DIRECT_RETRY_MIN, DIRECT_TIMEOUT,
     },
 };
@@ -19,8 +19,8 @@ pub enum PathPolicy {
     PreferDirect,
     /// The relay. The partner is shown no address of this client, and the server forwards none.
     RelayOnly,
-    /// The direct path: what is emitted waits for it. The server carries signals only. What the
-    /// partner says by the relay is taken nevertheless.
+    /// The direct path: what is emitted waits for it. What the partner says by the relay is taken
+    /// nevertheless, and answered by it while there is no direct path.
     DirectOnly,
 }
 
@@ -44,13 +44,14 @@ pub struct PathConfig {
     pub beat_interval: Duration,
     /// Silence after which the path is left. 900 ms by default.
     pub beat_timeout: Duration,
+    /// How much longer it must stay silent until it is tried anew, if it does not come back by itself.
+    /// 1.5 s by default.
+    pub restart_after: Duration,
     /// How long after the first failure it is tried again; twice as long after each more. 1 s by
     /// default.
     pub retry_min: Duration,
-    /// How long it is at most. 60 s by default.
+    /// How long it is at most, and so often for ever. 60 s by default.
     pub retry_max: Duration,
-    /// Attempts that may fail one after another. 8 by default.
-    pub attempts: u32,
     /// How long after it was left the path is not taken again; twice as long each time. 2 s by
     /// default.
     pub hold: Duration,
@@ -63,9 +64,9 @@ impl Default for PathConfig {
             timeout: DIRECT_TIMEOUT,
             beat_interval: BEAT_INTERVAL,
             beat_timeout: BEAT_TIMEOUT,
+            restart_after: DIRECT_RESTART_AFTER,
             retry_min: DIRECT_RETRY_MIN,
             retry_max: DIRECT_RETRY_MAX,
-            attempts: DIRECT_ATTEMPTS,
             hold: DIRECT_HOLD,
         }
     }
@@ -167,7 +168,7 @@ pub enum WhyLeft {
     Silent,
     /// The connection is closed, or it failed.
     Closed,
-    /// The relay is faster.
+    /// The round trip by the relay is clearly shorter. How much goes through is not compared.
     Slower,
 }
 

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use super::{LinkId, beat::Beats};
-use crate::Candidate;
+use crate::{Candidate, WhyAnew};
 
 /// A connection that the host makes or has made.
 #[derive(Debug)]
@@ -14,10 +14,12 @@ pub(super) struct Link {
     pub(super) round: Round,
     /// There as soon as its channel has opened.
     pub(super) channel: Option<Beats>,
+    /// Since when heartbeats return on both sides, if they do.
+    pub(super) alive_since: Option<Instant>,
     /// By when a heartbeat must have returned, while none does.
     pub(super) deadline: Option<Instant>,
-    /// Whether a restart has been tried since heartbeats returned last.
-    pub(super) restarted: bool,
+    /// When it is restarted, and why.
+    pub(super) restart: Option<(Instant, WhyAnew)>,
 }
 
 /// Who describes first.
@@ -66,6 +68,11 @@ impl Round {
 }
 
 impl Link {
+    /// Whether heartbeats have ever returned on both sides.
+    pub(super) fn was_alive(&self) -> bool {
+        self.channel.as_ref().is_some_and(Beats::was_alive)
+    }
+
     pub(super) fn poll_timeout(&self) -> Option<Instant> {
         let beats = self.channel.as_ref().map(Beats::poll_timeout);
         [self.deadline, beats].into_iter().flatten().min()

@@ -7,7 +7,10 @@ use super::{
     beat::Beats,
     link::{Link, Role, Round},
 };
-use crate::{Candidate, Sdp, Signal, Step, WhyAnew, limits::CANDIDATES};
+use crate::{
+    Candidate, Sdp, Signal, Step, WhyAnew,
+    limits::{CANDIDATES, DIRECT_STEADY},
+};
 
 /// Offers that a partner may make at once; then one in the time after which a failed attempt is
 /// tried again. Each may cost a connection.
@@ -31,8 +34,9 @@ impl Negotiation {
             remote_session,
             round,
             channel: None,
+            alive_since: None,
             deadline: Some(now + self.config.timeout),
-            restarted: false,
+            restart: None,
         });
     }
 
@@ -42,6 +46,23 @@ impl Negotiation {
         if self.choice.closed(&self.config, now) {
             self.outputs.push_back(Output::Left(WhyLeft::Closed));
         }
+    }
+
+    /// When a partner may make this end begin anew: not as often as it likes.
+    pub(super) fn soonest(&self, now: Instant) -> Instant {
+        self.began_at.map_or(now, |began| now.max(began + self.config.retry_min))
+    }
+
+    /// The same of a restart.
+    fn soonest_restart(&self, now: Instant) -> Instant {
+        let restarted = self.restarted_at.map(|at| at + self.config.retry_min);
+        self.soonest(now).max(restarted.unwrap_or(now))
+    }
+
+    /// Leaves the present attempt for one that begins then.
+    pub(super) fn begin_at(&mut self, at: Instant, now: Instant) {
+        self.drop_link(now);
+        self.retry_at = Some(at);
     }
 
     /// Begins a fresh connection.
@@ -56,9 +77,9 @@ impl Negotiation {
         let attempt = self.next_attempt();
         if let Some(link) = &mut self.link {
             link.round = Round::new(Role::Offerer, attempt);
-            link.restarted = true;
+            link.restart = None;
             link.deadline = Some(now + self.config.timeout);
-            self.began_at = Some(now);
+            self.restarted_at = Some(now);
             self.command(LinkCommand::Restart(attempt));
         }
     }
@@ -72,6 +93,20 @@ impl Negotiation {
             self.restart(now);
         } else {
             self.begin(now);
+        }
+    }
+
+    /// Signals may have been lost: what they were for is done again.
+    pub(super) fn repeat(&mut self, now: Instant) {
+        let at = self.soonest_restart(now);
+        match &mut self.link {
+            // It may be that its restart is still to come.
+            Some(link) if link.was_alive() => {
+                link.restart.get_or_insert((at, WhyAnew::Silent));
+            }
+            // A partner that comes and goes is not to cost a connection each time.
+            _ if self.initiator => self.begin_at(self.soonest(now), now),
+            _ => self.ask(WhyAnew::Changed),
         }
     }
 
@@ -97,8 +132,13 @@ impl Negotiation {
                 }
             }
             Step::Renegotiate(Some(why)) => {
-                // What was asked before the present attempt is granted already.
-                if self.initiator && attempt == Some(self.attempt) {
+                // What was asked before the present attempt is granted already. If none is under
+                // way, the offer of the last may have been lost.
+                let is_new = attempt.is_some_and(|attempt| match self.link {
+                    Some(_) => attempt == self.attempt,
+                    None => attempt <= self.attempt,
+                });
+                if self.initiator && is_new {
                     self.asked(why, now);
                 }
             }
@@ -201,22 +241,20 @@ impl Negotiation {
 
     /// The partner, who does not offer itself, wants another attempt than the present one.
     fn asked(&mut self, why: WhyAnew, now: Instant) {
-        // Not as often as it likes.
-        let soonest = self.began_at.map_or(now, |began| began + self.config.retry_min);
         let is_proven = self.beats().is_some_and(Beats::was_proven);
         match why {
             WhyAnew::Closed if self.link.is_some() => self.lost(now),
             WhyAnew::Closed => {}
             WhyAnew::Silent | WhyAnew::Changed if is_proven => {
-                if now >= soonest {
-                    self.restart(now);
+                let at = self.soonest_restart(now);
+                if let Some(link) = &mut self.link {
+                    link.restart = Some((at, why));
                 }
             }
             WhyAnew::Silent => {}
             WhyAnew::Changed => {
                 self.failures = 0;
-                self.drop_link(now);
-                self.retry_at = Some(soonest.max(now));
+                self.begin_at(self.soonest(now), now);
             }
         }
     }
@@ -259,28 +297,35 @@ impl Negotiation {
         let alive = self.is_alive();
         let Some(link) = &mut self.link else { return };
         if alive {
-            link.restarted = false;
             // A restart that is never answered does no harm.
             link.deadline = link.deadline.filter(|at| link.round.is_unanswered() && *at > now);
-            self.failures = 0;
+            let since = *link.alive_since.get_or_insert(now);
+            if since + DIRECT_STEADY <= now {
+                self.failures = 0;
+            }
+            link.restart = link.restart.filter(|(_, why)| *why != WhyAnew::Silent);
+            return self.restart_if_due(now);
+        }
+        if link.alive_since.take().is_some() {
+            // It has just fallen silent, and may come back by itself.
+            link.deadline = Some(now + self.config.timeout);
+            link.restart.get_or_insert((now + self.config.restart_after, WhyAnew::Silent));
+        }
+        if link.deadline.is_some_and(|deadline| deadline <= now) {
+            return self.lost(now);
+        }
+        self.restart_if_due(now);
+    }
+
+    fn restart_if_due(&mut self, now: Instant) {
+        let Some(link) = self.link.as_mut().filter(|_| self.relay) else { return };
+        if link.restart.take_if(|(at, _)| *at <= now).is_none() {
             return;
         }
-        let was_alive = link.channel.as_ref().is_some_and(Beats::was_alive);
-        match link.deadline {
-            None => {
-                // It has just fallen silent.
-                link.deadline = Some(now + self.config.timeout);
-                if self.relay && self.initiator {
-                    self.restart(now);
-                } else {
-                    self.ask(WhyAnew::Silent);
-                }
-            }
-            Some(deadline) if deadline <= now => self.lost(now),
-            Some(_) if was_alive && self.initiator && self.relay && !link.restarted => {
-                self.restart(now); // It fell silent while the server was away.
-            }
-            Some(_) => {}
+        if self.initiator {
+            self.restart(now);
+        } else {
+            self.ask(WhyAnew::Silent);
         }
     }
 
@@ -292,14 +337,11 @@ impl Negotiation {
             return self.ask(WhyAnew::Closed);
         }
         self.failures += 1;
-        self.retry_at = if self.failures >= self.config.attempts {
-            None
-        } else if was_proven && self.failures == 1 {
-            // It worked a moment ago.
-            Some(now.max(self.began_at.map_or(now, |began| began + self.config.retry_min)))
+        self.retry_at = Some(if was_proven && self.failures == 1 {
+            self.soonest(now) // It worked a moment ago.
         } else {
-            Some(now + self.delay())
-        };
+            now + self.delay()
+        });
     }
 
     /// How long to wait after so many failures: twice as long each time, and not at the same moment

@@ -42,6 +42,17 @@ pub(super) struct Value {
     cut: usize,
 }
 
+/// A part, as it goes.
+pub(super) struct Cut {
+    pub(super) part: Body,
+    /// The path that it takes as long as that is there.
+    pub(super) via: Option<Route>,
+    /// Whether it is of a reply.
+    pub(super) answers: bool,
+    /// The value whose last it is.
+    pub(super) complete: Option<Value>,
+}
+
 /// An emit that was never sent.
 pub(super) struct Unsent {
     pub(super) call: Option<CallId>,
@@ -132,35 +143,35 @@ impl Bulk {
         if window.reply_bytes() >= WINDOW_BYTES { None } else { self.replies.pop_front() }
     }
 
-    /// The next part, if the window takes it, its path, and the value whose last it is. A reply does not
-    /// wait for an emit that was not begun: the partner's handlers may wait for the reply, and
+    /// The next part, if the window takes it, and emits have a path if it is of one. A reply does
+    /// not wait for an emit that was not begun: the partner's handlers may wait for the reply, and
     /// the emit for a handler.
-    pub(super) fn next_part(
-        &mut self,
-        window: &Window,
-    ) -> Option<(Body, Option<Route>, Option<Value>)> {
+    pub(super) fn next_part(&mut self, window: &Window, emits_go: bool) -> Option<Cut> {
         if !window.takes_parts() {
             return None;
         }
         let may_go = |value: &Value| match value.kind {
             Kind::Reply => true,
-            Kind::Emit(_) => value.cut > 0 || window.fits(value.size),
+            Kind::Emit(_) => emits_go && (value.cut > 0 || window.fits(value.size)),
         };
-        let at = self.values.iter().position(may_go)?;
+        // Nothing passes one that was begun.
+        let is_begun = self.values.front().is_some_and(|value| value.cut > 0);
+        let few = if is_begun { 1 } else { self.values.len() };
+        let at = self.values.iter().take(few).position(may_go)?;
         let mut value = self.values.remove(at)?;
-        let via = match value.kind {
-            Kind::Emit(terms) => terms.via,
-            Kind::Reply => None,
+        let (via, answers) = match value.kind {
+            Kind::Emit(terms) => (terms.via, false),
+            Kind::Reply => (None, true),
         };
         let text = piece(&value.text[value.cut..]).to_owned();
         value.cut += text.len();
         let last = value.cut == value.text.len();
-        let body = Body::Part { text, last };
+        let part = Body::Part { text, last };
         if last {
-            return Some((body, via, Some(value)));
+            return Some(Cut { part, via, answers, complete: Some(value) });
         }
         self.values.push_front(value);
-        Some((body, via, None))
+        Some(Cut { part, via, answers, complete: None })
     }
 }
 

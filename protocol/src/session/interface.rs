@@ -35,6 +35,9 @@ pub enum Input {
     Resumed,
     /// A path can be used.
     Opened(Route),
+    /// A path is there for what is told to take it, and for what answers the partner if no path is
+    /// open: another is better, or this end's emits are not to go that way.
+    Held(Route),
     /// A path cannot be used any more.
     Closed(Route),
     /// A path refused a frame; nobody knows which.

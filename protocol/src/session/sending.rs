@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use super::{
     Call, CallId, Session,
-    bulk::{Kind, Terms, Unsent},
+    bulk::{Cut, Kind, Terms, Unsent},
     reassembly,
     window::{Kept, Role},
 };
@@ -54,12 +54,15 @@ impl Session {
         if let Some(cause) = self.bulk.overdue(now) {
             self.give_up(Some(cause), now);
         }
-        while self.route().is_some()
-            && let Some((part, via, complete)) = self.bulk.next_part(&self.window)
+        let emits_go = self.route().is_some();
+        while self.answers_by().is_some()
+            && let Some(Cut { part, via, answers, complete }) =
+                self.bulk.next_part(&self.window, emits_go)
         {
             let Some(value) = complete else {
                 let size = part.size();
-                self.enqueue(Kept::new(part, Role::Part, size, None).via(via), now);
+                let kept = Kept::new(part, Role::Part, size, None).via(via);
+                self.enqueue(if answers { kept.answering() } else { kept }, now);
                 continue;
             };
             match value.kind {

@@ -28,6 +28,8 @@ pub(super) struct Kept {
     pub(super) expires: Option<Instant>,
     /// The path that it takes as long as that is there.
     pub(super) via: Option<Route>,
+    /// Whether it answers the partner.
+    pub(super) answers: bool,
     role: Role,
     size: usize,
 }
@@ -179,11 +181,17 @@ impl Window {
 
 impl Kept {
     pub(super) fn new(body: Body, role: Role, size: usize, expires: Option<Instant>) -> Self {
-        Self { body: body.into(), expires, via: None, role, size }
+        let answers = role == Role::Reply;
+        Self { body: body.into(), expires, via: None, answers, role, size }
     }
 
     pub(super) const fn via(mut self, via: Option<Route>) -> Self {
         self.via = via;
+        self
+    }
+
+    pub(super) const fn answering(mut self) -> Self {
+        self.answers = true;
         self
     }
 
