@@ -66,15 +66,23 @@ fn it_is_left_when_it_falls_silent_and_restarted_when_it_stays_silent() {
 }
 
 #[test]
-fn when_it_stays_silent_the_partner_asks_for_a_restart() {
-    let mut end = End::open(false);
-    end.partner = false;
+fn the_partner_is_told_by_the_server_when_it_falls_silent_and_once_more_when_it_stays_so() {
+    for (initiator, again) in [(false, vec![anew(WhyAnew::Silent)]), (true, vec![])] {
+        let mut end = End::open(initiator);
+        end.pass(5_000);
+        end.partner = false;
 
-    end.pass(2_000);
-    assert_eq!((end.left(), end.signals()), (vec![WhyLeft::Silent], vec![]));
-    end.pass(500);
+        end.pass(901);
+        assert_eq!(
+            (end.left(), end.signals()),
+            (vec![WhyLeft::Silent], vec![anew(WhyAnew::Silent)])
+        );
+        end.outputs();
+        end.pass(1_501);
 
-    assert_eq!(end.signals(), [anew(WhyAnew::Silent)]);
+        // The initiator restarts it then.
+        assert_eq!(end.signals(), again);
+    }
 }
 
 #[test]
@@ -107,15 +115,33 @@ fn a_silent_one_is_restarted_at_once_when_the_network_changes() {
 }
 
 #[test]
-fn a_silent_one_is_restarted_when_the_partner_says_that_it_has_been_for_long() {
+fn it_is_left_at_once_when_the_partner_says_by_the_server_that_it_is_silent() {
+    for initiator in [true, false] {
+        let mut end = End::open(initiator);
+        end.pass(5_000);
+        end.outputs();
+        end.partner = false; // What this end says gets through, but is not confirmed.
+
+        end.hear(Some(1), anew(WhyAnew::Silent));
+        assert_eq!((end.left(), end.signals()), (vec![WhyLeft::Silent], vec![]));
+        assert_eq!(end.commands(), [], "it may come back by itself");
+        end.outputs();
+        end.pass(1_501);
+
+        match initiator {
+            true => assert_eq!(end.commands(), [LinkCommand::Restart(3)]),
+            false => assert_eq!(end.signals(), [anew(WhyAnew::Silent)]),
+        }
+    }
+}
+
+#[test]
+fn what_the_partner_said_of_an_older_attempt_is_no_reason_to_leave_the_present_one() {
     let mut end = End::open(true);
-    end.pass(5_000);
-    end.partner = false;
-    end.pass(1_000);
 
-    end.hear(Some(1), anew(WhyAnew::Silent));
+    end.hear(Some(0), anew(WhyAnew::Silent));
 
-    assert_eq!(end.commands(), [LinkCommand::Restart(3)]);
+    assert_eq!(end.left(), []);
 }
 
 #[test]

@@ -140,6 +140,11 @@ impl Beats {
         self.heard_at = now;
     }
 
+    /// The partner says by another way that none of its own returns.
+    pub(super) const fn partner_is_silent(&mut self) {
+        self.partner_returns = false;
+    }
+
     /// A heartbeat came in.
     pub(super) fn received(&mut self, beat: &Beat, now: Instant) {
         self.heard_at = now;

@@ -112,13 +112,20 @@ impl Negotiation {
 
     /// Asks the initiator to offer anew, if it is one that understands.
     fn ask(&mut self, why: WhyAnew) {
-        if self.numbers && !self.initiator {
+        if !self.initiator {
+            self.tell(why);
+        }
+    }
+
+    fn tell(&mut self, why: WhyAnew) {
+        if self.numbers {
             self.signal(self.attempt, Step::Renegotiate(Some(why)));
         }
     }
 
     pub(super) fn signalled(&mut self, signal: Signal, now: Instant) {
         let Signal { attempt, step } = signal;
+        self.numbers |= attempt.is_some();
         match step {
             Step::Offer(sdp) => self.offered(attempt, &sdp, now),
             Step::Answer(sdp) => {
@@ -138,7 +145,7 @@ impl Negotiation {
                     Some(_) => attempt == self.attempt,
                     None => attempt <= self.attempt,
                 });
-                if self.initiator && is_new {
+                if is_new && (self.initiator || why == WhyAnew::Silent) {
                     self.asked(why, now);
                 }
             }
@@ -173,7 +180,6 @@ impl Negotiation {
         if self.initiator && self.link.as_ref().is_some_and(waits) || !self.may_offer(now) {
             return;
         }
-        self.numbers |= attempt.is_some();
         self.attempt = match attempt {
             Some(attempt) => attempt,
             // As if the partner had numbered it.
@@ -239,19 +245,25 @@ impl Negotiation {
         }
     }
 
-    /// The partner, who does not offer itself, wants another attempt than the present one.
+    /// The partner finds the path silent; or, who does not offer itself, wants another attempt than the
+    /// present one.
     fn asked(&mut self, why: WhyAnew, now: Instant) {
         let is_proven = self.beats().is_some_and(Beats::was_proven);
         match why {
             WhyAnew::Closed if self.link.is_some() => self.lost(now),
             WhyAnew::Closed => {}
-            WhyAnew::Silent | WhyAnew::Changed if is_proven => {
+            WhyAnew::Changed if is_proven => {
                 let at = self.soonest_restart(now);
                 if let Some(link) = &mut self.link {
                     link.restart = Some((at, why));
                 }
             }
-            WhyAnew::Silent => {}
+            // Left by both together: what the one that still hears the other says may not get through.
+            WhyAnew::Silent => {
+                if let Some(beats) = self.link.as_mut().and_then(|link| link.channel.as_mut()) {
+                    beats.partner_is_silent();
+                }
+            }
             WhyAnew::Changed => {
                 self.failures = 0;
                 self.begin_at(self.soonest(now), now);
@@ -310,7 +322,11 @@ impl Negotiation {
             // It has just fallen silent, and may come back by itself.
             link.deadline = Some(now + self.config.timeout);
             link.restart.get_or_insert((now + self.config.restart_after, WhyAnew::Silent));
+            if link.channel.as_ref().is_some_and(|beats| !beats.returns()) {
+                self.tell(WhyAnew::Silent);
+            }
         }
+        let Some(link) = &self.link else { return };
         if link.deadline.is_some_and(|deadline| deadline <= now) {
             return self.lost(now);
         }
