@@ -214,6 +214,13 @@ pub enum ServerMessage {
         /// Why.
         refusal: Refusal,
     },
+    /// A signal was not forwarded. No frame was lost.
+    SignalRefused {
+        /// Why.
+        refusal: Refusal,
+        /// The pairing that it named, as far as it was read.
+        pairing: Option<PairingId>,
+    },
     /// Something was refused.
     Error {
         /// Why.

@@ -88,7 +88,7 @@ impl Negotiation {
     #[must_use]
     pub fn new(config: PathConfig, pairing: PairingId, initiator: bool, now: Instant) -> Self {
         let mut negotiation = Self {
-            config,
+            config: config.bounded(),
             pairing,
             origin: pairing,
             initiator,

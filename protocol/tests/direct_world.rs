@@ -397,7 +397,12 @@ impl World {
                         let to = partner.conn;
                         self.later(3, Event::Forwarded(to, pairing, signal));
                     }
-                    None => self.refuse(conn, pairing),
+                    None => {
+                        let refusal = socketio_p2p_protocol::Code::StalePairing.into();
+                        let pairing = Some(pairing);
+                        let error = ServerMessage::SignalRefused { refusal, pairing };
+                        self.later(3, Event::ToClient(conn, error.into()));
+                    }
                 }
             }
             Event::ToClient(conn, message) => {

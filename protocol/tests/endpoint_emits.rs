@@ -414,6 +414,21 @@ fn frames_that_the_relay_refused_for_congestion_go_again() {
 }
 
 #[test]
+fn a_signal_that_was_refused_is_no_frame_that_was() {
+    for code in [Code::Congested, Code::RateLimited, Code::Offline] {
+        let mut client = Client::paired();
+        client.emit(1, json!("x"));
+        client.outputs();
+
+        let (refusal, pairing) = (Refusal::from(code), Some(info(1).id));
+        client.hear(ServerMessage::SignalRefused { refusal: refusal.clone(), pairing });
+        client.pass(RESEND_DELAY);
+
+        assert_eq!(client.outputs(), [Output::Complain(Complaint::Server(refusal))]);
+    }
+}
+
+#[test]
 fn frames_that_were_refused_because_the_pairing_is_over_are_forgotten() {
     let mut client = Client::paired();
     for code in [Code::StalePairing, Code::NotPaired] {

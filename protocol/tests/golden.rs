@@ -179,6 +179,13 @@ fn what_a_v2_client_hears() {
         ),
         ("pong", ServerMessage::Pong { req: 4 }),
         ("farewell", ServerMessage::Farewell { refusal: Code::Forbidden.into() }),
+        (
+            "signal_refused",
+            ServerMessage::SignalRefused {
+                refusal: Code::RateLimited.into(),
+                pairing: Some(pairing()),
+            },
+        ),
         ("error", error(Code::Congested, None, Some(pairing()))),
         ("error_answer", error(Code::NotPaired, Some(2), None)),
     ];

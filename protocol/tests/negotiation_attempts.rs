@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use socketio_p2p_protocol::{
-    Sdp, Step, WhyAnew,
+    PathConfig, Sdp, Step, WhyAnew,
     limits::CANDIDATES,
-    negotiation::{Input, LinkCommand, LinkEvent, Output},
+    negotiation::{BeatKind, Input, LinkCommand, LinkEvent, Output},
 };
 
 use crate::negotiations::{End, anew, candidate, sdp};
@@ -503,6 +503,34 @@ fn a_restart_that_is_never_answered_leaves_a_living_path_alone() {
 
     assert_eq!(end.left(), []);
     assert!(end.negotiation.carries());
+}
+
+#[test]
+fn a_time_may_be_as_good_as_never() {
+    let mut config = PathConfig::default();
+    config.timeout = Duration::MAX;
+    config.beat_timeout = Duration::MAX;
+    config.restart_after = Duration::MAX;
+    config.retry_min = Duration::MAX;
+    config.retry_max = Duration::MAX;
+    config.hold = Duration::MAX;
+    for initiator in [true, false] {
+        let mut end = End::open_with(initiator, config);
+        end.hear(Some(1), anew(WhyAnew::Changed));
+        end.beat(BeatKind::Ping, 9, false);
+        end.handle(Input::Relay(false));
+        end.handle(Input::Relay(true));
+        end.pass(3_000);
+        end.report(LinkEvent::Closed);
+        end.hear(Some(1), anew(WhyAnew::Changed));
+        end.hear(Some(101), Step::Offer(sdp(22, "theirs")));
+        end.pass(100_000);
+    }
+
+    config.beat_interval = Duration::MAX;
+    let mut end = End::new(true, config);
+    end.connect();
+    end.pass(100_000);
 }
 
 #[test]

@@ -118,6 +118,9 @@ impl On {
                 };
                 self.refuse_request(event, refusal, req);
             }
+            (Some(SIGNAL), Dialect::V2) => {
+                relay::refuse_signal(&self.shared, &self.connection, refusal.code, None);
+            }
             (_, Dialect::V2) => self.refuse(refusal),
         }
     }

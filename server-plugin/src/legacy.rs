@@ -79,9 +79,10 @@ pub(crate) fn send(
             }
             Ok(())
         }
-        ServerMessage::Welcome(_) | ServerMessage::Pong { .. } | ServerMessage::Farewell { .. } => {
-            Ok(())
-        }
+        ServerMessage::Welcome(_)
+        | ServerMessage::Pong { .. }
+        | ServerMessage::SignalRefused { .. }
+        | ServerMessage::Farewell { .. } => Ok(()),
     }
 }
 

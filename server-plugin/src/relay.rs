@@ -119,8 +119,19 @@ pub(crate) fn signal(shared: &Arc<Shared>, from: &Connection, text: &str, attach
         Err(Refused::from(Code::BadArgs))
     };
     if let Err(Refused { code, pairing }) = forwarded {
-        refuse(shared, from, code, pairing);
+        refuse_signal(shared, from, code, pairing);
     }
+}
+
+/// Tells a client that a signal of its is not forwarded. If it misses that, the attempt fails.
+pub(crate) fn refuse_signal(
+    shared: &Arc<Shared>,
+    from: &Connection,
+    code: Code,
+    pairing: Option<PairingId>,
+) {
+    from.send_v2(&ServerMessage::SignalRefused { refusal: code.into(), pairing }).ok();
+    shared.refused(from, code);
 }
 
 fn forward_signal(shared: &Shared, from: &Connection, text: &str) -> Result<(), Refused> {

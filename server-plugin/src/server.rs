@@ -368,6 +368,9 @@ fn fresh_token() -> Result<ResumeToken, Code> {
 const fn changes_state(message: &ServerMessage) -> bool {
     !matches!(
         message,
-        ServerMessage::Clients { .. } | ServerMessage::Pong { .. } | ServerMessage::Error { .. }
+        ServerMessage::Clients { .. }
+            | ServerMessage::Pong { .. }
+            | ServerMessage::SignalRefused { .. }
+            | ServerMessage::Error { .. }
     )
 }

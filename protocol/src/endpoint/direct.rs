@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::{Complaint, Endpoint, EndpointEvent, Output, Paired, connection::State};
 use crate::{
-    Frame, LinkId, Negotiation, PairingId, PathPolicy, ReqId, Route, Signal,
+    Code, Frame, LinkId, Negotiation, PairingId, PathPolicy, Refusal, ReqId, Route, Signal,
     negotiation::{self, DirectMessage, Input, LinkCommand, LinkEvent},
     session,
 };
@@ -110,6 +110,14 @@ impl Endpoint {
             Err(error) => {
                 self.outputs.push_back(Output::Complain(Complaint::Signal(error)));
             }
+        }
+    }
+
+    /// A signal was lost. The attempt that needs it fails, and is tried again.
+    pub(super) fn signal_refused(&mut self, refusal: Refusal) {
+        // One that was under way when the pairing ended is missed by nobody.
+        if !matches!(refusal.code, Code::StalePairing | Code::NotPaired) {
+            self.outputs.push_back(Output::Complain(Complaint::Server(refusal)));
         }
     }
 

@@ -175,6 +175,7 @@ impl Endpoint {
             ServerMessage::Error { refusal, req, pairing } => {
                 self.refused(refusal, req, pairing, now);
             }
+            ServerMessage::SignalRefused { refusal, .. } => self.signal_refused(refusal),
             ServerMessage::Farewell { refusal } => {
                 self.event(EndpointEvent::Refused(refusal));
                 self.close(now);

@@ -72,6 +72,25 @@ impl Default for PathConfig {
     }
 }
 
+/// What is longer is as good as never, and can be added to any time.
+const NEVER: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
+
+impl PathConfig {
+    /// The same, with which one can reckon.
+    pub(super) fn bounded(self) -> Self {
+        Self {
+            policy: self.policy,
+            timeout: self.timeout.min(NEVER),
+            beat_interval: self.beat_interval.min(NEVER),
+            beat_timeout: self.beat_timeout.min(NEVER),
+            restart_after: self.restart_after.min(NEVER),
+            retry_min: self.retry_min.min(NEVER),
+            retry_max: self.retry_max.min(NEVER),
+            hold: self.hold.min(NEVER),
+        }
+    }
+}
+
 /// One connection between the two ends, never the name of another. It does not travel.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct LinkId {

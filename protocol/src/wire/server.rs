@@ -60,6 +60,10 @@ impl ServerMessage {
             Self::Farewell { refusal: Refusal { code, message } } => {
                 (ERROR, vec![json!({ "code": code, "message": message, "final": true })])
             }
+            Self::SignalRefused { refusal: Refusal { code, message }, pairing } => {
+                let fields = json!({ "code": code, "message": message, "signal": true });
+                (ERROR, vec![with(fields, "pairing", pairing.map(|id| id.to_string()))])
+            }
             Self::Error { refusal, req, pairing } => {
                 let fields = json!({ "code": refusal.code, "message": refusal.message });
                 let fields = with(fields, "req", *req);
@@ -92,6 +96,8 @@ struct RefusalFields {
     message: String,
     #[serde(default, rename = "final")]
     is_final: bool,
+    #[serde(default, rename = "signal")]
+    is_signal: bool,
 }
 
 #[derive(Deserialize)]
@@ -155,14 +161,18 @@ pub fn server_message(event: &str, mut args: Vec<Value>) -> Result<ServerMessage
         }
         PONG => Ok(ServerMessage::Pong { req: request(&mut args, 1)?.req }),
         ERROR => {
-            let RefusalFields { req, asked, pairing, code, message, is_final } = first(args)?;
-            if is_final {
-                return Ok(ServerMessage::Farewell { refusal: Refusal::new(code, &message) });
-            }
-            if asked.is_some() {
-                return Ok(ServerMessage::Withdrawn { req: asked, code });
-            }
-            Ok(ServerMessage::Error { refusal: Refusal::new(code, &message), req, pairing })
+            let fields: RefusalFields = first(args)?;
+            let RefusalFields { req, asked, pairing, code, message, is_final, is_signal } = fields;
+            let refusal = Refusal::new(code, &message);
+            Ok(if is_final {
+                ServerMessage::Farewell { refusal }
+            } else if asked.is_some() {
+                ServerMessage::Withdrawn { req: asked, code }
+            } else if is_signal {
+                ServerMessage::SignalRefused { refusal, pairing }
+            } else {
+                ServerMessage::Error { refusal, req, pairing }
+            })
         }
         _ => Err(Code::BadEvent.into()),
     }
