@@ -253,6 +253,7 @@ impl Negotiation {
             WhyAnew::Closed if self.link.is_some() => self.lost(now),
             WhyAnew::Closed => {}
             WhyAnew::Changed if is_proven => {
+                self.failures = 0;
                 let at = self.soonest_restart(now);
                 if let Some(link) = &mut self.link {
                     link.restart = Some((at, why));
