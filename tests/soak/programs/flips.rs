@@ -148,10 +148,11 @@ pub(crate) async fn run(settings: Settings) -> Result<Report> {
     Ok(report)
 }
 
-/// A path is taken again at once, though it was left a moment ago.
+/// A path is taken again at once, though it was left a moment ago, and none of them lasts.
 fn quick() -> PathConfig {
     let mut paths = PathConfig::default();
     paths.retry_min = Duration::from_millis(20);
+    paths.retry_max = Duration::from_millis(100);
     paths.hold = Duration::ZERO;
     paths
 }
