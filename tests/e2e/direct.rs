@@ -287,8 +287,7 @@ async fn a_channel_whose_reader_pauses_holds_up_neither_the_session_nor_its_path
     });
     let channel = soon(b.channel("bulk", ChannelOptions::default())).await.unwrap();
     let sent = std::sync::Arc::new(std::sync::atomic::AtomicUsize::new(0));
-    let mut sending = tokio::task::JoinSet::new();
-    sending.spawn({
+    let sending = tokio::spawn({
         let sent = std::sync::Arc::clone(&sent);
         async move {
             for _ in 0..CHUNKS {
@@ -310,7 +309,7 @@ async fn a_channel_whose_reader_pauses_holds_up_neither_the_session_nor_its_path
     assert!(unread <= (1 << 20) + 2 * CHUNK, "{unread}");
 
     tokio::time::timeout(Duration::from_secs(60), paused.recv()).await.unwrap().unwrap();
-    soon(sending.join_next()).await.unwrap().unwrap();
+    soon(sending).await.unwrap();
     for events in [&mut at_a, &mut at_b] {
         while let Some(event) = events.recv().now_or_never() {
             assert!(!matches!(event, Ok(Event::Path { .. })), "{event:?}");
