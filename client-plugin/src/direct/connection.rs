@@ -86,8 +86,7 @@ pub struct DirectConnection {
     messages: mpsc::Sender<ChannelMessage>,
 }
 
-/// The events of a direct connection. Its reader holds up the partner, on all channels, while it does
-/// not read.
+/// The events of a direct connection. Its reader holds up the partner while it does not read.
 pub struct DirectEvents {
     shared: Arc<Shared>,
     happened: mpsc::Receiver<Happened>,
@@ -153,11 +152,6 @@ impl DirectConnection {
 
     /// Puts a message for the main channel into the send buffer, once that has room.
     ///
-    /// # Errors
-    ///
-    /// [`DirectSendError::NotOpen`], [`DirectSendError::Empty`] and [`DirectSendError::TooLong`] at once,
-    /// [`DirectSendError::Closed`] also while this waits; it was not sent then.
-    ///
     /// # Cancel safety
     ///
     /// Cancel safe: if this does not resolve, the message was not sent.
@@ -175,7 +169,7 @@ impl DirectConnection {
     ///
     /// # Errors
     ///
-    /// [`DirectSendError::Full`] if not; otherwise as [`Self::send`], at once.
+    /// [`DirectSendError::Full`] if not.
     pub fn try_send(&self, message: impl Into<ChannelMessage>) -> Result<(), DirectSendError> {
         let message = message.into();
         let bytes = self.weigh(&message)?;
@@ -211,18 +205,7 @@ impl DirectConnection {
         self.shared.main.get().and_then(|link| link.round_trip())
     }
 
-    /// How many messages have come over raw channels: a sign of life that nobody else sees.
-    pub(crate) fn received_raw(&self) -> u64 {
-        self.shared.main.get().map_or(0, |link| link.received())
-    }
-
     /// Opens a raw channel to the partner, who hears of it by [`DirectEvent::Channel`].
-    ///
-    /// # Errors
-    ///
-    /// [`ChannelError::Options`] and [`ChannelError::NotOpen`]; [`ChannelError::TooMany`] if 64 are open,
-    /// the partner's and the main channel included; [`ChannelError::Timeout`] if the partner does not
-    /// confirm it within 10 s; [`ChannelError::Closed`].
     ///
     /// # Cancel safety
     ///

@@ -1,7 +1,5 @@
 //! The WebRTC data channel between two ends in this process, over loopback.
 
-mod backpressure;
-mod bare;
 mod channels;
 mod closing;
 mod hostile;
