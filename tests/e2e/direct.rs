@@ -251,6 +251,7 @@ async fn a_channel_is_a_stream_of_bytes_too_and_ends_with_the_pairing() {
     let channel = soon(b.channel("bytes", ChannelOptions::default())).await.unwrap();
     let mut stream = channel.into_stream();
     soon(stream.write_all(&sent)).await.unwrap();
+    soon(stream.flush()).await.unwrap();
     assert!(soon(received.recv()).await.unwrap() == sent);
 
     soon(b.unregister_target()).await.unwrap();
