@@ -52,6 +52,7 @@ async fn where_one_of_them_wants_the_relay_only_both_keep_to_it() -> Story {
     let mut b = peer(&server, "B", "prefer-direct").await?;
 
     a.register("B").await?;
+    b.wait_for("paired").await?;
     for _ in 0..20 {
         assert_eq!(b.emit2("chat", json!([1])).await?.route, "relay");
         assert_eq!(a.emit2("chat", json!([2])).await?.route, "relay");
