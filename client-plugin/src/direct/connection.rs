@@ -152,6 +152,11 @@ impl DirectConnection {
 
     /// Puts a message for the main channel into the send buffer, once that has room.
     ///
+    /// # Errors
+    ///
+    /// [`DirectSendError::NotOpen`], [`DirectSendError::Empty`] and [`DirectSendError::TooLong`] at once,
+    /// [`DirectSendError::Closed`] also while this waits; it was not sent then.
+    ///
     /// # Cancel safety
     ///
     /// Cancel safe: if this does not resolve, the message was not sent.
@@ -169,7 +174,7 @@ impl DirectConnection {
     ///
     /// # Errors
     ///
-    /// [`DirectSendError::Full`] if not.
+    /// [`DirectSendError::Full`] if not; otherwise as [`Self::send`], at once.
     pub fn try_send(&self, message: impl Into<ChannelMessage>) -> Result<(), DirectSendError> {
         let message = message.into();
         let bytes = self.weigh(&message)?;
@@ -206,6 +211,12 @@ impl DirectConnection {
     }
 
     /// Opens a raw channel to the partner, who hears of it by [`DirectEvent::Channel`].
+    ///
+    /// # Errors
+    ///
+    /// [`ChannelError::Options`] and [`ChannelError::NotOpen`]; [`ChannelError::TooMany`] if 64 are open,
+    /// the partner's and the main channel included; [`ChannelError::Timeout`] if the partner does not
+    /// confirm it within 10 s; [`ChannelError::Closed`].
     ///
     /// # Cancel safety
     ///
