@@ -93,6 +93,9 @@ pub enum DirectEnd {
     /// The application does not read its events.
     #[error("the events are not read")]
     Unread,
+    /// The partner made more happen at once than anyone needs: it opened channels by the hundred.
+    #[error("the partner does too much at once")]
+    Overrun,
     /// The WebRTC stack failed, with these words.
     #[error("the WebRTC stack failed: {0}")]
     Stack(String),

@@ -179,6 +179,7 @@ impl Owner {
             tokio::select! {
                 biased;
                 () = self.shared.stop.cancelled() => return DirectEnd::Here,
+                () = turns.overrun.cancelled() => return DirectEnd::Overrun,
                 event = told.recv() => match event {
                     Some(event) => {
                         if let Err(end) = running.heard(event, self.role).await {

@@ -57,8 +57,9 @@ const MDNS_TIMEOUT: Duration = Duration::from_secs(3);
 const HURRY: Duration = Duration::from_millis(1);
 /// For how long after the first connectivity it is that short, at most.
 const HURRY_FOR: Duration = Duration::from_secs(2);
-/// What the stack may tell before its owner looks: beyond that it is dropped. Candidates, changes
-/// of state and channels, each of them few.
+/// What the stack may tell before its owner looks: beyond that the connection ends. Candidates, changes
+/// of state and channels, each of them few; an event that is dropped may be the end itself, and a
+/// channel that is dropped is one of which webrtc keeps 64 MiB.
 const STACK_EVENTS: usize = 256;
 
 /// What the stack tells a connection's owner.
@@ -91,6 +92,8 @@ pub(crate) struct Turns {
     notify: Notify,
     /// Cancelled when the driver is no more.
     pub(crate) gone: CancellationToken,
+    /// Cancelled when the driver has told more than its owner took.
+    pub(crate) overrun: CancellationToken,
 }
 
 impl Turns {
@@ -101,6 +104,7 @@ impl Turns {
             is_calm: AtomicBool::new(false),
             notify: Notify::new(),
             gone: CancellationToken::new(),
+            overrun: CancellationToken::new(),
         }
     }
 
@@ -301,7 +305,8 @@ impl Handler {
     /// Called by the driver, which must not wait.
     fn tell(&self, event: StackEvent) {
         if let Err(mpsc::error::TrySendError::Full(_)) = self.events.try_send(event) {
-            tracing::warn!("an event of the WebRTC stack was dropped: the queue is full");
+            tracing::warn!("the WebRTC stack tells too much at once: the connection ends");
+            self.turns.overrun.cancel();
         }
     }
 }

@@ -3,6 +3,7 @@ use socketio_p2p_client::direct::{DirectConnection, DirectEnd, DirectEvent, Sign
 use tokio_util::task::TaskTracker;
 
 use crate::Outcome;
+use crate::bare::bare_with;
 use crate::pair::{apart, config, connect};
 
 /// An offer that webrtc would take, to be spoilt.
@@ -79,4 +80,20 @@ async fn a_flood_of_signals_harms_its_own_connection_at_most() {
         let event = end.event().await;
         assert!(matches!(event, DirectEvent::Closed(_)), "{event:?}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_partner_that_opens_a_thousand_channels_at_once_is_left() {
+    let end = match bare_with(1000).await {
+        Err(end) => end,
+        Ok((_partner, _channels, mut here)) => loop {
+            match here.event().await {
+                DirectEvent::Channel(_) => {}
+                DirectEvent::Closed(end) => break end,
+                event => panic!("{event:?}"),
+            }
+        },
+    };
+
+    assert_eq!(end, DirectEnd::Overrun);
 }

@@ -1,0 +1,80 @@
+//! A partner that speaks WebRTC and nothing of ours: it opens channels as it likes, and does not count.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use socketio_p2p_client::direct::{DirectConnection, DirectEnd, DirectEvent};
+use tokio::sync::mpsc;
+use tokio_util::task::TaskTracker;
+use webrtc::data_channel::DataChannel;
+use webrtc::peer_connection::{
+    PeerConnection, PeerConnectionBuilder, PeerConnectionEventHandler, RTCConfigurationBuilder,
+    RTCPeerConnectionIceEvent, RTCSessionDescription,
+};
+
+use crate::pair::{End, config};
+
+/// Carries its candidates to the other end.
+struct Candidates(mpsc::Sender<Value>);
+
+#[async_trait::async_trait]
+impl PeerConnectionEventHandler for Candidates {
+    async fn on_ice_candidate(&self, event: RTCPeerConnectionIceEvent) {
+        let Ok(candidate) = event.candidate.to_json() else { return };
+        let line = json!({ "candidate": candidate.candidate });
+        self.0.try_send(json!({ "type": "candidate", "candidate": line })).ok();
+    }
+}
+
+/// An offerer that opens so many channels at once, in any order, and the answerer, for which one of
+/// them is open; or how that has ended for it.
+pub(crate) async fn bare_with(
+    channels: usize,
+) -> Result<(Arc<dyn PeerConnection>, Vec<Arc<dyn DataChannel>>, End), DirectEnd> {
+    let (candidates, mut gathered) = mpsc::channel(64);
+    let connection = PeerConnectionBuilder::<&str>::new()
+        .with_configuration(RTCConfigurationBuilder::new().build())
+        .with_handler(Arc::new(Candidates(candidates)))
+        .with_udp_addrs(vec!["127.0.0.1:0"])
+        .with_setting_engine(
+            webrtc::peer_connection::SettingEngineBuilder::new()
+                .with_include_loopback_candidate(true)
+                .build(),
+        )
+        .with_data_channel_send_buffer_limit(64 << 10)
+        .build()
+        .await
+        .unwrap();
+    let mut opening = Vec::new();
+    for _ in 0..channels {
+        opening.push(connection.create_data_channel("channel", None).await.unwrap());
+    }
+    let offer = connection.create_offer(None).await.unwrap();
+    let sdp = offer.sdp.clone();
+    connection.set_local_description(offer).await.unwrap();
+
+    let (answerer, events) = DirectConnection::answer(config(), &TaskTracker::new());
+    let mut end = End { connection: answerer, events };
+    end.connection.signal(&json!({ "type": "offer", "sdp": sdp })).unwrap();
+    let connect = async {
+        loop {
+            tokio::select! {
+                Some(candidate) = gathered.recv() => end.connection.signal(&candidate).unwrap(),
+                event = end.events.recv() => match event.unwrap() {
+                    DirectEvent::Signal(signal) => {
+                        if let Some(sdp) = signal["sdp"].as_str() {
+                            let answer = RTCSessionDescription::answer(sdp.to_owned()).unwrap();
+                            connection.set_remote_description(answer).await.unwrap();
+                        }
+                    }
+                    DirectEvent::Open => return Ok(()),
+                    DirectEvent::Closed(end) => return Err(end),
+                    event => panic!("{event:?}"),
+                }
+            }
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(10), connect).await.expect("not open in time")?;
+    Ok((Arc::new(connection), opening, end))
+}
