@@ -21,6 +21,7 @@
 //! | `connection` | the handle and its events |
 //! | `owner` | the one task of a connection |
 //! | `channel` | one data channel: messages, backpressure |
+//! | `inbox` | what waits to be read of a raw channel, and what may be sent over it |
 //! | `stream` | a channel as `AsyncRead + AsyncWrite` |
 //! | `window` | how many bytes may be in flight |
 //! | `signal` | simple-peer's JSON, and what is refused of it |
@@ -34,6 +35,7 @@ mod connection;
 mod error;
 #[cfg(feature = "udp-faults")]
 mod faults;
+mod inbox;
 mod owner;
 mod signal;
 mod stack;
@@ -43,7 +45,7 @@ mod window;
 pub use channel::{ChannelMessage, ChannelOptions, DirectChannel};
 pub use config::{DirectConfig, IceServer};
 pub use connection::{DirectConnection, DirectEvent, DirectEvents};
-pub use error::{ChannelError, DirectEnd, DirectSendError, SignalError};
+pub use error::{ChannelEnd, ChannelError, DirectEnd, DirectSendError, SignalError};
 #[cfg(feature = "udp-faults")]
 pub use faults::{Fate, UdpFaults, UdpWay};
 pub use stream::ChannelStream;

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use futures_util::future::join_all;
+use futures_util::{FutureExt as _, future::join_all};
 use serde_json::{Value, json};
 use socketio_p2p_client::{
     Cause, Code, EmitError, Event, Events, Incoming, P2pBuilder, P2pClient, P2pClientExt,
@@ -256,6 +256,59 @@ async fn a_channel_is_a_stream_of_bytes_too_and_ends_with_the_pairing() {
 
     soon(b.unregister_target()).await.unwrap();
     assert_eq!(soon(received.recv()).await, Some(Vec::new()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_channel_whose_reader_pauses_holds_up_neither_the_session_nor_its_path() {
+    const CHUNK: usize = 16 << 10;
+    const CHUNKS: usize = (64 << 20) / CHUNK;
+    let server = TestServer::start().await;
+    let ([a, b], [mut at_a, mut at_b]) = direct_pair(&server).await;
+    let (ready, mut paused) = tokio::sync::mpsc::channel(1);
+    a.on_channel(move |channel: DirectChannel| {
+        let ready = ready.clone();
+        async move {
+            channel.recv().await.unwrap();
+            ready.send(()).await.unwrap();
+            tokio::time::sleep(Duration::from_secs(3)).await;
+            for _ in 1..CHUNKS {
+                assert_eq!(channel.recv().await.unwrap().len(), CHUNK);
+            }
+            assert_eq!(channel.recv().await, None);
+            ready.send(()).await.unwrap();
+        }
+    });
+    let channel = soon(b.channel("bulk", ChannelOptions::default())).await.unwrap();
+    let sent = std::sync::Arc::new(std::sync::atomic::AtomicUsize::new(0));
+    let mut sending = tokio::task::JoinSet::new();
+    sending.spawn({
+        let sent = std::sync::Arc::clone(&sent);
+        async move {
+            for _ in 0..CHUNKS {
+                channel.send(vec![0; CHUNK]).await.unwrap();
+                sent.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+            }
+            channel.close().await;
+        }
+    });
+
+    soon(paused.recv()).await.unwrap();
+    let began = Instant::now();
+    while began.elapsed() < Duration::from_millis(2500) {
+        assert_eq!(route_of(&a).await, Route::Direct);
+        assert_eq!(route_of(&b).await, Route::Direct);
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let unread = sent.load(std::sync::atomic::Ordering::Relaxed) * CHUNK;
+    assert!(unread <= (1 << 20) + 2 * CHUNK, "{unread}");
+
+    tokio::time::timeout(Duration::from_secs(60), paused.recv()).await.unwrap().unwrap();
+    soon(sending.join_next()).await.unwrap().unwrap();
+    for events in [&mut at_a, &mut at_b] {
+        while let Some(event) = events.recv().now_or_never() {
+            assert!(!matches!(event, Ok(Event::Path { .. })), "{event:?}");
+        }
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

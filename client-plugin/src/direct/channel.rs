@@ -1,16 +1,20 @@
 //! One data channel: messages both ways, with backpressure.
 
 use std::fmt;
+use std::future::Future;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use tokio::sync::Notify;
 use tokio::sync::futures::Notified;
-use webrtc::data_channel::{DataChannel, DataChannelEvent};
+use tokio::time::Instant;
+use tokio_util::sync::WaitForCancellationFuture;
+use webrtc::data_channel::{DataChannel, DataChannelEvent, RTCDataChannelState};
 
-use super::error::DirectSendError;
+use super::error::{ChannelEnd, DirectSendError};
+use super::inbox::{Inbox, is_counted, pump};
 use super::stack::{MAX_MESSAGE, Turns};
 use super::stream::ChannelStream;
 use super::window::{FLOOR, Window};
@@ -18,6 +22,9 @@ use super::window::{FLOOR, Window};
 /// How long a sender waits at most before it looks again whether something was confirmed. The
 /// driver's turns wake it before.
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
+
+/// A channel is opened so long and two round trips after the last one has ended.
+const REUSE: Duration = Duration::from_millis(50);
 
 /// What travels over a channel, unframed.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -107,6 +114,11 @@ impl ChannelOptions {
         Self { ordered: false, max_retransmits: Some(max_retransmits), ..Self::default() }
     }
 
+    /// Whether a message may be lost.
+    pub(crate) fn is_lossy(&self) -> bool {
+        self.max_retransmits.is_some() || self.max_packet_life_time.is_some()
+    }
+
     pub(crate) fn are_possible(&self, label: &str) -> bool {
         let lengths = [label.len(), self.protocol.len()];
         (self.max_retransmits.is_none() || self.max_packet_life_time.is_none())
@@ -124,12 +136,22 @@ pub(crate) struct Link {
     window_bytes: AtomicUsize,
     /// The longest message that the partner takes.
     max_message: AtomicUsize,
+    /// What the partner keeps of each of its raw channels unread; 0 if it does not count.
+    partner_window: AtomicUsize,
+    /// The main channel, by which a lost connection is told from a closed channel.
+    main: OnceLock<Weak<dyn DataChannel>>,
+    /// Since when no raw channel has ended.
+    ended_at: Mutex<Option<Instant>>,
+    /// What waits on all raw channels to be read, in bytes.
+    pub(crate) unread: AtomicUsize,
     /// Dropped by everyone, and to be closed by the connection's owner.
     abandoned: Mutex<Vec<Abandoned>>,
     /// Told when something was put there.
     pub(crate) abandonment: Notify,
     /// How many channels are open, this end's and the partner's.
     pub(crate) open: AtomicUsize,
+    /// How many raw ones there are, open or on their way to be closed.
+    pub(crate) inboxes: AtomicUsize,
 }
 
 impl Link {
@@ -139,16 +161,60 @@ impl Link {
             window: Mutex::default(),
             window_bytes: AtomicUsize::new(FLOOR),
             max_message: AtomicUsize::new(MAX_MESSAGE),
+            partner_window: AtomicUsize::new(0),
+            main: OnceLock::new(),
+            ended_at: Mutex::default(),
+            unread: AtomicUsize::new(0),
             abandoned: Mutex::default(),
             abandonment: Notify::new(),
             open: AtomicUsize::new(0),
+            inboxes: AtomicUsize::new(0),
         }
     }
 
     /// Takes over what the partner said of itself.
-    pub(crate) fn partner_takes(&self, max_message: usize, udp_buffer: usize) {
+    pub(crate) fn partner_takes(&self, max_message: usize, udp_buffer: usize, window: usize) {
         self.max_message.store(max_message.min(MAX_MESSAGE), Ordering::Relaxed);
+        self.partner_window.store(window, Ordering::Relaxed);
         self.adjust(|window| window.partner_has(udp_buffer));
+    }
+
+    /// What the partner keeps of a raw channel unread, if it counts.
+    pub(crate) fn partner_window(&self) -> Option<usize> {
+        Some(self.partner_window.load(Ordering::Relaxed)).filter(|&window| is_counted(window))
+    }
+
+    pub(crate) fn is_main(&self, channel: &Arc<dyn DataChannel>) {
+        self.main.set(Arc::downgrade(channel)).ok();
+    }
+
+    /// Whether the partner has not closed the connection, nor its main channel.
+    pub(crate) async fn is_living(&self) -> bool {
+        let Some(main) = self.main.get().and_then(Weak::upgrade) else { return false };
+        matches!(main.ready_state().await, Ok(RTCDataChannelState::Open))
+    }
+
+    /// This, and two round trips more.
+    pub(crate) fn quiet(&self, least: Duration) -> Duration {
+        least + 2 * self.round_trip().unwrap_or_default()
+    }
+
+    /// A raw channel has ended.
+    pub(crate) fn has_ended(&self) {
+        let mut ended_at = self.ended_at.lock().unwrap_or_else(PoisonError::into_inner);
+        *ended_at = Some(Instant::now());
+    }
+
+    /// From when on a channel may be opened. It takes the number of one that has ended, and the two ends
+    /// answer each other's closing once more: webrtc 0.21 takes that for the closing of the next one.
+    pub(crate) fn opens_at(&self) -> Instant {
+        let ended_at = *self.ended_at.lock().unwrap_or_else(PoisonError::into_inner);
+        ended_at.map_or_else(Instant::now, |at| at + self.quiet(REUSE))
+    }
+
+    /// Waits until the driver is no more.
+    pub(crate) fn gone(&self) -> WaitForCancellationFuture<'_> {
+        self.turns.gone.cancelled()
     }
 
     pub(crate) fn measured(&self, round_trip: Duration) {
@@ -190,6 +256,7 @@ impl Link {
 /// A channel that nobody holds any more.
 pub(crate) struct Abandoned {
     channel: Arc<dyn DataChannel>,
+    inbox: Option<Arc<Inbox>>,
     turns: Arc<Turns>,
 }
 
@@ -197,7 +264,12 @@ impl Abandoned {
     /// Closes it when what was sent has arrived, or after `linger`.
     pub(crate) async fn close(self, linger: Duration) {
         tokio::time::timeout(linger, delivered(&*self.channel, &self.turns)).await.ok();
-        self.channel.close().await.ok();
+        match self.inbox {
+            Some(inbox) => inbox.close().await,
+            None => {
+                self.channel.close().await.ok();
+            }
+        }
     }
 }
 
@@ -205,6 +277,10 @@ impl Abandoned {
 ///
 /// Cheap to clone. It is closed by [`Self::close`], by the partner, with its connection, or after its
 /// last clone was dropped; what was sent arrives before.
+///
+/// What is not read makes a partner of ours wait when it is 1 MiB, and holds up no other channel. A
+/// partner that does not know of that, a browser, has the channel closed when it is 8 MiB: then its
+/// end is [`ChannelEnd::Unread`]. On a channel that may lose messages, what is too much is lost.
 #[derive(Clone)]
 pub struct DirectChannel(Arc<Inner>);
 
@@ -212,6 +288,8 @@ struct Inner {
     channel: Arc<dyn DataChannel>,
     label: String,
     link: Arc<Link>,
+    /// What came over a raw channel. The main channel has none: it is read without a detour.
+    inbox: Option<Arc<Inbox>>,
     /// How much may be sent before asking what is still in flight. Locked by the one who sends, so
     /// that messages leave in the order of the calls.
     credit: tokio::sync::Mutex<usize>,
@@ -219,10 +297,33 @@ struct Inner {
 }
 
 impl DirectChannel {
-    pub(crate) fn new(channel: Arc<dyn DataChannel>, label: String, link: Arc<Link>) -> Self {
+    /// The session's own.
+    pub(crate) fn main(channel: Arc<dyn DataChannel>, label: String, link: Arc<Link>) -> Self {
+        link.is_main(&channel);
+        Self::new(channel, label, link, None)
+    }
+
+    /// Any other, and its pump.
+    pub(crate) fn raw(
+        channel: Arc<dyn DataChannel>,
+        label: String,
+        link: Arc<Link>,
+        is_lossy: bool,
+    ) -> (Self, impl Future<Output = ()> + Send + use<>) {
+        let inbox = Arc::new(Inbox::new(Arc::clone(&link), is_lossy));
+        let pump = pump(Arc::clone(&channel), Arc::clone(&inbox));
+        (Self::new(channel, label, link, Some(inbox)), pump)
+    }
+
+    fn new(
+        channel: Arc<dyn DataChannel>,
+        label: String,
+        link: Arc<Link>,
+        inbox: Option<Arc<Inbox>>,
+    ) -> Self {
         link.open.fetch_add(1, Ordering::Relaxed);
-        let closed = AtomicBool::new(false);
-        Self(Arc::new(Inner { channel, label, link, credit: tokio::sync::Mutex::new(0), closed }))
+        let (credit, closed) = (tokio::sync::Mutex::new(0), AtomicBool::new(false));
+        Self(Arc::new(Inner { channel, label, link, inbox, credit, closed }))
     }
 
     /// The name that its opener gave it. Several may have the same.
@@ -235,12 +336,14 @@ impl DirectChannel {
         self.0.link.max_message.load(Ordering::Relaxed)
     }
 
-    /// Sends one message, once the window has room for it. That it was sent does not mean that it
-    /// arrived: [`Self::delivered`] waits for that.
+    /// Sends one message, once the window has room for it and the partner has read enough of what came
+    /// before. That it was sent does not mean that it arrived: [`Self::delivered`] waits for that.
     ///
     /// # Errors
     ///
     /// [`DirectSendError::Empty`] and [`DirectSendError::TooLong`] at once; nothing was sent then.
+    /// [`DirectSendError::Closed`] if the channel is closed, also while this waits: [`Self::end`] says
+    /// why. Whether the partner has read what was sent before is not known then.
     ///
     /// # Cancel safety
     ///
@@ -253,11 +356,19 @@ impl DirectChannel {
             *credit = self.room_for(message.len()).await?;
         }
         *credit = credit.saturating_sub(message.len());
+        let spent = match &self.0.inbox {
+            Some(inbox) => Some(inbox.spend(message.len()).await?),
+            None => None,
+        };
         let sent = match message {
             ChannelMessage::Text(text) => self.0.channel.send_text(&text).await,
             ChannelMessage::Binary(bytes) => self.0.channel.send(BytesMut::from(bytes)).await,
         };
-        sent.map_err(|_| DirectSendError::Closed)
+        sent.map_err(|_| DirectSendError::Closed)?;
+        if let Some(spent) = spent {
+            spent.for_good();
+        }
+        Ok(())
     }
 
     /// Waits until `len` bytes fit into the window, or nothing is in flight; returns what fits.
@@ -281,6 +392,10 @@ impl DirectChannel {
 
     /// Waits until everything that was sent has arrived at the partner's machine.
     ///
+    /// # Errors
+    ///
+    /// [`DirectSendError::Closed`] if the channel is closed before that is known.
+    ///
     /// # Cancel safety
     ///
     /// Cancel safe.
@@ -288,13 +403,15 @@ impl DirectChannel {
         delivered(&*self.0.channel, &self.0.link.turns).await
     }
 
-    /// The next message, or `None` when the channel is closed. What is not read holds up the
-    /// partner.
+    /// The next message, or `None` when there is no more to come: [`Self::end`] says why.
     ///
     /// # Cancel safety
     ///
     /// Cancel safe.
     pub async fn recv(&self) -> Option<ChannelMessage> {
+        if let Some(inbox) = &self.0.inbox {
+            return inbox.take().await;
+        }
         loop {
             match self.poll().await? {
                 DataChannelEvent::OnMessage(message) => return Some(into_message(message)),
@@ -307,8 +424,16 @@ impl DirectChannel {
         }
     }
 
+    /// Why nothing more comes, once that is known. What has come before may still wait to be read.
+    pub fn end(&self) -> Option<ChannelEnd> {
+        self.0.inbox.as_ref()?.end()
+    }
+
     /// Waits for the partner's confirmation of a channel that this end opens.
     pub(crate) async fn opened(&self) -> Result<(), DirectSendError> {
+        if let Some(inbox) = &self.0.inbox {
+            return inbox.opened().await;
+        }
         loop {
             match self.poll().await {
                 Some(DataChannelEvent::OnOpen) => return Ok(()),
@@ -329,14 +454,18 @@ impl DirectChannel {
         }
     }
 
-    /// Waits until what was sent has arrived, then closes the channel on both sides.
+    /// Waits until what was sent has arrived, then closes the channel on both sides. What the partner
+    /// still has under way is taken, and can be read.
     ///
     /// # Cancel safety
     ///
     /// Cancel safe: dropping the last clone closes it all the same.
     pub async fn close(&self) {
         self.delivered().await.ok();
-        self.shut().await;
+        match &self.0.inbox {
+            Some(inbox) => inbox.close().await,
+            None => self.shut().await,
+        }
     }
 
     /// Closes the channel at once.
@@ -359,9 +488,14 @@ impl fmt::Debug for DirectChannel {
 impl Drop for Inner {
     fn drop(&mut self) {
         self.link.open.fetch_sub(1, Ordering::Relaxed);
+        let inbox = self.inbox.take();
+        if let Some(inbox) = &inbox {
+            inbox.abandon();
+        }
         if !self.link.turns.gone.is_cancelled() {
             let channel = Arc::clone(&self.channel);
-            self.link.abandon(Abandoned { channel, turns: Arc::clone(&self.link.turns) });
+            let turns = Arc::clone(&self.link.turns);
+            self.link.abandon(Abandoned { channel, inbox, turns });
         }
     }
 }
@@ -398,7 +532,7 @@ async fn wait_for(turn: Notified<'_>, turns: &Turns) -> Result<(), DirectSendErr
     }
 }
 
-fn into_message(message: webrtc::data_channel::RTCDataChannelMessage) -> ChannelMessage {
+pub(crate) fn into_message(message: webrtc::data_channel::RTCDataChannelMessage) -> ChannelMessage {
     let bytes = message.data.freeze();
     if !message.is_string {
         return ChannelMessage::Binary(bytes);

@@ -86,7 +86,8 @@ pub struct DirectConnection {
     messages: mpsc::Sender<ChannelMessage>,
 }
 
-/// The events of a direct connection. Its reader holds up the partner while it does not read.
+/// The events of a direct connection. Its reader holds up the partner, on all channels, while it does
+/// not read.
 pub struct DirectEvents {
     shared: Arc<Shared>,
     happened: mpsc::Receiver<Happened>,

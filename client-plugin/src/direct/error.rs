@@ -71,6 +71,24 @@ pub enum ChannelError {
     Closed,
 }
 
+/// Why nothing more comes over a raw channel.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ChannelEnd {
+    /// This end closed it.
+    #[error("the channel was closed here")]
+    Here,
+    /// The partner closed it, after everything that it sent. So does one that drops it half way.
+    #[error("the partner closed the channel")]
+    Partner,
+    /// This end closed it: nobody read what came, and the partner did not wait. All of it is lost.
+    #[error("the channel was closed since nobody read it")]
+    Unread,
+    /// Its connection is over, whoever ended it. What had not arrived is lost.
+    #[error("the channel's connection is over")]
+    Connection,
+}
+
 /// How a direct connection ended.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]

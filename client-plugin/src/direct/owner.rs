@@ -18,6 +18,7 @@ use super::channel::{ChannelMessage, ChannelOptions, DirectChannel, Link};
 use super::config::DirectConfig;
 use super::connection::{Command, DirectEvent, Happened, Shared};
 use super::error::{ChannelError, DirectEnd};
+use super::inbox::{LOSSY, MAX_CHANNELS, MAX_INBOXES};
 use super::signal::{self, Candidate, Description, Signal};
 use super::stack::{Stack, StackEvent};
 
@@ -25,12 +26,14 @@ use super::stack::{Stack, StackEvent};
 const MAIN: &str = "socketio-p2p";
 /// How many candidates of the partner are tried; simple-peer's has about ten. Others are ignored.
 const MAX_CANDIDATES: usize = 64;
-/// How many channels a connection may have. The partner's next one is closed at once.
-const MAX_CHANNELS: usize = 64;
+/// How many pumps may wait to be started: all that there can be.
+const PUMPS: usize = MAX_INBOXES;
 /// How many events wait here for their reader. Beyond that the connection is closed as unread.
 const MAX_UNREAD: usize = 128;
 /// How long the partner may take to confirm a channel.
 const CHANNEL_TIMEOUT: Duration = Duration::from_secs(10);
+/// How often a channel is opened that is closed before it is open: see [`Link::opens_at`].
+const ATTEMPTS: usize = 3;
 /// How often the round trip is measured.
 const MEASURE: Duration = Duration::from_secs(1);
 /// How long closing waits for the driver to send the closing of the channels.
@@ -55,12 +58,14 @@ pub(crate) struct Owner {
     events: mpsc::Sender<Happened>,
 }
 
+/// What carries the messages of a raw channel.
+type Pump = Pin<Box<dyn Future<Output = ()> + Send>>;
 type Opening = Pin<Box<dyn Future<Output = Opened> + Send>>;
 
 /// A channel of this end that the partner has confirmed or not.
 enum Opened {
     Main(DirectChannel),
-    Raw(DirectChannel, bool, oneshot::Sender<Result<DirectChannel, ChannelError>>),
+    Raw(Result<DirectChannel, ChannelError>, oneshot::Sender<Result<DirectChannel, ChannelError>>),
 }
 
 /// A connection that has been built.
@@ -77,6 +82,7 @@ struct Running {
     openings: FuturesUnordered<Opening>,
     /// Channels that were dropped, on their way to be closed.
     closings: FuturesUnordered<Pin<Box<dyn Future<Output = ()> + Send>>>,
+    pumps: mpsc::Sender<Pump>,
 }
 
 impl Owner {
@@ -97,7 +103,9 @@ impl Owner {
     ) {
         // Also if this task is aborted with its runtime: nobody may wait for it any more.
         let _ended = self.shared.ended.clone().drop_guard();
-        let end = self.live(commands, messages).await;
+        // Side by side: what comes is taken whatever else is under way, until the driver is gone.
+        let (pumps, started) = mpsc::channel(PUMPS);
+        let (end, ()) = tokio::join!(self.live(commands, messages, pumps), run_all(started));
         tracing::debug!(role = ?self.role, %end, "direct connection closed");
         self.shared.end.set(end).ok();
         self.shared.room.close();
@@ -107,6 +115,7 @@ impl Owner {
         &self,
         mut commands: mpsc::Receiver<Command>,
         messages: mpsc::Receiver<ChannelMessage>,
+        pumps: mpsc::Sender<Pump>,
     ) -> DirectEnd {
         let (stack, mut told) = match Stack::build(&self.config, &self.tasks).await {
             Ok(built) => built,
@@ -122,6 +131,7 @@ impl Owner {
             main: None,
             openings: FuturesUnordered::new(),
             closings: FuturesUnordered::new(),
+            pumps,
         };
         let finishing = CancellationToken::new();
         let (to_sender, main) = oneshot::channel();
@@ -199,7 +209,7 @@ impl Owner {
                         }
                     }
                     Some(Command::Open { label, options, answer }) => {
-                        running.open(label, options, answer).await;
+                        running.open(label, options, answer);
                     }
                     None => return DirectEnd::Here, // The last handle is gone.
                 },
@@ -271,7 +281,7 @@ impl Running {
     /// Opens the main channel and invites the partner.
     async fn offer(&mut self) -> webrtc::error::Result<()> {
         let channel = self.stack.open(MAIN, ChannelOptions::default()).await?;
-        let main = DirectChannel::new(channel, MAIN.to_owned(), Arc::clone(&self.link));
+        let main = DirectChannel::main(channel, MAIN.to_owned(), Arc::clone(&self.link));
         self.openings.push(Box::pin(async move {
             // If it fails, the connection does, and says so itself.
             if main.opened().await.is_err() {
@@ -288,18 +298,18 @@ impl Running {
     async fn signalled(&mut self, signal: Signal, role: Role) -> Result<(), DirectEnd> {
         match (signal, role) {
             (Signal::Offer(offer), Role::Answerer) if !self.is_described => {
-                let Description { sdp, candidates, max_message, udp_buffer } = offer;
+                let Description { sdp, candidates, max_message, udp_buffer, window } = offer;
                 let answer = self.stack.answer(sdp).await.map_err(refused)?;
-                self.described(max_message, udp_buffer);
+                self.described(max_message, udp_buffer, window);
                 let answer = signal::description("answer", &answer, self.stack.udp_buffer());
                 // Before this end's candidates, which wait in the stack's events.
                 self.tell(DirectEvent::Signal(answer));
                 self.add_all(candidates).await;
             }
             (Signal::Answer(answer), Role::Offerer) if !self.is_described => {
-                let Description { sdp, candidates, max_message, udp_buffer } = answer;
+                let Description { sdp, candidates, max_message, udp_buffer, window } = answer;
                 self.stack.answered(sdp).await.map_err(refused)?;
-                self.described(max_message, udp_buffer);
+                self.described(max_message, udp_buffer, window);
                 self.add_all(candidates).await;
             }
             (Signal::Candidate(candidate), _) => self.add_all(vec![candidate]).await,
@@ -311,9 +321,9 @@ impl Running {
         Ok(())
     }
 
-    fn described(&mut self, max_message: usize, udp_buffer: usize) {
+    fn described(&mut self, max_message: usize, udp_buffer: usize, window: usize) {
         self.is_described = true;
-        self.link.partner_takes(max_message, udp_buffer);
+        self.link.partner_takes(max_message, udp_buffer, window);
     }
 
     /// Tries candidates, or keeps them until there is a description to which they belong.
@@ -342,27 +352,40 @@ impl Running {
             StackEvent::Heard(_) => {}
             StackEvent::Failed => return Err(DirectEnd::Silent),
             StackEvent::Closed => return Err(DirectEnd::Partner),
-            StackEvent::Channel(channel) => self.partner_opened(channel, role).await,
+            StackEvent::Channel(channel) => self.partner_opened(channel, role).await?,
         }
         Ok(())
     }
 
-    async fn partner_opened(&mut self, channel: Arc<dyn DataChannel>, role: Role) {
-        let Ok(label) = channel.label().await else { return };
-        if self.link.open.load(Ordering::Relaxed) >= MAX_CHANNELS {
-            tracing::debug!("a channel of the partner is closed: it has too many");
-            channel.close().await.ok();
-            return;
-        }
-        let channel = DirectChannel::new(channel, label, Arc::clone(&self.link));
+    async fn partner_opened(
+        &mut self,
+        channel: Arc<dyn DataChannel>,
+        role: Role,
+    ) -> Result<(), DirectEnd> {
+        let (Ok(label), Ok(protocol)) = (channel.label().await, channel.protocol().await) else {
+            return Ok(()); // It is closed already.
+        };
+        let link = Arc::clone(&self.link);
         if role == Role::Answerer && self.main.is_none() {
-            self.opened(Opened::Main(channel));
-        } else {
-            self.tell(DirectEvent::Channel(channel));
+            self.opened(Opened::Main(DirectChannel::main(channel, label, link)));
+            return Ok(());
         }
+        if link.inboxes.load(Ordering::Relaxed) >= MAX_INBOXES {
+            return Err(DirectEnd::Overrun);
+        }
+        let has_room = link.open.load(Ordering::Relaxed) < MAX_CHANNELS;
+        let is_lossy = protocol.ends_with(LOSSY);
+        let (channel, pump) = DirectChannel::raw(channel, label, link, is_lossy);
+        self.pumps.try_send(Box::pin(pump)).map_err(|_| DirectEnd::Overrun)?;
+        if has_room {
+            self.tell(DirectEvent::Channel(channel));
+        } else {
+            tracing::debug!("a channel of the partner is closed: it has too many");
+        }
+        Ok(())
     }
 
-    async fn open(
+    fn open(
         &mut self,
         label: String,
         options: ChannelOptions,
@@ -370,23 +393,20 @@ impl Running {
     ) {
         let refusal = if self.main.is_none() {
             ChannelError::NotOpen
-        } else if self.link.open.load(Ordering::Relaxed) >= MAX_CHANNELS {
+        } else if self.link.open.load(Ordering::Relaxed) + self.openings.len() >= MAX_CHANNELS {
             ChannelError::TooMany(MAX_CHANNELS)
         } else {
-            match self.stack.open(&label, options).await {
-                Ok(channel) => {
-                    let channel = DirectChannel::new(channel, label, Arc::clone(&self.link));
-                    self.openings.push(Box::pin(async move {
-                        let opened = timeout(CHANNEL_TIMEOUT, channel.opened()).await;
-                        Opened::Raw(channel, opened.is_ok_and(|opened| opened.is_ok()), answer)
-                    }));
-                    return;
-                }
-                Err(error) => {
-                    tracing::debug!(%error, "a channel cannot be opened");
-                    ChannelError::Closed
-                }
-            }
+            let opener = Opener {
+                stack: self.stack.clone(),
+                link: Arc::clone(&self.link),
+                pumps: self.pumps.clone(),
+            };
+            self.openings.push(Box::pin(async move {
+                let opened = timeout(CHANNEL_TIMEOUT, opener.open(label, options)).await;
+                let late = Err(ChannelError::Timeout(CHANNEL_TIMEOUT));
+                Opened::Raw(opened.unwrap_or(late), answer)
+            }));
+            return;
         };
         answer.send(Err(refusal)).ok();
     }
@@ -398,11 +418,8 @@ impl Running {
                 self.main = Some(main.clone());
                 self.unread.push_back(Happened::Opened(main));
             }
-            Opened::Raw(channel, true, answer) => {
-                answer.send(Ok(channel)).ok();
-            }
-            Opened::Raw(_, false, answer) => {
-                answer.send(Err(ChannelError::Timeout(CHANNEL_TIMEOUT))).ok();
+            Opened::Raw(opened, answer) => {
+                answer.send(opened).ok();
             }
         }
     }
@@ -430,6 +447,57 @@ impl Running {
         }
         self.stack.close().await;
         turns.gone.cancelled().await;
+    }
+}
+
+/// What opens raw channels.
+struct Opener {
+    stack: Stack,
+    link: Arc<Link>,
+    pumps: mpsc::Sender<Pump>,
+}
+
+impl Opener {
+    async fn open(
+        self,
+        label: String,
+        mut options: ChannelOptions,
+    ) -> Result<DirectChannel, ChannelError> {
+        let is_lossy = options.is_lossy();
+        if is_lossy && self.link.partner_window().is_some() {
+            options.protocol.push_str(LOSSY);
+        }
+        for _ in 0..ATTEMPTS {
+            while self.link.opens_at() > Instant::now() {
+                sleep_until(self.link.opens_at()).await;
+            }
+            let opened = self.stack.open(&label, options.clone()).await;
+            let channel = opened.map_err(|error| {
+                tracing::debug!(%error, "a channel cannot be opened");
+                ChannelError::Closed
+            })?;
+            let link = Arc::clone(&self.link);
+            let (channel, pump) = DirectChannel::raw(channel, label.clone(), link, is_lossy);
+            // None is refused: there are as many places as channels.
+            self.pumps.try_send(Box::pin(pump)).map_err(|_| ChannelError::Closed)?;
+            if channel.opened().await.is_ok() {
+                return Ok(channel);
+            }
+            tracing::debug!(label, "a channel was closed before it was open");
+        }
+        Err(ChannelError::Closed)
+    }
+}
+
+/// Runs what is started, until nothing is and nothing more will be.
+async fn run_all(mut started: mpsc::Receiver<Pump>) {
+    let mut running = FuturesUnordered::new();
+    loop {
+        tokio::select! {
+            Some(pump) = started.recv() => running.push(pump),
+            Some(()) = running.next() => {}
+            else => return,
+        }
     }
 }
 

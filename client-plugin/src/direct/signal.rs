@@ -5,8 +5,9 @@
 //! {"type":"candidate","candidate":{"candidate":"candidate:…","sdpMid":"0","sdpMLineIndex":0}}
 //! ```
 //!
-//! A line of the description is ours, `a=x-udp-buffer:4194304`: the bytes that the sender's UDP socket can
-//! hold. Others ignore it, as they have to ignore every attribute that they do not know (RFC 8866).
+//! Two lines of the description are ours: `a=x-udp-buffer:4194304`, the bytes that the sender's UDP socket
+//! can hold, and `a=x-channel-window:1048576`, those that it keeps unread of each raw channel. Others
+//! ignore them, as they have to ignore every attribute that they do not know (RFC 8866).
 //!
 //! Everything in here comes from a stranger. Only what a data channel needs passes: a description
 //! with one application section and without candidates (these take the same way as trickled ones),
@@ -18,6 +19,7 @@ use std::net::IpAddr;
 use serde_json::{Value, json};
 
 use super::error::SignalError;
+use super::inbox;
 
 /// The longest description that is looked at, in bytes. simple-peer's has about 500.
 const MAX_SDP: usize = 16 << 10;
@@ -28,6 +30,8 @@ const DEFAULT_MAX_MESSAGE: usize = 64 << 10;
 
 /// The attribute that says how much the sender's UDP socket holds.
 const UDP_BUFFER: &str = "a=x-udp-buffer:";
+/// The attribute that says how much the sender keeps unread of each raw channel.
+const WINDOW: &str = "a=x-channel-window:";
 
 /// What a signal says.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -50,6 +54,8 @@ pub(crate) struct Description {
     pub(crate) max_message: usize,
     /// The partner's UDP buffer in bytes; 0 if it did not say.
     pub(crate) udp_buffer: usize,
+    /// What it keeps unread of each raw channel, in bytes; 0 if it did not say.
+    pub(crate) window: usize,
 }
 
 /// A candidate that can be tried.
@@ -108,6 +114,7 @@ impl Description {
             candidates: Vec::new(),
             max_message: DEFAULT_MAX_MESSAGE,
             udp_buffer: 0,
+            window: 0,
         };
         let mut sections = 0;
         for line in sdp.lines() {
@@ -125,6 +132,10 @@ impl Description {
             }
             if let Some(size) = line.strip_prefix(UDP_BUFFER) {
                 description.udp_buffer = size.trim().parse().unwrap_or(0);
+                continue;
+            }
+            if let Some(size) = line.strip_prefix(WINDOW) {
+                description.window = size.trim().parse().unwrap_or(0);
                 continue;
             }
             if let Some(size) = line.strip_prefix("a=max-message-size:") {
@@ -189,7 +200,9 @@ fn is_reachable(address: IpAddr) -> bool {
 
 /// This end's offer or answer. webrtc's own candidates follow one by one.
 pub(crate) fn description(kind: &str, sdp: &str, udp_buffer: usize) -> Value {
-    json!({ "type": kind, "sdp": format!("{sdp}{UDP_BUFFER}{udp_buffer}\r\n") })
+    let window = inbox::WINDOW;
+    let sdp = format!("{sdp}{UDP_BUFFER}{udp_buffer}\r\n{WINDOW}{window}\r\n");
+    json!({ "type": kind, "sdp": sdp })
 }
 
 /// One of this end's candidates, or nothing for an address that no partner can use.
@@ -220,6 +233,7 @@ mod tests {
 
         let Ok(Signal::Offer(offer)) = signal else { panic!("{signal:?}") };
         assert_eq!((offer.max_message, offer.udp_buffer), (262_144, 7));
+        assert_eq!(offer.window, inbox::WINDOW);
         assert_eq!(offer.candidates[0].line, "candidate:1 1 udp 5 10.0.0.1 4000 typ host");
         assert!(!offer.sdp.contains("candidate"));
     }

@@ -77,6 +77,7 @@ pub(crate) enum StackEvent {
 }
 
 /// A peer connection of the stack.
+#[derive(Clone)]
 pub(crate) struct Stack {
     connection: Arc<dyn PeerConnection>,
     runtime: Arc<TunedRuntime>,

@@ -7,13 +7,22 @@ use serde_json::{Value, json};
 use socketio_p2p_client::direct::{DirectConnection, DirectEnd, DirectEvent};
 use tokio::sync::mpsc;
 use tokio_util::task::TaskTracker;
-use webrtc::data_channel::DataChannel;
+use webrtc::data_channel::{DataChannel, DataChannelEvent};
 use webrtc::peer_connection::{
     PeerConnection, PeerConnectionBuilder, PeerConnectionEventHandler, RTCConfigurationBuilder,
     RTCPeerConnectionIceEvent, RTCSessionDescription,
 };
 
 use crate::pair::{End, config};
+
+pub(crate) struct Bare {
+    _connection: Arc<dyn PeerConnection>,
+    pub(crate) main: Arc<dyn DataChannel>,
+    /// The one that it opened last.
+    pub(crate) raw: Arc<dyn DataChannel>,
+    /// What came on these two.
+    said: mpsc::Receiver<Vec<u8>>,
+}
 
 /// Carries its candidates to the other end.
 struct Candidates(mpsc::Sender<Value>);
@@ -25,6 +34,19 @@ impl PeerConnectionEventHandler for Candidates {
         let line = json!({ "candidate": candidate.candidate });
         self.0.try_send(json!({ "type": "candidate", "candidate": line })).ok();
     }
+}
+
+/// Such an offerer, and the answerer, open.
+pub(crate) async fn bare() -> Result<(Bare, End), DirectEnd> {
+    let (connection, channels, end) = bare_with(1).await?;
+    let raw = connection.create_data_channel("raw", None).await.unwrap();
+    let [main] = channels.try_into().ok().expect("one channel");
+    let (sender, said) = mpsc::channel(64);
+    for channel in [&main, &raw] {
+        while !matches!(channel.poll().await, Some(DataChannelEvent::OnOpen)) {}
+        TaskTracker::new().spawn(read(Arc::clone(channel), sender.clone()));
+    }
+    Ok((Bare { _connection: connection, main, raw, said }, end))
 }
 
 /// An offerer that opens so many channels at once, in any order, and the answerer, for which one of
@@ -77,4 +99,20 @@ pub(crate) async fn bare_with(
     };
     tokio::time::timeout(Duration::from_secs(10), connect).await.expect("not open in time")?;
     Ok((Arc::new(connection), opening, end))
+}
+
+/// Takes whatever happens, or nothing more would on any channel.
+async fn read(channel: Arc<dyn DataChannel>, said: mpsc::Sender<Vec<u8>>) {
+    while let Some(event) = channel.poll().await {
+        if let DataChannelEvent::OnMessage(message) = event {
+            said.send(message.data.to_vec()).await.ok();
+        }
+    }
+}
+
+impl Bare {
+    /// The next message that came.
+    pub(crate) async fn message(&mut self) -> Vec<u8> {
+        self.said.recv().await.expect("both channels are closed")
+    }
 }

@@ -1,5 +1,6 @@
 //! The WebRTC data channel between two ends in this process, over loopback.
 
+mod backpressure;
 mod bare;
 mod channels;
 mod closing;
