@@ -231,7 +231,7 @@ async fn a_channel_of_its_own_carries_text_and_bytes_as_they_are_both_ways() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_channel_is_a_stream_of_bytes_too_and_ends_with_the_pairing() {
+async fn a_channel_is_a_stream_of_bytes_too_and_only_its_partner_ends_it() {
     let server = TestServer::start().await;
     let ([a, b], _) = direct_pair(&server).await;
     let (sender, mut received) = tokio::sync::mpsc::channel(1);
@@ -241,21 +241,29 @@ async fn a_channel_is_a_stream_of_bytes_too_and_ends_with_the_pairing() {
             let mut bytes = vec![0; 1 << 20];
             let mut stream = channel.into_stream();
             stream.read_exact(&mut bytes).await.unwrap();
-            sender.send(bytes).await.unwrap();
-            assert_eq!(stream.read(&mut [0; 1]).await.unwrap(), 0, "the end");
-            sender.send(Vec::new()).await.unwrap();
+            sender.send(Ok(bytes)).await.unwrap();
+            let end = stream.read_to_end(&mut Vec::new()).await;
+            sender.send(end.map(|more| vec![0; more])).await.unwrap();
         }
     });
     let sent: Vec<u8> = (0..1 << 20).map(|place: u32| (place / 7) as u8).collect();
 
-    let channel = soon(b.channel("bytes", ChannelOptions::default())).await.unwrap();
-    let mut stream = channel.into_stream();
-    soon(stream.write_all(&sent)).await.unwrap();
-    soon(stream.flush()).await.unwrap();
-    assert!(soon(received.recv()).await.unwrap() == sent);
-
-    soon(b.unregister_target()).await.unwrap();
-    assert_eq!(soon(received.recv()).await, Some(Vec::new()));
+    for shuts_down in [true, false] {
+        let channel = soon(b.channel("bytes", ChannelOptions::default())).await.unwrap();
+        let mut stream = channel.into_stream();
+        soon(stream.write_all(&sent)).await.unwrap();
+        soon(stream.flush()).await.unwrap();
+        assert!(soon(received.recv()).await.unwrap().unwrap() == sent);
+        if shuts_down {
+            soon(stream.shutdown()).await.unwrap();
+            assert_eq!(soon(received.recv()).await.unwrap().unwrap(), b"", "the end");
+        } else {
+            // Nobody said that this was all.
+            soon(b.unregister_target()).await.unwrap();
+            let error = soon(received.recv()).await.unwrap().unwrap_err();
+            assert_eq!(error.kind(), std::io::ErrorKind::ConnectionReset);
+        }
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -10,7 +10,7 @@ use bytes::{Buf, Bytes};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::channel::{ChannelMessage, DirectChannel};
-use super::error::DirectSendError;
+use super::error::{ChannelEnd, DirectSendError};
 
 /// The length of the messages that a stream is cut into, in bytes: every partner takes it, and a
 /// longer one gains nothing.
@@ -20,8 +20,15 @@ type Step<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
 /// A [`DirectChannel`] as a stream of bytes, for `tokio::io::copy` and the like.
 ///
-/// Messages of the partner follow each other without a seam. Writing waits when the window is full;
-/// shutting down waits until everything has arrived, then closes the channel.
+/// Messages of the partner follow each other without a seam. Writing waits when the window is full, or
+/// the partner does not read; shutting down waits until everything has arrived, then closes the channel,
+/// both ways. What was written last may wait until the stream is written to again, flushed or shut
+/// down.
+///
+/// Reading ends when the partner has closed the channel. If anything else ended it, the connection for
+/// one, or this end's own shutdown, reading fails with [`io::ErrorKind::ConnectionReset`], whose source
+/// is a [`ChannelEnd`]: what was read is not all. A partner that drops its channel half way closes it
+/// as well: what has to be whole says by itself how long it is.
 pub struct ChannelStream {
     channel: DirectChannel,
     unread: Bytes,
@@ -66,7 +73,7 @@ impl AsyncRead for ChannelStream {
             this.reading = None;
             match message {
                 Some(message) => this.unread = message.into_bytes(),
-                None => return Poll::Ready(Ok(())),
+                None => return Poll::Ready(ended(this.channel.end())),
             }
         }
         let length = this.unread.len().min(buffer.remaining());
@@ -112,6 +119,16 @@ impl AsyncWrite for ChannelStream {
         ready!(closing.as_mut().poll(context));
         this.closing = None;
         Poll::Ready(Ok(()))
+    }
+}
+
+fn ended(end: Option<ChannelEnd>) -> io::Result<()> {
+    match end {
+        Some(ChannelEnd::Partner) => Ok(()),
+        end => {
+            let end = end.unwrap_or(ChannelEnd::Connection);
+            Err(io::Error::new(io::ErrorKind::ConnectionReset, end))
+        }
     }
 }
 

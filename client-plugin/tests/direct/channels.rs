@@ -1,4 +1,4 @@
-use socketio_p2p_client::direct::{ChannelError, ChannelMessage, ChannelOptions};
+use socketio_p2p_client::direct::{ChannelEnd, ChannelError, ChannelMessage, ChannelOptions};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::{Outcome, open};
@@ -99,4 +99,27 @@ async fn options_that_contradict_each_other_are_refused() {
     let refusal = a.connection.open("both", options).await.unwrap_err();
 
     assert_eq!(refusal, ChannelError::Options);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_whose_connection_or_own_end_is_closed_does_not_end_as_if_that_were_all() -> Outcome
+{
+    for is_own in [false, true] {
+        let (a, mut b) = open().await;
+        let _here = a.connection.open("file", ChannelOptions::default()).await?;
+        let mut reader = b.channel().await.into_stream();
+
+        if is_own {
+            reader.shutdown().await?;
+        } else {
+            a.connection.close().await;
+            b.connection.close().await;
+        }
+
+        let error = reader.read_to_end(&mut Vec::new()).await.unwrap_err();
+        assert_eq!(error.kind(), std::io::ErrorKind::ConnectionReset);
+        let end = if is_own { ChannelEnd::Here } else { ChannelEnd::Connection };
+        assert_eq!(reader.channel().end(), Some(end));
+    }
+    Ok(())
 }
