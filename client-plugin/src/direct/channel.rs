@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::future::Future;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 use std::time::Duration;
 
@@ -140,6 +140,8 @@ pub(crate) struct Link {
     partner_window: AtomicUsize,
     /// The main channel, by which a lost connection is told from a closed channel.
     main: OnceLock<Weak<dyn DataChannel>>,
+    /// How many messages came over raw channels.
+    received: AtomicU64,
     /// Since when no raw channel has ended.
     ended_at: Mutex<Option<Instant>>,
     /// What waits on all raw channels to be read, in bytes.
@@ -163,6 +165,7 @@ impl Link {
             max_message: AtomicUsize::new(MAX_MESSAGE),
             partner_window: AtomicUsize::new(0),
             main: OnceLock::new(),
+            received: AtomicU64::new(0),
             ended_at: Mutex::default(),
             unread: AtomicUsize::new(0),
             abandoned: Mutex::default(),
@@ -182,6 +185,16 @@ impl Link {
     /// What the partner keeps of a raw channel unread, if it counts.
     pub(crate) fn partner_window(&self) -> Option<usize> {
         Some(self.partner_window.load(Ordering::Relaxed)).filter(|&window| is_counted(window))
+    }
+
+    /// A message came over a raw channel.
+    pub(crate) fn count_received(&self) {
+        self.received.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// How many messages came over raw channels.
+    pub(crate) fn received(&self) -> u64 {
+        self.received.load(Ordering::Relaxed)
     }
 
     pub(crate) fn is_main(&self, channel: &Arc<dyn DataChannel>) {

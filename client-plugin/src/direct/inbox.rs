@@ -252,6 +252,7 @@ impl Inbox {
 
     /// A message came.
     fn put(&self, message: ChannelMessage) {
+        self.link.count_received();
         let mut state = self.state();
         if message.is_empty()
             && let Some(window) = self.partner_window

@@ -55,6 +55,8 @@ struct Link {
     attempt: u64,
     connection: DirectConnection,
     events: DirectEvents,
+    /// What had come over raw channels when it was last reported.
+    heard: u64,
 }
 
 impl Links {
@@ -78,13 +80,13 @@ impl Links {
             LinkCommand::Offer(attempt) => {
                 let (connection, events) =
                     DirectConnection::offer(self.config.clone(), &self.tasks);
-                self.replace(Link { id, attempt, connection, events });
+                self.replace(Link { id, attempt, connection, events, heard: 0 });
                 None
             }
             LinkCommand::Answer(attempt, offer) if !self.is_present(id) => {
                 let (connection, events) =
                     DirectConnection::answer(self.config.clone(), &self.tasks);
-                self.replace(Link { id, attempt, connection, events });
+                self.replace(Link { id, attempt, connection, events, heard: 0 });
                 self.signal(id, Step::Offer(offer))
             }
             // A restart, this end's or the partner's.
@@ -98,7 +100,7 @@ impl Links {
                 self.signal(id, Step::Candidate(candidate));
                 None
             }
-            LinkCommand::Beat(beat) => self.send(id, beat.to_text()),
+            LinkCommand::Beat(beat) => self.send(id, beat.to_text()).or_else(|| self.heard(id)),
             LinkCommand::Send(frame) => self.send(id, frame.to_text()),
             LinkCommand::Close => {
                 self.close(id);
@@ -204,6 +206,14 @@ impl Links {
         let refused = link.connection.signal(&signal).err()?;
         tracing::debug!(%id, %refused, "a signal of the partner is left out");
         Some(LinkEvent::Closed)
+    }
+
+    /// Whether anything has come over raw channels: no event tells of it. Asked with each heartbeat,
+    /// several times as often as silence lasts that ends a path.
+    fn heard(&mut self, id: LinkId) -> Option<LinkEvent> {
+        let link = self.present.as_mut().filter(|link| link.id == id)?;
+        let heard = link.connection.received_raw();
+        (std::mem::replace(&mut link.heard, heard) != heard).then_some(LinkEvent::Heard)
     }
 
     fn send(&self, id: LinkId, text: String) -> Option<LinkEvent> {
