@@ -3,7 +3,6 @@
 use std::{
     collections::HashMap,
     panic::AssertUnwindSafe,
-    pin::Pin,
     sync::{Arc, Weak},
     time::Instant,
 };
@@ -20,18 +19,18 @@ use socketio_p2p_protocol::{
 use tokio::{
     sync::{broadcast, mpsc, oneshot, watch},
     task::JoinSet,
-    time::Sleep,
 };
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    builder::refusal_code,
+    alarm::Alarm,
     client::{P2pClient, Shared},
     connector::Connector,
     handlers::{Finished, Handlers, Job},
     incoming::{Consent, Incoming, PairingRequest},
     links::Links,
     socket::{FromServer, Link, Lost, Socket},
+    start::refusal_code,
     ticket::Ticket,
 };
 
@@ -388,43 +387,4 @@ async fn next_event(link: &mut Option<Link>) -> FromServer {
         return event;
     }
     std::future::pending().await
-}
-
-/// A timer that is set anew only for an earlier moment.
-///
-/// Deadlines come and go with each message, and setting a timer costs more than the message: so
-/// it may go off early, and whoever waits looks at the clock.
-#[derive(Debug)]
-pub(crate) struct Alarm {
-    sleep: Pin<Box<Sleep>>,
-    armed: bool,
-}
-
-impl Alarm {
-    pub(crate) fn new() -> Self {
-        Self {
-            sleep: Box::pin(tokio::time::sleep_until(tokio::time::Instant::now())),
-            armed: false,
-        }
-    }
-
-    /// Goes off at this moment or before it; never if there is none.
-    fn set(&mut self, moment: Option<Instant>) {
-        let Some(moment) = moment.map(tokio::time::Instant::from) else {
-            return;
-        };
-        if !self.armed || moment < self.sleep.deadline() {
-            self.sleep.as_mut().reset(moment);
-            self.armed = true;
-        }
-    }
-
-    /// Waits until it goes off. Cancel safe.
-    async fn ring(&mut self) {
-        if !self.armed {
-            std::future::pending::<()>().await;
-        }
-        self.sleep.as_mut().await;
-        self.armed = false;
-    }
 }

@@ -1,46 +1,27 @@
 //! Settings of a client: the extension of rust_socketio's builder.
 
-use std::{
-    sync::{Arc, Mutex, atomic::AtomicU64},
-    time::{Duration, Instant},
-};
+use std::{sync::Arc, time::Duration};
 
 use backon::ExponentialBuilder;
 use rust_socketio::asynchronous::ClientBuilder;
 use serde::Serialize;
 use serde_json::{Map, Value};
 use socketio_p2p_protocol::{
-    ClientId, ClientIdError, Code, Endpoint, EndpointConfig, EndpointEvent, PathPolicy,
-    ServerMessage,
-    endpoint::Input,
-    limits::{CONNECT_TIMEOUT, PENDING_CALLS},
-    wire::{self, WELCOME},
+    ClientId, ClientIdError, EndpointConfig, PathPolicy, limits::CONNECT_TIMEOUT,
 };
-use tokio::{
-    sync::{broadcast, mpsc, watch},
-    task::JoinSet,
-};
-use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tokio_util::task::TaskTracker;
 
 #[cfg(feature = "webrtc")]
 use crate::direct::{DirectChannel, DirectConfig};
 use crate::{
-    actor::{Actor, Alarm},
-    client::{P2pClient, Shared},
+    client::P2pClient,
     connector::Connector,
     error::{ConnectError, HandlerError},
-    events,
-    handlers::{self, Handlers},
+    handlers::Handlers,
     incoming::{Consent, Incoming, PairingRequest},
     links::Links,
-    socket::{FromServer, Link, Socket},
+    start::{Goodbye, Parts, start, welcome},
 };
-
-/// Requests that wait for the actor. Full, the next waits with its caller.
-const COMMANDS: usize = 64;
-
-/// Emits that wait for the actor. Full, the next waits with its caller, as behind a full window.
-const EMITS: usize = 64;
 
 /// How long the first attempt to replace a lost connection waits: most losses are short, and a
 /// server that restarts has a moment.
@@ -289,7 +270,7 @@ impl P2pBuilder {
             Connector::first(&id, recipe, auth, direct, timeout, backoff, tasks.clone())
                 .await
                 .map_err(|error| ConnectError::Transport(Box::new(error)))?;
-        let goodbye = Goodbye(Some(link.socket.clone()));
+        let goodbye = Goodbye::new(link.socket.clone());
         let welcome = welcome(&mut link.received).await?;
         goodbye.forget();
         #[cfg(feature = "webrtc")]
@@ -309,130 +290,6 @@ impl P2pBuilder {
         };
         Ok(start(parts, endpoint, welcome))
     }
-}
-
-/// Closes a connection that did not become a client.
-struct Goodbye(Option<Socket>);
-
-impl Goodbye {
-    fn forget(mut self) {
-        self.0 = None;
-    }
-}
-
-impl Drop for Goodbye {
-    fn drop(&mut self) {
-        if let Some(socket) = self.0.take()
-            && let Ok(runtime) = tokio::runtime::Handle::try_current()
-        {
-            // It ends by itself, within a second.
-            runtime.spawn(async move { socket.disconnect().await });
-        }
-    }
-}
-
-/// Waits for the server's first words.
-async fn welcome(received: &mut mpsc::Receiver<FromServer>) -> Result<ServerMessage, ConnectError> {
-    while let Some(event) = received.recv().await {
-        match event {
-            FromServer::Event(WELCOME, args) => {
-                if let Ok(welcome) = wire::server_message(WELCOME, args) {
-                    return Ok(welcome);
-                }
-                return Err(ConnectError::Welcome);
-            }
-            FromServer::Refused(message) => {
-                let code = Code::ALL.iter().find(|code| code.as_str() == message);
-                return Err(match code {
-                    Some(code) => ConnectError::Refused(*code),
-                    None => ConnectError::Rejected(message),
-                });
-            }
-            FromServer::Closed | FromServer::Failed(_) | FromServer::AtGate => {
-                return Err(ConnectError::Closed);
-            }
-            FromServer::Event(..) => {}
-        }
-    }
-    Err(ConnectError::Closed)
-}
-
-/// The code of a refused connection. What the application's own middleware says is its policy.
-pub(crate) fn refusal_code(message: &str) -> Code {
-    let code = Code::ALL.iter().find(|code| code.as_str() == message);
-    code.copied().unwrap_or(Code::Forbidden)
-}
-
-/// What a client is made of.
-struct Parts {
-    id: ClientId,
-    handlers: Arc<Handlers>,
-    connector: Connector,
-    link: Link,
-    links: Links,
-    #[cfg(feature = "webrtc")]
-    opened: crate::links::Opened,
-    tasks: TaskTracker,
-}
-
-/// Starts the tasks of a client that has been welcomed.
-fn start(parts: Parts, config: EndpointConfig, welcome: ServerMessage) -> P2pClient {
-    let Parts { id, handlers, connector, link, links, tasks, .. } = parts;
-    let now = Instant::now();
-    let mut endpoint = Endpoint::new(config, now);
-    endpoint.handle(Input::Received(welcome), now);
-
-    let (commands, commands_rx) = mpsc::channel(COMMANDS);
-    let (emits, emits_rx) = mpsc::channel(EMITS);
-    // Room for all that a session may have started, and for what an earlier one left behind.
-    let (jobs, jobs_rx) = mpsc::channel(2 * PENDING_CALLS);
-    let (finished_tx, finished) = mpsc::channel(2 * PENDING_CALLS);
-    let (events, first_events) = broadcast::channel::<EndpointEvent>(events::EVENTS);
-    let (pairing, pairing_rx) = watch::channel(None);
-    let stop = CancellationToken::new();
-    let first_socket = link.socket.clone();
-    let (socket, socket_rx) = watch::channel(first_socket.clone());
-
-    let shared = Arc::new(Shared {
-        id,
-        first_socket,
-        socket: socket_rx,
-        commands,
-        emits,
-        handlers: handlers.clone(),
-        pairing: pairing_rx,
-        #[cfg(feature = "webrtc")]
-        opened: parts.opened,
-        last_call: AtomicU64::new(1),
-        events: events.downgrade(),
-        first_events: Mutex::new(Some(first_events)),
-        tasks: tasks.clone(),
-        stop: stop.clone(),
-        _stop_on_drop: stop.clone().drop_guard(),
-    });
-    let actor = Actor {
-        endpoint,
-        connector,
-        link: Some(link),
-        links,
-        socket,
-        commands: commands_rx,
-        emits: emits_rx,
-        jobs,
-        finished,
-        handlers: handlers.clone(),
-        consents: JoinSet::new(),
-        answers: std::collections::HashMap::new(),
-        events,
-        pairing,
-        handles: Arc::downgrade(&shared),
-        alarm: Alarm::new(),
-        stop,
-        at_gate: false,
-    };
-    tasks.spawn(actor.run());
-    tasks.spawn(handlers::run(handlers, jobs_rx, finished_tx));
-    P2pClient { shared }
 }
 
 impl std::fmt::Debug for P2pBuilder {

@@ -3,6 +3,7 @@
 #![cfg_attr(not(test), warn(clippy::unwrap_used))]
 
 mod actor;
+mod alarm;
 mod args;
 mod builder;
 mod client;
@@ -18,6 +19,7 @@ mod incoming;
 mod links;
 mod requests;
 mod socket;
+mod start;
 mod sync;
 mod ticket;
 
