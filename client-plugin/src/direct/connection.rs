@@ -10,9 +10,11 @@ use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::channel::{ChannelMessage, ChannelOptions, DirectChannel, Link};
+use super::channel::DirectChannel;
 use super::config::DirectConfig;
 use super::error::{ChannelError, DirectEnd, DirectSendError, SignalError};
+use super::link::Link;
+use super::message::{ChannelMessage, ChannelOptions};
 use super::owner::{Owner, Role};
 use super::signal::Signal;
 

@@ -36,8 +36,9 @@ use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
 use webrtc::data_channel::{DataChannel, DataChannelEvent};
 
-use super::channel::{ChannelMessage, Link, into_message};
 use super::error::{ChannelEnd, DirectSendError};
+use super::link::Link;
+use super::message::{ChannelMessage, into_message};
 use super::stack::MAX_MESSAGE;
 
 /// How many channels a connection may have. The partner's next one is closed at once.

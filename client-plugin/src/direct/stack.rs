@@ -8,25 +8,21 @@
 //! - **The limit of a send buffer is fixed when a connection is built.** Ours follows the round-trip
 //!   time, so it is kept outside. A waiting sender needs to know when something was confirmed: the
 //!   driver asks for its timer once a turn, after it applied what it received, and [`Turns`] tells.
+//! - **A channel can be open before it is known.** It is created in one step and entered among those that
+//!   events are for in the next; if the partner's confirmation is handled between them, it is taken for
+//!   a channel of the partner, and its opener waits for ever. [`Turns::apart`] makes it one step.
 //! - **UDP buffers are the system's**, unless [`Runtime::wrap_udp_socket`] enlarges them.
 //! - **A driver that panics ends no stream**: its task holds a guard that tells.
 //! - A multicast socket that cannot be bound fails the whole connection: built again without.
 //! - Waits of 1 s before a host candidate is used, 200 ms between checks: set to 0 and 20 ms.
 
-use std::future::Future;
-use std::io;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
-use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rtc::ice::mdns::MulticastDnsMode;
 use rtc::peer_connection::configuration::setting_engine::SctpMaxMessageSize;
-use socket2::SockRef;
-use tokio::sync::futures::Notified;
-use tokio::sync::{Notify, mpsc};
-use tokio_util::sync::CancellationToken;
+use tokio::sync::mpsc;
 use tokio_util::task::TaskTracker;
 use webrtc::data_channel::{DataChannel, RTCDataChannelInit};
 use webrtc::error::Result;
@@ -36,13 +32,11 @@ use webrtc::peer_connection::{
     RTCPeerConnectionState, RTCSessionDescription, RTCStatsReportEntry, SettingEngine,
     SettingEngineBuilder, StatsSelector,
 };
-use webrtc::runtime::{
-    AsyncInterval, AsyncTcpListener, AsyncTcpStream, AsyncUdpSocket, JoinHandle, Runtime,
-    TokioRuntime,
-};
+use webrtc::runtime::Runtime;
 
-use super::channel::ChannelOptions;
 use super::config::DirectConfig;
+use super::message::ChannelOptions;
+use super::runtime::{TunedRuntime, Turns};
 use super::signal::{Candidate, candidate};
 
 /// The longest message taken from a partner, in bytes: what browsers take.
@@ -53,10 +47,6 @@ const SEND_LIMIT: usize = 4 << 20;
 const CHECK_INTERVAL: Duration = Duration::from_millis(20);
 /// How long a multicast name is looked for.
 const MDNS_TIMEOUT: Duration = Duration::from_secs(3);
-/// The driver's timer while a connection comes up.
-const HURRY: Duration = Duration::from_millis(1);
-/// For how long after the first connectivity it is that short, at most.
-const HURRY_FOR: Duration = Duration::from_secs(2);
 /// What the stack may tell before its owner looks: beyond that the connection ends. Candidates, changes
 /// of state and channels, each of them few; an event that is dropped may be the end itself, and a
 /// channel that is dropped is one of which webrtc keeps 64 MiB.
@@ -83,58 +73,6 @@ pub(crate) struct Stack {
     runtime: Arc<TunedRuntime>,
 }
 
-/// The driver's turns, as seen from its timers.
-#[derive(Debug)]
-pub(crate) struct Turns {
-    started: Instant,
-    /// Until when the driver is hurried, in milliseconds since `started`.
-    hurried_until: AtomicU64,
-    is_calm: AtomicBool,
-    notify: Notify,
-    /// Cancelled when the driver is no more.
-    pub(crate) gone: CancellationToken,
-    /// Cancelled when the driver has told more than its owner took.
-    pub(crate) overrun: CancellationToken,
-}
-
-impl Turns {
-    fn new() -> Self {
-        Self {
-            started: Instant::now(),
-            hurried_until: AtomicU64::new(0),
-            is_calm: AtomicBool::new(false),
-            notify: Notify::new(),
-            gone: CancellationToken::new(),
-            overrun: CancellationToken::new(),
-        }
-    }
-
-    /// The end of the driver's next turn.
-    pub(crate) fn next(&self) -> Notified<'_> {
-        self.notify.notified()
-    }
-
-    /// From now on the driver looks again at once, until [`Self::calm`] or the limit.
-    fn hurry(&self) {
-        if self.is_calm.load(Ordering::Relaxed) {
-            return; // The path came back under an open channel.
-        }
-        let until = self.started.elapsed() + HURRY_FOR;
-        self.hurried_until.store(until.as_millis() as u64, Ordering::Relaxed);
-    }
-
-    /// The channel is open: from now on its own traffic keeps the driver going.
-    pub(crate) fn calm(&self) {
-        self.is_calm.store(true, Ordering::Relaxed);
-        self.hurried_until.store(0, Ordering::Relaxed);
-    }
-
-    fn is_hurried(&self) -> bool {
-        let until = self.hurried_until.load(Ordering::Relaxed);
-        until != 0 && self.started.elapsed().as_millis() as u64 <= until
-    }
-}
-
 impl Stack {
     /// A connection whose driver runs as one of `tasks`.
     pub(crate) async fn build(
@@ -157,16 +95,7 @@ impl Stack {
     ) -> Result<(Self, mpsc::Receiver<StackEvent>)> {
         let turns = Arc::new(Turns::new());
         let (events, receiver) = mpsc::channel(STACK_EVENTS);
-        let runtime = Arc::new(TunedRuntime {
-            inner: TokioRuntime,
-            tasks: tasks.clone(),
-            turns: Arc::clone(&turns),
-            driver: OnceLock::new(),
-            udp_buffer: config.udp_buffer_bytes,
-            udp_granted: AtomicUsize::new(0),
-            #[cfg(feature = "udp-faults")]
-            faults: config.faults.clone(),
-        });
+        let runtime = Arc::new(TunedRuntime::new(config, tasks.clone(), Arc::clone(&turns)));
         let servers = config.ice_servers.iter().map(|server| RTCIceServer {
             urls: server.urls.clone(),
             username: server.username.clone(),
@@ -187,12 +116,12 @@ impl Stack {
     }
 
     pub(crate) fn turns(&self) -> Arc<Turns> {
-        Arc::clone(&self.runtime.turns)
+        Arc::clone(self.runtime.turns())
     }
 
     /// What the kernel granted to the smallest of the UDP sockets, in bytes.
     pub(crate) fn udp_buffer(&self) -> usize {
-        self.runtime.udp_granted.load(Ordering::Relaxed)
+        self.runtime.udp_granted()
     }
 
     /// This end's offer, in force.
@@ -239,7 +168,8 @@ impl Stack {
             protocol: options.protocol,
             negotiated: None,
         };
-        self.connection.create_data_channel(label, Some(init)).await
+        let created = self.connection.create_data_channel(label, Some(init));
+        self.turns().apart(created).await
     }
 
     /// The last round trip of a connectivity check on the path in use.
@@ -344,117 +274,5 @@ impl PeerConnectionEventHandler for Handler {
 
     async fn on_data_channel(&self, channel: Arc<dyn DataChannel>) {
         self.tell(StackEvent::Channel(channel));
-    }
-}
-
-/// Tokio, with larger sockets, owned tasks and a view of the driver's turns.
-#[derive(Debug)]
-struct TunedRuntime {
-    inner: TokioRuntime,
-    tasks: TaskTracker,
-    turns: Arc<Turns>,
-    /// Set with the first task, which is the driver.
-    driver: OnceLock<()>,
-    udp_buffer: usize,
-    udp_granted: AtomicUsize,
-    #[cfg(feature = "udp-faults")]
-    faults: Option<Arc<dyn super::faults::UdpFaults>>,
-}
-
-impl TunedRuntime {
-    fn enlarge(&self, socket: &UdpSocket) -> io::Result<()> {
-        let socket = SockRef::from(socket);
-        let enlarged = socket
-            .set_recv_buffer_size(self.udp_buffer)
-            .and_then(|()| socket.set_send_buffer_size(self.udp_buffer));
-        if let Err(error) = enlarged {
-            tracing::debug!(%error, "the UDP buffers stay as they are");
-        }
-        let granted = socket.recv_buffer_size()?;
-        let known = self.udp_granted.load(Ordering::Relaxed);
-        let least = if known == 0 { granted } else { known.min(granted) };
-        self.udp_granted.store(least, Ordering::Relaxed);
-        Ok(())
-    }
-}
-
-impl Runtime for TunedRuntime {
-    fn spawn(&self, future: Pin<Box<dyn Future<Output = ()> + Send>>) -> Box<dyn JoinHandle> {
-        // The first of the tasks is the driver: its end is told, however it comes.
-        let guard = self.driver.set(()).is_ok().then(|| self.turns.gone.clone().drop_guard());
-        Box::new(Task(self.tasks.spawn(async move {
-            let _guard = guard;
-            future.await;
-        })))
-    }
-
-    fn wrap_udp_socket(&self, socket: UdpSocket) -> io::Result<Arc<dyn AsyncUdpSocket>> {
-        // The one for multicast DNS needs no more than it has, and suffers nothing.
-        if socket.local_addr()?.port() == rtc::mdns::MDNS_PORT {
-            return self.inner.wrap_udp_socket(socket);
-        }
-        self.enlarge(&socket)?;
-        let socket = self.inner.wrap_udp_socket(socket)?;
-        #[cfg(feature = "udp-faults")]
-        if let Some(faults) = &self.faults {
-            let gone = self.turns.gone.clone();
-            let faulty =
-                super::faults::FaultySocket::new(socket, Arc::clone(faults), &self.tasks, gone);
-            return Ok(Arc::new(faulty));
-        }
-        Ok(socket)
-    }
-
-    fn wrap_tcp_listener(&self, listener: TcpListener) -> io::Result<Arc<dyn AsyncTcpListener>> {
-        self.inner.wrap_tcp_listener(listener)
-    }
-
-    fn connect_tcp<'a>(
-        &'a self,
-        remote: SocketAddr,
-    ) -> Pin<Box<dyn Future<Output = io::Result<Arc<dyn AsyncTcpStream>>> + Send + 'a>> {
-        self.inner.connect_tcp(remote)
-    }
-
-    fn resolve_host<'a>(
-        &'a self,
-        host: &'a str,
-    ) -> Pin<Box<dyn Future<Output = io::Result<Vec<SocketAddr>>> + Send + 'a>> {
-        self.inner.resolve_host(host)
-    }
-
-    fn sleep(&self, duration: Duration) -> Pin<Box<dyn Future<Output = ()> + Send + 'static>> {
-        self.turns.notify.notify_waiters();
-        self.inner.sleep(if self.turns.is_hurried() { duration.min(HURRY) } else { duration })
-    }
-
-    fn interval(&self, period: Duration) -> Box<dyn AsyncInterval> {
-        self.inner.interval(period)
-    }
-
-    fn block_on(&self, future: Pin<Box<dyn Future<Output = ()> + '_>>) {
-        self.inner.block_on(future);
-    }
-
-    fn yield_now(&self) -> Pin<Box<dyn Future<Output = ()> + Send + 'static>> {
-        self.inner.yield_now()
-    }
-
-    fn name(&self) -> &'static str {
-        "tokio, tuned"
-    }
-}
-
-struct Task(tokio::task::JoinHandle<()>);
-
-impl JoinHandle for Task {
-    fn detach(&self) {}
-
-    fn abort(&self) {
-        self.0.abort();
-    }
-
-    fn is_finished(&self) -> bool {
-        self.0.is_finished()
     }
 }

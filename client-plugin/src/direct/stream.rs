@@ -9,8 +9,9 @@ use std::task::{Context, Poll, ready};
 use bytes::{Buf, Bytes};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use super::channel::{ChannelMessage, DirectChannel};
+use super::channel::DirectChannel;
 use super::error::{ChannelEnd, DirectSendError};
+use super::message::ChannelMessage;
 
 /// The length of the messages that a stream is cut into, in bytes: every partner takes it, and a
 /// longer one gains nothing.

@@ -5,6 +5,7 @@ mod pair;
 
 use std::time::{Duration, Instant};
 
+use socketio_p2p_client::direct::{DirectEnd, DirectEvent};
 use tokio_util::task::TaskTracker;
 
 use pair::{apart, config, connect};
@@ -48,10 +49,13 @@ async fn cycle() {
         b.message().await;
     }
     let raw = b.connection.open("raw", Default::default()).await.unwrap();
-    a.channel().await.send("x").await.unwrap();
+    let partner = a.channel().await;
+    partner.send("x").await.unwrap();
     raw.recv().await.unwrap();
-    a.connection.close().await;
-    b.connection.close().await;
+    drop(partner); // A channel that is dropped while its connection closes is left to nobody.
+    // The partner leaves once it has read that this end does.
+    let ((), end) = tokio::join!(a.connection.close(), b.event());
+    assert!(matches!(end, DirectEvent::Closed(DirectEnd::Partner)), "{end:?}");
     tracker.close();
     tracker.wait().await;
 }
