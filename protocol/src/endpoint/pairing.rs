@@ -151,9 +151,8 @@ impl Endpoint {
             _ => Session::new(),
         };
         let (tie, former) = (Tie::Known, VecDeque::new());
-        let info_too = info.clone();
-        let paired = Paired { info: info_too, session, direct: None, told: None, tie, former };
-        self.paired = Some(paired);
+        self.paired =
+            Some(Paired { info: info.clone(), session, direct: None, told: None, tie, former });
         self.open_path(now);
         if let Some(paired) = &mut self.paired {
             paired.told = paired.session.route();
