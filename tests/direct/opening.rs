@@ -16,6 +16,26 @@ pub(crate) async fn measure(
     extent: &Extent,
     into: &mut Samples,
 ) -> Result<Vec<Verdict>> {
+    open_in_turn(contestants, WHAT, extent, into).await?;
+
+    let mut verdicts = Vec::new();
+    for &contestant in contestants {
+        for (share, ms) in
+            [("p50", into.median(WHAT, contestant)), ("p99", into.p99(WHAT, contestant))]
+        {
+            verdicts.push(Verdict::beside(format!("{WHAT}, {share}, {contestant}"), ms));
+        }
+    }
+    Ok(verdicts)
+}
+
+/// Opens and closes pairs of all contestants in turn, and records what each says it took.
+pub(crate) async fn open_in_turn(
+    contestants: &[Contestant],
+    what: &'static str,
+    extent: &Extent,
+    into: &mut Samples,
+) -> Result<()> {
     let mut pairs = Vec::new();
     for &contestant in contestants {
         let mut pair = Pair::start(contestant).await?;
@@ -27,21 +47,12 @@ pub(crate) async fn measure(
     for _ in 0..extent.openings {
         for (contestant, pair) in &mut pairs {
             let (of, ms) = pair.open().await?;
-            into.push(WHAT, *contestant, ms);
+            into.push(what, *contestant, ms);
             pair.close(of).await?;
         }
     }
     for (_, pair) in pairs {
         pair.end_both().await?;
     }
-
-    let mut verdicts = Vec::new();
-    for &contestant in contestants {
-        for (share, ms) in
-            [("p50", into.median(WHAT, contestant)), ("p99", into.p99(WHAT, contestant))]
-        {
-            verdicts.push(Verdict::beside(format!("{WHAT}, {share}, {contestant}"), ms));
-        }
-    }
-    Ok(verdicts)
+    Ok(())
 }

@@ -4,7 +4,8 @@
 use anyhow::Result;
 use socketio_p2p_harness::bench::Verdict;
 
-use crate::pair::{Contestant, Pair};
+use crate::opening::open_in_turn;
+use crate::pair::Contestant;
 use crate::part::Setup;
 use crate::plan::Extent;
 use crate::report::Samples;
@@ -14,23 +15,7 @@ const WHAT: &str = "register to direct, ms";
 /// Pairs the same clients again and again, on both runtimes in turn.
 pub(crate) async fn measure(extent: &Extent, into: &mut Samples) -> Result<Vec<Verdict>> {
     let contestants = [Setup::OneThread, Setup::Threads].map(Contestant::Clients);
-    let mut pairs = Vec::new();
-    for contestant in contestants {
-        let mut pair = Pair::start(contestant).await?;
-        let (of, _) = pair.open().await?;
-        pair.close(of).await?;
-        pairs.push((contestant, pair));
-    }
-    for _ in 0..extent.openings {
-        for (contestant, pair) in &mut pairs {
-            let (of, ms) = pair.open().await?;
-            into.push(WHAT, *contestant, ms);
-            pair.close(of).await?;
-        }
-    }
-    for (_, pair) in pairs {
-        pair.end_both().await?;
-    }
+    open_in_turn(&contestants, WHAT, extent, into).await?;
 
     let mut verdicts = Vec::new();
     for contestant in contestants {
