@@ -32,38 +32,56 @@ struct Entry {
     slowest: Duration,
 }
 
-/// All changes, in order, of all pairs.
+/// One pair: where its ends are, and how it came to that.
+#[derive(Clone, Debug, Default)]
+struct Pair {
+    /// Which ends have the direct path.
+    direct: [bool; 2],
+    /// Which ends have left it since it was last made to be left.
+    left: [bool; 2],
+    /// Its changes, in order.
+    entries: Vec<Entry>,
+}
+
+/// All changes of all pairs.
 #[derive(Debug)]
-pub(crate) struct Stalls(Vec<Vec<Entry>>);
+pub(crate) struct Stalls(Vec<Pair>);
 
 impl Stalls {
     /// Of so many pairs.
     pub(crate) fn new(pairs: usize) -> Self {
-        Self(vec![Vec::new(); pairs])
+        Self(vec![Pair::default(); pairs])
     }
 
     /// From now on a pair leaves its direct path, and why.
     pub(crate) fn leaves(&mut self, pair: usize, why: Change) {
-        self.push(pair, why);
+        let pair = &mut self.0[pair];
+        pair.left = pair.direct.map(|is_direct| !is_direct);
+        pair.entries.push(Entry::new(why, pair.left));
     }
 
     /// A client reports that it has taken the direct path, or left it.
     pub(crate) fn reported(&mut self, who: ClientNo, taken: bool) {
-        let (pair, end) = (who / 2, who % 2);
+        let (pair, end) = (&mut self.0[who / 2], who % 2);
+        pair.direct[end] = taken;
+        pair.left[end] |= !taken;
         // What this end has undone before its partner did it is no change of the pair.
-        self.0[pair].retain(|entry| {
+        let before = pair.entries.len();
+        pair.entries.retain(|entry| {
             let undone = entry.is_taking() != taken && entry.reported[end];
             entry.until.is_some() || !undone
         });
-        let awaited = |entry: &Entry| entry.is_taking() == taken && !entry.reported[end];
-        let place = match self.0[pair].iter().position(awaited) {
-            Some(place) => place,
-            None => self.push(pair, if taken { Change::Taken } else { Change::Unasked }),
+        if pair.entries.len() < before && pair.direct[1 - end] == taken {
+            return;
+        }
+        let awaits = |entry: &Entry| {
+            entry.until.is_none() && entry.is_taking() == taken && !entry.reported[end]
         };
-        let entry = &mut self.0[pair][place];
-        entry.reported[end] = true;
-        if entry.reported == [true; 2] {
-            entry.until = Some(Instant::now());
+        if let Some(entry) = pair.entries.iter_mut().find(|entry| awaits(entry)) {
+            entry.reports(end);
+        } else {
+            let change = if taken { Change::Taken } else { Change::Unasked };
+            pair.entries.push(Entry::new(change, pair.direct.map(|is_direct| is_direct == taken)));
         }
     }
 
@@ -72,7 +90,7 @@ impl Stalls {
     pub(crate) fn met(&mut self, who: ClientNo, took: Duration) {
         let now = Instant::now();
         // The last changes only: before those the call had not begun.
-        let lately = self.0[who / 2].iter_mut().rev().take(LATELY);
+        let lately = self.0[who / 2].entries.iter_mut().rev().take(LATELY);
         let mut met: Vec<_> =
             lately.filter(|entry| entry.until.is_none_or(|until| now - until <= took)).collect();
         if met.iter().any(|entry| entry.is_unnoticed()) {
@@ -83,22 +101,20 @@ impl Stalls {
         }
     }
 
-    /// Whether a pair has taken its direct path, and both ends have reported all that either has.
+    /// Whether both ends of a pair have the direct path.
     pub(crate) fn is_direct(&self, pair: usize) -> bool {
-        let entries = &self.0[pair];
-        let all_reported = entries.iter().all(|entry| entry.until.is_some());
-        all_reported && entries.last().is_some_and(Entry::is_taking)
+        self.0[pair].direct == [true; 2]
     }
 
-    /// Whether a pair has left its direct path, or is about to take it again.
+    /// Whether both ends of a pair have left it since it was made to be left; they may have it again.
     pub(crate) fn has_left(&self, pair: usize) -> bool {
-        self.0[pair].iter().all(|entry| entry.until.is_some() || entry.is_taking())
+        self.0[pair].left == [true; 2]
     }
 
     /// How many changes of this kind there were, and how long the slowest call took that met each:
     /// the middle one, one in a hundred, the worst.
     pub(crate) fn of(&self, change: Change) -> Summary {
-        let entries = self.0.iter().flatten();
+        let entries = self.0.iter().flat_map(|pair| &pair.entries);
         let of_kind = entries.filter(|entry| entry.change == change && entry.until.is_some());
         let mut slowest: Vec<_> = of_kind.map(|entry| entry.slowest).collect();
         slowest.sort_unstable();
@@ -108,19 +124,21 @@ impl Stalls {
         };
         Summary { count: slowest.len(), p50: at(50), p99: at(99), most: at(100) }
     }
-
-    fn push(&mut self, pair: usize, change: Change) -> usize {
-        self.0[pair].push(Entry {
-            change,
-            reported: [false; 2],
-            until: None,
-            slowest: Duration::ZERO,
-        });
-        self.0[pair].len() - 1
-    }
 }
 
 impl Entry {
+    fn new(change: Change, reported: [bool; 2]) -> Self {
+        let until = (reported == [true; 2]).then(Instant::now);
+        Self { change, reported, until, slowest: Duration::ZERO }
+    }
+
+    fn reports(&mut self, end: usize) {
+        self.reported[end] = true;
+        if self.reported == [true; 2] {
+            self.until = Some(Instant::now());
+        }
+    }
+
     fn is_taking(&self) -> bool {
         self.change == Change::Taken
     }
