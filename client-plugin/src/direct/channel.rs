@@ -2,8 +2,8 @@
 
 use std::fmt;
 use std::future::Future;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Weak};
 
 use bytes::BytesMut;
 use webrtc::data_channel::{DataChannel, DataChannelEvent, RTCDataChannelState};
@@ -24,6 +24,15 @@ use super::stream::ChannelStream;
 /// end is [`ChannelEnd::Unread`]. On a channel that may lose messages, what is too much is lost.
 #[derive(Clone)]
 pub struct DirectChannel(Arc<Inner>);
+
+/// A channel that others hold or not.
+pub(crate) struct WeakChannel(Weak<Inner>);
+
+impl WeakChannel {
+    pub(crate) fn upgrade(&self) -> Option<DirectChannel> {
+        self.0.upgrade().map(DirectChannel)
+    }
+}
 
 struct Inner {
     channel: Arc<dyn DataChannel>,
@@ -65,6 +74,10 @@ impl DirectChannel {
         link.open.fetch_add(1, Ordering::Relaxed);
         let (credit, closed) = (tokio::sync::Mutex::new(0), AtomicBool::new(false));
         Self(Arc::new(Inner { channel, label, link, inbox, credit, closed }))
+    }
+
+    pub(crate) fn downgrade(&self) -> WeakChannel {
+        WeakChannel(Arc::downgrade(&self.0))
     }
 
     /// The name that its opener gave it. Several may have the same.

@@ -1,16 +1,18 @@
 //! A direct connection as its user holds it: a handle to send and steer, and its events.
 
 use std::fmt;
-use std::sync::{Arc, OnceLock};
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use futures_util::FutureExt;
 use serde_json::Value;
-use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio::sync::{Semaphore, SemaphorePermit, mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::channel::DirectChannel;
+use super::channel::{DirectChannel, WeakChannel};
 use super::config::DirectConfig;
 use super::error::{ChannelError, DirectEnd, DirectSendError, SignalError};
 use super::link::Link;
@@ -63,6 +65,13 @@ pub(crate) enum Command {
     },
 }
 
+/// What waits for the owner to send it.
+pub(crate) enum Outgoing {
+    Message(ChannelMessage),
+    /// What its sender has begun, and the room that it takes.
+    Begun(Pin<Box<dyn Future<Output = Result<(), DirectSendError>> + Send>>, u32),
+}
+
 /// What both halves and the owner see.
 pub(crate) struct Shared {
     /// Asks the owner to close.
@@ -72,10 +81,15 @@ pub(crate) struct Shared {
     /// The owner and all of its connection is gone.
     pub(crate) ended: CancellationToken,
     pub(crate) end: OnceLock<DirectEnd>,
-    /// Set when the main channel is open.
-    pub(crate) main: OnceLock<Arc<Link>>,
+    /// Set when the main channel is open, which lasts as long as its connection.
+    pub(crate) main: OnceLock<WeakChannel>,
+    /// The same for what all channels share.
+    pub(crate) link: OnceLock<Arc<Link>>,
     /// Bytes of room for messages that wait to be sent.
     pub(crate) room: Semaphore,
+    /// Held by who puts a message somewhere: one that is begun, and holds up the channel, stays before
+    /// those that come after it.
+    order: Mutex<()>,
     send_buffer: usize,
 }
 
@@ -85,7 +99,7 @@ pub(crate) struct Shared {
 pub struct DirectConnection {
     shared: Arc<Shared>,
     commands: mpsc::Sender<Command>,
-    messages: mpsc::Sender<ChannelMessage>,
+    messages: mpsc::Sender<Outgoing>,
 }
 
 /// The events of a direct connection. Its reader holds up the partner, on all channels, while it does
@@ -129,7 +143,9 @@ impl DirectConnection {
             ended: CancellationToken::new(),
             end: OnceLock::new(),
             main: OnceLock::new(),
+            link: OnceLock::new(),
             room: Semaphore::new(send_buffer),
+            order: Mutex::new(()),
             send_buffer,
         });
         let owner = Owner::new(role, config, tasks.clone(), Arc::clone(&shared), events);
@@ -165,12 +181,11 @@ impl DirectConnection {
     /// Cancel safe: if this does not resolve, the message was not sent.
     pub async fn send(&self, message: impl Into<ChannelMessage>) -> Result<(), DirectSendError> {
         let message = message.into();
-        let bytes = self.weigh(&message)?;
-        let room = self.shared.room.acquire_many(bytes).await;
+        let weight = self.weigh(&message)?;
+        let room = self.shared.room.acquire_many(weight).await;
         let room = room.map_err(|_| DirectSendError::Closed)?;
-        self.messages.send(message).await.map_err(|_| DirectSendError::Closed)?;
-        room.forget(); // Given back by the owner, when the message has left.
-        Ok(())
+        let place = self.messages.reserve().await.map_err(|_| DirectSendError::Closed)?;
+        self.put(message, weight, room, place)
     }
 
     /// Puts a message for the main channel into the send buffer, if that has room.
@@ -180,27 +195,55 @@ impl DirectConnection {
     /// [`DirectSendError::Full`] if not; otherwise as [`Self::send`], at once.
     pub fn try_send(&self, message: impl Into<ChannelMessage>) -> Result<(), DirectSendError> {
         let message = message.into();
-        let bytes = self.weigh(&message)?;
-        let room = self.shared.room.try_acquire_many(bytes).map_err(|error| match error {
+        let weight = self.weigh(&message)?;
+        let room = self.shared.room.try_acquire_many(weight).map_err(|error| match error {
             tokio::sync::TryAcquireError::NoPermits => DirectSendError::Full,
             tokio::sync::TryAcquireError::Closed => DirectSendError::Closed,
         })?;
-        self.messages.try_send(message).map_err(|error| match error {
-            mpsc::error::TrySendError::Full(_) => DirectSendError::Full,
-            mpsc::error::TrySendError::Closed(_) => DirectSendError::Closed,
+        let place = self.messages.try_reserve().map_err(|error| match error {
+            mpsc::error::TrySendError::Full(()) => DirectSendError::Full,
+            mpsc::error::TrySendError::Closed(()) => DirectSendError::Closed,
         })?;
-        room.forget();
-        Ok(())
+        self.put(message, weight, room, place)
     }
 
     /// Whether a message may be sent now, and what room it takes.
     fn weigh(&self, message: &ChannelMessage) -> Result<u32, DirectSendError> {
-        if self.shared.end.get().is_some() {
+        if self.shared.stop.is_cancelled() || self.shared.end.get().is_some() {
             return Err(DirectSendError::Closed);
         }
-        let main = self.shared.main.get().ok_or(DirectSendError::NotOpen)?;
-        main.check(message)?;
+        let link = self.shared.link.get().ok_or(DirectSendError::NotOpen)?;
+        link.check(message)?;
         Ok(self.shared.weight(message))
+    }
+
+    /// Hands a message to the channel if nothing is before it, which saves waking the owner; or to the
+    /// owner.
+    fn put(
+        &self,
+        message: ChannelMessage,
+        weight: u32,
+        room: SemaphorePermit<'_>,
+        place: mpsc::Permit<'_, Outgoing>,
+    ) -> Result<(), DirectSendError> {
+        let shared = &self.shared;
+        let _order = shared.order.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_first = shared.room.available_permits() + weight as usize == shared.send_buffer;
+        let main = shared.main.get().filter(|_| is_first).and_then(WeakChannel::upgrade);
+        let Some(main) = main else {
+            place.send(Outgoing::Message(message));
+            room.forget(); // Given back by the owner, when the message has left.
+            return Ok(());
+        };
+        let mut sending = Box::pin(async move { main.send(message).await });
+        match sending.as_mut().now_or_never() {
+            Some(sent) => sent.inspect_err(|_| shared.left.cancel()),
+            None => {
+                place.send(Outgoing::Begun(sending, weight));
+                room.forget();
+                Ok(())
+            }
+        }
     }
 
     /// How many bytes wait to be sent, besides those in flight.
@@ -210,12 +253,12 @@ impl DirectConnection {
 
     /// The least of the last round trips on the path in use, once it is open.
     pub fn round_trip(&self) -> Option<Duration> {
-        self.shared.main.get().and_then(|link| link.round_trip())
+        self.shared.link.get().and_then(|link| link.round_trip())
     }
 
     /// How many messages have come over raw channels: a sign of life that nobody else sees.
     pub(crate) fn received_raw(&self) -> u64 {
-        self.shared.main.get().map_or(0, |link| link.received())
+        self.shared.link.get().map_or(0, |link| link.received())
     }
 
     /// Opens a raw channel to the partner, who hears of it by [`DirectEvent::Channel`].

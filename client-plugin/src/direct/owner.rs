@@ -12,10 +12,9 @@ use tokio_util::task::TaskTracker;
 
 use super::channel::DirectChannel;
 use super::config::DirectConfig;
-use super::connection::{Command, Happened, Shared};
+use super::connection::{Command, Happened, Outgoing, Shared};
 use super::error::DirectEnd;
 use super::inbox::MAX_INBOXES;
-use super::message::ChannelMessage;
 use super::opener::{Pump, run_all};
 use super::running::Running;
 use super::stack::{Stack, StackEvent};
@@ -57,7 +56,7 @@ impl Owner {
     pub(crate) async fn run(
         self,
         commands: mpsc::Receiver<Command>,
-        messages: mpsc::Receiver<ChannelMessage>,
+        messages: mpsc::Receiver<Outgoing>,
     ) {
         // Also if this task is aborted with its runtime: nobody may wait for it any more.
         let _ended = self.shared.ended.clone().drop_guard();
@@ -72,7 +71,7 @@ impl Owner {
     async fn live(
         &self,
         mut commands: mpsc::Receiver<Command>,
-        messages: mpsc::Receiver<ChannelMessage>,
+        messages: mpsc::Receiver<Outgoing>,
         pumps: mpsc::Sender<Pump>,
     ) -> DirectEnd {
         let (stack, mut told) = match Stack::build(&self.config, &self.tasks).await {
@@ -187,7 +186,8 @@ impl Owner {
             if let Some(main) = &running.main
                 && let Some(to_sender) = to_sender.take()
             {
-                self.shared.main.set(Arc::clone(&link)).ok();
+                self.shared.link.set(Arc::clone(&link)).ok();
+                self.shared.main.set(main.downgrade()).ok();
                 to_sender.send(main.clone()).ok();
             }
         }
@@ -199,7 +199,7 @@ impl Owner {
     async fn send_all(
         &self,
         main: oneshot::Receiver<DirectChannel>,
-        mut messages: mpsc::Receiver<ChannelMessage>,
+        mut messages: mpsc::Receiver<Outgoing>,
         finishing: CancellationToken,
     ) -> bool {
         let Ok(main) = main.await else { return false };
@@ -214,9 +214,15 @@ impl Owner {
                 }
                 message = messages.recv() => message,
             };
-            let Some(message) = message else { return true };
-            let weight = self.shared.weight(&message);
-            if main.send(message).await.is_err() {
+            let (sent, weight) = match message {
+                Some(Outgoing::Message(message)) => {
+                    let weight = self.shared.weight(&message);
+                    (main.send(message).await, weight)
+                }
+                Some(Outgoing::Begun(sending, weight)) => (sending.await, weight),
+                None => return true,
+            };
+            if sent.is_err() {
                 return false;
             }
             self.shared.room.add_permits(weight as usize);
