@@ -6,7 +6,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
 
 use bytes::BytesMut;
-use webrtc::data_channel::{DataChannel, DataChannelEvent, RTCDataChannelState};
+use webrtc::data_channel::{
+    DataChannel, DataChannelEvent, RTCDataChannelMessage, RTCDataChannelState,
+};
 
 use super::error::{ChannelEnd, DirectSendError};
 use super::inbox::{Inbox, pump};
@@ -168,8 +170,10 @@ impl DirectChannel {
         }
         loop {
             match self.poll().await? {
-                DataChannelEvent::OnMessage(message) => return Some(into_message(message)),
-                DataChannelEvent::OnClose => {
+                DataChannelEvent::OnMessage(message) if !self.is_leave(&message) => {
+                    return Some(into_message(message));
+                }
+                DataChannelEvent::OnMessage(_) | DataChannelEvent::OnClose => {
                     self.0.closed.store(true, Ordering::Relaxed);
                     return None;
                 }
@@ -220,6 +224,16 @@ impl DirectChannel {
             Some(inbox) => inbox.close().await,
             None => self.shut().await,
         }
+    }
+
+    /// Whether the partner says by this that it is its last message.
+    fn is_leave(&self, message: &RTCDataChannelMessage) -> bool {
+        message.is_string && message.data.is_empty() && self.0.link.partner_window().is_some()
+    }
+
+    /// Tells the partner that there is no more to come.
+    pub(crate) async fn take_leave(&self) {
+        self.0.channel.send_text("").await.ok();
     }
 
     /// Closes the channel at once.

@@ -82,7 +82,8 @@ pub struct DirectConfig {
     ///
     /// [`DirectConnection::send`]: crate::direct::DirectConnection::send
     pub send_buffer_bytes: usize,
-    /// How long closing waits for what was sent to arrive. Default: 1 s.
+    /// How long closing waits for what was sent to arrive, and for a partner of ours to read it.
+    /// Default: 1 s.
     pub linger: Duration,
     /// What the datagrams of the connection suffer. For tests only. Default: nothing.
     #[cfg(feature = "udp-faults")]

@@ -78,6 +78,8 @@ pub(crate) struct Shared {
     pub(crate) stop: CancellationToken,
     /// The main channel was seen closed by whoever reads or writes it.
     pub(crate) left: CancellationToken,
+    /// Nobody reads the events any more.
+    pub(crate) unheard: CancellationToken,
     /// The owner and all of its connection is gone.
     pub(crate) ended: CancellationToken,
     pub(crate) end: OnceLock<DirectEnd>,
@@ -103,7 +105,7 @@ pub struct DirectConnection {
 }
 
 /// The events of a direct connection. Its reader holds up the partner, on all channels, while it does
-/// not read.
+/// not read. Dropped, it holds up nobody: what comes is dropped as well.
 pub struct DirectEvents {
     shared: Arc<Shared>,
     happened: mpsc::Receiver<Happened>,
@@ -140,6 +142,7 @@ impl DirectConnection {
         let shared = Arc::new(Shared {
             stop: CancellationToken::new(),
             left: CancellationToken::new(),
+            unheard: CancellationToken::new(),
             ended: CancellationToken::new(),
             end: OnceLock::new(),
             main: OnceLock::new(),
@@ -287,8 +290,8 @@ impl DirectConnection {
         answered.await.unwrap_or(Err(ChannelError::Closed))
     }
 
-    /// Closes the connection, the main channel first, after what was sent has arrived or
-    /// [`DirectConfig::linger`] is over. Returns when nothing of it is left.
+    /// Closes the connection, the main channel first, after what was sent has arrived, and was read by a
+    /// partner of ours, or [`DirectConfig::linger`] is over. Returns when nothing of it is left.
     ///
     /// # Cancel safety
     ///
@@ -352,6 +355,12 @@ impl DirectEvents {
         }
         self.main = None;
         Some(DirectEvent::Closed(self.shared.end.get().cloned().unwrap_or(DirectEnd::Here)))
+    }
+}
+
+impl Drop for DirectEvents {
+    fn drop(&mut self) {
+        self.shared.unheard.cancel();
     }
 }
 

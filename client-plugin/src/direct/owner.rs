@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use futures_util::stream::StreamExt;
 use tokio::sync::{mpsc, oneshot};
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -15,6 +15,7 @@ use super::config::DirectConfig;
 use super::connection::{Command, Happened, Outgoing, Shared};
 use super::error::DirectEnd;
 use super::inbox::MAX_INBOXES;
+use super::link::Link;
 use super::opener::{Pump, run_all};
 use super::running::Running;
 use super::stack::{Stack, StackEvent};
@@ -92,6 +93,7 @@ impl Owner {
             }
         };
         commands.close();
+        let mut patience = pin!(sleep(self.config.linger));
         if end == DirectEnd::Here && running.main.is_some() {
             finishing.cancel();
             let delivered = async {
@@ -103,9 +105,12 @@ impl Owner {
                     main.delivered().await.ok();
                 }
             };
-            timeout(self.config.linger, delivered).await.ok();
+            tokio::select! {
+                () = delivered => {}
+                () = &mut patience => {}
+            }
         }
-        running.close(&end, &mut told).await;
+        running.close(&end, &self.shared.left, patience).await;
         end
     }
 
@@ -189,6 +194,9 @@ impl Owner {
                 self.shared.link.set(Arc::clone(&link)).ok();
                 self.shared.main.set(main.downgrade()).ok();
                 to_sender.send(main.clone()).ok();
+                let unread =
+                    read_unheard(main.clone(), Arc::clone(&link), Arc::clone(&self.shared));
+                running.pumps.try_send(Box::pin(unread)).ok(); // It is the first.
             }
         }
     }
@@ -228,4 +236,14 @@ impl Owner {
             self.shared.room.add_permits(weight as usize);
         }
     }
+}
+
+/// Reads the main channel when nobody else does any more, up to the partner's end.
+async fn read_unheard(main: DirectChannel, link: Arc<Link>, shared: Arc<Shared>) {
+    tokio::select! {
+        () = shared.unheard.cancelled() => {}
+        () = link.gone() => return,
+    }
+    while main.recv().await.is_some() {}
+    shared.left.cancel();
 }

@@ -10,7 +10,8 @@ use std::time::Duration;
 
 use futures_util::stream::FuturesUnordered;
 use tokio::sync::{mpsc, oneshot};
-use tokio::time::{sleep, timeout};
+use tokio::time::{Sleep, sleep, timeout};
+use tokio_util::sync::CancellationToken;
 use webrtc::data_channel::DataChannel;
 
 use super::channel::DirectChannel;
@@ -32,9 +33,9 @@ const MAX_CANDIDATES: usize = 64;
 const CHANNEL_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long closing waits for the driver to send the closing of the channels.
 const FAREWELL: Duration = Duration::from_millis(20);
-/// How long closing waits for the partner to leave, once its main channel is closed. A partner of ours
-/// leaves when it has read what came before; others do not tell, but close their end of the channel.
-const LEAVING: Duration = Duration::from_millis(500);
+/// How long a partner that does not tell when it leaves may take for it once its end of the main channel
+/// is closed. Chromium reports the abort of its association as an error of the channel until then.
+const AFTERWARDS: Duration = Duration::from_millis(250);
 
 type Opening = Pin<Box<dyn Future<Output = Opened> + Send>>;
 
@@ -58,7 +59,7 @@ pub(crate) struct Running {
     pub(crate) openings: FuturesUnordered<Opening>,
     /// Channels that were dropped, on their way to be closed.
     pub(crate) closings: FuturesUnordered<Pin<Box<dyn Future<Output = ()> + Send>>>,
-    pumps: mpsc::Sender<Pump>,
+    pub(crate) pumps: mpsc::Sender<Pump>,
 }
 
 impl Running {
@@ -227,21 +228,41 @@ impl Running {
         self.unread.push_back(Happened::Event(event));
     }
 
-    /// The channels, then the connection. Returns when the driver has stopped.
-    pub(crate) async fn close(self, end: &DirectEnd, told: &mut mpsc::Receiver<StackEvent>) {
+    /// The main channel, then the connection. Returns when the driver has stopped. `left` is cancelled when
+    /// the partner's end of the main channel has been read; `patience` ends all waiting for the partner.
+    ///
+    /// Either loses what the partner has not read yet. So a partner of ours is told, leaves when it has
+    /// read what came before, and takes the channel along; others close their end of it.
+    pub(crate) async fn close(
+        self,
+        end: &DirectEnd,
+        left: &CancellationToken,
+        mut patience: Pin<&mut Sleep>,
+    ) {
         let turns = self.stack.turns();
         if let Some(main) = &self.main {
+            let is_first = *end == DirectEnd::Here && !left.is_cancelled();
+            let is_told = is_first && self.link.partner_window().is_some();
+            if is_told {
+                main.take_leave().await;
+                tokio::select! {
+                    () = main.gone() => {}
+                    () = left.cancelled() => {} // Both at once.
+                    () = &mut patience => {}
+                }
+            }
             let turn = turns.next();
             main.shut().await;
             // The closing of the channel goes out with the driver's next turn.
             timeout(FAREWELL, turn).await.ok();
-            // What follows aborts the association: what the partner has not read yet is lost with it.
-            if *end == DirectEnd::Here {
-                let says_so = self.link.partner_window().is_some();
+            if is_first && !is_told {
+                let closed = async {
+                    main.gone().await;
+                    sleep(AFTERWARDS).await;
+                };
                 tokio::select! {
-                    () = left(told) => {}
-                    () = main.gone(), if !says_so => {}
-                    () = sleep(LEAVING) => {}
+                    () = closed => {}
+                    () = patience => {}
                 }
             }
         }
@@ -249,11 +270,6 @@ impl Running {
         turns.gone.cancelled().await;
         self.link.forget_abandoned();
     }
-}
-
-/// Waits until the partner has closed the connection, or it is lost.
-async fn left(told: &mut mpsc::Receiver<StackEvent>) {
-    while !matches!(told.recv().await, Some(StackEvent::Closed | StackEvent::Failed) | None) {}
 }
 
 fn refused(error: webrtc::error::Error) -> DirectEnd {

@@ -197,7 +197,9 @@ impl Links {
     /// Closes a connection, whoever still holds it.
     fn close_later(&self, link: Link) {
         self.opened.send_replace(None);
-        self.tasks.spawn(async move { link.connection.close().await });
+        let Link { connection, events, .. } = link;
+        drop(events);
+        self.tasks.spawn(async move { connection.close().await });
     }
 
     fn signal(&self, id: LinkId, step: Step) -> Option<LinkEvent> {

@@ -30,6 +30,46 @@ async fn the_partner_sees_a_close_at_once_and_what_was_sent_before() -> Outcome 
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_partner_that_reads_late_gets_all_that_was_sent_before_the_close() -> Outcome {
+    const MESSAGES: usize = 1_000; // more than webrtc's own queue holds
+    let (a, mut b) = open().await;
+    for number in 0..MESSAGES {
+        a.connection.send(number.to_string()).await?;
+    }
+
+    let reading = async {
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        for number in 0..MESSAGES {
+            assert_eq!(b.message().await, ChannelMessage::from(number.to_string()));
+        }
+        let before = Instant::now();
+        (b.event().await, before)
+    };
+    let closing = async {
+        a.connection.close().await;
+        Instant::now()
+    };
+    let ((event, read), closed) = tokio::join!(reading, closing);
+
+    assert!(matches!(event, DirectEvent::Closed(DirectEnd::Partner)), "{event:?}");
+    assert!(closed > read, "it has left before all was read");
+    assert!(closed - read < Duration::from_millis(250), "{:?}", closed - read);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_that_close_at_once_do_not_wait_for_each_other() -> Outcome {
+    let (a, b) = open().await;
+    drop((a.events, b.events)); // Nobody would read that the other leaves.
+
+    let began = Instant::now();
+    tokio::join!(a.connection.close(), b.connection.close());
+
+    assert!(began.elapsed() < config().linger / 2, "{:?}", began.elapsed());
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn dropping_all_handles_closes_after_what_was_sent() -> Outcome {
     let (a, mut b) = open().await;
     a.connection.send("last").await?;
