@@ -48,13 +48,17 @@ fn a_candidate_is_read_without_its_type_as_well() {
     }
     let bare = read(&json!({ "candidate": { "candidate": text, "sdpMid": null } }));
     assert_eq!(bare, Ok(Step::Candidate(Candidate::new(&text, None, None).unwrap())));
+    // As an old simple-peer sends it.
+    assert_eq!(read(&json!({ "candidate": text })), bare);
 }
 
 #[test]
-fn the_end_of_the_candidates_is_read_in_both_spellings() {
+fn the_end_of_the_candidates_is_read_in_all_its_spellings() {
     assert_eq!(read(&json!({ "type": "end" })), Ok(Step::End));
     let empty = json!({ "type": "candidate", "candidate": { "candidate": "", "sdpMid": "0" } });
     assert_eq!(read(&empty), Ok(Step::End));
+    assert_eq!(read(&json!({ "candidate": "" })), Ok(Step::End));
+    assert_eq!(read(&json!({ "candidate": null })), Ok(Step::End));
 }
 
 #[test]
@@ -110,6 +114,7 @@ fn a_description_with_more_than_a_data_channel_is_refused() {
         ("m=video 0 UDP/TLS/RTP/SAVPF 96", SignalError::Media),
         ("m=application 9 UDP/DTLS/SCTP webrtc-datachannel", SignalError::Media),
         ("m=application 9 UDP/BFCP *", SignalError::Media),
+        ("m=application 0 UDP/DTLS/SCTP webrtc-datachannel", SignalError::Media),
         ("nonsense", SignalError::Sdp),
     ] {
         assert_eq!(read_sdp(&format!("{text}{media}\r\n")), Err(error), "{media}");
@@ -160,9 +165,11 @@ fn a_candidate_that_cannot_be_read_is_refused() {
     }
     let long = format!("candidate:1 1 udp 1 {} 1 typ host", "x".repeat(CANDIDATE_BYTES));
     assert_eq!(Candidate::new(&long, None, None), Err(SignalError::TooLarge));
-    for value in
-        [json!({ "candidate": 1 }), json!({ "candidate": {} }), json!({ "candidate": null })]
-    {
+    for value in [
+        json!({ "candidate": 1 }),
+        json!({ "candidate": {} }),
+        json!({ "candidate": { "candidate": null } }),
+    ] {
         assert_eq!(read(&value), Err(SignalError::Candidate), "{value}");
     }
 }

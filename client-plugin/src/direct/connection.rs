@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 use serde_json::Value;
+use socketio_p2p_protocol::Step;
 use tokio::sync::{Semaphore, SemaphorePermit, mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -18,7 +19,7 @@ use super::error::{ChannelError, DirectEnd, DirectSendError, SignalError};
 use super::link::Link;
 use super::message::{ChannelMessage, ChannelOptions};
 use super::owner::{Owner, Role};
-use super::signal::Signal;
+use super::signal::{self, Asked};
 
 /// How many signals and requests may wait for the owner. When it is full they are refused: its task
 /// handles each at once, so only a flood fills it.
@@ -57,7 +58,7 @@ pub(crate) enum Happened {
 
 /// What the owner is asked.
 pub(crate) enum Command {
-    Signal(Signal),
+    Signal(Asked),
     Open {
         label: String,
         options: ChannelOptions,
@@ -165,8 +166,13 @@ impl DirectConnection {
     /// The signal was not taken; the connection goes on without it. A description that WebRTC itself
     /// cannot use ends the connection with [`DirectEnd::Refused`].
     pub fn signal(&self, signal: &Value) -> Result<(), SignalError> {
-        let signal = Signal::parse(signal)?;
-        self.commands.try_send(Command::Signal(signal)).map_err(|error| match error {
+        self.step(&signal::read(signal)?)
+    }
+
+    /// The same, of a signal that was read already.
+    pub(crate) fn step(&self, step: &Step) -> Result<(), SignalError> {
+        let asked = Asked::of(step)?;
+        self.commands.try_send(Command::Signal(asked)).map_err(|error| match error {
             mpsc::error::TrySendError::Full(_) => SignalError::Overrun,
             mpsc::error::TrySendError::Closed(_) => SignalError::Closed,
         })

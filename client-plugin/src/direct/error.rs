@@ -11,8 +11,8 @@ pub enum SignalError {
     #[error("the signal is malformed")]
     Malformed,
     /// It is larger than a description of one data channel can be.
-    #[error("the signal is larger than {0} bytes")]
-    TooLarge(usize),
+    #[error("the signal is too large")]
+    TooLarge,
     /// It asks for something that a data channel does not need: to renegotiate, or media.
     #[error("the partner asks for more than a data channel")]
     Unsupported,

@@ -154,8 +154,8 @@ impl Owner {
                 }
                 () = self.shared.left.cancelled() => return DirectEnd::Partner,
                 command = commands.recv() => match command {
-                    Some(Command::Signal(signal)) => {
-                        if let Err(end) = running.signalled(signal, self.role).await {
+                    Some(Command::Signal(asked)) => {
+                        if let Err(end) = running.signalled(asked, self.role).await {
                             return end;
                         }
                     }

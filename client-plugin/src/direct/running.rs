@@ -22,7 +22,7 @@ use super::link::Link;
 use super::message::ChannelOptions;
 use super::opener::{Opener, Pump};
 use super::owner::Role;
-use super::signal::{self, Candidate, Description, Signal};
+use super::signal::{self, Asked, Candidate, Description};
 use super::stack::{Stack, StackEvent};
 
 /// The name of the main channel. That of a partner may be any: its first channel is the main one.
@@ -95,9 +95,9 @@ impl Running {
     }
 
     /// What the partner signals.
-    pub(crate) async fn signalled(&mut self, signal: Signal, role: Role) -> Result<(), DirectEnd> {
-        match (signal, role) {
-            (Signal::Offer(offer), Role::Answerer) if !self.is_described => {
+    pub(crate) async fn signalled(&mut self, asked: Asked, role: Role) -> Result<(), DirectEnd> {
+        match (asked, role) {
+            (Asked::Offer(offer), Role::Answerer) if !self.is_described => {
                 let Description { sdp, candidates, max_message, udp_buffer, window } = offer;
                 let answer = self.stack.answer(sdp).await.map_err(refused)?;
                 self.described(max_message, udp_buffer, window);
@@ -106,15 +106,15 @@ impl Running {
                 self.tell(DirectEvent::Signal(answer));
                 self.add_all(candidates).await;
             }
-            (Signal::Answer(answer), Role::Offerer) if !self.is_described => {
+            (Asked::Answer(answer), Role::Offerer) if !self.is_described => {
                 let Description { sdp, candidates, max_message, udp_buffer, window } = answer;
                 self.stack.answered(sdp).await.map_err(refused)?;
                 self.described(max_message, udp_buffer, window);
                 self.add_all(candidates).await;
             }
-            (Signal::Candidate(candidate), _) => self.add_all(vec![candidate]).await,
-            (Signal::Nothing, _) => {}
-            (Signal::Offer(_) | Signal::Answer(_), _) => {
+            (Asked::Candidate(candidate), _) => self.add_all(vec![candidate]).await,
+            (Asked::Nothing, _) => {}
+            (Asked::Offer(_) | Asked::Answer(_), _) => {
                 tracing::debug!(?role, "a description out of turn is ignored");
             }
         }

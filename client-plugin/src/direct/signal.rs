@@ -9,22 +9,19 @@
 //! can hold, and `a=x-channel-window:1048576`, those that it keeps unread of each raw channel. Others
 //! ignore them, as they have to ignore every attribute that they do not know (RFC 8866).
 //!
-//! Everything in here comes from a stranger. Only what a data channel needs passes: a description
-//! with one application section and without candidates (these take the same way as trickled ones),
-//! and candidates for UDP with an address one can send to. A TCP candidate would have webrtc connect
-//! to wherever it points.
+//! Everything in here comes from a stranger. The protocol crate reads it, and lets pass descriptions of one
+//! data channel and candidates of a known form. Of these only what a data channel needs goes on: a
+//! description without candidates, which take the same way as trickled ones, and candidates for UDP
+//! with an address one can send to. A TCP candidate would have webrtc connect to wherever it points.
 
 use std::net::IpAddr;
 
 use serde_json::{Value, json};
+use socketio_p2p_protocol::{Signal, Step, signal};
 
 use super::error::SignalError;
 use super::inbox;
 
-/// The longest description that is looked at, in bytes. simple-peer's has about 500.
-const MAX_SDP: usize = 16 << 10;
-/// The longest candidate that is looked at, in bytes.
-const MAX_CANDIDATE: usize = 512;
 /// The length of a message that a partner takes who does not name it: RFC 8841.
 const DEFAULT_MAX_MESSAGE: usize = 64 << 10;
 
@@ -33,9 +30,9 @@ const UDP_BUFFER: &str = "a=x-udp-buffer:";
 /// The attribute that says how much the sender keeps unread of each raw channel.
 const WINDOW: &str = "a=x-channel-window:";
 
-/// What a signal says.
+/// What a step of the partner comes to.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub(crate) enum Signal {
+pub(crate) enum Asked {
     Offer(Description),
     Answer(Description),
     Candidate(Candidate),
@@ -67,48 +64,33 @@ pub(crate) struct Candidate {
     pub(crate) is_local_name: bool,
 }
 
-impl Signal {
-    pub(crate) fn parse(value: &Value) -> Result<Self, SignalError> {
-        // simple-peer marks these two by a key, newer versions by the type as well.
-        if value.get("renegotiate").is_some() || value.get("transceiverRequest").is_some() {
-            return Err(SignalError::Unsupported);
-        }
-        if let Some(candidate) = value.get("candidate") {
-            return Self::candidate(candidate);
-        }
-        let kind = value.get("type").and_then(Value::as_str).ok_or(SignalError::Malformed)?;
-        match kind {
-            "offer" => Ok(Self::Offer(Description::parse(value)?)),
-            "answer" => Ok(Self::Answer(Description::parse(value)?)),
-            "renegotiate" | "transceiverRequest" | "rollback" | "pranswer" => {
-                Err(SignalError::Unsupported)
-            }
-            _ => Err(SignalError::Malformed),
-        }
+/// Reads a signal, in any of simple-peer's shapes.
+pub(crate) fn read(value: &Value) -> Result<Step, SignalError> {
+    match Signal::from_value(value) {
+        Ok(signal) => Ok(signal.step),
+        Err(signal::SignalError::TooLarge) => Err(SignalError::TooLarge),
+        Err(signal::SignalError::Media) => Err(SignalError::Unsupported),
+        Err(_) => Err(SignalError::Malformed),
     }
+}
 
-    fn candidate(candidate: &Value) -> Result<Self, SignalError> {
-        // An old simple-peer puts the line itself here; `null` ends the candidates.
-        let line = match candidate {
-            Value::Null => return Ok(Self::Nothing),
-            Value::String(line) => line,
-            _ => {
-                candidate.get("candidate").and_then(Value::as_str).ok_or(SignalError::Malformed)?
+impl Asked {
+    /// What a data channel can do of it.
+    pub(crate) fn of(step: &Step) -> Result<Self, SignalError> {
+        match step {
+            Step::Offer(sdp) => Ok(Self::Offer(Description::of(sdp.as_str())?)),
+            Step::Answer(sdp) => Ok(Self::Answer(Description::of(sdp.as_str())?)),
+            Step::Candidate(candidate) => {
+                Ok(Candidate::parse(candidate.as_str()).map_or(Self::Nothing, Self::Candidate))
             }
-        };
-        if line.len() > MAX_CANDIDATE {
-            return Err(SignalError::TooLarge(MAX_CANDIDATE));
+            Step::End => Ok(Self::Nothing),
+            Step::Renegotiate(_) | Step::Other => Err(SignalError::Unsupported),
         }
-        Ok(Candidate::parse(line).map_or(Self::Nothing, Self::Candidate))
     }
 }
 
 impl Description {
-    fn parse(value: &Value) -> Result<Self, SignalError> {
-        let sdp = value.get("sdp").and_then(Value::as_str).ok_or(SignalError::Malformed)?;
-        if sdp.len() > MAX_SDP {
-            return Err(SignalError::TooLarge(MAX_SDP));
-        }
+    fn of(sdp: &str) -> Result<Self, SignalError> {
         let mut description = Self {
             sdp: String::with_capacity(sdp.len()),
             candidates: Vec::new(),
@@ -116,18 +98,9 @@ impl Description {
             udp_buffer: 0,
             window: 0,
         };
-        let mut sections = 0;
         for line in sdp.lines() {
-            if let Some(media) = line.strip_prefix("m=") {
-                sections += 1;
-                if sections > 1 || !is_data_channel(media) {
-                    return Err(SignalError::Unsupported);
-                }
-            }
-            if let Some(candidate) = line.strip_prefix("a=candidate:") {
-                if candidate.len() <= MAX_CANDIDATE {
-                    description.candidates.extend(Candidate::parse(candidate));
-                }
+            if line.starts_with("a=candidate:") {
+                description.candidates.extend(Candidate::parse(line));
                 continue;
             }
             if let Some(size) = line.strip_prefix(UDP_BUFFER) {
@@ -145,21 +118,8 @@ impl Description {
             description.sdp.push_str(line);
             description.sdp.push_str("\r\n");
         }
-        if sections == 0 {
-            return Err(SignalError::Malformed);
-        }
         Ok(description)
     }
-}
-
-/// Whether a media line is that of a data channel: `application 9 UDP/DTLS/SCTP webrtc-datachannel`.
-fn is_data_channel(media: &str) -> bool {
-    let mut words = media.split_ascii_whitespace();
-    words.next() == Some("application")
-        && words.next().is_some_and(|port| port != "0")
-        && words.next().is_some_and(|protocol| protocol.ends_with("DTLS/SCTP"))
-        && words.next() == Some("webrtc-datachannel")
-        && words.next().is_none()
 }
 
 impl Candidate {
@@ -225,13 +185,18 @@ mod tests {
 
     const SDP: &str = "v=0\r\no=- 1 2 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\n\
         m=application 9 UDP/DTLS/SCTP webrtc-datachannel\r\nc=IN IP4 0.0.0.0\r\na=mid:0\r\n\
+        a=ice-ufrag:u\r\na=ice-pwd:p\r\na=fingerprint:sha-256 00\r\n\
         a=max-message-size:262144\r\na=candidate:1 1 udp 5 10.0.0.1 4000 typ host\r\n";
+
+    fn asked(signal: &Value) -> Result<Asked, SignalError> {
+        Asked::of(&read(signal)?)
+    }
 
     #[test]
     fn a_description_of_one_data_channel_is_taken_and_its_candidates_apart() {
-        let signal = Signal::parse(&description("offer", SDP, 7));
+        let asked = asked(&description("offer", SDP, 7));
 
-        let Ok(Signal::Offer(offer)) = signal else { panic!("{signal:?}") };
+        let Ok(Asked::Offer(offer)) = asked else { panic!("{asked:?}") };
         assert_eq!((offer.max_message, offer.udp_buffer), (262_144, 7));
         assert_eq!(offer.window, inbox::WINDOW);
         assert_eq!(offer.candidates[0].line, "candidate:1 1 udp 5 10.0.0.1 4000 typ host");
@@ -239,26 +204,23 @@ mod tests {
     }
 
     #[test]
-    fn a_description_with_media_or_two_sections_or_none_is_refused() {
+    fn a_description_with_media_or_two_sections_is_more_than_a_data_channel() {
         let audio = SDP.replace("application 9 UDP/DTLS/SCTP webrtc-datachannel", "audio 9 RTP 0");
         let second = format!("{SDP}m=audio 9 UDP/TLS/RTP/SAVPF 111\r\n");
 
         for sdp in [&audio, &second] {
-            let signal = Signal::parse(&json!({ "type": "offer", "sdp": sdp }));
-            assert_eq!(signal, Err(SignalError::Unsupported));
+            let signal = json!({ "type": "offer", "sdp": sdp });
+            assert_eq!(asked(&signal), Err(SignalError::Unsupported));
         }
-        let signal = Signal::parse(&json!({ "type": "answer", "sdp": "v=0\r\n" }));
-        assert_eq!(signal, Err(SignalError::Malformed));
     }
 
     #[test]
     fn a_request_to_renegotiate_is_refused() {
-        for value in [
+        for signal in [
             json!({ "type": "renegotiate", "renegotiate": true }),
-            json!({ "transceiverRequest": { "kind": "audio" } }),
-            json!({ "type": "rollback" }),
+            json!({ "type": "transceiverRequest", "transceiverRequest": { "kind": "audio" } }),
         ] {
-            assert_eq!(Signal::parse(&value), Err(SignalError::Unsupported));
+            assert_eq!(asked(&signal), Err(SignalError::Unsupported));
         }
     }
 
@@ -273,32 +235,20 @@ mod tests {
             "candidate:1 1 udp 5 a.b.local 9 typ host",
             "candidate:1 2 udp 5 10.0.0.1 9 typ host",
             "candidate:1 1 udp 5 10.0.0.1 0 typ host",
-            "candidate:1 1 udp x 10.0.0.1 9 typ host",
-            "candidate:1 1 udp",
             "",
         ] {
             let signal = json!({ "candidate": { "candidate": line } });
-            assert_eq!(Signal::parse(&signal), Ok(Signal::Nothing), "{line}");
+            assert_eq!(asked(&signal), Ok(Asked::Nothing), "{line}");
         }
         let line = "candidate:1 1 UDP 5 4f8a-11.local 9 typ host generation 0";
-        let signal = Signal::parse(&json!({ "candidate": { "candidate": line } })).unwrap();
         let expected = Candidate { line: line.to_owned(), is_local_name: true };
-        assert_eq!(signal, Signal::Candidate(expected));
+        let signal = json!({ "candidate": { "candidate": line } });
+        assert_eq!(asked(&signal), Ok(Asked::Candidate(expected)));
     }
 
     #[test]
-    fn what_has_none_of_the_shapes_is_malformed() {
-        for value in [
-            json!(null),
-            json!([]),
-            json!({}),
-            json!({ "type": 1 }),
-            json!({ "type": "offer" }),
-            json!({ "type": "offer", "sdp": {} }),
-            json!({ "candidate": 3 }),
-            json!({ "type": "answer", "sdp": SDP.replace("262144", "-1") }),
-        ] {
-            assert_eq!(Signal::parse(&value), Err(SignalError::Malformed), "{value}");
-        }
+    fn a_length_that_is_none_is_malformed() {
+        let signal = json!({ "type": "answer", "sdp": SDP.replace("262144", "-1") });
+        assert_eq!(asked(&signal), Err(SignalError::Malformed));
     }
 }

@@ -204,8 +204,7 @@ impl Links {
 
     fn signal(&self, id: LinkId, step: Step) -> Option<LinkEvent> {
         let link = self.present.as_ref().filter(|link| link.id == id)?;
-        let signal = Signal::new(link.attempt, step).to_value();
-        let refused = link.connection.signal(&signal).err()?;
+        let refused = link.connection.step(&step).err()?;
         tracing::debug!(%id, %refused, "a signal of the partner is left out");
         Some(LinkEvent::Closed)
     }

@@ -31,9 +31,14 @@ impl Candidate {
         Ok(Self { text: text.to_owned(), mid: mid.map(ToOwned::to_owned), index })
     }
 
-    /// Reads what a browser's `toJSON` says of it; none for the one that says that there are no more.
+    /// Reads what a browser's `toJSON` says of it, or the text alone, as an old simple-peer sends it; none
+    /// for the one that says that there are no more.
     pub(super) fn from_value(value: &Value) -> Result<Option<Self>, SignalError> {
-        let text = value.get("candidate").and_then(Value::as_str).ok_or(SignalError::Candidate)?;
+        let text = match value {
+            Value::Null => "",
+            Value::String(text) => text,
+            _ => value.get("candidate").and_then(Value::as_str).ok_or(SignalError::Candidate)?,
+        };
         if text.is_empty() {
             return Ok(None);
         }

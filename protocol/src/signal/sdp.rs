@@ -87,8 +87,11 @@ impl FromStr for Sdp {
     }
 }
 
-/// `application <port> UDP/DTLS/SCTP webrtc-datachannel`
+/// `application <port> UDP/DTLS/SCTP webrtc-datachannel`; with the port 0 it is refused.
 fn is_data(section: &str) -> bool {
     let fields: Vec<&str> = section.trim_end().split(' ').collect();
-    matches!(&*fields, ["application", _, "UDP/DTLS/SCTP" | "TCP/DTLS/SCTP", "webrtc-datachannel"])
+    matches!(
+        &*fields,
+        ["application", port, "UDP/DTLS/SCTP" | "TCP/DTLS/SCTP", "webrtc-datachannel"] if *port != "0"
+    )
 }
