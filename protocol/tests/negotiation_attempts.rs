@@ -297,6 +297,22 @@ fn a_path_that_opens_and_dies_is_tried_again_ever_later() {
     assert!(wait <= Duration::from_millis(10), "after a steady life at once: {wait:?}");
 }
 
+#[test]
+fn a_path_that_often_died_is_tried_again_at_once_after_the_partner_has_another_network() {
+    let mut end = End::open(true);
+    for _ in 0..4 {
+        end.pass(2_000);
+        wait_after_loss(&mut end);
+        end.connect();
+    }
+
+    end.pass(2_000);
+    end.hear(Some(9), anew(WhyAnew::Changed));
+    let wait = wait_after_loss(&mut end);
+
+    assert!(wait <= Duration::from_millis(1_500), "{wait:?}");
+}
+
 /// Its attempts failed, the last a while ago, and the next is far off.
 fn failed_often() -> End {
     let mut end = End::initiator();
