@@ -119,8 +119,9 @@ async fn a_blackhole_is_noticed_and_then_ends_the_connection_within_its_bounds()
     let started = Instant::now();
     pair.blackhole(true);
 
-    // Nothing is heard for `silent_after`, and for `failed_after` after that.
-    let silent_after = pair.config.silent_after;
+    // Nothing is heard for `silent_after`, and for `failed_after` after that; looked for at each
+    // `keep_alive`.
+    let silent_after = pair.config.silent_after + pair.config.keep_alive;
     let closed_after = silent_after + pair.config.failed_after;
     for end in [&mut pair.a, &mut pair.b] {
         let event = end.event().await;

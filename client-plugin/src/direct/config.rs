@@ -64,15 +64,16 @@ pub struct DirectConfig {
     /// How long opening may take, from the start to the open main channel. Default: 10 s. For the
     /// connections of a client [`PathConfig::timeout`](crate::PathConfig::timeout) decides.
     pub open_timeout: Duration,
-    /// How long nothing may be heard from the partner before [`DirectEvent::Silent`]. Default: 900 ms,
-    /// so that a partner that was killed is noticed within a second; 3 s suits a mobile network.
+    /// How long nothing may be heard from the partner before [`DirectEvent::Silent`], which comes at most
+    /// [`Self::keep_alive`] later. Default: 750 ms, so that a partner that was killed is noticed within
+    /// a second; 3 s suits a mobile network.
     ///
     /// [`DirectEvent::Silent`]: crate::direct::DirectEvent::Silent
     pub silent_after: Duration,
     /// How long after that the connection is given up. Default: 2.6 s. For those of a client at least
     /// [`PathConfig::beat_timeout`](crate::PathConfig::beat_timeout).
     pub failed_after: Duration,
-    /// How often a partner that has nothing to say is asked for a sign of life. Default: 500 ms.
+    /// How often a partner that has nothing to say is asked for a sign of life. Default: 200 ms.
     pub keep_alive: Duration,
     /// The kernel's buffer of each UDP socket, each way, in bytes, as far as the kernel allows
     /// (`net.core.rmem_max`). Default: 4 MiB; with the usual 208 KiB a burst is lost.
@@ -101,9 +102,9 @@ impl Default for DirectConfig {
             mdns: true,
             watch_network: true,
             open_timeout: Duration::from_secs(10),
-            silent_after: Duration::from_millis(900),
+            silent_after: Duration::from_millis(750),
             failed_after: Duration::from_millis(2600),
-            keep_alive: Duration::from_millis(500),
+            keep_alive: Duration::from_millis(200),
             udp_buffer_bytes: 4 << 20,
             send_buffer_bytes: 1 << 20,
             linger: Duration::from_secs(1),

@@ -100,7 +100,8 @@ fn a_killed_partner_is_noticed_when_it_has_been_silent_for_long_enough_and_given
     here.block_on(async {
         let event = a.event().await;
         assert!(matches!(event, DirectEvent::Silent), "{event:?}");
-        assert!(killed.elapsed() < config().silent_after + SLACK, "{:?}", killed.elapsed());
+        let noticed = config().silent_after + config().keep_alive;
+        assert!(killed.elapsed() < noticed + SLACK, "{:?}", killed.elapsed());
         let event = a.event().await;
         assert!(matches!(event, DirectEvent::Closed(DirectEnd::Silent)), "{event:?}");
     });
