@@ -51,12 +51,12 @@ async fn main() -> Result {
     match role {
         Some(Role::Alice) => alice(url).await,
         Some(Role::Bob) => bob(url).await,
-        None => tokio::time::timeout(TIME_LIMIT, direct()).await?,
+        None => tokio::time::timeout(TIME_LIMIT, play()).await?,
     }
 }
 
 /// The process that the user started: the server, and both clients to the end.
-async fn direct() -> Result {
+async fn play() -> Result {
     let server = RunningServer::start((Ipv4Addr::LOCALHOST, 0).into()).await?;
     println!("server| listening on {}", server.url);
 

@@ -68,10 +68,10 @@ async fn main() -> Result {
     bar.set_position(has);
     timeout(PATIENCE, is_direct(&mut events)).await.ok();
     while has < size {
-        file.seek(SeekFrom::Start(has)).await?;
         has = match directly(&client, &mut file, has, &bar).await {
-            Some(sent) => sent?,
-            None => by_relay(&client, &mut file, has).await?,
+            Some(sent) if *sent.as_ref().unwrap_or(&u64::MAX) > has => sent?,
+            // No direct path, or the receiver got nowhere by it: by the relay it says why.
+            _ => by_relay(&client, &mut file, has).await?,
         };
         bar.set_position(has);
     }
@@ -101,6 +101,7 @@ async fn directly(
     at: u64,
     bar: &ProgressBar,
 ) -> Option<Result<u64>> {
+    file.seek(SeekFrom::Start(at)).await.ok()?;
     let channel = client.channel("file", ChannelOptions::default()).await.ok()?;
     channel.send(at.to_string()).await.ok()?;
     let mut piece = vec![0; PIECE];
@@ -118,6 +119,7 @@ async fn directly(
 
 /// Sends one piece, and waits until it is there.
 async fn by_relay(client: &P2pClient, file: &mut File, at: u64) -> Result<u64> {
+    file.seek(SeekFrom::Start(at)).await?;
     let mut piece = vec![0; PIECE];
     let length = file.read(&mut piece).await?;
     if length == 0 {

@@ -99,6 +99,7 @@ impl Actor {
         self.endpoint.handle(Input::Command(Command::Close), Instant::now());
         self.carry_out().await.ok();
         self.consents.shutdown().await;
+        self.links.shutdown().await;
         let socket = self.socket.borrow().clone();
         // The gate of rust_socketio's own reconnect goes with it.
         drop(self.connector);
@@ -140,6 +141,15 @@ impl Actor {
     /// due, has its turn.
     fn be_fair(&mut self, now: Instant) {
         if let Ok(asked) = self.commands.try_recv()
+            && let Some(input) = self.accept(asked)
+        {
+            self.endpoint.handle(input, now);
+        }
+        if let Ok((pairing, seq, result)) = self.finished.try_recv() {
+            self.endpoint.handle(Input::Finished(pairing, seq, result), now);
+        }
+        if self.endpoint.takes_emits()
+            && let Ok(asked) = self.emits.try_recv()
             && let Some(input) = self.accept(asked)
         {
             self.endpoint.handle(input, now);

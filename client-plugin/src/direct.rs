@@ -26,6 +26,7 @@
 //! | `message` | what travels over it, what it promises |
 //! | `link` | what the channels of a connection share |
 //! | `inbox` | what waits to be read of a raw channel, and what may be sent over it |
+//! | `pump` | what carries it there |
 //! | `stream` | a channel as `AsyncRead + AsyncWrite` |
 //! | `window` | how many bytes may be in flight |
 //! | `signal` | simple-peer's JSON, and what is refused of it |
@@ -45,6 +46,7 @@ mod link;
 mod message;
 mod opener;
 mod owner;
+mod pump;
 mod running;
 mod runtime;
 mod signal;

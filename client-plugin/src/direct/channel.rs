@@ -11,15 +11,17 @@ use webrtc::data_channel::{
 };
 
 use super::error::{ChannelEnd, DirectSendError};
-use super::inbox::{Inbox, pump};
-use super::link::{Abandoned, Link, delivered, in_flight, wait_for};
+use super::inbox::Inbox;
+use super::link::{Abandoned, Link, Slot, delivered, in_flight, wait_for};
 use super::message::{ChannelMessage, into_message};
+use super::pump::pump;
 use super::stream::ChannelStream;
 
 /// A data channel to the partner: messages as they are, without frames.
 ///
-/// Cheap to clone. It is closed by [`Self::close`], by the partner, with its connection, or after its
-/// last clone was dropped; what was sent arrives before.
+/// Cheap to clone. It is closed by [`Self::close`], by the partner, or after its last clone was dropped;
+/// what was sent arrives before. With its connection it ends as it is: one that this end closes waits for
+/// channels that were dropped, not for those that are held.
 ///
 /// What is not read makes a partner of ours wait when it is 1 MiB, and holds up no other channel. A
 /// partner that does not know of that, a browser, has the channel closed when it is 8 MiB: then its
@@ -40,6 +42,7 @@ struct Inner {
     channel: Arc<dyn DataChannel>,
     label: String,
     link: Arc<Link>,
+    _slot: Slot,
     /// What came over a raw channel. The main channel has none: it is read without a detour.
     inbox: Option<Arc<Inbox>>,
     /// How much may be sent before asking what is still in flight. Locked by the one who sends, so
@@ -52,7 +55,8 @@ impl DirectChannel {
     /// The session's own.
     pub(crate) fn main(channel: Arc<dyn DataChannel>, label: String, link: Arc<Link>) -> Self {
         link.is_main(&channel);
-        Self::new(channel, label, link, None)
+        let slot = Slot::take(&link);
+        Self::new(channel, label, link, slot, None)
     }
 
     /// Any other, and its pump.
@@ -60,22 +64,23 @@ impl DirectChannel {
         channel: Arc<dyn DataChannel>,
         label: String,
         link: Arc<Link>,
+        slot: Slot,
         is_lossy: bool,
     ) -> (Self, impl Future<Output = ()> + Send + use<>) {
         let inbox = Arc::new(Inbox::new(Arc::clone(&link), is_lossy));
         let pump = pump(Arc::clone(&channel), Arc::clone(&inbox));
-        (Self::new(channel, label, link, Some(inbox)), pump)
+        (Self::new(channel, label, link, slot, Some(inbox)), pump)
     }
 
     fn new(
         channel: Arc<dyn DataChannel>,
         label: String,
         link: Arc<Link>,
+        slot: Slot,
         inbox: Option<Arc<Inbox>>,
     ) -> Self {
-        link.open.fetch_add(1, Ordering::Relaxed);
         let (credit, closed) = (tokio::sync::Mutex::new(0), AtomicBool::new(false));
-        Self(Arc::new(Inner { channel, label, link, inbox, credit, closed }))
+        Self(Arc::new(Inner { channel, label, link, _slot: slot, inbox, credit, closed }))
     }
 
     pub(crate) fn downgrade(&self) -> WeakChannel {
@@ -270,7 +275,6 @@ impl fmt::Debug for DirectChannel {
 
 impl Drop for Inner {
     fn drop(&mut self) {
-        self.link.open.fetch_sub(1, Ordering::Relaxed);
         let inbox = self.inbox.take();
         if let Some(inbox) = &inbox {
             inbox.abandon();

@@ -66,7 +66,8 @@ pub struct DirectConfig {
     pub open_timeout: Duration,
     /// How long nothing may be heard from the partner before [`DirectEvent::Silent`], which comes at most
     /// [`Self::keep_alive`] later. Default: 750 ms, so that a partner that was killed is noticed within
-    /// a second; 3 s suits a mobile network.
+    /// a second; 3 s suits a mobile network. Nothing that a client does depends on it: there
+    /// [`PathConfig::beat_timeout`](crate::PathConfig::beat_timeout) decides.
     ///
     /// [`DirectEvent::Silent`]: crate::direct::DirectEvent::Silent
     pub silent_after: Duration,

@@ -297,7 +297,8 @@ impl DirectConnection {
     }
 
     /// Closes the connection, the main channel first, after what was sent has arrived, and was read by a
-    /// partner of ours, or [`DirectConfig::linger`] is over. Returns when nothing of it is left.
+    /// partner of ours, or [`DirectConfig::linger`] is over. Raw channels that are still held are not waited
+    /// for: close those first. Returns when nothing of it is left.
     ///
     /// # Cancel safety
     ///

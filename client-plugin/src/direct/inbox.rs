@@ -2,7 +2,7 @@
 //!
 //! webrtc's driver hands out nothing of any channel while one channel's queue of 256 events is full:
 //! one that nobody reads would hold up all others, the session's and its heartbeats. So each raw
-//! channel has a [`pump`], which takes what comes at once, and an [`Inbox`], where it waits for its
+//! channel has a [`pump`](super::pump::pump), which takes what comes at once, and an [`Inbox`], where it waits for its
 //! reader.
 //!
 //! ```text
@@ -31,14 +31,12 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use bytes::BytesMut;
 use tokio::sync::Notify;
-use tokio::time::{Instant, sleep_until};
-use webrtc::data_channel::{DataChannel, DataChannelEvent};
+use tokio::time::Instant;
 
 use super::error::{ChannelEnd, DirectSendError};
 use super::link::Link;
-use super::message::{ChannelMessage, into_message};
+use super::message::ChannelMessage;
 use super::stack::MAX_MESSAGE;
 
 /// How many channels a connection may have. The partner's next one is closed at once.
@@ -64,8 +62,6 @@ const MAX_UNREAD: usize = 8 << 20;
 const MAX_UNREAD_IN_ALL: usize = MAX_CHANNELS * SHARE;
 /// The last message may exceed the window.
 const SHARE: usize = WINDOW + MAX_MESSAGE + OVERHEAD;
-/// After how many messages a pump lets others go on.
-const BURST: u32 = 64;
 /// Of a partner that does not count, a channel is closed when nothing has come for so long and two round
 /// trips.
 const QUIET: Duration = Duration::from_millis(20);
@@ -85,7 +81,7 @@ pub(crate) const fn is_counted(window: usize) -> bool {
 
 /// One raw channel, from where it comes to where it is read.
 pub(crate) struct Inbox {
-    link: Arc<Link>,
+    pub(super) link: Arc<Link>,
     /// What the partner's window holds, if both ends count.
     partner_window: Option<usize>,
     is_lossy: bool,
@@ -95,7 +91,7 @@ pub(crate) struct Inbox {
     /// For whoever sends, opens or closes.
     changed: Notify,
     /// For the pump.
-    stirred: Notify,
+    pub(super) stirred: Notify,
 }
 
 #[derive(Default)]
@@ -120,10 +116,10 @@ struct State {
 }
 
 /// What a pump has to do besides.
-struct Duties {
-    grants: usize,
-    leaves: bool,
-    closes_at: Option<Instant>,
+pub(super) struct Duties {
+    pub(super) grants: usize,
+    pub(super) leaves: bool,
+    pub(super) closes_at: Option<Instant>,
 }
 
 impl Inbox {
@@ -226,7 +222,7 @@ impl Inbox {
     }
 
     /// What is to be done, if the last message came then.
-    fn duties(&self, came_at: Option<Instant>) -> Duties {
+    pub(super) fn duties(&self, came_at: Option<Instant>) -> Duties {
         let mut state = self.state();
         let counts = self.partner_window.is_some();
         let mut duties = Duties { grants: 0, leaves: false, closes_at: None };
@@ -252,7 +248,7 @@ impl Inbox {
     }
 
     /// A message came.
-    fn put(&self, message: ChannelMessage) {
+    pub(super) fn put(&self, message: ChannelMessage) {
         self.link.count_received();
         let mut state = self.state();
         if message.is_empty()
@@ -297,13 +293,13 @@ impl Inbox {
         self.arrived.notify_one();
     }
 
-    fn confirmed(&self) {
+    pub(super) fn confirmed(&self) {
         self.state().is_open = true;
         self.changed.notify_waiters();
     }
 
     /// This end has said its last, or closed the channel.
-    fn left(&self, closed: bool) {
+    pub(super) fn left(&self, closed: bool) {
         let mut state = self.state();
         state.left_at.get_or_insert_with(Instant::now);
         state.is_closed |= closed;
@@ -311,7 +307,7 @@ impl Inbox {
         self.changed.notify_waiters();
     }
 
-    fn ended(&self, seen: ChannelEnd) {
+    pub(super) fn ended(&self, seen: ChannelEnd) {
         let mut state = self.state();
         let end = state.leaving.filter(|_| state.left_at.is_some()).unwrap_or(seen);
         state.end.get_or_insert(end);
@@ -367,65 +363,6 @@ impl Drop for Spent<'_> {
 /// What a message counts, at either end.
 fn weight(message: &ChannelMessage) -> usize {
     message.len() + OVERHEAD
-}
-
-/// Carries what comes over a channel into its inbox, until it is closed; also when nobody reads any more,
-/// for webrtc 0.21 keeps what comes for a channel that was dropped.
-pub(crate) async fn pump(channel: Arc<dyn DataChannel>, inbox: Arc<Inbox>) {
-    let link = &inbox.link;
-    let mut came_at = None;
-    let mut burst = 0;
-    let end = loop {
-        let duties = inbox.duties(came_at);
-        // If one fails, the channel is about to end.
-        for _ in 0..duties.grants {
-            channel.send(BytesMut::new()).await.ok();
-        }
-        if duties.leaves {
-            channel.send_text("").await.ok();
-            inbox.left(false);
-            continue;
-        }
-        tokio::select! {
-            biased;
-            event = channel.poll() => match event {
-                Some(DataChannelEvent::OnMessage(message)) => {
-                    came_at = Some(Instant::now());
-                    inbox.put(into_message(message));
-                    burst += 1;
-                    if burst % BURST == 0 {
-                        tokio::task::yield_now().await;
-                    }
-                }
-                Some(DataChannelEvent::OnOpen) => inbox.confirmed(),
-                Some(DataChannelEvent::OnClose) => {
-                    break if link.is_living().await {
-                        ChannelEnd::Partner
-                    } else {
-                        ChannelEnd::Connection
-                    };
-                }
-                Some(_) => {}
-                None => break ChannelEnd::Connection,
-            },
-            () = inbox.stirred.notified() => {}
-            () = until_due(duties.closes_at) => {
-                link.has_ended(); // Before its number is free.
-                channel.close().await.ok();
-                inbox.left(true);
-            }
-            () = link.gone() => break ChannelEnd::Connection,
-        }
-    };
-    link.has_ended();
-    inbox.ended(end);
-}
-
-async fn until_due(at: Option<Instant>) {
-    match at {
-        Some(at) => sleep_until(at).await,
-        None => std::future::pending().await,
-    }
 }
 
 /// Waits until something is found; looked for again whenever `notify` says so. Cancel safe.

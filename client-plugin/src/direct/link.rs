@@ -46,7 +46,7 @@ pub(crate) struct Link {
     abandoned: Mutex<Option<Vec<Abandoned>>>,
     /// Told when something was put there.
     pub(crate) abandonment: Notify,
-    /// How many channels are open, this end's and the partner's.
+    /// How many channels are open or being opened, this end's and the partner's: [`Slot`].
     pub(crate) open: AtomicUsize,
     /// How many raw ones there are, open or on their way to be closed.
     pub(crate) inboxes: AtomicUsize,
@@ -185,6 +185,22 @@ impl Link {
     }
 }
 
+/// One of the channels that a connection may have.
+pub(crate) struct Slot(Arc<Link>);
+
+impl Slot {
+    pub(crate) fn take(link: &Arc<Link>) -> Self {
+        link.open.fetch_add(1, Ordering::Relaxed);
+        Self(Arc::clone(link))
+    }
+}
+
+impl Drop for Slot {
+    fn drop(&mut self) {
+        self.0.open.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
 /// A channel that nobody holds any more.
 pub(crate) struct Abandoned {
     pub(crate) channel: Arc<dyn DataChannel>,
@@ -193,9 +209,10 @@ pub(crate) struct Abandoned {
 }
 
 impl Abandoned {
-    /// Closes it when what was sent has arrived, or after `linger`.
-    pub(crate) async fn close(self, linger: Duration) {
-        tokio::time::timeout(linger, delivered(&*self.channel, &self.turns)).await.ok();
+    /// Closes it when what was sent has arrived. As long as that takes: its end might overtake what is
+    /// under way where nothing orders them.
+    pub(crate) async fn close(self) {
+        delivered(&*self.channel, &self.turns).await.ok();
         match self.inbox {
             Some(inbox) => inbox.close().await,
             None => {

@@ -11,7 +11,7 @@ use tokio::time::{Instant, sleep_until};
 use super::channel::DirectChannel;
 use super::error::ChannelError;
 use super::inbox::LOSSY;
-use super::link::Link;
+use super::link::{Link, Slot};
 use super::message::ChannelOptions;
 use super::stack::Stack;
 
@@ -34,11 +34,13 @@ impl Opener {
         self,
         label: String,
         mut options: ChannelOptions,
+        slot: Slot,
     ) -> Result<DirectChannel, ChannelError> {
         let is_lossy = options.is_lossy();
         if is_lossy && self.link.partner_window().is_some() {
             options.protocol.push_str(LOSSY);
         }
+        let mut slot = Some(slot);
         for _ in 0..ATTEMPTS {
             while self.link.opens_at() > Instant::now() {
                 sleep_until(self.link.opens_at()).await;
@@ -49,7 +51,8 @@ impl Opener {
                 ChannelError::Closed
             })?;
             let link = Arc::clone(&self.link);
-            let (channel, pump) = DirectChannel::raw(channel, label.clone(), link, is_lossy);
+            let slot = slot.take().unwrap_or_else(|| Slot::take(&link));
+            let (channel, pump) = DirectChannel::raw(channel, label.clone(), link, slot, is_lossy);
             // None is refused: there are as many places as channels.
             self.pumps.try_send(Box::pin(pump)).map_err(|_| ChannelError::Closed)?;
             if channel.opened().await.is_ok() {

@@ -1,12 +1,12 @@
 //! The one task of a direct connection: it builds it, answers signals, sends, watches and closes.
 
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::stream::StreamExt;
 use tokio::sync::{mpsc, oneshot};
-use tokio::time::{Instant, sleep, sleep_until};
+use tokio::time::{Instant, Sleep, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -43,6 +43,17 @@ pub(crate) struct Owner {
     events: mpsc::Sender<Happened>,
 }
 
+/// Tells everyone that a connection is no more, also if its task is aborted or panics.
+struct Ending(Arc<Shared>);
+
+impl Drop for Ending {
+    fn drop(&mut self) {
+        self.0.end.get_or_init(|| DirectEnd::Stack("its task has ended".to_owned()));
+        self.0.room.close();
+        self.0.ended.cancel();
+    }
+}
+
 impl Owner {
     pub(crate) fn new(
         role: Role,
@@ -59,33 +70,48 @@ impl Owner {
         commands: mpsc::Receiver<Command>,
         messages: mpsc::Receiver<Outgoing>,
     ) {
-        // Also if this task is aborted with its runtime: nobody may wait for it any more.
-        let _ended = self.shared.ended.clone().drop_guard();
+        let _ending = Ending(Arc::clone(&self.shared));
         // Side by side: what comes is taken whatever else is under way, until the driver is gone.
         let (pumps, started) = mpsc::channel(PUMPS);
         let (end, ()) = tokio::join!(self.live(commands, messages, pumps), run_all(started));
         tracing::debug!(role = ?self.role, %end, "direct connection closed");
         self.shared.end.set(end).ok();
-        self.shared.room.close();
     }
 
     async fn live(
         &self,
-        mut commands: mpsc::Receiver<Command>,
+        commands: mpsc::Receiver<Command>,
         messages: mpsc::Receiver<Outgoing>,
         pumps: mpsc::Sender<Pump>,
     ) -> DirectEnd {
-        let (stack, mut told) = match Stack::build(&self.config, &self.tasks).await {
+        let (stack, told) = match Stack::build(&self.config, &self.tasks).await {
             Ok(built) => built,
             Err(error) => return DirectEnd::Stack(error.to_string()),
         };
         let mut running = Running::new(stack, pumps);
+        let (end, patience) = self.carry(&mut running, commands, told, messages).await;
+        running.close(&end, &self.shared.left, patience).await;
+        end
+    }
+
+    /// Steers and sends, until the connection ends; then waits for what was sent. How it ends, and how
+    /// long the partner may still be waited for.
+    ///
+    /// Nothing of it is left to be polled: whoever waits for one of webrtc's locks and is not polled any
+    /// more has the driver's wake-ups, for ever.
+    async fn carry(
+        &self,
+        running: &mut Running,
+        mut commands: mpsc::Receiver<Command>,
+        mut told: mpsc::Receiver<StackEvent>,
+        messages: mpsc::Receiver<Outgoing>,
+    ) -> (DirectEnd, Pin<Box<Sleep>>) {
         let finishing = CancellationToken::new();
         let (to_sender, main) = oneshot::channel();
         let mut sending = pin!(self.send_all(main, messages, finishing.clone()));
         let mut is_sent = false;
         let end = tokio::select! {
-            end = self.steer(&mut running, &mut commands, &mut told, to_sender) => end,
+            end = self.steer(running, &mut commands, &mut told, to_sender) => end,
             is_all = &mut sending => {
                 is_sent = true;
                 // All that the last handle has sent, or what the channel took before it was closed.
@@ -93,9 +119,10 @@ impl Owner {
             }
         };
         commands.close();
-        let mut patience = pin!(sleep(self.config.linger));
+        let mut patience = Box::pin(sleep(self.config.linger));
         if end == DirectEnd::Here && running.main.is_some() {
             finishing.cancel();
+            running.close_abandoned();
             let delivered = async {
                 if !is_sent {
                     sending.await;
@@ -110,8 +137,9 @@ impl Owner {
                 () = &mut patience => {}
             }
         }
-        running.close(&end, &self.shared.left, patience).await;
-        end
+        running.openings.clear();
+        running.closings.clear();
+        (end, patience)
     }
 
     /// Opens the connection, and does what is asked and told until it ends.
@@ -172,11 +200,7 @@ impl Owner {
                         permit.send(happened);
                     }
                 }
-                () = link.abandonment.notified() => {
-                    for channel in link.take_abandoned() {
-                        running.closings.push(Box::pin(channel.close(self.config.linger)));
-                    }
-                }
+                () = link.abandonment.notified() => running.close_abandoned(),
                 Some(()) = running.closings.next() => {}
                 () = sleep_until(give_up), if !is_open => {
                     return DirectEnd::Timeout(self.config.open_timeout);

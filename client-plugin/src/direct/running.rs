@@ -18,7 +18,7 @@ use super::channel::DirectChannel;
 use super::connection::{DirectEvent, Happened};
 use super::error::{ChannelError, DirectEnd};
 use super::inbox::{LOSSY, MAX_CHANNELS, MAX_INBOXES};
-use super::link::Link;
+use super::link::{Link, Slot};
 use super::message::ChannelOptions;
 use super::opener::{Opener, Pump};
 use super::owner::Role;
@@ -174,8 +174,9 @@ impl Running {
             return Err(DirectEnd::Overrun);
         }
         let has_room = link.open.load(Ordering::Relaxed) < MAX_CHANNELS;
+        let slot = Slot::take(&link);
         let is_lossy = protocol.ends_with(LOSSY);
-        let (channel, pump) = DirectChannel::raw(channel, label, link, is_lossy);
+        let (channel, pump) = DirectChannel::raw(channel, label, link, slot, is_lossy);
         self.pumps.try_send(Box::pin(pump)).map_err(|_| DirectEnd::Overrun)?;
         if has_room {
             self.tell(DirectEvent::Channel(channel));
@@ -193,16 +194,17 @@ impl Running {
     ) {
         let refusal = if self.main.is_none() {
             ChannelError::NotOpen
-        } else if self.link.open.load(Ordering::Relaxed) + self.openings.len() >= MAX_CHANNELS {
+        } else if self.link.open.load(Ordering::Relaxed) >= MAX_CHANNELS {
             ChannelError::TooMany(MAX_CHANNELS)
         } else {
+            let slot = Slot::take(&self.link);
             let opener = Opener {
                 stack: self.stack.clone(),
                 link: Arc::clone(&self.link),
                 pumps: self.pumps.clone(),
             };
             self.openings.push(Box::pin(async move {
-                let opened = timeout(CHANNEL_TIMEOUT, opener.open(label, options)).await;
+                let opened = timeout(CHANNEL_TIMEOUT, opener.open(label, options, slot)).await;
                 let late = Err(ChannelError::Timeout(CHANNEL_TIMEOUT));
                 Opened::Raw(opened.unwrap_or(late), answer)
             }));
@@ -228,6 +230,13 @@ impl Running {
         self.unread.push_back(Happened::Event(event));
     }
 
+    /// Begins to close the channels that were dropped.
+    pub(crate) fn close_abandoned(&mut self) {
+        for channel in self.link.take_abandoned() {
+            self.closings.push(Box::pin(channel.close()));
+        }
+    }
+
     /// The main channel, then the connection. Returns when the driver has stopped. `left` is cancelled when
     /// the partner's end of the main channel has been read; `patience` ends all waiting for the partner.
     ///
@@ -237,7 +246,7 @@ impl Running {
         self,
         end: &DirectEnd,
         left: &CancellationToken,
-        mut patience: Pin<&mut Sleep>,
+        mut patience: Pin<Box<Sleep>>,
     ) {
         let turns = self.stack.turns();
         if let Some(main) = &self.main {
@@ -275,4 +284,11 @@ impl Running {
 fn refused(error: webrtc::error::Error) -> DirectEnd {
     tracing::debug!(%error, "the partner's description is refused");
     DirectEnd::Refused
+}
+
+impl Drop for Running {
+    /// After [`Self::close`] there is nothing to end; it is missing if the owner's task ends by itself.
+    fn drop(&mut self) {
+        self.stack.abort();
+    }
 }

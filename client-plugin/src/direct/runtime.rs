@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use socket2::SockRef;
 use tokio::sync::Notify;
 use tokio::sync::futures::Notified;
+use tokio::task::AbortHandle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use webrtc::runtime::{
@@ -20,6 +21,8 @@ use webrtc::runtime::{
 
 use super::config::DirectConfig;
 
+/// How long the name of a STUN or TURN server may take to resolve. Then that server is left out.
+const RESOLVING: Duration = Duration::from_secs(1);
 /// The driver's timer while a connection comes up.
 const HURRY: Duration = Duration::from_millis(1);
 /// For how long after the first connectivity it is that short, at most.
@@ -96,8 +99,8 @@ pub(crate) struct TunedRuntime {
     inner: TokioRuntime,
     tasks: TaskTracker,
     turns: Arc<Turns>,
-    /// Set with the first task, which is the driver.
-    driver: OnceLock<()>,
+    /// The first of the tasks.
+    driver: OnceLock<AbortHandle>,
     udp_buffer: usize,
     udp_granted: AtomicUsize,
     #[cfg(feature = "udp-faults")]
@@ -116,6 +119,13 @@ impl TunedRuntime {
             udp_granted: AtomicUsize::new(0),
             #[cfg(feature = "udp-faults")]
             faults: config.faults.clone(),
+        }
+    }
+
+    /// Ends the driver as it is.
+    pub(crate) fn abort(&self) {
+        if let Some(driver) = self.driver.get() {
+            driver.abort();
         }
     }
 
@@ -146,16 +156,18 @@ impl TunedRuntime {
 
 impl Runtime for TunedRuntime {
     fn spawn(&self, future: Pin<Box<dyn Future<Output = ()> + Send>>) -> Box<dyn JoinHandle> {
-        if self.driver.set(()).is_err() {
+        if self.driver.get().is_some() {
             return Box::new(Task(self.tasks.spawn(future)));
         }
         // The first of the tasks is the driver: its end is told, however it comes.
         let gone = self.turns.gone.clone().drop_guard();
         let turns = Arc::clone(&self.turns);
-        Box::new(Task(self.tasks.spawn(async move {
+        let driver = self.tasks.spawn(async move {
             let _gone = gone;
             turns.apart(future).await;
-        })))
+        });
+        self.driver.set(driver.abort_handle()).ok();
+        Box::new(Task(driver))
     }
 
     fn wrap_udp_socket(&self, socket: UdpSocket) -> io::Result<Arc<dyn AsyncUdpSocket>> {
@@ -190,7 +202,10 @@ impl Runtime for TunedRuntime {
         &'a self,
         host: &'a str,
     ) -> Pin<Box<dyn Future<Output = io::Result<Vec<SocketAddr>>> + Send + 'a>> {
-        self.inner.resolve_host(host)
+        Box::pin(async move {
+            let resolved = tokio::time::timeout(RESOLVING, self.inner.resolve_host(host)).await;
+            resolved.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
+        })
     }
 
     fn sleep(&self, duration: Duration) -> Pin<Box<dyn Future<Output = ()> + Send + 'static>> {

@@ -11,6 +11,8 @@
 //! - **A channel can be open before it is known.** It is created in one step and entered among those that
 //!   events are for in the next; if the partner's confirmation is handled between them, it is taken for
 //!   a channel of the partner, and its opener waits for ever. [`Turns::apart`] makes it one step.
+//! - **Names of servers are looked up by the driver itself**, one after the other, and meanwhile nothing
+//!   is received nor a candidate handed out: [`TunedRuntime`] gives each a second.
 //! - **UDP buffers are the system's**, unless [`Runtime::wrap_udp_socket`] enlarges them.
 //! - **A driver that panics ends no stream**: its task holds a guard that tells.
 //! - A multicast socket that cannot be bound fails the whole connection: built again without.
@@ -113,6 +115,11 @@ impl Stack {
             .build()
             .await?;
         Ok((Self { connection: Arc::new(connection), runtime }, receiver))
+    }
+
+    /// Ends the driver as it is, if it has not ended.
+    pub(crate) fn abort(&self) {
+        self.runtime.abort();
     }
 
     pub(crate) fn turns(&self) -> Arc<Turns> {

@@ -23,8 +23,7 @@ type Step<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 ///
 /// Messages of the partner follow each other without a seam. Writing waits when the window is full, or
 /// the partner does not read; shutting down waits until everything has arrived, then closes the channel,
-/// both ways. What was written last may wait until the stream is written to again, flushed or shut
-/// down.
+/// both ways. What was written last may wait until the stream is read, written to, flushed or shut down.
 ///
 /// Reading ends when the partner has closed the channel. If anything else ended it, the connection for
 /// one, or this end's own shutdown, reading fails with [`io::ErrorKind::ConnectionReset`], whose source
@@ -64,6 +63,8 @@ impl AsyncRead for ChannelStream {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let this = self.get_mut();
+        // What was written last goes on its way as well. If that fails, so does the next one.
+        let _ = this.poll_writing(context);
         // An empty message is not the end.
         while this.unread.is_empty() {
             let reading = this.reading.get_or_insert_with(|| {

@@ -14,6 +14,9 @@ impl Links {
         Some(LinkEvent::Closed)
     }
 
+    #[expect(clippy::unused_async, reason = "as with the feature")]
+    pub(crate) async fn shutdown(&mut self) {}
+
     pub(crate) async fn happened(&mut self) -> Input {
         std::future::pending().await
     }

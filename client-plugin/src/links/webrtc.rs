@@ -74,6 +74,11 @@ impl Links {
         (Self { config, handlers, tasks, present, opened: sender, channels, network }, opened)
     }
 
+    /// Ends the handlers of channels that still run.
+    pub(crate) async fn shutdown(&mut self) {
+        self.channels.shutdown().await;
+    }
+
     /// Does what the endpoint says. What there is to report about it at once.
     pub(crate) fn carry_out(&mut self, id: LinkId, command: LinkCommand) -> Option<LinkEvent> {
         match command {

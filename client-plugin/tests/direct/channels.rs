@@ -123,3 +123,27 @@ async fn a_stream_whose_connection_or_own_end_is_closed_does_not_end_as_if_that_
     }
     Ok(())
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_sent_over_a_channel_that_was_dropped_arrives_before_the_connection_closes()
+-> Outcome {
+    let (a, mut b) = open().await;
+    let here = a.connection.open("dropped", ChannelOptions::default()).await?;
+    let there = b.channel().await;
+    for _ in 0..32 {
+        here.send(vec![7; 16 << 10]).await?;
+    }
+
+    drop(here);
+    let received = async {
+        let mut received = 0;
+        while there.recv().await.is_some() {
+            received += 1;
+        }
+        (received, there.end(), b.event().await)
+    };
+    let ((received, end, _closed), ()) = tokio::join!(received, a.connection.close());
+
+    assert_eq!((received, end), (32, Some(ChannelEnd::Partner)));
+    Ok(())
+}
