@@ -56,7 +56,10 @@ let unregistering = false;
 let lastError = null;
 let free = null;
 
-socket.on('connect', () => print({ event: 'connected', clientId: options.id }));
+// The server says that it is connected a moment before others can ask for it; it answers when they can.
+socket.on('connect', () => {
+  socket.emit('LIST_CLIENTS', () => print({ event: 'connected', clientId: options.id }));
+});
 socket.on('disconnect', (reason) => print({ event: 'disconnected', reason }));
 // A refusal is `connect_error` in 4.x and `error` in 2.x; failures of the transport come there too.
 socket.on('connect_error', refusal);

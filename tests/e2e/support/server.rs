@@ -74,6 +74,17 @@ impl TestServer {
         soon(reached).await;
     }
 
+    /// Waits until others can ask for this client. A v1 client is told that it is connected a moment before.
+    pub(crate) async fn knows(&self, id: &str) {
+        let mut events = self.p2p.events();
+        let known = async {
+            while !self.p2p.clients().iter().any(|client| client.id.as_str() == id) {
+                events.recv().await.unwrap();
+            }
+        };
+        soon(known).await;
+    }
+
     /// Waits until nothing is left of anybody.
     pub(crate) async fn is_empty_soon(&self) {
         self.becomes(0, 0, 0).await;

@@ -55,6 +55,7 @@ impl Wire {
         let mut wire = Self::open(server, &format!("EIO=4&clientId={id}")).await;
         wire.send("40").await;
         assert!(wire.text().await.starts_with("40{"), "connected");
+        server.knows(id).await;
         wire
     }
 
@@ -62,6 +63,7 @@ impl Wire {
     pub(crate) async fn v1_eio3(server: &TestServer, id: &str) -> Self {
         let mut wire = Self::open(server, &format!("EIO=3&clientId={id}")).await;
         assert_eq!(wire.text().await, "40", "connected");
+        server.knows(id).await;
         wire
     }
 
@@ -87,6 +89,7 @@ impl Wire {
         let mut wire = Self::open_narrow(server, &format!("EIO=4&clientId={id}")).await;
         wire.send("40").await;
         assert!(wire.text().await.starts_with("40{"), "connected");
+        server.knows(id).await;
         wire
     }
 
