@@ -17,7 +17,7 @@ use clap::Parser;
 use indicatif::ProgressBar;
 use sha2::{Digest as _, Sha256};
 use socketio_p2p_client::{
-    Event, HandlerError, Incoming, P2pBuilderExt, P2pClientExt,
+    HandlerError, Incoming, P2pBuilderExt, P2pClientExt,
     direct::{ChannelMessage, DirectChannel},
 };
 use socketio_p2p_examples::log_to_stderr;
@@ -131,7 +131,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
     println!("received {}", path.display());
     // The sender leaves when it has been told.
     let gone = async {
-        while !matches!(events.recv().await, Ok(Event::Unpaired { .. })) && !client.is_closed() {}
+        // Events are also those of an earlier sender that was lost: the pairing itself counts.
+        while client.pairing().is_some() && events.recv().await.is_ok() {}
     };
     timeout(FAREWELL, gone).await.ok();
     client.close().await;
