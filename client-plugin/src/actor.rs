@@ -9,7 +9,7 @@ use std::{
 
 use futures_util::FutureExt as _;
 use socketio_p2p_protocol::{
-    Code, Endpoint, EndpointEvent, PairingId, PairingInfo,
+    ClientId, Code, Endpoint, EndpointEvent, PairingId, PairingInfo,
     endpoint::{Answer, Command, Complaint, Input, Output},
     frame::batch_from_value,
     limits::INBOX_REQUESTS,
@@ -293,8 +293,8 @@ impl Actor {
                     self.ask(req, PairingRequest { source, payload });
                     Ok(())
                 }
-                Output::Deliver(pairing, delivery) => {
-                    self.deliver(pairing, delivery);
+                Output::Deliver(pairing, from, delivery) => {
+                    self.deliver(pairing, from, delivery);
                     Ok(())
                 }
                 Output::Event(event) => {
@@ -338,22 +338,21 @@ impl Actor {
         });
     }
 
-    fn deliver(&mut self, pairing: PairingId, delivery: Delivery) {
+    fn deliver(&mut self, pairing: PairingId, from: ClientId, delivery: Delivery) {
         let seq = delivery.seq;
-        // By now the server may have another name for the pairing.
-        let refused = match (self.handles.upgrade(), self.endpoint.pairing_named(pairing)) {
-            (Some(shared), Some(info)) => {
+        let refused = match self.handles.upgrade() {
+            Some(shared) => {
                 let incoming = Incoming {
                     client: P2pClient { shared },
                     pairing,
-                    from: info.partner.clone(),
+                    from,
                     event: delivery.event,
                     args: delivery.args,
                     wants_reply: delivery.reply,
                 };
                 self.jobs.try_send(Job { pairing, seq, incoming }).is_err()
             }
-            _ => true,
+            None => true,
         };
         if refused {
             let result = Err(Code::Congested.into());

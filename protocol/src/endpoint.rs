@@ -119,13 +119,6 @@ impl Endpoint {
         self.paired.as_ref().map(|paired| &paired.info)
     }
 
-    /// The present pairing, if this is a name of it or was one: a server that had forgotten it may
-    /// know it by another since an output named it.
-    #[must_use]
-    pub fn pairing_named(&self, name: PairingId) -> Option<&PairingInfo> {
-        self.paired.as_ref().filter(|paired| paired.is(name)).map(|paired| &paired.info)
-    }
-
     /// Whether [`Command::Emit`] may be given now; if not, it waits with its caller.
     #[must_use]
     pub fn takes_emits(&self) -> bool {

@@ -291,7 +291,7 @@ impl World {
                 Output::Ask { req, .. } => {
                     self.nodes[end].endpoint.handle(Input::Answer(req, Ok(())), self.now);
                 }
-                Output::Deliver(pairing, delivery) => {
+                Output::Deliver(pairing, _, delivery) => {
                     let call: [CallId; 1] = delivery.args.parse().unwrap();
                     self.nodes[end].delivered.push(call[0]);
                     let done = Input::Finished(pairing, delivery.seq, Ok(delivery.args));
@@ -719,9 +719,7 @@ fn what_names_the_former_pairing_is_carried_out() {
     world.go_down(false);
     world.is_up = true;
     world.pass(5_000);
-    let endpoint = &world.nodes[0].endpoint;
-    assert_ne!(endpoint.pairing().unwrap().id, pairing);
-    assert_eq!(endpoint.pairing_named(pairing), endpoint.pairing());
+    assert_ne!(world.nodes[0].endpoint.pairing().unwrap().id, pairing);
 
     world.nodes[0].calls.insert(7, None);
     let (event, args) = ("note".to_owned(), vec![json!(7)].into());

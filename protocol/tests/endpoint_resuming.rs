@@ -126,7 +126,7 @@ fn an_emit_that_came_twice_because_of_that_runs_once() {
     let deliveries = client
         .outputs()
         .into_iter()
-        .filter(|output| matches!(output, Output::Deliver(_, Delivery { seq: 1, .. })));
+        .filter(|output| matches!(output, Output::Deliver(_, _, Delivery { seq: 1, .. })));
     assert_eq!(deliveries.count(), 0);
 }
 

@@ -214,7 +214,7 @@ impl World {
             Output::Ask { req, .. } => {
                 node.endpoint.handle(Input::Answer(req, Ok(())), self.now);
             }
-            Output::Deliver(pairing, delivery) => {
+            Output::Deliver(pairing, _, delivery) => {
                 let value = delivery.args.parse::<Vec<Value>>().unwrap().remove(0);
                 node.delivered.push(value.clone());
                 match value["levels"].as_u64() {

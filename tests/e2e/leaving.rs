@@ -1,7 +1,7 @@
 //! The end of a pairing, whichever way it comes: the other end is told, once, with the reason.
 
 use futures_util::future::join;
-use socketio_p2p_client::{EndReason, P2pClientExt};
+use socketio_p2p_client::{EndReason, HandlerError, Incoming, P2pClientExt};
 
 use crate::support::{
     cable::Cable,
@@ -30,6 +30,26 @@ async fn either_end_can_unregister_and_both_are_told_once() {
     assert_eq!(all_unpaired(at_a).await, [EndReason::Unregistered; 3]);
     assert_eq!(all_unpaired(at_b).await, [EndReason::Unregistered; 3]);
     server.is_empty_soon().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_emitted_before_the_end_of_the_pairing_is_handled() {
+    const TIMES: usize = 40;
+    let server = TestServer::start().await;
+    let (heard, mut hears) = tokio::sync::mpsc::channel(TIMES);
+    let b = client(&server, "B").on2("note", move |incoming: Incoming| {
+        let told = heard.try_send(incoming.from().as_str().to_owned());
+        async move { told.map_err(|_| HandlerError::new("nobody listens")) }
+    });
+    let [a, b] = pair(&server, client(&server, "A"), b).await;
+
+    for _ in 0..TIMES {
+        soon(a.emit2("note", ()).without_ack()).await.unwrap();
+        soon(a.unregister_target()).await.unwrap();
+        assert_eq!(soon(hears.recv()).await.as_deref(), Some("A"));
+        pair_up(&a, &b).await;
+    }
+    soon(join(a.close(), b.close())).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

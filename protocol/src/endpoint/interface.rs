@@ -174,8 +174,9 @@ pub enum Output {
         /// What it says about it.
         payload: Option<Value>,
     },
-    /// Run a handler, and say [`Input::Finished`] when it is done.
-    Deliver(PairingId, Delivery),
+    /// Run a handler for what this partner said, and say [`Input::Finished`] when it is done. The pairing may
+    /// be over by now, or have another name.
+    Deliver(PairingId, ClientId, Delivery),
     /// Tell the application.
     Event(EndpointEvent),
     /// The partner, or the server, breaks the rules; what it sent was dropped.

@@ -139,7 +139,7 @@ impl World {
                     endpoint.handle(Input::Answer(req, verdict), self.now);
                 }
             }
-            Output::Deliver(pairing, delivery) => self.run_handler(client, pairing, delivery),
+            Output::Deliver(pairing, _, delivery) => self.run_handler(client, pairing, delivery),
             Output::Event(event) => self.heard(client, event),
             Output::Complain(complaint) => {
                 if !self.is_with_a_hostile(client) {
