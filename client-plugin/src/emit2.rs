@@ -107,6 +107,10 @@ impl<'a> Emit2<'a> {
     }
 
     /// Wants no reply: awaiting it waits until the event is in the window, on its way.
+    ///
+    /// Should the pairing end before it has arrived, it may be lost, and nobody is told: the end goes by the
+    /// server, and can overtake what takes the direct path. A reply to anything that was emitted later says
+    /// that it has arrived.
     pub const fn without_ack(self) -> Emit2WithoutAck<'a> {
         Emit2WithoutAck(self)
     }
