@@ -261,7 +261,7 @@ impl DirectChannel {
         }
     }
 
-    /// Bytes to read and write instead of messages.
+    /// Bytes to read and write instead of messages. There is no half-close: shutting it down ends both ways.
     pub fn into_stream(self) -> ChannelStream {
         ChannelStream::new(self)
     }
