@@ -63,8 +63,12 @@ impl AsyncRead for ChannelStream {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let this = self.get_mut();
-        // What was written last goes on its way as well. If that fails, so does the next one.
-        let _ = this.poll_writing(context);
+        // What was written last goes on its way as well; that it failed is for whoever writes.
+        if let Some(writing) = &mut this.writing
+            && let Poll::Ready(sent) = writing.as_mut().poll(context)
+        {
+            this.writing = sent.err().map(|error| Box::pin(std::future::ready(Err(error))) as _);
+        }
         // An empty message is not the end.
         while this.unread.is_empty() {
             let reading = this.reading.get_or_insert_with(|| {

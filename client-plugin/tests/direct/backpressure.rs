@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use socketio_p2p_client::direct::{
     ChannelEnd, ChannelMessage, ChannelOptions, DirectChannel, DirectConnection, DirectSendError,
 };
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::timeout;
 use tokio_util::task::TaskTracker;
 
@@ -231,5 +232,22 @@ async fn a_partner_that_does_not_count_gets_no_messages_that_do() -> Outcome {
 
     channel.send("the only one").await?;
     assert_eq!(partner.message().await, b"the only one");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_that_is_read_still_tells_its_writer_that_what_was_written_is_lost() -> Outcome {
+    let (a, mut b) = open().await;
+    let mut stream = a.connection.open("file", ChannelOptions::default()).await?.into_stream();
+    let _unread = b.channel().await;
+    let full = timeout(Duration::from_millis(500), stream.write_all(&vec![0; 2 * WINDOW])).await;
+    assert!(full.is_err(), "the last chunk waits for the partner");
+
+    b.connection.close().await;
+    let read = stream.read_to_end(&mut Vec::new()).await.unwrap_err();
+    let written = stream.shutdown().await.unwrap_err();
+
+    assert_eq!(read.kind(), std::io::ErrorKind::ConnectionReset);
+    assert_eq!(written.kind(), std::io::ErrorKind::BrokenPipe);
     Ok(())
 }
