@@ -54,7 +54,7 @@ struct Inner {
 impl DirectChannel {
     /// The session's own.
     pub(crate) fn main(channel: Arc<dyn DataChannel>, label: String, link: Arc<Link>) -> Self {
-        link.is_main(&channel);
+        link.set_main(&channel);
         let slot = Slot::take(&link);
         Self::new(channel, label, link, slot, None)
     }
@@ -275,10 +275,9 @@ impl fmt::Debug for DirectChannel {
 
 impl Drop for Inner {
     fn drop(&mut self) {
-        let inbox = self.inbox.take();
-        if let Some(inbox) = &inbox {
-            inbox.abandon();
-        }
+        // The main channel lasts as long as its connection.
+        let Some(inbox) = self.inbox.take() else { return };
+        inbox.abandon();
         if !self.link.turns.gone.is_cancelled() {
             let channel = Arc::clone(&self.channel);
             let turns = Arc::clone(&self.link.turns);

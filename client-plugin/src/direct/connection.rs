@@ -3,7 +3,7 @@
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use futures_util::FutureExt;
@@ -236,7 +236,10 @@ impl DirectConnection {
         place: mpsc::Permit<'_, Outgoing>,
     ) -> Result<(), DirectSendError> {
         let shared = &self.shared;
-        let _order = shared.order.lock().unwrap_or_else(PoisonError::into_inner);
+        let _order = shared.order();
+        if self.messages.is_closed() {
+            return Err(DirectSendError::Closed);
+        }
         let is_first = shared.room.available_permits() + weight as usize == shared.send_buffer;
         let main = shared.main.get().filter(|_| is_first).and_then(WeakChannel::upgrade);
         let Some(main) = main else {
@@ -310,6 +313,12 @@ impl DirectConnection {
 }
 
 impl Shared {
+    /// While this is held, nobody puts a message anywhere. Who stops sending holds it, too: one that is
+    /// begun after that would be polled by nobody.
+    pub(crate) fn order(&self) -> MutexGuard<'_, ()> {
+        self.order.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// The room that a message takes. One that is longer than the buffer waits for all of it.
     pub(crate) fn weight(&self, message: &ChannelMessage) -> u32 {
         message.len().min(self.send_buffer).min(u32::MAX as usize) as u32

@@ -93,7 +93,7 @@ impl Link {
         self.received.load(Ordering::Relaxed)
     }
 
-    pub(crate) fn is_main(&self, channel: &Arc<dyn DataChannel>) {
+    pub(crate) fn set_main(&self, channel: &Arc<dyn DataChannel>) {
         self.main.set(Arc::downgrade(channel)).ok();
     }
 
@@ -201,10 +201,10 @@ impl Drop for Slot {
     }
 }
 
-/// A channel that nobody holds any more.
+/// A raw channel that nobody holds any more.
 pub(crate) struct Abandoned {
     pub(crate) channel: Arc<dyn DataChannel>,
-    pub(crate) inbox: Option<Arc<Inbox>>,
+    pub(crate) inbox: Arc<Inbox>,
     pub(crate) turns: Arc<Turns>,
 }
 
@@ -213,12 +213,7 @@ impl Abandoned {
     /// under way where nothing orders them.
     pub(crate) async fn close(self) {
         delivered(&*self.channel, &self.turns).await.ok();
-        match self.inbox {
-            Some(inbox) => inbox.close().await,
-            None => {
-                self.channel.close().await.ok();
-            }
-        }
+        self.inbox.close().await;
     }
 }
 

@@ -1,6 +1,6 @@
 //! The one task of a direct connection: it builds it, answers signals, sends, watches and closes.
 
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -108,7 +108,7 @@ impl Owner {
     ) -> (DirectEnd, Pin<Box<Sleep>>) {
         let finishing = CancellationToken::new();
         let (to_sender, main) = oneshot::channel();
-        let mut sending = pin!(self.send_all(main, messages, finishing.clone()));
+        let mut sending = Box::pin(self.send_all(main, messages, finishing.clone()));
         let mut is_sent = false;
         let end = tokio::select! {
             end = self.steer(running, &mut commands, &mut told, to_sender) => end,
@@ -125,7 +125,7 @@ impl Owner {
             running.close_abandoned();
             let delivered = async {
                 if !is_sent {
-                    sending.await;
+                    (&mut sending).await;
                 }
                 while running.closings.next().await.is_some() {}
                 if let Some(main) = &running.main {
@@ -137,6 +137,9 @@ impl Owner {
                 () = &mut patience => {}
             }
         }
+        let order = self.shared.order();
+        drop(sending);
+        drop(order);
         running.openings.clear();
         running.closings.clear();
         (end, patience)

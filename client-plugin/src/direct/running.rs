@@ -151,7 +151,6 @@ impl Running {
             }
             StackEvent::Heard(_) => {}
             StackEvent::Failed => return Err(DirectEnd::Silent),
-            StackEvent::Closed => return Err(DirectEnd::Partner),
             StackEvent::Channel(channel) => self.partner_opened(channel, role).await?,
         }
         Ok(())
@@ -253,9 +252,12 @@ impl Running {
             let is_first = *end == DirectEnd::Here && !left.is_cancelled();
             let is_told = is_first && self.link.partner_window().is_some();
             if is_told {
-                main.take_leave().await;
+                let gone = async {
+                    main.take_leave().await;
+                    main.gone().await;
+                };
                 tokio::select! {
-                    () = main.gone() => {}
+                    () = gone => {}
                     () = left.cancelled() => {} // Both at once.
                     () = &mut patience => {}
                 }

@@ -62,8 +62,6 @@ pub(crate) enum StackEvent {
     Heard(bool),
     /// No path is left.
     Failed,
-    /// The partner closed the connection.
-    Closed,
     /// The partner opened a channel.
     Channel(Arc<dyn DataChannel>),
 }
@@ -272,10 +270,9 @@ impl PeerConnectionEventHandler for Handler {
     }
 
     async fn on_connection_state_change(&self, state: RTCPeerConnectionState) {
-        match state {
-            RTCPeerConnectionState::Closed => self.tell(StackEvent::Closed),
-            RTCPeerConnectionState::Failed => self.tell(StackEvent::Failed),
-            _ => {}
+        // `Closed` is this end's own doing: a partner that closes ends the channels.
+        if state == RTCPeerConnectionState::Failed {
+            self.tell(StackEvent::Failed);
         }
     }
 
