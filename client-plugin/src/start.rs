@@ -74,9 +74,8 @@ pub(crate) async fn welcome(
                 return Err(ConnectError::Welcome);
             }
             FromServer::Refused(message) => {
-                let code = Code::ALL.iter().find(|code| code.as_str() == message);
-                return Err(match code {
-                    Some(code) => ConnectError::Refused(*code),
+                return Err(match code_named(&message) {
+                    Some(code) => ConnectError::Refused(code),
                     None => ConnectError::Rejected(message),
                 });
             }
@@ -91,8 +90,11 @@ pub(crate) async fn welcome(
 
 /// The code of a refused connection. What the application's own middleware says is its policy.
 pub(crate) fn refusal_code(message: &str) -> Code {
-    let code = Code::ALL.iter().find(|code| code.as_str() == message);
-    code.copied().unwrap_or(Code::Forbidden)
+    code_named(message).unwrap_or(Code::Forbidden)
+}
+
+fn code_named(message: &str) -> Option<Code> {
+    Code::ALL.iter().copied().find(|code| code.as_str() == message)
 }
 
 /// What a client is made of.
