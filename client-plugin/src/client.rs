@@ -72,10 +72,10 @@ impl P2pClient {
         self.shared.socket.borrow().0.clone()
     }
 
-    /// Has the direct path made anew, without waiting for what the last failures would have it wait: for an
-    /// application that knows that this machine has other addresses than before. It carries again after
-    /// [`PathConfig::hold`](crate::PathConfig::hold), as after any loss. Meanwhile the relay carries; raw channels end with the
-    /// connection. A client also notices by itself
+    /// Has the direct path made anew, as if nothing had failed: for an application that knows that this
+    /// machine has other addresses than before. Meanwhile the relay carries, and for
+    /// [`PathConfig::hold`](crate::PathConfig::hold), as after any loss; raw channels end with the connection.
+    /// A client also notices by itself
     /// ([`DirectConfig::watch_network`](crate::direct::DirectConfig::watch_network)), and then leaves
     /// alone what goes on.
     #[cfg(feature = "webrtc")]

@@ -287,8 +287,14 @@ impl Negotiation {
         }
     }
 
-    fn network_changed(&mut self, now: Instant) {
+    /// What failed did so on another network, this end's or the partner's.
+    const fn forgive(&mut self) {
         self.failures = 0;
+        self.choice.forgive();
+    }
+
+    fn network_changed(&mut self, now: Instant) {
+        self.forgive();
         if self.relay {
             self.try_anew(now);
         } else if self.initiator {

@@ -258,6 +258,33 @@ fn one_that_flaps_is_taken_ever_more_seldom() {
 }
 
 #[test]
+fn one_that_flapped_on_another_network_is_taken_as_if_for_the_first_time() {
+    let by_this_end = |end: &mut End, _| end.handle(Input::NetworkChanged);
+    let by_the_partner = |end: &mut End, attempt| end.hear(Some(attempt), anew(WhyAnew::Changed));
+    for changes in [by_this_end as fn(&mut End, u64), by_the_partner] {
+        let mut end = End::open(true);
+        let (mut waits, mut attempt) = (Vec::new(), 1);
+        for _ in 0..5 {
+            end.pass(2_000);
+            changes(&mut end, attempt);
+            end.outputs();
+            end.report(LinkEvent::Closed); // which is a restart to the host
+            let from = end.now;
+            while end.offers() == 0 {
+                end.pass(10);
+            }
+            attempt = end.attempt();
+            end.connect();
+            while !end.negotiation.carries() {
+                end.pass(10);
+            }
+            waits.push(end.now - from);
+        }
+        assert!(waits.iter().all(|wait| *wait < Duration::from_millis(2_500)), "{waits:?}");
+    }
+}
+
+#[test]
 fn the_only_path_there_is_is_taken_at_once_again() {
     let mut end = End::open(true);
     end.handle(Input::Relay(false));

@@ -40,14 +40,17 @@ impl Endpoint {
         let Some(paired) = &mut self.paired else {
             return;
         };
-        let (pairing, partner) = (paired.info.id, paired.info.partner.clone());
+        let pairing = paired.info.id;
         paired.session.handle(input, now);
         while let Some(output) = self.paired.as_mut().and_then(|p| p.session.poll_output()) {
             match output {
                 session::Output::Send(Route::Relay, frame) => self.queue.push_back(frame),
                 session::Output::Send(Route::Direct, frame) => self.send_directly(frame),
                 session::Output::Deliver(delivery) => {
-                    self.outputs.push_back(Output::Deliver(pairing, partner.clone(), delivery));
+                    if let Some(Paired { info, .. }) = &self.paired {
+                        let from = info.partner.clone();
+                        self.outputs.push_back(Output::Deliver(pairing, from, delivery));
+                    }
                 }
                 session::Output::Resolved(call, outcome) => {
                     self.answer(call, Answer::Outcome(outcome));

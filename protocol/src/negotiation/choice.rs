@@ -107,6 +107,12 @@ impl Choice {
         self.held_until = Some(now + hold);
     }
 
+    /// What flapped did so on another network.
+    pub(super) const fn forgive(&mut self) {
+        self.flaps = 0;
+        self.held_until = None;
+    }
+
     /// The connection is no more; the next is another path, and has not been measured. Whether this
     /// one carried.
     pub(super) fn closed(&mut self, config: &PathConfig, now: Instant) -> bool {

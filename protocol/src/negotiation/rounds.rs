@@ -253,7 +253,7 @@ impl Negotiation {
             WhyAnew::Closed if self.link.is_some() => self.lost(now),
             WhyAnew::Closed => {}
             WhyAnew::Changed if is_proven => {
-                self.failures = 0;
+                self.forgive();
                 let at = self.soonest_restart(now);
                 if let Some(link) = &mut self.link {
                     link.restart = Some((at, why));
@@ -266,7 +266,7 @@ impl Negotiation {
                 }
             }
             WhyAnew::Changed => {
-                self.failures = 0;
+                self.forgive();
                 self.begin_at(self.soonest(now), now);
             }
         }
