@@ -68,8 +68,8 @@ async fn main() -> Result {
     bar.set_position(has);
     timeout(PATIENCE, is_direct(&mut events)).await.ok();
     while has < size {
-        has = match directly(&client, &mut file, has, &bar).await {
-            Some(sent) if *sent.as_ref().unwrap_or(&u64::MAX) > has => sent?,
+        has = match directly(&client, &mut file, has, &bar).await.transpose()? {
+            Some(sent) if sent > has => sent,
             // No direct path, or the receiver got nowhere by it: by the relay it says why.
             _ => by_relay(&client, &mut file, has).await?,
         };

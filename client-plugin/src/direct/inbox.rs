@@ -2,8 +2,8 @@
 //!
 //! webrtc's driver hands out nothing of any channel while one channel's queue of 256 events is full:
 //! one that nobody reads would hold up all others, the session's and its heartbeats. So each raw
-//! channel has a [`pump`](super::pump::pump), which takes what comes at once, and an [`Inbox`], where it waits for its
-//! reader.
+//! channel has a [`pump`](super::pump::pump), which takes what comes at once, and an [`Inbox`], where it
+//! waits for its reader.
 //!
 //! ```text
 //! driver ─▶ 256 events ─▶ pump ─▶ Inbox ─▶ DirectChannel::recv
