@@ -10,7 +10,7 @@ use clap::{Parser, ValueEnum};
 use rust_socketio::asynchronous::ClientBuilder;
 use serde_json::{Value, json};
 use socketio_p2p_client::{
-    Code, EmitError, Event, Events, Incoming, P2pBuilderExt, P2pClientExt, RegisterError, Route,
+    Code, EmitError, Event, Events, Incoming, P2pBuilderExt, P2pClientExt, Path, RegisterError,
 };
 use socketio_p2p_examples::{RunningServer, log_to_stderr};
 use tokio::{
@@ -117,7 +117,7 @@ async fn alice(url: String) -> Result {
     println!("alice | paired with {} ({})", pairing.partner, pairing.id);
 
     let reply = client.emit2("greet", ("alice", json!({ "at": "noon" }))).with_reply().await?;
-    println!("alice | bob replied {} by {}", reply.args::<Value>()?, reply.route());
+    println!("alice | bob replied {} by {}", reply.args::<Value>()?, reply.path());
     client.emit2("note", "no reply wanted").without_ack().await?;
     client.emit2("your-turn", ()).await?;
 
@@ -128,16 +128,15 @@ async fn alice(url: String) -> Result {
 
     // A data channel between the two opens by itself, and carries what they say.
     let mut events = client.events();
-    path(&mut events, Route::Direct).await?;
-    let reply =
-        client.emit2("greet", ("alice", "directly")).via(Route::Direct).with_reply().await?;
-    println!("alice | bob replied {} by {}", reply.args::<Value>()?, reply.route());
+    path(&mut events, Path::Direct).await?;
+    let reply = client.emit2("greet", ("alice", "directly")).via(Path::Direct).with_reply().await?;
+    println!("alice | bob replied {} by {}", reply.args::<Value>()?, reply.path());
     // Cut: the relay carries at once, and nothing is lost.
     client.network_changed();
-    path(&mut events, Route::Relay).await?;
+    path(&mut events, Path::Relay).await?;
     let reply = client.emit2("greet", ("alice", "without the channel")).with_reply().await?;
-    println!("alice | bob replied {} by {}", reply.args::<Value>()?, reply.route());
-    path(&mut events, Route::Direct).await?;
+    println!("alice | bob replied {} by {}", reply.args::<Value>()?, reply.path());
+    path(&mut events, Path::Direct).await?;
 
     // A pairing is exclusive: a third client is refused, and the two notice nothing.
     let carol = ClientBuilder::new(url).p2p("carol").connect().await?;
@@ -156,15 +155,15 @@ async fn alice(url: String) -> Result {
 }
 
 /// Waits until this path carries what is emitted.
-async fn path(events: &mut Events, wanted: Route) -> Result {
+async fn path(events: &mut Events, wanted: Path) -> Result {
     loop {
-        let Event::Path { route, rtt } = events.recv().await? else { continue };
-        let name = route.map_or("none".to_owned(), |route| route.to_string());
+        let Event::Path { path, rtt } = events.recv().await? else { continue };
+        let name = path.map_or("none".to_owned(), |path| path.to_string());
         match rtt {
             Some(rtt) => println!("alice | path: {name}, {:.1} ms", rtt.as_secs_f64() * 1_000.0),
             None => println!("alice | path: {name}"),
         }
-        if route == Some(wanted) {
+        if path == Some(wanted) {
             return Ok(());
         }
     }

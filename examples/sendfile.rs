@@ -14,7 +14,7 @@ use clap::Parser;
 use indicatif::ProgressBar;
 use sha2::{Digest as _, Sha256};
 use socketio_p2p_client::{
-    Event, Events, P2pBuilderExt, P2pClient, P2pClientExt, Route, direct::ChannelOptions,
+    Event, Events, P2pBuilderExt, P2pClient, P2pClientExt, Path, direct::ChannelOptions,
 };
 use socketio_p2p_examples::log_to_stderr;
 use tokio::{
@@ -87,7 +87,7 @@ async fn main() -> Result {
 /// Waits until there is a direct path.
 async fn is_direct(events: &mut Events) {
     while let Ok(event) = events.recv().await {
-        if matches!(event, Event::Path { route: Some(Route::Direct), .. }) {
+        if matches!(event, Event::Path { path: Some(Path::Direct), .. }) {
             return;
         }
     }

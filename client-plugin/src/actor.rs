@@ -371,8 +371,8 @@ impl Actor {
                 tracing::info!(partner = %info.partner, pairing = %info.id, "paired");
                 self.pairing.send_replace(Some(info.clone()));
             }
-            EndpointEvent::Path { route, rtt } => {
-                tracing::info!(?route, ?rtt, "path");
+            EndpointEvent::Path { path, rtt } => {
+                tracing::info!(?path, ?rtt, "path");
             }
             EndpointEvent::Reasserted(info) => {
                 tracing::info!(pairing = %info.id, "the server knows the pairing again");

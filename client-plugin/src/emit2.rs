@@ -9,7 +9,7 @@ use std::{
 use futures_util::future::{BoxFuture, FutureExt as _};
 use serde_json::Value;
 use socketio_p2p_protocol::{
-    Args, Cause, Code, Outcome, PairingId, Route,
+    Args, Cause, Code, Outcome, PairingId, Path,
     endpoint::{Answer, Command},
     limits::CALL_TIMEOUT,
     session::CallId,
@@ -55,7 +55,7 @@ pub struct Emit2<'a> {
     args: Result<Args, ArgsError>,
     timeout: Duration,
     ttl: Option<Duration>,
-    via: Option<Route>,
+    via: Option<Path>,
 }
 
 /// An event for the partner whose whole reply is wanted, from [`Emit2::with_reply`].
@@ -95,9 +95,9 @@ impl<'a> Emit2<'a> {
 
     /// The path that it takes; the present one by default. Where there is no such path when it could
     /// be sent, it is *not executed*, `no-route`. Should the path be lost before the partner has it,
-    /// the other carries it. The reply takes the partner's path: [`Reply::route`].
-    pub const fn via(mut self, route: Route) -> Self {
-        self.via = Some(route);
+    /// the other carries it. The reply takes the partner's path: [`Reply::path`].
+    pub const fn via(mut self, path: Path) -> Self {
+        self.via = Some(path);
         self
     }
 
@@ -179,7 +179,7 @@ impl<'a> Emit2<'a> {
 
     async fn reply(self) -> Result<Reply, EmitError> {
         match outcome(self.send(true).await?) {
-            Outcome::Replied(args, route) => Ok(Reply { args, route }),
+            Outcome::Replied(args, path) => Ok(Reply { args, path }),
             Outcome::Failed(refusal) => Err(EmitError::Failed(refusal)),
             Outcome::NotExecuted(cause) => Err(EmitError::NotExecuted(cause)),
             Outcome::Unknown(cause) => Err(EmitError::Unknown(cause)),

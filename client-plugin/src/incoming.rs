@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
-use socketio_p2p_protocol::{Args, ClientId, PairingId, Route};
+use socketio_p2p_protocol::{Args, ClientId, PairingId, Path};
 
 use crate::{args, args::ArgsError, client::P2pClient, emit2::Emit2};
 
@@ -85,7 +85,7 @@ impl Incoming {
 #[derive(Clone, Debug)]
 pub struct Reply {
     pub(crate) args: Args,
-    pub(crate) route: Route,
+    pub(crate) path: Path,
 }
 
 impl Reply {
@@ -112,8 +112,8 @@ impl Reply {
 
     /// Which way it came.
     #[must_use]
-    pub const fn route(&self) -> Route {
-        self.route
+    pub const fn path(&self) -> Path {
+        self.path
     }
 }
 

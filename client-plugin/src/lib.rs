@@ -34,8 +34,8 @@ pub use incoming::{Consent, Incoming, PairingRequest, Reply};
 pub use requests::{Clients, Register, Unregister};
 pub use socketio_p2p_protocol::{
     Args, Cause, ClientEntry, ClientId, ClientIdError, ClientState, Code, EndReason,
-    EndpointEvent as Event, PairingId, PairingInfo, PathConfig, PathPolicy, Presence, Refusal,
-    Route, Welcome,
+    EndpointEvent as Event, PairingId, PairingInfo, Path, PathConfig, PathPolicy, Presence,
+    Refusal, Welcome,
 };
 // Only to have it built from source; rust_socketio uses it.
 #[cfg(feature = "vendored-openssl")]

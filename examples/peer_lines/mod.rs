@@ -60,7 +60,7 @@ pub(crate) enum Line<'a> {
         /// What the placeholders stand for.
         #[serde(skip_serializing_if = "Vec::is_empty", serialize_with = "hex")]
         blobs: Vec<Bytes>,
-        route: String,
+        path: String,
     },
     Failed {
         id: &'a Value,
@@ -124,7 +124,7 @@ impl<'a> Line<'a> {
             value: values.first().cloned().unwrap_or_default(),
             values: (values.len() != 1).then_some(values),
             blobs: reply.blobs().to_vec(),
-            route: reply.route().to_string(),
+            path: reply.path().to_string(),
         }
     }
 
@@ -138,8 +138,8 @@ impl<'a> Line<'a> {
             Event::Away => Some(Self::Away),
             Event::Resumed(_) => Some(Self::Resumed),
             Event::Restarted(_) => Some(Self::Restarted),
-            Event::Path { route, rtt } => Some(Self::Path {
-                path: route.map(|route| route.to_string()),
+            Event::Path { path, rtt } => Some(Self::Path {
+                path: path.map(|path| path.to_string()),
                 rtt_ms: rtt.map(|rtt| rtt.as_secs_f64() * 1_000.0),
             }),
             Event::Partner(state) => Some(Self::Partner { state: *state }),

@@ -35,8 +35,8 @@ pub use self::interface::{
 };
 use self::{connection::State, pace::Pace, requests::Pending, standing::Tie};
 use crate::{
-    ClientMessage, Frame, Negotiation, PairingId, PairingInfo, PathPolicy, ReqId, ResumeToken,
-    Route, Session,
+    ClientMessage, Frame, Negotiation, PairingId, PairingInfo, Path, PathPolicy, ReqId,
+    ResumeToken, Session,
     limits::Limits,
     negotiation,
     session::{self, CallId},
@@ -49,7 +49,7 @@ struct Paired {
     /// The direct path, where one may be tried.
     direct: Option<Negotiation>,
     /// The path of which the application was told last. It takes the first for granted.
-    told: Option<Route>,
+    told: Option<Path>,
     /// What the server knows of it.
     tie: Tie,
     /// The names that the server had for it before.

@@ -4,7 +4,7 @@ use std::{borrow::Cow, fmt};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Args, Route, limits};
+use crate::{Args, Path, limits};
 
 /// Declares an enum whose variants have one text each, on the wire and in [`fmt::Display`].
 macro_rules! texts {
@@ -221,7 +221,7 @@ impl fmt::Display for Cause {
 #[derive(Clone, Debug, PartialEq)]
 pub enum Outcome {
     /// The handler ran and returned these arguments; the reply came this way.
-    Replied(Args, Route),
+    Replied(Args, Path),
     /// The handler ran and failed.
     Failed(Refusal),
     /// No handler ran and none will.

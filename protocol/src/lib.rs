@@ -41,14 +41,14 @@ pub use signal::{Candidate, Sdp, Signal, SignalError, Step, WhyAnew};
 
 /// Which way something goes between paired clients.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
-pub enum Route {
+pub enum Path {
     /// Through the server.
     Relay,
     /// Over a data channel between the two.
     Direct,
 }
 
-impl std::fmt::Display for Route {
+impl std::fmt::Display for Path {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
             Self::Relay => "relay",

@@ -44,7 +44,7 @@ use self::{
     window::{Kept, Role, Window},
 };
 use crate::{
-    Body, Cause, Code, EndReason, Frame, Outcome, Route,
+    Body, Cause, Code, EndReason, Frame, Outcome, Path,
     limits::{PENDING_CALLS, RESEND_DELAY, RESEND_DELAY_MAX},
     planted::{self, Fault},
 };
@@ -135,36 +135,36 @@ impl Session {
 
     /// The one place that decides which way frames go: none while there is no path.
     #[must_use]
-    pub fn route(&self) -> Option<Route> {
+    pub fn path(&self) -> Option<Path> {
         self.path_with(Access::Open)
     }
 
     /// The same of what answers the partner: replies and acknowledgements.
-    fn answers_by(&self) -> Option<Route> {
-        self.route().or_else(|| self.path_with(Access::Held))
+    fn answers_by(&self) -> Option<Path> {
+        self.path().or_else(|| self.path_with(Access::Held))
     }
 
-    fn path_with(&self, access: Access) -> Option<Route> {
-        [Route::Direct, Route::Relay].into_iter().find(|route| self.access(*route) == access)
+    fn path_with(&self, access: Access) -> Option<Path> {
+        [Path::Direct, Path::Relay].into_iter().find(|path| self.access(*path) == access)
     }
 
-    const fn access(&self, route: Route) -> Access {
-        match route {
-            Route::Relay => self.relay,
-            Route::Direct => self.direct,
+    const fn access(&self, path: Path) -> Access {
+        match path {
+            Path::Relay => self.relay,
+            Path::Direct => self.direct,
         }
     }
 
     /// Whether there is this path, though it may not be the one that is taken.
     #[must_use]
-    pub fn has(&self, route: Route) -> bool {
-        self.access(route) != Access::Closed
+    pub fn has(&self, path: Path) -> bool {
+        self.access(path) != Access::Closed
     }
 
     /// Whether an emit can be taken now; if not, it waits with its caller.
     #[must_use]
     pub fn has_room(&self) -> bool {
-        self.route().is_some()
+        self.path().is_some()
             && !self.window.is_full()
             && !self.bulk.has_emit()
             && self.calls.len() < PENDING_CALLS
@@ -187,18 +187,18 @@ impl Session {
                 self.emit(body, Terms { call, expires, via }, now);
             }
             Input::Cancelled(call) => self.cancelled(call, now),
-            Input::Received(route, frame) => self.received(route, frame, now),
+            Input::Received(path, frame) => self.received(path, frame, now),
             Input::Finished(seq, result) => self.finished(seq, result, now),
             Input::Paused => self.paused = true,
             Input::Resumed => {
                 self.paused = false;
                 self.take(now);
             }
-            Input::Opened(route) => self.set_path(route, Access::Open, now),
-            Input::Held(route) => self.set_path(route, Access::Held, now),
-            Input::Closed(route) => self.set_path(route, Access::Closed, now),
-            Input::Refused(route) => {
-                if self.answers_by() == Some(route) || self.window.has_via(route) {
+            Input::Opened(path) => self.set_path(path, Access::Open, now),
+            Input::Held(path) => self.set_path(path, Access::Held, now),
+            Input::Closed(path) => self.set_path(path, Access::Closed, now),
+            Input::Refused(path) => {
+                if self.answers_by() == Some(path) || self.window.has_via(path) {
                     self.refused(now);
                 }
             }
@@ -223,8 +223,8 @@ impl Session {
     }
 
     fn send(&mut self, seq: u64, kept: Kept, now: Instant) {
-        let any = if kept.answers { self.answers_by() } else { self.route() };
-        let Some(route) = kept.via.filter(|via| self.has(*via)).or(any) else { return };
+        let any = if kept.answers { self.answers_by() } else { self.path() };
+        let Some(path) = kept.via.filter(|via| self.has(*via)).or(any) else { return };
         self.told_taken = self.inbox.taken();
         self.told_arrived = self.inbox.arrived();
         self.told_parts = self.inbox.parts();
@@ -236,7 +236,7 @@ impl Session {
         }
         let ttl = kept.expires.map(|at| at.saturating_duration_since(now));
         let frame = Frame { seq, ack, got, ttl, body: kept.body };
-        self.outputs.push_back(Output::Send(route, frame));
+        self.outputs.push_back(Output::Send(path, frame));
     }
 
     fn enqueue(&mut self, kept: Kept, now: Instant) -> u64 {
@@ -257,17 +257,17 @@ impl Session {
         self.outputs.push_back(Output::Violation(violation));
     }
 
-    fn set_path(&mut self, route: Route, access: Access, now: Instant) {
-        let before = (self.route(), self.answers_by());
-        let change = match route {
-            Route::Relay => &mut self.relay,
-            Route::Direct => &mut self.direct,
+    fn set_path(&mut self, path: Path, access: Access, now: Instant) {
+        let before = (self.path(), self.answers_by());
+        let change = match path {
+            Path::Relay => &mut self.relay,
+            Path::Direct => &mut self.direct,
         };
         let was = std::mem::replace(change, access);
-        let after = (self.route(), self.answers_by());
+        let after = (self.path(), self.answers_by());
         let came_or_went = (was == Access::Closed) != (access == Access::Closed);
         // What took this path although the others did not is lost with it as well.
-        let changed = after != before || (came_or_went && self.window.has_via(route));
+        let changed = after != before || (came_or_went && self.window.has_via(path));
         if after.1.is_some() && changed {
             self.resend(now);
         }

@@ -11,8 +11,8 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 use socketio_p2p_protocol::{
     Broker, BrokerConfig, ClientMessage, ConnId, Dialect, EndReason, Endpoint, EndpointConfig,
-    EndpointEvent, Frame, Hello, LinkId, Outcome, PairingId, Partner, PathPolicy, ResumeToken,
-    Route, Sdp, ServerMessage, broker,
+    EndpointEvent, Frame, Hello, LinkId, Outcome, PairingId, Partner, Path, PathPolicy,
+    ResumeToken, Sdp, ServerMessage, broker,
     endpoint::{Answer, Command, Input, Output},
     negotiation::{DirectMessage, LinkCommand, LinkEvent},
     session::CallId,
@@ -122,11 +122,11 @@ impl World {
     }
 
     /// The paths that an end was told of, with their round-trip times.
-    fn paths_of(&self, end: usize) -> Vec<(Option<Route>, Option<Duration>)> {
+    fn paths_of(&self, end: usize) -> Vec<(Option<Path>, Option<Duration>)> {
         let events = self.nodes[end].events.iter();
         events
             .filter_map(|event| match event {
-                EndpointEvent::Path { route, rtt } => Some((*route, *rtt)),
+                EndpointEvent::Path { path: route, rtt } => Some((*route, *rtt)),
                 _ => None,
             })
             .collect()
@@ -136,7 +136,7 @@ impl World {
     fn both_carry(&mut self) {
         for end in 0..2 {
             let last = self.paths_of(end).pop().map(|(route, _)| route);
-            assert_eq!(last, Some(Some(Route::Direct)), "end {end}");
+            assert_eq!(last, Some(Some(Path::Direct)), "end {end}");
         }
     }
 
@@ -173,7 +173,7 @@ impl World {
         self.handle(0, Input::Command(command));
     }
 
-    fn emit(&mut self, end: usize, via: Option<Route>) {
+    fn emit(&mut self, end: usize, via: Option<Path>) {
         self.serial += 1;
         let call = self.serial;
         let Some(pairing) = self.nodes[end].endpoint.pairing().map(|info| info.id) else { return };
@@ -473,7 +473,7 @@ impl World {
     }
 
     /// How the calls of an end were answered.
-    fn routes_of(&self, end: usize) -> Vec<Route> {
+    fn routes_of(&self, end: usize) -> Vec<Path> {
         let calls = self.nodes[end].calls.values();
         calls
             .map(|answer| match answer {
@@ -486,11 +486,11 @@ impl World {
     /// What every history must keep to.
     fn check(&self) {
         for node in &self.nodes {
-            let mut last = Some(Route::Relay);
+            let mut last = Some(Path::Relay);
             for event in &node.events {
                 match event {
-                    EndpointEvent::Paired(_) => last = Some(Route::Relay),
-                    EndpointEvent::Path { route, .. } => {
+                    EndpointEvent::Paired(_) => last = Some(Path::Relay),
+                    EndpointEvent::Path { path: route, .. } => {
                         assert_ne!(std::mem::replace(&mut last, *route), *route, "no change");
                     }
                     _ => {}
@@ -517,7 +517,7 @@ impl World {
 #[derive(Clone, Copy, Debug)]
 enum Step {
     Pass(u64),
-    Emit(usize, Option<Route>),
+    Emit(usize, Option<Path>),
     Cut(bool),
     /// The connection of an end to the partner fails, noticed by it alone.
     Fail(usize),
@@ -529,7 +529,7 @@ enum Step {
 fn some_step() -> impl Strategy<Value = Step> {
     let end = || 0..2_usize;
     let via =
-        prop_oneof![4 => Just(None), 1 => Just(Some(Route::Relay)), 1 => Just(Some(Route::Direct))];
+        prop_oneof![4 => Just(None), 1 => Just(Some(Path::Relay)), 1 => Just(Some(Path::Direct))];
     prop_oneof![
         10 => (end(), via).prop_map(|(end, via)| Step::Emit(end, via)),
         6 => prop_oneof![4 => 1..20_u64, 2 => 20..1_500_u64, 1 => 1_500..20_000_u64].prop_map(Step::Pass),
@@ -591,7 +591,7 @@ proptest! {
         world.both_carry();
         let before = world.nodes[0].calls.len();
         world.emit(0, None);
-        world.emit(1, Some(Route::Relay));
+        world.emit(1, Some(Path::Relay));
         world.pass(1_000);
         prop_assert_eq!(world.nodes[0].calls.len(), before + 1);
         world.check();
@@ -606,15 +606,15 @@ fn the_relay_carries_at_once_and_the_direct_path_as_soon_as_it_is_open() {
     world.emit(0, None);
     world.pass(100);
 
-    assert_eq!(world.routes_of(0), [Route::Relay, Route::Direct]);
+    assert_eq!(world.routes_of(0), [Path::Relay, Path::Direct]);
 }
 
 #[test]
 fn an_emit_may_be_told_which_way_to_go() {
     let mut world = World::direct();
 
-    world.emit(0, Some(Route::Relay));
-    world.emit(0, Some(Route::Direct));
+    world.emit(0, Some(Path::Relay));
+    world.emit(0, Some(Path::Direct));
     world.pass(100);
 
     assert_eq!(world.nodes[1].delivered.len(), 2);
@@ -627,7 +627,7 @@ fn an_emit_by_a_path_that_is_not_there_is_not_executed() {
     let link = *world.nodes[0].links.keys().next().unwrap();
     world.handle(0, Input::Link(link, LinkEvent::Closed));
 
-    world.emit(0, Some(Route::Direct));
+    world.emit(0, Some(Path::Direct));
 
     let answer = world.nodes[0].calls.values().next().unwrap();
     let Some(Answer::Outcome(outcome)) = answer else { panic!("{answer:?}") };
@@ -643,7 +643,7 @@ fn a_call_under_way_when_the_path_is_cut_takes_the_relay() {
     world.emit(0, None);
     world.pass(1_200);
 
-    assert_eq!(world.routes_of(0), [Route::Relay]);
+    assert_eq!(world.routes_of(0), [Path::Relay]);
 }
 
 #[test]
@@ -656,7 +656,7 @@ fn paired_clients_talk_on_while_the_server_is_away_and_assert_their_pairing_when
         world.pass(30_000);
         world.emit(0, None);
         world.pass(100);
-        assert_eq!(world.routes_of(0), [Route::Direct]);
+        assert_eq!(world.routes_of(0), [Path::Direct]);
         world.is_up = true;
         world.pass(5_000);
 
@@ -671,7 +671,7 @@ fn paired_clients_talk_on_while_the_server_is_away_and_assert_their_pairing_when
         world.is_cut = true;
         world.emit(1, None);
         world.pass(1_200);
-        assert_eq!(world.routes_of(1), [Route::Relay]);
+        assert_eq!(world.routes_of(1), [Path::Relay]);
     }
 }
 
@@ -687,17 +687,17 @@ fn the_last_path_that_is_told_is_the_one_that_carries() {
     world.lose(0);
     assert_eq!(routes(&world), [None]);
     world.pass(1_000);
-    assert_eq!(routes(&world), [None, Some(Route::Relay)]);
+    assert_eq!(routes(&world), [None, Some(Path::Relay)]);
 
     let mut world = World::direct();
     world.lose(0);
     world.pass(50);
-    assert_eq!(routes(&world), [Some(Route::Direct)]);
+    assert_eq!(routes(&world), [Some(Path::Direct)]);
     let link = *world.nodes[0].links.keys().next().unwrap();
     world.handle(0, Input::Link(link, LinkEvent::Closed));
-    assert_eq!(routes(&world), [Some(Route::Direct), None]);
+    assert_eq!(routes(&world), [Some(Path::Direct), None]);
     world.pass(100);
-    assert_eq!(routes(&world), [Some(Route::Direct), None, Some(Route::Relay)]);
+    assert_eq!(routes(&world), [Some(Path::Direct), None, Some(Path::Relay)]);
 }
 
 #[test]
@@ -708,7 +708,7 @@ fn the_round_trip_of_the_relay_is_told_also_when_the_connection_is_closed() {
 
     world.handle(0, Input::Link(link, LinkEvent::Closed));
 
-    let relay = (Some(Route::Relay), Some(Duration::from_millis(12)));
+    let relay = (Some(Path::Relay), Some(Duration::from_millis(12)));
     assert_eq!(world.paths_of(0).pop(), Some(relay));
 }
 
@@ -729,7 +729,7 @@ fn what_names_the_former_pairing_is_carried_out() {
     world.handle(0, Input::Command(command));
     world.pass(100);
 
-    assert_eq!(world.routes_of(0), [Route::Direct]);
+    assert_eq!(world.routes_of(0), [Path::Direct]);
 }
 
 #[test]
@@ -756,10 +756,7 @@ fn one_that_only_lost_its_connection_talks_on_within_its_grace() {
     world.pass(1_000);
 
     assert_eq!(world.unpaired(), []);
-    assert_eq!(
-        (world.routes_of(0), world.routes_of(1)),
-        (vec![Route::Direct], vec![Route::Direct])
-    );
+    assert_eq!((world.routes_of(0), world.routes_of(1)), (vec![Path::Direct], vec![Path::Direct]));
 }
 
 #[test]
@@ -783,7 +780,7 @@ fn under_relay_only_nothing_is_signalled() {
     world.pass(100);
 
     assert!(world.nodes.iter().all(|node| node.links.is_empty()));
-    assert_eq!(world.routes_of(1), [Route::Relay]);
+    assert_eq!(world.routes_of(1), [Path::Relay]);
 }
 
 #[test]
@@ -795,8 +792,8 @@ fn under_direct_only_an_emit_waits_for_the_direct_path() {
     world.emit(0, None);
     world.pass(100);
 
-    assert_eq!(world.routes_of(0), [Route::Direct]);
-    assert_eq!(world.routes_of(1), [Route::Relay], "its answers do not");
+    assert_eq!(world.routes_of(0), [Path::Direct]);
+    assert_eq!(world.routes_of(1), [Path::Relay], "its answers do not");
 }
 
 #[test]
@@ -807,7 +804,7 @@ fn under_direct_only_the_partner_is_answered_where_there_can_be_no_direct_path()
     world.emit(1, None);
     world.pass(100);
 
-    assert_eq!(world.routes_of(1), [Route::Relay; 2]);
+    assert_eq!(world.routes_of(1), [Path::Relay; 2]);
 }
 
 #[test]
@@ -816,7 +813,7 @@ fn under_direct_only_no_emit_may_take_the_relay() {
     world.pass(300);
     assert!(world.nodes[0].endpoint.takes_emits());
 
-    world.emit(0, Some(Route::Relay));
+    world.emit(0, Some(Path::Relay));
 
     let answer = world.nodes[0].calls.values().next().unwrap().clone();
     let no_route = crate::sessions::not_executed(socketio_p2p_protocol::Code::NoRoute);
@@ -835,11 +832,11 @@ fn an_emit_may_be_told_to_take_a_direct_path_that_is_held_back() {
 
     world.emit(0, None);
     world.pass(50);
-    world.emit(0, Some(Route::Direct));
+    world.emit(0, Some(Path::Direct));
     world.pass(50);
 
-    assert_eq!(world.paths_of(0).pop().unwrap().0, Some(Route::Relay));
-    assert_eq!(world.routes_of(0), [Route::Relay; 2], "both are answered");
+    assert_eq!(world.paths_of(0).pop().unwrap().0, Some(Path::Relay));
+    assert_eq!(world.routes_of(0), [Path::Relay; 2], "both are answered");
 }
 
 #[test]

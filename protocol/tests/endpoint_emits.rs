@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use socketio_p2p_protocol::{
-    Args, Body, Cause, ClientMessage, Code, EndReason, Outcome, Refusal, Route, ServerMessage,
+    Args, Body, Cause, ClientMessage, Code, EndReason, Outcome, Path, Refusal, ServerMessage,
     endpoint::{Answer, Command, Complaint, Input, Output},
     limits::{BATCH_BYTES, BATCH_FRAMES, CHUNK_BYTES, JSON_DEPTH, RESEND_DELAY, VALUE_BYTES},
     session::Violation,
@@ -39,7 +39,7 @@ fn a_call_is_answered_with_its_reply() {
 
     client.frames(1, vec![reply(1, 1, Ok(args(json!("yes"))))]);
 
-    let replied = Outcome::Replied(args(json!("yes")), Route::Relay);
+    let replied = Outcome::Replied(args(json!("yes")), Path::Relay);
     assert_eq!(client.answers(), [(7, Answer::Outcome(replied))]);
 }
 

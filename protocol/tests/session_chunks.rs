@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use serde_json::json;
 use socketio_p2p_protocol::{
-    Args, Body, Code, Frame, Outcome, Route,
+    Args, Body, Code, Frame, Outcome, Path,
     limits::{CHUNK_BYTES, JSON_DEPTH, PARTS_UNDER_WAY, PENDING_CALLS, VALUE_BYTES, WINDOW_FRAMES},
     session::{Input, Violation},
 };
@@ -48,7 +48,7 @@ fn a_large_emit_and_its_large_reply_arrive_whole() {
     pair.b.finish(delivery.seq, text(50));
     pair.exchange();
 
-    assert_eq!(pair.a.resolved, [(7, Outcome::Replied(args(text(50)), Route::Relay))]);
+    assert_eq!(pair.a.resolved, [(7, Outcome::Replied(args(text(50)), Path::Relay))]);
     assert_eq!((pair.a.violations, pair.b.violations), (vec![], vec![]));
 }
 
@@ -130,7 +130,7 @@ fn emits_pass_while_a_reply_is_being_cut() {
     assert!(matches!(*last.body, Body::Emit { .. }));
     pair.exchange();
     assert_eq!(pair.a.delivered.len(), 1);
-    assert_eq!(pair.a.resolved, [(1, Outcome::Replied(args(text(40)), Route::Relay))]);
+    assert_eq!(pair.a.resolved, [(1, Outcome::Replied(args(text(40)), Path::Relay))]);
 }
 
 #[test]
@@ -210,14 +210,14 @@ fn when_the_path_changes_the_parts_under_way_are_sent_again() {
     pair.a.emit(text(40));
     pair.a.sent.truncate(10);
     for _ in 0..3 {
-        let (route, lost) = pair.a.sent.pop_front().unwrap();
-        pair.b.handle(Input::Received(route, lost));
+        let (path, lost) = pair.a.sent.pop_front().unwrap();
+        pair.b.handle(Input::Received(path, lost));
     }
     pair.a.sent.clear();
 
     for end in [&mut pair.a, &mut pair.b] {
-        end.handle(Input::Closed(Route::Relay));
-        end.handle(Input::Opened(Route::Relay));
+        end.handle(Input::Closed(Path::Relay));
+        end.handle(Input::Opened(Path::Relay));
     }
     pair.exchange();
 
@@ -230,12 +230,12 @@ fn when_the_path_changes_the_parts_under_way_are_sent_again() {
 fn without_a_path_no_part_is_numbered() {
     let mut end = End::new();
     end.emit(text(40));
-    end.handle(Input::Closed(Route::Relay));
+    end.handle(Input::Closed(Path::Relay));
     end.sent.clear();
 
     end.partner_takes(4);
     assert_eq!(end.sent.len(), 0);
-    end.handle(Input::Opened(Route::Relay));
+    end.handle(Input::Opened(Path::Relay));
 
     let numbers: Vec<u64> = (5..=4 + PARTS_UNDER_WAY as u64).collect();
     assert_eq!(end.sent_numbers(), numbers);
@@ -266,8 +266,8 @@ fn emits_that_are_taken_back_again_and_again_overrun_nothing() {
 
     assert_eq!(end.sent.len(), PARTS_UNDER_WAY + 1);
     let mut partner = End::new();
-    for (route, frame) in end.sent.drain(..) {
-        partner.handle(Input::Received(route, frame));
+    for (path, frame) in end.sent.drain(..) {
+        partner.handle(Input::Received(path, frame));
     }
     assert_eq!(partner.violations, []);
 }
@@ -346,20 +346,20 @@ fn a_large_value_that_could_not_all_be_sent_is_answered_once_the_partner_is_back
     let mut pair = Pair::new();
     pair.a.call_with(1, text(60), None);
     for end in [&mut pair.a, &mut pair.b] {
-        end.handle(Input::Closed(Route::Relay));
+        end.handle(Input::Closed(Path::Relay));
     }
     pair.a.sent.clear();
     pair.b.sent.clear();
 
     for end in [&mut pair.a, &mut pair.b] {
-        end.handle(Input::Opened(Route::Relay));
+        end.handle(Input::Opened(Path::Relay));
     }
     pair.exchange();
     let seq = pair.b.delivered[0].seq;
     pair.b.finish(seq, json!("done"));
     pair.exchange();
 
-    assert_eq!(pair.a.resolved, [(1, Outcome::Replied(args(json!("done")), Route::Relay))]);
+    assert_eq!(pair.a.resolved, [(1, Outcome::Replied(args(json!("done")), Path::Relay))]);
 }
 
 #[test]

@@ -11,7 +11,7 @@ use crate::sessions::{CALL_TIME, End, args};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use socketio_p2p_protocol::{
-    Cause, Code, EndReason, Frame, Outcome, Route,
+    Cause, Code, EndReason, Frame, Outcome, Path,
     limits::{CHUNK_BYTES, RESEND_DELAY_MAX},
     session::{CallId, Input},
 };
@@ -27,8 +27,8 @@ fn value(number: u64, chunks: usize) -> Value {
 enum Step {
     /// That many emits of an end, of this kind.
     Emit(usize, Kind, usize),
-    /// That many frames arrive at an end by this route.
-    Arrive(usize, Route, usize),
+    /// That many frames arrive at an end by this path.
+    Arrive(usize, Path, usize),
     /// The n-th running handler of an end is done, and returns this many chunks.
     Finish(usize, usize, usize),
     /// The n-th pending call of an end is cancelled.
@@ -64,11 +64,11 @@ fn some_kind() -> impl Strategy<Value = Kind> {
 
 fn some_step() -> impl Strategy<Value = Step> {
     let end = 0..2_usize;
-    let route = prop_oneof![Just(Route::Relay), Just(Route::Direct)];
+    let path = prop_oneof![Just(Path::Relay), Just(Path::Direct)];
     let count = prop_oneof![4 => 1..8_usize, 1 => 100..700_usize];
     prop_oneof![
         6 => (end.clone(), some_kind(), count.clone()).prop_map(|(e, kind, n)| Step::Emit(e, kind, n)),
-        8 => (end.clone(), route, count).prop_map(|(e, route, n)| Step::Arrive(e, route, n)),
+        8 => (end.clone(), path, count).prop_map(|(e, path, n)| Step::Arrive(e, path, n)),
         8 => (end.clone(), 0..300_usize, chunks()).prop_map(|(e, n, size)| Step::Finish(e, n, size)),
         1 => (end.clone(), 0..300_usize).prop_map(|(e, n)| Step::Cancel(e, n)),
         1 => any::<bool>().prop_map(Step::Direct),
@@ -90,7 +90,7 @@ struct Emit {
 
 struct History {
     ends: [End; 2],
-    /// Under way to each end, by route.
+    /// Under way to each end, by path.
     relay: [VecDeque<Frame>; 2],
     direct: [VecDeque<Frame>; 2],
     direct_is_open: bool,
@@ -127,16 +127,16 @@ impl History {
                     self.emit(end, kind);
                 }
             }
-            Step::Arrive(end, route, count) => {
+            Step::Arrive(end, path, count) => {
                 for _ in 0..count {
-                    let queue = match route {
-                        Route::Relay => &mut self.relay[end],
-                        Route::Direct => &mut self.direct[end],
+                    let queue = match path {
+                        Path::Relay => &mut self.relay[end],
+                        Path::Direct => &mut self.direct[end],
                     };
                     let Some(frame) = queue.pop_front() else {
                         break;
                     };
-                    self.handle(end, Input::Received(route, frame));
+                    self.handle(end, Input::Received(path, frame));
                 }
             }
             Step::Finish(end, which, chunks) => {
@@ -168,8 +168,8 @@ impl History {
                     self.handle(
                         end,
                         match self.direct_is_open {
-                            true => Input::Opened(Route::Direct),
-                            false => Input::Closed(Route::Direct),
+                            true => Input::Opened(Path::Direct),
+                            false => Input::Closed(Path::Direct),
                         },
                     );
                 }
@@ -177,11 +177,11 @@ impl History {
             Step::Refuse(end) => {
                 if self.relay[1 - end].pop_back().is_some() {
                     // Over the direct path it is sent again when that changes.
-                    let route = Route::Relay;
-                    self.handle(end, Input::Refused(route));
-                    if self.ends[end].session.route() != Some(route) {
-                        self.handle(end, Input::Closed(Route::Direct));
-                        self.handle(end, Input::Opened(Route::Direct));
+                    let path = Path::Relay;
+                    self.handle(end, Input::Refused(path));
+                    if self.ends[end].session.path() != Some(path) {
+                        self.handle(end, Input::Closed(Path::Direct));
+                        self.handle(end, Input::Opened(Path::Direct));
                     }
                 }
             }
@@ -221,11 +221,11 @@ impl History {
     fn collect(&mut self, at: usize) {
         let end = &mut self.ends[at];
         assert_eq!(end.violations, []);
-        for (route, frame) in end.sent.drain(..) {
-            match route {
-                Route::Relay => self.relay[1 - at].push_back(frame),
-                Route::Direct if self.direct_is_open => self.direct[1 - at].push_back(frame),
-                Route::Direct => {} // Lost; it will hear of it.
+        for (path, frame) in end.sent.drain(..) {
+            match path {
+                Path::Relay => self.relay[1 - at].push_back(frame),
+                Path::Direct if self.direct_is_open => self.direct[1 - at].push_back(frame),
+                Path::Direct => {} // Lost; it will hear of it.
             }
         }
         for delivery in end.delivered.drain(..) {
@@ -276,9 +276,9 @@ impl History {
             self.pass(RESEND_DELAY_MAX + Duration::from_millis(10));
             let mut idle = true;
             for end in 0..2 {
-                for route in [Route::Relay, Route::Direct] {
+                for path in [Path::Relay, Path::Direct] {
                     idle &= self.relay[end].is_empty() && self.direct[end].is_empty();
-                    self.step(Step::Arrive(end, route, usize::MAX));
+                    self.step(Step::Arrive(end, path, usize::MAX));
                 }
                 for seq in std::mem::take(&mut self.running[end]) {
                     idle = false;

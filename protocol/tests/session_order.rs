@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::json;
 use socketio_p2p_protocol::{
-    Body, Route,
+    Body, Path,
     limits::{ACK_DELAY, ACK_EVERY, RESEND_DELAY, RESEND_DELAY_MAX},
     session::Input,
 };
@@ -115,22 +115,22 @@ fn a_duplicate_is_acknowledged_again() {
 #[test]
 fn the_direct_path_is_preferred_and_the_relay_taken_when_it_closes() {
     let mut end = End::new();
-    assert_eq!(end.session.route(), Some(Route::Relay));
+    assert_eq!(end.session.path(), Some(Path::Relay));
 
-    end.handle(Input::Opened(Route::Direct));
-    assert_eq!(end.session.route(), Some(Route::Direct));
+    end.handle(Input::Opened(Path::Direct));
+    assert_eq!(end.session.path(), Some(Path::Direct));
 
-    end.handle(Input::Closed(Route::Direct));
-    assert_eq!(end.session.route(), Some(Route::Relay));
-    end.handle(Input::Closed(Route::Relay));
-    assert_eq!(end.session.route(), None);
+    end.handle(Input::Closed(Path::Direct));
+    assert_eq!(end.session.path(), Some(Path::Relay));
+    end.handle(Input::Closed(Path::Relay));
+    assert_eq!(end.session.path(), None);
 }
 
 #[test]
 fn a_path_that_is_held_carries_only_what_is_told_to_take_it() {
     let mut end = End::new();
-    end.handle(Input::Held(Route::Direct));
-    assert_eq!(end.session.route(), Some(Route::Relay));
+    end.handle(Input::Held(Path::Direct));
+    assert_eq!(end.session.path(), Some(Path::Relay));
 
     end.emit(json!(1));
     end.handle(Input::Emit {
@@ -138,22 +138,22 @@ fn a_path_that_is_held_carries_only_what_is_told_to_take_it() {
         args: args(json!(2)),
         call: None,
         expires: None,
-        via: Some(Route::Direct),
+        via: Some(Path::Direct),
     });
     let seq = end.partner_emits(json!("x"), true);
     end.finish(seq, json!("y"));
 
-    let sent: Vec<_> = end.sent.drain(..).map(|(route, f)| (route, f.seq)).collect();
-    assert_eq!(sent, [(Route::Relay, 1), (Route::Direct, 2), (Route::Relay, 3)]);
-    end.handle(Input::Closed(Route::Direct));
-    let sent: Vec<_> = end.sent.iter().map(|(route, f)| (*route, f.seq)).collect();
-    assert_eq!(sent, [(Route::Relay, 1), (Route::Relay, 2), (Route::Relay, 3)]);
+    let sent: Vec<_> = end.sent.drain(..).map(|(path, f)| (path, f.seq)).collect();
+    assert_eq!(sent, [(Path::Relay, 1), (Path::Direct, 2), (Path::Relay, 3)]);
+    end.handle(Input::Closed(Path::Direct));
+    let sent: Vec<_> = end.sent.iter().map(|(path, f)| (*path, f.seq)).collect();
+    assert_eq!(sent, [(Path::Relay, 1), (Path::Relay, 2), (Path::Relay, 3)]);
 }
 
 #[test]
 fn while_no_path_is_open_answers_take_one_that_is_held_and_emits_wait() {
     let mut end = End::closed();
-    end.handle(Input::Held(Route::Relay));
+    end.handle(Input::Held(Path::Relay));
     assert!(!end.session.has_room());
 
     let seq = end.partner_emits(json!("x"), true);
@@ -161,25 +161,25 @@ fn while_no_path_is_open_answers_take_one_that_is_held_and_emits_wait() {
     end.finish(seq, text(3));
 
     assert_eq!(end.sent_numbers(), [0, 1, 2, 3], "an acknowledgement, and a reply in parts");
-    assert_eq!(end.session.route(), None);
+    assert_eq!(end.session.path(), None);
 }
 
 #[test]
 fn an_emit_that_was_sent_before_its_path_closed_does_not_take_one_that_is_held() {
     let mut end = End::closed();
-    end.handle(Input::Held(Route::Relay));
-    end.handle(Input::Opened(Route::Direct));
+    end.handle(Input::Held(Path::Relay));
+    end.handle(Input::Opened(Path::Direct));
     end.emit(json!(1));
     end.emit(text(40));
     end.sent.clear();
 
-    end.handle(Input::Closed(Route::Direct));
+    end.handle(Input::Closed(Path::Direct));
     end.partner_takes(1);
     assert_eq!(end.sent_numbers(), [0_u64; 0]);
-    end.handle(Input::Opened(Route::Direct));
+    end.handle(Input::Opened(Path::Direct));
 
-    let routes: Vec<_> = end.sent.iter().map(|(route, _)| *route).collect();
-    assert_eq!(routes, [Route::Direct; 16]);
+    let routes: Vec<_> = end.sent.iter().map(|(path, _)| *path).collect();
+    assert_eq!(routes, [Path::Direct; 16]);
 }
 
 #[test]
@@ -191,10 +191,10 @@ fn when_the_path_changes_everything_unacknowledged_is_sent_again_on_the_new_one(
     end.partner_takes(2);
     end.sent.clear();
 
-    end.handle(Input::Opened(Route::Direct));
+    end.handle(Input::Opened(Path::Direct));
 
-    let sent: Vec<_> = end.sent.iter().map(|(route, f)| (*route, f.seq)).collect();
-    assert_eq!(sent, [(Route::Direct, 3), (Route::Direct, 4)]);
+    let sent: Vec<_> = end.sent.iter().map(|(path, f)| (*path, f.seq)).collect();
+    assert_eq!(sent, [(Path::Direct, 3), (Path::Direct, 4)]);
 }
 
 #[test]
@@ -208,7 +208,7 @@ fn what_arrived_and_only_waits_for_a_handler_is_not_sent_again() {
     end.receive(ack);
     end.sent.clear();
 
-    end.handle(Input::Opened(Route::Direct));
+    end.handle(Input::Opened(Path::Direct));
 
     assert_eq!(end.sent_numbers(), [4]);
 }
@@ -217,11 +217,11 @@ fn what_arrived_and_only_waits_for_a_handler_is_not_sent_again() {
 fn what_is_finished_without_a_path_is_sent_when_there_is_one() {
     let mut end = End::new();
     let seq = end.partner_emits(json!("x"), true);
-    end.handle(Input::Closed(Route::Relay));
+    end.handle(Input::Closed(Path::Relay));
 
     end.finish(seq, json!("y"));
     assert_eq!(end.sent.len(), 0);
-    end.handle(Input::Opened(Route::Direct));
+    end.handle(Input::Opened(Path::Direct));
 
     assert_eq!(end.sent_numbers(), [1]);
 }
@@ -233,8 +233,8 @@ fn what_is_sent_again_runs_no_handler_twice() {
     pair.a.call(2);
     pair.exchange();
 
-    pair.a.handle(Input::Opened(Route::Direct));
-    pair.a.handle(Input::Closed(Route::Direct));
+    pair.a.handle(Input::Opened(Path::Direct));
+    pair.a.handle(Input::Closed(Path::Direct));
     pair.exchange();
 
     assert_eq!(pair.b.delivered_numbers(), [1, 2]);
@@ -246,11 +246,11 @@ fn what_is_sent_again_runs_no_handler_twice() {
 fn an_acknowledgement_that_was_lost_with_its_path_goes_again() {
     let mut end = End::new();
     end.partner_emits(json!("x"), false);
-    end.handle(Input::Closed(Route::Relay));
+    end.handle(Input::Closed(Path::Relay));
     end.pass(ACK_DELAY);
     assert_eq!(end.sent.len(), 0);
 
-    end.handle(Input::Opened(Route::Relay));
+    end.handle(Input::Opened(Path::Relay));
 
     assert_eq!(end.sent.pop_front().unwrap().1.ack, 1);
 }
@@ -272,8 +272,8 @@ fn after_a_refusal_by_its_path_the_window_is_sent_again_a_little_later() {
     end.emit(json!("y"));
     end.sent.clear();
 
-    end.handle(Input::Refused(Route::Relay));
-    end.handle(Input::Refused(Route::Relay));
+    end.handle(Input::Refused(Path::Relay));
+    end.handle(Input::Refused(Path::Relay));
     assert_eq!(end.sent.len(), 0);
     end.pass(RESEND_DELAY);
 
@@ -289,7 +289,7 @@ fn a_path_that_refuses_again_and_again_is_asked_less_and_less_often_until_someth
     let mut times = Vec::new();
     for _ in 0..7 {
         let refused = end.now;
-        end.handle(Input::Refused(Route::Relay));
+        end.handle(Input::Refused(Path::Relay));
         times.push(end.session.poll_timeout().unwrap() - refused);
         end.pass(RESEND_DELAY_MAX);
     }
@@ -299,7 +299,7 @@ fn a_path_that_refuses_again_and_again_is_asked_less_and_less_often_until_someth
     end.partner_takes(1);
     end.emit(json!("y"));
     let refused = end.now;
-    end.handle(Input::Refused(Route::Relay));
+    end.handle(Input::Refused(Path::Relay));
 
     assert_eq!(end.session.poll_timeout(), Some(refused + RESEND_DELAY));
 }
@@ -311,7 +311,7 @@ fn a_refused_acknowledgement_goes_again() {
     end.pass(ACK_DELAY);
     end.sent.clear();
 
-    end.handle(Input::Refused(Route::Relay));
+    end.handle(Input::Refused(Path::Relay));
     end.pass(RESEND_DELAY);
 
     assert_eq!(end.sent.pop_front().unwrap().1.ack, 1);
@@ -323,7 +323,7 @@ fn a_refusal_by_another_path_means_nothing() {
     end.emit(json!("x"));
     end.sent.clear();
 
-    end.handle(Input::Refused(Route::Direct));
+    end.handle(Input::Refused(Path::Direct));
     end.pass(RESEND_DELAY);
 
     assert_eq!(end.sent.len(), 0);
@@ -344,7 +344,7 @@ fn frames_lost_on_a_path_arrive_in_order_once_it_is_used_again() {
     pair.exchange();
     assert_eq!(pair.b.delivered_numbers(), [1]);
 
-    pair.a.handle(Input::Refused(Route::Relay));
+    pair.a.handle(Input::Refused(Path::Relay));
     pair.pass(RESEND_DELAY);
 
     assert_eq!(pair.b.delivered_numbers(), [2, 3, 4, 5, 6]);

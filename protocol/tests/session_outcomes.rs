@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::json;
 use socketio_p2p_protocol::{
-    Body, Cause, Code, EndReason, Outcome, Refusal, Route, limits::ACK_DELAY, session::Input,
+    Body, Cause, Code, EndReason, Outcome, Path, Refusal, limits::ACK_DELAY, session::Input,
 };
 
 use crate::sessions::{CALL_TIME, End, Pair, args, emit_frame, not_executed, text};
@@ -21,7 +21,7 @@ fn a_call_is_answered_with_what_the_handler_returned_and_its_way() {
     pair.b.finish(1, json!({"x": 1}));
     pair.exchange();
 
-    assert_eq!(pair.a.resolved, [(7, Outcome::Replied(args(json!({"x": 1})), Route::Relay))]);
+    assert_eq!(pair.a.resolved, [(7, Outcome::Replied(args(json!({"x": 1})), Path::Relay))]);
 }
 
 #[test]
@@ -37,7 +37,7 @@ fn replies_go_to_their_calls_in_whatever_order_they_come() {
     }
     pair.exchange();
 
-    let value = |call| (call, Outcome::Replied(args(json!(call)), Route::Relay));
+    let value = |call| (call, Outcome::Replied(args(json!(call)), Path::Relay));
     assert_eq!(pair.a.resolved, [value(2), value(3), value(1)]);
 }
 
@@ -174,8 +174,8 @@ fn after_the_end_nothing_else_has_an_effect() {
 
     end.receive(emit_frame(2, json!("x"), true));
     end.finish(seq, json!("y"));
-    end.handle(Input::Opened(Route::Direct));
-    end.handle(Input::Refused(Route::Direct));
+    end.handle(Input::Opened(Path::Direct));
+    end.handle(Input::Refused(Path::Direct));
     end.handle(Input::Ended(EndReason::Kicked));
     end.pass(Duration::from_secs(60));
 
@@ -191,9 +191,9 @@ fn the_reply_says_by_which_path_it_came() {
     let reply = socketio_p2p_protocol::Body::Reply { to: 1, result: Ok(args(json!(null))) };
 
     let frame = crate::sessions::frame(1, 1, reply);
-    end.handle(Input::Received(Route::Direct, frame));
+    end.handle(Input::Received(Path::Direct, frame));
 
-    assert_eq!(end.resolved, [(1, Outcome::Replied(args(json!(null)), Route::Direct))]);
+    assert_eq!(end.resolved, [(1, Outcome::Replied(args(json!(null)), Path::Direct))]);
     end.pass(ACK_DELAY);
     assert_eq!(end.sent.pop_back().unwrap().1.ack, 1);
 }

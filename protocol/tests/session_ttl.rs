@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::json;
 use socketio_p2p_protocol::{
-    Body, Cause, Code, Frame, Outcome, Refusal, Route,
+    Body, Cause, Code, Frame, Outcome, Path, Refusal,
     limits::{CHUNK_BYTES, PENDING_CALLS},
     session::Input,
 };
@@ -35,8 +35,8 @@ fn a_frame_says_how_long_it_may_still_wait_whenever_it_is_sent() {
 
     for passed in [200, 200, 200] {
         end.pass(Duration::from_millis(passed));
-        end.handle(Input::Closed(Route::Relay));
-        end.handle(Input::Opened(Route::Relay));
+        end.handle(Input::Closed(Path::Relay));
+        end.handle(Input::Opened(Path::Relay));
     }
 
     let said: Vec<_> = end.sent.iter().map(|(_, frame)| frame.ttl.unwrap().as_millis()).collect();
@@ -191,9 +191,9 @@ fn the_last_part_of_a_large_emit_says_how_long_it_may_wait() {
     assert_eq!(said, [None, None, Some(TTL)]);
     let mut partner = busy();
     let first = PENDING_CALLS as u64;
-    for (route, frame) in end.sent.drain(..) {
+    for (path, frame) in end.sent.drain(..) {
         let seq = frame.seq + first;
-        partner.handle(Input::Received(route, Frame { seq, ack: 0, got: 0, ..frame }));
+        partner.handle(Input::Received(path, Frame { seq, ack: 0, got: 0, ..frame }));
     }
     partner.pass(TTL);
     partner.finish(1, json!(null));

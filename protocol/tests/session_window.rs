@@ -277,7 +277,7 @@ fn an_acknowledgement_of_what_was_never_sent_is_a_violation() {
 
     assert_eq!(end.violations, [Violation::Ack; 3]);
     end.sent.clear();
-    end.handle(Input::Opened(socketio_p2p_protocol::Route::Direct));
+    end.handle(Input::Opened(socketio_p2p_protocol::Path::Direct));
     assert_eq!(end.sent_numbers(), [1], "it is still in the window");
 }
 

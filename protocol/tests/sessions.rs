@@ -8,7 +8,7 @@ use std::{
 
 use serde_json::{Value, json};
 use socketio_p2p_protocol::{
-    Args, Body, Cause, Code, Frame, Outcome, Refusal, Route, Session,
+    Args, Body, Cause, Code, Frame, Outcome, Path, Refusal, Session,
     limits::CHUNK_BYTES,
     session::{CallId, Delivery, Input, Output, Violation},
 };
@@ -32,7 +32,7 @@ pub(crate) fn not_executed(code: Code) -> Outcome {
 pub(crate) struct End {
     pub(crate) session: Session,
     pub(crate) now: Instant,
-    pub(crate) sent: VecDeque<(Route, Frame)>,
+    pub(crate) sent: VecDeque<(Path, Frame)>,
     pub(crate) delivered: VecDeque<Delivery>,
     pub(crate) resolved: Vec<(CallId, Outcome)>,
     pub(crate) violations: Vec<Violation>,
@@ -44,7 +44,7 @@ impl End {
     /// An end whose relay is open.
     pub(crate) fn new() -> Self {
         let mut end = Self::closed();
-        end.handle(Input::Opened(Route::Relay));
+        end.handle(Input::Opened(Path::Relay));
         end
     }
 
@@ -64,7 +64,7 @@ impl End {
         self.session.handle(input, self.now);
         while let Some(output) = self.session.poll_output() {
             match output {
-                Output::Send(route, frame) => self.sent.push_back((route, frame)),
+                Output::Send(path, frame) => self.sent.push_back((path, frame)),
                 Output::Deliver(delivery) => self.delivered.push_back(delivery),
                 Output::Resolved(call, outcome) => self.resolved.push((call, outcome)),
                 Output::Violation(violation) => self.violations.push(violation),
@@ -107,7 +107,7 @@ impl End {
     }
 
     pub(crate) fn receive(&mut self, frame: Frame) {
-        self.handle(Input::Received(Route::Relay, frame));
+        self.handle(Input::Received(Path::Relay, frame));
     }
 
     /// The partner emits, in order.
@@ -164,11 +164,11 @@ impl Pair {
     /// Carries frames until neither end has more to send.
     pub(crate) fn exchange(&mut self) {
         while !(self.a.sent.is_empty() && self.b.sent.is_empty()) {
-            if let Some((route, frame)) = self.a.sent.pop_front() {
-                self.b.handle(Input::Received(route, frame));
+            if let Some((path, frame)) = self.a.sent.pop_front() {
+                self.b.handle(Input::Received(path, frame));
             }
-            if let Some((route, frame)) = self.b.sent.pop_front() {
-                self.a.handle(Input::Received(route, frame));
+            if let Some((path, frame)) = self.b.sent.pop_front() {
+                self.a.handle(Input::Received(path, frame));
             }
         }
     }

@@ -13,7 +13,7 @@ use std::{
 };
 
 use socketio_p2p_protocol::{
-    Args, Code, Dialect, EndReason, Frame, PairingId, Presence, Refusal, Route,
+    Args, Code, Dialect, EndReason, Frame, PairingId, Path, Presence, Refusal,
     limits::{JSON_DEPTH, VALUE_BYTES},
     session::Input,
     wire,
@@ -151,9 +151,9 @@ impl Bridge {
         let now = Instant::now();
         let mut ends = self.lock();
         let end = ends.end(side);
-        end.handle(Input::Closed(Route::Relay), now);
+        end.handle(Input::Closed(Path::Relay), now);
         if state == Presence::Back {
-            end.handle(Input::Opened(Route::Relay), now);
+            end.handle(Input::Opened(Path::Relay), now);
         }
         self.pump(shared, &mut ends, now);
     }
@@ -186,7 +186,7 @@ impl Bridge {
         let now = Instant::now();
         let mut state = self.lock();
         for frame in frames {
-            state.end(side.other()).handle(Input::Received(Route::Relay, frame), now);
+            state.end(side.other()).handle(Input::Received(Path::Relay, frame), now);
         }
         self.pump(shared, &mut state, now);
     }
@@ -297,10 +297,10 @@ impl Bridge {
     ) {
         match step {
             Step::Frame(frame) => match state.end(side.other()) {
-                End::V1(end) => end.handle(Input::Received(Route::Relay, frame), now),
+                End::V1(end) => end.handle(Input::Received(Path::Relay, frame), now),
                 End::V2(partner) => {
                     if send_frames(partner, self.pairing, &[frame]) == Err(SendFailure::Full) {
-                        state.end(side).handle(Input::Refused(Route::Relay), now);
+                        state.end(side).handle(Input::Refused(Path::Relay), now);
                     }
                 }
             },

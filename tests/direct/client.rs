@@ -8,7 +8,7 @@ use anyhow::{Context as _, Result, anyhow, ensure};
 use clap::ValueEnum as _;
 use serde_json::{Value, json};
 use socketio_p2p_client::{
-    Event, Incoming, P2pBuilderExt as _, P2pClient, P2pClientExt as _, Presence, Route,
+    Event, Incoming, P2pBuilderExt as _, P2pClient, P2pClientExt as _, Path, Presence,
 };
 use tokio_util::task::TaskTracker;
 
@@ -61,7 +61,7 @@ impl End {
         let of = self.of;
         match event {
             Event::Paired(_) => self.of += 1,
-            Event::Path { route: Some(Route::Direct), .. } => {
+            Event::Path { path: Some(Path::Direct), .. } => {
                 self.direct = true;
                 let ms = self.began.elapsed().as_secs_f64() * 1e3;
                 say(&json!({ "of": of, "event": "open", "ms": ms }));
@@ -115,9 +115,9 @@ impl End {
         let mut trips = Vec::with_capacity(count);
         while trips.len() < count {
             let began = Instant::now();
-            let reply = self.client.emit2("echo", &*value).via(Route::Direct).with_reply().await?;
+            let reply = self.client.emit2("echo", &*value).via(Path::Direct).with_reply().await?;
             trips.push(began.elapsed());
-            ensure!(reply.route() == Route::Direct, "a reply took the relay");
+            ensure!(reply.path() == Path::Direct, "a reply took the relay");
         }
         percentiles(trips)
     }

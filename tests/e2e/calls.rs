@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use futures_util::{FutureExt as _, future::join_all};
 use serde_json::{Value, json};
 use socketio_p2p_client::{
-    Cause, Code, EmitError, EndReason, HandlerError, Incoming, P2pClientExt, Route,
+    Cause, Code, EmitError, EndReason, HandlerError, Incoming, P2pClientExt, Path,
 };
 use tokio::sync::mpsc;
 
@@ -61,7 +61,7 @@ async fn a_reply_has_all_its_arguments_and_its_way() {
     let several = soon(a.emit2("several", ()).with_reply()).await.unwrap();
     assert_eq!(several.values(), [json!(1), json!("two"), json!([3])]);
     assert_eq!(several.args::<(u8, String, [u8; 1])>().unwrap(), (1, "two".to_owned(), [3]));
-    assert_eq!(several.route(), Route::Relay);
+    assert_eq!(several.path(), Path::Relay);
 
     let nothing = soon(a.emit2("nothing", ()).with_reply()).await.unwrap();
     assert_eq!(nothing.values(), [Value::Null]);

@@ -6,8 +6,8 @@ use bytes::Bytes;
 use futures_util::{FutureExt as _, future::join_all};
 use serde_json::{Value, json};
 use socketio_p2p_client::{
-    Cause, Code, EmitError, Event, Events, Incoming, P2pBuilder, P2pClient, P2pClientExt,
-    PathConfig, PathPolicy, Route,
+    Cause, Code, EmitError, Event, Events, Incoming, P2pBuilder, P2pClient, P2pClientExt, Path,
+    PathConfig, PathPolicy,
     direct::{ChannelError, ChannelMessage, ChannelOptions, DirectChannel, DirectConfig},
 };
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -28,9 +28,9 @@ fn direct(builder: P2pBuilder) -> P2pBuilder {
 }
 
 /// Waits until this carries what is emitted; its round-trip time.
-async fn path(events: &mut Events, wanted: Route) -> Option<Duration> {
+async fn path(events: &mut Events, wanted: Path) -> Option<Duration> {
     event(events, |event| match event {
-        Event::Path { route: Some(route), rtt } if route == wanted => Some(rtt),
+        Event::Path { path: Some(path), rtt } if path == wanted => Some(rtt),
         _ => None,
     })
     .await
@@ -40,15 +40,15 @@ async fn direct_pair(server: &TestServer) -> ([P2pClient; 2], [Events; 2]) {
     let (a, b) = (direct(client(server, "A")), direct(client(server, "B")));
     let [a, b] = pair(server, a, b).await;
     let (mut at_a, mut at_b) = (a.events(), b.events());
-    path(&mut at_a, Route::Direct).await;
-    path(&mut at_b, Route::Direct).await;
+    path(&mut at_a, Path::Direct).await;
+    path(&mut at_b, Path::Direct).await;
     ([a, b], [at_a, at_b])
 }
 
-async fn route_of(client: &P2pClient) -> Route {
+async fn route_of(client: &P2pClient) -> Path {
     let reply = soon(client.emit2("echo", "hi").with_reply()).await.unwrap();
     assert_eq!(reply.values(), [json!(["hi"])]);
-    reply.route()
+    reply.path()
 }
 
 fn not_executed(result: Result<Value, EmitError>) -> Code {
@@ -64,12 +64,12 @@ async fn a_pairing_talks_by_the_relay_at_once_and_directly_as_soon_as_a_channel_
     let [a, b] = pair(&server, direct(client(&server, "A")), direct(client(&server, "B"))).await;
     let (mut at_a, mut at_b) = (a.events(), b.events());
 
-    let rtt = path(&mut at_a, Route::Direct).await.unwrap();
-    path(&mut at_b, Route::Direct).await;
+    let rtt = path(&mut at_a, Path::Direct).await.unwrap();
+    path(&mut at_b, Path::Direct).await;
 
     assert!(rtt < Duration::from_secs(1), "{rtt:?}");
-    assert_eq!(route_of(&a).await, Route::Direct);
-    assert_eq!(route_of(&b).await, Route::Direct);
+    assert_eq!(route_of(&a).await, Path::Direct);
+    assert_eq!(route_of(&b).await, Path::Direct);
     let blob = Bytes::from(vec![7; 300_000]);
     let back: Value = soon(a.emit2("echo", (blob, "with a blob"))).await.unwrap();
     assert_eq!(back[1], "with a blob");
@@ -79,15 +79,15 @@ async fn a_pairing_talks_by_the_relay_at_once_and_directly_as_soon_as_a_channel_
 async fn an_emit_may_be_forced_onto_a_path_and_fails_typed_where_there_is_none() {
     let server = TestServer::start().await;
     let ([a, _b], _) = direct_pair(&server).await;
-    for route in [Route::Direct, Route::Relay] {
-        let reply = soon(a.emit2("echo", 1).via(route).with_reply()).await.unwrap();
+    for path in [Path::Direct, Path::Relay] {
+        let reply = soon(a.emit2("echo", 1).via(path).with_reply()).await.unwrap();
         assert_eq!(reply.values(), [json!([1])]);
     }
 
     let [c, _d] = pair(&server, client(&server, "C"), client(&server, "D")).await;
-    let refused = soon(c.emit2("echo", 1).via(Route::Direct)).await;
+    let refused = soon(c.emit2("echo", 1).via(Path::Direct)).await;
     assert_eq!(not_executed(refused), Code::NoRoute);
-    assert_eq!(route_of(&c).await, Route::Relay);
+    assert_eq!(route_of(&c).await, Path::Relay);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -99,7 +99,7 @@ async fn who_forbids_the_direct_path_gets_none() {
     assert!(!b.pairing().unwrap().direct);
     let opened = a.channel("files", ChannelOptions::default()).await;
     assert_eq!(opened.unwrap_err(), ChannelError::NotOpen);
-    assert_eq!(route_of(&a).await, Route::Relay);
+    assert_eq!(route_of(&a).await, Path::Relay);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -125,14 +125,14 @@ async fn a_session_has_room_on_its_channel_whatever_the_send_buffer_is_set_to() 
         direct(client(&server, id)).direct(config)
     });
     let [a, _b] = pair(&server, a, b).await;
-    path(&mut a.events(), Route::Direct).await;
+    path(&mut a.events(), Path::Direct).await;
 
     let blob = Bytes::from(vec![7; 30_000]);
     let replies =
         join_all((0..64).map(async |_| a.emit2("echo", blob.clone()).with_reply().await)).await;
 
     for reply in replies {
-        assert_eq!(reply.unwrap().route(), Route::Direct);
+        assert_eq!(reply.unwrap().path(), Path::Direct);
     }
 }
 
@@ -145,8 +145,8 @@ async fn who_wants_nothing_but_the_direct_path_waits_for_it() {
 
     soon(a.register_target("B")).await.unwrap();
 
-    assert_eq!(route_of(&a).await, Route::Direct);
-    assert_eq!(route_of(&b).await, Route::Direct);
+    assert_eq!(route_of(&a).await, Path::Direct);
+    assert_eq!(route_of(&b).await, Path::Direct);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -174,10 +174,10 @@ async fn calls_under_way_complete_each_once_and_in_order_while_the_path_comes_an
     let flips = async {
         let mut flips = 0;
         loop {
-            path(&mut at_a, Route::Direct).await;
+            path(&mut at_a, Path::Direct).await;
             tokio::time::sleep(Duration::from_millis(20)).await;
             a.network_changed();
-            path(&mut at_a, Route::Relay).await;
+            path(&mut at_a, Path::Relay).await;
             flips += 1;
             if flips == 4 {
                 return;
@@ -199,15 +199,15 @@ async fn the_two_talk_on_while_the_server_cannot_be_reached_and_their_pairing_st
     };
     let [a, b] = pair(&server, quick("A"), quick("B")).await;
     let (mut at_a, mut at_b) = (a.events(), b.events());
-    path(&mut at_a, Route::Direct).await;
-    path(&mut at_b, Route::Direct).await;
+    path(&mut at_a, Path::Direct).await;
+    path(&mut at_b, Path::Direct).await;
 
     cable.sever();
 
     event(&mut at_a, |event| (event == Event::Away).then_some(())).await;
-    assert_eq!(route_of(&a).await, Route::Direct);
+    assert_eq!(route_of(&a).await, Path::Direct);
     event(&mut at_a, |event| matches!(event, Event::Resumed(_)).then_some(())).await;
-    assert_eq!(route_of(&b).await, Route::Direct);
+    assert_eq!(route_of(&b).await, Path::Direct);
     server.becomes(2, 0, 1).await;
 }
 
@@ -303,8 +303,8 @@ async fn a_channel_whose_reader_pauses_holds_up_neither_the_session_nor_its_path
     soon(paused.recv()).await.unwrap();
     let began = Instant::now();
     while began.elapsed() < Duration::from_millis(2500) {
-        assert_eq!(route_of(&a).await, Route::Direct);
-        assert_eq!(route_of(&b).await, Route::Direct);
+        assert_eq!(route_of(&a).await, Path::Direct);
+        assert_eq!(route_of(&b).await, Path::Direct);
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     let unread = sent.load(std::sync::atomic::Ordering::Relaxed) * CHUNK;
@@ -327,7 +327,7 @@ async fn a_channel_that_nobody_handles_is_closed_again() {
     let channel = soon(a.channel("unheard of", ChannelOptions::default())).await.unwrap();
 
     assert_eq!(soon(channel.recv()).await, None);
-    assert_eq!(route_of(&a).await, Route::Direct);
+    assert_eq!(route_of(&a).await, Path::Direct);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -32,7 +32,7 @@ async fn two_processes_take_the_direct_path_and_leave_it_when_one_of_them_is_kil
     assert!(taken["rttMs"].as_f64().is_some_and(|rtt| rtt < 1_000.0), "{taken:?}");
     for end in [&mut a, &mut b] {
         let reply = end.emit2("chat", json!(["hello"])).await?;
-        assert_eq!((reply.route.as_str(), reply.value), ("direct", json!({ "echo": ["hello"] })));
+        assert_eq!((reply.path.as_str(), reply.value), ("direct", json!({ "echo": ["hello"] })));
     }
 
     let killed = Instant::now();
@@ -54,8 +54,8 @@ async fn where_one_of_them_wants_the_relay_only_both_keep_to_it() -> Story {
     a.register("B").await?;
     b.wait_for("paired").await?;
     for _ in 0..20 {
-        assert_eq!(b.emit2("chat", json!([1])).await?.route, "relay");
-        assert_eq!(a.emit2("chat", json!([2])).await?.route, "relay");
+        assert_eq!(b.emit2("chat", json!([1])).await?.path, "relay");
+        assert_eq!(a.emit2("chat", json!([2])).await?.path, "relay");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
 
@@ -76,8 +76,8 @@ async fn who_wants_the_direct_path_only_waits_for_it() -> Story {
     a.register("B").await?;
     b.wait_for("paired").await?;
 
-    assert_eq!(a.emit2("chat", json!([1])).await?.route, "direct");
-    assert_eq!(b.emit2("chat", json!([2])).await?.route, "direct");
+    assert_eq!(a.emit2("chat", json!([1])).await?.path, "direct");
+    assert_eq!(b.emit2("chat", json!([2])).await?.path, "direct");
     a.quit().await?;
     b.quit().await?;
     server.stop().await?;

@@ -13,7 +13,7 @@ pub struct Reply {
     /// What the partner's handler returned.
     pub value: Value,
     /// The way it came: `relay` or `direct`.
-    pub route: String,
+    pub path: String,
     /// The whole event, with what a peer of one's own adds to it.
     pub event: Event,
 }
@@ -141,8 +141,8 @@ impl Peer {
         if event.name() == "failed" {
             return Err(failed(event));
         }
-        let (value, route) = (event["value"].clone(), text(&event, "route"));
-        Ok(Reply { value, route, event })
+        let (value, path) = (event["value"].clone(), text(&event, "path"));
+        Ok(Reply { value, path, event })
     }
 
     /// Emits to the partner without acknowledgement and waits until the peer has sent it.

@@ -109,7 +109,7 @@ async fn talk(rust: &mut Peer, stock: &mut Peer) -> Story {
 
         let reply = rust.emit2("chat", arguments.clone()).await?;
         let incoming = stock.wait_for("incoming").await?;
-        assert_eq!((reply.value, reply.route.as_str()), (json!({"echo": arguments}), "relay"));
+        assert_eq!((reply.value, reply.path.as_str()), (json!({"echo": arguments}), "relay"));
         assert_eq!((&incoming["name"], &incoming["args"]), (&json!("chat"), &arguments));
 
         stock.notify2("note", arguments.clone()).await?;

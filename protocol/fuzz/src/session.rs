@@ -5,7 +5,7 @@ mod hostile;
 mod pair;
 
 use arbitrary::{Result, Unstructured};
-use socketio_p2p_protocol::Route;
+use socketio_p2p_protocol::Path;
 
 /// Longer histories find nothing that shorter ones do not.
 const STEPS: usize = 400;
@@ -29,6 +29,6 @@ fn steps(bytes: &mut Unstructured<'_>, mut step: impl FnMut(&mut Unstructured<'_
     }
 }
 
-fn some_route(bytes: &mut Unstructured<'_>) -> Result<Route> {
-    Ok(if bytes.ratio(1, 4)? { Route::Direct } else { Route::Relay })
+fn some_route(bytes: &mut Unstructured<'_>) -> Result<Path> {
+    Ok(if bytes.ratio(1, 4)? { Path::Direct } else { Path::Relay })
 }

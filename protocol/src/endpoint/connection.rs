@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use super::{Answer, Command, Endpoint, EndpointEvent, Input, Output, pace::Pace};
 use crate::{
-    Cause, ClientMessage, Code, EndReason, Outcome, PathPolicy, Presence, Route, Welcome,
+    Cause, ClientMessage, Code, EndReason, Outcome, Path, PathPolicy, Presence, Welcome,
     negotiation,
     planted::{self, Fault},
     session,
@@ -153,17 +153,15 @@ impl Endpoint {
     /// Under `DirectOnly` the relay carries nothing that this end emits, but what answers its partner.
     pub(super) fn open_path(&mut self, now: Instant) {
         let input = match self.config.direct.policy {
-            PathPolicy::DirectOnly => session::Input::Held(Route::Relay),
-            PathPolicy::PreferDirect | PathPolicy::RelayOnly => {
-                session::Input::Opened(Route::Relay)
-            }
+            PathPolicy::DirectOnly => session::Input::Held(Path::Relay),
+            PathPolicy::PreferDirect | PathPolicy::RelayOnly => session::Input::Opened(Path::Relay),
         };
         self.session(input, now);
     }
 
     pub(super) fn close_relay(&mut self, now: Instant) {
         self.queue.clear();
-        self.session(session::Input::Closed(Route::Relay), now);
+        self.session(session::Input::Closed(Path::Relay), now);
         self.negotiation(negotiation::Input::Relay(false), now);
     }
 

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::{Complaint, Endpoint, EndpointEvent, Output, Paired, connection::State};
 use crate::{
-    Code, Frame, LinkId, Negotiation, PairingId, PathPolicy, Refusal, ReqId, Route, Signal,
+    Code, Frame, LinkId, Negotiation, PairingId, Path, PathPolicy, Refusal, ReqId, Signal,
     negotiation::{self, DirectMessage, Input, LinkCommand, LinkEvent},
     session,
 };
@@ -61,12 +61,12 @@ impl Endpoint {
     /// Tells the session what the direct path can be used for.
     fn open_direct(&mut self, now: Instant) {
         let Some(Paired { session, direct: Some(direct), .. }) = &self.paired else { return };
-        let carried = session.route() == Some(Route::Direct);
-        let was_there = session.has(Route::Direct);
+        let carried = session.path() == Some(Path::Direct);
+        let was_there = session.has(Path::Direct);
         let input = match (direct.carries(), direct.is_alive()) {
-            (true, _) if !carried => session::Input::Opened(Route::Direct),
-            (false, true) if carried || !was_there => session::Input::Held(Route::Direct),
-            (false, false) if was_there => session::Input::Closed(Route::Direct),
+            (true, _) if !carried => session::Input::Opened(Path::Direct),
+            (false, true) if carried || !was_there => session::Input::Held(Path::Direct),
+            (false, false) if was_there => session::Input::Closed(Path::Direct),
             _ => return,
         };
         self.session(input, now);
@@ -75,17 +75,17 @@ impl Endpoint {
     /// Tells which path carries by now, if it is another than it was.
     pub(super) fn tell_path(&mut self) {
         let Some(paired) = &mut self.paired else { return };
-        let route = paired.session.route();
-        if std::mem::replace(&mut paired.told, route) == route {
+        let path = paired.session.path();
+        if std::mem::replace(&mut paired.told, path) == path {
             return;
         }
         let Some(direct) = &paired.direct else { return };
-        let rtt = match route {
-            Some(Route::Direct) => direct.rtt(),
-            Some(Route::Relay) => direct.relay_rtt(),
+        let rtt = match path {
+            Some(Path::Direct) => direct.rtt(),
+            Some(Path::Relay) => direct.relay_rtt(),
             None => None,
         };
-        self.event(EndpointEvent::Path { route, rtt });
+        self.event(EndpointEvent::Path { path, rtt });
     }
 
     /// The pairing is over: whatever is left of its direct path goes with it.
@@ -135,7 +135,7 @@ impl Endpoint {
             DirectMessage::Frames(frames) => {
                 self.negotiation(Input::Link(link, LinkEvent::Heard), now);
                 for frame in frames {
-                    self.session(session::Input::Received(Route::Direct, frame), now);
+                    self.session(session::Input::Received(Path::Direct, frame), now);
                 }
             }
         }
@@ -161,13 +161,13 @@ impl Endpoint {
     }
 
     /// Whether an emit can ever go the way that it is meant to go.
-    pub(super) fn has_way(&self, paired: &Paired, via: Option<Route>) -> bool {
+    pub(super) fn has_way(&self, paired: &Paired, via: Option<Path>) -> bool {
         if self.config.direct.policy == PathPolicy::DirectOnly
-            && (paired.direct.is_none() || via == Some(Route::Relay))
+            && (paired.direct.is_none() || via == Some(Path::Relay))
         {
             return false; // The relay only answers.
         }
-        via.is_none_or(|route| paired.session.has(route))
+        via.is_none_or(|path| paired.session.has(path))
     }
 
     /// The server has answered.

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::{
     Args, ClientEntry, ClientId, ClientMessage, Code, EndReason, Frame, Outcome, PairingId,
-    PairingInfo, Refusal, ReqId, ResumeToken, Route, ServerMessage, Signal, SignalError, Welcome,
+    PairingInfo, Path, Refusal, ReqId, ResumeToken, ServerMessage, Signal, SignalError, Welcome,
     limits::{HEARTBEAT_INTERVAL, HEARTBEAT_TIMEOUT},
     negotiation::{DirectMessage, LinkCommand, LinkEvent, LinkId, PathConfig},
     session::{CallId, Delivery, Violation},
@@ -121,7 +121,7 @@ pub enum Command {
         expires: Option<Instant>,
         /// The path that it takes: without it, it is not executed. Should the path be lost before
         /// the partner has the emit, it takes the other. None for the present path.
-        via: Option<Route>,
+        via: Option<Path>,
     },
     /// The caller no longer wants to know.
     Cancel(CallId),
@@ -220,7 +220,7 @@ pub enum EndpointEvent {
     /// these is always true; before the first the relay carries, or under `DirectOnly` nothing.
     Path {
         /// Which one; none if there is none.
-        route: Option<Route>,
+        path: Option<Path>,
         /// Its round-trip time, as far as it is known.
         rtt: Option<Duration>,
     },

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::{Answer, Complaint, Endpoint, EndpointEvent, Output, Paired, Tie};
 use crate::{
-    Args, Cause, Code, EndReason, Frame, Outcome, PairingId, PairingInfo, Refusal, Route, Session,
+    Args, Cause, Code, EndReason, Frame, Outcome, PairingId, PairingInfo, Path, Refusal, Session,
     limits::{BATCH_BYTES, BATCH_FRAMES, CHUNK_BYTES, Limits, VALUE_BYTES},
     session::{self, CallId},
     wire::{self, Shape},
@@ -44,8 +44,8 @@ impl Endpoint {
         paired.session.handle(input, now);
         while let Some(output) = self.paired.as_mut().and_then(|p| p.session.poll_output()) {
             match output {
-                session::Output::Send(Route::Relay, frame) => self.queue.push_back(frame),
-                session::Output::Send(Route::Direct, frame) => self.send_directly(frame),
+                session::Output::Send(Path::Relay, frame) => self.queue.push_back(frame),
+                session::Output::Send(Path::Direct, frame) => self.send_directly(frame),
                 session::Output::Deliver(delivery) => {
                     if let Some(Paired { info, .. }) = &self.paired {
                         let from = info.partner.clone();
@@ -65,7 +65,7 @@ impl Endpoint {
     pub(super) fn frames(&mut self, pairing: PairingId, frames: Vec<Frame>, now: Instant) {
         if self.pairing().is_some_and(|info| info.id == pairing) {
             for frame in frames {
-                self.session(session::Input::Received(Route::Relay, frame), now);
+                self.session(session::Input::Received(Path::Relay, frame), now);
             }
         }
     }
@@ -116,7 +116,7 @@ impl Endpoint {
         (call, pairing): (CallId, PairingId),
         event: String,
         args: Args,
-        (reply_by, expires, via): (Option<Instant>, Option<Instant>, Option<Route>),
+        (reply_by, expires, via): (Option<Instant>, Option<Instant>, Option<Path>),
         now: Instant,
     ) {
         let checked = match &self.paired {
@@ -158,7 +158,7 @@ impl Endpoint {
             Some(Paired { info: info.clone(), session, direct: None, told: None, tie, former });
         self.open_path(now);
         if let Some(paired) = &mut self.paired {
-            paired.told = paired.session.route();
+            paired.told = paired.session.path();
         }
         self.event(EndpointEvent::Paired(info));
         self.try_direct(now);

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::{Answer, Command, Complaint, Endpoint, EndpointEvent, Output, connection::State};
 use crate::{
-    ClientId, ClientMessage, Code, EndReason, PairingId, Refusal, ReqId, Route, ServerMessage,
+    ClientId, ClientMessage, Code, EndReason, PairingId, Path, Refusal, ReqId, ServerMessage,
     limits::{JSON_DEPTH, REGISTER_PAYLOAD_BYTES},
     negotiation,
     session::{self, CallId},
@@ -210,7 +210,7 @@ impl Endpoint {
                 if pairing.is_some() && pairing == present =>
             {
                 self.queue.clear();
-                self.session(session::Input::Refused(Route::Relay), now);
+                self.session(session::Input::Refused(Path::Relay), now);
             }
             // Frames that were under way when the pairing ended.
             Code::StalePairing | Code::NotPaired => {}

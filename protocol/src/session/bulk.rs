@@ -8,7 +8,7 @@ use std::{collections::VecDeque, time::Instant};
 
 use super::{CallId, window::Window};
 use crate::{
-    Body, Cause, Code, Route,
+    Body, Cause, Code, Path,
     frame::spelled,
     limits::{CHUNK_BYTES, WINDOW_BYTES},
 };
@@ -21,7 +21,7 @@ pub(super) struct Terms {
     /// When it is too late for a handler.
     pub(super) expires: Option<Instant>,
     /// The path that it takes as long as that is there.
-    pub(super) via: Option<Route>,
+    pub(super) via: Option<Path>,
 }
 
 /// What a value is.
@@ -46,7 +46,7 @@ pub(super) struct Value {
 pub(super) struct Cut {
     pub(super) part: Body,
     /// The path that it takes as long as that is there.
-    pub(super) via: Option<Route>,
+    pub(super) via: Option<Path>,
     /// Whether it is of a reply.
     pub(super) answers: bool,
     /// The value whose last it is.

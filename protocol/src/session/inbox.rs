@@ -8,7 +8,7 @@ use std::{
 
 use super::{Delivery, Violation, reassembly::Reassembly};
 use crate::{
-    Args, Body, Code, Frame, Refusal, Route,
+    Args, Body, Code, Frame, Path, Refusal,
     limits::{
         CHUNK_BYTES, PARTS_UNDER_WAY, PENDING_CALLS, RELAYED_FRAME_BYTES, V1_WINDOW_BYTES,
         VALUE_BYTES, WINDOW_BYTES, WINDOW_FRAMES,
@@ -33,7 +33,7 @@ const NARROW_BYTES: usize = V1_WINDOW_BYTES + RELAYED_FRAME_BYTES + PARTS_UNDER_
 struct Arrived {
     body: Arc<Body>,
     size: usize,
-    route: Route,
+    path: Path,
     /// When it is too late for a handler.
     expires: Option<Instant>,
 }
@@ -113,7 +113,7 @@ impl Inbox {
     pub(super) fn insert(
         &mut self,
         frame: Frame,
-        route: Route,
+        path: Path,
         now: Instant,
     ) -> Result<(), Violation> {
         let Frame { seq, body, ttl, .. } = frame;
@@ -129,7 +129,7 @@ impl Inbox {
         }
         self.bytes += size;
         let expires = ttl.and_then(|ttl| now.checked_add(ttl));
-        self.early.insert(seq, Arrived { body, size, route, expires });
+        self.early.insert(seq, Arrived { body, size, path, expires });
         let mut lawful = Ok(());
         while let Some(next) = self.early.remove(&(self.arrived + 1)) {
             self.arrived += 1;
@@ -177,12 +177,12 @@ impl Inbox {
     }
 
     /// The next reply that arrived: the number of the call, what it says, and its way.
-    pub(super) fn next_reply(&mut self) -> Option<(u64, Result<Args, Refusal>, Route)> {
+    pub(super) fn next_reply(&mut self) -> Option<(u64, Result<Args, Refusal>, Path)> {
         loop {
-            let Arrived { body, size, route, .. } = self.replies.pop_front()?;
+            let Arrived { body, size, path, .. } = self.replies.pop_front()?;
             self.bytes -= size;
             if let Body::Reply { to, result } = Arc::unwrap_or_clone(body) {
-                return Some((to, result, route));
+                return Some((to, result, path));
             }
         }
     }

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use crate::{Args, EndReason, Frame, Outcome, Refusal, Route};
+use crate::{Args, EndReason, Frame, Outcome, Path, Refusal};
 
 /// A number that the caller of an emit chose, unique in a session.
 pub type CallId = u64;
@@ -21,12 +21,12 @@ pub enum Input {
         /// When it is too late to start a handler for it; none if it never is.
         expires: Option<Instant>,
         /// The path that it takes as long as that is there; none for the present one.
-        via: Option<Route>,
+        via: Option<Path>,
     },
     /// The caller no longer wants to know. An emit whose last part was not sent yet is given up.
     Cancelled(CallId),
     /// A frame came in on this path.
-    Received(Route, Frame),
+    Received(Path, Frame),
     /// A handler is done: the number under which the emit was delivered, and what it returned.
     Finished(u64, Result<Args, Refusal>),
     /// Until further notice nothing can be delivered: what the partner emits stays in its window.
@@ -34,14 +34,14 @@ pub enum Input {
     /// Something can be delivered again.
     Resumed,
     /// A path can be used.
-    Opened(Route),
+    Opened(Path),
     /// A path is there for what is told to take it, and for what answers the partner if no path is
     /// open: another is better, or this end's emits are not to go that way.
-    Held(Route),
+    Held(Path),
     /// A path cannot be used any more.
-    Closed(Route),
+    Closed(Path),
     /// A path refused a frame; nobody knows which.
-    Refused(Route),
+    Refused(Path),
     /// The pairing is over.
     Ended(EndReason),
     /// Some deadline may be due.
@@ -52,7 +52,7 @@ pub enum Input {
 #[derive(Clone, Debug, PartialEq)]
 pub enum Output {
     /// Send a frame.
-    Send(Route, Frame),
+    Send(Path, Frame),
     /// Run a handler, and say [`Input::Finished`] when it is done, whether a reply is wanted or
     /// not.
     Deliver(Delivery),

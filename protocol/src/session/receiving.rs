@@ -9,13 +9,13 @@ use super::{
     window::{Kept, Role},
 };
 use crate::{
-    Args, Body, Cause, Code, Frame, Outcome, Refusal, Route,
+    Args, Body, Cause, Code, Frame, Outcome, Path, Refusal,
     limits::{ACK_DELAY, ACK_EVERY, CHUNK_BYTES, PARTS_UNDER_WAY, RESEND_DELAY, WINDOW_BYTES},
     planted::{self, Fault},
 };
 
 impl Session {
-    pub(super) fn received(&mut self, route: Route, frame: Frame, now: Instant) {
+    pub(super) fn received(&mut self, path: Path, frame: Frame, now: Instant) {
         let arrived = self.window.arrived();
         if let Err(violation) = self.window.acknowledge(frame.ack, frame.got) {
             return self.violation(violation);
@@ -29,7 +29,7 @@ impl Session {
             self.outputs.push_back(Output::Deliver(again));
         }
         if !matches!(*frame.body, Body::Ack)
-            && let Err(violation) = self.inbox.insert(frame, route, now)
+            && let Err(violation) = self.inbox.insert(frame, path, now)
         {
             self.violation(violation);
         }
@@ -38,7 +38,7 @@ impl Session {
 
     /// Takes what is next in order: replies at once, emits as handlers are free.
     pub(super) fn take(&mut self, now: Instant) {
-        while let Some((to, result, route)) = self.inbox.next_reply() {
+        while let Some((to, result, path)) = self.inbox.next_reply() {
             let whose = match self.calls.first_key_value() {
                 Some((&oldest, _)) if planted::is(Fault::AnswerAnother) => oldest,
                 _ => to,
@@ -49,7 +49,7 @@ impl Session {
                         self.calls.insert(to, call);
                     }
                     let outcome = match result {
-                        Ok(args) => Outcome::Replied(args, route),
+                        Ok(args) => Outcome::Replied(args, path),
                         Err(refusal) => outcome_of(refusal),
                     };
                     self.resolve(call.id, outcome);

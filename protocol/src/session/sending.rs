@@ -14,7 +14,7 @@ impl Session {
     pub(super) fn emit(&mut self, body: Body, terms: Terms, now: Instant) {
         let Terms { call, expires, via } = terms;
         let size = body.size();
-        let refused = if via.is_some_and(|route| !self.has(route)) {
+        let refused = if via.is_some_and(|path| !self.has(path)) {
             Some(Code::NoRoute)
         } else if !self.has_room() {
             Some(Code::Congested) // The caller should have waited.
@@ -54,7 +54,7 @@ impl Session {
         if let Some(cause) = self.bulk.overdue(now) {
             self.give_up(Some(cause), now);
         }
-        let emits_go = self.route().is_some();
+        let emits_go = self.path().is_some();
         while self.answers_by().is_some()
             && let Some(Cut { part, via, answers, complete }) =
                 self.bulk.next_part(&self.window, emits_go)

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Instant};
 
 use super::Violation;
 use crate::{
-    Body, Route,
+    Body, Path,
     limits::{PARTS_UNDER_WAY, V1_WINDOW_BYTES, WINDOW_BYTES, WINDOW_FRAMES},
     planted::{self, Fault},
 };
@@ -27,7 +27,7 @@ pub(super) struct Kept {
     /// When an emit is of no use any more.
     pub(super) expires: Option<Instant>,
     /// The path that it takes as long as that is there.
-    pub(super) via: Option<Route>,
+    pub(super) via: Option<Path>,
     /// Whether it answers the partner.
     pub(super) answers: bool,
     role: Role,
@@ -158,9 +158,9 @@ impl Window {
     }
 
     /// Whether a frame that did not arrive takes this path whatever the others do.
-    pub(super) fn has_via(&self, route: Route) -> bool {
+    pub(super) fn has_via(&self, path: Path) -> bool {
         let mut frames = self.frames.range(self.arrived + 1..);
-        frames.any(|(_, kept)| kept.via == Some(route))
+        frames.any(|(_, kept)| kept.via == Some(path))
     }
 
     /// Everything that has to be sent again on another path, in order.
@@ -185,7 +185,7 @@ impl Kept {
         Self { body: body.into(), expires, via: None, answers, role, size }
     }
 
-    pub(super) const fn via(mut self, via: Option<Route>) -> Self {
+    pub(super) const fn via(mut self, via: Option<Path>) -> Self {
         self.via = via;
         self
     }

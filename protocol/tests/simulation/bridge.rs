@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, collections::VecDeque, time::Instant};
 
 use socketio_p2p_protocol::{
-    Args, Cause, Code, ConnId, EndReason, Frame, Outcome, PairingId, Presence, Refusal, Route,
+    Args, Cause, Code, ConnId, EndReason, Frame, Outcome, PairingId, Path, Presence, Refusal,
     Session,
     limits::V1_CALL_TIMEOUT,
     session::{Input, Output},
@@ -52,7 +52,7 @@ impl Bridge {
         let end = |(number, conn, is_v1): EndOf| {
             let mut kept = is_v1.then(Kept::new);
             if let Some(kept) = &mut kept {
-                kept.session.handle(Input::Opened(Route::Relay), now);
+                kept.session.handle(Input::Opened(Path::Relay), now);
             }
             End { number, conn, kept }
         };
@@ -83,9 +83,9 @@ impl Bridge {
     /// The v2 partner of the v1 client on this connection went or came back.
     pub(crate) fn partner_is(&mut self, conn: ConnId, presence: Presence, now: Instant) {
         let side = self.side_of(conn);
-        self.handle(side, Input::Closed(Route::Relay), now);
+        self.handle(side, Input::Closed(Path::Relay), now);
         if presence == Presence::Back {
-            self.handle(side, Input::Opened(Route::Relay), now);
+            self.handle(side, Input::Opened(Path::Relay), now);
         }
     }
 
@@ -93,7 +93,7 @@ impl Bridge {
     pub(crate) fn receive(&mut self, from: ConnId, frames: Vec<Frame>, now: Instant) {
         let side = 1 - self.side_of(from);
         for frame in frames {
-            self.handle(side, Input::Received(Route::Relay, frame), now);
+            self.handle(side, Input::Received(Path::Relay, frame), now);
         }
     }
 
@@ -107,7 +107,7 @@ impl Bridge {
     /// What was for the v2 client on this connection was refused.
     pub(crate) fn refused(&mut self, to: ConnId, now: Instant) {
         let side = 1 - self.side_of(to);
-        self.handle(side, Input::Refused(Route::Relay), now);
+        self.handle(side, Input::Refused(Path::Relay), now);
     }
 
     /// An event from the v1 client on this connection.
@@ -202,7 +202,7 @@ impl Bridge {
         match output {
             Output::Send(_, frame) => match &mut self.ends[1 - side] {
                 End { kept: Some(kept), .. } => {
-                    kept.session.handle(Input::Received(Route::Relay, frame), now);
+                    kept.session.handle(Input::Received(Path::Relay, frame), now);
                 }
                 End { conn, .. } => acts.push_back(Act::Bridge(*conn, pairing, frame)),
             },

@@ -10,7 +10,7 @@ use std::{
 };
 
 use fastrand::Rng;
-use socketio_p2p_protocol::{Code, Frame, PairingId, Refusal, Route, Session, session::Input};
+use socketio_p2p_protocol::{Code, Frame, PairingId, Path, Refusal, Session, session::Input};
 
 use crate::{
     client::Returns,
@@ -29,14 +29,14 @@ const FAULTS: usize = 80;
 enum Event {
     Act(usize),
     /// Something arrives, if its path has not died since.
-    Arrive(usize, Route),
+    Arrive(usize, Path),
     Finish(usize, u64, CallNo, Returns),
     Alarm(usize),
     Fault,
     /// The path itself, for both.
-    Opens(Route),
+    Opens(Path),
     /// An end hears that a path opened or died.
-    Hears(usize, Route, bool),
+    Hears(usize, Path, bool),
     /// An end hears that the relay refused something.
     Refused(usize),
 }
@@ -53,7 +53,7 @@ type Way = VecDeque<(Instant, Frame)>;
 
 /// A path, and what is under way to each end.
 #[derive(Default)]
-struct Path {
+struct Wire {
     stands: bool,
     ways: [Way; 2],
     last: [Option<Instant>; 2],
@@ -64,8 +64,8 @@ struct Pair {
     start: Instant,
     now: Instant,
     ends: [End; 2],
-    relay: Path,
-    direct: Path,
+    relay: Wire,
+    direct: Wire,
     oracle: Oracle,
     expiries: Vec<Option<Instant>>,
     counts: Counts,
@@ -80,10 +80,10 @@ pub(crate) fn live_through(seed: u64, trace: Trace) -> Lived {
     let mut pair = Pair::new(seed, trace);
     for end in 0..2 {
         pair.oracle.paired(end, 1 - end, PAIRING);
-        pair.hear(end, Route::Relay, true);
+        pair.hear(end, Path::Relay, true);
         pair.after(1..20, Event::Act(end));
     }
-    pair.at(pair.now, Event::Opens(Route::Direct));
+    pair.at(pair.now, Event::Opens(Path::Direct));
     pair.after(10..200, Event::Fault);
     let short = pair.rng.u8(..4) == 0;
     let calls = if short { pair.rng.usize(..CALLS) } else { CALLS };
@@ -118,8 +118,8 @@ impl Pair {
             start: now,
             now,
             ends,
-            relay: Path { stands: true, ..Path::default() },
-            direct: Path::default(),
+            relay: Wire { stands: true, ..Wire::default() },
+            direct: Wire::default(),
             oracle: Oracle::default(),
             expiries: Vec::new(),
             counts: Counts::default(),
@@ -161,11 +161,11 @@ impl Pair {
     fn happen(&mut self, event: Event) {
         match event {
             Event::Act(end) => self.act(end),
-            Event::Arrive(end, route) => {
+            Event::Arrive(end, path) => {
                 let now = self.now;
-                let way = &mut self.path(route).ways[end];
+                let way = &mut self.path(path).ways[end];
                 if let Some((_, frame)) = way.pop_front_if(|(at, _)| *at <= now) {
-                    self.feed(end, Input::Received(route, frame));
+                    self.feed(end, Input::Received(path, frame));
                 }
             }
             Event::Finish(end, seq, call, returns) => {
@@ -188,28 +188,28 @@ impl Pair {
                 }
             }
             Event::Fault => self.fault(),
-            Event::Opens(route) => {
-                self.path(route).stands = true;
+            Event::Opens(path) => {
+                self.path(path).stands = true;
                 for end in 0..2 {
-                    self.after(0..300, Event::Hears(end, route, true));
+                    self.after(0..300, Event::Hears(end, path, true));
                 }
             }
-            Event::Hears(end, route, open) => self.hear(end, route, open),
-            Event::Refused(end) => self.feed(end, Input::Refused(Route::Relay)),
+            Event::Hears(end, path, open) => self.hear(end, path, open),
+            Event::Refused(end) => self.feed(end, Input::Refused(Path::Relay)),
         }
     }
 
-    fn path(&mut self, route: Route) -> &mut Path {
-        match route {
-            Route::Relay => &mut self.relay,
-            Route::Direct => &mut self.direct,
+    fn path(&mut self, path: Path) -> &mut Wire {
+        match path {
+            Path::Relay => &mut self.relay,
+            Path::Direct => &mut self.direct,
         }
     }
 
-    fn hear(&mut self, end: usize, route: Route, open: bool) {
-        self.feed(end, Input::Closed(route));
+    fn hear(&mut self, end: usize, path: Path, open: bool) {
+        self.feed(end, Input::Closed(path));
         if open {
-            self.feed(end, Input::Opened(route));
+            self.feed(end, Input::Opened(path));
         }
     }
 
@@ -219,18 +219,18 @@ impl Pair {
             return;
         }
         self.after(50..700, Event::Fault);
-        let route = if self.rng.u8(..3) == 0 { Route::Relay } else { Route::Direct };
-        if !self.path(route).stands {
+        let path = if self.rng.u8(..3) == 0 { Path::Relay } else { Path::Direct };
+        if !self.path(path).stands {
             return;
         }
         self.counts.faults += 1;
-        *self.path(route) = Path::default();
+        *self.path(path) = Wire::default();
         const NOTICED: u64 = 1_000;
         for end in 0..2 {
-            self.after(0..NOTICED, Event::Hears(end, route, false));
+            self.after(0..NOTICED, Event::Hears(end, path, false));
         }
         let again = Duration::from_millis(NOTICED) + self.millis(0..1_000);
-        self.at(self.now + again, Event::Opens(route));
+        self.at(self.now + again, Event::Opens(path));
     }
 
     fn act(&mut self, end: usize) {

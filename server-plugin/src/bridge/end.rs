@@ -3,7 +3,7 @@
 use std::{collections::VecDeque, sync::Arc, time::Instant};
 
 use socketio_p2p_protocol::{
-    Args, Cause, Code, EndReason, Frame, Outcome, Route, Session,
+    Args, Cause, Code, EndReason, Frame, Outcome, Path, Session,
     limits::{BACKLOG_BYTES, BACKLOG_EMITS, RETRY_DELAY, V1_CALL_TIMEOUT},
     session::{Delivery, Input, Output},
     wire::v1_failed,
@@ -54,7 +54,7 @@ pub(super) enum Step {
 impl LegacyEnd {
     pub(super) fn new(connection: Arc<Connection>, now: Instant) -> Self {
         let mut session = Session::of_v1_end();
-        session.handle(Input::Opened(Route::Relay), now);
+        session.handle(Input::Opened(Path::Relay), now);
         Self {
             connection,
             session,

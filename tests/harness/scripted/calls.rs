@@ -49,8 +49,8 @@ async fn register_is_not_answered_by_another_pairing() {
 async fn calls_in_flight_find_their_own_answers() {
     let mut a = answering(&[
         r#"{"event":"sent","id":99}"#,
-        r#"{"event":"reply","id":2,"value":"second","route":"relay"}"#,
-        r#"{"event":"reply","id":1,"value":"first","route":"direct"}"#,
+        r#"{"event":"reply","id":2,"value":"second","path":"relay"}"#,
+        r#"{"event":"reply","id":1,"value":"first","path":"direct"}"#,
     ])
     .await;
 
@@ -59,8 +59,8 @@ async fn calls_in_flight_find_their_own_answers() {
     a.send(json!({"cmd": "list"})).await.unwrap();
 
     let (first, second) = (a.reply(first).await.unwrap(), a.reply(second).await.unwrap());
-    assert_eq!((first.value, first.route.as_str()), (json!("first"), "direct"));
-    assert_eq!((second.value, second.route.as_str()), (json!("second"), "relay"));
+    assert_eq!((first.value, first.path.as_str()), (json!("first"), "direct"));
+    assert_eq!((second.value, second.path.as_str()), (json!("second"), "relay"));
 }
 
 #[tokio::test]

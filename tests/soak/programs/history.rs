@@ -4,7 +4,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use hdrhistogram::Histogram;
-use socketio_p2p_client::{EmitError, EndReason, PairingId, Route};
+use socketio_p2p_client::{EmitError, EndReason, PairingId, Path};
 
 use super::Report;
 use super::oracle::{CallNo, ClientNo, Manner, Oracle, Report as Told, Rule};
@@ -160,8 +160,8 @@ impl History {
     }
 
     /// A call was answered with a value, by this path.
-    pub(crate) fn came_by(&self, route: Route) {
-        self.lock().directly += u64::from(route == Route::Direct);
+    pub(crate) fn came_by(&self, path: Path) {
+        self.lock().directly += u64::from(path == Path::Direct);
     }
 
     /// How many values came by the direct path.

@@ -10,7 +10,7 @@ use fastrand::Rng;
 use futures_util::future::join_all;
 use socketio_p2p_client::{
     Event, Events, EventsError, Incoming, P2pBuilder, P2pBuilderExt as _, P2pClient,
-    P2pClientExt as _, PathPolicy, Route,
+    P2pClientExt as _, Path, PathPolicy,
 };
 use socketio_p2p_protocol::limits::GRACE;
 use socketio_p2p_server as server;
@@ -197,8 +197,8 @@ async fn watch(client: P2pClient, mut events: Events, who: ClientNo, history: Ar
                     pairing.spawn(pair_again(client.clone(), who));
                 }
             }
-            Ok(Event::Path { route: Some(route), .. }) => {
-                history.stalls(|stalls| stalls.reported(who, route == Route::Direct));
+            Ok(Event::Path { path: Some(path), .. }) => {
+                history.stalls(|stalls| stalls.reported(who, path == Path::Direct));
             }
             Ok(Event::Disconnected) | Err(EventsError::Closed) => return,
             Err(error) => history.strange(format!("{who}: {error}")),

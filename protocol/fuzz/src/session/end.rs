@@ -8,7 +8,7 @@ use std::{
 use arbitrary::{Result, Unstructured};
 use serde_json::json;
 use socketio_p2p_protocol::{
-    Args, Body, Cause, Code, EndReason, Frame, Outcome, Refusal, Route, Session,
+    Args, Body, Cause, Code, EndReason, Frame, Outcome, Path, Refusal, Session,
     limits::{CHUNK_BYTES, PENDING_CALLS, VALUE_BYTES, WINDOW_FRAMES},
     session::{CallId, Delivery, Input, Output},
     wire::check_event,
@@ -28,7 +28,7 @@ pub(super) enum Said {
 pub(super) struct End {
     pub(super) session: Session,
     pub(super) now: Instant,
-    pub(super) sent: Vec<(Route, Frame)>,
+    pub(super) sent: Vec<(Path, Frame)>,
     /// Emits whose handler runs, in order: their number and the first argument.
     pub(super) running: Vec<(u64, u64)>,
     /// What handlers said, by the first argument of the emit.
@@ -75,12 +75,12 @@ impl End {
             outputs += 1;
             assert!(outputs <= OUTPUTS, "one input does not lead to more");
             match output {
-                Output::Send(route, frame) => {
-                    assert!(!self.ended && self.session.route() == Some(route));
+                Output::Send(path, frame) => {
+                    assert!(!self.ended && self.session.path() == Some(path));
                     assert_eq!(frame.seq == 0, matches!(*frame.body, Body::Ack));
                     assert!(frame.ack <= frame.got && frame.ack >= self.last_delivered);
                     assert!(frame.body.size() <= CHUNK_BYTES + 64, "a large value goes in parts");
-                    self.sent.push((route, frame));
+                    self.sent.push((path, frame));
                 }
                 Output::Deliver(delivery) => self.deliver(delivery),
                 Output::Resolved(call, outcome) => {

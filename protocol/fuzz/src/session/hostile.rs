@@ -8,7 +8,7 @@ use std::{
 use arbitrary::{Result, Unstructured};
 use serde_json::json;
 use socketio_p2p_protocol::{
-    Body, Code, Frame, Outcome, Refusal, Route,
+    Body, Code, Frame, Outcome, Path, Refusal,
     limits::CHUNK_BYTES,
     session::{CallId, Input},
 };
@@ -21,7 +21,7 @@ use super::{
 /// Plays the history, which ends with the pairing.
 pub(super) fn run(bytes: &mut Unstructured<'_>) {
     let mut end = End::new(Instant::now());
-    end.handle(Input::Opened(Route::Relay));
+    end.handle(Input::Opened(Path::Relay));
     let mut next = 1;
     steps(bytes, |bytes| step(&mut end, &mut next, bytes));
     end.end();
@@ -34,8 +34,8 @@ fn step(end: &mut End, next: &mut u64, bytes: &mut Unstructured<'_>) -> Result<(
             for time in 0..times {
                 // Many with numbers of their own, or the same again and again.
                 let seq = if frame.seq == *next { *next + time } else { frame.seq };
-                let route = some_route(bytes)?;
-                end.handle(Input::Received(route, Frame { seq, ..frame.clone() }));
+                let path = some_route(bytes)?;
+                end.handle(Input::Received(path, Frame { seq, ..frame.clone() }));
             }
             if frame.seq == *next {
                 *next += times;
@@ -60,16 +60,16 @@ fn step(end: &mut End, next: &mut u64, bytes: &mut Unstructured<'_>) -> Result<(
         }
         17 => end.cancel(bytes)?,
         18 => {
-            let route = some_route(bytes)?;
-            end.handle(Input::Closed(route));
+            let path = some_route(bytes)?;
+            end.handle(Input::Closed(path));
         }
         19 => {
-            let route = some_route(bytes)?;
-            end.handle(Input::Opened(route));
+            let path = some_route(bytes)?;
+            end.handle(Input::Opened(path));
         }
         20 => {
-            let route = some_route(bytes)?;
-            end.handle(Input::Refused(route));
+            let path = some_route(bytes)?;
+            end.handle(Input::Refused(path));
         }
         21 => {
             let time = some_time(bytes)?;

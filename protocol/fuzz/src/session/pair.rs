@@ -7,7 +7,7 @@ use std::{
 
 use arbitrary::{Result, Unstructured};
 use socketio_p2p_protocol::{
-    Body, Cause, Code, EndReason, Frame, Outcome, Route, limits::VALUE_BYTES, session::Input,
+    Body, Cause, Code, EndReason, Frame, Outcome, Path, limits::VALUE_BYTES, session::Input,
 };
 
 use super::{
@@ -18,7 +18,7 @@ use super::{
 struct Pair {
     ends: [End; 2],
     /// Under way to each end.
-    way: [Vec<(Route, Frame)>; 2],
+    way: [Vec<(Path, Frame)>; 2],
     /// Emits of the other end that each end was delivered.
     delivered: [BTreeSet<u64>; 2],
     /// When it is too late to deliver them, by the first that came of each.
@@ -39,7 +39,7 @@ pub(super) fn run(bytes: &mut Unstructured<'_>, settles: bool) {
         not_executed: Default::default(),
     };
     for end in 0..2 {
-        pair.handle(end, Input::Opened(Route::Relay));
+        pair.handle(end, Input::Opened(Path::Relay));
     }
     steps(bytes, |bytes| pair.step(bytes));
     if settles {
@@ -86,20 +86,20 @@ impl Pair {
             }
             18 => self.ends[at].cancel(bytes)?,
             19 => {
-                let route = some_route(bytes)?;
-                self.handle(at, Input::Closed(route));
+                let path = some_route(bytes)?;
+                self.handle(at, Input::Closed(path));
                 // What is under way may be lost with it.
                 if bytes.arbitrary()? {
                     self.way[1 - at].clear();
                 }
             }
             20 => {
-                let route = some_route(bytes)?;
-                self.handle(at, Input::Opened(route));
+                let path = some_route(bytes)?;
+                self.handle(at, Input::Opened(path));
             }
             21 => {
-                let route = some_route(bytes)?;
-                self.handle(at, Input::Refused(route));
+                let path = some_route(bytes)?;
+                self.handle(at, Input::Refused(path));
             }
             22 => {
                 let time = some_time(bytes)?;
@@ -125,7 +125,7 @@ impl Pair {
 
     /// A frame under way reaches an end.
     fn arrive(&mut self, at: usize, which: usize, once: bool) {
-        let Some((route, frame)) = self.way[at].get(which).cloned() else { return };
+        let Some((path, frame)) = self.way[at].get(which).cloned() else { return };
         if once {
             self.way[at].remove(which);
         }
@@ -137,7 +137,7 @@ impl Pair {
             let read = Frame::from_text(&frame.to_text()).ok();
             assert_eq!(read.as_ref(), Some(&frame), "what a session sends can be read");
         }
-        self.handle(at, Input::Received(route, frame));
+        self.handle(at, Input::Received(path, frame));
     }
 
     /// What one end sent is under way to the other; what it learnt is true.
@@ -172,13 +172,13 @@ impl Pair {
     /// A new path, that loses nothing.
     fn settle(&mut self) {
         for at in 0..2 {
-            for route in [Route::Direct, Route::Relay] {
-                self.handle(at, Input::Closed(route));
+            for path in [Path::Direct, Path::Relay] {
+                self.handle(at, Input::Closed(path));
             }
         }
         self.way = Default::default();
         for at in 0..2 {
-            self.handle(at, Input::Opened(Route::Relay));
+            self.handle(at, Input::Opened(Path::Relay));
         }
         while self.exchange() {}
         for at in 0..2 {

@@ -1,7 +1,7 @@
 //! What the ends of the two paths do.
 
 use socketio_p2p_protocol::{
-    EndReason, Frame, Outcome, Route,
+    EndReason, Frame, Outcome, Path,
     session::{Delivery, Input, Output},
 };
 
@@ -15,7 +15,7 @@ use crate::{
 impl Pair {
     pub(super) fn carry_out(&mut self, end: usize, output: Output) {
         match output {
-            Output::Send(route, frame) => self.send(end, route, frame),
+            Output::Send(path, frame) => self.send(end, path, frame),
             Output::Deliver(delivery) => self.run_handler(end, delivery),
             Output::Resolved(call, outcome) => {
                 let report = match outcome {
@@ -36,19 +36,19 @@ impl Pair {
         }
     }
 
-    fn send(&mut self, end: usize, route: Route, frame: Frame) {
-        if route == Route::Relay && self.stormy && self.rng.u16(..200) == 0 {
+    fn send(&mut self, end: usize, path: Path, frame: Frame) {
+        if path == Path::Relay && self.stormy && self.rng.u16(..200) == 0 {
             self.counts.faults += 1;
             return self.after(1..60, Event::Refused(end));
         }
-        let slow = if route == Route::Relay { 2..90 } else { 1..30 };
+        let slow = if path == Path::Relay { 2..90 } else { 1..30 };
         let at = self.now + self.millis(slow);
-        let path = self.path(route);
-        if path.stands {
-            let at = path.last[1 - end].map_or(at, |last| last.max(at));
-            path.last[1 - end] = Some(at);
-            path.ways[1 - end].push_back((at, frame));
-            self.at(at, Event::Arrive(1 - end, route));
+        let wire = self.path(path);
+        if wire.stands {
+            let at = wire.last[1 - end].map_or(at, |last| last.max(at));
+            wire.last[1 - end] = Some(at);
+            wire.ways[1 - end].push_back((at, frame));
+            self.at(at, Event::Arrive(1 - end, path));
         }
     }
 

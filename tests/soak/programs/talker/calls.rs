@@ -174,7 +174,7 @@ impl Talk {
             let since = Instant::now();
             let replied = client.emit2(CALL, call).timeout(CALL_TIMEOUT).with_reply().await;
             if let Ok(reply) = &replied {
-                history.came_by(reply.route());
+                history.came_by(reply.path());
             }
             let told = match replied.map(|reply| reply.args::<Answer>()) {
                 Ok(Ok(Answer { number: of, padding: text }))
