@@ -10,13 +10,13 @@ mod id;
 pub mod limits;
 mod message;
 pub mod negotiation;
+pub mod peer;
 #[cfg(feature = "planted-faults")]
 #[doc(hidden)]
 pub mod planted;
 #[cfg(not(feature = "planted-faults"))]
 #[allow(dead_code, unreachable_pub, reason = "public for the simulation's tests of itself only")]
 mod planted;
-pub mod session;
 pub mod signal;
 pub mod wire;
 
@@ -36,7 +36,7 @@ pub use message::{
     ServerMessage, Welcome,
 };
 pub use negotiation::{LinkId, Negotiation, PathConfig, PathPolicy};
-pub use session::Session;
+pub use peer::session::{self, Session};
 pub use signal::{Candidate, Sdp, Signal, SignalError, Step, WhyAnew};
 
 /// Which way something goes between paired clients.
