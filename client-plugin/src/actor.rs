@@ -1,5 +1,10 @@
 //! The one task that owns a client's endpoint: it waits, feeds it, and carries out what it says.
 
+pub(crate) mod claim;
+pub(crate) mod coarse_timer;
+pub(crate) mod handlers;
+pub(crate) mod start;
+
 use std::{
     collections::HashMap,
     panic::AssertUnwindSafe,
@@ -23,15 +28,15 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    alarm::Alarm,
-    client::{P2pClient, Shared},
-    connector::Connector,
-    handlers::{Finished, Handlers, Job},
-    incoming::{Consent, Incoming, PairingRequest},
-    links::Links,
-    socket::{FromServer, Link, Lost, Socket},
-    start::refusal_code,
-    ticket::Ticket,
+    actor::claim::Ticket,
+    actor::coarse_timer::Alarm,
+    actor::handlers::{Finished, Handlers, Job},
+    actor::start::refusal_code,
+    api::client::{P2pClient, Shared},
+    api::incoming::{Consent, Incoming, PairingRequest},
+    partner::Links,
+    server::connector::Connector,
+    server::socket::{FromServer, Link, Lost, Socket},
 };
 
 /// Inputs taken in one go, so that what they cause can travel together.

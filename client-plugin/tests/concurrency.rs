@@ -7,8 +7,8 @@ mod sync {
     pub(crate) use shuttle::sync::atomic;
 }
 
-#[path = "../src/ticket.rs"]
-mod ticket;
+#[path = "../src/actor/claim.rs"]
+mod claim;
 
 use std::sync::Arc;
 
@@ -18,7 +18,7 @@ use shuttle::{
     thread,
 };
 
-use crate::ticket::Ticket;
+use crate::claim::Ticket;
 
 const ORDERS: usize = 1000;
 

@@ -18,12 +18,12 @@ use tokio::{sync::oneshot, time::timeout_at};
 
 use crate::{
     actor::Asked,
-    args::ArgsError,
-    client::{P2pClient, Shared},
-    error::EmitError,
-    incoming::Reply,
-    requests::{GRACE, TIMEOUT_MAX},
-    ticket::Ticket,
+    actor::claim::Ticket,
+    api::args::ArgsError,
+    api::client::{P2pClient, Shared},
+    api::error::EmitError,
+    api::incoming::Reply,
+    api::server_requests::{GRACE, TIMEOUT_MAX},
 };
 
 /// Takes the emit back when its future is dropped, or forgets its reply if that is too late.

@@ -27,9 +27,9 @@ use tokio::{
 #[cfg(feature = "webrtc")]
 use crate::direct::DirectChannel;
 use crate::{
-    args,
-    error::HandlerError,
-    incoming::{Consent, Incoming, PairingRequest},
+    api::args,
+    api::error::HandlerError,
+    api::incoming::{Consent, Incoming, PairingRequest},
 };
 
 /// Handlers that run at once. A session starts at most [`PENDING_CALLS`]; the others are those of

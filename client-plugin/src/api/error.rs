@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use socketio_p2p_protocol::{Cause, ClientIdError, Code, Refusal};
 
-use crate::args::ArgsError;
+use crate::api::args::ArgsError;
 
 /// Why [`connect`](crate::P2pBuilder::connect) failed. There is no connection then.
 #[derive(Debug, thiserror::Error)]

@@ -18,8 +18,8 @@ use tokio::{sync::oneshot, time::timeout_at};
 
 use crate::{
     actor::Asked,
-    client::P2pClient,
-    error::{RegisterError, RequestError},
+    api::client::P2pClient,
+    api::error::{RegisterError, RequestError},
 };
 
 /// How much longer than the server a client waits for its verdict about a registration.

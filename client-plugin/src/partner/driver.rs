@@ -16,12 +16,12 @@ use socketio_p2p_protocol::{
 use tokio::{sync::watch, task::JoinSet};
 use tokio_util::task::TaskTracker;
 
-use super::network::Network;
+use super::address_watch::Network;
 use crate::{
+    actor::handlers::Handlers,
     direct::{
         ChannelMessage, DirectChannel, DirectConfig, DirectConnection, DirectEvent, DirectEvents,
     },
-    handlers::Handlers,
 };
 
 /// Handlers of the partner's channels that run at once: the 64 channels that a connection may have,

@@ -6,18 +6,18 @@ use socketio_p2p_protocol::PairingInfo;
 #[cfg(feature = "webrtc")]
 use crate::direct::{ChannelError, ChannelOptions, DirectChannel};
 use crate::{
-    args,
-    client::P2pClient,
-    emit2::Emit2,
-    error::HandlerError,
-    events::Events,
-    incoming::{Consent, Incoming, PairingRequest},
-    requests::{Clients, Register, Unregister},
+    api::args,
+    api::client::P2pClient,
+    api::emit2::Emit2,
+    api::error::HandlerError,
+    api::events::Events,
+    api::incoming::{Consent, Incoming, PairingRequest},
+    api::server_requests::{Clients, Register, Unregister},
 };
 
 mod sealed {
     pub trait Sealed {}
-    impl Sealed for crate::client::P2pClient {}
+    impl Sealed for crate::api::client::P2pClient {}
 }
 
 /// Pairing, and talking to the partner. Implemented for [`P2pClient`] only: rust_socketio's own

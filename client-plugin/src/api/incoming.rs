@@ -5,7 +5,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 use socketio_p2p_protocol::{Args, ClientId, PairingId, Path};
 
-use crate::{args, args::ArgsError, client::P2pClient, emit2::Emit2};
+use crate::{api::args, api::args::ArgsError, api::client::P2pClient, api::emit2::Emit2};
 
 /// An event of the partner, for a handler.
 #[derive(Clone, Debug)]

@@ -20,14 +20,14 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
     actor::Actor,
-    alarm::Alarm,
-    client::{P2pClient, Shared},
-    connector::Connector,
-    error::ConnectError,
-    events,
-    handlers::{self, Handlers},
-    links::Links,
-    socket::{FromServer, Link, Socket},
+    actor::coarse_timer::Alarm,
+    actor::handlers::{self, Handlers},
+    api::client::{P2pClient, Shared},
+    api::error::ConnectError,
+    api::events,
+    partner::Links,
+    server::connector::Connector,
+    server::socket::{FromServer, Link, Socket},
 };
 
 /// Requests that wait for the actor. Full, the next waits with its caller.
@@ -105,7 +105,7 @@ pub(crate) struct Parts {
     pub(crate) link: Link,
     pub(crate) links: Links,
     #[cfg(feature = "webrtc")]
-    pub(crate) opened: crate::links::Opened,
+    pub(crate) opened: crate::partner::Opened,
     pub(crate) tasks: TaskTracker,
 }
 

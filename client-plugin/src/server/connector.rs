@@ -19,8 +19,8 @@ use tokio::time::{sleep, timeout};
 use tokio_util::task::TaskTracker;
 
 use crate::{
-    builder::Recipe,
-    socket::{FromServer, Gate, Link, Socket},
+    api::builder::Recipe,
+    server::socket::{FromServer, Gate, Link, Socket},
 };
 
 /// Makes a client's connections.

@@ -14,13 +14,13 @@ use tokio_util::task::TaskTracker;
 #[cfg(feature = "webrtc")]
 use crate::direct::{DirectChannel, DirectConfig};
 use crate::{
-    client::P2pClient,
-    connector::Connector,
-    error::{ConnectError, HandlerError},
-    handlers::Handlers,
-    incoming::{Consent, Incoming, PairingRequest},
-    links::Links,
-    start::{Goodbye, Parts, start, welcome},
+    actor::handlers::Handlers,
+    actor::start::{Goodbye, Parts, start, welcome},
+    api::client::P2pClient,
+    api::error::{ConnectError, HandlerError},
+    api::incoming::{Consent, Incoming, PairingRequest},
+    partner::Links,
+    server::connector::Connector,
 };
 
 /// How long the first attempt to replace a lost connection waits: most losses are short, and a

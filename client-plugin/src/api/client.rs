@@ -19,7 +19,7 @@ use tokio_util::{
     task::TaskTracker,
 };
 
-use crate::{actor::Asked, events::Events, handlers::Handlers, socket::Socket};
+use crate::{actor::Asked, actor::handlers::Handlers, api::events::Events, server::socket::Socket};
 
 /// A client of rust_socketio that can be paired with another:
 /// [`P2pClientExt`](crate::P2pClientExt) says how.
@@ -48,7 +48,7 @@ pub(crate) struct Shared {
     pub(crate) pairing: watch::Receiver<Option<PairingInfo>>,
     /// On which channels can be opened.
     #[cfg(feature = "webrtc")]
-    pub(crate) opened: crate::links::Opened,
+    pub(crate) opened: crate::partner::Opened,
     pub(crate) last_call: AtomicU64,
     /// Weak, so that readers learn of the end.
     pub(crate) events: broadcast::WeakSender<EndpointEvent>,

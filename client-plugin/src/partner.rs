@@ -1,0 +1,13 @@
+//! The connection to the partner: carries out the endpoint's commands for it, and reports its events.
+
+#[cfg(feature = "webrtc")]
+mod address_watch;
+#[cfg(feature = "webrtc")]
+mod driver;
+#[cfg(feature = "webrtc")]
+pub(crate) use driver::{Links, Opened};
+
+#[cfg(not(feature = "webrtc"))]
+mod relay_only;
+#[cfg(not(feature = "webrtc"))]
+pub(crate) use relay_only::Links;
