@@ -19,6 +19,7 @@ use socketio_p2p_protocol::{
     frame::batch_from_value,
     limits::INBOX_REQUESTS,
     session::{CallId, Delivery},
+    signal,
     wire::{self, FRAME, SIGNAL},
 };
 use tokio::{
@@ -207,7 +208,7 @@ impl Actor {
                     _ => Some(Input::Garbled(Code::BadArgs.into())),
                 }
             }
-            FromServer::Event(SIGNAL, args) => Some(match wire::signal(args) {
+            FromServer::Event(SIGNAL, args) => Some(match signal::from_args(args) {
                 Ok((pairing, signal)) => Input::Signalled(pairing, signal),
                 Err(error) => Input::Garbled(error),
             }),
@@ -267,7 +268,7 @@ impl Actor {
                 },
                 Output::Signal(pairing, signal) => match &self.link {
                     Some(link) => {
-                        let (event, args) = wire::signal_event(pairing, &signal);
+                        let (event, args) = signal.to_event(pairing);
                         link.socket.send(event, args).await
                     }
                     None => Ok(()),

@@ -5,10 +5,8 @@ mod args;
 pub mod broker;
 pub mod endpoint;
 mod error;
-pub mod frame;
 mod id;
 pub mod limits;
-mod message;
 pub mod negotiation;
 pub mod peer;
 #[cfg(feature = "planted-faults")]
@@ -17,7 +15,6 @@ pub mod planted;
 #[cfg(not(feature = "planted-faults"))]
 #[allow(dead_code, unreachable_pub, reason = "public for the simulation's tests of itself only")]
 mod planted;
-pub mod signal;
 pub mod wire;
 
 pub use args::Args;
@@ -26,18 +23,18 @@ pub use broker::{
 };
 pub use endpoint::{Endpoint, EndpointConfig, EndpointEvent};
 pub use error::{Cause, Code, EndReason, Outcome, Refusal};
-pub use frame::{Body, Frame, FrameError};
 pub use id::{
     ClientId, ClientIdError, ConnId, Dialect, PairingId, PairingIdError, ResumeToken,
     ResumeTokenError,
 };
-pub use message::{
-    ClientEntry, ClientMessage, ClientState, EndedPairing, PairingInfo, Presence, ReqId,
-    ServerMessage, Welcome,
-};
 pub use negotiation::{LinkId, Negotiation, PathConfig, PathPolicy};
 pub use peer::session::{self, Session};
-pub use signal::{Candidate, Sdp, Signal, SignalError, Step, WhyAnew};
+pub use wire::{
+    ClientEntry, ClientMessage, ClientState, EndedPairing, PairingInfo, Presence, ReqId,
+    ServerMessage, Welcome,
+    frame::{self, Body, Frame, FrameError},
+    signal::{self, Candidate, Sdp, Signal, SignalError, Step, WhyAnew},
+};
 
 /// Which way something goes between paired clients.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]

@@ -36,14 +36,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-pub use self::{
-    beat::{Beat, BeatKind},
-    interface::{
-        DirectMessage, Input, LinkCommand, LinkEvent, LinkId, Output, PathConfig, PathPolicy,
-        WhyLeft,
-    },
+pub use self::interface::{
+    Input, LinkCommand, LinkEvent, LinkId, Output, PathConfig, PathPolicy, WhyLeft,
 };
 use self::{choice::Choice, link::Link, recent::Recent};
+pub use crate::wire::{Beat, BeatKind, DirectMessage};
 use crate::{PairingId, Signal, Step};
 
 /// Answers of the server of which the quickest counts: those of a quarter of a minute.

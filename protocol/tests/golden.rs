@@ -13,7 +13,7 @@ use socketio_p2p_protocol::{
     WhyAnew, frame,
     limits::Limits,
     negotiation::{Beat, BeatKind, DirectMessage},
-    wire,
+    signal, wire,
 };
 
 use crate::negotiations::{candidate, sdp};
@@ -290,12 +290,12 @@ fn what_ends_signal_to_each_other() {
     let decode = |packet: &str| {
         let (event, args) = read(packet);
         assert_eq!(event, wire::SIGNAL);
-        let (id, signal) = wire::signal(args).unwrap();
+        let (id, signal) = signal::from_args(args).unwrap();
         assert_eq!(id, pairing());
         Signal::from_value(&signal).unwrap()
     };
     check("v2_signal_", messages, decode, |signal| {
-        let (event, args) = wire::signal_event(pairing(), signal);
+        let (event, args) = signal.to_event(pairing());
         write(event, args)
     });
 }

@@ -5,10 +5,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use serde::{Deserialize, Serialize};
-
 use super::recent::Recent;
-use crate::PairingId;
+use crate::wire::{Beat, BeatKind};
 
 /// Pings that may be under way: those of the time after which a path is given up, several times.
 const UNDER_WAY: usize = 64;
@@ -18,49 +16,6 @@ const RECENT: usize = 32;
 
 /// While it is not proven, a path is asked so many times as often.
 const PROBES: u32 = 4;
-
-/// A heartbeat, as it travels beside the frames on a direct path.
-#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
-pub struct Beat {
-    /// Whether it asks or answers.
-    #[serde(rename = "t")]
-    pub kind: BeatKind,
-    /// The number of the ping, in the answer as well.
-    pub n: u64,
-    /// The pairing, as its sender knows it.
-    pub pairing: PairingId,
-    /// Whether heartbeats of the sender's own return.
-    pub ok: bool,
-    /// How long the sender's server takes to answer, in microseconds, if that is known.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub server: Option<u64>,
-}
-
-/// Whether a heartbeat asks or answers.
-#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum BeatKind {
-    /// Are you there?
-    Ping,
-    /// I am.
-    Pong,
-}
-
-impl Beat {
-    /// As the text of a JSON object.
-    #[must_use]
-    pub fn to_text(&self) -> String {
-        // Only a failing `Serialize` or a map without string keys can fail here: there is neither.
-        serde_json::to_string(self).unwrap_or_default()
-    }
-
-    /// Reads the text of a JSON object; none if it is something else.
-    #[must_use]
-    pub fn from_text(text: &str) -> Option<Self> {
-        // Serde would take an array for the fields in their order as well.
-        text.trim_start().starts_with('{').then(|| serde_json::from_str(text).ok())?
-    }
-}
 
 /// The heartbeat of one channel, as one end sees it.
 #[derive(Debug)]

@@ -2,13 +2,13 @@
 
 use std::{fmt, time::Duration};
 
-use super::Beat;
 use crate::{
-    Candidate, Frame, FrameError, PairingId, Sdp, Signal, SignalError, frame,
+    Candidate, Frame, PairingId, Sdp, Signal, SignalError,
     limits::{
         BEAT_INTERVAL, BEAT_TIMEOUT, DIRECT_HOLD, DIRECT_RESTART_AFTER, DIRECT_RETRY_MAX,
         DIRECT_RETRY_MIN, DIRECT_TIMEOUT,
     },
+    wire::Beat,
 };
 
 /// Which paths a client uses for what it says.
@@ -189,38 +189,6 @@ pub enum WhyLeft {
     Closed,
     /// The round trip by the relay is clearly shorter. How much goes through is not compared.
     Slower,
-}
-
-/// What comes in on the first channel of a connection.
-#[derive(Clone, Debug, PartialEq)]
-pub enum DirectMessage {
-    /// A heartbeat.
-    Beat(Beat),
-    /// Frames of the session.
-    Frames(Vec<Frame>),
-}
-
-impl DirectMessage {
-    /// Reads a text: a frame, an array of them, or a heartbeat.
-    ///
-    /// # Errors
-    ///
-    /// As [`frame::batch_from_text`].
-    pub fn from_text(text: &str) -> Result<Self, FrameError> {
-        frame::batch_from_text(text)
-            .map(Self::Frames)
-            .or_else(|error| Beat::from_text(text).map(Self::Beat).ok_or(error))
-    }
-
-    /// Reads a frame in its binary spelling. The connection tells whose it is.
-    ///
-    /// # Errors
-    ///
-    /// As [`Frame::from_binary`].
-    pub fn from_binary(bytes: bytes::Bytes) -> Result<Self, FrameError> {
-        let (_, frame) = Frame::from_binary(bytes)?;
-        Ok(Self::Frames(vec![frame]))
-    }
 }
 
 impl LinkEvent {

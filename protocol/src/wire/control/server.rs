@@ -1,15 +1,112 @@
-//! What the server says, as events.
+//! Messages of the server, and their events.
 
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 
 use super::{
-    CLIENTS, DISCONNECT, ERROR, Event, PARTNER, PONG, REGISTER, REGISTER_FAILED, REGISTER_SUCCESS,
-    WELCOME, WireError, bad_args,
+    ClientEntry, PairingInfo, Presence, ReqId, Welcome,
     client::{Request, request, target},
-    object,
 };
-use crate::{Code, Refusal, ReqId, ServerMessage};
+use crate::{
+    ClientId, Code, EndReason, PairingId, Refusal,
+    wire::{
+        CLIENTS, DISCONNECT, ERROR, Event, PARTNER, PONG, REGISTER, REGISTER_FAILED,
+        REGISTER_SUCCESS, WELCOME, WireError, bad_args, object,
+    },
+};
+
+/// What the server tells a client, whatever dialect it speaks.
+#[derive(Clone, Debug, PartialEq)]
+pub enum ServerMessage {
+    /// First of all.
+    Welcome(Welcome),
+    /// `source` wants to be paired with you.
+    Register {
+        /// The server's number for it.
+        req: ReqId,
+        /// Who asks.
+        source: ClientId,
+        /// What it says about it.
+        payload: Option<Value>,
+    },
+    /// You are paired.
+    Registered {
+        /// At the source, its number.
+        req: Option<ReqId>,
+        /// With whom.
+        pairing: PairingInfo,
+    },
+    /// Your registration failed.
+    RegisterFailed {
+        /// Its number.
+        req: Option<ReqId>,
+        /// Why.
+        refusal: Refusal,
+    },
+    /// What you were asked is no longer wanted: your yes came too late.
+    Withdrawn {
+        /// The number under which it was asked, if it was named.
+        req: Option<ReqId>,
+        /// Why.
+        code: Code,
+    },
+    /// Your pairing ended.
+    Disconnect {
+        /// Which one.
+        pairing: PairingId,
+        /// Why.
+        reason: EndReason,
+        /// At the end that asked for it, its number.
+        req: Option<ReqId>,
+    },
+    /// Your `unregister` is done. Only a v1 client is told so apart from `Disconnect`.
+    Unregistered {
+        /// Its number.
+        req: Option<ReqId>,
+    },
+    /// A pairing of yours ended while you were away. Only a v1 client is told so.
+    Ghost,
+    /// The connection of your partner went or came back.
+    Partner {
+        /// Which pairing.
+        pairing: PairingId,
+        /// What happened.
+        state: Presence,
+    },
+    /// The clients there are.
+    Clients {
+        /// The number of the question.
+        req: Option<ReqId>,
+        /// In the order of their names.
+        clients: Vec<ClientEntry>,
+    },
+    /// I am here.
+    Pong {
+        /// The number of the question.
+        req: ReqId,
+    },
+    /// You are removed: the connection is closed, and you are not to come back by yourself.
+    Farewell {
+        /// Why.
+        refusal: Refusal,
+    },
+    /// A signal was not forwarded. No frame was lost.
+    SignalRefused {
+        /// Why.
+        refusal: Refusal,
+        /// The pairing that it named, as far as it was read.
+        pairing: Option<PairingId>,
+    },
+    /// Something was refused.
+    Error {
+        /// Why.
+        refusal: Refusal,
+        /// The number of the request, if it had one.
+        req: Option<ReqId>,
+        /// The pairing that the refused message named, if it named one.
+        pairing: Option<PairingId>,
+    },
+}
 
 /// `fields`, and `key` if there is a value for it.
 fn with(mut fields: Value, key: &str, value: Option<impl Into<Value>>) -> Value {
@@ -80,7 +177,7 @@ impl ServerMessage {
 struct RegisteredFields {
     #[serde(default)]
     req: Option<ReqId>,
-    pairing: crate::PairingInfo,
+    pairing: PairingInfo,
 }
 
 #[derive(Deserialize)]
@@ -90,7 +187,7 @@ struct RefusalFields {
     #[serde(default)]
     asked: Option<ReqId>,
     #[serde(default)]
-    pairing: Option<crate::PairingId>,
+    pairing: Option<PairingId>,
     code: Code,
     #[serde(default)]
     message: String,
@@ -102,23 +199,23 @@ struct RefusalFields {
 
 #[derive(Deserialize)]
 struct DisconnectFields {
-    pairing: crate::PairingId,
-    reason: crate::EndReason,
+    pairing: PairingId,
+    reason: EndReason,
     #[serde(default)]
     req: Option<ReqId>,
 }
 
 #[derive(Deserialize)]
 struct PartnerFields {
-    pairing: crate::PairingId,
-    state: crate::Presence,
+    pairing: PairingId,
+    state: Presence,
 }
 
 #[derive(Deserialize)]
 struct ClientsFields {
     #[serde(default)]
     req: Option<ReqId>,
-    clients: Vec<crate::ClientEntry>,
+    clients: Vec<ClientEntry>,
 }
 
 fn first<T: DeserializeOwned>(args: Vec<Value>) -> Result<T, WireError> {
@@ -126,7 +223,7 @@ fn first<T: DeserializeOwned>(args: Vec<Value>) -> Result<T, WireError> {
     object(first.ok_or_else(|| bad_args("arguments are missing"))?)
 }
 
-/// Reads what a v2 client hears; [`FRAME`](super::FRAME) and [`SIGNAL`](super::SIGNAL) go another way.
+/// Reads what a v2 client hears; [`FRAME`](crate::wire::FRAME) and [`SIGNAL`](crate::wire::SIGNAL) go another way.
 ///
 /// # Errors
 ///

@@ -1,13 +1,65 @@
-//! What clients say, as events.
+//! Messages of clients, and their events.
 
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{
-    Event, LEAVE, LIST, PING, REGISTER, REGISTER_FAILED, REGISTER_SUCCESS, UNREGISTER, WireError,
-    bad_args, object,
+use super::ReqId;
+use crate::{
+    ClientId, Code, PairingId, Refusal,
+    limits::REGISTER_PAYLOAD_BYTES,
+    wire::{
+        Event, LEAVE, LIST, PING, REGISTER, REGISTER_FAILED, REGISTER_SUCCESS, UNREGISTER,
+        WireError, bad_args, object,
+    },
 };
-use crate::{ClientId, ClientMessage, Code, Refusal, ReqId, limits::REGISTER_PAYLOAD_BYTES};
+
+/// What a client asks of the server, whatever dialect it speaks.
+#[derive(Clone, Debug, PartialEq)]
+pub enum ClientMessage {
+    /// Pair me with `target`.
+    Register {
+        /// Absent if a v1 client did not ask for an acknowledgement.
+        req: Option<ReqId>,
+        /// Whom it wants.
+        target: ClientId,
+        /// For the target's decision.
+        payload: Option<Value>,
+    },
+    /// Yes to the registration `req`; a v1 client that answers by event does not say to which.
+    Accept {
+        /// The number under which it was asked.
+        req: Option<ReqId>,
+    },
+    /// No to the registration `req`.
+    Decline {
+        /// The number under which it was asked.
+        req: Option<ReqId>,
+        /// Why, for people.
+        reason: Option<String>,
+    },
+    /// End my pairing, and take back my request if one waits.
+    Unregister {
+        /// Absent if a v1 client did not ask for an acknowledgement.
+        req: Option<ReqId>,
+    },
+    /// A v1 client knows now that its pairing ended.
+    Released {
+        /// The pairing.
+        pairing: PairingId,
+    },
+    /// I go, and do not come back: my pairing ends at once.
+    Leave,
+    /// Who is there?
+    List {
+        /// Absent if a v1 client did not ask for an acknowledgement.
+        req: Option<ReqId>,
+    },
+    /// Are you there?
+    Ping {
+        /// Comes back in the answer.
+        req: ReqId,
+    },
+}
 
 /// The last argument of a v2 request.
 #[derive(Deserialize)]
@@ -43,7 +95,7 @@ pub fn target(args: &[Value]) -> Result<ClientId, Refusal> {
         .map_err(|error: crate::ClientIdError| Refusal::new(Code::BadArgs, &error.to_string()))
 }
 
-/// Reads what a v2 client sends; [`FRAME`](super::FRAME) and [`SIGNAL`](super::SIGNAL) go another way.
+/// Reads what a v2 client sends; [`FRAME`](crate::wire::FRAME) and [`SIGNAL`](crate::wire::SIGNAL) go another way.
 ///
 /// # Errors
 ///

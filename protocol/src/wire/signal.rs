@@ -20,6 +20,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 pub use self::{candidate::Candidate, sdp::Sdp};
+use super::{Event, SIGNAL, WireError, bad_args};
+use crate::PairingId;
 
 /// The largest number of an attempt: JavaScript has no larger integers.
 const ATTEMPT_MAX: u64 = (1 << 53) - 1;
@@ -104,6 +106,12 @@ impl Signal {
         Ok(Self { attempt, step: step(fields)? })
     }
 
+    /// Returns the signal as a Socket.IO event, in both directions.
+    #[must_use]
+    pub fn to_event(&self, pairing: PairingId) -> Event {
+        (SIGNAL, vec![json!(pairing), self.to_value()])
+    }
+
     /// As it travels.
     #[must_use]
     pub fn to_value(&self) -> Value {
@@ -125,6 +133,20 @@ impl Signal {
         }
         value
     }
+}
+
+/// Reads the arguments of a [`SIGNAL`]: the pairing and the unread signal.
+///
+/// # Errors
+///
+/// [`Code::BadArgs`](crate::Code::BadArgs) if an argument is missing or the first is not a pairing id.
+pub fn from_args(args: Vec<Value>) -> Result<(PairingId, Value), WireError> {
+    let mut args = args.into_iter();
+    let (Some(pairing), Some(signal)) = (args.next(), args.next()) else {
+        return Err(bad_args("arguments are missing"));
+    };
+    let pairing = PairingId::deserialize(pairing).map_err(|error| bad_args(&error.to_string()))?;
+    Ok((pairing, signal))
 }
 
 /// What is in a signal counts, as with simple-peer; its type only tells offers from answers.
