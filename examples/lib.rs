@@ -1,4 +1,4 @@
-//! What the examples share: logs on stderr, and the server that they start.
+//! Tools that the examples share: logs on stderr, and the server that they start.
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

@@ -30,7 +30,7 @@ struct Options {
     port: u16,
 }
 
-/// What the application knows of a member: its own, not the plugin's.
+/// The application's own data about a member, not the plugin's.
 #[derive(Clone, Debug)]
 struct Member(String);
 

@@ -26,10 +26,10 @@ type Result<T = (), E = Box<dyn Error>> = std::result::Result<T, E>;
 /// and ends by itself. The exit status is 0 if every step went as it should.
 #[derive(Parser)]
 struct Options {
-    /// What this process plays. Leave it out.
+    /// The role of this process. Leave it out.
     #[arg(long, hide = true, requires = "url")]
     role: Option<Role>,
-    /// Where the server is.
+    /// The URL of the server.
     #[arg(long, hide = true)]
     url: Option<String>,
 }

@@ -32,22 +32,22 @@ use tokio::io::{AsyncBufReadExt as _, BufReader};
 /// there will be no other.
 #[derive(Parser)]
 struct Options {
-    /// Where the server is.
+    /// The URL of the server.
     #[arg(long, default_value = "http://127.0.0.1:9000")]
     url: String,
     /// The name of this client.
     #[arg(long)]
     id: String,
-    /// How to answer an event of the partner: with {"echo":[…args]}, or not at all.
+    /// The answer to an event of the partner: {"echo":[…args]}, or none.
     #[arg(long, value_enum, default_value_t = Reply::Echo)]
     reply: Reply,
-    /// Whether to accept pairings that others ask for.
+    /// Accept pairings that others ask for.
     #[arg(long, action = ArgAction::Set, default_value_t = true)]
     accept: bool,
-    /// Whether to replace a lost connection and go on with the session.
+    /// Replace a lost connection and continue the session.
     #[arg(long, action = ArgAction::Set, default_value_t = true)]
     resume: bool,
-    /// Which paths to use for what is emitted.
+    /// The paths that emits take.
     #[arg(long, value_enum, default_value_t = Path::PreferDirect)]
     path: Path,
 }

@@ -31,7 +31,7 @@ use tokio::{
 /// Receives one file.
 #[derive(Parser)]
 struct Options {
-    /// Where the server is.
+    /// The URL of the server.
     #[arg(long, default_value = "http://127.0.0.1:9000")]
     url: String,
     /// The name of this client.
@@ -42,7 +42,7 @@ struct Options {
     dir: PathBuf,
 }
 
-/// How long the sender may take to leave.
+/// The time that the sender may take to leave.
 const FAREWELL: Duration = Duration::from_secs(5);
 
 /// The file that is being received. Locked while a channel is read: whoever asks what is there waits

@@ -28,7 +28,7 @@ type Result<T = (), E = Box<dyn Error>> = std::result::Result<T, E>;
 /// Sends a file to a client that runs `recvfile`.
 #[derive(Parser)]
 struct Options {
-    /// Where the server is.
+    /// The URL of the server.
     #[arg(long, default_value = "http://127.0.0.1:9000")]
     url: String,
     /// The name of this client.
@@ -44,10 +44,10 @@ struct Options {
 /// Every partner takes messages of that length.
 const PIECE: usize = 16 * 1024;
 
-/// How long to wait for a direct path before the relay is used.
+/// The time to wait for a direct path before the relay is used.
 const PATIENCE: Duration = Duration::from_secs(3);
 
-/// How long the receiver may take to say what it has: it writes to a disk.
+/// The time that the receiver may take to confirm what it has: it writes to a disk.
 const DISK: Duration = Duration::from_secs(60);
 
 #[tokio::main]

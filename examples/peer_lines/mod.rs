@@ -57,7 +57,7 @@ pub(crate) enum Line<'a> {
         /// All of them, if it is not just that one.
         #[serde(skip_serializing_if = "Option::is_none")]
         values: Option<Vec<Value>>,
-        /// What the placeholders stand for.
+        /// The blobs that the placeholders represent.
         #[serde(skip_serializing_if = "Vec::is_empty", serialize_with = "hex")]
         blobs: Vec<Bytes>,
         path: String,
@@ -74,7 +74,7 @@ pub(crate) enum Line<'a> {
         from: &'a str,
         name: &'a str,
         args: Vec<Value>,
-        /// What the placeholders stand for.
+        /// The blobs that the placeholders represent.
         #[serde(skip_serializing_if = "Vec::is_empty", serialize_with = "hex")]
         blobs: Vec<Bytes>,
     },
@@ -87,7 +87,7 @@ pub(crate) enum Line<'a> {
     Resumed,
     /// There is another, and the session is a new one.
     Restarted,
-    /// What is emitted takes another path; none if there is none at present.
+    /// Emits take another path; `None` if there is none at present.
     #[serde(rename_all = "camelCase")]
     Path {
         path: Option<String>,

@@ -50,9 +50,9 @@ struct End {
     tasks: TaskTracker,
     /// The present pairing, or the last one: both ends count them, as who gives the orders does.
     of: u32,
-    /// When the caller began to register.
+    /// The time at which the caller began to register.
     began: Instant,
-    /// Whether what is emitted goes directly.
+    /// `true` while emits take the direct path.
     direct: bool,
 }
 

@@ -1,4 +1,4 @@
-//! What an open connection costs in memory, and what is left of closed ones.
+//! The memory of an open connection, and what remains of closed ones.
 
 use std::time::Duration;
 
@@ -22,7 +22,8 @@ const OURS: Contestant = Contestant::Bare(Setup::Threads);
 const WARM_UP: usize = 30;
 /// Time for what was closed to be gone.
 const SETTLE: Duration = Duration::from_millis(500);
-/// What an allocator may keep of a closed connection, in KiB an end: as in the client's own test.
+/// The memory that an allocator may keep of a closed connection, in KiB an end: as in the client's
+/// own test.
 const REMAINDER: f64 = 8.0;
 
 /// Opens and closes, then opens and holds.

@@ -75,7 +75,7 @@ impl End {
     }
 }
 
-/// What uses a connection.
+/// The user of a connection.
 struct Worker {
     of: u32,
     began: Instant,

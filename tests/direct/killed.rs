@@ -1,5 +1,6 @@
-//! How soon a partner is missed whose process is killed: by a bare connection; by a client, which
-//! hears of it from the server too, because the kernel closes the killed one's TCP connection.
+//! The time until the loss of a partner whose process is killed is detected: by a bare connection;
+//! by a client, which the server informs too, because the kernel closes the TCP connection of the
+//! killed process.
 
 use std::time::Instant;
 

@@ -53,7 +53,7 @@ struct Args {
     command: Option<Command>,
 }
 
-/// What this binary is besides the benchmark.
+/// The roles of this binary besides the benchmark.
 #[derive(Debug, Subcommand)]
 enum Command {
     /// One end, driven by lines of JSON: a client if there is a server.

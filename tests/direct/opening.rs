@@ -1,5 +1,5 @@
-//! How long a bare connection takes to open: from the start of the offer to its open main channel.
-//! `paired` has the goal; this says how much of that is WebRTC.
+//! The time that a bare connection takes to open: from the start of the offer to its open main
+//! channel. `paired` has the goal; this shows which part of that is WebRTC.
 
 use anyhow::Result;
 use socketio_p2p_harness::bench::Verdict;

@@ -11,7 +11,7 @@ use socketio_p2p_harness::bench::{Child, NpmProject, usage};
 use crate::part::{Role, Setup};
 use crate::server::Server;
 
-/// How long an end may take to say something.
+/// The time that an end may take to report something.
 const PATIENCE: Duration = Duration::from_secs(120);
 
 /// simple-peer, and the WebRTC that it uses in Node.
@@ -24,7 +24,7 @@ pub(crate) const PROJECT: NpmProject = NpmProject {
     packages: &["@roamhq/wrtc", "simple-peer"],
 };
 
-/// Who is compared.
+/// The programs that are compared.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Contestant {
     /// Two connections of ours, without clients around them.
@@ -51,7 +51,7 @@ impl fmt::Display for Contestant {
 pub(crate) struct Pair {
     pub(crate) offerer: Child,
     pub(crate) answerer: Child,
-    /// Where clients find each other.
+    /// The server at which clients find each other.
     _server: Option<Server>,
     /// The number of the last connection.
     last: u32,

@@ -1,5 +1,5 @@
-//! How long two clients take to be paired and to talk directly: from the call of `register_target`
-//! to the event `Path` with the direct path, both at the caller.
+//! The time that two clients take to be paired and to communicate directly: from the call of
+//! `register_target` to the event `Path` with the direct path, both at the caller.
 
 use anyhow::Result;
 use socketio_p2p_harness::bench::Verdict;

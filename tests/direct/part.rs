@@ -33,14 +33,14 @@ use crate::{client, end};
 /// Bytes of a message that is sent back.
 pub(crate) const SMALL: usize = 64;
 
-/// Which end. A client that is the offerer registers.
+/// The role of an end. A client that is the offerer registers.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
 pub(crate) enum Role {
     Offerer,
     Answerer,
 }
 
-/// On what it runs.
+/// The runtime and the kind of an end.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq, ValueEnum)]
 pub(crate) enum Setup {
     /// A runtime of one thread.
@@ -98,7 +98,7 @@ pub(crate) fn be(role: Role, setup: Setup, server: Option<SocketAddr>) -> Result
     runtime.block_on(async move { TaskTracker::new().spawn(part).await })?
 }
 
-/// What comes in.
+/// The commands that arrive on stdin.
 pub(crate) struct Orders(Lines<BufReader<Stdin>>);
 
 impl Orders {
@@ -129,7 +129,7 @@ pub(crate) fn tell(of: u32, outcome: Result<Value>) {
     }
 }
 
-/// What is reported of round trips, in µs.
+/// Returns the reported percentiles of round trips, in µs.
 pub(crate) fn percentiles(mut trips: Vec<Duration>) -> Result<Value> {
     ensure!(!trips.is_empty(), "nothing was measured");
     trips.sort_unstable();

@@ -1,4 +1,4 @@
-//! What a run measures, how long and how often.
+//! The figures that a run measures, how long and how often.
 
 use std::fmt;
 
@@ -33,7 +33,7 @@ pub(crate) enum Figure {
     Cycles,
 }
 
-/// What is to be measured.
+/// The figures to measure.
 #[derive(Debug)]
 pub(crate) struct Plan {
     pub(crate) figures: Vec<Figure>,
@@ -41,22 +41,23 @@ pub(crate) struct Plan {
     extent: Extent,
 }
 
-/// How much a run measures, as its report says it.
+/// The extent of a run, as its report states it.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Extent {
     /// Rounds in which contestants take turns; the median counts.
     pub(crate) rounds: usize,
-    /// How many connections are opened, and clients paired, to see how long that takes.
+    /// The number of connections that are opened, and of clients that are paired, to measure the
+    /// time.
     pub(crate) openings: usize,
     /// Round trips of a contestant in a round.
     pub(crate) trips: usize,
     /// MiB of a contestant in a round.
     pub(crate) mebibytes: usize,
-    /// How many partners are killed.
+    /// The number of partners that are killed.
     pub(crate) kills: usize,
-    /// How many connections are open at once to see what one of them costs.
+    /// The number of connections that are open at once to measure the memory of one.
     pub(crate) held: usize,
-    /// How many are opened and closed again.
+    /// The number of connections that are opened and closed again.
     pub(crate) cycles: usize,
 }
 
@@ -72,7 +73,7 @@ impl fmt::Display for Extent {
 }
 
 impl Plan {
-    /// Everything, long enough to be compared.
+    /// Returns the plan with every figure, measured long enough for comparisons.
     pub(crate) fn full() -> Self {
         let extent = Extent {
             rounds: 5,
@@ -86,7 +87,7 @@ impl Plan {
         Self { figures: Figure::value_variants().to_vec(), with_node: true, extent }
     }
 
-    /// Everything, in fewer and shorter rounds.
+    /// Returns the plan with every figure, in fewer and shorter rounds.
     pub(crate) fn quick() -> Self {
         let extent = Extent {
             rounds: 1,

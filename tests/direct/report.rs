@@ -1,4 +1,4 @@
-//! What was measured, as a table for people and as JSON for programs.
+//! The measured figures, as a table for people and as JSON for programs.
 
 use std::fmt;
 
@@ -43,7 +43,7 @@ impl Samples {
         median(self.all(what, of)?.to_vec())
     }
 
-    /// What all but a hundredth of the values of a figure do not exceed.
+    /// Returns the 99th percentile of a figure.
     pub(crate) fn p99(&self, what: &str, of: Contestant) -> Option<f64> {
         let mut values = self.all(what, of)?.to_vec();
         values.sort_unstable_by(f64::total_cmp);
@@ -61,11 +61,11 @@ impl Samples {
     }
 }
 
-/// Everything that a run found out.
+/// The results of a run.
 #[derive(Debug, Serialize)]
 pub(crate) struct Report {
     pub(crate) environment: Environment<Extent>,
-    /// What was left out, and why.
+    /// The omitted measurements, with the reasons.
     pub(crate) notes: Vec<String>,
     pub(crate) goals: Vec<Verdict>,
     pub(crate) figures: Samples,

@@ -166,7 +166,7 @@ async fn what_no_session_sends_does_not_disturb_the_servers_own_session() {
     bystanders.noticed_nothing(&server).await;
 }
 
-/// Nothing of this is the next frame of a session that has not begun.
+/// Messages none of which is the next frame of a session that has not begun.
 const STRANGE: [&str; 20] = [
     "null",
     "7",

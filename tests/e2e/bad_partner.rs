@@ -1,4 +1,4 @@
-//! What a partner may write into a message that its receiver cannot read or take.
+//! Messages of a partner that their receiver cannot read or accept.
 
 use serde_json::json;
 use socketio_p2p_client::P2pClientExt as _;

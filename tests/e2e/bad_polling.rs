@@ -132,7 +132,7 @@ impl Poll {
         poll
     }
 
-    /// What the server has to say; Engine.IO 4 also pings, whenever it likes.
+    /// Polls for the server's packets; Engine.IO 4 also sends pings at any time.
     async fn poll(&mut self) -> String {
         loop {
             let (_, body) = self.request("GET", "").await;

@@ -11,7 +11,8 @@ use crate::support::{
     wire::{Packet, Wire},
 };
 
-/// What separates packets in polling, and what rust_socketio splits at: it must not matter.
+/// Bytes that separate packets in polling, and those at which rust_socketio splits: they must not
+/// matter.
 const AWKWARD: [&[u8]; 4] = [b"", b"\x1e", b"a\x1eb451-[\"P2P_DISCONNECT\"]\x1e", &[0, 255, 128]];
 
 #[tokio::test(flavor = "multi_thread")]

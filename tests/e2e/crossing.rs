@@ -63,7 +63,7 @@ async fn a_triangle_comes_to_one_pairing_at_most_and_everybody_is_answered() {
     }
 }
 
-/// Whoever is paired has a partner that says so too, and the two can talk.
+/// Checks that the partner of each paired client agrees, and that the two can communicate.
 async fn both_ends_agree(server: &TestServer, clients: &[P2pClient]) {
     server.becomes(clients.len(), 0, 1).await;
     let initiator = |client: &&P2pClient| client.pairing().is_some_and(|info| info.initiator);

@@ -95,7 +95,7 @@ async fn both_directions_keep_their_order_at_the_same_time() {
     assert_eq!(heard_by_a(), Vec::from_iter(0..EMITS / 4));
 }
 
-/// What B's handler of `note` got to hear, and the two clients.
+/// Pairs two clients; returns them with a function that lists what B's handler of `note` received.
 async fn pair_with_recorder(server: &TestServer) -> (impl Fn() -> Vec<usize>, [P2pClient; 2]) {
     let (record, heard) = recorder();
     let b = client(server, "B").on2("note", record);

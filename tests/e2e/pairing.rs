@@ -1,4 +1,4 @@
-//! Who is paired with whom, and who is not.
+//! Successful and refused pairings.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! What waits in the server for a client that does not read.
+//! The queue in the server for a client that does not read.
 
 use serde_json::{Value, json};
 use socketio_p2p_client::{Event, P2pClientExt, Presence};

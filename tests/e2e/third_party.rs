@@ -1,4 +1,4 @@
-//! Nobody gets between two that are paired.
+//! Attempts of a third client to interfere with a pairing.
 
 use std::sync::Arc;
 

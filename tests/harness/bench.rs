@@ -1,4 +1,4 @@
-//! What the benchmarks share: processes, what they cost, npm, and how a report reads.
+//! Tools that the benchmarks share: processes and their cost, npm, and the format of a report.
 
 mod child;
 mod environment;

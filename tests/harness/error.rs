@@ -1,4 +1,4 @@
-//! Why a step of a story failed, with what the process had said until then.
+//! Failures of a story's step, with the output of the process up to that moment.
 
 use std::fmt;
 use std::io;
@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use crate::{Event, Outcome};
 
-/// Why a process could not be started.
+/// A process could not be started.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StartError {
@@ -30,9 +30,9 @@ pub enum StartError {
     /// The operating system did not start the program.
     #[error("could not start {}", program.display())]
     Spawn {
-        /// What was to be started.
+        /// The program that was to be started.
         program: PathBuf,
-        /// Why it was not.
+        /// The error of the operating system.
         #[source]
         source: io::Error,
     },
@@ -45,7 +45,7 @@ pub enum StartError {
         code: String,
         /// The text beside the code.
         message: String,
-        /// What the process had said.
+        /// The output of the process.
         transcript: Transcript,
     },
     /// The process runs, but did not become ready.
@@ -53,7 +53,7 @@ pub enum StartError {
     NotReady(#[from] WaitError),
 }
 
-/// Why a wait for a process did not end with what was waited for.
+/// A wait for a process failed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum WaitError {
@@ -62,11 +62,11 @@ pub enum WaitError {
     Timeout {
         /// The process.
         who: String,
-        /// What was waited for.
+        /// The event or output that was awaited.
         awaited: String,
         /// The limit that was reached.
         limit: Duration,
-        /// What the process had said.
+        /// The output of the process.
         transcript: Transcript,
     },
     /// The process ended, or closed its stdin or stdout, while something was expected of it.
@@ -74,11 +74,11 @@ pub enum WaitError {
     Ended {
         /// The process.
         who: String,
-        /// What was waited for.
+        /// The event or output that was awaited.
         awaited: String,
-        /// How it ended; `None` if it still runs.
+        /// The exit status; `None` if the process still runs.
         status: Option<ExitStatus>,
-        /// What the process had said.
+        /// The output of the process.
         transcript: Transcript,
     },
     /// A line on stdout was not a JSON object with a string member `event`.
@@ -88,17 +88,17 @@ pub enum WaitError {
         who: String,
         /// The line.
         line: String,
-        /// What the process had said.
+        /// The output of the process.
         transcript: Transcript,
     },
-    /// Something came although nothing more was to come.
+    /// A line arrived although none was expected.
     #[error("`{who}` printed one event too many: {line}\n{transcript}")]
     Unexpected {
         /// The process.
         who: String,
-        /// What came.
+        /// The unexpected line.
         line: String,
-        /// What the process had said.
+        /// The output of the process.
         transcript: Transcript,
     },
     /// The process ended with a status other than 0 after it had been asked to end.
@@ -106,9 +106,9 @@ pub enum WaitError {
     Status {
         /// The process.
         who: String,
-        /// How it ended.
+        /// The exit status.
         status: ExitStatus,
-        /// What the process had said.
+        /// The output of the process.
         transcript: Transcript,
     },
 }
@@ -126,14 +126,14 @@ impl WaitError {
     }
 }
 
-/// Why [`Peer::register`](crate::Peer::register) failed.
+/// An error of [`Peer::register`](crate::Peer::register).
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum RegisterError {
     /// The pairing was refused.
     #[error("the pairing with `{target}` was refused: {code}")]
     Refused {
-        /// Who was to be the partner.
+        /// The intended partner.
         target: String,
         /// The reason, for example `offline`.
         code: String,
@@ -145,14 +145,14 @@ pub enum RegisterError {
     Wait(#[from] WaitError),
 }
 
-/// Why [`Peer::emit2`](crate::Peer::emit2) failed.
+/// An error of [`Peer::emit2`](crate::Peer::emit2).
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Emit2Error {
     /// The peer reported the failure of the call.
     #[error("emit2 failed, {outcome}: {code}")]
     Failed {
-        /// Whether the handler may have run.
+        /// The knowledge about the handler's execution.
         outcome: Outcome,
         /// The reason, for example `not-paired`.
         code: String,
@@ -167,7 +167,7 @@ pub enum Emit2Error {
     Wait(#[from] WaitError),
 }
 
-/// What a process had said when a wait failed: its unread events and the end of its stderr.
+/// The output of a process when a wait failed: its unread events and the end of its stderr.
 ///
 /// Both `Debug` and `Display` print it as text, so that a story that unwraps shows it readably.
 #[derive(Clone, Default)]

@@ -22,7 +22,7 @@ impl Event {
         }
     }
 
-    /// What happened: `connected`, `paired`, `incoming`, and so on.
+    /// Returns the name of the event: `connected`, `paired`, `incoming`, and so on.
     pub fn name(&self) -> &str {
         self.value["event"].as_str().unwrap_or_default()
     }

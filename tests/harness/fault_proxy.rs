@@ -81,25 +81,26 @@ impl FaultProxy {
         Ok(Self { address, shared, tasks })
     }
 
-    /// Where clients reach the server through it, for example `http://127.0.0.1:49152`.
+    /// Returns the URL at which clients reach the server through the proxy, for example
+    /// `http://127.0.0.1:49152`.
     #[must_use]
     pub fn url(&self) -> String {
         format!("http://{}", self.address)
     }
 
-    /// Where it listens.
+    /// Returns the address at which the proxy listens.
     #[must_use]
     pub const fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// How many connections it carries, those that are half-open among them.
+    /// Returns the number of connections that it carries, half-open ones included.
     #[must_use]
     pub fn connections(&self) -> usize {
         self.shared.links().weather.len()
     }
 
-    /// How many faults there were.
+    /// Returns the number of faults so far.
     #[must_use]
     pub fn counts(&self) -> Counts {
         self.shared.counters.now()

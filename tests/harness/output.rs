@@ -1,4 +1,4 @@
-//! What a process says: lines of stdout in a bounded queue, the end of stderr in memory.
+//! The output of a process: lines of stdout in a bounded queue, the end of stderr in memory.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};

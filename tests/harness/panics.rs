@@ -22,7 +22,7 @@ pub fn watch(own: &'static str) {
     });
 }
 
-/// What panicked that should not.
+/// Returns the panics that were not expected.
 #[must_use]
 pub fn seen() -> Vec<String> {
     PANICS.lock().unwrap_or_else(PoisonError::into_inner).clone()

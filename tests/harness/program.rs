@@ -1,4 +1,4 @@
-//! Which executable to start, and where it is found.
+//! The executable to start, and its location.
 
 use std::env;
 use std::ffi::{OsStr, OsString};

@@ -1,4 +1,4 @@
-//! What a story asks of a peer, with the answer as a value: register, unregister, emit2, list.
+//! Requests of a story to a peer, with the answer as a value: register, unregister, emit2, list.
 
 use std::fmt;
 
@@ -10,7 +10,7 @@ use crate::{Emit2Error, Event, Peer, RegisterError, WaitError};
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Reply {
-    /// What the partner's handler returned.
+    /// The value that the partner's handler returned.
     pub value: Value,
     /// The way it came: `relay` or `direct`.
     pub path: String,
@@ -18,7 +18,7 @@ pub struct Reply {
     pub event: Event,
 }
 
-/// What is known about a call that failed.
+/// The knowledge about a call that failed.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum Outcome {

@@ -1,4 +1,4 @@
-//! What the datagrams of a direct path suffer, drawn from a seed.
+//! Faults of the datagrams of a direct path, drawn from a seed.
 
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -25,7 +25,7 @@ pub struct UdpWeather {
     counters: [AtomicU64; 4],
 }
 
-/// What became of datagrams so far, of both ways together.
+/// The fate of the datagrams so far, both directions together.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct UdpCounts {
     /// Went on at once.
@@ -81,7 +81,8 @@ impl UdpWeather {
         self
     }
 
-    /// What arrives suffers the same: for a partner that has no weather, such as a browser.
+    /// Applies the same faults to arriving datagrams: for a partner that has no weather, such as a
+    /// browser.
     #[must_use]
     pub fn both_ways(mut self) -> Self {
         self.arrives_too = true;
@@ -99,7 +100,7 @@ impl UdpWeather {
         self.swallows[way as usize].store(is_open, Ordering::Relaxed);
     }
 
-    /// What became of the datagrams so far.
+    /// Returns the fate of the datagrams so far.
     #[must_use]
     pub fn counts(&self) -> UdpCounts {
         let of = |counter: usize| self.counters[counter].load(Ordering::Relaxed);

@@ -28,7 +28,7 @@ async fn a_page_offers_talks_and_ends() -> Story {
     both.closed_by_it().await
 }
 
-/// As users have it. Each end finds the other by its name or by hearing from it.
+/// The configuration of users: each end finds the other by its name or by receiving from it.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_page_that_hides_its_addresses_connects() -> Story {
     let mut both = Both::start(SCRIPT, "offer", &["--hide-addresses"]).await?;

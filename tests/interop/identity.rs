@@ -1,4 +1,4 @@
-//! Who is connected, and who is let in.
+//! Connected and refused clients.
 
 use serde_json::json;
 use socketio_p2p_harness::{Server, StartError, free_port};

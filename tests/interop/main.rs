@@ -19,5 +19,5 @@ mod refusals;
 mod simple_peer;
 mod stock;
 
-/// What a story returns: the first step that failed, with what the processes had said.
+/// The result of a story: the first step that failed, with the output of the processes.
 type Story = Result<(), Box<dyn std::error::Error>>;

@@ -1,4 +1,4 @@
-//! What a stock client and the Rust peer send each other: acknowledgements of any arity, and bytes.
+//! Values between a stock client and the Rust peer: acknowledgements of any arity, and bytes.
 
 use serde_json::{Value, json};
 use socketio_p2p_harness::{Peer, Server};

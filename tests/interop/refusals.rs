@@ -1,4 +1,5 @@
-//! What one client may not do to another: every refusal is told to the sender and to nobody else.
+//! Actions that a client may not take against another: every refusal is reported to the sender
+//! only.
 
 use serde_json::{Value, json};
 use socketio_p2p_harness::{Peer, Server, WaitError};

@@ -39,12 +39,13 @@ pub(crate) const UPGRADING: [Stock; 2] =
     [Stock { client: "2", transport: "upgrade" }, Stock { client: "4", transport: "upgrade" }];
 
 impl Stock {
-    /// Whether bytes reach it as base64 with the packet type of Engine.IO 3.
+    /// Returns whether bytes reach it as base64 with the packet type of Engine.IO 3.
     pub(crate) fn is_engine_io_3_over_polling(self) -> bool {
         self == V2_POLLING
     }
 
-    /// Whether its end is seen at once; that of a polling client shows by its missing heartbeat.
+    /// Returns whether its end is detected at once; that of a polling client shows by its missing
+    /// heartbeat.
     pub(crate) fn is_websocket(self) -> bool {
         self.transport == "websocket"
     }
@@ -84,8 +85,8 @@ pub(crate) async fn paired_as(
     Ok((a, b))
 }
 
-/// Why a registration that must not succeed was refused: the code of the SERVER_ERROR that came
-/// before the answer `false`.
+/// Returns the reason for which a registration was refused: the code of the SERVER_ERROR before the
+/// answer `false`.
 pub(crate) async fn refusal(peer: &mut Peer, target: &str) -> String {
     match peer.register(target).await {
         Err(RegisterError::Refused { event, .. }) => refusal_of(&event),

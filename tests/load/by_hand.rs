@@ -1,4 +1,5 @@
-//! What an expert would write on socketioxide by hand: the middle between the floor and the plugin.
+//! A relay as an expert would write it on socketioxide by hand: the middle between the floor and
+//! the plugin.
 //!
 //! It relays frames unparsed and believes its clients everything: no consent, no limits, no end of
 //! a pairing that a partner's departure brings. The difference to the floor is what Socket.IO

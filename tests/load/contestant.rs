@@ -1,4 +1,4 @@
-//! What is compared: a server and the dialect it is spoken to in.
+//! The contestants: a server and the dialect that its clients use.
 
 use std::fmt;
 
@@ -41,7 +41,7 @@ impl Contestant {
         }
     }
 
-    /// What its clients speak.
+    /// Returns the dialect of its clients.
     pub(crate) fn dialect(self) -> Dialect {
         match self {
             Self::Floor => Dialect::Bare,

@@ -17,7 +17,7 @@ use crate::link::{self, Link};
 use crate::load::{Load, Progress};
 use crate::wire::{Dialect, Packets};
 
-/// How many clients connect at a time. More would overflow a listener's backlog.
+/// The number of clients that connect at a time. More would overflow a listener's backlog.
 const CONNECTING: usize = 64;
 
 /// So many pairs with so many unanswered emits each.
@@ -27,7 +27,7 @@ pub(crate) struct Shape {
     pub(crate) pairs: usize,
     /// Emits of one pair that wait for their answer at the same time.
     pub(crate) in_flight: usize,
-    /// Whether an end gathers what it has to say into one write. Socket.IO clients do not.
+    /// `true` if an end gathers its messages into one write. Socket.IO clients do not.
     pub(crate) gathered: bool,
 }
 

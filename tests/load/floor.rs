@@ -28,7 +28,7 @@ const QUEUE: usize = 128;
 /// cleared before each read and pushes everything else out of the cache at 500 pairs.
 const READ_BUFFER: usize = 4 * 1024;
 
-/// What one end of a pair holds: the way to its partner, and what its partner says.
+/// One end of a pair: the way to its partner, and the messages of its partner.
 #[derive(Debug)]
 struct End {
     to_partner: Sender<Message>,

@@ -13,10 +13,10 @@ use tokio_tungstenite::{WebSocketStream, client_async_with_config};
 
 use crate::wire::{self, Dialect};
 
-/// How long any single answer of a server may take before the benchmark gives up.
+/// The longest time that an answer of a server may take before the benchmark fails.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
-/// What bare ends call their pairing, so that their packets are as long as those of v2.
+/// The pairing id of bare ends, so that their packets are as long as those of v2.
 pub(crate) const BARE_PAIRING: &str = "0123456789abcdef-1";
 
 /// Read buffer of one socket, in bytes. Small, because there are 10,000 of them in the driver.

@@ -14,7 +14,7 @@ use crate::link::PATIENCE;
 /// The longest round trip the histogram tells apart, in nanoseconds.
 const LONGEST: u64 = 60_000_000_000;
 
-/// How long a load runs: first unmeasured, then measured.
+/// The duration of a load: first unmeasured, then measured.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Span {
     /// The unmeasured beginning.
@@ -23,7 +23,7 @@ pub(crate) struct Span {
     pub(crate) measured: Duration,
 }
 
-/// What a load did while it was measured.
+/// The results of a load while it was measured.
 #[derive(Clone, Debug)]
 pub(crate) struct Outcome {
     /// Requests whose answer came back.
@@ -51,7 +51,7 @@ impl Outcome {
     }
 }
 
-/// What the tasks of a load share.
+/// The state that the tasks of a load share.
 #[derive(Debug)]
 pub(crate) struct Progress {
     answered: AtomicU64,
@@ -67,7 +67,7 @@ impl Progress {
         self.round_trips().saturating_record(nanos);
     }
 
-    /// Whether no more requests are to be made.
+    /// Returns whether no more requests are to be made.
     pub(crate) fn stopped(&self) -> bool {
         self.stopped.load(Relaxed)
     }
@@ -80,7 +80,7 @@ impl Progress {
 /// The tasks of a load.
 #[derive(Debug)]
 pub(crate) struct Load {
-    /// What they share.
+    /// The state that the tasks share.
     pub(crate) progress: Arc<Progress>,
     /// Those that make requests: they end, with all answers, once the load is stopped.
     pub(crate) workers: JoinSet<Result<()>>,

@@ -56,16 +56,16 @@ struct Args {
     part: Option<Part>,
 }
 
-/// What this binary is besides the benchmark: its parts, each in a process of its own.
+/// The roles of this binary besides the benchmark, each in a process of its own.
 #[derive(Debug, Subcommand)]
 enum Part {
     /// A server under test; it says where it listens and ends with its stdin. For a profiler.
     Serve { kind: serve::Kind },
     /// One load on a server that runs already.
     Load {
-        /// Who listens there.
+        /// The contestant that listens there.
         contestant: Contestant,
-        /// Where.
+        /// The address of the server.
         server: SocketAddr,
         /// Pairs that talk at the same time.
         #[arg(long, default_value_t = 1)]
@@ -76,7 +76,7 @@ enum Part {
         /// Many messages in one write.
         #[arg(long)]
         gathered: bool,
-        /// How long.
+        /// The duration in seconds.
         #[arg(long, default_value_t = 10.0)]
         seconds: f64,
     },

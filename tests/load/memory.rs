@@ -1,4 +1,4 @@
-//! What a client costs in memory that is connected and says nothing.
+//! The memory of a connected client that sends nothing.
 
 use std::time::Duration;
 

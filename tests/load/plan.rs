@@ -1,4 +1,4 @@
-//! What a run measures, how long and how often.
+//! The figures that a run measures, how long and how often.
 
 use std::fmt;
 use std::time::Duration;
@@ -29,7 +29,7 @@ const CRATES: [&str; 9] = [
     "tungstenite",
 ];
 
-/// How much a run measures, as its report says it.
+/// The extent of a run, as its report states it.
 #[derive(Debug, Serialize)]
 pub(crate) struct Extent {
     rounds: usize,
@@ -65,12 +65,12 @@ pub(crate) enum Phase {
     NodePlugin,
 }
 
-/// What is to be measured.
+/// The figures to measure.
 #[derive(Debug)]
 pub(crate) struct Plan {
-    /// What.
+    /// The phases to measure.
     pub(crate) phases: Vec<Phase>,
-    /// How often.
+    /// The number of rounds.
     pub(crate) rounds: usize,
     span: Span,
     idle: usize,
@@ -78,7 +78,7 @@ pub(crate) struct Plan {
 }
 
 impl Plan {
-    /// Everything, long enough to be compared.
+    /// Returns the plan with every figure, measured long enough for comparisons.
     pub(crate) fn full() -> Self {
         Self {
             phases: Phase::value_variants().to_vec(),
@@ -89,7 +89,7 @@ impl Plan {
         }
     }
 
-    /// Everything that needs no Node, for about a minute.
+    /// Returns the plan with every figure that needs no Node, for about a minute.
     pub(crate) fn quick() -> Self {
         let mut phases = Phase::value_variants().to_vec();
         phases.retain(|phase| *phase != Phase::NodePlugin);
@@ -156,7 +156,7 @@ impl Plan {
     }
 }
 
-/// Who takes part in a phase: in every other round in the reverse order.
+/// Returns the contestants of a phase, in every other round in the reverse order.
 fn order(phase: Phase, round: usize) -> Vec<Contestant> {
     let mut order = match phase {
         Phase::Emits => vec![Floor, ByHand, P2p],

@@ -1,4 +1,4 @@
-//! What was measured, as a table for people and as JSON for programs.
+//! The measured figures, as a table for people and as JSON for programs.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -10,7 +10,7 @@ use crate::contestant::Contestant;
 use crate::goals;
 use crate::plan::Extent;
 
-/// What a figure counts.
+/// The quantity that a figure counts.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Metric {
@@ -47,7 +47,7 @@ impl Metric {
     }
 }
 
-/// Which figure: in which row, of whom, counting what.
+/// The identity of a figure: its quantity, row and contestant.
 pub(crate) type Key = (Metric, String, Contestant);
 
 /// All figures, in the order they were measured: the nth of a key is that of round n.
@@ -141,14 +141,14 @@ struct File<'a> {
     figures: Vec<Figure>,
 }
 
-/// Everything that a run found out.
+/// The results of a run.
 #[derive(Debug)]
 pub(crate) struct Report {
-    /// Where it ran.
+    /// The machine and the programs of the run.
     pub(crate) environment: Environment<Extent>,
-    /// What was measured.
+    /// The measured samples.
     pub(crate) samples: Samples,
-    /// What was left out, and why.
+    /// The omitted measurements, with the reasons.
     pub(crate) notes: Vec<String>,
 }
 

@@ -32,7 +32,7 @@ const IN_FLIGHT_EACH: [usize; 2] = [1, 64];
 /// The path that joins two bare ends.
 const PAIR: &str = "pair";
 
-/// Which end a process is.
+/// The role of a process.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
 pub(crate) enum End {
     /// Bare websocket, emits.
@@ -45,7 +45,7 @@ pub(crate) enum End {
     P2pTarget,
 }
 
-/// What the source's process tells when it is done.
+/// The report of the source's process when it is done.
 #[derive(Debug, Deserialize, Serialize)]
 struct Told {
     p50: f64,

@@ -10,7 +10,7 @@ use tokio_tungstenite::tungstenite::Utf8Bytes;
 /// Length of the payload that every measured emit carries, in bytes.
 pub(crate) const PAYLOAD: usize = 64;
 
-/// Which packets the two ends exchange.
+/// The packets that the two ends exchange.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Dialect {
     /// The same bytes as `V2`, on a bare websocket: no handshake, no registration.
@@ -24,7 +24,7 @@ pub(crate) enum Dialect {
 }
 
 impl Dialect {
-    /// Where an end connects to. Bare sockets are joined by `pair`; the others by their client id.
+    /// Returns the URL of an end. Bare sockets are joined by `pair`; the others by their client id.
     pub(crate) fn url(self, server: SocketAddr, client: &str, pair: &str) -> String {
         match self {
             Self::Bare => format!("ws://{server}/relay/{pair}"),
@@ -46,7 +46,7 @@ impl Dialect {
         }
     }
 
-    /// How the last packet before the client may speak begins.
+    /// Returns the beginning of the last packet before the client may send.
     pub(crate) fn connected(self) -> Option<&'static str> {
         match self {
             Self::Bare => None,
@@ -74,7 +74,8 @@ impl Dialect {
         }
     }
 
-    /// Whether `text` tells an end that the pairing is committed; in v1 only the source is told.
+    /// Returns whether `text` reports that the pairing is committed; in v1 only the source receives
+    /// this.
     pub(crate) fn is_paired(self, text: &str) -> bool {
         match self {
             Self::V1 => text.starts_with("43") && text.ends_with("[true]"),
@@ -142,7 +143,7 @@ impl Packets {
         Some(answer.into())
     }
 
-    /// Whether `text` is an answer, as the source receives it.
+    /// Returns whether `text` is an answer, as the source receives it.
     pub(crate) fn is_answer(&self, text: &str) -> bool {
         match self.dialect {
             Dialect::V1 => text.starts_with("43") && text.ends_with(r#"["ok"]"#),

@@ -21,7 +21,7 @@ struct Args {
     program: Program,
 }
 
-/// How long they take.
+/// The durations of the programs.
 const DURATIONS: &str = "\
 Without options, built with --release on two cores: faults about 12 minutes, flips 4, hostile 15,
 memory 8, churn 20. Nothing else should run meanwhile: hostile compares latencies.";
@@ -34,7 +34,7 @@ enum Program {
     Flips(flips::Settings),
     /// Pairs that call each other beside hostile connections.
     Hostile(hostile::Settings),
-    /// What hostile clients can make the server remember.
+    /// The memory that hostile clients can make the server use.
     Memory(memory::Settings),
     /// Clients that come, pair, talk and leave.
     Churn(churn::Settings),

@@ -17,7 +17,7 @@ pub(crate) struct Cable {
     carrying: JoinSet<()>,
 }
 
-/// What happens to the connections that there are.
+/// A command about the existing connections.
 #[derive(Clone, Copy)]
 enum Order {
     Carry,

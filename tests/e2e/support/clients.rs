@@ -52,7 +52,7 @@ pub(crate) async fn assert_echoes(client: &P2pClient) {
     assert_eq!(reply, json!(["hi", 1]));
 }
 
-/// Why a registration was refused.
+/// Returns the reason for which a registration was refused.
 #[track_caller]
 pub(crate) fn refused<T: std::fmt::Debug>(result: Result<T, RegisterError>) -> Code {
     match result {

@@ -8,7 +8,7 @@ use tokio::task::JoinSet;
 
 use super::{panics, soon};
 
-/// For how long a pairing outlives a connection where no story is about that.
+/// The grace period in stories that are about something else.
 const SOON_MISSED: Duration = Duration::from_millis(500);
 
 pub(crate) struct TestServer {

@@ -23,7 +23,7 @@ pub(crate) enum Packet {
     Binary(Vec<u8>),
 }
 
-/// What the dialects make of the barrier.
+/// The dialect, which decides how the barrier looks.
 #[derive(Clone, Copy)]
 enum Dialect {
     V1,
@@ -113,7 +113,7 @@ impl Wire {
         wire
     }
 
-    /// What the welcome of a v2 client says.
+    /// Returns the welcome of a v2 client.
     pub(crate) async fn welcome(server: &TestServer, id: &str) -> Value {
         let mut wire = Self::open(server, "EIO=4").await;
         wire.welcomed(json!({ "clientId": id, "p2p": 2 })).await
@@ -221,20 +221,21 @@ impl Wire {
         event(&self.text().await)
     }
 
-    /// Everything that the server says to this packet, in order.
+    /// Returns the server's answers to this packet, in order.
     pub(crate) async fn answers(&mut self, packet: &str) -> Vec<Packet> {
         self.send(packet).await;
         self.rest().await
     }
 
-    /// Everything that the server has said up to now, in order.
+    /// Returns all packets that the server has sent so far, in order.
     pub(crate) async fn rest(&mut self) -> Vec<Packet> {
         let (answers, closed) = self.rest_or_end().await;
         assert!(!closed, "closed, after {answers:?}");
         answers
     }
 
-    /// Everything that the server has said up to now, and whether it closed the connection then.
+    /// Returns all packets that the server has sent so far, and whether it then closed the
+    /// connection.
     pub(crate) async fn rest_or_end(&mut self) -> (Vec<Packet>, bool) {
         // The server answers in order, so what it says to the packets before comes before this.
         let (question, answer) = match self.dialect {

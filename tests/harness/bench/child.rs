@@ -8,7 +8,7 @@ use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader, Lines};
 use tokio::process::{ChildStdin, ChildStdout, Command};
 use tokio::time::timeout;
 
-/// How long a process may take to end by itself.
+/// The time that a process may take to end by itself.
 const FAREWELL: Duration = Duration::from_secs(5);
 
 /// A running process. Dropping it kills it.

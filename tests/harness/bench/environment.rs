@@ -1,4 +1,4 @@
-//! What a run ran on.
+//! The machine and the programs of a run.
 
 use std::fmt;
 use std::fs;

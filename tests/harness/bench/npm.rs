@@ -8,7 +8,7 @@ use anyhow::{Context as _, Result, ensure};
 use tokio::process::Command;
 use tokio::time::timeout;
 
-/// How long npm may take.
+/// The time that npm may take.
 const INSTALL: Duration = Duration::from_secs(180);
 
 /// An npm project in the system's folder of temporary files.

@@ -1,4 +1,4 @@
-//! What a process costs: CPU time and memory, as Linux counts them.
+//! The cost of a process: CPU time and memory, as Linux counts them.
 
 use std::fs;
 use std::time::Duration;

@@ -1,50 +1,50 @@
-//! What can happen to a connection, and how often it did.
+//! The faults that can happen to a connection, and their counts.
 
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-/// Something that happens to one connection. Those that last some time end by themselves.
+/// A fault of one connection. A fault with a duration ends by itself.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Fault {
     /// Every piece, in both directions, waits so long before it goes on.
     Delay {
-        /// For how long.
+        /// The added delay.
         by: Duration,
-        /// How long that goes on.
+        /// The duration of the fault.
         lasts: Duration,
     },
     /// Both ends are told that the connection was reset, and what was under way is lost.
     Reset,
     /// Both ends are told that the other has finished, and what was under way is lost.
     Finish,
-    /// What is sent this way is swallowed from now on, the end of the connection too, and nobody
-    /// is told.
+    /// Discards all that is sent in these directions from now on, the end of the connection
+    /// included, without notice.
     HalfOpen(Ways),
     /// Both directions take only so many bytes a second.
     Throttle {
-        /// How many.
+        /// The rate in bytes per second.
         rate: usize,
-        /// How long that goes on.
+        /// The duration of the fault.
         lasts: Duration,
     },
-    /// What is sent arrives in pieces of at most so many bytes.
+    /// Splits the data into pieces of at most so many bytes.
     Split {
-        /// How many.
+        /// The length of a piece.
         most: usize,
-        /// How long that goes on.
+        /// The duration of the fault.
         lasts: Duration,
     },
-    /// What is sent within so much time arrives in one piece.
+    /// Merges the data of so much time into one piece.
     Merge {
-        /// How much.
+        /// The time.
         within: Duration,
-        /// How long that goes on.
+        /// The duration of the fault.
         lasts: Duration,
     },
-    /// Nothing moves in either direction; afterwards it goes on where it was.
+    /// Stops both directions; afterwards they continue where they were.
     Freeze {
-        /// How long.
+        /// The duration of the fault.
         lasts: Duration,
     },
 }
@@ -87,7 +87,7 @@ impl Kind {
         Self::Freeze,
     ];
 
-    /// Whether a connection ends with it, or can only be given up.
+    /// Returns whether a connection ends with it, or can only be given up.
     #[must_use]
     pub const fn ends_the_connection(self) -> bool {
         matches!(self, Self::Reset | Self::Finish | Self::HalfOpen)
@@ -95,7 +95,7 @@ impl Kind {
 }
 
 impl Fault {
-    /// What kind it is of.
+    /// Returns the kind of the fault.
     #[must_use]
     pub const fn kind(&self) -> Kind {
         match self {
@@ -111,7 +111,7 @@ impl Fault {
     }
 }
 
-/// How many faults of each kind there were.
+/// The number of faults of each kind.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct Counts([u64; Kind::ALL.len()]);
 

@@ -24,7 +24,7 @@ const GATHERED: usize = 256 * 1024;
 /// Parts of a second in which a throttled direction writes.
 const STEPS: usize = 50;
 
-/// How long an end that was told of the other's end may take to end itself.
+/// The time that one side may take to close after it has seen the other side close.
 const FAREWELL: Duration = Duration::from_secs(1);
 
 /// Carries what `near` and `far` say to each other, until both have ended or the weather cuts it.

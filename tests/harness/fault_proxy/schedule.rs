@@ -1,4 +1,4 @@
-//! Which fault comes when, and whom it meets: all drawn from one seed.
+//! A schedule of faults and of the connections that they meet, drawn from one seed.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use fastrand::Rng;
 
 use super::fault::{Fault, Kind, Ways};
 
-/// What is drawn for [`Fault`], in the order of its fields.
+/// The ranges from which the fields of [`Fault`] are drawn, in their order.
 const DELAY_MS: std::ops::Range<u64> = 5..150;
 const RATE: std::ops::Range<usize> = 8 * 1024..256 * 1024;
 const SPLIT: std::ops::Range<usize> = 1..400;
@@ -25,11 +25,12 @@ pub struct Schedule {
 /// One entry of a [`Schedule`].
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Injection {
-    /// How long after the one before.
+    /// The time since the previous fault.
     pub after: Duration,
-    /// What.
+    /// The fault.
     pub fault: Fault,
-    /// Which of the connections that there are then: 0 is the oldest, just below 1 the newest.
+    /// The position of the connection among those that exist then: 0 is the oldest, just below 1
+    /// the newest.
     pub whom: f64,
 }
 

@@ -1,4 +1,4 @@
-//! What a connection suffers from at the moment.
+//! The faults that affect a connection at present.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use tokio::time::{Instant, sleep_until};
 
 use super::fault::{Fault, Ways};
 
-/// How a connection is cut.
+/// The way in which a connection is cut.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Cut {
     Reset,
@@ -26,7 +26,7 @@ pub(super) struct Weather {
     merge: Lasting<Duration>,
 }
 
-/// Something, until a moment.
+/// A value that expires.
 #[derive(Clone, Copy, Debug)]
 struct Lasting<T>(Option<(T, Instant)>);
 
@@ -47,7 +47,7 @@ impl<T: Copy> Lasting<T> {
 }
 
 impl Weather {
-    /// Whether a further fault can change anything.
+    /// Returns whether further faults cannot change anything.
     pub(super) const fn is_hopeless(&self) -> bool {
         self.cut.is_some() || self.swallowed.is_some()
     }
@@ -74,7 +74,7 @@ impl Weather {
         self.swallowed.is_some_and(|swallowed| swallowed == way || swallowed == Ways::Both)
     }
 
-    /// When a piece that came then may go on, if not at once.
+    /// Returns the time at which a piece that arrived then may continue, if not at once.
     pub(super) fn held_until(&self, came: Instant) -> Option<Instant> {
         self.frozen_until().max(self.delay.now().map(|by| came + by))
     }
@@ -83,7 +83,7 @@ impl Weather {
         self.frozen.0.map(|((), until)| until)
     }
 
-    /// Until when more is gathered behind what came then, if at all.
+    /// Returns the time until which data is gathered behind a piece that arrived then, or `None`.
     pub(super) fn gathers_until(&self, came: Instant) -> Option<Instant> {
         self.merge.now().map(|within| came + within)
     }

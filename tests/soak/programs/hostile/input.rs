@@ -7,7 +7,7 @@ use tokio_tungstenite::tungstenite::Message;
 
 use super::json::{deep, mutated, value};
 
-/// What a hostile client knows of the others.
+/// A hostile client's knowledge of the others.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub(super) struct Knowledge {
     /// Their names.
@@ -129,7 +129,7 @@ fn wrong_types(random: &mut Rng) -> String {
     format!("42{id}{}", json!(arguments))
 }
 
-/// Something well-formed that concerns others, or a partner of its own.
+/// Returns a well-formed message that concerns others, or a partner of its own.
 fn addressed(random: &mut Rng, known: &Knowledge, own_pairing: Option<&str>) -> String {
     let name = name(random, known);
     let pairing = match own_pairing {
@@ -157,7 +157,7 @@ fn addressed(random: &mut Rng, known: &Knowledge, own_pairing: Option<&str>) -> 
     format!("42{packet}")
 }
 
-/// What only a server says.
+/// Returns a message that only a server sends.
 fn forged(random: &mut Rng, known: &Knowledge) -> String {
     let (name, number) = (name(random, known), random.u64(..4));
     let pairing = known.pairings.first().cloned().unwrap_or_default();

@@ -8,7 +8,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-/// How long an answer is waited for; there need not be one.
+/// The time for which an answer is awaited; there need not be one.
 const PATIENCE: Duration = Duration::from_millis(200);
 
 /// Headers that ask for a websocket.

@@ -18,7 +18,7 @@ use super::gang::Deeds;
 use super::input::{self, Knowledge};
 use super::raw;
 
-/// How long the server may take to take something. It need not take it.
+/// The time that the server may take to accept something. It need not accept it.
 const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Inputs on one connection, at most: a new connection is hostile as well.

@@ -16,10 +16,10 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
 use tokio_tungstenite::tungstenite::{Bytes, Message};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 
-/// How long the server may take to let somebody in.
+/// The time that the server may take to accept a client.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// How long after they were thrown out they come back.
+/// The delay after which removed clients return.
 const PAUSE: Duration = Duration::from_millis(20);
 
 /// Bytes of one call: less than what is relayed at most.
@@ -28,7 +28,7 @@ const CALL_BYTES: usize = 200 * 1024;
 /// Bytes a second that a client sends who keeps to the server's rates.
 const BYTE_RATE: usize = 7 * 1024 * 1024;
 
-/// How they fill the memory.
+/// The way in which they fill the memory.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
 pub(crate) enum Behaviour {
     /// They ask what the server answers, as fast as they can, and never read the answers.
