@@ -15,6 +15,8 @@ pub mod planted;
 #[cfg(not(feature = "planted-faults"))]
 #[allow(dead_code, unreachable_pub, reason = "public for the simulation's tests of itself only")]
 mod planted;
+#[cfg(feature = "sim")]
+pub mod sim;
 pub mod wire;
 
 pub use args::Args;

@@ -1,42 +1,35 @@
-//! Faults planted on purpose: each must be caught, or the simulation proves nothing.
+//! Faults planted on purpose: the simulation must catch each of them.
 //!
 //! ```text
 //! cargo test -p socketio-p2p-protocol --features planted-faults --test simulation planted
 //! ```
 
-use socketio_p2p_protocol::planted::{Fault, plant};
-
-use crate::{
-    history::live_through,
-    live_on_two_paths,
-    oracle::Rule,
-    plan::Plan,
-    report::{Failure, Lived, Trace, observe},
+use socketio_p2p_protocol::{
+    planted::{Fault, plant},
+    sim::{self, Failure, Lived, Plan, Rule, Trace},
 };
 
-/// Histories until a fault must have been caught.
-const HISTORIES: u64 = 100;
+/// The number of runs in which a fault must be caught.
+const RUNS: u64 = 100;
 
-/// The first history that breaks a rule, with this fault in the protocol.
+/// Returns the first failure, and its seed, with this fault in the protocol.
 fn caught(fault: Option<Fault>, live: impl Fn(u64, Trace) -> Lived) -> Option<(u64, Failure)> {
     plant(fault);
-    let failure =
-        (1..=HISTORIES).find_map(|seed| Some((seed, live(seed, Trace::default()).1.err()?)));
+    let failure = (1..=RUNS).find_map(|seed| Some((seed, live(seed, Trace::default()).1.err()?)));
     plant(None);
     failure
 }
 
 fn skipping_pairing_ids(seed: u64, trace: Trace) -> Lived {
-    let plan = Plan { skips_pairing_ids: true, ..Plan::new(seed) };
-    observe(seed, "replay", || live_through(plan, trace))
+    sim::run_plan(Plan { skips_pairing_ids: true, ..Plan::new(seed) }, trace)
 }
 
 #[track_caller]
 fn assert_caught(what: &str, failure: Option<(u64, Failure)>, rules: &[Rule]) {
-    let Some((histories, failure)) = failure else {
-        panic!("{what} is not caught in {HISTORIES} histories");
+    let Some((runs, failure)) = failure else {
+        panic!("{what} is not caught in {RUNS} runs");
     };
-    println!("{what}: caught in history {histories} by {:?}", failure.rule);
+    println!("{what}: caught in run {runs} by {:?}", failure.rule);
     assert!(rules.contains(&failure.rule), "{what} is caught by another rule: {failure}");
 }
 
@@ -51,7 +44,7 @@ macro_rules! planted {
 }
 
 planted! {
-    crate::live;
+    sim::run;
     forgetting_the_partner_is_caught: ForgetPartner by Exclusive, Mutual, ToldOnce, Counters, NoPanic;
     comparing_ids_without_incarnations_is_caught: CompareWithoutIncarnation by NothingLost, Progress, ToldOnce, Mutual, Exclusive, Counters, NoPanic;
     resuming_without_a_token_is_caught: ResumeWithoutToken by NoStranger;
@@ -76,7 +69,7 @@ planted! {
 }
 
 planted! {
-    live_on_two_paths;
+    sim::run_two_paths;
     a_window_that_evicts_early_is_caught_on_two_paths: WindowEvictsEarly by NothingLost, Progress, Bounded;
     another_order_is_caught_on_two_paths: ReorderOnPathChange by Order, AtMostOnce, Bounded, NothingLost;
     duplicates_are_caught_on_two_paths: DeliverDuplicates by AtMostOnce, Order, Bounded;
@@ -94,6 +87,6 @@ fn skipping_the_pairing_id_on_the_relay_is_caught() {
 
 #[test]
 fn without_a_planted_fault_nothing_is_caught() {
-    assert!(caught(None, crate::live).is_none());
-    assert!(caught(None, live_on_two_paths).is_none());
+    assert!(caught(None, sim::run).is_none());
+    assert!(caught(None, sim::run_two_paths).is_none());
 }

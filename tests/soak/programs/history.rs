@@ -6,8 +6,9 @@ use std::time::{Duration, Instant};
 use hdrhistogram::Histogram;
 use socketio_p2p_client::{EmitError, EndReason, PairingId, Path};
 
+use socketio_p2p_protocol::sim::{CallNo, ClientNo, Manner, Oracle, Report as Told, Rule};
+
 use super::Report;
-use super::oracle::{CallNo, ClientNo, Manner, Oracle, Report as Told, Rule};
 use super::stalls::Stalls;
 
 /// Every call is acknowledged, and must come to something while both ends are well.

@@ -12,10 +12,6 @@ mod site;
 mod stalls;
 mod talker;
 
-#[path = "../../../protocol/tests/simulation/oracle.rs"]
-#[allow(dead_code, reason = "the simulation asks it more")]
-mod oracle;
-
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};

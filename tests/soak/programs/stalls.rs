@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::{Duration, Instant};
 
-use super::oracle::ClientNo;
+use socketio_p2p_protocol::sim::ClientNo;
 
 /// How many of its pair's last changes a call may have met: more than in the longest call.
 const LATELY: usize = 8;

@@ -18,9 +18,9 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::history::History;
-use super::oracle::ClientNo;
 use super::within;
 use calls::{CALL, CALL_TIMEOUT, Talk, answer, noted, talk};
+use socketio_p2p_protocol::sim::ClientNo;
 
 pub(crate) use calls::Manner;
 

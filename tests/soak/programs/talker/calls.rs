@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::number;
 use crate::programs::history::{History, told};
-use crate::programs::oracle::{CallNo, ClientNo, Report as Told};
+use socketio_p2p_protocol::sim::{CallNo, ClientNo, Report as Told};
 
 /// The event that all calls are.
 pub(super) const CALL: &str = "call";

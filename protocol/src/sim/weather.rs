@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use socketio_p2p_protocol::{ClientId, Code, ConnId, Dialect, DuplicatePolicy, broker::Input};
+use crate::{ClientId, Code, ConnId, Dialect, DuplicatePolicy, broker::Input};
 
-use crate::{
+use crate::sim::{
     client::Client,
     link::{Link, State},
     server::Server,

@@ -1,12 +1,12 @@
 //! What the ends of the two paths do.
 
-use socketio_p2p_protocol::{
+use crate::{
     EndReason, Frame, Outcome, Path,
     session::{Delivery, Input, Output},
 };
 
 use super::{Event, PAIRING, Pair};
-use crate::{
+use crate::sim::{
     client::Returns,
     handlers::{LONGEST_WAY, number_in},
     oracle::{Report, Rule},

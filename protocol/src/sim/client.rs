@@ -5,11 +5,9 @@ use std::{
     time::Instant,
 };
 
-use socketio_p2p_protocol::{
-    ConnId, Endpoint, EndpointConfig, PairingId, ResumeToken, endpoint::Command,
-};
+use crate::{ConnId, Endpoint, EndpointConfig, PairingId, ResumeToken, endpoint::Command};
 
-use crate::{hostile::HOSTILE, oracle::CallNo};
+use crate::sim::{hostile::HOSTILE, oracle::CallNo};
 
 /// Numbers of requests are above this, those of calls below.
 pub(crate) const REQUESTS: u64 = 1 << 40;

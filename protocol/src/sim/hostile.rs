@@ -3,14 +3,14 @@
 
 use std::time::Duration;
 
-use fastrand::Rng;
-use serde_json::Value;
-use socketio_p2p_protocol::{
+use crate::{
     Args, Body, ClientMessage, Code, ConnId, Dialect, Frame, PairingId, Refusal, ReqId,
     ResumeToken, ServerMessage,
 };
+use fastrand::Rng;
+use serde_json::Value;
 
-use crate::{
+use crate::sim::{
     link::{Down, Link, Up},
     oracle::ClientNo,
     watch::Who,

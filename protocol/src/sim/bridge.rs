@@ -2,14 +2,14 @@
 
 use std::{collections::BTreeMap, collections::VecDeque, time::Instant};
 
-use socketio_p2p_protocol::{
+use crate::{
     Args, Cause, Code, ConnId, EndReason, Frame, Outcome, PairingId, Path, Presence, Refusal,
     Session,
     limits::V1_CALL_TIMEOUT,
     session::{Input, Output},
 };
 
-use crate::{
+use crate::sim::{
     oracle::{CallNo, ClientNo, Oracle, Rule},
     server::Act,
 };

@@ -9,10 +9,10 @@ use std::{
     time::{Duration, Instant},
 };
 
+use crate::{Code, Frame, PairingId, Path, Refusal, Session, session::Input};
 use fastrand::Rng;
-use socketio_p2p_protocol::{Code, Frame, PairingId, Path, Refusal, Session, session::Input};
 
-use crate::{
+use crate::sim::{
     client::Returns,
     handlers::args_of,
     oracle::{CallNo, Manner, Oracle, Verdict},

@@ -6,10 +6,10 @@ use std::{
     time::{Duration, Instant},
 };
 
+use crate::{Code, ConnId, PairingId, ResumeToken, broker, endpoint::Input};
 use fastrand::Rng;
-use socketio_p2p_protocol::{Code, ConnId, PairingId, ResumeToken, broker, endpoint::Input};
 
-use crate::{
+use crate::sim::{
     client::{Client, Handled},
     hostile::{HOSTILE, Hostile},
     legacy::Legacy,

@@ -1,97 +1,14 @@
-//! What the guarantees allow to be seen of clients that are paired and talk, whoever plays them:
-//! the simulation and the soak on the real stack tell it what happens, and it says what must not.
+//! The oracle: it is informed of what happens to paired clients, and records each broken guarantee.
+//!
+//! The simulator reports to it, and so may a test of the real stack.
+
+mod rules;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use socketio_p2p_protocol::{EndReason, PairingId};
+use crate::{EndReason, PairingId};
 
-/// Which client.
-pub(crate) type ClientNo = usize;
-
-/// Which call: they are numbered as they are made.
-pub(crate) type CallNo = usize;
-
-/// What a caller was told.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Report {
-    /// The value that the handler returned.
-    Value,
-    /// A value, but not that of this call.
-    WrongValue,
-    /// The handler ran and failed.
-    Failed,
-    /// No handler ran, and none will.
-    NotExecuted,
-    /// That cannot be known.
-    Unknown,
-}
-
-/// What a handler came to.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Verdict {
-    /// It returned a value.
-    Value,
-    /// It failed.
-    Failed,
-}
-
-/// What was found to be broken.
-#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
-pub(crate) enum Rule {
-    /// A client is in at most one pairing.
-    Exclusive,
-    /// Both ends of a pairing agree.
-    Mutual,
-    /// Nobody hears anything from whom it is not paired with.
-    NoStranger,
-    /// What comes is from whom it says.
-    TrueSource,
-    /// What comes is what was sent.
-    Intact,
-    /// A handler runs at most once an emit.
-    AtMostOnce,
-    /// Every call is reported, once.
-    ReportedOnce,
-    /// What is reported is true.
-    Truthful,
-    /// Nothing is lost while both recover within the grace period.
-    NothingLost,
-    /// As sent, a pairing and direction.
-    Order,
-    /// What has a time to live does not run after it.
-    InTime,
-    /// A pairing lasts until somebody ends it, or one of its ends is away for too long.
-    Lasting,
-    /// The end of a pairing is told, once, and why.
-    ToldOnce,
-    /// Counters are equal to objects.
-    Counters,
-    /// Nothing grows beyond its limits.
-    Bounded,
-    /// When the faults have ended, everything goes on.
-    Progress,
-    /// When everybody has left, nothing is left.
-    NothingLeft,
-    /// Whatever comes, nothing panics.
-    NoPanic,
-}
-
-/// A broken rule, and how.
-#[derive(Clone, Debug)]
-pub(crate) struct Violation {
-    pub(crate) rule: Rule,
-    pub(crate) what: String,
-}
-
-/// How a call is made.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Manner {
-    /// Whether a reply is wanted.
-    pub(crate) acknowledged: bool,
-    /// Whether it may come to nothing although both ends are well: it has a time to live, a short
-    /// deadline, or a caller who changes its mind.
-    pub(crate) excused: bool,
-}
+pub use rules::{CallNo, ClientNo, Manner, Report, Rule, Summary, Verdict, Violation};
 
 #[derive(Debug)]
 struct Call {
@@ -100,86 +17,65 @@ struct Call {
     pairing: PairingId,
     manner: Manner,
     executed: bool,
-    /// What its handler came to, where that was told.
+    /// The result of its handler, if it was reported.
     verdict: Option<Verdict>,
     reported: Option<Report>,
-    /// Nobody wants to know any more.
+    /// True after the caller cancelled it.
     forgotten: bool,
 }
 
 #[derive(Debug)]
 struct Pairing {
     ends: [ClientNo; 2],
-    /// Which ends have heard of it, and of its end.
+    /// The peers that know that it began.
     begun: BTreeSet<ClientNo>,
+    /// The peers that know that it ended, and the reason each was given.
     over: BTreeMap<ClientNo, EndReason>,
-    /// Which ends were told why by whoever knows it.
+    /// The peers that got the reason from the server.
     told_why: BTreeSet<ClientNo>,
-    /// Why it ended, where that is known for certain.
+    /// The true reason of its end, if it is known.
     reason: Option<EndReason>,
-    /// The last call that ran, by its caller.
+    /// The last call that ran, by caller.
     last: BTreeMap<ClientNo, CallNo>,
 }
 
-/// How much was seen.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub(crate) struct Summary {
-    pub(crate) calls: usize,
-    pub(crate) executed: usize,
-    pub(crate) values: usize,
-    pub(crate) not_executed: usize,
-    pub(crate) unknown: usize,
-    pub(crate) pairings: usize,
-}
-
-impl Summary {
-    pub(crate) fn add(&mut self, other: Self) {
-        let Self { calls, executed, values, not_executed, unknown, pairings } = other;
-        self.calls += calls;
-        self.executed += executed;
-        self.values += values;
-        self.not_executed += not_executed;
-        self.unknown += unknown;
-        self.pairings += pairings;
-    }
-}
-
-/// Knows what was called, what ran and who was told what.
+/// A record of calls, handlers, reports and pairings, and of the rules that they break.
 #[derive(Debug, Default)]
-pub(crate) struct Oracle {
+pub struct Oracle {
     calls: Vec<Call>,
     pairings: BTreeMap<PairingId, Pairing>,
-    /// The pairing that each client believes to be in.
+    /// The pairing that each client believes it is in.
     present: BTreeMap<ClientNo, PairingId>,
-    /// Pairings that certainly ended, and why.
+    /// Pairings that ended, and the true reasons.
     ends: BTreeMap<PairingId, EndReason>,
-    /// Clients that keep no rule: what they say and do proves nothing.
+    /// Clients that break the protocol on purpose. Their reports prove nothing.
     distrusted: BTreeSet<ClientNo>,
     violations: Vec<Violation>,
 }
 
 impl Oracle {
-    /// The first broken rule.
-    pub(crate) fn violation(&self) -> Option<&Violation> {
+    /// Returns the first violation.
+    pub fn violation(&self) -> Option<&Violation> {
         self.violations().first()
     }
 
-    /// All of them.
-    pub(crate) fn violations(&self) -> &[Violation] {
+    /// Returns all violations, oldest first.
+    pub fn violations(&self) -> &[Violation] {
         &self.violations
     }
 
-    pub(crate) fn violate(&mut self, rule: Rule, what: impl Into<String>) {
+    /// Records a violation that the caller found itself.
+    pub fn violate(&mut self, rule: Rule, what: impl Into<String>) {
         self.violations.push(Violation { rule, what: what.into() });
     }
 
-    /// A client keeps no rule. What others are told of it is true all the same.
-    pub(crate) fn distrust(&mut self, client: ClientNo) {
+    /// Marks a client that breaks the protocol on purpose. Reports to the others must still be true.
+    pub fn distrust(&mut self, client: ClientNo) {
         self.distrusted.insert(client);
     }
 
-    /// A client hears that it is paired.
-    pub(crate) fn paired(&mut self, client: ClientNo, partner: ClientNo, id: PairingId) {
+    /// Records that a client was informed of its pairing.
+    pub fn paired(&mut self, client: ClientNo, partner: ClientNo, id: PairingId) {
         if let Some(other) = self.present.insert(client, id) {
             self.violate(Rule::Exclusive, format!("{client} is paired: {id}, and still: {other}"));
         }
@@ -204,8 +100,8 @@ impl Oracle {
         }
     }
 
-    /// A client hears that its pairing ended.
-    pub(crate) fn unpaired(&mut self, client: ClientNo, id: PairingId, reason: EndReason) {
+    /// Records that a client was informed that its pairing ended.
+    pub fn unpaired(&mut self, client: ClientNo, id: PairingId, reason: EndReason) {
         if self.present.get(&client) == Some(&id) {
             self.present.remove(&client);
         }
@@ -218,25 +114,24 @@ impl Oracle {
         }
     }
 
-    /// What a client heard of an end came from whoever knows why, and not from the loss of its own
-    /// session.
-    pub(crate) fn told_why(&mut self, client: ClientNo, id: PairingId) {
+    /// Records that the client got the reason from the server, not from the loss of its own session.
+    pub fn told_why(&mut self, client: ClientNo, id: PairingId) {
         if let Some(pairing) = self.pairings.get_mut(&id) {
             pairing.told_why.insert(client);
         }
     }
 
-    /// A pairing certainly ended, and why.
-    pub(crate) fn ended(&mut self, id: PairingId, reason: EndReason) {
-        // Its beginning may not have been heard of yet.
+    /// Records that the server ended a pairing, and the true reason.
+    pub fn ended(&mut self, id: PairingId, reason: EndReason) {
+        // The clients may not know yet that it began.
         let reason = *self.ends.entry(id).or_insert(reason);
         if let Some(pairing) = self.pairings.get_mut(&id) {
             pairing.reason = Some(reason);
         }
     }
 
-    /// A client that is gone hears nothing any more.
-    pub(crate) fn gone(&mut self, client: ClientNo) {
+    /// Records that a client has closed: it is informed of nothing from now on.
+    pub fn gone(&mut self, client: ClientNo) {
         if let Some(id) = self.present.remove(&client)
             && let Some(pairing) = self.pairings.get_mut(&id)
         {
@@ -244,21 +139,25 @@ impl Oracle {
         }
     }
 
-    /// The partner of a client, as it believes.
-    pub(crate) fn partner_of(&self, client: ClientNo) -> Option<(PairingId, ClientNo)> {
+    /// Returns the pairing and partner that a client believes it has.
+    pub fn partner_of(&self, client: ClientNo) -> Option<(PairingId, ClientNo)> {
         let id = self.present.get(&client)?;
         let ends = self.pairings[id].ends;
         Some((*id, if ends[0] == client { ends[1] } else { ends[0] }))
     }
 
-    /// Pairings, present and past, that a client has no part in.
-    pub(crate) fn foreign(&self, client: ClientNo) -> Vec<PairingId> {
+    /// Returns the pairings, present and past, that do not include a client.
+    pub fn foreign(&self, client: ClientNo) -> Vec<PairingId> {
         let foreign = self.pairings.iter().filter(|(_, p)| !p.ends.contains(&client));
         foreign.map(|(id, _)| *id).collect()
     }
 
-    /// A client emits something that is meant for its partner.
-    pub(crate) fn called(&mut self, caller: ClientNo, manner: Manner) -> CallNo {
+    /// Records an emit of a paired client, and returns its number.
+    ///
+    /// # Panics
+    ///
+    /// If the client is not paired.
+    pub fn called(&mut self, caller: ClientNo, manner: Manner) -> CallNo {
         let (pairing, callee) = self.partner_of(caller).expect("only who is paired calls");
         let (executed, verdict, reported, forgotten) = (false, None, None, false);
         let call = Call { caller, callee, pairing, manner, executed, verdict, reported, forgotten };
@@ -266,16 +165,10 @@ impl Oracle {
         self.calls.len() - 1
     }
 
-    /// A handler of `at` runs, in this pairing, for what came from `source`.
-    pub(crate) fn executed(
-        &mut self,
-        number: CallNo,
-        at: ClientNo,
-        source: ClientNo,
-        pairing: PairingId,
-    ) {
+    /// Records that a handler of `at` started, in this pairing, for a call that came from `source`.
+    pub fn executed(&mut self, number: CallNo, at: ClientNo, source: ClientNo, pairing: PairingId) {
         if self.distrusted.contains(&source) {
-            // It may say anything, but not outside of its pairing.
+            // It may send anything, but only inside its own pairing.
             if self.partner_of(at) != Some((pairing, source)) {
                 self.violate(Rule::NoStranger, format!("{at} runs what {source} says"));
             }
@@ -308,22 +201,22 @@ impl Oracle {
         self.violate(rule, what);
     }
 
-    /// The handler that ran for a call is done.
-    pub(crate) fn returned(&mut self, number: CallNo, verdict: Verdict) {
+    /// Records the result of the handler of a call.
+    pub fn returned(&mut self, number: CallNo, verdict: Verdict) {
         if let Some(call) = self.calls.get_mut(number) {
             call.verdict.get_or_insert(verdict);
         }
     }
 
-    /// There was no handler for a call.
-    pub(crate) fn unhandled(&mut self, number: CallNo) {
+    /// Records that a call found no handler.
+    pub fn unhandled(&mut self, number: CallNo) {
         if let Some(call) = self.calls.get_mut(number) {
             call.manner.excused = true;
         }
     }
 
-    /// The caller learns what became of its call.
-    pub(crate) fn reported(&mut self, number: CallNo, report: Report) {
+    /// Records the report that the caller of a call got.
+    pub fn reported(&mut self, number: CallNo, report: Report) {
         let call = &mut self.calls[number];
         let before = call.reported.replace(report);
         let trusted = !self.distrusted.contains(&call.callee);
@@ -351,19 +244,19 @@ impl Oracle {
         }
     }
 
-    /// The caller does not want to know any more.
-    pub(crate) fn forgotten(&mut self, number: CallNo) {
+    /// Records that the caller cancelled a call.
+    pub fn forgotten(&mut self, number: CallNo) {
         self.calls[number].forgotten = true;
     }
 
-    /// Whether a call waits for its report.
-    pub(crate) fn is_open(&self, number: CallNo) -> bool {
+    /// Returns true while a call waits for its report.
+    pub fn is_open(&self, number: CallNo) -> bool {
         let call = &self.calls[number];
         call.reported.is_none() && !call.forgotten
     }
 
-    /// Everything has come to rest: what must have happened by now?
-    pub(crate) fn settle(&mut self) {
+    /// Checks what must be true when nothing is under way any more.
+    pub fn settle(&mut self) {
         let mut found = Vec::new();
         for (number, call) in self.calls.iter().enumerate() {
             let pairing = &self.pairings[&call.pairing];
@@ -391,7 +284,7 @@ impl Oracle {
                     let what = format!("{end} does not hear that {id} ended: {reason}");
                     found.push((Rule::ToldOnce, what));
                 }
-                // An end whose own session was lost does not learn why.
+                // A peer whose own session was lost does not get the reason.
                 let may_not_know = |end: &ClientNo| !pairing.told_why.contains(end);
                 let wrong = |(end, told): (&ClientNo, &EndReason)| {
                     *told != reason && !(*told == EndReason::Disconnected && may_not_know(end))
@@ -409,8 +302,8 @@ impl Oracle {
         }
     }
 
-    /// Who knows all ends of pairings for certain: has each that was heard of been one?
-    pub(crate) fn check_ends(&mut self) {
+    /// Checks that each end that a client was informed of was recorded with [`Self::ended`].
+    pub fn check_ends(&mut self) {
         let heard = |(_, pairing): &(&PairingId, &Pairing)| !pairing.over.is_empty();
         let without = self.pairings.iter().filter(heard).find(|(_, p)| p.reason.is_none());
         if let Some((id, pairing)) = without {
@@ -419,17 +312,18 @@ impl Oracle {
         }
     }
 
-    /// What the caller was told, if anything.
-    pub(crate) fn report_of(&self, number: CallNo) -> Option<Report> {
+    /// Returns the report that the caller got, if any.
+    pub fn report_of(&self, number: CallNo) -> Option<Report> {
         self.calls[number].reported
     }
 
-    /// How many calls there were.
-    pub(crate) fn calls(&self) -> usize {
+    /// Returns the number of calls.
+    pub fn calls(&self) -> usize {
         self.calls.len()
     }
 
-    pub(crate) fn summary(&self) -> Summary {
+    /// Returns the totals.
+    pub fn summary(&self) -> Summary {
         let reported = |report| self.calls.iter().filter(|c| c.reported == Some(report)).count();
         Summary {
             calls: self.calls.len(),

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use socketio_p2p_protocol::endpoint::Command;
+use crate::endpoint::Command;
 
-use crate::{
+use crate::sim::{
     oracle::{Manner, Report, Rule},
     plan::Plan,
     report::{Failure, Lived, Trace},

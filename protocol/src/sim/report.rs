@@ -1,31 +1,31 @@
-//! What histories came to, and how to see again what went wrong in one.
+//! Results of runs: totals, failures and the last events before a failure.
 
 use std::{
     collections::VecDeque,
     fmt,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{
-        Mutex,
+        Mutex, PoisonError,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::Duration,
 };
 
-use crate::oracle::{Rule, Summary, Violation};
+use crate::sim::oracle::{Rule, Summary, Violation};
 
-/// Lines that are kept for the report of a failure.
-pub(crate) const LINES: usize = 200;
+/// The number of events that a failure report shows: enough for a few round trips of each client.
+pub const LINES: usize = 200;
 
-/// The last events of a history, if somebody wants to see them.
+/// A buffer of the last events of a run. The default one keeps none, which is faster.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Trace {
+pub struct Trace {
     most: usize,
     lines: VecDeque<String>,
 }
 
 impl Trace {
-    /// Keeps so many lines.
-    pub(crate) fn of(most: usize) -> Self {
+    /// Returns a buffer of the last `most` events.
+    pub fn of(most: usize) -> Self {
         Self { most, lines: VecDeque::new() }
     }
 
@@ -39,18 +39,21 @@ impl Trace {
     }
 }
 
-/// How much happened.
+/// Totals of what a run did.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub(crate) struct Counts {
-    pub(crate) steps: usize,
-    pub(crate) faults: usize,
-    /// What those did that keep no rule.
-    pub(crate) hostile: usize,
-    /// Events of v1 clients, and for them.
-    pub(crate) legacy: usize,
-    /// How often a client came back to its session, and how often to a server that had none.
-    pub(crate) resumed: usize,
-    pub(crate) restarted: usize,
+pub struct Counts {
+    /// Events of the run.
+    pub steps: usize,
+    /// Injected faults.
+    pub faults: usize,
+    /// Actions of clients that break the protocol on purpose.
+    pub hostile: usize,
+    /// Emits from and to v1 clients.
+    pub legacy: usize,
+    /// Connections that resumed a session.
+    pub resumed: usize,
+    /// Connections to a server that did not know the session.
+    pub restarted: usize,
 }
 
 impl Counts {
@@ -65,16 +68,17 @@ impl Counts {
     }
 }
 
-/// What one history came to.
-pub(crate) type Lived = (Counts, Result<Summary, Failure>);
+/// The totals of a run, and its summary or its failure.
+pub type Lived = (Counts, Result<Summary, Failure>);
 
-/// A broken rule, and how to see it again.
+/// A broken rule, with the command that repeats the run.
 #[derive(Clone, Debug)]
-pub(crate) struct Failure {
+pub struct Failure {
     seed: u64,
-    /// The test that replays it.
+    /// The test that repeats the run.
     test: &'static str,
-    pub(crate) rule: Rule,
+    /// The rule.
+    pub rule: Rule,
     what: String,
     step: usize,
     trace: Vec<String>,
@@ -109,7 +113,7 @@ impl fmt::Display for Failure {
     }
 }
 
-/// Lives through a history; a panic is a broken rule as well.
+/// Runs `live`, and turns a panic into a failure.
 pub(crate) fn observe(seed: u64, test: &'static str, live: impl FnOnce() -> Lived) -> Lived {
     catch_unwind(AssertUnwindSafe(live)).unwrap_or_else(|_| {
         let violation = Violation { rule: Rule::NoPanic, what: "see above".to_owned() };
@@ -118,21 +122,25 @@ pub(crate) fn observe(seed: u64, test: &'static str, live: impl FnOnce() -> Live
     })
 }
 
-/// What many histories came to.
+/// Totals of many runs.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Totals {
-    pub(crate) histories: u64,
-    pub(crate) seen: Summary,
-    pub(crate) counts: Counts,
-    pub(crate) failure: Option<Failure>,
+pub struct Totals {
+    /// The number of runs.
+    pub runs: u64,
+    /// The totals of the oracle.
+    pub seen: Summary,
+    /// The totals of the runs.
+    pub counts: Counts,
+    /// The first failure.
+    pub failure: Option<Failure>,
 }
 
 impl fmt::Display for Totals {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { histories, seen, counts, failure } = self;
+        let Self { runs, seen, counts, failure } = self;
         let Summary { calls, executed, values, not_executed, unknown, pairings } = seen;
         let Counts { steps, faults, hostile, legacy, resumed, restarted } = counts;
-        // A history ends with the first rule that it breaks.
+        // A run ends at the first violation.
         let broken =
             |rules: &[Rule]| failure.iter().filter(|failure| rules.contains(&failure.rule)).count();
         let twice = broken(&[Rule::AtMostOnce]);
@@ -146,15 +154,15 @@ impl fmt::Display for Totals {
         )?;
         write!(
             f,
-            "{histories} histories, {steps} steps, {pairings} pairings; {resumed} resumed, \
+            "{runs} runs, {steps} steps, {pairings} pairings; {resumed} resumed, \
              {restarted} restarted; {legacy} by v1 clients and for them; {executed} executed, {values} values, \
              {not_executed} not executed, {unknown} unknown"
         )
     }
 }
 
-/// Histories from this seed on, on all processors, until there were enough or a rule is broken.
-pub(crate) fn live_many(
+/// Runs consecutive seeds on all processors, until `enough` returns true or a rule is broken.
+pub fn run_many(
     first: u64,
     live: impl Fn(u64, Trace) -> Lived + Sync,
     enough: impl Fn(&Totals) -> bool + Sync,
@@ -170,11 +178,11 @@ pub(crate) fn live_many(
                     let seed = next.fetch_add(1, Ordering::Relaxed);
                     let (counts, mut outcome) = live(seed, Trace::default());
                     if outcome.is_err() {
-                        // Once more, for its last events.
+                        // The second run records the last events.
                         outcome = live(seed, Trace::of(LINES)).1;
                     }
-                    let mut totals = totals.lock().unwrap();
-                    totals.histories += 1;
+                    let mut totals = totals.lock().unwrap_or_else(PoisonError::into_inner);
+                    totals.runs += 1;
                     totals.counts.add(counts);
                     match outcome {
                         Ok(seen) => totals.seen.add(seen),
@@ -187,5 +195,5 @@ pub(crate) fn live_many(
             });
         }
     });
-    totals.into_inner().unwrap()
+    totals.into_inner().unwrap_or_else(PoisonError::into_inner)
 }

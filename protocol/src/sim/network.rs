@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use socketio_p2p_protocol::{Code, ConnId, Dialect, PairingId, endpoint::Input};
+use crate::{Code, ConnId, Dialect, PairingId, endpoint::Input};
 
-use crate::{
+use crate::sim::{
     hostile::HOSTILE,
     link::{self, Down, State, Up},
     oracle::Rule,

@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use serde_json::Value;
-use socketio_p2p_protocol::{
+use crate::{
     Args, Code, PairingId, Refusal, endpoint::Input, limits::PENDING_CALLS, session::Delivery,
 };
+use serde_json::Value;
 
-use crate::{
+use crate::sim::{
     client::{Client, Handled, Returns},
     hostile::HOSTILE,
     oracle::{CallNo, Manner, Rule, Verdict},

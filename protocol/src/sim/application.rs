@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use socketio_p2p_protocol::endpoint::{Command, Input};
+use crate::endpoint::{Command, Input};
 
-use crate::{
+use crate::sim::{
     client::{Client, Waiting},
     handlers::args_of,
     hostile,

@@ -5,12 +5,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-use socketio_p2p_protocol::{
+use crate::{
     BrokerEvent, BrokerStats, ClientId, ClientMessage, ConnId, Dialect, EndReason, Frame,
     PairingId, broker, limits,
 };
 
-use crate::oracle::{ClientNo, Oracle, Rule};
+use crate::sim::oracle::{ClientNo, Oracle, Rule};
 
 /// For how long a pairing outlives a connection here.
 pub(crate) const GRACE: Duration = Duration::from_secs(15);

@@ -6,12 +6,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-use socketio_p2p_protocol::{
+use crate::{
     Args, ClientMessage, Frame, Outcome, PairingId, Refusal, ServerMessage, frame::batch_from_text,
     session::Delivery, wire,
 };
 
-use crate::oracle::{CallNo, ClientNo};
+use crate::sim::oracle::{CallNo, ClientNo};
 
 /// What a client says.
 #[derive(Debug)]

@@ -3,12 +3,12 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
-use socketio_p2p_protocol::{
+use crate::{
     Args, ClientMessage, Code, ConnId, Dialect, EndReason, Outcome, PairingId, PairingInfo,
     Refusal, ServerMessage, session::Delivery,
 };
 
-use crate::{
+use crate::sim::{
     client::{Client, Handled, Returns},
     handlers::{args_of, number_in},
     link::{Down, Link, State, Up},

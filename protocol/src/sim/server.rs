@@ -5,7 +5,7 @@ use std::{
     time::Instant,
 };
 
-use socketio_p2p_protocol::{
+use crate::{
     Args, Broker, BrokerConfig, BrokerEvent, Cause, ClientMessage, Code, ConnId, Dialect,
     DuplicatePolicy, Frame, Hello, Outcome, PairingId, Partner, Refusal, ResumeToken,
     ServerMessage,
@@ -13,7 +13,7 @@ use socketio_p2p_protocol::{
     session::Delivery,
 };
 
-use crate::{
+use crate::sim::{
     bridge::Bridge,
     client::Client,
     hostile::HOSTILE,

@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use socketio_p2p_protocol::{
+use crate::{
     Code, Dialect, EndpointEvent, Outcome,
     endpoint::{Answer, Command, Input, Output},
     limits::PENDING_CALLS,
 };
 
-use crate::{
+use crate::sim::{
     client::{Client, REQUESTS},
     handlers::number_in,
     hostile::HOSTILE,

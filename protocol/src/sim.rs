@@ -1,0 +1,58 @@
+//! A simulator: clients, a server and the network between them in virtual time.
+//!
+//! Everything that happens is drawn from one seed, so a seed repeats a run exactly. The clients and
+//! the server are the [`Endpoint`](crate::Endpoint) and the [`Broker`](crate::Broker) of this crate,
+//! and after each step the [`Oracle`] checks the guarantees of the specification. A second
+//! simulation has two sessions with two paths between them.
+//!
+//! A run that breaks a rule returns a [`Failure`] with the rule, the step and the last events.
+//!
+//! # Examples
+//!
+//! ```
+//! use socketio_p2p_protocol::sim::{self, Trace};
+//!
+//! let (counts, result) = sim::run(7, Trace::default());
+//!
+//! let summary = result.map_err(|failure| failure.to_string())?;
+//! assert!(summary.calls > 0 && counts.faults > 0);
+//! # Ok::<(), String>(())
+//! ```
+
+mod application;
+mod bridge;
+mod client;
+mod handlers;
+mod history;
+mod hostile;
+mod legacy;
+mod link;
+mod network;
+mod node;
+mod oracle;
+mod paths;
+mod plan;
+mod report;
+mod server;
+mod watch;
+mod weather;
+mod world;
+
+pub use oracle::{CallNo, ClientNo, Manner, Oracle, Report, Rule, Summary, Verdict, Violation};
+pub use plan::{PaceOf, Plan};
+pub use report::{Counts, Failure, LINES, Lived, Totals, Trace, run_many};
+
+/// Runs clients and a server from this seed to the end of the run.
+pub fn run(seed: u64, trace: Trace) -> Lived {
+    run_plan(Plan::new(seed), trace)
+}
+
+/// Runs clients and a server as this plan describes.
+pub fn run_plan(plan: Plan, trace: Trace) -> Lived {
+    report::observe(plan.seed, "replay", || history::live_through(plan, trace))
+}
+
+/// Runs two sessions with two paths between them from this seed.
+pub fn run_two_paths(seed: u64, trace: Trace) -> Lived {
+    report::observe(seed, "replay_paths", || paths::live_through(seed, trace))
+}

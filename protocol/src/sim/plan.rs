@@ -1,0 +1,75 @@
+//! The parameters of a run, drawn from its seed.
+
+use crate::DuplicatePolicy;
+use fastrand::Rng;
+
+/// The parameters of a run.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// The seed of all random choices.
+    pub seed: u64,
+    /// The number of v2 clients.
+    pub clients: usize,
+    /// The number of v1 clients.
+    pub legacies: usize,
+    /// The number of clients that break the protocol on purpose.
+    pub hostiles: usize,
+    /// The number of calls after which faults may stop.
+    pub calls: usize,
+    /// The number of faults after which faults may stop.
+    pub faults: usize,
+    /// The range of the one-way delay, in microseconds.
+    pub delay: (u64, u64),
+    /// The probability that the relay refuses a message as congested.
+    pub congestion: f64,
+    /// The probability that a client that lost its connection stays away for 10 to 25 s.
+    pub long_absence: f64,
+    /// The probability that a fault is a restart of the server.
+    pub restarts: f64,
+    /// The treatment of a connection whose client ID is in use.
+    pub duplicates: DuplicatePolicy,
+    /// True if grants of pairings arrive later, too late, or never.
+    pub distant_grants: bool,
+    /// True if the server limits the rate of its clients.
+    pub paced: bool,
+    /// True if each message is serialised and parsed on its way.
+    pub codec: bool,
+    /// True if the relay ignores the pairing ID of messages. This is a planted fault.
+    pub skips_pairing_ids: bool,
+}
+
+/// A rate limit: messages per second and burst, then bytes per second and burst.
+pub type PaceOf = ((u32, u32), (u64, u64));
+
+impl Plan {
+    /// Returns the rate limit of the server, if it has one.
+    pub fn pace(&self) -> Option<PaceOf> {
+        self.paced.then_some(((200, 100), (2 << 20, 512 << 10)))
+    }
+
+    /// Returns the parameters that belong to a seed.
+    pub fn new(seed: u64) -> Self {
+        let mut rng = Rng::with_seed(seed ^ 0x5eed);
+        let near = rng.bool();
+        Self {
+            seed,
+            clients: rng.usize(4..9),
+            legacies: if rng.u8(..3) == 0 { rng.usize(1..4) } else { 0 },
+            hostiles: if rng.u8(..3) == 0 { rng.usize(1..3) } else { 0 },
+            calls: 600,
+            faults: 150,
+            delay: if near { (50, 1_000) } else { (5_000, 60_000) },
+            congestion: if rng.u8(..4) == 0 { 0.05 } else { 0.0 },
+            long_absence: if rng.u8(..4) == 0 { 0.05 } else { 0.0 },
+            restarts: if rng.u8(..8) == 0 { 0.03 } else { 0.0 },
+            duplicates: match rng.u8(..6) {
+                0 => DuplicatePolicy::TakeOver,
+                _ => DuplicatePolicy::Reject,
+            },
+            distant_grants: rng.u8(..4) == 0,
+            paced: rng.u8(..8) == 0,
+            codec: rng.u8(..16) == 0,
+            skips_pairing_ids: false,
+        }
+    }
+}
