@@ -174,21 +174,21 @@ fn a_text_is_doubtful_if_a_parser_may_refuse_what_the_grammar_allows() {
 }
 
 #[test]
-fn json_that_hides_in_a_string_is_deeper_than_anything_allowed() {
-    let raw_value = "$serde_json::private::RawValue";
+fn json_whose_depth_cannot_be_counted_is_deeper_than_anything_allowed() {
+    let reserved = "$serde_json::private::RawValue";
     for text in [
-        format!(r#"{{"{raw_value}":"[]"}}"#),
-        format!(r#"[{{ "{raw_value}":7}}]"#),
-        format!(r#"{{"a":{{"{raw_value}":"[]"}}}}"#),
+        format!(r#"{{"{reserved}":"[]"}}"#),
+        format!(r#"[{{ "{reserved}":7}}]"#),
+        format!(r#"{{"a":{{"{reserved}":"[]"}}}}"#),
         r#"{"\u0024serde\u005Fjson::private::RawValue":"[]"}"#.to_owned(),
         r#"{"$serde_json::private::Number":"1"}"#.to_owned(),
     ] {
         assert_eq!(depth(&text), Shape::HIDDEN, "{text}");
     }
-    // Parsers do nothing of that kind with another key, or with a value.
+    // Another key, or a value, is counted as usual.
     for text in [
-        format!(r#"{{"a":1,"{raw_value}":"[]"}}"#),
-        format!(r#"["{raw_value}",{{"a":"{raw_value}"}}]"#),
+        format!(r#"{{"a":1,"{reserved}":"[]"}}"#),
+        format!(r#"["{reserved}",{{"a":"{reserved}"}}]"#),
         r#"{"$serde_json::privacy":1}"#.to_owned(),
         r#"{"\u0025serde_json::private::RawValue":1}"#.to_owned(),
     ] {

@@ -100,15 +100,9 @@ mod tests {
     }
 
     #[test]
-    fn an_auth_that_hides_its_depth_does_not_overflow_the_stack() {
-        let (open, close) = ("[".repeat(60), "]".repeat(60));
-        let mut auth = "1".to_owned();
-        for _ in 0..120 {
-            // With long escapes one level of escaping adds to the length, it does not double it.
-            let string = auth.replace('\\', r"\u005c").replace('"', r"\u0022");
-            auth = format!(r#"{open}{{"$serde_json::private::RawValue":"{string}"}}{close}"#);
-        }
+    fn an_auth_whose_depth_cannot_be_counted_is_refused_unparsed() {
+        let auth = r#"{"$serde_json::private::RawValue":"[]"}"#;
 
-        assert_eq!(read_auth(Some(&auth)), Err(Code::TooLarge));
+        assert_eq!(read_auth(Some(auth)), Err(Code::TooLarge));
     }
 }

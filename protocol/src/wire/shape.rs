@@ -3,7 +3,7 @@
 /// What one look at a text that is JSON tells of it.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct Shape {
-    /// How deep arrays and objects are nested; [`HIDDEN`](Self::HIDDEN) if that cannot be told.
+    /// The depth to which arrays and objects are nested; [`HIDDEN`](Self::HIDDEN) if it cannot be counted.
     pub depth: usize,
     /// Whether it may hold what is JSON by its grammar and yet no value for usual parsers: half a
     /// pair of surrogates, or a number beyond all floating-point numbers. Only parsing it tells.
@@ -11,12 +11,11 @@ pub struct Shape {
 }
 
 impl Shape {
-    /// The depth of what hides its depth: deeper than anything that is allowed.
+    /// The depth of an object whose first key is one that serde_json reserves for itself: deeper than
+    /// any limit.
     ///
-    /// serde_json (1.0.154, with its feature `raw_value`) takes an object whose first key is a
-    /// private name of its own for JSON within a string, and parses that as well, whatever it
-    /// hides in its turn. Each string has a limit of depth to itself, so that 50 KiB are enough to
-    /// overflow the stack.
+    /// serde_json (1.0.154) gives such an object a meaning of its own, so the brackets in the text do
+    /// not tell how deep a parser would go. No client of this protocol sends one.
     pub const HIDDEN: usize = 1 << 30;
 
     /// Looks at a text once, without parsing it.
@@ -32,7 +31,7 @@ impl Shape {
         while let Some(byte) = bytes.next() {
             match byte {
                 b'"' => {
-                    if opened && is_private(bytes.clone()) {
+                    if opened && is_reserved(bytes.clone()) {
                         shape.depth = Self::HIDDEN;
                     }
                     while let Some(byte) = bytes.next() {
@@ -64,8 +63,8 @@ impl Shape {
     }
 }
 
-/// Whether a string begins like the private names of serde_json, however it is escaped.
-fn is_private(mut string: impl Iterator<Item = u8>) -> bool {
+/// Returns whether a string begins with serde_json's reserved prefix, escaped or not.
+fn is_reserved(mut string: impl Iterator<Item = u8>) -> bool {
     const PREFIX: &[u8] = b"$serde_json::private::";
     let hex = |digit: Option<u8>| char::from(digit?).to_digit(16);
     PREFIX.iter().all(|expected| match string.next() {
