@@ -1,10 +1,11 @@
-//! The soak programs, as large as every CI run can afford. How long ones are started by hand:
-//! `cargo run -p socketio-p2p-tests --bin soak -- --help`.
+//! The soak programs, as large as every CI run can afford: only counts are judged, since a busy
+//! machine gives turns late. Long runs, which judge times as well, are started by hand:
+//! `cargo run --release -p socketio-p2p-tests --bin soak -- --help`.
 
 use std::process::Command;
 use std::sync::{Mutex, PoisonError};
 
-/// They measure, so they run one after another.
+/// Held by the running program: each takes the whole machine.
 static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 
 /// Runs a program, which prints its figures and how to replay it; an error if a goal is missed.
@@ -25,15 +26,12 @@ fn nothing_is_lost_or_runs_twice_while_connections_suffer() {
 
 #[test]
 fn nothing_is_lost_or_runs_twice_while_the_path_changes() {
-    soak(&["flips", "--flips", "200"]);
+    soak(&["flips", "--flips", "200", "--counts-only"]);
 }
 
 #[test]
 fn hostile_inputs_disturb_nobody() {
-    // A debug build needs several times the time for each input: fewer a second than by hand. The p99
-    // is some 3 ms with and without them on a quiet machine; the floor is for one that is not.
-    let pace = ["--rate", "1000", "--rounds", "15", "--floor", "20"];
-    soak(&[&["hostile", "--inputs", "30000"], &pace[..]].concat());
+    soak(&["hostile", "--inputs", "30000", "--rate", "2000", "--rounds", "3", "--counts-only"]);
 }
 
 #[test]

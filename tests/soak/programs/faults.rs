@@ -12,8 +12,11 @@ use super::site::Site;
 use super::talker::{Manner, Talkers};
 use super::{Report, failures, fresh_seed};
 
-/// How long all clients may take to be back and to answer when the faults have ended.
-const RECOVERY: Duration = Duration::from_secs(60);
+/// The longest time until all clients are back and answer when the faults have ended.
+const RECOVERY: Duration = Duration::from_secs(120);
+
+/// How many times as long as the faults a run may take: only one that hangs does.
+const SLOWNESS: f64 = 20.0;
 
 /// How often it is looked whether there were enough calls.
 const LOOK: Duration = Duration::from_millis(100);
@@ -60,8 +63,8 @@ pub(crate) async fn run(settings: Settings) -> Result<Report> {
     let rate_of_each = calls as f64 * rate / faults as f64 / (2 * pairs) as f64;
     talkers.talk(&Manner { rate: rate_of_each, burst: 16, largest, pauses: true }, seed);
     proxy.follow(Schedule::new(seed, rate));
-    let longest = Duration::from_secs_f64(4.0 * faults as f64 / rate) + RECOVERY;
-    // If it takes too long, the figures show it.
+    let longest = Duration::from_secs_f64(SLOWNESS * faults as f64 / rate) + RECOVERY;
+    // If it takes longer, the figures show it.
     let enough = async {
         proxy.injected(faults).await;
         let mut looks = interval(LOOK);

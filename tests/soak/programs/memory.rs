@@ -30,8 +30,8 @@ const MANNER: Manner = Manner { rate: 50.0, burst: 16, largest: 200 * 1024, paus
 /// How long they talk before the server's memory is what it normally is.
 const WARM_UP: Duration = Duration::from_secs(1);
 
-/// How long the pairs may take to answer at the end.
-const RECOVERY: Duration = Duration::from_secs(60);
+/// The longest time until the pairs answer at the end.
+const RECOVERY: Duration = Duration::from_secs(120);
 
 const GRACE: Duration = Duration::from_secs(15);
 

@@ -14,8 +14,8 @@ use tokio::time::{Instant, sleep};
 
 const COUNT: &str = "count";
 
-/// How long the server may take to forget those who left.
-const FORGETTING: Duration = Duration::from_secs(60);
+/// The longest time until the server has forgotten those who left.
+const FORGETTING: Duration = Duration::from_secs(120);
 
 /// How often it is asked meanwhile.
 const LOOK: Duration = Duration::from_millis(50);

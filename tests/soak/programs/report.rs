@@ -34,6 +34,14 @@ impl Report {
         self.push(name, format!("<= {}", number(goal)), number(measured), measured <= goal);
     }
 
+    /// Adds a time, which has a goal only if `goal` is given: a busy machine gives turns late.
+    pub(crate) fn time(&mut self, name: impl Into<String>, measured: f64, goal: Option<f64>) {
+        match goal {
+            Some(goal) => self.at_most(name, measured, goal),
+            None => self.push(name, "-".into(), number(measured), true),
+        }
+    }
+
     /// A figure that must be so large.
     pub(crate) fn at_least(&mut self, name: impl Into<String>, measured: f64, goal: f64) {
         self.push(name, format!(">= {}", number(goal)), number(measured), measured >= goal);

@@ -9,8 +9,8 @@ use socketio_p2p_server::{P2pServer, QuickAckListener, Stats};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
-/// How long the server may take to forget those who left.
-const FORGETTING: Duration = Duration::from_secs(60);
+/// The longest time until the server has forgotten those who left.
+const FORGETTING: Duration = Duration::from_secs(120);
 
 /// How often it is asked meanwhile.
 const LOOK: Duration = Duration::from_millis(50);

@@ -24,8 +24,8 @@ use socketio_p2p_protocol::sim::ClientNo;
 
 pub(crate) use calls::Manner;
 
-/// How long anything of these takes at most when nothing is broken.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// The longest time that any of these takes when nothing is broken.
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// How long after a refusal a client asks for its partner again.
 const AGAIN: Duration = Duration::from_millis(500);
@@ -33,9 +33,9 @@ const AGAIN: Duration = Duration::from_millis(500);
 /// Silence after which a connection is given up, and when the server is asked before that.
 const HEARTBEAT: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(3)];
 
-/// How long a pairing outlives a connection, less the time that a client may need to find out that
-/// it has none: a pairing may end when a client believes to have been away for that long.
-const EXCUSE: Duration = GRACE.saturating_sub(HEARTBEAT[1]);
+/// The time for which a client must have been away when its pairing ends. A pairing outlives a
+/// connection by [`GRACE`]; half of that remains for the client to notice that it has none.
+const EXCUSE: Duration = Duration::from_millis(GRACE.as_millis() as u64 / 2);
 
 /// Pairs that talk.
 pub(crate) struct Talkers {

@@ -59,11 +59,28 @@ pub(super) struct Told {
 /// The process, as the program sees it.
 pub(super) struct Gang(Companion);
 
+/// The share of the processor that the hostile clients get beside other processes.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Priority {
+    /// That of any process.
+    Normal,
+    /// Less, as if they ran on another machine: for measurements on a quiet one.
+    Low,
+}
+
 impl Gang {
-    /// Starts it at a low priority, as if it ran on another machine.
-    pub(super) async fn start(orders: &Orders, known: &Knowledge) -> Result<Self> {
+    /// Starts the process.
+    pub(super) async fn start(
+        orders: &Orders,
+        known: &Knowledge,
+        priority: Priority,
+    ) -> Result<Self> {
         let Orders { server, seed, clients, rate } = orders;
-        let program = Program::new("nice").arg("-n").arg("10").arg(std::env::current_exe()?);
+        let executable = std::env::current_exe()?;
+        let program = match priority {
+            Priority::Normal => Program::new(executable),
+            Priority::Low => Program::new("nice").arg("-n").arg("10").arg(executable),
+        };
         let arguments = [
             "hostile-clients".to_owned(),
             format!("--server={server}"),
