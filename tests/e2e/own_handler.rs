@@ -1,22 +1,20 @@
 //! The example `own_handler`, as its users start it.
 
-use std::process::Stdio;
-
 use rust_socketio::asynchronous::ClientBuilder;
 use serde_json::json;
 use socketio_p2p_client::{Code, ConnectError, P2pBuilder, P2pBuilderExt, P2pClientExt};
-use tokio::{
-    io::{AsyncBufReadExt as _, BufReader},
-    process::{Child, Command},
-};
+use socketio_p2p_harness::{Companion, Program};
 
 use crate::support::{clients::refused, soon};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_example_own_handler_does_what_it_says() {
-    let (_server, url) = start().await;
+    let example = Program::example("own_handler", "SOCKETIO_P2P_OWN_HANDLER").unwrap();
+    let mut server = Companion::start("own_handler", &example, ["--port", "0"]).unwrap();
+    let line = server.line().await.unwrap();
+    let url = line.strip_prefix("listening on ").unwrap();
     let member = |id: &str, token: &str| -> P2pBuilder {
-        ClientBuilder::new(&url).p2p(id).auth(json!({ "token": token }))
+        ClientBuilder::new(url).p2p(id).auth(json!({ "token": token }))
     };
 
     // The name is the member's, whatever it claims; the application refuses a wrong token.
@@ -36,20 +34,4 @@ async fn the_example_own_handler_does_what_it_says() {
     assert_eq!(refused(soon(a.register_target("admin")).await), Code::Forbidden);
     soon(a.register_target("B")).await.unwrap();
     assert_eq!(soon(a.emit2("hi", ())).await.unwrap(), json!("hi yourself"));
-}
-
-/// The example, and where it listens.
-async fn start() -> (Child, String) {
-    let mut server = Command::new(env!("CARGO"))
-        .args(["run", "--quiet", "--package", "socketio-p2p-examples"])
-        .args(["--example", "own_handler", "--", "--port", "0"])
-        .stdout(Stdio::piped())
-        .kill_on_drop(true)
-        .spawn()
-        .unwrap();
-    let mut lines = BufReader::new(server.stdout.take().unwrap()).lines();
-    // Perhaps it has to be built first.
-    let line = lines.next_line().await.unwrap().unwrap();
-    let url = line.strip_prefix("listening on ").unwrap().to_owned();
-    (server, url)
 }
