@@ -128,7 +128,7 @@ async fn a_client_that_never_reads_harms_nobody_and_is_not_waited_for() {
     let text = "x".repeat(200_000);
 
     // B sends until nothing goes any more: its calls are answered all the same.
-    let patience = std::time::Duration::from_millis(500);
+    let patience = std::time::Duration::from_secs(1);
     let calls = (0..200).map(|_| b.emit2("note", &text).timeout(patience).into_future());
     for result in soon(futures_util::future::join_all(calls)).await {
         // What fitted into the window was sent; what did not, was not. Neither is guessed.

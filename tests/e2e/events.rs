@@ -1,13 +1,12 @@
 //! What a client's application is told.
 
-use std::time::Duration;
-
 use futures_util::future::join;
 use serde_json::json;
 use socketio_p2p_client::{Code, Event, EventsError, P2pClientExt, RequestError};
 use socketio_p2p_server::{ClientState, ListPolicy, P2pServer};
 
 use crate::support::{
+    LONG,
     clients::{all_unpaired, client, connect, pair_up},
     server::TestServer,
     soon,
@@ -100,7 +99,7 @@ async fn a_closed_client_says_so_to_everybody_for_ever() {
     soon(join(a.close(), a.close())).await;
     let error = soon(a.unregister_target()).await.unwrap_err();
     assert!(matches!(error, RequestError::Closed), "{error:?}");
-    soon(a.emit2("echo", json!(1)).timeout(Duration::from_secs(60))).await.unwrap_err();
+    soon(a.emit2("echo", json!(1)).timeout(LONG)).await.unwrap_err();
 }
 
 #[tokio::test(flavor = "multi_thread")]

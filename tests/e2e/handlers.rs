@@ -1,20 +1,16 @@
 //! Handlers: what they may do, and what becomes of their failures.
 
-use std::time::{Duration, Instant};
-
 use futures_util::future::{BoxFuture, FutureExt as _};
 use serde_json::{Value, json};
 use socketio_p2p_client::{Cause, Code, EmitError, HandlerError, Incoming, P2pClientExt};
 use tokio::sync::mpsc;
 
 use crate::support::{
+    LONG,
     clients::{assert_echoes, client, connect, pair},
     server::TestServer,
     soon,
 };
-
-/// A deadline that nothing here waits for.
-const LONG: Duration = Duration::from_secs(60);
 
 #[tokio::test(flavor = "multi_thread")]
 async fn handlers_call_each_other_ten_deep() {
@@ -78,7 +74,6 @@ async fn a_handler_that_fails_panics_or_is_missing_is_reported_at_once() {
             panic!("on purpose, after an await")
         });
     let [a, _b] = pair(&server, client(&server, "A"), b).await;
-    let started = Instant::now();
 
     let error = soon(a.emit2("error", ()).timeout(LONG)).await.unwrap_err();
     let EmitError::Failed(refusal) = &error else { panic!("{error:?}") };
@@ -94,7 +89,6 @@ async fn a_handler_that_fails_panics_or_is_missing_is_reported_at_once() {
 
     let error = soon(a.emit2("missing", ()).timeout(LONG)).await.unwrap_err();
     assert!(matches!(error, EmitError::NotExecuted(Cause::Code(Code::Unhandled))), "{error:?}");
-    assert!(started.elapsed() < LONG / 4, "no deadline was waited for");
     assert_echoes(&a).await;
 }
 

@@ -8,11 +8,13 @@ use socketio_p2p_client::direct::{ChannelMessage, DirectConfig, DirectEnd, Direc
 use socketio_p2p_harness::UdpWeather;
 use tokio_util::task::TaskTracker;
 
-use crate::support::ends::{self, End};
+use crate::support::{
+    LONG,
+    ends::{self, End},
+    soon,
+};
 
 const MILLIS: fn(u64) -> Duration = Duration::from_millis;
-/// What a busy machine may add to a time limit.
-const SLACK: Duration = Duration::from_millis(750);
 
 type Story = Result<(), Box<dyn std::error::Error>>;
 
@@ -27,9 +29,19 @@ struct Pair {
 
 impl Pair {
     async fn open(weather: impl Fn(u64) -> UdpWeather) -> Self {
+        Self::open_as(ends::config(), weather).await
+    }
+
+    /// A pair in fine weather that reports silence soon, and closes `failed_after` later.
+    async fn watchful(failed_after: Duration) -> Self {
+        let mut config = ends::watchful_config();
+        config.failed_after = failed_after;
+        Self::open_as(config, UdpWeather::new).await
+    }
+
+    async fn open_as(config: DirectConfig, weather: impl Fn(u64) -> UdpWeather) -> Self {
         let weather = [1, 2].map(|seed| Arc::new(weather(seed)));
         let tasks = TaskTracker::new();
-        let config = ends::config();
         let [mut here, mut there] = [config.clone(), config.clone()];
         here.faults = Some(Arc::clone(&weather[0]) as _);
         there.faults = Some(Arc::clone(&weather[1]) as _);
@@ -48,8 +60,7 @@ impl Pair {
         self.a.connection.close().await;
         self.b.connection.close().await;
         self.tasks.close();
-        let all = tokio::time::timeout(Duration::from_secs(5), self.tasks.wait()).await;
-        all.expect("a task is left");
+        soon(self.tasks.wait()).await;
     }
 }
 
@@ -106,32 +117,26 @@ async fn a_delay_shows_in_the_round_trip() -> Story {
             }
         }
     };
-    let measured = tokio::time::timeout(Duration::from_secs(5), measured).await?;
-    assert!((MILLIS(60)..MILLIS(80) + SLACK).contains(&measured), "{measured:?}");
+    let measured = soon(measured).await;
+    assert!(measured >= MILLIS(60), "{measured:?}");
     pair.close().await;
     Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_blackhole_is_noticed_and_then_ends_the_connection_within_its_bounds() -> Story {
-    let mut pair = Pair::open(UdpWeather::new).await;
+async fn a_blackhole_is_noticed_and_then_ends_the_connection() -> Story {
+    let mut pair = Pair::watchful(DirectConfig::default().failed_after).await;
 
     let started = Instant::now();
     pair.blackhole(true);
 
-    // Nothing is heard for `silent_after`, and for `failed_after` after that; looked for at each
-    // `keep_alive`.
-    let silent_after = pair.config.silent_after + pair.config.keep_alive;
-    let closed_after = silent_after + pair.config.failed_after;
     for end in [&mut pair.a, &mut pair.b] {
         let event = end.event().await;
         assert!(matches!(event, DirectEvent::Silent), "{event:?}");
-        assert!(started.elapsed() < silent_after + SLACK, "{:?}", started.elapsed());
     }
     for end in [&mut pair.a, &mut pair.b] {
         let event = end.event().await;
         assert!(matches!(event, DirectEvent::Closed(DirectEnd::Silent)), "{event:?}");
-        assert!(started.elapsed() < closed_after + SLACK, "{:?}", started.elapsed());
     }
     assert!(started.elapsed() > pair.config.failed_after, "{:?}", started.elapsed());
     pair.close().await;
@@ -140,7 +145,7 @@ async fn a_blackhole_is_noticed_and_then_ends_the_connection_within_its_bounds()
 
 #[tokio::test(flavor = "multi_thread")]
 async fn after_a_short_blackhole_it_goes_on_and_nothing_is_lost() -> Story {
-    let mut pair = Pair::open(UdpWeather::new).await;
+    let mut pair = Pair::watchful(LONG).await;
 
     pair.blackhole(true);
     for number in 0..20 {

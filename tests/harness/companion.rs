@@ -39,7 +39,7 @@ impl Companion {
     ///
     /// # Errors
     ///
-    /// [`WaitError`] if it has ended, or takes nothing for 10 s.
+    /// [`WaitError`] if it has ended, or takes nothing for [`DEFAULT_LIMIT`].
     ///
     /// # Cancel safety
     ///
@@ -52,7 +52,7 @@ impl Companion {
     ///
     /// # Errors
     ///
-    /// [`WaitError`] if it ends, or says nothing for 10 s.
+    /// [`WaitError`] if it ends, or says nothing for [`DEFAULT_LIMIT`].
     ///
     /// # Cancel safety
     ///

@@ -28,7 +28,7 @@ impl Peer {
     /// # Errors
     ///
     /// [`StartError::Missing`] if the example is not built, [`StartError::Refused`] if the server
-    /// did not let it in, [`StartError::NotReady`] if it does not connect within 10 s.
+    /// did not let it in, [`StartError::NotReady`] if it does not connect within [`DEFAULT_LIMIT`](crate::DEFAULT_LIMIT).
     ///
     /// # Cancel safety
     ///

@@ -47,7 +47,7 @@ impl PeerBuilder {
         self
     }
 
-    /// The limit of every wait for this peer: 10 s by default.
+    /// The limit of every wait for this peer: [`DEFAULT_LIMIT`] by default.
     pub fn limit(mut self, limit: Duration) -> Self {
         self.limit = limit;
         self

@@ -13,13 +13,13 @@ use tokio::time::{Instant, timeout, timeout_at};
 use crate::output::Output;
 use crate::{Program, StartError, Transcript, WaitError};
 
-/// How long a wait lasts at most, unless a builder says otherwise: 10 s. Far above what a machine
-/// under load needs for one step, and short enough to read the reason while one still cares.
-pub const DEFAULT_LIMIT: Duration = Duration::from_secs(10);
+/// The longest wait unless a builder sets another limit: 60 s. Only a process that hangs is waited
+/// for that long: a machine under load needs far less for one step.
+pub const DEFAULT_LIMIT: Duration = Duration::from_secs(60);
 
-/// How long the last words of an ended process may take: 500 ms. Only a grandchild that holds its
+/// The longest wait for the last output of an ended process: 5 s. Only a grandchild that holds the
 /// streams open takes that long.
-const LAST_WORDS: Duration = Duration::from_millis(500);
+const LAST_WORDS: Duration = Duration::from_secs(5);
 
 /// A child process. Dropping it kills it, by its id.
 #[derive(Debug)]
@@ -30,7 +30,8 @@ pub(crate) struct Process {
     output: Output,
     /// Lines that an error has shown and that are still to be read.
     shown: VecDeque<String>,
-    limit: Duration,
+    /// The longest wait.
+    pub(crate) limit: Duration,
 }
 
 impl Process {

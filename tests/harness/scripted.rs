@@ -9,7 +9,8 @@ use std::time::Duration;
 
 use crate::{Peer, PeerBuilder, Program, Server, ServerBuilder};
 
-/// Limit of waits that are meant to fail.
+/// The limit of waits that are meant to fail. A process is started with the usual limit, and gets
+/// this one afterwards.
 const SHORT: Duration = Duration::from_millis(200);
 
 /// A peer whose whole program is `script`; `$0` is `peer`, the arguments are those of the harness.
@@ -29,4 +30,10 @@ fn shell(script: &str, name: &str) -> Program {
 fn runs(id: u32) -> bool {
     let id = nix::unistd::Pid::from_raw(i32::try_from(id).unwrap());
     nix::sys::signal::kill(id, None).is_ok()
+}
+
+/// Ends a process that is no child of this one.
+fn end(id: u32) {
+    let id = nix::unistd::Pid::from_raw(i32::try_from(id).unwrap());
+    nix::sys::signal::kill(id, nix::sys::signal::Signal::SIGKILL).unwrap();
 }

@@ -17,7 +17,7 @@ const READY: &str = "listening on ";
 /// A running server process. Dropping it kills it; [`Server::stop`] ends it politely.
 #[derive(Debug)]
 pub struct Server {
-    process: Process,
+    pub(crate) process: Process,
     url: String,
 }
 
@@ -27,7 +27,7 @@ impl Server {
     /// # Errors
     ///
     /// [`StartError::Missing`] if the example is not built, [`StartError::NotReady`] if it does not
-    /// say `listening on …` within 10 s.
+    /// say `listening on …` within [`DEFAULT_LIMIT`].
     ///
     /// # Cancel safety
     ///
@@ -128,7 +128,7 @@ impl ServerBuilder {
         self
     }
 
-    /// The limit of every wait for this server: 10 s by default.
+    /// The limit of every wait for this server: [`DEFAULT_LIMIT`] by default.
     pub fn limit(mut self, limit: Duration) -> Self {
         self.limit = limit;
         self

@@ -16,10 +16,10 @@ use tokio_util::task::TaskTracker;
 
 use crate::Story;
 
-/// How long any step may take.
-const PATIENCE: Duration = Duration::from_secs(10);
-/// How long simple-peer may stand still: on a busy machine, longer than the second of the default.
-const SILENCE: Duration = Duration::from_secs(5);
+/// The longest time that a step may take: only a story that hangs waits for it.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// The silence of simple-peer that is reported: longer than a busy machine lets it wait.
+const SILENCE: Duration = Duration::from_secs(30);
 /// The longest message that both ends take, in bytes.
 const LONGEST: usize = 256 << 10;
 /// What suits every partner, in bytes.

@@ -1,6 +1,6 @@
 //! The end of a pairing: from either end, by a partner that vanishes, and the ghost it leaves.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use serde_json::json;
 use socketio_p2p_harness::Server;
@@ -65,7 +65,7 @@ async fn a_partner_that_does_not_let_go_is_waited_for_three_seconds() -> Story {
     a.unregister().await?;
 
     let waited = started.elapsed();
-    assert!((2_500..6_000).contains(&waited.as_millis()), "{waited:?}");
+    assert!(waited.as_millis() >= 2_500, "{waited:?}");
     a.register("C").await?;
     c.wait_for("paired").await?;
     Ok(())
@@ -76,11 +76,14 @@ async fn unregister_without_a_pairing_is_answered_at_once() -> Story {
     for kind in ALL {
         let server = Server::start().await?;
         let mut a = kind.peer(&server, "A").start().await?;
-        let started = Instant::now();
 
-        assert_eq!(a.unregister().await?["args"], json!([]));
+        a.send(json!({"cmd": "unregister"})).await?;
+        // What is not answered at once is answered after the list.
+        a.list().await?;
 
-        assert!(started.elapsed() < Duration::from_secs(2), "{:?}", started.elapsed());
+        let before = a.unread()?;
+        assert_eq!(names(&before), ["unpaired"]);
+        assert_eq!(before[0]["args"], json!([]));
     }
     Ok(())
 }

@@ -80,8 +80,7 @@ async fn a_target_that_vanishes_while_it_is_asked_is_a_refusal() -> Story {
 async fn a_target_that_never_answers_is_a_refusal_at_the_deadline() -> Story {
     let server = Server::start().await?;
     let kind = AGES[0];
-    let a = kind.peer(&server, "A").limit(Duration::from_secs(20));
-    let mut a = a.start().await?;
+    let mut a = kind.peer(&server, "A").start().await?;
     let _b = kind.peer(&server, "B").args(["--answer", "silent"]).start().await?;
     let started = Instant::now();
 

@@ -1,7 +1,6 @@
 //! A partner that speaks WebRTC and nothing of ours: it opens channels as it likes, and does not count.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use serde_json::{Value, json};
 use socketio_p2p_client::direct::{DirectConnection, DirectEnd, DirectEvent};
@@ -13,7 +12,7 @@ use webrtc::peer_connection::{
     RTCPeerConnectionIceEvent, RTCSessionDescription,
 };
 
-use crate::pair::{End, config};
+use crate::pair::{End, PATIENCE, config};
 
 pub(crate) struct Bare {
     _connection: Arc<dyn PeerConnection>,
@@ -97,7 +96,7 @@ pub(crate) async fn bare_with(
             }
         }
     };
-    tokio::time::timeout(Duration::from_secs(10), connect).await.expect("not open in time")?;
+    tokio::time::timeout(PATIENCE, connect).await.expect("not open in time")?;
     Ok((Arc::new(connection), opening, end))
 }
 

@@ -3,12 +3,12 @@
 
 mod pair;
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use socketio_p2p_client::direct::{DirectEnd, DirectEvent};
 use tokio_util::task::TaskTracker;
 
-use pair::{apart, config, connect};
+use pair::{PATIENCE, apart, config, connect};
 
 const CYCLES: usize = 50;
 /// Rounds of that many, at most.
@@ -64,7 +64,7 @@ async fn cycle() {
 async fn tasks() -> usize {
     let metrics = tokio::runtime::Handle::current().metrics();
     let patience = Instant::now();
-    while metrics.num_alive_tasks() > 0 && patience.elapsed() < Duration::from_secs(1) {
+    while metrics.num_alive_tasks() > 0 && patience.elapsed() < PATIENCE {
         tokio::task::yield_now().await;
     }
     metrics.num_alive_tasks()

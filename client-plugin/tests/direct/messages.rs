@@ -46,7 +46,7 @@ async fn a_partner_that_does_not_read_makes_the_sender_wait_and_nothing_is_lost(
         let mut message = vec![0; 16 << 10];
         message[..4].copy_from_slice(&sent.to_be_bytes());
         let sending = a.connection.send(message);
-        match tokio::time::timeout(Duration::from_millis(500), sending).await {
+        match tokio::time::timeout(Duration::from_secs(3), sending).await {
             Ok(result) => result?,
             Err(_) => break a.connection.try_send(vec![0; 64 << 10]),
         }

@@ -15,10 +15,13 @@ pub(crate) mod ends;
 
 use std::time::Duration;
 
-/// Far longer than anything here takes on a busy machine: only a story that hangs waits for it.
-const PATIENCE: Duration = Duration::from_secs(20);
+/// Far longer than any step here takes on a busy machine: only a story that hangs waits for it.
+const PATIENCE: Duration = Duration::from_secs(60);
 
-/// What something that must not hang comes to.
+/// A deadline that no story waits for: longer than [`PATIENCE`].
+pub(crate) const LONG: Duration = Duration::from_secs(600);
+
+/// Returns the output of a future that must not hang.
 #[track_caller]
 pub(crate) fn soon<T>(what: impl IntoFuture<Output = T>) -> impl Future<Output = T> {
     let caller = std::panic::Location::caller();

@@ -1,9 +1,7 @@
 //! The end: asked for politely, enforced by process id, and what was said last.
 
-use std::time::{Duration, Instant};
-
-use super::{SHORT, peer, runs, server};
-use crate::{StartError, WaitError};
+use super::{SHORT, end, peer, runs, server};
+use crate::{DEFAULT_LIMIT, StartError, WaitError};
 
 const CONNECTED: &str = r#"echo '{"event":"connected"}'"#;
 const LISTENING: &str = "echo 'listening on http://127.0.0.1:4711'";
@@ -34,7 +32,8 @@ async fn quit_reports_a_bad_status() {
 #[tokio::test]
 async fn a_peer_that_does_not_quit_is_killed() {
     let script = format!("{CONNECTED}; exec sleep 60");
-    let a = peer(&script).limit(SHORT).start().await.unwrap();
+    let mut a = peer(&script).start().await.unwrap();
+    a.process.limit = SHORT;
     let id = a.process_id().unwrap();
 
     let error = a.quit().await.unwrap_err();
@@ -45,13 +44,17 @@ async fn a_peer_that_does_not_quit_is_killed() {
 
 #[tokio::test]
 async fn a_process_that_leaves_a_grandchild_behind_does_not_hold_the_end() {
-    let script = format!("{CONNECTED}; sleep 3 & exit 0");
-    let a = peer(&script).start().await.unwrap();
-    let started = Instant::now();
+    let script = format!(
+        r#"{CONNECTED}; sleep 600 & echo "{{\"event\":\"grandchild\",\"id\":$!}}"; exit 0"#
+    );
+    let mut a = peer(&script).start().await.unwrap();
+    let grandchild = a.wait_for("grandchild").await.unwrap()["id"].as_u64().unwrap();
+    let grandchild = u32::try_from(grandchild).unwrap();
 
     a.quit().await.unwrap();
 
-    assert!(started.elapsed() < Duration::from_secs(2), "{:?}", started.elapsed());
+    assert!(runs(grandchild), "its end was waited for");
+    end(grandchild);
 }
 
 #[tokio::test]
@@ -68,7 +71,7 @@ async fn what_is_dropped_is_killed() {
             tokio::task::yield_now().await;
         }
     };
-    tokio::time::timeout(Duration::from_secs(5), gone).await.expect("the process still runs");
+    tokio::time::timeout(DEFAULT_LIMIT, gone).await.expect("the process still runs");
 }
 
 #[tokio::test]
@@ -139,7 +142,8 @@ async fn stop_reports_a_server_that_does_not_end_cleanly() {
 #[tokio::test]
 async fn a_server_that_ignores_sigterm_is_killed() {
     let script = format!("trap '' TERM; {LISTENING}; while :; do sleep 0.05; done");
-    let server = server(&script).limit(SHORT * 3).start().await.unwrap();
+    let mut server = server(&script).start().await.unwrap();
+    server.process.limit = SHORT;
     let id = server.id().unwrap();
 
     let error = server.stop().await.unwrap_err();

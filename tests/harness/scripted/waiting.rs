@@ -1,11 +1,11 @@
 //! Waits: what they take, what they leave, and how they fail.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use serde_json::json;
 
 use super::{SHORT, peer};
-use crate::{StartError, WaitError};
+use crate::{DEFAULT_LIMIT, StartError, WaitError};
 
 const CONNECTED: &str = r#"echo '{"event":"connected","clientId":"A"}'"#;
 
@@ -47,13 +47,15 @@ async fn a_wait_leaves_the_events_that_it_did_not_ask_for() {
 
 #[tokio::test]
 async fn a_wait_ends_at_its_limit_and_shows_what_was_said_instead() {
-    let script = r#"echo '{"event":"other"}'; echo 'the reason' >&2; cat"#;
-    let mut a = peer(script).limit(SHORT).spawn().unwrap();
+    let script =
+        format!(r#"echo 'the reason' >&2; echo '{{"event":"other"}}'; {CONNECTED}; exec cat"#);
+    let mut a = peer(&script).start().await.unwrap();
+    a.process.limit = SHORT;
     let started = Instant::now();
 
     let error = a.wait_for("paired").await.unwrap_err();
 
-    assert!(started.elapsed() < Duration::from_secs(5));
+    assert!(started.elapsed() < DEFAULT_LIMIT);
     assert!(matches!(error, WaitError::Timeout { limit: SHORT, .. }), "{error}");
     let text = error.to_string();
     for part in ["`peer A`", "event `paired`", r#"{"event":"other"}"#, "the reason"] {
@@ -70,7 +72,7 @@ async fn a_peer_that_ends_early_ends_the_wait_with_its_status_and_stderr() {
 
     let error = a.wait_for("connected").await.unwrap_err();
 
-    assert!(started.elapsed() < Duration::from_secs(5), "it waited for the limit");
+    assert!(started.elapsed() < DEFAULT_LIMIT, "it waited for the limit");
     let WaitError::Ended { status, transcript, .. } = error else { panic!("{error}") };
     assert_eq!(status.unwrap().code(), Some(3));
     assert_eq!(transcript.unread, [r#"{"event":"other"}"#]);
@@ -95,7 +97,8 @@ async fn a_command_to_a_peer_that_has_ended_is_an_error() {
 #[tokio::test]
 async fn a_peer_that_reads_nothing_does_not_hold_a_command_for_ever() {
     let script = format!("{CONNECTED}; exec sleep 60");
-    let mut a = peer(&script).limit(SHORT).start().await.unwrap();
+    let mut a = peer(&script).start().await.unwrap();
+    a.process.limit = SHORT;
 
     let error = a.send(json!({"cmd": "x".repeat(1 << 20)})).await.unwrap_err();
 
@@ -147,7 +150,7 @@ async fn no_more_events_passes_in_silence_and_fails_at_the_first_event() {
 
     a.no_more_events(SHORT).await.unwrap();
     a.send(json!({"event": "late"})).await.unwrap();
-    let error = a.no_more_events(Duration::from_secs(5)).await.unwrap_err();
+    let error = a.no_more_events(DEFAULT_LIMIT).await.unwrap_err();
 
     let WaitError::Unexpected { line, .. } = &error else { panic!("{error}") };
     assert_eq!(line, r#"{"event":"late"}"#);

@@ -75,8 +75,7 @@ pub(crate) struct Settings {
 pub(crate) async fn run(settings: Settings) -> Result<Report> {
     let Settings { seed, inputs, rate, rounds, counts_only } = settings;
     let judged = if counts_only { " --counts-only" } else { "" };
-    let replay =
-        format!("--seed {seed} --inputs {inputs} --rate {rate} --rounds {rounds}{judged}");
+    let replay = format!("--seed {seed} --inputs {inputs} --rate {rate} --rounds {rounds}{judged}");
     let mut report = Report::new("hostile", replay);
     let site = Site::start().await?;
     let mut talkers = Talkers::pair(&site.url(), PAIRS).await?;
