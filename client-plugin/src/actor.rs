@@ -312,6 +312,9 @@ impl Actor {
                         // As often as the partner likes.
                         Complaint::Partner(violation) => tracing::debug!(%violation),
                         Complaint::Server(refusal) => tracing::warn!(%refusal, "server"),
+                        Complaint::Direct(error) => {
+                            tracing::warn!(error, "the partner's message cannot be read");
+                        }
                         Complaint::Signal(error) => tracing::debug!(%error, "signal left out"),
                     }
                     Ok(())

@@ -1,89 +1,65 @@
-//! A client's half of the protocol: its connection, its requests, consent, and the session of its
-//! pairing.
+//! A client's half of the protocol: its connection, its requests, consent, and its peers.
 //!
 //! ```text
-//!   Connecting ── welcome ──► Ready: Free ◄──────────► Paired (with a Session)
+//!   Connecting ── welcome ──► Ready: Free ◄──────────► Paired (with a Peer)
 //!       ▲   │                   │        registered /      │
 //!       │   │                   │        disconnect        │
 //!       │   └─── lost, silent ──┴─────────────┬────────────┘
 //!     opened                                  ▼
-//!       └──────────────────────────────────  Away: session and requests wait for the next connection
+//!       └──────────────────────────────────  Away: peers and requests wait for the next connection
 //!                                             │ given up, closed, removed by the server
 //!                                             ▼
 //!                                           Closed: every call has been answered
 //! ```
 //!
 //! No IO, no clock: feed it with [`Endpoint::handle`], carry out what [`Endpoint::poll_output`]
-//! says, and come back with [`Input::Timeout`] when [`Endpoint::poll_timeout`] is due. Frames are
+//! returns, and come back with [`Input::Timeout`] when [`Endpoint::poll_timeout`] is due. Frames are
 //! collected into batches while inputs are fed, so feed all that are there before polling.
 
 mod connection;
-mod direct;
 mod interface;
 mod pace;
-mod pairing;
+mod peers;
 mod requests;
-mod standing;
 
 use std::{
     collections::{BTreeMap, VecDeque},
     time::{Duration, Instant},
 };
 
-pub use self::interface::{
-    Answer, Command, Complaint, EndpointConfig, EndpointEvent, Input, Output,
-};
-use self::{connection::State, pace::Pace, requests::Pending, standing::Tie};
+pub use self::interface::{Answer, Command, EndpointConfig, EndpointEvent, Input, Output};
+use self::{connection::State, pace::Pace, requests::Pending};
+pub use crate::peer::Complaint;
 use crate::{
-    ClientMessage, Frame, Negotiation, PairingId, PairingInfo, Path, PathPolicy, ReqId,
-    ResumeToken, Session,
+    ClientMessage, PairingId, PairingInfo, ReqId, ResumeToken, Signal,
     limits::Limits,
-    negotiation,
-    session::{self, CallId},
+    peer::{self, Peer, ServerEvent},
+    session::CallId,
 };
-
-#[derive(Debug)]
-struct Paired {
-    info: PairingInfo,
-    session: Session,
-    /// The direct path, where one may be tried.
-    direct: Option<Negotiation>,
-    /// The path of which the application was told last. It takes the first for granted.
-    told: Option<Path>,
-    /// What the server knows of it.
-    tie: Tie,
-    /// The names that the server had for it before.
-    former: VecDeque<PairingId>,
-}
-
-impl Paired {
-    /// Whether this is a name of it, or was one.
-    fn is(&self, pairing: PairingId) -> bool {
-        self.info.id == pairing || self.former.contains(&pairing)
-    }
-}
 
 /// A client's half of the protocol. See the [module's page](self).
 #[derive(Debug)]
 pub struct Endpoint {
     config: EndpointConfig,
     state: State,
-    /// Whether a server has welcomed it, ever: before that there is nothing to come back to.
+    /// True once a server has welcomed it: before that there is no session to resume.
     welcomed: bool,
-    /// What it shows on its next connection.
+    /// The token that the next connection shows.
     token: Option<ResumeToken>,
     limits: Limits,
     last_req: ReqId,
     requests: BTreeMap<ReqId, Pending>,
-    paired: Option<Paired>,
-    /// Frames that wait for others to go with them, or for the pace that the server asks for. All
-    /// but acknowledgements are in the session's window, which bounds them.
-    queue: VecDeque<Frame>,
+    /// Registrations of partners whose pairing the server has forgotten.
+    reassertions: BTreeMap<ReqId, PairingId>,
+    /// The pairings, by the name under which each was made. The server grants one at a time.
+    peers: BTreeMap<PairingId, Peer>,
+    /// The peer whose frames were sent last.
+    served: Option<PairingId>,
     pace: Pace,
     now: Instant,
     last_heard: Instant,
     last_asked: Instant,
-    /// The question whose answer is awaited, and how long the last took.
+    /// The ping whose answer is awaited, and the time in which the last was answered.
     asked: Option<(ReqId, Instant)>,
     server_rtt: Option<Duration>,
     outputs: VecDeque<Output>,
@@ -101,8 +77,9 @@ impl Endpoint {
             limits: Limits::default(),
             last_req: 0,
             requests: BTreeMap::new(),
-            paired: None,
-            queue: VecDeque::new(),
+            reassertions: BTreeMap::new(),
+            peers: BTreeMap::new(),
+            served: None,
             pace: Pace::default(),
             now,
             last_heard: now,
@@ -113,23 +90,19 @@ impl Endpoint {
         }
     }
 
-    /// The present pairing.
+    /// Returns the present pairing.
     #[must_use]
     pub fn pairing(&self) -> Option<&PairingInfo> {
-        self.paired.as_ref().map(|paired| &paired.info)
+        self.peers.values().next().map(Peer::pairing)
     }
 
-    /// Whether [`Command::Emit`] may be given now; if not, it waits with its caller.
+    /// Returns true if [`Command::Emit`] may be given now. If not, the emit waits with its caller.
     #[must_use]
     pub fn takes_emits(&self) -> bool {
-        // What can never go is told at once.
-        self.paired.as_ref().is_none_or(|paired| {
-            paired.session.has_room()
-                || (paired.direct.is_none() && self.config.direct.policy == PathPolicy::DirectOnly)
-        })
+        self.peers.values().all(Peer::takes_emits)
     }
 
-    /// Takes note of what happened.
+    /// Handles an input.
     pub fn handle(&mut self, input: Input, now: Instant) {
         self.now = now;
         if self.state == State::Closed {
@@ -142,7 +115,9 @@ impl Endpoint {
             }
             Input::Frames(pairing, frames) => {
                 self.last_heard = now;
-                self.frames(pairing, frames, now);
+                if let Some(key) = self.peer_named(pairing) {
+                    self.peer(key, peer::Input::Relayed(frames), now);
+                }
             }
             Input::Garbled(error) => {
                 self.last_heard = now;
@@ -150,15 +125,19 @@ impl Endpoint {
             }
             Input::Signalled(pairing, signal) => {
                 self.last_heard = now;
-                self.signalled(pairing, &signal, now);
+                if let Some(key) = self.peer_named(pairing) {
+                    match Signal::from_value(&signal) {
+                        Ok(signal) => self.peer(key, peer::Input::Signalled(signal), now),
+                        Err(error) => {
+                            self.outputs.push_back(Output::Complain(Complaint::Signal(error)));
+                        }
+                    }
+                }
             }
             Input::Link(link, event) => {
-                self.negotiation(negotiation::Input::Link(link, event), now);
+                self.peer(link.pairing, peer::Input::Link(link, event), now);
             }
-            Input::Direct(link, message) => self.heard_directly(link, message, now),
-            Input::AddressesChanged => {
-                self.negotiation(negotiation::Input::AddressesChanged, now);
-            }
+            Input::AddressesChanged => self.every_peer(&peer::Input::AddressesChanged, now),
             Input::Suspected => self.ask_for_life(now),
             Input::Lost => self.lost(now),
             Input::Opened => self.opened(now),
@@ -169,35 +148,38 @@ impl Endpoint {
                 Ok(()) => ClientMessage::Accept { req: Some(req) },
                 Err(reason) => ClientMessage::Decline { req: Some(req), reason },
             }),
-            Input::Finished(pairing, seq, result) => self.finished(pairing, seq, result, now),
+            Input::Finished(pairing, seq, result) => {
+                if let Some(key) = self.find_peer(|peer| peer.is_named(pairing)) {
+                    self.peer(key, peer::Input::Finished(seq, result), now);
+                }
+            }
             Input::Timeout => self.timeout(now),
         }
-        self.tell_path();
     }
 
-    /// The next thing to do, if any.
+    /// Returns the next output, if any.
     pub fn poll_output(&mut self) -> Option<Output> {
         if self.outputs.is_empty() {
             self.flush();
+            self.flush_direct();
         }
         self.outputs.pop_front()
     }
 
-    /// When [`Input::Timeout`] is due, if ever.
+    /// Returns when [`Input::Timeout`] is due, if ever.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
         if self.state == State::Closed {
             return None;
         }
         let request = self.requests.values().map(|pending| pending.deadline).min();
-        let session = self.paired.as_ref().and_then(|paired| paired.session.poll_timeout());
-        let paced = if self.queue.is_empty() { None } else { self.pace.next_at(self.now) };
-        let direct = self.paired.as_ref().and_then(|paired| paired.direct.as_ref()?.poll_timeout());
-        let due = [request, session, paced, direct, self.next_heartbeat(), self.next_assertion()];
-        due.into_iter().flatten().min()
+        let peers = self.peers.values().filter_map(Peer::poll_timeout).min();
+        let has_frames = self.peers.values().any(Peer::has_relayed);
+        let paced = if has_frames { self.pace.next_at(self.now) } else { None };
+        [request, peers, paced, self.next_heartbeat()].into_iter().flatten().min()
     }
 
-    /// Tells the server something. Nothing is sent without a welcome.
+    /// Sends a message to the server. Nothing is sent before the welcome.
     fn send(&mut self, message: ClientMessage) {
         if self.state == State::Ready {
             self.flush();
@@ -215,9 +197,16 @@ impl Endpoint {
 
     fn timeout(&mut self, now: Instant) {
         self.expire_requests(now);
-        self.session(session::Input::Timeout, now);
-        self.negotiation(negotiation::Input::Timeout, now);
-        self.assert_pairing(now);
+        self.every_peer(&peer::Input::Timeout, now);
         self.watch_connection(now);
+    }
+
+    /// Notes that the server has answered a ping.
+    fn measured(&mut self, req: ReqId, now: Instant) {
+        if let Some((_, asked)) = self.asked.take_if(|(asked, _)| *asked == req) {
+            let time = now.saturating_duration_since(asked);
+            self.server_rtt = Some(time);
+            self.every_peer(&peer::Input::Server(ServerEvent::Answered(time)), now);
+        }
     }
 }

@@ -7,7 +7,6 @@ pub mod endpoint;
 mod error;
 mod id;
 pub mod limits;
-pub mod negotiation;
 pub mod peer;
 #[cfg(feature = "planted-faults")]
 #[doc(hidden)]
@@ -29,8 +28,10 @@ pub use id::{
     ClientId, ClientIdError, ConnId, Dialect, PairingId, PairingIdError, ResumeToken,
     ResumeTokenError,
 };
-pub use negotiation::{LinkId, Negotiation, PathConfig, PathPolicy};
-pub use peer::session::{self, Session};
+pub use peer::{
+    LinkId, PathConfig, PathPolicy, Peer,
+    session::{self, Session},
+};
 pub use wire::{
     ClientEntry, ClientMessage, ClientState, EndedPairing, PairingInfo, Presence, ReqId,
     ServerMessage, Welcome,

@@ -1,7 +1,238 @@
-//! One end of one pairing: its session, the paths that carry it, and how a direct path comes about.
+//! One end of one pairing: its session, the paths that carry it, how a direct path comes about, and
+//! what the server knows of the pairing.
+//!
+//! ```text
+//!                 ┌──────────── Peer ─────────────┐
+//!   application ──┤ session: order, window,       ├── relay: frames in batches, signals
+//!                 │          replies, outcomes    │
+//!                 │ direct:  link, path           ├── links: commands and events of the driver
+//!                 │ reassertion                   ├── server: registrations after it forgot
+//!                 └───────────────────────────────┘
+//! ```
 //!
 //! | module | subject |
 //! |---|---|
 //! | [`session`] | order, window, replies and outcomes, above whatever path carries them |
+//! | `path` | the direct path as it is measured: heartbeat, round trips, selection, hold |
+//! | `link` | how a direct connection comes about: attempts, glare, candidates |
+//! | [`direct`] | the two together |
+//! | `reassertion` | a pairing that the server has forgotten, and how it comes to know it again |
+//!
+//! No IO, no clock, no randomness: feed it with [`Peer::handle`], carry out what
+//! [`Peer::poll_output`] returns, and come back with [`Input::Timeout`] when [`Peer::poll_timeout`]
+//! is due. Frames are collected while inputs are fed: when all inputs that are there were fed, take
+//! them in batches with [`Peer::poll_direct`] and, as fast as the server allows, with
+//! [`Peer::poll_relay`].
 
+pub mod direct;
+mod emits;
+mod interface;
+mod link;
+mod outbox;
+mod path;
+mod reassertion;
 pub mod session;
+mod switching;
+
+use std::{
+    collections::VecDeque,
+    time::{Duration, Instant},
+};
+
+use self::{direct::Direct, outbox::Outbox, reassertion::ServerView, session::Session};
+pub use self::{
+    interface::{Complaint, Input, Output, ServerEvent},
+    link::{LinkCommand, LinkEvent, LinkId, LinkMessage},
+    path::{PathConfig, PathPolicy, WhyLeft},
+};
+pub use crate::wire::{DirectMessage, Heartbeat, HeartbeatKind};
+use crate::{EndReason, PairingId, PairingInfo, Path, limits::Limits};
+
+/// One end of one pairing. See the [module's page](self).
+#[derive(Debug)]
+pub struct Peer {
+    config: PathConfig,
+    limits: Limits,
+    info: PairingInfo,
+    /// The names that the server had for the pairing before.
+    former: VecDeque<PairingId>,
+    session: Session,
+    /// The direct path, if one may be tried.
+    direct: Option<Direct>,
+    /// The path that was reported last. The first is taken for granted.
+    reported: Option<Path>,
+    server: ServerView,
+    /// True while this end has a connection to the server.
+    is_connected: bool,
+    outbox: Outbox,
+    ended: bool,
+    outputs: VecDeque<Output>,
+}
+
+impl Peer {
+    /// One end of a pairing that has just been made, on a connection to a server with these limits.
+    /// `server_rtt` is the time in which the server answered last.
+    #[must_use]
+    pub fn new(
+        config: PathConfig,
+        info: PairingInfo,
+        limits: Limits,
+        server_rtt: Option<Duration>,
+        now: Instant,
+    ) -> Self {
+        let session = match info.partner_protocol {
+            1 => Session::with_v1_partner(),
+            _ => Session::new(),
+        };
+        let may_try = info.direct && config.policy.allows_direct();
+        let direct = may_try.then(|| Direct::new(config, info.id, info.initiator, now));
+        let mut peer = Self {
+            config,
+            limits,
+            info,
+            former: VecDeque::new(),
+            session,
+            direct: None,
+            reported: None,
+            server: ServerView::Known,
+            is_connected: true,
+            outbox: Outbox::default(),
+            ended: false,
+            outputs: VecDeque::new(),
+        };
+        peer.allow_relay(now);
+        peer.reported = peer.session.path();
+        peer.direct = direct;
+        if let Some(time) = server_rtt {
+            peer.direct(direct::Input::ServerAnswered(time), now);
+        }
+        peer.carry_out_direct(now);
+        peer.report_path();
+        peer
+    }
+
+    /// Returns the pairing.
+    #[must_use]
+    pub const fn pairing(&self) -> &PairingInfo {
+        &self.info
+    }
+
+    /// Returns true if this is the name of the pairing, or was.
+    #[must_use]
+    pub fn is_named(&self, pairing: PairingId) -> bool {
+        self.info.id == pairing || self.former.contains(&pairing)
+    }
+
+    /// Returns true while the direct path may be tried.
+    #[must_use]
+    pub const fn has_direct(&self) -> bool {
+        self.direct.is_some()
+    }
+
+    /// Returns true while pings return on the direct path.
+    #[must_use]
+    pub fn is_alive(&self) -> bool {
+        self.direct.as_ref().is_some_and(Direct::is_alive)
+    }
+
+    /// Returns true while there is a direct path, though it may be silent now.
+    #[must_use]
+    pub fn stands(&self) -> bool {
+        self.direct.as_ref().is_some_and(Direct::stands)
+    }
+
+    /// Returns true if [`Input::Emit`] may be given now. If not, the emit waits with its caller.
+    #[must_use]
+    pub fn takes_emits(&self) -> bool {
+        // An emit that can never be sent is refused at once.
+        self.session.has_room()
+            || (self.direct.is_none() && self.config.policy == PathPolicy::DirectOnly)
+    }
+
+    /// Handles an input.
+    pub fn handle(&mut self, input: Input, now: Instant) {
+        if self.ended {
+            return;
+        }
+        match input {
+            Input::Relayed(frames) => {
+                for frame in frames {
+                    self.session(session::Input::Received(Path::Relay, frame), now);
+                }
+            }
+            Input::RelayRefused => {
+                self.outbox.clear_relay();
+                self.session(session::Input::Refused(Path::Relay), now);
+            }
+            Input::Signalled(signal) => self.direct(direct::Input::Signalled(signal), now),
+            Input::Link(link, event) => self.link(link, event, now),
+            Input::Emit { call, event, args, reply_by, expires, via } => {
+                self.emit(call, event, args, (reply_by, expires, via), now);
+            }
+            Input::Cancelled(call) => self.session(session::Input::Cancelled(call), now),
+            Input::Finished(seq, result) => self.finished(seq, result, now),
+            Input::Server(event) => self.server(event, now),
+            Input::NetworkChanged => self.direct(direct::Input::NetworkChanged, now),
+            Input::AddressesChanged => self.direct(direct::Input::AddressesChanged, now),
+            Input::Parted(reason) => self.part(reason, now),
+            Input::Ended(reason) => self.end(reason, now),
+            Input::Timeout => {
+                self.session(session::Input::Timeout, now);
+                self.direct(direct::Input::Timeout, now);
+                self.reassert(now);
+            }
+        }
+        self.report_path();
+    }
+
+    /// Returns the next output, if any.
+    pub fn poll_output(&mut self) -> Option<Output> {
+        self.outputs.pop_front()
+    }
+
+    /// Returns when [`Input::Timeout`] is due, if ever.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        if self.ended {
+            return None;
+        }
+        let direct = self.direct.as_ref().and_then(Direct::poll_timeout);
+        let due = [self.session.poll_timeout(), direct, self.next_reassertion()];
+        due.into_iter().flatten().min()
+    }
+
+    fn session(&mut self, input: session::Input, now: Instant) {
+        self.session.handle(input, now);
+        while let Some(output) = self.session.poll_output() {
+            match output {
+                session::Output::Send(Path::Relay, frame) => self.outbox.push_relay(frame),
+                session::Output::Send(Path::Direct, frame) => {
+                    if let Some(link) = self.direct.as_ref().and_then(Direct::link) {
+                        self.outbox.push_direct(link, frame);
+                    }
+                }
+                session::Output::Deliver(delivery) => {
+                    self.outputs.push_back(Output::Deliver(delivery));
+                }
+                session::Output::Resolved(call, outcome) => {
+                    self.outputs.push_back(Output::Resolved(call, outcome));
+                }
+                session::Output::Violation(violation) => {
+                    self.outputs.push_back(Output::Complain(Complaint::Partner(violation)));
+                }
+            }
+        }
+    }
+
+    /// Ends this end of the pairing: calls are resolved, and the link is closed.
+    fn end(&mut self, reason: EndReason, now: Instant) {
+        if self.ended {
+            return;
+        }
+        self.session(session::Input::Ended(reason), now);
+        self.end_direct(now);
+        self.outbox = Outbox::default();
+        self.ended = true;
+        self.outputs.push_back(Output::Ended(reason));
+    }
+}

@@ -17,7 +17,7 @@ pub use self::{
         ClientEntry, ClientMessage, ClientState, EndedPairing, PairingInfo, Presence, ReqId,
         ServerMessage, Welcome, client_message, server_message, target,
     },
-    heartbeat::{Beat, BeatKind, DirectMessage},
+    heartbeat::{DirectMessage, Heartbeat, HeartbeatKind},
     names::*,
     shape::{Shape, depth},
     v1::{v1_answer, v1_error, v1_failed},

@@ -14,7 +14,7 @@ use socketio_p2p_protocol::{
     EndpointEvent, Frame, Hello, LinkId, Outcome, PairingId, Partner, Path, PathPolicy,
     ResumeToken, Sdp, ServerMessage, broker,
     endpoint::{Answer, Command, Input, Output},
-    negotiation::{DirectMessage, LinkCommand, LinkEvent},
+    peer::{LinkCommand, LinkEvent, LinkMessage},
     session::CallId,
 };
 
@@ -27,7 +27,6 @@ enum Event {
     Forwarded(ConnId, PairingId, Value),
     Connect(usize, Option<ResumeToken>),
     Link(usize, LinkId, LinkEvent),
-    Direct(usize, LinkId, DirectMessage),
 }
 
 enum FromClient {
@@ -62,7 +61,7 @@ struct World {
     restarts: u64,
     nodes: [Node; 2],
     queue: BTreeMap<(Instant, u64), Event>,
-    held: Vec<(usize, LinkId, LinkId, DirectMessage)>,
+    held: Vec<(usize, LinkId, LinkId, LinkMessage)>,
     is_cut: bool,
     serial: u64,
 }
@@ -253,9 +252,7 @@ impl World {
         self.restarts += 1;
         self.broker = broker(self.restarts);
         self.routes.clear();
-        self.queue.retain(|_, event| {
-            matches!(event, Event::Connect(..) | Event::Link(..) | Event::Direct(..))
-        });
+        self.queue.retain(|_, event| matches!(event, Event::Connect(..) | Event::Link(..)));
         for end in 0..2 {
             if self.nodes[end].conn.take().is_some() {
                 self.handle(end, Input::Lost);
@@ -328,8 +325,7 @@ impl World {
                 self.nodes[end].links.entry(link).or_default().theirs = Some(answer);
             }
             LinkCommand::Add(_) => {}
-            LinkCommand::Beat(beat) => self.channel(end, link, DirectMessage::Beat(beat)),
-            LinkCommand::Send(frame) => self.channel(end, link, DirectMessage::Frames(vec![frame])),
+            LinkCommand::Send(message) => self.channel(end, link, message),
             LinkCommand::Close => {
                 self.nodes[end].links.remove(&link);
                 self.held.retain(|(from, of, ..)| (*from, *of) != (end, link));
@@ -337,14 +333,14 @@ impl World {
         }
     }
 
-    fn channel(&mut self, end: usize, link: LinkId, message: DirectMessage) {
+    fn channel(&mut self, end: usize, link: LinkId, message: LinkMessage) {
         let Some(partner) = self.nodes[end].links.get(&link).and_then(|host| host.partner) else {
             return;
         };
         if self.is_cut {
             self.held.push((end, link, partner, message));
         } else {
-            self.later(1, Event::Direct(1 - end, partner, message));
+            self.later(1, Event::Link(1 - end, partner, LinkEvent::Received(message)));
         }
     }
 
@@ -353,7 +349,7 @@ impl World {
             return;
         }
         for (end, _, partner, message) in std::mem::take(&mut self.held) {
-            self.later(1, Event::Direct(1 - end, partner, message));
+            self.later(1, Event::Link(1 - end, partner, LinkEvent::Received(message)));
         }
         let [first, second] = &self.nodes;
         let fitting = first.links.iter().find_map(|(a, one)| {
@@ -425,7 +421,6 @@ impl World {
                 self.handle(end, Input::Rejected(socketio_p2p_protocol::Code::Offline));
             }
             Event::Link(end, link, event) => self.handle(end, Input::Link(link, event)),
-            Event::Direct(end, link, message) => self.handle(end, Input::Direct(link, message)),
         }
     }
 

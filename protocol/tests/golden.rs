@@ -12,7 +12,7 @@ use socketio_p2p_protocol::{
     Frame, PairingId, PairingInfo, Presence, Refusal, ServerMessage, Signal, Step, Welcome,
     WhyAnew, frame,
     limits::Limits,
-    negotiation::{Beat, BeatKind, DirectMessage},
+    peer::{DirectMessage, Heartbeat, HeartbeatKind},
     signal, wire,
 };
 
@@ -302,17 +302,17 @@ fn what_ends_signal_to_each_other() {
 
 #[test]
 fn the_heartbeat_of_a_direct_path() {
-    let beat = |kind, ok, server| Beat { kind, n: 7, pairing: pairing(), ok, server };
+    let beat = |kind, ok, server| Heartbeat { kind, n: 7, pairing: pairing(), ok, server };
     let messages = vec![
-        ("ping", beat(BeatKind::Ping, true, Some(350))),
-        ("pong", beat(BeatKind::Pong, false, None)),
+        ("ping", beat(HeartbeatKind::Ping, true, Some(350))),
+        ("pong", beat(HeartbeatKind::Pong, false, None)),
     ];
 
     let decode = |text: &str| match DirectMessage::from_text(text) {
-        Ok(DirectMessage::Beat(beat)) => beat,
+        Ok(DirectMessage::Heartbeat(beat)) => beat,
         other => panic!("{other:?}"),
     };
-    check("direct_", messages, decode, Beat::to_text);
+    check("direct_", messages, decode, Heartbeat::to_text);
 }
 
 /// The arguments of the packet in this line of a v1 exchange.

@@ -5,7 +5,10 @@ use std::time::Duration;
 use socketio_p2p_protocol::{
     PathConfig, Sdp, Step, WhyAnew,
     limits::CANDIDATES,
-    negotiation::{BeatKind, Input, LinkCommand, LinkEvent, Output},
+    peer::{
+        HeartbeatKind, LinkCommand, LinkEvent,
+        direct::{Input, Output},
+    },
 };
 
 use crate::negotiations::{End, anew, candidate, sdp};
@@ -183,13 +186,13 @@ fn an_offer_for_the_same_connection_is_a_restart_and_for_another_a_fresh_start()
 
     end.hear(Some(3), Step::Offer(sdp(21, "restarted")));
     assert_eq!(end.commands(), [LinkCommand::Answer(3, sdp(21, "restarted"))]);
-    assert_eq!((end.link(), end.negotiation.carries()), (link, true));
+    assert_eq!((end.link(), end.direct.carries()), (link, true));
     end.outputs();
 
     end.hear(Some(5), Step::Offer(sdp(22, "another")));
     assert_ne!(end.link(), link);
     assert!(is_close(&end.commands()[0]));
-    assert!(!end.negotiation.carries());
+    assert!(!end.direct.carries());
 }
 
 #[test]
@@ -229,7 +232,7 @@ fn an_attempt_that_takes_too_long_is_given_up() {
     end.pass(1);
 
     assert!(end.commands().iter().any(is_close));
-    assert_eq!(end.negotiation.link(), None);
+    assert_eq!(end.direct.link(), None);
 }
 
 #[test]
@@ -283,7 +286,7 @@ fn a_path_that_opens_and_dies_is_tried_again_ever_later() {
     let mut waits = Vec::new();
     for _ in 0..6 {
         end.pass(5_000);
-        assert!(end.negotiation.is_alive());
+        assert!(end.direct.is_alive());
         waits.push(wait_after_loss(&mut end));
         end.connect();
     }
@@ -413,7 +416,7 @@ fn the_initiator_tries_again_when_it_is_asked_to() {
     end.describe(11, "mine");
 
     end.hear(Some(1), anew(WhyAnew::Closed));
-    assert_eq!(end.negotiation.link(), None);
+    assert_eq!(end.direct.link(), None);
     end.pass(1_300);
 
     assert_eq!(end.attempt(), 3);
@@ -454,7 +457,7 @@ fn when_the_network_changes_the_initiator_restarts_what_stands() {
     end.handle(Input::NetworkChanged);
 
     assert_eq!(end.commands(), [LinkCommand::Restart(3)]);
-    assert_eq!((end.link(), end.negotiation.carries()), (link, true));
+    assert_eq!((end.link(), end.direct.carries()), (link, true));
 }
 
 #[test]
@@ -495,7 +498,7 @@ fn a_path_that_goes_on_is_left_alone_when_the_host_notices_other_addresses() {
     end.handle(Input::AddressesChanged);
 
     assert_eq!((end.commands(), end.signals()), (vec![], vec![]));
-    assert!(end.negotiation.carries());
+    assert!(end.direct.carries());
 }
 
 #[test]
@@ -518,7 +521,7 @@ fn a_restart_that_is_never_answered_leaves_a_living_path_alone() {
     end.pass(60_000);
 
     assert_eq!(end.left(), []);
-    assert!(end.negotiation.carries());
+    assert!(end.direct.carries());
 }
 
 #[test]
@@ -533,7 +536,7 @@ fn a_time_may_be_as_good_as_never() {
     for initiator in [true, false] {
         let mut end = End::open_with(initiator, config);
         end.hear(Some(1), anew(WhyAnew::Changed));
-        end.beat(BeatKind::Ping, 9, false);
+        end.beat(HeartbeatKind::Ping, 9, false);
         end.handle(Input::Relay(false));
         end.handle(Input::Relay(true));
         end.pass(3_000);
@@ -558,5 +561,5 @@ fn the_end_of_the_pairing_closes_everything() {
 
     assert_eq!(end.commands(), [LinkCommand::Close]);
     assert!(!end.outputs().iter().any(|output| matches!(output, Output::Signal(_))));
-    assert_eq!(end.negotiation.poll_timeout(), None);
+    assert_eq!(end.direct.poll_timeout(), None);
 }

@@ -9,9 +9,12 @@ use std::{
 
 use proptest::prelude::*;
 use socketio_p2p_protocol::{
-    LinkId, Negotiation, PathConfig, Sdp, Signal,
+    LinkId, PathConfig, Sdp, Signal,
     limits::{SIGNAL_WINDOW, SIGNALS},
-    negotiation::{Beat, Input, LinkCommand, LinkEvent, Output},
+    peer::{
+        Heartbeat, LinkCommand, LinkEvent,
+        direct::{Direct, Input, Output},
+    },
 };
 
 use crate::negotiations::{PAIRING, candidate, sdp};
@@ -48,7 +51,7 @@ enum Arrival {
     Signal(Signal),
     Event(LinkId, LinkEvent),
     /// On a channel, from the partner's connection of this name.
-    Beat(LinkId, Beat),
+    Heartbeat(LinkId, Heartbeat),
 }
 
 /// A connection as its host has it.
@@ -64,14 +67,14 @@ struct HostLink {
 
 struct Model {
     now: Instant,
-    ends: [Negotiation; 2],
+    ends: [Direct; 2],
     links: [BTreeMap<LinkId, HostLink>; 2],
     closed: [Vec<LinkId>; 2],
     carries: [bool; 2],
     signals: [Vec<Instant>; 2],
     under_way: BTreeMap<(Instant, u64), (usize, Arrival)>,
     /// What waits on channels that are cut.
-    held: Vec<(usize, LinkId, LinkId, Beat)>,
+    held: Vec<(usize, LinkId, LinkId, Heartbeat)>,
     serial: u64,
     loses: bool,
     is_cut: bool,
@@ -82,7 +85,7 @@ struct Model {
 impl Model {
     fn new() -> Self {
         let now = Instant::now();
-        let end = |initiator| Negotiation::new(PathConfig::default(), PAIRING, initiator, now);
+        let end = |initiator| Direct::new(PathConfig::default(), PAIRING, initiator, now);
         let mut model = Self {
             now,
             ends: [end(true), end(false)],
@@ -124,6 +127,7 @@ impl Model {
                     }
                 }
                 Output::Link(link, command) => self.command(end, link, command),
+                Output::Heartbeat(link, heartbeat) => self.heartbeat(end, link, heartbeat),
                 Output::Taken { .. } => {
                     assert!(!std::mem::replace(&mut self.carries[end], true));
                     let link = self.ends[end].link().expect("it is a connection that carries");
@@ -147,20 +151,23 @@ impl Model {
             }
             LinkCommand::Accept(answer) => self.host_link(end, link).theirs = Some(answer),
             LinkCommand::Add(_) => {}
-            LinkCommand::Beat(beat) => {
-                if let Some(partner) = self.host_link(end, link).partner {
-                    if self.flows(end, link) {
-                        self.send(2, 1 - end, Arrival::Beat(partner, beat));
-                    } else {
-                        self.held.push((end, link, partner, beat));
-                    }
-                }
-            }
-            LinkCommand::Send(_) => unreachable!("an endpoint says that"),
+            LinkCommand::Send(_) => unreachable!("a peer sends that"),
             LinkCommand::Close => {
                 self.links[end].remove(&link);
                 self.closed[end].push(link);
                 self.held.retain(|(from, of, ..)| (*from, *of) != (end, link));
+            }
+        }
+    }
+
+    fn heartbeat(&mut self, end: usize, link: LinkId, heartbeat: Heartbeat) {
+        let closed = self.closed[end].contains(&link);
+        assert!(!closed, "{heartbeat:?} for a connection that is closed");
+        if let Some(partner) = self.host_link(end, link).partner {
+            if self.flows(end, link) {
+                self.send(2, 1 - end, Arrival::Heartbeat(partner, heartbeat));
+            } else {
+                self.held.push((end, link, partner, heartbeat));
             }
         }
     }
@@ -226,7 +233,7 @@ impl Model {
         let held = std::mem::take(&mut self.held);
         for (end, link, partner, beat) in held {
             if self.flows(end, link) {
-                self.send(2, 1 - end, Arrival::Beat(partner, beat));
+                self.send(2, 1 - end, Arrival::Heartbeat(partner, beat));
             } else {
                 self.held.push((end, link, partner, beat));
             }
@@ -272,7 +279,7 @@ impl Model {
             turns += 1;
             assert!(turns < 100_000, "somebody is busy without end");
             let arrives = self.under_way.first_key_value().map(|((at, _), _)| *at);
-            let due = self.ends.iter().filter_map(Negotiation::poll_timeout).min();
+            let due = self.ends.iter().filter_map(Direct::poll_timeout).min();
             let next = [arrives, due].into_iter().flatten().min();
             let Some(next) = next.filter(|next| *next <= until) else { break };
             self.now = self.now.max(next);
@@ -283,7 +290,7 @@ impl Model {
                     match arrival {
                         Arrival::Signal(signal) => Input::Signalled(signal),
                         Arrival::Event(link, event) => Input::Link(link, event),
-                        Arrival::Beat(link, beat) => Input::Link(link, LinkEvent::Beat(beat)),
+                        Arrival::Heartbeat(link, heartbeat) => Input::Heartbeat(link, heartbeat),
                     },
                 );
             } else {

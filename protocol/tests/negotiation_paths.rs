@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use socketio_p2p_protocol::{
     PathConfig, PathPolicy, Step, WhyAnew,
-    negotiation::{BeatKind, Input, LinkCommand, LinkEvent, WhyLeft},
+    peer::{HeartbeatKind, LinkCommand, LinkEvent, WhyLeft, direct::Input},
 };
 
 use crate::negotiations::{End, anew, sdp};
@@ -17,11 +17,11 @@ fn it_is_taken_only_when_heartbeats_return_on_both_sides() {
     end.report(LinkEvent::Opened);
     assert_eq!(end.pings, [1]);
 
-    end.beat(BeatKind::Pong, 1, false);
+    end.beat(HeartbeatKind::Pong, 1, false);
     assert!(!end.was_taken(), "the partner's have not returned");
     let restarted = end.commands().iter().any(|done| matches!(done, LinkCommand::Restart(_)));
     assert!(!restarted, "it has not fallen silent: it has not been there yet");
-    end.beat(BeatKind::Ping, 1, true);
+    end.beat(HeartbeatKind::Ping, 1, true);
 
     assert!(end.was_taken());
 }
@@ -32,7 +32,7 @@ fn the_partner_is_told_at_once_that_a_heartbeat_has_returned() {
     end.report_offer();
     end.report(LinkEvent::Opened);
 
-    end.beat(BeatKind::Pong, 1, false);
+    end.beat(HeartbeatKind::Pong, 1, false);
 
     assert_eq!(end.pings, [1, 2]);
 }
@@ -43,7 +43,7 @@ fn an_answer_to_what_was_never_asked_proves_nothing() {
     end.report_offer();
     end.report(LinkEvent::Opened);
 
-    end.beat(BeatKind::Pong, 7, true);
+    end.beat(HeartbeatKind::Pong, 7, true);
 
     assert!(!end.was_taken());
 }
@@ -55,7 +55,7 @@ fn it_is_left_when_it_falls_silent_and_restarted_when_it_stays_silent() {
     end.partner = false;
 
     end.pass(700);
-    assert!(end.negotiation.carries());
+    assert!(end.direct.carries());
     end.pass(201);
     assert_eq!(end.left(), [WhyLeft::Silent]);
     end.pass(1_399);
@@ -186,7 +186,7 @@ fn what_else_comes_in_keeps_it_for_a_while() {
         end.pass(100);
         end.report(LinkEvent::Heard);
     }
-    assert!(end.negotiation.carries(), "a heartbeat may wait behind bulk");
+    assert!(end.direct.carries(), "a heartbeat may wait behind bulk");
     for _ in 0..5 {
         end.pass(100);
         end.report(LinkEvent::Heard);
@@ -199,7 +199,7 @@ fn what_else_comes_in_keeps_it_for_a_while() {
 fn it_is_left_when_the_partner_says_that_it_is_silent() {
     let mut end = End::open(true);
 
-    end.beat(BeatKind::Ping, 9, false);
+    end.beat(HeartbeatKind::Ping, 9, false);
 
     assert_eq!(end.left(), [WhyLeft::Silent]);
 }
@@ -237,12 +237,12 @@ fn one_that_flaps_is_taken_ever_more_seldom() {
     let mut waits = Vec::new();
     for _ in 0..5 {
         end.partner = false;
-        while end.negotiation.carries() {
+        while end.direct.carries() {
             end.pass(10);
         }
         end.partner = true;
         let from = end.now;
-        while !end.negotiation.carries() {
+        while !end.direct.carries() {
             end.pass(10);
         }
         waits.push(end.now - from);
@@ -254,7 +254,7 @@ fn one_that_flaps_is_taken_ever_more_seldom() {
     end.pass(1_000);
     end.partner = true;
     end.pass(2_100);
-    assert!(end.negotiation.carries(), "it had stood for long");
+    assert!(end.direct.carries(), "it had stood for long");
 }
 
 #[test]
@@ -275,7 +275,7 @@ fn one_that_flapped_on_another_network_is_taken_as_if_for_the_first_time() {
             }
             attempt = end.attempt();
             end.connect();
-            while !end.negotiation.carries() {
+            while !end.direct.carries() {
                 end.pass(10);
             }
             waits.push(end.now - from);
@@ -290,12 +290,12 @@ fn the_only_path_there_is_is_taken_at_once_again() {
     end.handle(Input::Relay(false));
     end.partner = false;
     end.pass(1_000);
-    assert!(!end.negotiation.carries());
+    assert!(!end.direct.carries());
 
     end.partner = true;
     end.pass(100);
 
-    assert!(end.negotiation.carries());
+    assert!(end.direct.carries());
 }
 
 #[test]
@@ -305,10 +305,10 @@ fn without_the_server_a_silent_path_is_given_up_in_time() {
     end.partner = false;
 
     end.pass(10_500);
-    assert!(end.negotiation.stands());
+    assert!(end.direct.stands());
     end.pass(1_000);
 
-    assert!(!end.negotiation.stands());
+    assert!(!end.direct.stands());
     assert_eq!(end.signals(), []);
 }
 
@@ -326,12 +326,12 @@ fn it_is_left_for_a_relay_that_is_measured_better_for_a_while() {
     let mut end = compared(20, PathConfig::default());
 
     end.pass(2_000);
-    assert!(end.negotiation.carries());
+    assert!(end.direct.carries());
     end.pass(10_000);
 
     assert_eq!(end.left(), [WhyLeft::Slower]);
-    assert_eq!(end.negotiation.relay_rtt(), Some(Duration::from_millis(20)));
-    let rtt = end.negotiation.rtt().unwrap();
+    assert_eq!(end.direct.relay_rtt(), Some(Duration::from_millis(20)));
+    let rtt = end.direct.rtt().unwrap();
     assert!(rtt > Duration::from_millis(60) && rtt <= Duration::from_millis(100), "{rtt:?}");
 }
 
@@ -355,9 +355,9 @@ fn what_the_server_took_when_it_was_busy_does_not_count() {
         end.handle(Input::ServerAnswered(Duration::from_millis(millis)));
     }
 
-    assert_eq!(end.negotiation.relay_rtt(), None, "the partner has not said yet");
+    assert_eq!(end.direct.relay_rtt(), None, "the partner has not said yet");
     end.pass(400);
-    assert_eq!(end.negotiation.relay_rtt(), Some(Duration::from_millis(20)));
+    assert_eq!(end.direct.relay_rtt(), Some(Duration::from_millis(20)));
 }
 
 #[test]

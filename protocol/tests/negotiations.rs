@@ -3,8 +3,11 @@
 use std::time::{Duration, Instant};
 
 use socketio_p2p_protocol::{
-    Candidate, LinkId, Negotiation, PairingId, PathConfig, Sdp, Signal, Step, WhyAnew,
-    negotiation::{Beat, BeatKind, Input, LinkCommand, LinkEvent, Output, WhyLeft},
+    Candidate, LinkId, PairingId, PathConfig, Sdp, Signal, Step, WhyAnew,
+    peer::{
+        Heartbeat, HeartbeatKind, LinkCommand, LinkEvent, WhyLeft,
+        direct::{Direct, Input, Output},
+    },
 };
 
 pub(crate) const PAIRING: PairingId = PairingId::new(1, 1);
@@ -41,7 +44,7 @@ pub(crate) fn candidate(port: u16, ufrag: Option<&str>) -> Candidate {
 }
 
 pub(crate) struct End {
-    pub(crate) negotiation: Negotiation,
+    pub(crate) direct: Direct,
     pub(crate) now: Instant,
     outputs: Vec<Output>,
     /// Whether what it says is answered, by a partner whose heartbeats return.
@@ -50,7 +53,7 @@ pub(crate) struct End {
     pub(crate) delay: Duration,
     /// How long the partner's server takes.
     pub(crate) partner_server: Option<u64>,
-    answers: Vec<(Instant, Beat)>,
+    answers: Vec<(Instant, Heartbeat)>,
     pub(crate) pings: Vec<u64>,
 }
 
@@ -66,7 +69,7 @@ impl End {
     pub(crate) fn new(initiator: bool, config: PathConfig) -> Self {
         let now = Instant::now();
         let mut end = Self {
-            negotiation: Negotiation::new(config, PAIRING, initiator, now),
+            direct: Direct::new(config, PAIRING, initiator, now),
             now,
             outputs: Vec::new(),
             partner: false,
@@ -88,7 +91,7 @@ impl End {
         let mut end = Self::new(initiator, config);
         end.connect();
         end.pass(20);
-        assert!(end.negotiation.carries());
+        assert!(end.direct.carries());
         end.outputs();
         end
     }
@@ -108,17 +111,17 @@ impl End {
     }
 
     pub(crate) fn handle(&mut self, input: Input) {
-        self.negotiation.handle(input, self.now);
+        self.direct.handle(input, self.now);
         self.poll();
     }
 
     fn poll(&mut self) {
-        while let Some(output) = self.negotiation.poll_output() {
-            if let Output::Link(_, LinkCommand::Beat(beat)) = &output {
-                if beat.kind == BeatKind::Ping {
+        while let Some(output) = self.direct.poll_output() {
+            if let Output::Heartbeat(_, beat) = &output {
+                if beat.kind == HeartbeatKind::Ping {
                     self.pings.push(beat.n);
-                    let (kind, ok, server) = (BeatKind::Pong, true, self.partner_server);
-                    let pong = Beat { kind, n: beat.n, pairing: PAIRING, ok, server };
+                    let (kind, ok, server) = (HeartbeatKind::Pong, true, self.partner_server);
+                    let pong = Heartbeat { kind, n: beat.n, pairing: PAIRING, ok, server };
                     self.answers.push((self.now + self.delay, pong));
                 }
                 continue;
@@ -136,13 +139,18 @@ impl End {
         self.handle(Input::Link(link, event));
     }
 
-    pub(crate) fn link(&self) -> LinkId {
-        self.negotiation.link().expect("there is a connection")
+    fn received(&mut self, heartbeat: Heartbeat) {
+        let link = self.link();
+        self.handle(Input::Heartbeat(link, heartbeat));
     }
 
-    pub(crate) fn beat(&mut self, kind: BeatKind, n: u64, ok: bool) {
-        let beat = Beat { kind, n, pairing: PAIRING, ok, server: None };
-        self.report(LinkEvent::Beat(beat));
+    pub(crate) fn link(&self) -> LinkId {
+        self.direct.link().expect("there is a connection")
+    }
+
+    pub(crate) fn beat(&mut self, kind: HeartbeatKind, n: u64, ok: bool) {
+        let beat = Heartbeat { kind, n, pairing: PAIRING, ok, server: None };
+        self.received(beat);
     }
 
     /// The host has made the description that was wanted last.
@@ -171,7 +179,7 @@ impl End {
             turns += 1;
             assert!(turns < 1_000_000, "it is busy without end");
             let answer = self.answers.first().map(|(at, _)| *at);
-            let due = self.negotiation.poll_timeout();
+            let due = self.direct.poll_timeout();
             let Some(next) = [answer, due].into_iter().flatten().min().filter(|at| *at <= until)
             else {
                 break;
@@ -179,8 +187,8 @@ impl End {
             self.now = self.now.max(next);
             if answer == Some(next) {
                 let (_, beat) = self.answers.remove(0);
-                if self.partner && self.negotiation.link().is_some() {
-                    self.report(LinkEvent::Beat(beat));
+                if self.partner && self.direct.link().is_some() {
+                    self.received(beat);
                 }
             } else {
                 self.handle(Input::Timeout);

@@ -177,7 +177,7 @@ fn the_frames_that_it_shows_are_frames() {
 fn the_heartbeat_that_it_shows_is_one() {
     let line = TEXT.lines().find(|line| line.starts_with(r#"{"t": "ping""#)).unwrap();
 
-    let beat = socketio_p2p_protocol::negotiation::Beat::from_text(line).unwrap();
+    let beat = socketio_p2p_protocol::peer::Heartbeat::from_text(line).unwrap();
 
     assert_eq!((beat.n, beat.ok, beat.server), (7, true, Some(350)));
 }

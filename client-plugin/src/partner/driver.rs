@@ -11,7 +11,7 @@ use socketio_p2p_protocol::{
     Signal, Step,
     endpoint::Input,
     limits::{CHUNK_BYTES, PARTS_UNDER_WAY, WINDOW_BYTES},
-    negotiation::{DirectMessage, LinkCommand, LinkEvent, LinkId, PathConfig},
+    peer::{LinkCommand, LinkEvent, LinkId, LinkMessage, PathConfig},
 };
 use tokio::{sync::watch, task::JoinSet};
 use tokio_util::task::TaskTracker;
@@ -105,8 +105,7 @@ impl Links {
                 self.signal(id, Step::Candidate(candidate));
                 None
             }
-            LinkCommand::Beat(beat) => self.send(id, beat.to_text()).or_else(|| self.heard(id)),
-            LinkCommand::Send(frame) => self.send(id, frame.to_text()),
+            LinkCommand::Send(message) => self.send(id, message).or_else(|| self.heard(id)),
             LinkCommand::Close => {
                 self.close(id);
                 None
@@ -149,21 +148,10 @@ impl Links {
                 self.opened.send_replace(Some(link.connection.clone()));
                 LinkEvent::Opened
             }
-            DirectEvent::Message(message) => {
-                let read = match message {
-                    ChannelMessage::Text(text) => DirectMessage::from_text(&text),
-                    ChannelMessage::Binary(bytes) => DirectMessage::from_binary(bytes),
-                };
-                match read {
-                    Ok(message) => return Some(Input::Direct(id, message)),
-                    Err(error) => {
-                        // What it was meant to say comes again by the other path.
-                        tracing::warn!(%error, "the partner's message cannot be read");
-                        self.close(id);
-                        LinkEvent::Closed
-                    }
-                }
-            }
+            DirectEvent::Message(message) => LinkEvent::Received(match message {
+                ChannelMessage::Text(text) => LinkMessage::Text(text),
+                ChannelMessage::Binary(bytes) => LinkMessage::Binary(bytes),
+            }),
             DirectEvent::Channel(channel) => {
                 self.take(channel);
                 LinkEvent::Heard
@@ -222,9 +210,13 @@ impl Links {
         (std::mem::replace(&mut link.heard, heard) != heard).then_some(LinkEvent::Heard)
     }
 
-    fn send(&self, id: LinkId, text: String) -> Option<LinkEvent> {
+    fn send(&self, id: LinkId, message: LinkMessage) -> Option<LinkEvent> {
         let link = self.present.as_ref().filter(|link| link.id == id)?;
-        let failed = link.connection.try_send(text).err()?;
+        let message = match message {
+            LinkMessage::Text(text) => ChannelMessage::Text(text),
+            LinkMessage::Binary(bytes) => ChannelMessage::Binary(bytes),
+        };
+        let failed = link.connection.try_send(message).err()?;
         tracing::debug!(%id, %failed, "nothing more goes over the direct path");
         Some(LinkEvent::Closed)
     }

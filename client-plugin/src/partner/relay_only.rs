@@ -2,7 +2,7 @@
 
 use socketio_p2p_protocol::{
     endpoint::Input,
-    negotiation::{LinkCommand, LinkEvent, LinkId},
+    peer::{LinkCommand, LinkEvent, LinkId},
 };
 
 #[derive(Debug)]

@@ -4,10 +4,9 @@ use std::time::Instant;
 
 use super::{Answer, Command, Endpoint, EndpointEvent, Input, Output, pace::Pace};
 use crate::{
-    Cause, ClientMessage, Code, EndReason, Outcome, Path, PathPolicy, Presence, Welcome,
-    negotiation,
+    Cause, ClientMessage, Code, EndReason, Outcome, PairingId, Welcome,
+    peer::{self, Peer, ServerEvent},
     planted::{self, Fault},
-    session,
 };
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -29,7 +28,7 @@ impl Endpoint {
             State::Connecting => Some(lost), // Nothing is sent before the welcome.
             State::Ready => {
                 // How long the server takes is compared with the direct path.
-                let measures = self.stands();
+                let measures = self.peers.values().any(Peer::stands);
                 let last = if measures { self.last_asked } else { self.last_heard };
                 let last = last.max(self.last_asked);
                 Some(lost.min(last + self.config.heartbeat_interval))
@@ -58,7 +57,7 @@ impl Endpoint {
         }
     }
 
-    /// The connection is gone. What the session holds waits for the next one.
+    /// Notes that the connection is gone. What the peers hold waits for the next one.
     pub(super) fn lost(&mut self, now: Instant) {
         if self.state == State::Away {
             return;
@@ -69,10 +68,10 @@ impl Endpoint {
         if self.state == State::Ready {
             self.event(EndpointEvent::Away);
         }
-        self.close_relay(now);
-        self.take_assertion_back();
         self.state = State::Away;
         self.outputs.push_back(Output::Reconnect { resume: self.token });
+        self.reassertions.clear();
+        self.every_peer(&peer::Input::Server(ServerEvent::Lost), now);
     }
 
     /// There is another connection.
@@ -117,64 +116,46 @@ impl Endpoint {
         } else {
             EndpointEvent::Restarted(welcome)
         });
-        let mine = self.known_pairing();
-        if let Some(mine) = mine {
-            if present.as_ref().is_some_and(|present| present.id == mine) {
-                if planted::is(Fault::ForgetResend) {
-                    return self.ask_again(now);
-                }
-                self.open_relay(now);
-            } else if !resumed && (self.is_connected() || self.is_forgotten()) {
-                self.forgotten(now);
-            } else if !planted::is(Fault::KeepGhost) {
-                let told = ended.filter(|ended| ended.pairing == mine);
-                self.unpaired(told.map_or(EndReason::Disconnected, |ended| ended.reason), now);
-            }
+        if planted::is(Fault::ForgetResend)
+            && present.as_ref().is_some_and(|present| self.knows_as(present.id).is_some())
+        {
+            return self.ask_again(now);
+        }
+        let is_new = present.as_ref().is_some_and(|info| self.knows_as(info.id).is_none());
+        let mut last = None;
+        while let Some(key) = self.key_after(last) {
+            last = Some(key);
+            let Some(known) = self.peers.get(&key).map(Peer::known_as) else { continue };
+            self.peer(key, peer::Input::Server(ServerEvent::Welcomed(self.limits)), now);
+            let ended = ended.filter(|ended| ended.pairing == known);
+            let reason = ended.map_or(EndReason::Disconnected, |ended| ended.reason);
+            let is_present = present.as_ref().is_some_and(|present| present.id == known);
+            let input = if is_present {
+                peer::Input::Server(ServerEvent::Known)
+            } else if planted::is(Fault::KeepGhost) {
+                continue;
+            } else if resumed {
+                peer::Input::Ended(reason)
+            } else {
+                peer::Input::Server(ServerEvent::Forgotten(reason))
+            };
+            self.peer(key, input, now);
         }
         if let Some(present) = present
-            && mine != Some(present.id)
+            && is_new
         {
             self.paired(present, now);
         }
-        self.assert_pairing(now);
         self.ask_again(now);
     }
 
-    /// What is to be resent is, and nothing else.
-    pub(super) fn open_relay(&mut self, now: Instant) {
-        if !self.is_known() {
-            return;
-        }
-        self.close_relay(now);
-        self.open_path(now);
-        self.negotiation(negotiation::Input::Relay(true), now);
-    }
-
-    /// Under `DirectOnly` the relay carries nothing that this end emits, but what answers its partner.
-    pub(super) fn open_path(&mut self, now: Instant) {
-        let input = match self.config.direct.policy {
-            PathPolicy::DirectOnly => session::Input::Held(Path::Relay),
-            PathPolicy::PreferDirect | PathPolicy::RelayOnly => session::Input::Opened(Path::Relay),
-        };
-        self.session(input, now);
-    }
-
-    pub(super) fn close_relay(&mut self, now: Instant) {
-        self.queue.clear();
-        self.session(session::Input::Closed(Path::Relay), now);
-        self.negotiation(negotiation::Input::Relay(false), now);
-    }
-
-    pub(super) fn partner_is(&mut self, presence: Presence, now: Instant) {
-        match presence {
-            Presence::Away => self.close_relay(now),
-            Presence::Back => self.open_relay(now),
-        }
-        self.event(EndpointEvent::Partner(presence));
+    /// Returns the key of the peer that the server knows by this name.
+    pub(super) fn knows_as(&self, pairing: PairingId) -> Option<PairingId> {
+        self.find_peer(|peer| peer.known_as() == pairing)
     }
 
     pub(super) fn close(&mut self, now: Instant) {
-        self.unpaired(EndReason::Disconnected, now);
+        self.every_peer(&peer::Input::Ended(EndReason::Disconnected), now);
         self.close_requests();
         self.state = State::Closed;
         self.event(EndpointEvent::Disconnected);

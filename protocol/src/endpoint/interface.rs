@@ -6,10 +6,10 @@ use serde_json::Value;
 
 use crate::{
     Args, ClientEntry, ClientId, ClientMessage, Code, EndReason, Frame, Outcome, PairingId,
-    PairingInfo, Path, Refusal, ReqId, ResumeToken, ServerMessage, Signal, SignalError, Welcome,
+    PairingInfo, Path, Refusal, ReqId, ResumeToken, ServerMessage, Signal, Welcome,
     limits::{HEARTBEAT_INTERVAL, HEARTBEAT_TIMEOUT},
-    negotiation::{DirectMessage, LinkCommand, LinkEvent, LinkId, PathConfig},
-    session::{CallId, Delivery, Violation},
+    peer::{Complaint, LinkCommand, LinkEvent, LinkId, PathConfig},
+    session::{CallId, Delivery},
     wire::WireError,
 };
 
@@ -62,8 +62,6 @@ pub enum Input {
     Signalled(PairingId, Value),
     /// The host reports something of a connection to the partner.
     Link(LinkId, LinkEvent),
-    /// Something came in on the first channel of such a connection.
-    Direct(LinkId, DirectMessage),
     /// The host has noticed that it has other addresses than before.
     AddressesChanged,
     /// The application wants something.
@@ -231,15 +229,4 @@ pub enum EndpointEvent {
     Refused(Refusal),
     /// The connection is gone, and there will be no other.
     Disconnected,
-}
-
-/// Who breaks which rule.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Complaint {
-    /// The partner.
-    Partner(Violation),
-    /// The server, or something between.
-    Server(Refusal),
-    /// The partner, whose signal was left out.
-    Signal(SignalError),
 }

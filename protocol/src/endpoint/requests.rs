@@ -6,10 +6,11 @@ use serde_json::Value;
 
 use super::{Answer, Command, Complaint, Endpoint, EndpointEvent, Output, connection::State};
 use crate::{
-    ClientId, ClientMessage, Code, EndReason, PairingId, Path, Refusal, ReqId, ServerMessage,
+    ClientId, ClientMessage, Code, EndReason, PairingId, PairingInfo, Refusal, ReqId,
+    ServerMessage,
     limits::{JSON_DEPTH, REGISTER_PAYLOAD_BYTES},
-    negotiation,
-    session::{self, CallId},
+    peer::{self, Peer, ServerEvent},
+    session::CallId,
     wire,
 };
 
@@ -60,22 +61,51 @@ impl Endpoint {
     /// answer.
     pub(super) fn ask_again(&mut self, now: Instant) {
         for Pending { call, wish, deadline } in std::mem::take(&mut self.requests).into_values() {
-            let paired = self.pairing().cloned();
-            match (&wish, paired) {
-                (Wish::Register { target, .. }, Some(info)) if info.partner == *target => {
-                    self.answer(call, Answer::Registered(info));
-                }
-                (Wish::Unregister, None) => self.answer(call, Answer::Unregistered),
-                (Wish::Register { target, .. }, _) if self.is_forgotten() => {
-                    let answer = self.answer_while_forgotten(target);
-                    self.answer(call, answer);
-                }
-                (Wish::Unregister, _) if self.is_forgotten() => {
-                    self.part(EndReason::Unregistered, now);
+            match wish {
+                Wish::Register { target, payload } => match self.pairing_with(&target) {
+                    Some(info) => self.answer(call, Answer::Registered(info)),
+                    None => self.register(call, target, payload, deadline),
+                },
+                Wish::Unregister if self.peers.is_empty() => {
                     self.answer(call, Answer::Unregistered);
                 }
-                _ => self.request(call, wish, deadline),
+                Wish::Unregister => self.unregister(call, deadline, now),
+                Wish::List => self.request(call, Wish::List, deadline),
             }
+        }
+    }
+
+    fn pairing_with(&self, partner: &ClientId) -> Option<PairingInfo> {
+        let pairings = self.peers.values().map(Peer::pairing);
+        pairings.into_iter().find(|info| info.partner == *partner).cloned()
+    }
+
+    /// Registers a target. While the server has forgotten a pairing, the answer is the one that the
+    /// server would give if it had not.
+    fn register(
+        &mut self,
+        call: CallId,
+        target: ClientId,
+        payload: Option<Value>,
+        deadline: Instant,
+    ) {
+        if self.forgotten_peer().is_none() {
+            return self.request(call, Wish::Register { target, payload }, deadline);
+        }
+        let answer = match self.pairing_with(&target) {
+            Some(info) => Answer::Registered(info),
+            None => Answer::Refused(Code::SourceBusy.into()),
+        };
+        self.answer(call, answer);
+    }
+
+    fn unregister(&mut self, call: CallId, deadline: Instant, now: Instant) {
+        match self.forgotten_peer() {
+            Some(key) => {
+                self.peer(key, peer::Input::Parted(EndReason::Unregistered), now);
+                self.answer(call, Answer::Unregistered);
+            }
+            None => self.request(call, Wish::Unregister, deadline),
         }
     }
 
@@ -84,34 +114,25 @@ impl Endpoint {
             Command::Register { call, payload: Some(payload), .. } if is_too_large(&payload) => {
                 self.answer(call, Answer::Refused(Code::TooLarge.into()));
             }
-            Command::Register { call, target, .. } if self.is_forgotten() => {
-                let answer = self.answer_while_forgotten(&target);
-                self.answer(call, answer);
-            }
-            Command::Unregister { call, .. } if self.is_forgotten() => {
-                self.part(EndReason::Unregistered, now);
-                self.answer(call, Answer::Unregistered);
-            }
             Command::Register { call, target, payload, deadline } => {
-                self.request(call, Wish::Register { target, payload }, deadline);
+                self.register(call, target, payload, deadline);
             }
-            Command::Unregister { call, deadline } => {
-                self.request(call, Wish::Unregister, deadline);
-            }
+            Command::Unregister { call, deadline } => self.unregister(call, deadline, now),
             Command::List { call, deadline } => self.request(call, Wish::List, deadline),
             Command::Emit { call, pairing, event, args, reply_by, expires, via } => {
-                self.emit((call, pairing), event, args, (reply_by, expires, via), now);
+                let input = peer::Input::Emit { call, event, args, reply_by, expires, via };
+                self.emit((call, pairing), input, now);
             }
             Command::Cancel(call) => {
                 self.requests.retain(|_, pending| pending.call != call);
-                self.session(session::Input::Cancelled(call), now);
+                self.every_peer(&peer::Input::Cancelled(call), now);
             }
             Command::NetworkChanged => {
-                self.negotiation(negotiation::Input::NetworkChanged, now);
+                self.every_peer(&peer::Input::NetworkChanged, now);
                 self.ask_for_life(now);
             }
             Command::Close => {
-                self.send(ClientMessage::Leave); // After what was said to be sent.
+                self.send(ClientMessage::Leave); // After the frames that were collected.
                 self.close(now);
             }
         }
@@ -142,31 +163,33 @@ impl Endpoint {
         }
         match message {
             ServerMessage::Welcome(welcome) => self.welcome(welcome, now),
-            ServerMessage::Register { req, source, .. } if self.is_forgotten() => {
-                self.asked_while_forgotten(req, &source);
-            }
-            ServerMessage::Register { req, source, payload } => {
-                self.outputs.push_back(Output::Ask { req, source, payload });
-            }
+            ServerMessage::Register { req, source, payload } => match self.forgotten_peer() {
+                Some(key) => self.asked_while_forgotten(key, req, &source),
+                None => self.outputs.push_back(Output::Ask { req, source, payload }),
+            },
             ServerMessage::Registered { req, pairing } => {
+                self.take_reassertion(req);
                 self.paired(pairing.clone(), now);
                 self.resolve(req, Answer::Registered(pairing));
             }
-            ServerMessage::RegisterFailed { req: Some(req), refusal } if self.asserts(req) => {
-                self.not_granted(refusal.code, now);
-            }
-            ServerMessage::RegisterFailed { req, refusal } => {
-                self.resolve(req, Answer::Refused(refusal));
-            }
+            ServerMessage::RegisterFailed { req, refusal } => match self.take_reassertion(req) {
+                Some(key) => {
+                    let event = ServerEvent::NotGranted(refusal.code);
+                    self.peer(key, peer::Input::Server(event), now);
+                }
+                None => {
+                    self.resolve(req, Answer::Refused(refusal));
+                }
+            },
             ServerMessage::Disconnect { pairing, reason, req } => {
-                if self.known_pairing() == Some(pairing) {
-                    self.disconnected(reason, now);
+                if let Some(key) = self.knows_as(pairing) {
+                    self.peer(key, peer::Input::Server(ServerEvent::Ended(reason)), now);
                 }
                 self.resolve(req, Answer::Unregistered);
             }
             ServerMessage::Partner { pairing, state } => {
-                if self.pairing().is_some_and(|info| info.id == pairing) {
-                    self.partner_is(state, now);
+                if let Some(key) = self.peer_named(pairing) {
+                    self.peer(key, peer::Input::Server(ServerEvent::Partner(state)), now);
                 }
             }
             ServerMessage::Clients { req, clients } => {
@@ -203,22 +226,42 @@ impl Endpoint {
             self.resolve(req, answer);
             return;
         }
-        let present = self.pairing().map(|info| info.id);
-        match refusal.code {
-            // The relay dropped frames: they stay in the window and go again.
-            Code::Congested | Code::RateLimited | Code::Offline
-                if pairing.is_some() && pairing == present =>
-            {
-                self.queue.clear();
-                self.session(session::Input::Refused(Path::Relay), now);
+        let key = pairing.and_then(|pairing| self.peer_named(pairing));
+        match (refusal.code, key) {
+            // The relay dropped frames: they stay in the window and are sent again.
+            (Code::Congested | Code::RateLimited | Code::Offline, Some(key)) => {
+                self.peer(key, peer::Input::RelayRefused, now);
             }
             // Frames that were under way when the pairing ended.
-            Code::StalePairing | Code::NotPaired => {}
-            Code::BadArgs | Code::BadEvent => {
+            (Code::StalePairing | Code::NotPaired, _) => {}
+            (Code::BadArgs | Code::BadEvent, _) => {
                 self.outputs.push_back(Output::Complain(Complaint::Server(refusal)));
             }
             _ => self.event(EndpointEvent::Refused(refusal)),
         }
+    }
+
+    /// Reports a signal that was refused. The attempt that needs it fails, and is tried again.
+    fn signal_refused(&mut self, refusal: Refusal) {
+        // One that was under way when the pairing ended is not missed.
+        if !matches!(refusal.code, Code::StalePairing | Code::NotPaired) {
+            self.outputs.push_back(Output::Complain(Complaint::Server(refusal)));
+        }
+    }
+
+    /// Answers a request that a server makes which has forgotten this client's pairing.
+    fn asked_while_forgotten(&mut self, key: PairingId, req: ReqId, source: &ClientId) {
+        let is_partner = self.partner_of(key) == Some(source);
+        self.send(if is_partner {
+            ClientMessage::Accept { req: Some(req) }
+        } else {
+            ClientMessage::Decline { req: Some(req), reason: Some("paired".to_owned()) }
+        });
+    }
+
+    /// Returns the peer whose reassertion has this number, which was answered.
+    fn take_reassertion(&mut self, req: Option<ReqId>) -> Option<PairingId> {
+        self.reassertions.remove(&req?)
     }
 
     pub(super) fn expire_requests(&mut self, now: Instant) {

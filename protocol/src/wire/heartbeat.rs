@@ -1,46 +1,46 @@
-//! The heartbeat of a direct path, and the messages of its first channel.
+//! The heartbeat of a direct path, and the messages of a link's first channel.
 
 use serde::{Deserialize, Serialize};
 
 use super::frame;
 use crate::{Frame, FrameError, PairingId};
 
-/// A heartbeat, as it travels beside the frames on a direct path.
+/// A heartbeat, as it is sent beside the frames on a direct path.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
-pub struct Beat {
-    /// Whether it asks or answers.
+pub struct Heartbeat {
+    /// Its kind: a ping or the answer to one.
     #[serde(rename = "t")]
-    pub kind: BeatKind,
-    /// The number of the ping, in the answer as well.
+    pub kind: HeartbeatKind,
+    /// The number of the ping, also in the pong.
     pub n: u64,
-    /// The pairing, as its sender knows it.
+    /// The pairing, as the sender knows it.
     pub pairing: PairingId,
-    /// Whether heartbeats of the sender's own return.
+    /// True while the sender's own pings return.
     pub ok: bool,
-    /// How long the sender's server takes to answer, in microseconds, if that is known.
+    /// The shortest recent time in which the sender's server answered, in microseconds, if known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub server: Option<u64>,
 }
 
-/// Whether a heartbeat asks or answers.
+/// The kind of a heartbeat.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum BeatKind {
-    /// Are you there?
+pub enum HeartbeatKind {
+    /// A ping, which is answered at once.
     Ping,
-    /// I am.
+    /// The answer to a ping.
     Pong,
 }
 
-impl Beat {
-    /// As the text of a JSON object.
+impl Heartbeat {
+    /// Returns the text of a JSON object.
     #[must_use]
     pub fn to_text(&self) -> String {
         // Only a failing `Serialize` or a map without string keys can fail here: there is neither.
         serde_json::to_string(self).unwrap_or_default()
     }
 
-    /// Reads the text of a JSON object; none if it is something else.
+    /// Reads the text of a JSON object; returns `None` if it is no heartbeat.
     #[must_use]
     pub fn from_text(text: &str) -> Option<Self> {
         // Serde would take an array for the fields in their order as well.
@@ -48,11 +48,11 @@ impl Beat {
     }
 }
 
-/// What comes in on the first channel of a connection.
+/// The content of a message on the first channel of a link.
 #[derive(Clone, Debug, PartialEq)]
 pub enum DirectMessage {
     /// A heartbeat.
-    Beat(Beat),
+    Heartbeat(Heartbeat),
     /// Frames of the session.
     Frames(Vec<Frame>),
 }
@@ -66,10 +66,11 @@ impl DirectMessage {
     pub fn from_text(text: &str) -> Result<Self, FrameError> {
         frame::batch_from_text(text)
             .map(Self::Frames)
-            .or_else(|error| Beat::from_text(text).map(Self::Beat).ok_or(error))
+            .or_else(|error| Heartbeat::from_text(text).map(Self::Heartbeat).ok_or(error))
     }
 
-    /// Reads a frame in its binary spelling. The connection tells whose it is.
+    /// Reads a frame in its binary spelling. The pairing that it names is ignored: the link tells
+    /// whose it is.
     ///
     /// # Errors
     ///

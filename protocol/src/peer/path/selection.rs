@@ -1,40 +1,40 @@
-//! Whether the direct path carries: by its life, by measurement, and not too often another.
+//! The selection of a path: the direct one while it is alive, unless it was left a moment ago or
+//! the relay is measured to be faster.
 
 use std::time::{Duration, Instant};
 
-use super::{PathConfig, WhyLeft};
-use crate::limits::{COMPARE_TIME, DIRECT_HOLD_MAX, DIRECT_STEADY};
+use super::{PathConfig, WhyLeft, hold::Hold};
+use crate::limits::COMPARE_TIME;
 
-/// Below this two round-trip times are as good as equal.
+/// Two round-trip times that differ by less count as equal.
 const SLACK: Duration = Duration::from_millis(10);
 
 #[derive(Debug, Default)]
-pub(super) struct Choice {
-    /// Since when it carries, if it does.
+pub(super) struct Selection {
+    /// When the direct path was taken, while it carries.
     since: Option<Instant>,
-    /// Until then it is not taken again, and how often that was so in a row.
-    held_until: Option<Instant>,
-    flaps: u32,
-    /// Since when the relay has been measured better, or good enough no longer to be.
+    hold: Hold,
+    /// When the relay began to be measured faster, or no longer faster.
     relay_better_since: Option<Instant>,
     relay_worse_since: Option<Instant>,
-    /// Whether it was left for the relay, whose round trip has to be measured worse before it is taken again.
+    /// True if the path was left for the relay, which must be measured slower before the path is
+    /// taken again.
     slower: bool,
 }
 
-impl Choice {
+impl Selection {
     pub(super) const fn carries(&self) -> bool {
         self.since.is_some()
     }
 
-    /// When something may have to be decided though nothing happens.
+    /// Returns when a held path may be taken, if no other input comes first.
     pub(super) fn poll_timeout(&self, alive: bool) -> Option<Instant> {
         let waits = alive && self.since.is_none() && !self.slower;
-        self.held_until.filter(|_| waits)
+        self.hold.until().filter(|_| waits)
     }
 
-    /// The round-trip times of the two paths, as far as they are known, when nothing waits on them.
-    /// They are all that is compared: not how much goes through.
+    /// Compares the round-trip times of the two paths, as far as they are known, when nothing waits
+    /// on either. Throughput is not compared.
     pub(super) fn measured(
         &mut self,
         direct: Option<Duration>,
@@ -47,12 +47,12 @@ impl Choice {
         let note = |since: &mut Option<Instant>, is_so: bool| {
             *since = if is_so { since.or(Some(now)) } else { None };
         };
-        // Between the two there is room for neither.
+        // Between the two thresholds neither holds.
         note(&mut self.relay_better_since, direct > relay * 2 + SLACK);
         note(&mut self.relay_worse_since, direct < relay * 5 / 4 + SLACK / 2);
     }
 
-    /// Whether the path is taken or left now.
+    /// Takes or leaves the direct path. Returns the change, or `None` if there is none.
     pub(super) fn choose(
         &mut self,
         alive: bool,
@@ -61,7 +61,7 @@ impl Choice {
         now: Instant,
     ) -> Option<Result<(), WhyLeft>> {
         if !relay {
-            // What was measured before it went away says nothing of what comes after.
+            // Measurements from before its absence say nothing about the time after it.
             self.relay_better_since = None;
             self.relay_worse_since = None;
         }
@@ -82,12 +82,12 @@ impl Choice {
                 if long(self.relay_worse_since) {
                     self.slower = false;
                 }
-                let held = self.slower || self.held_until.is_some_and(|until| now < until);
+                let held = self.slower || self.hold.until().is_some_and(|until| now < until);
                 if !alive || (relay && held) {
                     return None;
                 }
                 self.since = Some(now);
-                self.held_until = None;
+                self.hold.taken();
                 self.slower = false;
                 self.relay_better_since = None;
                 Some(Ok(()))
@@ -99,22 +99,16 @@ impl Choice {
         self.since = None;
         self.slower = why == WhyLeft::Slower;
         self.relay_worse_since = None;
-        if now.saturating_duration_since(since) >= DIRECT_STEADY {
-            self.flaps = 0;
-        }
-        let hold = config.hold.saturating_mul(1 << self.flaps.min(16)).min(DIRECT_HOLD_MAX);
-        self.flaps += 1;
-        self.held_until = Some(now + hold);
+        self.hold.left(now.saturating_duration_since(since), config.hold, now);
     }
 
-    /// What flapped did so on another network.
+    /// Forgets the flaps: they happened on another network.
     pub(super) const fn forgive(&mut self) {
-        self.flaps = 0;
-        self.held_until = None;
+        self.hold.forgive();
     }
 
-    /// The connection is no more; the next is another path, and has not been measured. Whether this
-    /// one carried.
+    /// Notes that the link is closed: the next is another path, and has not been measured. Returns
+    /// true if this one carried.
     pub(super) fn closed(&mut self, config: &PathConfig, now: Instant) -> bool {
         let since = self.since;
         if let Some(since) = since {

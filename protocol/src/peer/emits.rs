@@ -1,0 +1,90 @@
+//! What the application emits and returns, checked before it enters the session.
+
+use std::time::Instant;
+
+use serde_json::Value;
+
+use super::{Output, PathPolicy, Peer, session};
+use crate::{
+    Args, Cause, Code, Outcome, Path, Refusal,
+    limits::{CHUNK_BYTES, Limits, VALUE_BYTES},
+    session::CallId,
+    wire::{self, Shape},
+};
+
+/// Bytes of a relayed message beside the arguments that it carries: names, numbers, punctuation.
+const FRAME_OVERHEAD: usize = 1024;
+
+impl Peer {
+    pub(super) fn emit(
+        &mut self,
+        call: CallId,
+        event: String,
+        args: Args,
+        (reply_by, expires, via): (Option<Instant>, Option<Instant>, Option<Path>),
+        now: Instant,
+    ) {
+        let checked = if self.has_path(via) {
+            wire::check_event(&event).and_then(|()| self.check_args(&args))
+        } else {
+            Err(Code::NoRoute)
+        };
+        let checked = checked.and_then(|()| match reply_by {
+            Some(reply_by) if reply_by <= now => Err(Code::Timeout),
+            _ if expires.is_some_and(|at| at <= now) => Err(Code::Expired),
+            _ if !self.takes_emits() => Err(Code::Congested),
+            _ => Ok(()),
+        });
+        if let Err(code) = checked {
+            let outcome = Outcome::NotExecuted(Cause::Code(code));
+            return self.outputs.push_back(Output::Resolved(call, outcome));
+        }
+        let waits = reply_by.map(|reply_by| (call, reply_by));
+        self.session(session::Input::Emit { event, args, call: waits, expires, via }, now);
+        if reply_by.is_none() {
+            self.outputs.push_back(Output::Sent(call));
+        }
+    }
+
+    /// Returns true if an emit can ever take the path that it is meant to take.
+    fn has_path(&self, via: Option<Path>) -> bool {
+        if self.config.policy == PathPolicy::DirectOnly
+            && (self.direct.is_none() || via == Some(Path::Relay))
+        {
+            return false; // The relay only carries answers.
+        }
+        via.is_none_or(|path| self.session.has(path))
+    }
+
+    pub(super) fn finished(&mut self, seq: u64, result: Result<Args, Refusal>, now: Instant) {
+        let result = result.and_then(|args| match self.check_args(&args) {
+            Ok(()) => Ok(args),
+            // The handler ran: neither code may say that it did not.
+            Err(Code::TooLarge) => Err(Refusal::new(Code::TooLarge, "the reply is too large")),
+            Err(_) => Err(Refusal::new(Code::HandlerFailed, "the reply cannot be read")),
+        });
+        self.session(session::Input::Finished(seq, result), now);
+    }
+
+    /// Checks that the relay takes frames with these arguments, and that the partner can read them.
+    fn check_args(&self, args: &Args) -> Result<(), Code> {
+        let Limits { frame_bytes, json_depth, .. } = self.limits;
+        let Shape { depth, doubtful } = Shape::of(args.as_json());
+        // A server that takes less than a chunk takes no parts either.
+        let one_frame = frame_bytes.saturating_sub(FRAME_OVERHEAD);
+        let has_session = self.info.partner_protocol > 1;
+        let most = match one_frame {
+            // A v1 partner gets it in one event.
+            CHUNK_BYTES.. if has_session => VALUE_BYTES,
+            less => less,
+        };
+        // Around the arguments there are those of the event, the batch and the frame.
+        if depth + 3 > json_depth || args.footprint() > most {
+            return Err(Code::TooLarge);
+        }
+        if doubtful && args.parse::<Vec<Value>>().is_err() {
+            return Err(Code::BadArgs);
+        }
+        Ok(())
+    }
+}

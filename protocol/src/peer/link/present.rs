@@ -1,0 +1,66 @@
+//! The present link, and its exchange of offer and answer.
+
+use std::time::Instant;
+
+use super::LinkId;
+use crate::{Candidate, WhyAnew};
+
+/// A connection that the driver makes or has made.
+#[derive(Debug)]
+pub(super) struct PresentLink {
+    pub(super) id: LinkId,
+    /// The session id in the partner's description, which tells its connections apart.
+    pub(super) remote_session: Option<String>,
+    pub(super) exchange: Exchange,
+    /// When pings of both ends began to return, while they do.
+    pub(super) alive_since: Option<Instant>,
+    /// The time by which a heartbeat must have returned, while none does.
+    pub(super) deadline: Option<Instant>,
+    /// The time of the next restart, and its reason.
+    pub(super) restart: Option<(Instant, WhyAnew)>,
+}
+
+/// The role of this end in an exchange.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum SdpRole {
+    Offerer,
+    Answerer,
+}
+
+/// An exchange of offer and answer, with the candidates that belong to it.
+#[derive(Debug)]
+pub(super) struct Exchange {
+    pub(super) role: SdpRole,
+    /// The number of its attempt.
+    pub(super) attempt: u64,
+    /// True once this end's description was sent.
+    pub(super) described: bool,
+    /// The user name in the partner's description, once it was received.
+    pub(super) remote_ufrag: Option<String>,
+    /// Candidates that wait for the description of their end.
+    pub(super) own_early: Vec<Candidate>,
+    pub(super) remote_early: Vec<Candidate>,
+    /// The number of candidates so far.
+    pub(super) own_count: usize,
+    pub(super) remote_count: usize,
+}
+
+impl Exchange {
+    pub(super) const fn new(role: SdpRole, attempt: u64) -> Self {
+        Self {
+            role,
+            attempt,
+            described: false,
+            remote_ufrag: None,
+            own_early: Vec::new(),
+            remote_early: Vec::new(),
+            own_count: 0,
+            remote_count: 0,
+        }
+    }
+
+    /// Returns true while this end's offer waits for its answer.
+    pub(super) fn is_unanswered(&self) -> bool {
+        self.role == SdpRole::Offerer && self.remote_ufrag.is_none()
+    }
+}

@@ -1,0 +1,87 @@
+//! The settings of a client's paths.
+
+use std::time::Duration;
+
+use crate::limits::{
+    BEAT_INTERVAL, BEAT_TIMEOUT, DIRECT_HOLD, DIRECT_RESTART_AFTER, DIRECT_RETRY_MAX,
+    DIRECT_RETRY_MIN, DIRECT_TIMEOUT,
+};
+
+/// The paths that a client uses for what it sends.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum PathPolicy {
+    /// The relay at once, and the direct path as soon as there is one.
+    #[default]
+    PreferDirect,
+    /// The relay. The partner learns no address of this client, and the server forwards none.
+    RelayOnly,
+    /// The direct path: emits wait for it. What the partner sends over the relay is received
+    /// nevertheless, and answered over the relay while there is no direct path.
+    DirectOnly,
+}
+
+impl PathPolicy {
+    /// Returns true if a direct path may be tried: the value of `direct` in the CONNECT auth.
+    #[must_use]
+    pub const fn allows_direct(self) -> bool {
+        !matches!(self, Self::RelayOnly)
+    }
+}
+
+/// The settings of a client's paths.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct PathConfig {
+    /// The paths that are used. The direct one if there is one, by default.
+    pub policy: PathPolicy,
+    /// The time in which an attempt must lead to a heartbeat that returns. 10 s by default.
+    pub timeout: Duration,
+    /// The time between two heartbeats. 200 ms by default.
+    pub beat_interval: Duration,
+    /// The silence after which the path is left. 900 ms by default.
+    pub beat_timeout: Duration,
+    /// The further silence after which the link is restarted, if the path does not come back by
+    /// itself. 1.5 s by default.
+    pub restart_after: Duration,
+    /// The wait after the first failed attempt. It doubles after each further one. 1 s by default.
+    pub retry_min: Duration,
+    /// The longest wait between attempts, which go on as long as the pairing. 60 s by default.
+    pub retry_max: Duration,
+    /// The time for which a path that was left is not taken again. It doubles each time. 2 s by
+    /// default.
+    pub hold: Duration,
+}
+
+impl Default for PathConfig {
+    fn default() -> Self {
+        Self {
+            policy: PathPolicy::default(),
+            timeout: DIRECT_TIMEOUT,
+            beat_interval: BEAT_INTERVAL,
+            beat_timeout: BEAT_TIMEOUT,
+            restart_after: DIRECT_RESTART_AFTER,
+            retry_min: DIRECT_RETRY_MIN,
+            retry_max: DIRECT_RETRY_MAX,
+            hold: DIRECT_HOLD,
+        }
+    }
+}
+
+/// The longest time that is reckoned with: as good as never, and it can be added to any instant.
+const NEVER: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
+
+impl PathConfig {
+    /// Returns the same settings, bounded so that they can be added to any instant.
+    pub(in crate::peer) fn bounded(self) -> Self {
+        Self {
+            policy: self.policy,
+            timeout: self.timeout.min(NEVER),
+            beat_interval: self.beat_interval.min(NEVER),
+            beat_timeout: self.beat_timeout.min(NEVER),
+            restart_after: self.restart_after.min(NEVER),
+            retry_min: self.retry_min.min(NEVER),
+            retry_max: self.retry_max.min(NEVER),
+            hold: self.hold.min(NEVER),
+        }
+    }
+}

@@ -1,0 +1,163 @@
+//! The heartbeat of a direct path: its times, and the liveness that it shows.
+
+use std::{
+    collections::VecDeque,
+    time::{Duration, Instant},
+};
+
+use super::{PathConfig, min_rtt::MinRtt};
+use crate::wire::{Heartbeat, HeartbeatKind};
+
+/// Pings that may be under way: those of the time after which a path is given up, several times.
+const UNDER_WAY: usize = 64;
+
+/// Round trips of which the shortest counts: those of a little more than 6 s.
+const SAMPLES: usize = 32;
+
+/// Pings per interval while the path is not alive.
+const PROBES: u32 = 4;
+
+/// The heartbeats of one channel, as one end sees them.
+#[derive(Debug)]
+pub(super) struct Heartbeats {
+    interval: Duration,
+    timeout: Duration,
+    last_ping: u64,
+    under_way: VecDeque<(u64, Instant)>,
+    next_at: Instant,
+    /// When a ping returned last, and when anything was received.
+    returned_at: Option<Instant>,
+    heard_at: Instant,
+    /// True while this end's pings return, and while the partner says the same of its own.
+    returns: bool,
+    partner_returns: bool,
+    /// True once both returned at the same time.
+    was_alive: bool,
+    mean: Option<Duration>,
+    min: MinRtt<SAMPLES>,
+}
+
+impl Heartbeats {
+    /// The heartbeats of a channel that has just opened.
+    pub(super) const fn new(config: &PathConfig, now: Instant) -> Self {
+        Self {
+            interval: config.beat_interval,
+            timeout: config.beat_timeout,
+            last_ping: 0,
+            under_way: VecDeque::new(),
+            next_at: now,
+            returned_at: None,
+            heard_at: now,
+            returns: false,
+            partner_returns: false,
+            was_alive: false,
+            mean: None,
+            min: MinRtt::new(),
+        }
+    }
+
+    /// Returns true while pings of both ends return.
+    pub(super) const fn is_alive(&self) -> bool {
+        self.returns && self.partner_returns
+    }
+
+    /// Returns true while pings of this end return.
+    pub(super) const fn returns(&self) -> bool {
+        self.returns
+    }
+
+    /// Returns the number of the last ping.
+    pub(super) const fn last_ping(&self) -> u64 {
+        self.last_ping
+    }
+
+    /// Returns true once pings of both ends have returned at the same time.
+    pub(super) const fn was_alive(&self) -> bool {
+        self.was_alive
+    }
+
+    /// Returns true once any ping of this end has returned.
+    pub(super) const fn was_proven(&self) -> bool {
+        self.returned_at.is_some()
+    }
+
+    /// Returns the moving average of the round-trip time.
+    pub(super) const fn mean_rtt(&self) -> Option<Duration> {
+        self.mean
+    }
+
+    /// Returns the shortest of the last round-trip times.
+    pub(super) fn min_rtt(&self) -> Option<Duration> {
+        self.min.get()
+    }
+
+    /// Notes that something else than a heartbeat was received.
+    pub(super) const fn heard(&mut self, now: Instant) {
+        self.heard_at = now;
+    }
+
+    /// Notes that none of the partner's pings returns, as it says over the relay.
+    pub(super) const fn partner_is_silent(&mut self) {
+        self.partner_returns = false;
+    }
+
+    /// Notes a heartbeat that was received.
+    pub(super) fn received(&mut self, heartbeat: &Heartbeat, now: Instant) {
+        self.heard_at = now;
+        self.partner_returns = heartbeat.ok;
+        if heartbeat.kind == HeartbeatKind::Pong {
+            self.returned(heartbeat.n, now);
+        }
+        self.was_alive |= self.is_alive();
+    }
+
+    fn returned(&mut self, n: u64, now: Instant) {
+        let Some(at) = self.under_way.iter().position(|(ping, _)| *ping == n) else {
+            return;
+        };
+        // The channel keeps the order: earlier pings are not answered any more.
+        let Some((_, sent)) = self.under_way.drain(..=at).next_back() else {
+            return;
+        };
+        let sample = now.saturating_duration_since(sent);
+        self.mean = Some(self.mean.map_or(sample, |mean| (mean * 7 + sample) / 8));
+        self.min.record(sample);
+        self.returned_at = Some(now);
+        if !self.returns {
+            self.returns = true;
+            self.next_at = now; // The partner waits for `ok`.
+        }
+    }
+
+    /// Returns when the path counts as silent if nothing more is received. Anything received
+    /// extends the time up to three timeouts, for under load a heartbeat waits behind other
+    /// messages.
+    fn silent_at(&self) -> Option<Instant> {
+        let returned = self.returned_at.filter(|_| self.returns)?;
+        let heard = self.heard_at.max(returned) + self.timeout;
+        Some(heard.min(returned + 3 * self.timeout))
+    }
+
+    /// Returns the number of the ping that is due, if one is.
+    pub(super) fn timeout(&mut self, now: Instant) -> Option<u64> {
+        if self.silent_at().is_some_and(|at| at <= now) {
+            self.returns = false;
+            self.next_at = now; // The partner must not believe in the path either.
+        }
+        if now < self.next_at {
+            return None;
+        }
+        let every = if self.is_alive() { self.interval } else { self.interval / PROBES };
+        self.next_at = now + every.max(Duration::from_millis(1));
+        self.last_ping += 1;
+        if self.under_way.len() == UNDER_WAY {
+            self.under_way.pop_front();
+        }
+        self.under_way.push_back((self.last_ping, now));
+        Some(self.last_ping)
+    }
+
+    pub(super) fn poll_timeout(&self) -> Instant {
+        self.silent_at().map_or(self.next_at, |at| at.min(self.next_at))
+    }
+}
