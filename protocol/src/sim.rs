@@ -34,6 +34,7 @@ mod paths;
 mod plan;
 mod report;
 mod server;
+mod transcript;
 mod watch;
 mod weather;
 mod world;
@@ -41,6 +42,7 @@ mod world;
 pub use oracle::{CallNo, ClientNo, Manner, Oracle, Report, Rule, Summary, Verdict, Violation};
 pub use plan::{PaceOf, Plan};
 pub use report::{Counts, Failure, LINES, Lived, Totals, Trace, run_many};
+pub use transcript::{ReplayError, ReplayErrorKind, replay};
 
 /// Runs clients and a server from this seed to the end of the run.
 pub fn run(seed: u64, trace: Trace) -> Lived {
@@ -55,4 +57,20 @@ pub fn run_plan(plan: Plan, trace: Trace) -> Lived {
 /// Runs two sessions with two paths between them from this seed.
 pub fn run_two_paths(seed: u64, trace: Trace) -> Lived {
     report::observe(seed, "replay_paths", || paths::live_through(seed, trace))
+}
+
+/// Runs the plan and returns the transcript of one client: at least `lines` lines, unless the client
+/// closes before. Returns `None` if there is no such client.
+///
+/// # Examples
+///
+/// ```
+/// use socketio_p2p_protocol::sim::{self, Plan};
+///
+/// let transcript = sim::record(Plan::new(7), 0, 100).expect("there is a client 0");
+///
+/// assert_eq!(sim::replay(&transcript), Ok(transcript.lines().count()));
+/// ```
+pub fn record(plan: Plan, client: usize, lines: usize) -> Option<String> {
+    history::record(plan, client, lines)
 }

@@ -7,7 +7,7 @@ use std::{
 
 use crate::{ConnId, Endpoint, EndpointConfig, PairingId, ResumeToken, endpoint::Command};
 
-use crate::sim::{hostile::HOSTILE, oracle::CallNo};
+use crate::sim::{hostile::HOSTILE, oracle::CallNo, transcript::Recorded};
 
 /// Numbers of requests are above this, those of calls below.
 pub(crate) const REQUESTS: u64 = 1 << 40;
@@ -15,7 +15,7 @@ pub(crate) const REQUESTS: u64 = 1 << 40;
 pub(crate) struct Client {
     pub(crate) name: String,
     /// None before its first connection, and after the last.
-    pub(crate) endpoint: Option<Endpoint>,
+    pub(crate) endpoint: Option<Recorded<Endpoint>>,
     /// The present connection.
     pub(crate) conn: Option<ConnId>,
     /// Whether a next connection is being made.
@@ -104,10 +104,10 @@ impl Client {
     }
 
     /// Its first connection is there.
-    pub(crate) fn begin(&mut self, now: Instant) {
+    pub(crate) fn begin(&mut self, now: Instant, recorded: bool) {
         self.welcomed = false;
         self.dismissed = false;
-        self.endpoint = Some(Endpoint::new(EndpointConfig::default(), now));
+        self.endpoint = Some(Recorded::new(EndpointConfig::default(), now, recorded));
     }
 
     pub(crate) fn next_request(&mut self) -> u64 {

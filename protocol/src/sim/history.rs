@@ -8,6 +8,7 @@ use crate::sim::{
     oracle::{Manner, Report, Rule},
     plan::Plan,
     report::{Failure, Lived, Trace},
+    transcript::Recorded,
     world::World,
 };
 
@@ -36,6 +37,20 @@ pub(crate) fn live_through(plan: Plan, trace: Trace) -> Lived {
         Some(violation) => Err(failure(violation)),
     };
     (world.counts, result)
+}
+
+/// Runs until this client has so many lines, and returns the transcript of its first life.
+pub(crate) fn record(plan: Plan, client: usize, lines: usize) -> Option<String> {
+    // A transcript holds what can be written: nothing else gets through.
+    let plan = Plan { codec: true, ..plan };
+    let mut world = World::new(plan, Trace::default());
+    world.recording = Some(client);
+    world.run(STORM, |world| {
+        let lives = world.clients.get(client).and_then(|client| client.endpoint.as_ref());
+        world.transcript.is_some() || lives.is_some_and(|client| client.lines() >= lines)
+    });
+    let present = world.clients.get_mut(client).and_then(|client| client.endpoint.take());
+    world.transcript.or_else(|| present.and_then(Recorded::into_transcript))
 }
 
 impl World {

@@ -14,6 +14,7 @@ use crate::sim::{
     hostile::HOSTILE,
     link::{self, Link, State, Up},
     oracle::{CallNo, Report, Rule},
+    transcript::Recorded,
     watch::Who,
     world::{Event, World},
 };
@@ -42,7 +43,8 @@ impl World {
         self.links.insert(conn, Link::new(client, self.now));
         self.clients[client].conn = Some(conn);
         if self.clients[client].endpoint.is_none() {
-            self.clients[client].begin(self.now);
+            let recorded = self.recording == Some(client) && self.transcript.is_none();
+            self.clients[client].begin(self.now, recorded);
         }
         self.feed(client, Input::Opened);
         let after = self.delay();
@@ -165,7 +167,10 @@ impl World {
         }
         self.leave_link(client);
         self.clients[client].closed = false;
-        self.clients[client].endpoint = None;
+        let ended = self.clients[client].endpoint.take();
+        if let Some(transcript) = ended.and_then(Recorded::into_transcript) {
+            self.transcript = Some(transcript);
+        }
         self.clients[client].resume = None;
         self.oracle.gone(client);
         if !self.leaving {

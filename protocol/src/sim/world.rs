@@ -74,6 +74,9 @@ pub(crate) struct World {
     pub(crate) last_node: u64,
     pub(crate) server_alarm: Option<Instant>,
     pub(crate) trace: Trace,
+    /// The client whose first life is recorded, and the transcript when that life has ended.
+    pub(crate) recording: Option<usize>,
+    pub(crate) transcript: Option<String>,
     /// Whether faults and calls still come.
     pub(crate) stormy: bool,
     /// Whether everybody goes for good.
@@ -101,6 +104,8 @@ impl World {
             last_node: 1,
             server_alarm: None,
             trace,
+            recording: None,
+            transcript: None,
             stormy: true,
             leaving: false,
             plan,
@@ -141,6 +146,9 @@ impl World {
     }
 
     pub(crate) fn at(&mut self, moment: Instant, event: Event) {
+        // Whole microseconds, as transcripts have them.
+        let nanos = (moment - self.start).subsec_nanos() % 1_000;
+        let moment = moment + Duration::from_nanos(u64::from((1_000 - nanos) % 1_000));
         self.last_event += 1;
         self.agenda.push(Reverse((moment, self.last_event, event)));
     }

@@ -10,6 +10,7 @@
 
 #[cfg(feature = "planted-faults")]
 mod planted;
+mod transcripts;
 
 use std::{env, time::Instant};
 

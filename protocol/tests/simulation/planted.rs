@@ -6,7 +6,7 @@
 
 use socketio_p2p_protocol::{
     planted::{Fault, plant},
-    sim::{self, Failure, Lived, Plan, Rule, Trace},
+    sim::{self, Failure, Lived, Plan, ReplayErrorKind, Rule, Trace},
 };
 
 /// The number of runs in which a fault must be caught.
@@ -83,6 +83,17 @@ planted! {
 #[test]
 fn skipping_the_pairing_id_on_the_relay_is_caught() {
     assert_caught("SkipPairingId", caught(None, skipping_pairing_ids), &[Rule::NoStranger]);
+}
+
+#[test]
+fn a_transcript_of_a_right_client_does_not_replay_with_a_fault() {
+    let transcript = sim::record(Plan::new(6), 0, 400).unwrap();
+
+    plant(Some(Fault::ForgetResend));
+    let difference = sim::replay(&transcript);
+    plant(None);
+
+    let ReplayErrorKind::Differs { .. } = difference.unwrap_err().kind else { panic!() };
 }
 
 #[test]

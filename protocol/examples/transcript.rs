@@ -1,0 +1,28 @@
+//! Records the transcript of a simulated client, or replays one. See `TRANSCRIPTS.md`.
+//!
+//! ```text
+//! cargo run -p socketio-p2p-protocol --features sim --example transcript -- record 7 0 300 > client.jsonl
+//! cargo run -p socketio-p2p-protocol --features sim --example transcript -- replay client.jsonl
+//! ```
+
+use std::{env, error::Error, fs};
+
+use socketio_p2p_protocol::sim::{self, Plan};
+
+const USAGE: &str = "usage: transcript record SEED CLIENT LINES | transcript replay FILE";
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let args: Vec<_> = env::args().skip(1).collect();
+    match args.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        ["record", seed, client, lines] => {
+            let (plan, client) = (Plan::new(seed.parse()?), client.parse()?);
+            print!("{}", sim::record(plan, client, lines.parse()?).ok_or("no such client")?);
+        }
+        ["replay", file] => {
+            let lines = sim::replay(&fs::read_to_string(file)?)?;
+            println!("{lines} lines, no difference");
+        }
+        _ => return Err(USAGE.into()),
+    }
+    Ok(())
+}

@@ -1,0 +1,302 @@
+//! The lines of a client.
+
+use std::time::Instant;
+
+use serde_json::{Value, json};
+
+use super::{
+    Fields, Machine, Notes, link, micros,
+    terms::{
+        object, path_of, read_args, read_frames, read_moment, read_path, read_refusal, read_result,
+        write_args, write_delivery, write_frames, write_outcome, write_refusal, write_result,
+    },
+};
+use crate::{
+    Endpoint, EndpointConfig, EndpointEvent, ServerMessage, Welcome,
+    endpoint::{Answer, Command, Input, Output},
+    wire::{self, WireError},
+};
+
+impl Machine for Endpoint {
+    const NAME: &'static str = "client";
+
+    type Config = EndpointConfig;
+    type Input = Input;
+    type Output = Output;
+
+    fn new(config: EndpointConfig, now: Instant) -> Self {
+        Self::new(config, now)
+    }
+
+    fn handle(&mut self, input: Input, now: Instant) {
+        self.handle(input, now);
+    }
+
+    fn poll_output(&mut self) -> Option<Output> {
+        self.poll_output()
+    }
+
+    fn poll_timeout(&self) -> Option<Instant> {
+        self.poll_timeout()
+    }
+
+    fn write_config(config: &EndpointConfig) -> Value {
+        json!({
+            "heartbeat_interval": micros(config.heartbeat_interval),
+            "heartbeat_timeout": micros(config.heartbeat_timeout),
+            "resumes": config.resumes,
+            "paths": link::write_config(&config.direct),
+        })
+    }
+
+    fn read_config(fields: &Fields<'_>) -> Result<EndpointConfig, String> {
+        Ok(EndpointConfig {
+            heartbeat_interval: link::read_duration(fields, "heartbeat_interval")?,
+            heartbeat_timeout: link::read_duration(fields, "heartbeat_timeout")?,
+            resumes: fields.read("resumes")?,
+            direct: link::read_config(&Fields::new(fields.object("paths")?))?,
+        })
+    }
+
+    fn write_input(input: &Input, notes: &mut Notes) -> Value {
+        match input {
+            Input::Received(message) => write_message("in", server_event(message, notes)),
+            Input::Frames(pairing, frames) => {
+                json!({ "in": "frames", "pairing": pairing, "frames": write_frames(frames) })
+            }
+            Input::Garbled(WireError { refusal, req }) => object([
+                ("in", Some("unreadable".into())),
+                ("refusal", Some(write_refusal(refusal))),
+                ("req", req.map(Value::from)),
+            ]),
+            Input::Suspected => json!({ "in": "suspected" }),
+            Input::Lost => json!({ "in": "lost" }),
+            Input::Opened => json!({ "in": "opened" }),
+            Input::Rejected(code) => json!({ "in": "rejected", "code": code }),
+            Input::GaveUp => json!({ "in": "gave-up" }),
+            Input::Signalled(pairing, signal) => {
+                json!({ "in": "signal", "pairing": pairing, "signal": signal })
+            }
+            Input::Link(id, event) => link::write_event(*id, event, notes),
+            Input::AddressesChanged => json!({ "in": "addresses-changed" }),
+            Input::Command(command) => write_command(command, notes),
+            Input::Answer(req, Ok(())) => json!({ "in": "answer", "req": req, "accept": true }),
+            Input::Answer(req, Err(reason)) => object([
+                ("in", Some("answer".into())),
+                ("req", Some(json!(req))),
+                ("accept", Some(false.into())),
+                ("reason", reason.clone().map(Value::from)),
+            ]),
+            Input::Finished(pairing, seq, result) => {
+                let [args, blobs, refusal] = write_result(result);
+                let pairing = ("pairing", Some(json!(pairing)));
+                let seq = ("seq", Some(json!(seq)));
+                object([("in", Some("finished".into())), pairing, seq, args, blobs, refusal])
+            }
+            Input::Timeout => json!({ "in": "timeout" }),
+        }
+    }
+
+    fn read_input(fields: &Fields<'_>, notes: &Notes) -> Result<Input, String> {
+        Ok(match fields.text("in")? {
+            "message" => {
+                let (event, args) = (fields.text("event")?, fields.array("args")?.clone());
+                let message = wire::server_message(event, args);
+                Input::Received(message.map_err(|error| error.refusal.to_string())?)
+            }
+            "frames" => Input::Frames(fields.read("pairing")?, read_frames(fields)?),
+            "unreadable" => {
+                let (refusal, req) = (read_refusal(fields)?, fields.read_some("req")?);
+                Input::Garbled(WireError { refusal, req })
+            }
+            "suspected" => Input::Suspected,
+            "lost" => Input::Lost,
+            "opened" => Input::Opened,
+            "rejected" => Input::Rejected(fields.read("code")?),
+            "gave-up" => Input::GaveUp,
+            "signal" => Input::Signalled(fields.read("pairing")?, fields.read("signal")?),
+            "link" => {
+                let (id, event) = link::read_event(fields, notes)?;
+                Input::Link(id, event)
+            }
+            "addresses-changed" => Input::AddressesChanged,
+            "command" => Input::Command(read_command(fields, notes)?),
+            "answer" => {
+                let accept: bool = fields.read("accept")?;
+                let verdict = if accept { Ok(()) } else { Err(fields.read_some("reason")?) };
+                Input::Answer(fields.number("req")?, verdict)
+            }
+            "finished" => {
+                let (pairing, seq) = (fields.read("pairing")?, fields.number("seq")?);
+                Input::Finished(pairing, seq, read_result(fields)?)
+            }
+            "timeout" => Input::Timeout,
+            other => return Err(format!("no input is called {other:?}")),
+        })
+    }
+
+    fn write_output(output: &Output, notes: &mut Notes) -> Value {
+        match output {
+            Output::Send(message) => write_message("out", message.to_event()),
+            Output::SendFrames(pairing, frames) => {
+                json!({ "out": "frames", "pairing": pairing, "frames": write_frames(frames) })
+            }
+            Output::Signal(pairing, signal) => {
+                json!({ "out": "signal", "pairing": pairing, "signal": signal.to_value() })
+            }
+            Output::Link(id, command) => link::write_command(*id, command, notes),
+            Output::Answered(call, answer) => {
+                let mut line = json!({ "out": "answered", "call": call });
+                super::merge(&mut line, write_answer(answer));
+                line
+            }
+            Output::Ask { req, source, payload } => object([
+                ("out", Some("ask".into())),
+                ("req", Some(json!(req))),
+                ("source", Some(json!(source))),
+                ("payload", payload.clone()),
+            ]),
+            Output::Deliver(pairing, source, delivery) => {
+                let [seq, event, args, blobs, reply] = write_delivery(delivery);
+                let out = ("out", Some("deliver".into()));
+                let pairing = ("pairing", Some(json!(pairing)));
+                let source = ("source", Some(json!(source)));
+                object([out, pairing, source, seq, event, args, blobs, reply])
+            }
+            Output::Event(event) => {
+                let mut line = json!({ "out": "event" });
+                super::merge(&mut line, write_event(event));
+                line
+            }
+            Output::Complain(complaint) => {
+                json!({ "out": "complain", "about": link::write_complaint(complaint) })
+            }
+            Output::Reconnect { resume } => object([
+                ("out", Some("reconnect".into())),
+                ("resume", resume.map(|token| notes.token(token).into())),
+            ]),
+            Output::Close => json!({ "out": "close" }),
+        }
+    }
+}
+
+fn write_message(direction: &str, event: Option<wire::Event>) -> Value {
+    // A v2 client has no other messages.
+    let (event, args) = event.unwrap_or_default();
+    json!({ direction: "message", "event": event, "args": args })
+}
+
+/// Returns a message of the server, with the number of its token instead of the token.
+fn server_event(message: &ServerMessage, notes: &mut Notes) -> Option<wire::Event> {
+    let (event, mut args) = message.to_event()?;
+    if let ServerMessage::Welcome(Welcome { resume: Some(token), .. }) = message {
+        args[0]["resume"] = notes.token(*token).into();
+    }
+    Some((event, args))
+}
+
+fn write_command(command: &Command, notes: &Notes) -> Value {
+    let named = |name: &str, call: &u64, deadline: &Instant| json!({ "in": "command", "command": name, "call": call, "deadline": notes.micros(*deadline) });
+    match command {
+        Command::Register { call, target, payload, deadline } => {
+            let mut line = named("register", call, deadline);
+            line["target"] = json!(target);
+            if let Some(payload) = payload {
+                line["payload"] = payload.clone();
+            }
+            line
+        }
+        Command::Unregister { call, deadline } => named("unregister", call, deadline),
+        Command::List { call, deadline } => named("list", call, deadline),
+        Command::Emit { call, pairing, event, args, reply_by, expires, via } => {
+            let [args, blobs] = write_args(args);
+            object([
+                ("in", Some("command".into())),
+                ("command", Some("emit".into())),
+                ("call", Some(json!(call))),
+                ("pairing", Some(json!(pairing))),
+                ("event", Some(json!(event))),
+                args,
+                blobs,
+                ("reply_by", reply_by.map(|at| notes.micros(at).into())),
+                ("expires", expires.map(|at| notes.micros(at).into())),
+                ("via", via.and_then(path_of)),
+            ])
+        }
+        Command::Cancel(call) => json!({ "in": "command", "command": "cancel", "call": call }),
+        Command::NetworkChanged => json!({ "in": "command", "command": "network-changed" }),
+        Command::Close => json!({ "in": "command", "command": "close" }),
+    }
+}
+
+fn read_command(fields: &Fields<'_>, notes: &Notes) -> Result<Command, String> {
+    let call = || fields.number("call");
+    let deadline = || read_moment(fields, "deadline", notes);
+    let optional = |name| fields.has(name).then(|| read_moment(fields, name, notes)).transpose();
+    Ok(match fields.text("command")? {
+        "register" => Command::Register {
+            call: call()?,
+            target: fields.read("target")?,
+            payload: fields.value("payload").cloned(),
+            deadline: deadline()?,
+        },
+        "unregister" => Command::Unregister { call: call()?, deadline: deadline()? },
+        "list" => Command::List { call: call()?, deadline: deadline()? },
+        "emit" => Command::Emit {
+            call: call()?,
+            pairing: fields.read("pairing")?,
+            event: fields.text("event")?.to_owned(),
+            args: read_args(fields)?,
+            reply_by: optional("reply_by")?,
+            expires: optional("expires")?,
+            via: read_path(fields, "via")?,
+        },
+        "cancel" => Command::Cancel(call()?),
+        "network-changed" => Command::NetworkChanged,
+        "close" => Command::Close,
+        other => return Err(format!("no command is called {other:?}")),
+    })
+}
+
+fn write_answer(answer: &Answer) -> Value {
+    match answer {
+        Answer::Registered(info) => json!({ "answer": "registered", "pairing": info }),
+        Answer::Unregistered => json!({ "answer": "unregistered" }),
+        Answer::Clients(clients) => json!({ "answer": "clients", "clients": clients }),
+        Answer::Sent => json!({ "answer": "sent" }),
+        Answer::Outcome(outcome) => {
+            let mut line = json!({ "answer": "outcome" });
+            super::merge(&mut line, write_outcome(outcome));
+            line
+        }
+        Answer::Refused(refusal) => {
+            json!({ "answer": "refused", "refusal": write_refusal(refusal) })
+        }
+        Answer::TimedOut => json!({ "answer": "timed-out" }),
+        Answer::Closed => json!({ "answer": "closed" }),
+    }
+}
+
+fn write_event(event: &EndpointEvent) -> Value {
+    match event {
+        EndpointEvent::Connected(_) => json!({ "event": "connected" }),
+        EndpointEvent::Away => json!({ "event": "away" }),
+        EndpointEvent::Resumed(_) => json!({ "event": "resumed" }),
+        EndpointEvent::Restarted(_) => json!({ "event": "restarted" }),
+        EndpointEvent::Paired(info) => json!({ "event": "paired", "pairing": info }),
+        EndpointEvent::Unpaired { pairing, reason } => {
+            json!({ "event": "unpaired", "pairing": pairing, "reason": reason })
+        }
+        EndpointEvent::Partner(presence) => json!({ "event": "partner", "state": presence }),
+        EndpointEvent::Path { path, rtt } => object([
+            ("event", Some("path".into())),
+            ("path", path.and_then(path_of)),
+            ("rtt", rtt.map(|rtt| micros(rtt).into())),
+        ]),
+        EndpointEvent::Reasserted(info) => json!({ "event": "reasserted", "pairing": info }),
+        EndpointEvent::Refused(refusal) => {
+            json!({ "event": "refused", "refusal": write_refusal(refusal) })
+        }
+        EndpointEvent::Disconnected => json!({ "event": "disconnected" }),
+    }
+}
