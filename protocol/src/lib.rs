@@ -14,6 +14,7 @@ pub mod planted;
 #[cfg(not(feature = "planted-faults"))]
 #[allow(dead_code, unreachable_pub, reason = "public for the simulation's tests of itself only")]
 mod planted;
+pub mod relay;
 #[cfg(feature = "sim")]
 pub mod sim;
 pub mod wire;

@@ -13,6 +13,7 @@
 //! | module | subject |
 //! |---|---|
 //! | [`session`] | order, window, replies and outcomes, above whatever path carries them |
+//! | [`v1`] | an end that speaks v1, whose session the server keeps |
 //! | `path` | the direct path as it is measured: heartbeat, round trips, selection, hold |
 //! | `link` | how a direct connection comes about: attempts, glare, candidates |
 //! | [`direct`] | the two together |
@@ -33,6 +34,7 @@ mod path;
 mod reassertion;
 pub mod session;
 mod switching;
+pub mod v1;
 
 use std::{
     collections::VecDeque,

@@ -48,6 +48,14 @@ pub enum Fault {
     AckUnseen,
     /// The last part of a large value is not sent again.
     LoseLastPart,
+    /// The relay forwards a message whatever pairing it names.
+    SkipPairingId,
+    /// The events of a v1 client leave their backlog in another order.
+    ReverseBacklog,
+    /// The acknowledgement of a v1 client answers whatever event waits longest.
+    AcknowledgeAnother,
+    /// An event for which a v1 client's queue had no room is dropped.
+    DropUndelivered,
 }
 
 #[cfg(feature = "planted-faults")]

@@ -1,8 +1,8 @@
 //! A simulator: clients, a server and the network between them in virtual time.
 //!
 //! Everything that happens is drawn from one seed, so a seed repeats a run exactly. The clients and
-//! the server are the [`Endpoint`](crate::Endpoint) and the [`Broker`](crate::Broker) of this crate,
-//! and after each step the [`Oracle`] checks the guarantees of the specification. A second
+//! the server are the [`Endpoint`](crate::Endpoint), the [`Broker`](crate::Broker), the
+//! [relay](crate::relay) and the [v1 ends](crate::peer::v1) of this crate, and after each step the [`Oracle`] checks the guarantees of the specification. A second
 //! simulation has two sessions with two paths between them.
 //!
 //! A run that breaks a rule returns a [`Failure`] with the rule, the step and the last events.
@@ -20,7 +20,6 @@
 //! ```
 
 mod application;
-mod bridge;
 mod client;
 mod handlers;
 mod history;

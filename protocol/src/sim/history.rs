@@ -91,6 +91,13 @@ impl World {
                 self.oracle.violate(Rule::Progress, format!("{call} gets no value"));
             }
         }
+        // The server answers each call of a v1 client within 30 s.
+        for legacy in 0..self.legacies.len() {
+            if let Some(call) = self.legacies[legacy].open.first() {
+                let what = format!("{call} of v1 client {legacy} is never answered");
+                self.oracle.violate(Rule::ReportedOnce, what);
+            }
+        }
     }
 
     /// The server has said its goodbyes.

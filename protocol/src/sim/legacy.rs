@@ -4,8 +4,8 @@
 use std::{collections::BTreeSet, time::Duration};
 
 use crate::{
-    Args, ClientMessage, Code, ConnId, Dialect, EndReason, Outcome, PairingId, PairingInfo,
-    Refusal, ServerMessage, session::Delivery,
+    Args, ClientMessage, ConnId, Dialect, EndReason, Outcome, PairingId, PairingInfo,
+    ServerMessage, peer::v1::NoAck, session::Delivery,
 };
 
 use crate::sim::{
@@ -22,7 +22,7 @@ pub(crate) struct Legacy {
     pub(crate) conn: Option<ConnId>,
     pub(crate) partner: Option<(PairingId, ClientNo)>,
     /// Calls without an acknowledgement.
-    open: BTreeSet<CallNo>,
+    pub(crate) open: BTreeSet<CallNo>,
     pub(crate) asks: bool,
     last_req: u64,
     /// Whether it answers by events: that is how old ones do it.
@@ -238,7 +238,7 @@ impl World {
         let result = match returns {
             Returns::Failure => {
                 self.oracle.returned(call, Verdict::Failed);
-                Err(Refusal::from(Code::HandlerFailed))
+                Err(NoAck::Unreadable)
             }
             _ => {
                 self.oracle.returned(call, Verdict::Value);

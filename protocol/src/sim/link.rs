@@ -7,8 +7,8 @@ use std::{
 };
 
 use crate::{
-    Args, ClientMessage, Frame, Outcome, PairingId, Refusal, ServerMessage, frame::batch_from_text,
-    session::Delivery, wire,
+    Args, ClientMessage, Frame, Outcome, PairingId, ServerMessage, frame::batch_from_text,
+    peer::v1::NoAck, session::Delivery, wire,
 };
 
 use crate::sim::oracle::{CallNo, ClientNo};
@@ -28,7 +28,7 @@ pub(crate) enum Up {
     Acknowledge {
         pairing: PairingId,
         seq: u64,
-        result: Result<Args, Refusal>,
+        result: Result<Args, NoAck>,
     },
 }
 

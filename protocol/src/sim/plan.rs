@@ -34,8 +34,6 @@ pub struct Plan {
     pub paced: bool,
     /// True if each message is serialised and parsed on its way.
     pub codec: bool,
-    /// True if the relay ignores the pairing ID of messages. This is a planted fault.
-    pub skips_pairing_ids: bool,
 }
 
 /// A rate limit: messages per second and burst, then bytes per second and burst.
@@ -69,7 +67,6 @@ impl Plan {
             distant_grants: rng.u8(..4) == 0,
             paced: rng.u8(..8) == 0,
             codec: rng.u8(..16) == 0,
-            skips_pairing_ids: false,
         }
     }
 }

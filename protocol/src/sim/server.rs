@@ -1,20 +1,21 @@
 //! The server: a broker, the relay's table of routes, and whoever watches it.
 
 use std::{
-    collections::{BTreeMap, VecDeque},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     time::Instant,
 };
 
 use crate::{
-    Args, Broker, BrokerConfig, BrokerEvent, Cause, ClientMessage, Code, ConnId, Dialect,
-    DuplicatePolicy, Frame, Hello, Outcome, PairingId, Partner, Refusal, ResumeToken,
-    ServerMessage,
+    Args, Broker, BrokerConfig, Cause, ClientMessage, Code, ConnId, Dialect, DuplicatePolicy,
+    Frame, Hello, Outcome, PairingId, Partner, ResumeToken, ServerMessage,
     broker::{Input, Output},
+    limits::RELAYED_FRAME_BYTES,
+    peer::v1::{self, Bridge, NoAck, Side},
+    relay::{self, Message, Named, Refused, Route, SendFailure, V1Emit},
     session::Delivery,
 };
 
 use crate::sim::{
-    bridge::Bridge,
     client::Client,
     hostile::HOSTILE,
     oracle::{CallNo, ClientNo, Oracle, Rule},
@@ -40,15 +41,74 @@ pub(crate) enum Act {
 
 pub(crate) struct Server {
     pub(crate) broker: Broker,
-    routes: BTreeMap<ConnId, Partner>,
-    bridges: BTreeMap<PairingId, Bridge>,
+    routes: BTreeMap<ConnId, Routed>,
+    bridges: BTreeMap<PairingId, Bridged>,
+    /// V1 clients whose queue is full.
+    full: BTreeSet<ConnId>,
     watch: Watch,
     pub(crate) acts: VecDeque<Act>,
     duplicates: DuplicatePolicy,
     /// Whether grants take their time.
     distant_grants: bool,
-    /// Relays messages whatever pairing they name: a fault to be caught.
-    skips_pairing_ids: bool,
+    /// Whether messages are read from their text.
+    codec: bool,
+}
+
+/// A route, its partner's connection, and the sender's side of the bridge, if there is one.
+#[derive(Debug)]
+struct Routed {
+    route: Route,
+    to: ConnId,
+    side: Option<Side>,
+}
+
+/// A bridge and the connections of its two sides.
+#[derive(Debug)]
+struct Bridged {
+    bridge: Bridge,
+    first: ConnId,
+    second: ConnId,
+}
+
+impl Bridged {
+    const fn conn(&mut self, side: Side) -> &mut ConnId {
+        match side {
+            Side::First => &mut self.first,
+            Side::Second => &mut self.second,
+        }
+    }
+
+    /// Carries out the actions of the bridge of this pairing.
+    fn pump(
+        &mut self,
+        pairing: PairingId,
+        full: &BTreeSet<ConnId>,
+        acts: &mut VecDeque<Act>,
+        now: Instant,
+        oracle: &mut Oracle,
+    ) {
+        while let Some((side, output)) = self.bridge.poll_output() {
+            let conn = *self.conn(side);
+            match output {
+                v1::Output::Send(frame) => {
+                    acts.push_back(Act::Bridge(*self.conn(side.other()), pairing, frame));
+                }
+                v1::Output::Emit(delivery) => {
+                    let sent = if full.contains(&conn) { Err(SendFailure::Full) } else { Ok(()) };
+                    if sent.is_ok() {
+                        acts.push_back(Act::Emit(conn, pairing, delivery.clone()));
+                    }
+                    self.bridge.handle(side, v1::Input::Emitted(delivery, sent), now);
+                }
+                v1::Output::Acknowledge(ack, outcome) => {
+                    acts.push_back(Act::Acknowledge(conn, ack as CallNo, outcome));
+                }
+                v1::Output::Complain(violation) => {
+                    oracle.violate(Rule::Bounded, format!("a bridge complains: {violation}"));
+                }
+            }
+        }
+    }
 }
 
 impl Server {
@@ -63,11 +123,12 @@ impl Server {
             broker: Broker::new(config),
             routes: BTreeMap::new(),
             bridges: BTreeMap::new(),
+            full: BTreeSet::new(),
             watch: Watch::default(),
             acts: VecDeque::new(),
             duplicates: plan.duplicates,
             distant_grants: plan.distant_grants,
-            skips_pairing_ids: plan.skips_pairing_ids,
+            codec: plan.codec,
         }
     }
 
@@ -94,14 +155,15 @@ impl Server {
     }
 
     pub(crate) fn handle(&mut self, input: Input, now: Instant, oracle: &mut Oracle) {
+        let gone = match input {
+            Input::Disconnected(conn) => Some(conn),
+            _ => None,
+        };
         match input {
-            Input::Disconnected(conn) => {
-                self.routes.remove(&conn);
-            }
             Input::Granted(pairing, _) => self.watch.grant_answered(pairing),
             Input::Timeout => {
-                for bridge in self.bridges.values_mut() {
-                    bridge.timeout(now, &mut self.acts);
+                for bridged in self.bridges.values_mut() {
+                    bridged.bridge.timeout(now);
                 }
             }
             _ => {}
@@ -110,6 +172,9 @@ impl Server {
         self.broker.handle(input, now);
         self.carry_out(oracle, now);
         self.watch.end();
+        if let Some(conn) = gone {
+            self.routes.remove(&conn);
+        }
     }
 
     fn carry_out(&mut self, oracle: &mut Oracle, now: Instant) {
@@ -124,20 +189,26 @@ impl Server {
                         ServerMessage::Partner { pairing, state }
                             if self.dialect(conn) == Some(Dialect::V1) =>
                         {
-                            if let Some(bridge) = self.bridges.get_mut(&pairing) {
-                                bridge.partner_is(conn, state, now);
-                            }
+                            let input = v1::Input::Partner(state);
+                            self.handle_v1(conn, pairing, input, now, oracle);
                         }
                         message => self.acts.push_back(Act::Tell(conn, message)),
                     }
                 }
                 Output::Route(conn, partner) => {
                     self.watch.routed(conn, partner.pairing, partner.conn);
-                    self.bridge(conn, &partner, now);
-                    self.routes.insert(conn, partner);
+                    let side = self.bridge(conn, &partner, now);
+                    let routed = Routed { route: Route::new(&partner), to: partner.conn, side };
+                    self.routes.insert(conn, routed);
                 }
-                Output::Unroute(conn, _) => {
-                    self.routes.remove(&conn);
+                Output::Unroute(conn, reason) => {
+                    if let Some(routed) = self.routes.remove(&conn)
+                        && let Some(mut bridged) = self.bridges.remove(&routed.route.pairing())
+                    {
+                        bridged.bridge.ended(reason, now);
+                        let pairing = routed.route.pairing();
+                        bridged.pump(pairing, &self.full, &mut self.acts, now, oracle);
+                    }
                 }
                 Output::Grant { pairing, .. } if self.distant_grants => {
                     self.watch.grant_asked(pairing);
@@ -150,18 +221,11 @@ impl Server {
                     self.routes.remove(&conn);
                     self.acts.push_back(Act::Close(conn));
                 }
-                Output::Event(event) => {
-                    if let BrokerEvent::Unpaired { pairing, reason, .. } = event
-                        && let Some(bridge) = self.bridges.remove(&pairing)
-                    {
-                        bridge.end(reason, now, &mut self.acts);
-                    }
-                    self.watch.happened(event, now, oracle);
-                }
+                Output::Event(event) => self.watch.happened(event, now, oracle),
             }
         }
-        for bridge in self.bridges.values_mut() {
-            bridge.pump(now, &mut self.acts, oracle);
+        for (pairing, bridged) in &mut self.bridges {
+            bridged.pump(*pairing, &self.full, &mut self.acts, now, oracle);
         }
     }
 
@@ -185,21 +249,17 @@ impl Server {
         now: Instant,
         oracle: &mut Oracle,
     ) {
-        let code = match self.routes.get(&from) {
-            None => Code::NotPaired,
-            Some(route) if route.pairing != pairing && !self.skips_pairing_ids => {
-                Code::StalePairing
+        let Refused { code, pairing } = match self.admit_frames(from, pairing, &frames) {
+            Ok((_, Some(side))) => {
+                self.receive(pairing, side, frames, now, oracle);
+                return;
             }
-            Some(_) if congested => Code::Congested,
-            Some(route) => {
-                let to = route.conn;
+            Ok(_) if congested => {
+                Refused { code: SendFailure::Full.into(), pairing: Some(pairing) }
+            }
+            Ok((to, None)) => {
                 if !self.watch.is_member(to, pairing) {
                     oracle.violate(Rule::NoStranger, format!("{to} gets frames of {pairing}"));
-                }
-                if let Some(bridge) = self.bridges.get_mut(&pairing) {
-                    bridge.receive(from, frames, now);
-                    bridge.pump(now, &mut self.acts, oracle);
-                    return;
                 }
                 if let [Some(sender), Some(receiver)] = [from, to].map(|conn| self.watch.who(conn))
                 {
@@ -211,32 +271,93 @@ impl Server {
                 self.acts.push_back(Act::Relay(to, pairing, frames));
                 return;
             }
+            Err(refused) => refused,
         };
-        let refusal = code.into();
-        let error = ServerMessage::Error { refusal, req: None, pairing: Some(pairing) };
-        self.acts.push_back(Act::Tell(from, error));
+        let is_honest = self.watch.who(from).is_some_and(|who| who.number < HOSTILE);
+        if is_honest && relay::is_offence(code) {
+            oracle.violate(Rule::Bounded, format!("{from} gets a strike: {code}"));
+        }
+        self.acts.push_back(Act::Tell(from, Refused { code, pairing }.of_frame()));
+    }
+
+    /// Returns where the frames go, and the sender's side of the bridge, if there is one.
+    fn admit_frames(
+        &self,
+        from: ConnId,
+        pairing: PairingId,
+        frames: &[Frame],
+    ) -> Result<(ConnId, Option<Side>), Refused> {
+        let routed = self.routes.get(&from);
+        let route = routed.map(|routed| &routed.route);
+        if self.codec {
+            let texts: Vec<_> = frames.iter().map(Frame::to_text).collect();
+            let text = format!(r#"["P2P_FRAME","{pairing}",[{}]]"#, texts.join(","));
+            let message = Message::read(&text, RELAYED_FRAME_BYTES)?;
+            relay::admit(route, Named::Json(message.pairing))?;
+        } else {
+            relay::admit(route, Named::Id(pairing))?;
+        }
+        routed.map(|routed| (routed.to, routed.side)).ok_or_else(|| Code::NotPaired.into())
+    }
+
+    /// Frames from the v2 client at this side of a bridge.
+    fn receive(
+        &mut self,
+        pairing: PairingId,
+        from: Side,
+        frames: Vec<Frame>,
+        now: Instant,
+        oracle: &mut Oracle,
+    ) {
+        if let Some(bridged) = self.bridges.get_mut(&pairing) {
+            bridged.bridge.receive(from, frames, now);
+            bridged.pump(pairing, &self.full, &mut self.acts, now, oracle);
+        }
     }
 
     /// When something is due, if ever.
     pub(crate) fn poll_timeout(&self) -> Option<Instant> {
-        let bridges = self.bridges.values().filter_map(Bridge::poll_timeout);
+        let bridges = self.bridges.values().filter_map(|bridged| bridged.bridge.poll_timeout());
         bridges.chain(self.broker.poll_timeout()).min()
     }
 
-    /// Where one end speaks v1, the server keeps a session for it.
-    fn bridge(&mut self, conn: ConnId, partner: &Partner, now: Instant) {
-        let [Some(one), Some(other)] = [conn, partner.conn].map(|conn| self.watch.who(conn)) else {
-            return;
-        };
-        let ends = [(one, conn), (other, partner.conn)];
-        let ends = ends.map(|(who, conn)| (who.number, conn, who.dialect == Dialect::V1));
-        if let Some(bridge) = self.bridges.get_mut(&partner.pairing) {
-            for (number, conn, _) in ends {
-                bridge.connect(number, conn);
-            }
-        } else if ends.iter().any(|(_, _, is_v1)| *is_v1) {
-            let bridge = Bridge::new(partner.pairing, ends, now);
-            self.bridges.insert(partner.pairing, bridge);
+    /// Where one end speaks v1, the server keeps a session for it. Returns the side of the bridge
+    /// that this connection has.
+    fn bridge(&mut self, conn: ConnId, partner: &Partner, now: Instant) -> Option<Side> {
+        let ends = [self.dialect(conn)?, partner.dialect];
+        if !Bridge::is_needed(ends) {
+            return None;
+        }
+        let other = self.routes.get(&partner.conn);
+        let other = other.filter(|routed| routed.route.pairing() == partner.pairing);
+        if let Some(side) = other.and_then(|routed| routed.side)
+            && let Some(bridged) = self.bridges.get_mut(&partner.pairing)
+        {
+            *bridged.conn(side.other()) = conn;
+            return Some(side.other());
+        }
+        let bridge = Bridge::new(ends, now);
+        let bridged = Bridged { bridge, first: conn, second: partner.conn };
+        self.bridges.insert(partner.pairing, bridged);
+        Some(Side::First)
+    }
+
+    /// Something happens to the v1 client on this connection, which may be paired anew.
+    fn handle_v1(
+        &mut self,
+        conn: ConnId,
+        pairing: PairingId,
+        input: v1::Input,
+        now: Instant,
+        oracle: &mut Oracle,
+    ) {
+        if let Some(routed) = self.routes.get(&conn)
+            && let Some(side) = routed.side
+            && let Some(bridged) = self.bridges.get_mut(&pairing)
+            && *bridged.conn(side) == conn
+        {
+            bridged.bridge.handle(side, input, now);
+            bridged.pump(pairing, &self.full, &mut self.acts, now, oracle);
         }
     }
 
@@ -249,17 +370,40 @@ impl Server {
         now: Instant,
         oracle: &mut Oracle,
     ) {
-        let route = self.routes.get(&from);
-        let route = route.filter(|route| Client::number_of(route.client.as_str()) == Some(target));
-        let Some(bridge) = route.and_then(|route| self.bridges.get_mut(&route.pairing)) else {
-            if let Some(call) = call {
-                let outcome = Outcome::NotExecuted(Cause::Code(Code::NotPaired));
-                self.acts.push_back(Act::Acknowledge(from, call, outcome));
+        let emit = V1Emit { target: Client::new(target).name, event: "call".to_owned(), args };
+        let refused = match self.try_emit(from, emit, call, now) {
+            Ok(pairing) => {
+                if let Some(bridged) = self.bridges.get_mut(&pairing) {
+                    bridged.pump(pairing, &self.full, &mut self.acts, now, oracle);
+                }
+                return;
             }
-            return;
+            Err(code) => code,
         };
-        bridge.emit(from, args, call, now);
-        bridge.pump(now, &mut self.acts, oracle);
+        if relay::is_offence(refused) {
+            oracle.violate(Rule::Bounded, format!("{from} gets a strike: {refused}"));
+        }
+        if let Some(call) = call {
+            let outcome = Outcome::NotExecuted(Cause::Code(refused));
+            self.acts.push_back(Act::Acknowledge(from, call, outcome));
+        }
+    }
+
+    fn try_emit(
+        &mut self,
+        from: ConnId,
+        emit: V1Emit,
+        call: Option<CallNo>,
+        now: Instant,
+    ) -> Result<PairingId, Code> {
+        let routed = self.routes.get(&from);
+        let route = emit.admit(routed.map(|routed| &routed.route), |_| true);
+        let pairing = route.map_err(|refusal| refusal.code)?.pairing();
+        let side = routed.and_then(|routed| routed.side).ok_or(Code::NotPaired)?;
+        let bridged = self.bridges.get_mut(&pairing).ok_or(Code::NotPaired)?;
+        let ack = call.map(|call| call as u64);
+        bridged.bridge.emit(side, emit.event, emit.args, ack, now)?;
+        Ok(pairing)
     }
 
     /// A v1 client acknowledges an event of a pairing, which may be over.
@@ -267,38 +411,38 @@ impl Server {
         &mut self,
         from: ConnId,
         pairing: PairingId,
-        (seq, result): (u64, Result<Args, Refusal>),
+        (seq, result): (u64, Result<Args, NoAck>),
         now: Instant,
         oracle: &mut Oracle,
     ) {
-        if let Some(bridge) = self.bridges.get_mut(&pairing) {
-            bridge.acknowledged(from, seq, result, now);
-            bridge.pump(now, &mut self.acts, oracle);
-        }
+        self.handle_v1(from, pairing, v1::Input::Acknowledged(seq, result), now, oracle);
     }
 
     /// The queue of a v1 client is full, or has room again.
-    pub(crate) fn pause(&mut self, conn: ConnId, paused: bool, now: Instant, oracle: &mut Oracle) {
-        for bridge in self.bridges.values_mut().filter(|bridge| bridge.is_of(conn)) {
-            bridge.pause(conn, paused, now);
-            bridge.pump(now, &mut self.acts, oracle);
+    pub(crate) fn pause(&mut self, conn: ConnId, paused: bool) {
+        if paused {
+            self.full.insert(conn);
+        } else {
+            self.full.remove(&conn);
         }
     }
 
     /// The queue of a v1 client's partner is full.
     pub(crate) fn refuse_bridged(&mut self, to: ConnId, pairing: PairingId, now: Instant) {
-        if let Some(bridge) = self.bridges.get_mut(&pairing) {
-            bridge.refused(to, now);
+        if let Some(side) = self.routes.get(&to).and_then(|routed| routed.side)
+            && let Some(bridged) = self.bridges.get_mut(&pairing)
+        {
+            bridged.bridge.handle(side.other(), v1::Input::Refused, now);
         }
     }
 
     /// The rules that can be seen from here at any moment.
     pub(crate) fn check(&self, now: Instant, oracle: &mut Oracle) {
         self.watch.check(self.broker.stats(), now, oracle);
-        for (conn, partner) in &self.routes {
-            let back = self.routes.get(&partner.conn);
-            if back.is_some_and(|back| back.pairing != partner.pairing) {
-                oracle.violate(Rule::Mutual, format!("{conn} is routed to {partner:?}, not back"));
+        for (conn, routed) in &self.routes {
+            let back = self.routes.get(&routed.to);
+            if back.is_some_and(|back| back.route.pairing() != routed.route.pairing()) {
+                oracle.violate(Rule::Mutual, format!("{conn} is routed to {routed:?}, not back"));
             }
         }
     }

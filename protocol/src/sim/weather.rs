@@ -69,7 +69,7 @@ impl World {
         let client = link.client;
         if self.legacy_of(client).is_some() {
             // What is for it waits on the server.
-            self.server.pause(conn, true, self.now, &mut self.oracle);
+            self.server.pause(conn, true);
             self.after(until - self.now, Event::Reads(conn));
         }
         true

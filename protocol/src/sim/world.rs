@@ -221,7 +221,7 @@ impl World {
             Event::LegacyAct(legacy) => self.legacy_act(legacy),
             Event::LegacyFinish(legacy, handled) => self.legacy_finish(legacy, handled),
             Event::Reads(conn) => {
-                self.server.pause(conn, false, self.now, &mut self.oracle);
+                self.server.pause(conn, false);
             }
             Event::Hostile(hostile) => self.hostile_act(hostile),
             Event::Granted(pairing, yes) => {

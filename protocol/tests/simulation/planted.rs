@@ -20,10 +20,6 @@ fn caught(fault: Option<Fault>, live: impl Fn(u64, Trace) -> Lived) -> Option<(u
     failure
 }
 
-fn skipping_pairing_ids(seed: u64, trace: Trace) -> Lived {
-    sim::run_plan(Plan { skips_pairing_ids: true, ..Plan::new(seed) }, trace)
-}
-
 #[track_caller]
 fn assert_caught(what: &str, failure: Option<(u64, Failure)>, rules: &[Rule]) {
     let Some((runs, failure)) = failure else {
@@ -66,6 +62,10 @@ planted! {
     ignoring_the_time_to_live_is_caught: IgnoreTtl by InTime;
     losing_the_last_part_is_caught: LoseLastPart by NothingLost, Progress;
     acknowledging_what_was_not_seen_is_caught: AckUnseen by NothingLost, Progress, Bounded;
+    skipping_the_pairing_id_on_the_relay_is_caught: SkipPairingId by NoStranger;
+    another_order_in_the_backlog_of_a_v1_end_is_caught: ReverseBacklog by Order;
+    mixing_up_the_acknowledgements_of_a_v1_end_is_caught: AcknowledgeAnother by Truthful;
+    dropping_what_a_full_queue_refused_is_caught: DropUndelivered by NothingLost, Progress;
 }
 
 planted! {
@@ -78,11 +78,6 @@ planted! {
     ignoring_the_time_to_live_is_caught_on_two_paths: IgnoreTtl by InTime;
     losing_the_last_part_is_caught_on_two_paths: LoseLastPart by NothingLost, Progress;
     acknowledging_what_was_not_seen_is_caught_on_two_paths: AckUnseen by NothingLost, Progress, Bounded;
-}
-
-#[test]
-fn skipping_the_pairing_id_on_the_relay_is_caught() {
-    assert_caught("SkipPairingId", caught(None, skipping_pairing_ids), &[Rule::NoStranger]);
 }
 
 #[test]

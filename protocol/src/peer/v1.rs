@@ -1,0 +1,362 @@
+//! One v1 end of a pairing, without IO: native acknowledgements on its one side, a session on the
+//! other.
+//!
+//! ```text
+//!   client's event ──────► backlog ──────► session ──► frame for the partner
+//!   client's queue ◄── undelivered ◄────── session ◄── frame of the partner
+//! ```
+//!
+//! A v1 client has native acknowledgements and no session. Its partner must not notice, so the
+//! server keeps the session: each event of the client becomes an emit, each emit of the partner an
+//! event, and acknowledgements become replies and back. A [`Bridge`] keeps both ends of a pairing.
+//!
+//! - An event waits in the backlog until the session has room. A v1 client cannot be made to wait,
+//!   so a full backlog refuses the event with [`Code::Congested`].
+//! - An emit for which the client's queue has no room is tried again after [`RETRY_DELAY`]. The
+//!   session pauses meanwhile, so that everything else stays in the partner's window.
+//! - An acknowledgement is expected for [`V1_CALL_TIMEOUT`], in both directions.
+//!
+//! Feed it with [`V1Peer::handle`], carry out what [`V1Peer::poll_output`] returns, and come back
+//! with [`Input::Timeout`] when [`V1Peer::poll_timeout`] is due.
+
+mod bridge;
+
+use std::{
+    collections::{BTreeMap, VecDeque},
+    time::Instant,
+};
+
+use serde_json::Value;
+
+pub use self::bridge::{Bridge, Side};
+use crate::{
+    Args, Cause, Code, EndReason, Frame, Outcome, Path, Presence, Refusal, ReqId, Session,
+    limits::{BACKLOG_BYTES, BACKLOG_EMITS, JSON_DEPTH, RETRY_DELAY, V1_CALL_TIMEOUT, VALUE_BYTES},
+    planted::{self, Fault},
+    relay::SendFailure,
+    session::{self, Delivery, Violation},
+    wire::{self, v1_failed},
+};
+
+/// Events of a v1 end's life.
+#[derive(Debug)]
+pub enum Input {
+    /// A frame of the partner's session.
+    Received(Frame),
+    /// The partner lost its connection, or came back on another.
+    Partner(Presence),
+    /// The partner's queue refused a frame.
+    Refused,
+    /// The result of [`Output::Emit`], with its delivery handed back.
+    Emitted(Delivery, Result<(), SendFailure>),
+    /// The client's acknowledgement of the event with this number, or the reason for its absence.
+    Acknowledged(u64, Result<Args, NoAck>),
+    /// The arguments of the acknowledgement with this id cannot be written for this client.
+    Unacknowledged(ReqId),
+    /// The pairing ended.
+    Ended(EndReason),
+    /// Some deadline may be due.
+    Timeout,
+}
+
+/// Actions for the host, in this order.
+#[derive(Debug)]
+pub enum Output {
+    /// Send a frame to the partner.
+    Send(Frame),
+    /// Put an event into the client's queue, and answer with [`Input::Emitted`]. No other event is
+    /// handed out before the answer. If the delivery wants a reply, [`Input::Acknowledged`] follows.
+    Emit(Delivery),
+    /// Acknowledge the client's event with this id; [`acknowledgement`] writes the arguments.
+    Acknowledge(ReqId, Outcome),
+    /// Log that the partner broke a rule. The frame was dropped.
+    Complain(Violation),
+}
+
+/// Reasons for the absence of an acknowledgement.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum NoAck {
+    /// It did not come in time.
+    Missing,
+    /// The client is gone.
+    Gone,
+    /// It came, and the host cannot read it.
+    Unreadable,
+}
+
+/// One v1 end of a pairing. See the [module's page](self).
+#[derive(Debug)]
+pub struct V1Peer {
+    session: Session,
+    /// Events of the client that the session has not taken.
+    backlog: VecDeque<Emit>,
+    backlog_bytes: usize,
+    /// Emits of the partner that the client's queue has not taken.
+    undelivered: VecDeque<Delivery>,
+    /// Whether an emit is handed out and its result outstanding.
+    handed_out: bool,
+    /// The time of the next attempt, after the client's queue was full.
+    retry_at: Option<Instant>,
+    paused: bool,
+    /// Deadlines of the client's acknowledgements, by the number of the emit. Emits are delivered
+    /// in their order, so this is also the order of the deadlines.
+    awaited: BTreeMap<u64, Instant>,
+    /// Acknowledgements that the session knows nothing of.
+    answers: VecDeque<(ReqId, Outcome)>,
+    ended: bool,
+}
+
+#[derive(Debug)]
+struct Emit {
+    event: String,
+    args: Args,
+    call: Option<Call>,
+}
+
+/// The id of the client's acknowledgement, and its deadline.
+type Call = (ReqId, Instant);
+
+impl Emit {
+    /// Returns the bytes that it takes in the backlog.
+    fn size(&self) -> usize {
+        self.args.size() + self.event.len()
+    }
+}
+
+impl V1Peer {
+    /// Creates the end of a pairing that begins.
+    #[must_use]
+    pub fn new(now: Instant) -> Self {
+        let mut session = Session::of_v1_end();
+        session.handle(session::Input::Opened(Path::Relay), now);
+        Self {
+            session,
+            backlog: VecDeque::new(),
+            backlog_bytes: 0,
+            undelivered: VecDeque::new(),
+            handed_out: false,
+            retry_at: None,
+            paused: false,
+            awaited: BTreeMap::new(),
+            answers: VecDeque::new(),
+            ended: false,
+        }
+    }
+
+    /// Takes an event that the client emits, and the id of the acknowledgement that it expects.
+    ///
+    /// # Errors
+    ///
+    /// [`Code::Congested`] if the backlog is full; [`Code::NotPaired`] after the end.
+    pub fn emit(
+        &mut self,
+        event: String,
+        args: Args,
+        ack: Option<ReqId>,
+        now: Instant,
+    ) -> Result<(), Code> {
+        if self.ended {
+            return Err(Code::NotPaired);
+        }
+        let emit = Emit { event, args, call: ack.map(|ack| (ack, now + V1_CALL_TIMEOUT)) };
+        // One that is longer than the backlog may be the only one.
+        let too_long = !self.backlog.is_empty() && self.backlog_bytes + emit.size() > BACKLOG_BYTES;
+        if self.backlog.len() >= BACKLOG_EMITS || too_long {
+            return Err(Code::Congested);
+        }
+        self.backlog_bytes += emit.size();
+        self.backlog.push_back(emit);
+        self.empty_backlog(now);
+        Ok(())
+    }
+
+    /// Handles one input.
+    pub fn handle(&mut self, input: Input, now: Instant) {
+        if self.retry_at.is_some_and(|at| at <= now) {
+            self.retry_at = None;
+        }
+        match input {
+            Input::Received(frame) => {
+                self.session.handle(session::Input::Received(Path::Relay, frame), now);
+            }
+            Input::Partner(presence) => {
+                self.session.handle(session::Input::Closed(Path::Relay), now);
+                if presence == Presence::Back {
+                    self.session.handle(session::Input::Opened(Path::Relay), now);
+                }
+            }
+            Input::Refused => self.session.handle(session::Input::Refused(Path::Relay), now),
+            Input::Emitted(delivery, result) => self.emitted(delivery, result, now),
+            Input::Acknowledged(seq, ack) => self.acknowledged(seq, ack, now),
+            Input::Unacknowledged(ack) => {
+                let refusal = Refusal::new(Code::BadArgs, "the reply cannot be acknowledged");
+                self.answers.push_back((ack, Outcome::Failed(refusal)));
+            }
+            Input::Ended(reason) => self.end(reason, now),
+            Input::Timeout => self.timeout(now),
+        }
+        self.empty_backlog(now);
+    }
+
+    /// Returns the next action, if any.
+    pub fn poll_output(&mut self) -> Option<Output> {
+        if let Some((ack, outcome)) = self.answers.pop_front() {
+            return Some(Output::Acknowledge(ack, outcome));
+        }
+        loop {
+            if !self.handed_out
+                && self.retry_at.is_none()
+                && let Some(delivery) = self.undelivered.pop_front()
+            {
+                self.handed_out = true;
+                return Some(Output::Emit(delivery));
+            }
+            match self.session.poll_output()? {
+                session::Output::Send(_, frame) => return Some(Output::Send(frame)),
+                session::Output::Deliver(delivery) => self.undelivered.push_back(delivery),
+                session::Output::Resolved(ack, outcome) => {
+                    return Some(Output::Acknowledge(ack, outcome));
+                }
+                session::Output::Violation(violation) => return Some(Output::Complain(violation)),
+            }
+        }
+    }
+
+    /// Returns when [`Input::Timeout`] is due, or `None` if nothing waits.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        // Their deadlines come in their order, but not each has one.
+        let waiting = self.backlog.iter().find_map(|emit| emit.call).map(|(_, at)| at);
+        let awaited = self.awaited.first_key_value().map(|(_, at)| *at);
+        let deadlines = [self.session.poll_timeout(), self.retry_at, waiting, awaited];
+        deadlines.into_iter().flatten().min()
+    }
+
+    /// Gives the session the events for which it has room.
+    fn empty_backlog(&mut self, now: Instant) {
+        while self.session.has_room()
+            && let Some(emit) = self.next_of_backlog()
+        {
+            self.backlog_bytes -= emit.size();
+            let Emit { event, args, call } = emit;
+            let input = session::Input::Emit { event, args, call, expires: None, via: None };
+            self.session.handle(input, now);
+        }
+    }
+
+    fn next_of_backlog(&mut self) -> Option<Emit> {
+        if planted::is(Fault::ReverseBacklog) {
+            return self.backlog.pop_back();
+        }
+        self.backlog.pop_front()
+    }
+
+    fn emitted(&mut self, delivery: Delivery, result: Result<(), SendFailure>, now: Instant) {
+        self.handed_out = false;
+        if self.ended {
+            return;
+        }
+        let seq = delivery.seq;
+        match result {
+            Ok(()) if delivery.reply => {
+                self.awaited.insert(seq, now + V1_CALL_TIMEOUT);
+            }
+            Ok(()) => self.finish(seq, Ok(Args::default()), now),
+            Err(SendFailure::Full) => {
+                self.retry_at = Some(now + RETRY_DELAY);
+                if !planted::is(Fault::DropUndelivered) {
+                    self.undelivered.push_front(delivery);
+                }
+                self.paused = true;
+                return self.session.handle(session::Input::Paused, now);
+            }
+            Err(failure) => self.finish(seq, Err(Code::from(failure).into()), now),
+        }
+        if self.undelivered.is_empty() && std::mem::take(&mut self.paused) {
+            self.session.handle(session::Input::Resumed, now);
+        }
+    }
+
+    fn acknowledged(&mut self, seq: u64, ack: Result<Args, NoAck>, now: Instant) {
+        let result = match ack {
+            Ok(reply) => check_reply(reply).map_err(Refusal::from),
+            Err(NoAck::Missing) => Err(Code::Timeout.into()),
+            // Its handler ran, and what it returned is lost.
+            Err(NoAck::Unreadable) => {
+                Err(Refusal::new(Code::HandlerFailed, "the acknowledgement cannot be read"))
+            }
+            // The end of the pairing follows, and decides the outcome.
+            Err(NoAck::Gone) => return,
+        };
+        let seq = match self.awaited.first_key_value() {
+            Some((first, _)) if planted::is(Fault::AcknowledgeAnother) => *first,
+            _ => seq,
+        };
+        if self.awaited.remove(&seq).is_some() {
+            self.finish(seq, result, now);
+        }
+    }
+
+    fn finish(&mut self, seq: u64, result: Result<Args, Refusal>, now: Instant) {
+        self.session.handle(session::Input::Finished(seq, result), now);
+    }
+
+    fn timeout(&mut self, now: Instant) {
+        let expired = |emit: &Emit| emit.call.is_some_and(|(_, deadline)| deadline <= now);
+        while let Some(at) = self.backlog.iter().position(expired) {
+            self.give_up(at, Cause::Code(Code::Timeout));
+        }
+        while let Some(entry) = self.awaited.first_entry()
+            && *entry.get() <= now
+        {
+            let (seq, _) = entry.remove_entry();
+            self.finish(seq, Err(Code::Timeout.into()), now);
+        }
+        self.session.handle(session::Input::Timeout, now);
+    }
+
+    fn end(&mut self, reason: EndReason, now: Instant) {
+        self.ended = true;
+        self.session.handle(session::Input::Ended(reason), now);
+        while !self.backlog.is_empty() {
+            self.give_up(0, Cause::Ended(reason));
+        }
+        self.undelivered.clear();
+        self.awaited.clear();
+        self.retry_at = None;
+    }
+
+    /// Takes an event out of the backlog, and answers the client if it expects an acknowledgement.
+    fn give_up(&mut self, at: usize, cause: Cause) {
+        if let Some(emit) = self.backlog.remove(at) {
+            self.backlog_bytes -= emit.size();
+            if let Some((ack, _)) = emit.call {
+                self.answers.push_back((ack, Outcome::NotExecuted(cause)));
+            }
+        }
+    }
+}
+
+/// Checks that the partner can take this reply: a v1 client does not know its limits.
+fn check_reply(reply: Args) -> Result<Args, Code> {
+    if reply.size() > VALUE_BYTES || wire::depth(reply.as_json()) > JSON_DEPTH {
+        return Err(Code::TooLarge);
+    }
+    Ok(reply)
+}
+
+/// Returns the arguments with which a v1 client's event is acknowledged: those of the partner's
+/// reply, or else one argument that describes the failure.
+///
+/// # Errors
+///
+/// The argument that describes the failure.
+pub fn acknowledgement(outcome: &Outcome) -> Result<&Args, Value> {
+    match outcome {
+        Outcome::Replied(args, _) => Ok(args),
+        Outcome::Failed(refusal) => Err(v1_failed(refusal.code.as_str(), &refusal.message)),
+        Outcome::NotExecuted(cause) | Outcome::Unknown(cause) => {
+            Err(v1_failed(cause.as_str(), &cause.to_string()))
+        }
+    }
+}

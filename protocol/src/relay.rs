@@ -1,0 +1,338 @@
+//! The verdicts of the relay's hot path, without IO: what is handed on, in which order everything
+//! else is refused, which refusals cost a strike, and what is exempt from the rate.
+//!
+//! A message is read ([`Message::read`], [`read_binary`], [`V1Emit::read`]) before its sender's
+//! [`Route`] is asked, and what only one of the two ends can know is asked last:
+//!
+//! ```text
+//! too-large → bad-args → not-paired → stale-pairing → forbidden, rate-limited → congested, offline
+//! ```
+//!
+//! All of it only asks. A message that is relayed costs no allocation here but those of its parser.
+
+mod v1;
+
+use std::{borrow::Borrow, ops::Deref};
+
+use bytes::Bytes;
+use serde::de::IgnoredAny;
+use serde_json::{Value, value::RawValue};
+
+pub use self::v1::V1Emit;
+use crate::{
+    Body, ClientId, Code, Dialect, Frame, PairingId, Partner, ServerMessage,
+    limits::{JSON_DEPTH, RELAYED_FRAME_BYTES},
+    planted::{self, Fault},
+    wire::{LEAVE, PING, REGISTER_FAILED, REGISTER_SUCCESS, Shape, UNREGISTER},
+};
+
+/// The way from a paired client to its partner.
+#[derive(Clone, Debug)]
+pub struct Route {
+    pairing: PairingId,
+    /// The same as JSON, to be compared with what a message names.
+    pairing_json: String,
+    partner: ClientId,
+    partner_dialect: Dialect,
+    /// Whether signals may go this way.
+    direct: bool,
+}
+
+impl Route {
+    /// Creates the route that the broker describes.
+    #[must_use]
+    pub fn new(partner: &Partner) -> Self {
+        let Partner { pairing, client, dialect, direct, .. } = partner;
+        Self {
+            pairing: *pairing,
+            pairing_json: format!("\"{pairing}\""),
+            partner: client.clone(),
+            partner_dialect: *dialect,
+            direct: *direct,
+        }
+    }
+
+    /// Returns the pairing that messages on this route must name.
+    #[must_use]
+    pub const fn pairing(&self) -> PairingId {
+        self.pairing
+    }
+
+    fn is_named(&self, named: Named<'_>) -> bool {
+        let is_named = match named {
+            Named::Id(id) => id == self.pairing,
+            Named::Json(json) => json.get() == self.pairing_json,
+        };
+        is_named || planted::is(Fault::SkipPairingId)
+    }
+}
+
+/// The pairing that a message names.
+#[derive(Clone, Copy, Debug)]
+pub enum Named<'a> {
+    /// An id that was read.
+    Id(PairingId),
+    /// The text of an argument, not read yet.
+    Json(&'a RawValue),
+}
+
+impl Named<'_> {
+    fn id(self) -> Option<PairingId> {
+        match self {
+            Self::Id(id) => Some(id),
+            Self::Json(json) => serde_json::from_str(json.get()).ok(),
+        }
+    }
+}
+
+/// A message that is not relayed.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Refused {
+    /// The reason.
+    pub code: Code,
+    /// The pairing that the message names, as far as it could be read.
+    pub pairing: Option<PairingId>,
+}
+
+impl From<Code> for Refused {
+    fn from(code: Code) -> Self {
+        Self { code, pairing: None }
+    }
+}
+
+impl Refused {
+    /// Returns the message that tells the sender of a frame. A sender that misses it never sends
+    /// the frame again: its connection is closed.
+    #[must_use]
+    pub fn of_frame(self) -> ServerMessage {
+        let Self { code, pairing } = self;
+        ServerMessage::Error { refusal: code.into(), req: None, pairing }
+    }
+
+    /// Returns the message that tells the sender of a signal. If it is missed, an attempt at a
+    /// direct path fails, and nothing else.
+    #[must_use]
+    pub fn of_signal(self) -> ServerMessage {
+        let Self { code, pairing } = self;
+        ServerMessage::SignalRefused { refusal: code.into(), pairing }
+    }
+}
+
+/// Reasons why a message that may be relayed was not put into the partner's queue.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum SendFailure {
+    /// The queue is full.
+    Full,
+    /// The connection is gone.
+    Gone,
+    /// A placeholder stands for no blob, or the transport takes no blobs.
+    Arguments,
+}
+
+impl From<SendFailure> for Code {
+    fn from(failure: SendFailure) -> Self {
+        match failure {
+            SendFailure::Full => Self::Congested,
+            SendFailure::Gone => Self::Offline,
+            SendFailure::Arguments => Self::BadArgs,
+        }
+    }
+}
+
+/// The arguments of a `P2P_FRAME` or a `P2P_SIGNAL`, as they came.
+#[derive(Clone, Copy, Debug)]
+pub struct Message<'a> {
+    /// The pairing that it names.
+    pub pairing: &'a RawValue,
+    /// The frames or the signal.
+    pub payload: &'a RawValue,
+}
+
+impl<'a> Message<'a> {
+    /// Reads the whole text of an event, its name included, of which at most `bytes` are allowed.
+    ///
+    /// # Errors
+    ///
+    /// [`Code::TooLarge`] if it is too long or nested too deep; [`Code::BadArgs`] if it is no JSON,
+    /// or JSON that a usual parser cannot read.
+    pub fn read(text: &'a str, bytes: usize) -> Result<Self, Refused> {
+        let Shape { depth, doubtful } = Shape::of(text);
+        if text.len() > bytes || depth > JSON_DEPTH {
+            return Err(Code::TooLarge.into());
+        }
+        // Checks the whole text: nothing that is not JSON is handed on.
+        let (_, pairing, payload): (IgnoredAny, &RawValue, &RawValue) =
+            serde_json::from_str(text).map_err(|_| Code::BadArgs)?;
+        // The receiver would drop what its parser cannot read, and its session wait for it for ever.
+        if doubtful && serde_json::from_str::<Value>(text).is_err() {
+            return Err(Refused { code: Code::BadArgs, pairing: Named::Json(pairing).id() });
+        }
+        Ok(Self { pairing, payload })
+    }
+}
+
+/// Reads a `P2P_FRAME` in its binary spelling: the text of the event and its attachment.
+///
+/// # Errors
+///
+/// [`Code::TooLarge`] if it is too long or nested too deep; [`Code::BadArgs`] if it cannot be read.
+pub fn read_binary(text: &str, binary: &Bytes) -> Result<(PairingId, Frame), Refused> {
+    if binary.len() > RELAYED_FRAME_BYTES {
+        return Err(Code::TooLarge.into());
+    }
+    let _: (IgnoredAny, IgnoredAny) = serde_json::from_str(text).map_err(|_| Code::BadArgs)?;
+    let (id, frame) = Frame::from_binary(binary.clone()).map_err(|_| Code::BadArgs)?;
+    if let Body::Emit { args, .. } | Body::Reply { result: Ok(args), .. } = &*frame.body {
+        let refused = |code| Refused { code, pairing: Some(id) };
+        let Shape { depth, doubtful } = Shape::of(args.as_json());
+        if depth > JSON_DEPTH {
+            return Err(refused(Code::TooLarge));
+        }
+        if doubtful && args.parse::<Vec<Value>>().is_err() {
+            return Err(refused(Code::BadArgs));
+        }
+    }
+    Ok((id, frame))
+}
+
+/// Returns the route of a client for a message that names this pairing.
+///
+/// # Errors
+///
+/// [`Code::NotPaired`] if the client has no route; [`Code::StalePairing`] if the message names
+/// another pairing.
+pub fn admit<R>(route: Option<R>, named: Named<'_>) -> Result<R, Refused>
+where
+    R: Deref<Target: Borrow<Route>>,
+{
+    let code = match route {
+        Some(route) if (*route).borrow().is_named(named) => return Ok(route),
+        Some(_) => Code::StalePairing,
+        None => Code::NotPaired,
+    };
+    Err(Refused { code, pairing: named.id() })
+}
+
+/// Decides whether a signal may take an admitted route; `is_within_rate` counts it.
+///
+/// # Errors
+///
+/// [`Code::Forbidden`] unless both ends allow a direct path; [`Code::RateLimited`].
+pub fn admit_signal(route: &Route, is_within_rate: impl FnOnce() -> bool) -> Result<(), Refused> {
+    let refused = |code| Refused { code, pairing: Some(route.pairing) };
+    if !route.direct {
+        return Err(refused(Code::Forbidden));
+    }
+    if !is_within_rate() {
+        return Err(refused(Code::RateLimited));
+    }
+    Ok(())
+}
+
+/// Returns whether a refusal was its sender's own fault and costs a strike. A sender cannot know
+/// beforehand that its partner is slow or gone.
+#[must_use]
+pub const fn is_offence(code: Code) -> bool {
+    !matches!(code, Code::Congested | Code::Offline | Code::NotPaired | Code::StalePairing)
+}
+
+/// Returns whether an event is carried out although its sender is over its rate: such an event can
+/// only make work less. It costs a strike all the same.
+#[must_use]
+pub fn is_exempt_from_rate(event: &str) -> bool {
+    matches!(event, REGISTER_SUCCESS | REGISTER_FAILED | UNREGISTER | LEAVE | PING)
+}
+
+/// Returns whether a client that misses this message believes something that is no longer true. If
+/// there is no room for the message in its queue, its connection is closed.
+#[must_use]
+pub const fn must_arrive(message: &ServerMessage) -> bool {
+    !matches!(
+        message,
+        ServerMessage::Clients { .. }
+            | ServerMessage::Pong { .. }
+            | ServerMessage::SignalRefused { .. }
+            | ServerMessage::Error { .. }
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ConnId;
+
+    fn route(direct: bool) -> Route {
+        Route::new(&Partner {
+            pairing: PairingId::new(0x1f, 2),
+            client: "b".parse().unwrap(),
+            conn: ConnId(2),
+            dialect: Dialect::V2,
+            direct,
+        })
+    }
+
+    fn refusal<T>(result: Result<T, Refused>) -> Option<(Code, Option<PairingId>)> {
+        result.err().map(|Refused { code, pairing }| (code, pairing))
+    }
+
+    #[test]
+    fn a_message_is_read_before_the_route_is_asked() {
+        let deep = format!(r#"["P2P_FRAME","1f-2",{}{}]"#, "[".repeat(64), "]".repeat(64));
+
+        assert_eq!(refusal(Message::read(&deep, 1 << 20)), Some((Code::TooLarge, None)));
+        assert_eq!(
+            refusal(Message::read(r#"["P2P_FRAME","1f-2""#, 99)),
+            Some((Code::BadArgs, None))
+        );
+        assert_eq!(
+            refusal(Message::read(r#"["P2P_FRAME","1f-2",1]"#, 9)),
+            Some((Code::TooLarge, None))
+        );
+    }
+
+    #[test]
+    fn what_the_receiver_cannot_parse_is_refused_with_its_pairing() {
+        let text = r#"["P2P_FRAME","1f-2",{"a":["\ud800"]}]"#;
+
+        let refused = refusal(Message::read(text, 999));
+
+        assert_eq!(refused, Some((Code::BadArgs, Some(PairingId::new(0x1f, 2)))));
+    }
+
+    #[test]
+    fn a_message_goes_to_the_partner_of_the_pairing_that_it_names() {
+        let text = r#"["P2P_FRAME","1f-2",{"s":1}]"#;
+        let Message { pairing, payload } = Message::read(text, 999).unwrap();
+
+        assert_eq!(payload.get(), r#"{"s":1}"#);
+        assert!(admit(Some(&route(false)), Named::Json(pairing)).is_ok());
+        let (present, old) = (PairingId::new(0x1f, 2), PairingId::new(0x1f, 1));
+        assert!(admit(Some(&route(false)), Named::Id(present)).is_ok());
+        assert_eq!(
+            refusal(admit(Some(&route(false)), Named::Id(old))),
+            Some((Code::StalePairing, Some(old)))
+        );
+        let unpaired = admit(None::<&Route>, Named::Json(pairing));
+        assert_eq!(refusal(unpaired), Some((Code::NotPaired, Some(present))));
+    }
+
+    #[test]
+    fn a_signal_that_is_forbidden_is_not_counted() {
+        let forbidden = admit_signal(&route(false), || unreachable!("it is not counted"));
+
+        assert_eq!(refusal(forbidden).map(|(code, _)| code), Some(Code::Forbidden));
+        let limited = admit_signal(&route(true), || false);
+        assert_eq!(refusal(limited).map(|(code, _)| code), Some(Code::RateLimited));
+        assert!(admit_signal(&route(true), || true).is_ok());
+    }
+
+    #[test]
+    fn only_what_a_sender_can_know_beforehand_costs_a_strike() {
+        for code in [Code::Congested, Code::Offline, Code::NotPaired, Code::StalePairing] {
+            assert!(!is_offence(code), "{code}");
+        }
+        for code in [Code::BadArgs, Code::TooLarge, Code::RateLimited, Code::Forbidden] {
+            assert!(is_offence(code), "{code}");
+        }
+    }
+}
