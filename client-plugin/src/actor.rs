@@ -1,103 +1,72 @@
-//! The one task that owns a client's endpoint: it waits, feeds it, and carries out what it says.
+//! The one task that owns a client's endpoint: it waits for inputs, feeds them to the endpoint, and
+//! carries out the endpoint's outputs.
+//!
+//! | file | subject |
+//! |---|---|
+//! | `start` | from a connection to a client: the welcome, then the tasks |
+//! | `command` | the application's commands, and the callers that wait for an answer |
+//! | `claim` | who decides whether an emit is sent: its caller or the actor |
+//! | `handler_tasks` | running the application's handlers |
+//! | `consents` | the application's decisions about pairing requests |
+//! | `observers` | readers of events, and the present pairing |
+//! | `coarse_timer` | the timer for the endpoint's deadlines |
 
 pub(crate) mod claim;
 pub(crate) mod coarse_timer;
-pub(crate) mod handlers;
+pub(crate) mod command;
+pub(crate) mod consents;
+pub(crate) mod handler_tasks;
+pub(crate) mod observers;
 pub(crate) mod start;
 
-use std::{
-    collections::HashMap,
-    panic::AssertUnwindSafe,
-    sync::{Arc, Weak},
-    time::Instant,
-};
+use std::time::Instant;
 
-use futures_util::FutureExt as _;
 use socketio_p2p_protocol::{
-    ClientId, Code, Endpoint, EndpointEvent, PairingId, PairingInfo,
-    endpoint::{Answer, Command, Complaint, Input, Output},
-    frame::batch_from_value,
-    limits::INBOX_REQUESTS,
-    session::{CallId, Delivery},
-    signal,
-    wire::{self, FRAME, SIGNAL},
+    Endpoint, EndpointEvent,
+    endpoint::{Command, Complaint, Input, Output},
 };
-use tokio::{
-    sync::{broadcast, mpsc, oneshot, watch},
-    task::JoinSet,
-};
+use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    actor::claim::Ticket,
-    actor::coarse_timer::Alarm,
-    actor::handlers::{Finished, Handlers, Job},
-    actor::start::refusal_code,
-    api::client::{P2pClient, Shared},
-    api::incoming::{Consent, Incoming, PairingRequest},
+    actor::{
+        coarse_timer::CoarseTimer,
+        command::{Asked, Callers},
+        consents::Consents,
+        handler_tasks::HandlerTasks,
+        observers::Observers,
+    },
+    api::incoming::PairingRequest,
     partner::Links,
-    server::connector::Connector,
-    server::socket::{FromServer, Link, Lost, Socket},
+    server::server_link::ServerLink,
 };
 
-/// Inputs taken in one go, so that what they cause can travel together.
+/// Inputs taken in one turn, so that the frames that they cause can travel together.
 const BURST: usize = 128;
 
-/// Decisions about registrations that may be under way at once: what the server lets wait, and
-/// some that outlived their request.
-const CONSENTS: usize = 4 * INBOX_REQUESTS;
-
-/// A command, and who waits for its answer.
-#[derive(Debug)]
-pub(crate) struct Asked {
-    pub(crate) command: Command,
-    pub(crate) answer: Option<(CallId, oneshot::Sender<Answer>)>,
-    /// For an emit: whether its caller still wants it sent.
-    pub(crate) ticket: Option<Arc<Ticket>>,
-}
-
-impl Asked {
-    /// Nobody waits for an answer.
-    pub(crate) const fn notice(command: Command) -> Self {
-        Self { command, answer: None, ticket: None }
-    }
-}
-
+/// The task that owns a client's endpoint.
 #[derive(Debug)]
 pub(crate) struct Actor {
-    pub(crate) endpoint: Endpoint,
-    pub(crate) connector: Connector,
-    /// The present connection; none while another is being made.
-    pub(crate) link: Option<Link>,
-    /// The connections to the partner.
-    pub(crate) links: Links,
-    /// The present client of rust_socketio, or the last.
-    pub(crate) socket: watch::Sender<Socket>,
-    pub(crate) commands: mpsc::Receiver<Asked>,
-    /// Apart, for they wait while the window is full.
-    pub(crate) emits: mpsc::Receiver<Asked>,
-    pub(crate) jobs: mpsc::Sender<Job>,
-    pub(crate) finished: mpsc::Receiver<Finished>,
-    pub(crate) handlers: Arc<Handlers>,
-    /// Decisions about registrations that are being made.
-    pub(crate) consents: JoinSet<Input>,
-    pub(crate) answers: HashMap<CallId, oneshot::Sender<Answer>>,
-    pub(crate) events: broadcast::Sender<EndpointEvent>,
-    pub(crate) pairing: watch::Sender<Option<PairingInfo>>,
-    /// The handles; weak, for the last one ends the actor.
-    pub(crate) handles: Weak<Shared>,
-    pub(crate) alarm: Alarm,
-    pub(crate) stop: CancellationToken,
-    /// Whether rust_socketio's own reconnect waits at its gate.
-    pub(crate) at_gate: bool,
+    endpoint: Endpoint,
+    server: ServerLink,
+    partner: Links,
+    commands: mpsc::Receiver<Asked>,
+    /// Emits have a channel of their own, for they wait while the window is full.
+    emits: mpsc::Receiver<Asked>,
+    callers: Callers,
+    handler_tasks: HandlerTasks,
+    consents: Consents,
+    observers: Observers,
+    timer: CoarseTimer,
+    stop: CancellationToken,
 }
 
-/// The actor is done.
+/// The end of the actor.
 struct Done;
 
 impl Actor {
-    pub(crate) async fn run(mut self) {
-        // What the welcome brought.
+    async fn run(mut self) {
+        // First the outputs that follow from the welcome.
         let mut going = self.carry_out().await;
         while let Ok(()) = going {
             going = self.turn().await;
@@ -105,29 +74,23 @@ impl Actor {
         self.endpoint.handle(Input::Command(Command::Close), Instant::now());
         self.carry_out().await.ok();
         self.consents.shutdown().await;
-        self.links.shutdown().await;
-        let socket = self.socket.borrow().clone();
-        // The gate of rust_socketio's own reconnect goes with it.
-        drop(self.connector);
-        socket.disconnect().await;
+        self.partner.shutdown().await;
+        self.server.close().await;
     }
 
-    /// Waits for something to happen, takes what else is there, and carries out what follows.
+    /// Waits for an input, takes those that are at hand, and carries out what follows from them.
     async fn turn(&mut self) -> Result<(), Done> {
-        self.alarm.set(self.endpoint.poll_timeout());
+        self.timer.set(self.endpoint.poll_timeout());
         let input = tokio::select! {
             biased;
             () = self.stop.cancelled() => return Err(Done),
-            event = next_event(&mut self.link) => self.read(event),
-            input = self.links.happened() => Some(input),
-            Some((pairing, seq, result)) = self.finished.recv() => {
-                Some(Input::Finished(pairing, seq, result))
-            }
-            Some(Ok(decision)) = self.consents.join_next() => Some(decision),
-            link = self.connector.attempted() => Some(self.attempted(link)),
+            input = self.server.happened() => Some(input),
+            input = self.partner.happened() => Some(input),
+            input = self.handler_tasks.finished() => Some(input),
+            input = self.consents.decided() => Some(input),
             Some(asked) = self.commands.recv() => self.accept(asked),
             Some(asked) = self.emits.recv(), if self.endpoint.takes_emits() => self.accept(asked),
-            () = self.alarm.ring() => Some(Input::Timeout),
+            () = self.timer.fired() => Some(Input::Timeout),
         };
         let now = Instant::now();
         if let Some(input) = input {
@@ -143,16 +106,16 @@ impl Actor {
         self.carry_out().await
     }
 
-    /// However much comes in from the server and the partner: what the application wants, and what is
-    /// due, has its turn.
+    /// Takes one input of each other kind, so that none starves, however much arrives from the server
+    /// and the partner.
     fn be_fair(&mut self, now: Instant) {
         if let Ok(asked) = self.commands.try_recv()
             && let Some(input) = self.accept(asked)
         {
             self.endpoint.handle(input, now);
         }
-        if let Ok((pairing, seq, result)) = self.finished.try_recv() {
-            self.endpoint.handle(Input::Finished(pairing, seq, result), now);
+        if let Some(input) = self.handler_tasks.try_finished() {
+            self.endpoint.handle(input, now);
         }
         if self.endpoint.takes_emits()
             && let Ok(asked) = self.emits.try_recv()
@@ -160,11 +123,7 @@ impl Actor {
         {
             self.endpoint.handle(input, now);
         }
-        if let Some(Ok(decision)) = self.consents.try_join_next() {
-            self.endpoint.handle(decision, now);
-        }
-        if let Some(link) = self.connector.attempted().now_or_never() {
-            let input = self.attempted(link);
+        if let Some(input) = self.consents.try_decided() {
             self.endpoint.handle(input, now);
         }
         if self.endpoint.poll_timeout().is_some_and(|due| due <= now) {
@@ -172,237 +131,85 @@ impl Actor {
         }
     }
 
-    /// Something more that can be taken without waiting.
+    /// Returns a further input that can be taken without waiting.
     fn next_at_hand(&mut self) -> Option<Input> {
-        loop {
-            if let Some(Ok(event)) = self.link.as_mut().map(|link| link.received.try_recv()) {
-                if let Some(input) = self.read(event) {
-                    return Some(input);
-                }
-                continue;
-            }
-            if let Some(input) = self.links.at_hand() {
-                return Some(input);
-            }
-            if let Ok((pairing, seq, result)) = self.finished.try_recv() {
-                return Some(Input::Finished(pairing, seq, result));
-            }
-            if !self.endpoint.takes_emits() {
-                return None;
-            }
+        let arrived = self
+            .server
+            .at_hand()
+            .or_else(|| self.partner.at_hand())
+            .or_else(|| self.handler_tasks.try_finished());
+        if arrived.is_some() {
+            return arrived;
+        }
+        while self.endpoint.takes_emits() {
             let asked = self.emits.try_recv().ok()?;
             if let Some(input) = self.accept(asked) {
                 return Some(input);
             }
         }
+        None
     }
 
-    /// What an event means to the endpoint.
-    fn read(&mut self, event: FromServer) -> Option<Input> {
-        match event {
-            FromServer::Event(FRAME, mut args) => {
-                let frames = args.pop();
-                let pairing = args.pop().and_then(|id| serde_json::from_value(id).ok());
-                match (pairing, frames.map(batch_from_value)) {
-                    (Some(pairing), Some(Ok(frames))) => Some(Input::Frames(pairing, frames)),
-                    _ => Some(Input::Garbled(Code::BadArgs.into())),
-                }
-            }
-            FromServer::Event(SIGNAL, args) => Some(match signal::from_args(args) {
-                Ok((pairing, signal)) => Input::Signalled(pairing, signal),
-                Err(error) => Input::Garbled(error),
-            }),
-            FromServer::Event(event, args) => Some(match wire::server_message(event, args) {
-                Ok(message) => Input::Received(message),
-                Err(error) => Input::Garbled(error),
-            }),
-            FromServer::Closed => Some(Input::Lost),
-            FromServer::AtGate => {
-                self.at_gate = true;
-                Some(Input::Lost)
-            }
-            FromServer::Refused(message) => Some(Input::Rejected(refusal_code(&message))),
-            FromServer::Failed(message) => {
-                // Not always the end: if it is, writing fails, or nothing is heard any more.
-                tracing::debug!(message, "rust_socketio reports an error");
-                Some(Input::Suspected)
-            }
-        }
-    }
-
-    /// There is another connection, or another attempt is to be made.
-    fn attempted(&mut self, link: Option<Link>) -> Input {
-        let Some(link) = link else {
-            return Input::Rejected(Code::Offline);
-        };
-        self.at_gate = false;
-        self.socket.send_replace(link.socket.clone());
-        self.link = Some(link);
-        Input::Opened
-    }
-
-    /// Notes who waits for a command's answer; none if nobody wants it any more.
     fn accept(&mut self, asked: Asked) -> Option<Input> {
-        let Asked { command, answer, ticket } = asked;
-        if ticket.is_some_and(|ticket| !ticket.take()) {
-            return None;
-        }
-        if let Some((call, answer)) = answer {
-            self.answers.insert(call, answer);
-        }
-        if let Command::Cancel(call) = command {
-            self.answers.remove(&call);
-        }
-        Some(Input::Command(command))
+        self.callers.accept(asked).map(Input::Command)
     }
 
+    /// Carries out the endpoint's outputs, in order.
     async fn carry_out(&mut self) -> Result<(), Done> {
-        let mut lost = false;
         while let Some(output) = self.endpoint.poll_output() {
-            let sent = match output {
-                // Each would wait for its own deadline.
-                Output::Send(_) | Output::SendFrames(..) | Output::Signal(..) if lost => Ok(()),
-                Output::Send(message) => match (message.to_event(), &self.link) {
-                    (Some((event, args)), Some(link)) => link.socket.send(event, args).await,
-                    _ => Ok(()),
-                },
-                Output::Signal(pairing, signal) => match &self.link {
-                    Some(link) => {
-                        let (event, args) = signal.to_event(pairing);
-                        link.socket.send(event, args).await
-                    }
-                    None => Ok(()),
-                },
-                Output::Link(link, command) => {
-                    if let Some(event) = self.links.carry_out(link, command) {
-                        self.endpoint.handle(Input::Link(link, event), Instant::now());
-                    }
-                    Ok(())
+            let follows = match output {
+                Output::Send(message) => self.server.send(&message).await,
+                Output::SendFrames(pairing, frames) => {
+                    self.server.send_frames(pairing, &frames).await
                 }
-                Output::SendFrames(pairing, frames) => match &self.link {
-                    Some(link) => link.socket.send_frames(pairing, &frames).await,
-                    None => Ok(()),
-                },
+                Output::Signal(pairing, signal) => self.server.send_signal(pairing, &signal).await,
                 Output::Reconnect { resume } => {
-                    lost = false;
-                    let old = self.link.take();
-                    self.connector.replace(old, self.at_gate, resume);
-                    Ok(())
+                    self.server.reconnect(resume);
+                    None
                 }
-                Output::Answered(call, answer) => {
-                    if let Some(waiting) = self.answers.remove(&call) {
-                        waiting.send(answer).ok(); // Or it no longer waits.
-                    }
-                    Ok(())
-                }
-                Output::Ask { req, source, payload } => {
-                    self.ask(req, PairingRequest { source, payload });
-                    Ok(())
+                Output::Link(link, command) => {
+                    let event = self.partner.carry_out(link, command);
+                    event.map(|event| Input::Link(link, event))
                 }
                 Output::Deliver(pairing, from, delivery) => {
-                    self.deliver(pairing, from, delivery);
-                    Ok(())
+                    self.handler_tasks.start(pairing, from, delivery)
+                }
+                Output::Ask { req, source, payload } => {
+                    self.consents.ask(req, PairingRequest { source, payload })
+                }
+                Output::Answered(call, answer) => {
+                    self.callers.answer(call, answer);
+                    None
                 }
                 Output::Event(event) => {
-                    self.publish(event);
-                    Ok(())
+                    if let EndpointEvent::Resumed(_) | EndpointEvent::Restarted(_) = event {
+                        self.server.welcomed();
+                    }
+                    self.observers.publish(event);
+                    None
                 }
                 Output::Complain(complaint) => {
-                    match complaint {
-                        // As often as the partner likes.
-                        Complaint::Partner(violation) => tracing::debug!(%violation),
-                        Complaint::Server(refusal) => tracing::warn!(%refusal, "server"),
-                        Complaint::Direct(error) => {
-                            tracing::warn!(error, "the partner's message cannot be read");
-                        }
-                        Complaint::Signal(error) => tracing::debug!(%error, "signal left out"),
-                    }
-                    Ok(())
+                    log(&complaint);
+                    None
                 }
                 Output::Close => return Err(Done),
             };
-            if let Err(Lost) = sent {
-                lost = true;
-                self.endpoint.handle(Input::Lost, Instant::now());
+            if let Some(input) = follows {
+                self.endpoint.handle(input, Instant::now());
             }
         }
         Ok(())
     }
-
-    fn ask(&mut self, req: u64, request: PairingRequest) {
-        let Some(decide) = self.handlers.consent() else {
-            return self.endpoint.handle(Input::Answer(req, Ok(())), Instant::now());
-        };
-        if self.consents.len() >= CONSENTS {
-            let busy = Some("too many requests wait for a decision".to_owned());
-            return self.endpoint.handle(Input::Answer(req, Err(busy)), Instant::now());
-        }
-        self.consents.spawn(async move {
-            // A decision that panics is none: no.
-            match AssertUnwindSafe(async { decide(request).await }).catch_unwind().await {
-                Ok(Consent::Accept) => Input::Answer(req, Ok(())),
-                Ok(Consent::Decline(reason)) => Input::Answer(req, Err(reason)),
-                Err(_) => Input::Answer(req, Err(None)),
-            }
-        });
-    }
-
-    fn deliver(&mut self, pairing: PairingId, from: ClientId, delivery: Delivery) {
-        let seq = delivery.seq;
-        let refused = match self.handles.upgrade() {
-            Some(shared) => {
-                let incoming = Incoming {
-                    client: P2pClient { shared },
-                    pairing,
-                    from,
-                    event: delivery.event,
-                    args: delivery.args,
-                    wants_reply: delivery.reply,
-                };
-                self.jobs.try_send(Job { pairing, seq, incoming }).is_err()
-            }
-            None => true,
-        };
-        if refused {
-            let result = Err(Code::Congested.into());
-            self.endpoint.handle(Input::Finished(pairing, seq, result), Instant::now());
-        }
-    }
-
-    fn publish(&mut self, event: EndpointEvent) {
-        match &event {
-            EndpointEvent::Away => tracing::info!("connection lost"),
-            EndpointEvent::Resumed(_) | EndpointEvent::Restarted(_) => {
-                self.connector.welcomed();
-                tracing::info!(?event, "connected again");
-            }
-            EndpointEvent::Paired(info) => {
-                tracing::info!(partner = %info.partner, pairing = %info.id, "paired");
-                self.pairing.send_replace(Some(info.clone()));
-            }
-            EndpointEvent::Path { path, rtt } => {
-                tracing::info!(?path, ?rtt, "path");
-            }
-            EndpointEvent::Reasserted(info) => {
-                tracing::info!(pairing = %info.id, "the server knows the pairing again");
-                self.pairing.send_replace(Some(info.clone()));
-            }
-            EndpointEvent::Unpaired { pairing, reason } => {
-                tracing::info!(partner = %pairing.partner, pairing = %pairing.id, %reason, "unpaired");
-                self.pairing.send_replace(None);
-            }
-            _ => {}
-        }
-        self.events.send(event).ok(); // Nobody need listen.
-    }
 }
 
-/// What comes next on the present connection; for ever nothing without one. Cancel safe.
-async fn next_event(link: &mut Option<Link>) -> FromServer {
-    if let Some(link) = link
-        && let Some(event) = link.received.recv().await
-    {
-        return event;
+fn log(complaint: &Complaint) {
+    match complaint {
+        // The partner can cause these at any rate.
+        Complaint::Partner(violation) => tracing::debug!(%violation),
+        Complaint::Server(refusal) => tracing::warn!(%refusal, "server"),
+        Complaint::Direct(error) => {
+            tracing::warn!(error, "the partner's message cannot be read");
+        }
+        Complaint::Signal(error) => tracing::debug!(%error, "signal left out"),
     }
-    std::future::pending().await
 }

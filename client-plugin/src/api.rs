@@ -1,11 +1,26 @@
-//! The public items of this crate.
+//! What an application uses: everything in here is re-exported at the root of the crate.
+//!
+//! | file | subject |
+//! |---|---|
+//! | `builder_ext`, `builder` | settings of a client, and connecting it |
+//! | `client` | the handle on a client |
+//! | `ext` | the operations of a paired client |
+//! | `emit2` | an event for the partner, and its reply |
+//! | `server_requests` | requests to the server: registering, unregistering, listing |
+//! | `incoming` | events and pairing requests from other clients |
+//! | `handlers` | the application's handlers |
+//! | `events` | the changes of a client's connection and pairing |
+//! | `args` | Rust values as arguments of an event |
+//! | `error` | one error type for each operation |
 
 pub(crate) mod args;
 pub(crate) mod builder;
+pub(crate) mod builder_ext;
 pub(crate) mod client;
 pub(crate) mod emit2;
 pub(crate) mod error;
 pub(crate) mod events;
 pub(crate) mod ext;
+pub(crate) mod handlers;
 pub(crate) mod incoming;
 pub(crate) mod server_requests;

@@ -12,13 +12,14 @@ mod sync;
 
 pub use api::{
     args::ArgsError,
-    builder::{P2pBuilder, P2pBuilderExt},
+    builder::P2pBuilder,
+    builder_ext::P2pBuilderExt,
     client::P2pClient,
-    emit2::{Emit2, Emit2Reply, Emit2WithoutAck},
+    emit2::{Emit2, Emit2Reply, Emit2WithoutAck, Reply},
     error::{ConnectError, EmitError, HandlerError, RegisterError, RequestError},
     events::{Events, EventsError},
     ext::P2pClientExt,
-    incoming::{Consent, Incoming, PairingRequest, Reply},
+    incoming::{Consent, Incoming, PairingRequest},
     server_requests::{Clients, Register, Unregister},
 };
 pub use socketio_p2p_protocol::{
@@ -26,6 +27,6 @@ pub use socketio_p2p_protocol::{
     EndpointEvent as Event, PairingId, PairingInfo, Path, PathConfig, PathPolicy, Presence,
     Refusal, Welcome,
 };
-// Only to have it built from source; rust_socketio uses it.
+// rust_socketio uses it; this dependency makes it be built from source.
 #[cfg(feature = "vendored-openssl")]
 use openssl as _;

@@ -5,7 +5,7 @@ mod address_watch;
 #[cfg(feature = "webrtc")]
 mod driver;
 #[cfg(feature = "webrtc")]
-pub(crate) use driver::{Links, Opened};
+pub(crate) use driver::Links;
 
 #[cfg(not(feature = "webrtc"))]
 mod relay_only;

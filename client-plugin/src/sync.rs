@@ -1,4 +1,4 @@
-//! The primitives of what is shared between threads. `tests/concurrency.rs` compiles the same
-//! files with those of shuttle instead, which tries out interleavings.
+//! The primitives that threads share. `tests/concurrency.rs` compiles the same files with shuttle's
+//! primitives instead, and explores their interleavings.
 
 pub(crate) use std::sync::atomic;

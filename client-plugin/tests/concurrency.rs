@@ -1,8 +1,8 @@
-//! What threads share, in many of the orders in which it can be used.
+//! The state that threads share, under many interleavings.
 //!
 //! The files of the library are compiled once more, with shuttle's primitives as `crate::sync`.
 
-/// What the library has from `std`.
+/// The primitives that the library takes from `std`.
 mod sync {
     pub(crate) use shuttle::sync::atomic;
 }
@@ -18,18 +18,18 @@ use shuttle::{
     thread,
 };
 
-use crate::claim::Ticket;
+use crate::claim::Claim;
 
 const ORDERS: usize = 1000;
 
-/// What the actor and a caller do with an emit.
+/// The operations of the actor and of a caller on an emit.
 trait Handover: Send + Sync + 'static {
     fn new() -> Self;
     fn take(&self) -> bool;
     fn withdraw(&self) -> bool;
 }
 
-impl Handover for Ticket {
+impl Handover for Claim {
     fn new() -> Self {
         Self::new()
     }
@@ -43,7 +43,7 @@ impl Handover for Ticket {
     }
 }
 
-/// One that looks first and writes then.
+/// A claim that reads first and writes later.
 struct Hasty(AtomicBool);
 
 impl Hasty {
@@ -70,26 +70,26 @@ impl Handover for Hasty {
     }
 }
 
-/// A caller gives up, because its time is over, while the actor takes its emit up.
+/// Withdraws an emit at its deadline while the actor takes it.
 fn an_emit_has_one_owner<T: Handover>() {
-    let ticket = Arc::new(T::new());
-    let of_actor = ticket.clone();
+    let claim = Arc::new(T::new());
+    let of_actor = claim.clone();
 
     let actor = thread::spawn(move || of_actor.take());
-    let withdrawn = ticket.withdraw();
+    let withdrawn = claim.withdraw();
     let taken = actor.join().unwrap();
 
-    assert!(taken != withdrawn, "taken up: {taken}, taken back: {withdrawn}");
-    assert!(!ticket.take() && !ticket.withdraw(), "it was decided once");
+    assert!(taken != withdrawn, "taken: {taken}, withdrawn: {withdrawn}");
+    assert!(!claim.take() && !claim.withdraw(), "it is decided once");
 }
 
 #[test]
-fn an_emit_is_taken_up_or_taken_back() {
-    check_random(an_emit_has_one_owner::<Ticket>, ORDERS);
+fn an_emit_is_either_taken_or_withdrawn() {
+    check_random(an_emit_has_one_owner::<Claim>, ORDERS);
 }
 
 #[test]
-#[should_panic(expected = "taken up: true, taken back: true")]
-fn a_ticket_that_looks_before_it_writes_is_caught() {
+#[should_panic(expected = "taken: true, withdrawn: true")]
+fn a_claim_that_reads_before_it_writes_is_caught() {
     check_random(an_emit_has_one_owner::<Hasty>, ORDERS);
 }

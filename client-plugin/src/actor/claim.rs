@@ -1,31 +1,33 @@
-//! Who has an emit: its caller, who may take it back, or the actor, who sends it.
+//! The claim on an emit: either its caller withdraws it, or the actor takes it and sends it.
 
 use crate::sync::atomic::{AtomicU8, Ordering};
 
-/// Whether an emit was taken up or taken back: one of the two, once.
+/// A claim that is decided once, for one of two sides.
 #[derive(Debug)]
-pub(crate) struct Ticket(AtomicU8);
+pub(crate) struct Claim(AtomicU8);
 
-const WAITING: u8 = 0;
+const UNDECIDED: u8 = 0;
 const TAKEN: u8 = 1;
 const WITHDRAWN: u8 = 2;
 
-impl Ticket {
+impl Claim {
     pub(crate) fn new() -> Self {
-        Self(AtomicU8::new(WAITING))
+        Self(AtomicU8::new(UNDECIDED))
     }
 
-    fn set(&self, state: u8) -> bool {
-        self.0.compare_exchange(WAITING, state, Ordering::AcqRel, Ordering::Acquire).is_ok()
+    fn decide(&self, state: u8) -> bool {
+        self.0.compare_exchange(UNDECIDED, state, Ordering::AcqRel, Ordering::Acquire).is_ok()
     }
 
-    /// For the actor: it will be sent, unless its caller took it back.
+    /// Takes the emit for the actor, which then sends it. Returns `false` if the claim was decided
+    /// before.
     pub(crate) fn take(&self) -> bool {
-        self.set(TAKEN)
+        self.decide(TAKEN)
     }
 
-    /// For the caller: it will not be sent, unless the actor has it already.
+    /// Withdraws the emit for its caller, so that it is never sent. Returns `false` if the claim was
+    /// decided before.
     pub(crate) fn withdraw(&self) -> bool {
-        self.set(WITHDRAWN)
+        self.decide(WITHDRAWN)
     }
 }

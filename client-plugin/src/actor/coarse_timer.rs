@@ -1,44 +1,44 @@
-//! A timer for deadlines that come and go.
+//! A timer for deadlines that change with each message.
 
 use std::{pin::Pin, time::Instant};
 
 use tokio::time::Sleep;
 
-/// A timer that is set anew only for an earlier moment.
+/// A timer that is reset only to an earlier moment.
 ///
-/// Deadlines come and go with each message, and setting a timer costs more than the message: so
-/// it may go off early, and whoever waits looks at the clock.
+/// Deadlines change with each message, and resetting a timer costs more than handling the message.
+/// So the timer may fire early, and its owner compares its deadlines with the clock.
 #[derive(Debug)]
-pub(crate) struct Alarm {
+pub(crate) struct CoarseTimer {
     sleep: Pin<Box<Sleep>>,
-    armed: bool,
+    is_armed: bool,
 }
 
-impl Alarm {
+impl CoarseTimer {
     pub(crate) fn new() -> Self {
         Self {
             sleep: Box::pin(tokio::time::sleep_until(tokio::time::Instant::now())),
-            armed: false,
+            is_armed: false,
         }
     }
 
-    /// Goes off at this moment or before it; never if there is none.
+    /// Makes the timer fire at this moment or earlier. `None` leaves it as it is.
     pub(crate) fn set(&mut self, moment: Option<Instant>) {
         let Some(moment) = moment.map(tokio::time::Instant::from) else {
             return;
         };
-        if !self.armed || moment < self.sleep.deadline() {
+        if !self.is_armed || moment < self.sleep.deadline() {
             self.sleep.as_mut().reset(moment);
-            self.armed = true;
+            self.is_armed = true;
         }
     }
 
-    /// Waits until it goes off. Cancel safe.
-    pub(crate) async fn ring(&mut self) {
-        if !self.armed {
+    /// Waits until the timer fires. Cancel safe.
+    pub(crate) async fn fired(&mut self) {
+        if !self.is_armed {
             std::future::pending::<()>().await;
         }
         self.sleep.as_mut().await;
-        self.armed = false;
+        self.is_armed = false;
     }
 }

@@ -1,5 +1,5 @@
-//! Between Rust values and the arguments of an event, in socketioxide's way: a tuple is several
-//! arguments, anything else is one; what serialises as bytes becomes a blob.
+//! Conversion between Rust values and the arguments of an event, as socketioxide does it: a tuple is
+//! several arguments, any other value is one; a value that serialises as bytes becomes a blob.
 
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Error;
@@ -19,7 +19,7 @@ pub(crate) fn encode<T: Serialize + ?Sized>(args: &T) -> Result<Args, ArgsError>
                 _ => ArgsError::Json(serde::ser::Error::custom("not an array")),
             })
         }
-        Value::Bytes(_) => Ok(Args::default()), // Of another parser.
+        Value::Bytes(_) => Ok(Args::default()), // Another parser makes this.
     }
 }
 
@@ -29,14 +29,14 @@ pub(crate) fn decode<T: DeserializeOwned>(args: &Args) -> Result<T, ArgsError> {
     CommonParser.decode_value(&mut value, false).map_err(ArgsError::Value)
 }
 
-/// Why a value does not fit the arguments of an event.
+/// The reason for which a value does not fit the arguments of an event.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ArgsError {
-    /// The value cannot be serialised, or the arguments are of another shape.
+    /// The value cannot be serialised, or the arguments have another shape.
     #[error("the value does not fit")]
     Value(#[source] ParserError),
-    /// What it serialises to is not JSON.
+    /// The serialised value is not JSON.
     #[error("not JSON")]
     Json(#[source] Error),
 }

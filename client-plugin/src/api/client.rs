@@ -1,4 +1,4 @@
-//! A handle on a client.
+//! The handle on a client.
 
 use std::{
     fmt,
@@ -19,19 +19,25 @@ use tokio_util::{
     task::TaskTracker,
 };
 
-use crate::{actor::Asked, actor::handlers::Handlers, api::events::Events, server::socket::Socket};
+use crate::{
+    actor::command::Asked,
+    api::{events::Events, handlers::Handlers},
+    server::socket::Socket,
+};
 
-/// A client of rust_socketio that can be paired with another:
-/// [`P2pClientExt`](crate::P2pClientExt) says how.
+/// A client of rust_socketio that can be paired with another. Its operations are those of
+/// [`P2pClientExt`](crate::P2pClientExt).
 ///
-/// It dereferences to rust_socketio's own [`Client`], for the application's own events: that of the
-/// first connection, which is also that of all later ones if the client was made from a single
-/// builder. With a recipe or a URL each connection has a client of its own: [`Self::socket`]. Two of
-/// its ways are to be left alone: `emit_with_ack` of rust_socketio 0.6 misroutes answers and ends the
-/// connection without a word when several are under way; and a callback of `on` that takes long
-/// holds up everything that comes from the server, pairing included, until the connection is lost.
+/// It dereferences to rust_socketio's own [`Client`], for the application's own events. That is the
+/// client of the first connection. If the client was made from a single builder, it is also the client
+/// of all later connections; with a recipe or a URL each connection has a client of its own:
+/// [`Self::socket`].
 ///
-/// Cloning it is cheap; when the last clone is dropped, the connection is closed.
+/// Avoid two features of rust_socketio 0.6. Its `emit_with_ack` misroutes answers, and silently ends
+/// the connection when several are under way. And a callback of `on` that takes long holds up
+/// everything that arrives from the server, pairing included, until the connection is lost.
+///
+/// Cloning is cheap. When the last clone is dropped, the connection is closed.
 #[derive(Clone)]
 pub struct P2pClient {
     pub(crate) shared: Arc<Shared>,
@@ -39,20 +45,20 @@ pub struct P2pClient {
 
 pub(crate) struct Shared {
     pub(crate) id: ClientId,
-    /// For [`Deref`], which must lend one that stays.
+    /// For [`Deref`], which must lend a client that stays.
     pub(crate) first_socket: Socket,
     pub(crate) socket: watch::Receiver<Socket>,
     pub(crate) commands: mpsc::Sender<Asked>,
     pub(crate) emits: mpsc::Sender<Asked>,
     pub(crate) handlers: Arc<Handlers>,
     pub(crate) pairing: watch::Receiver<Option<PairingInfo>>,
-    /// On which channels can be opened.
+    /// The connection on which channels can be opened.
     #[cfg(feature = "webrtc")]
-    pub(crate) opened: crate::partner::Opened,
+    pub(crate) direct_connection: watch::Receiver<Option<crate::direct::DirectConnection>>,
     pub(crate) last_call: AtomicU64,
-    /// Weak, so that readers learn of the end.
+    /// Weak, so that readers learn of the client's end.
     pub(crate) events: broadcast::WeakSender<EndpointEvent>,
-    /// Since the connection, for the first who asks.
+    /// The events since the connection, for the first reader.
     pub(crate) first_events: Mutex<Option<broadcast::Receiver<EndpointEvent>>>,
     pub(crate) tasks: TaskTracker,
     pub(crate) stop: CancellationToken,
@@ -60,37 +66,39 @@ pub(crate) struct Shared {
 }
 
 impl P2pClient {
-    /// The name of this client.
+    /// Returns this client's id.
     #[must_use]
     pub fn id(&self) -> &ClientId {
         &self.shared.id
     }
 
-    /// rust_socketio's client of the present connection, or of the last one.
+    /// Returns rust_socketio's client of the present connection, or else of the last one.
     #[must_use]
     pub fn socket(&self) -> Client {
         self.shared.socket.borrow().0.clone()
     }
 
-    /// Has the direct path made anew, as if nothing had failed: for an application that knows that this
-    /// machine has other addresses than before. Meanwhile the relay carries, and for
-    /// [`PathConfig::hold`](crate::PathConfig::hold), as after any loss; raw channels end with the connection.
-    /// A client also notices by itself
-    /// ([`DirectConfig::watch_network`](crate::direct::DirectConfig::watch_network)), and then leaves
-    /// alone what goes on.
+    /// Restarts the direct path immediately and resets its backoff. Call this when the machine's
+    /// addresses have changed.
+    ///
+    /// Until the new direct path is open, and for [`PathConfig::hold`](crate::PathConfig::hold) as after
+    /// any loss, the relay carries. Raw channels end with the old connection. A client also notices
+    /// changed addresses by itself
+    /// ([`DirectConfig::watch_network`](crate::direct::DirectConfig::watch_network)), and then keeps a
+    /// path that still works.
     #[cfg(feature = "webrtc")]
     pub fn network_changed(&self) {
         let changed = Asked::notice(Command::NetworkChanged);
-        // If there is no room for that, a dead path is left as soon as it is silent.
+        // If there is no room for it, a dead path is left as soon as it is silent.
         self.shared.commands.try_send(changed).ok();
     }
 
-    /// Ends the pairing, if there is one, closes the connection, and returns when nothing of this
-    /// client runs any more. Whatever waits is answered; handlers that still run are ended.
+    /// Ends the pairing, if there is one, closes the connection, and returns when no task of this client
+    /// runs any more. Every waiting call is answered. Handlers that still run are aborted.
     ///
     /// # Cancel safety
     ///
-    /// Cancel safe: the client closes all the same.
+    /// If the future is dropped, the client closes nevertheless.
     pub async fn close(&self) {
         let shared = &self.shared;
         if shared.commands.try_send(Asked::notice(Command::Close)).is_err() {
@@ -100,7 +108,8 @@ impl P2pClient {
         shared.tasks.wait().await;
     }
 
-    /// Whether the client is closed, or lost its connection and makes no other.
+    /// Returns whether the client is closed. A client that lost its connection and makes no other is
+    /// closed too.
     #[must_use]
     pub fn is_closed(&self) -> bool {
         self.shared.commands.is_closed()

@@ -1,4 +1,4 @@
-//! An event for the partner: `emit2`, to be awaited.
+//! `emit2`: an event for the partner, and its reply.
 
 use std::{
     future::IntoFuture,
@@ -6,7 +6,9 @@ use std::{
     time::{Duration, Instant},
 };
 
+use bytes::Bytes;
 use futures_util::future::{BoxFuture, FutureExt as _};
+use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 use socketio_p2p_protocol::{
     Args, Cause, Code, Outcome, PairingId, Path,
@@ -17,39 +19,25 @@ use socketio_p2p_protocol::{
 use tokio::{sync::oneshot, time::timeout_at};
 
 use crate::{
-    actor::Asked,
-    actor::claim::Ticket,
-    api::args::ArgsError,
-    api::client::{P2pClient, Shared},
-    api::error::EmitError,
-    api::incoming::Reply,
-    api::server_requests::{GRACE, TIMEOUT_MAX},
+    actor::{
+        claim::Claim,
+        command::{ANSWER_SLACK, Asked, TIMEOUT_MAX},
+    },
+    api::{
+        args::{self, ArgsError},
+        client::{P2pClient, Shared},
+        error::EmitError,
+        incoming::Incoming,
+    },
 };
 
-/// Takes the emit back when its future is dropped, or forgets its reply if that is too late.
-struct Withdrawal<'a> {
-    shared: &'a Shared,
-    ticket: Arc<Ticket>,
-    call: CallId,
-    armed: bool,
-}
-
-impl Drop for Withdrawal<'_> {
-    fn drop(&mut self) {
-        if self.armed && !self.ticket.withdraw() {
-            // If there is no room for that, its deadline ends it.
-            self.shared.commands.try_send(Asked::notice(Command::Cancel(self.call))).ok();
-        }
-    }
-}
-
-/// An event for the partner, from [`P2pClientExt::emit2`](crate::P2pClientExt::emit2). Awaiting
-/// it sends it and waits for the reply, whose first argument it gives.
+/// An event for the partner, from [`P2pClientExt::emit2`](crate::P2pClientExt::emit2). Awaiting it sends
+/// the event, waits for the reply, and returns the reply's first argument.
 #[derive(Debug)]
 #[must_use = "nothing is sent until this is awaited"]
 pub struct Emit2<'a> {
     client: &'a P2pClient,
-    /// For whom it is meant: nobody who is the partner later gets it.
+    /// The pairing that it is meant for: a later partner does not get it.
     pairing: Option<PairingId>,
     event: String,
     args: Result<Args, ArgsError>,
@@ -63,10 +51,17 @@ pub struct Emit2<'a> {
 #[must_use = "nothing is sent until this is awaited"]
 pub struct Emit2Reply<'a>(Emit2<'a>);
 
-/// An event for the partner that wants no reply, from [`Emit2::without_ack`].
+/// An event for the partner without a reply, from [`Emit2::without_ack`].
 #[derive(Debug)]
 #[must_use = "nothing is sent until this is awaited"]
 pub struct Emit2WithoutAck<'a>(Emit2<'a>);
+
+/// The reply to an emit, from [`Emit2::with_reply`].
+#[derive(Clone, Debug)]
+pub struct Reply {
+    args: Args,
+    path: Path,
+}
 
 impl<'a> Emit2<'a> {
     pub(crate) const fn new(
@@ -78,39 +73,38 @@ impl<'a> Emit2<'a> {
         Self { client, pairing, event, args, timeout: CALL_TIMEOUT, ttl: None, via: None }
     }
 
-    /// How long to wait for room in the window and for the reply, together. 10 s by default.
+    /// Sets the time to wait for room in the window and for the reply, together. 10 s by default.
     pub const fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
         self
     }
 
-    /// For how long the event is of use: a handler that has not started by then never will, and the
-    /// call is *not executed*, `expired`. For ever by default. The time on the way from this client
-    /// to its partner is not counted, since their clocks are not compared; that between connections
-    /// is.
+    /// Sets a time to live. If no handler has started by then, none will, and the call resolves as *not
+    /// executed* (`expired`). Unlimited by default. The time on the way from this client to its partner
+    /// is not counted, since their clocks are not compared. The time between connections is counted.
     pub const fn ttl(mut self, ttl: Duration) -> Self {
         self.ttl = Some(ttl);
         self
     }
 
-    /// The path that it takes; the present one by default. Where there is no such path when it could
-    /// be sent, it is *not executed*, `no-route`. Should the path be lost before the partner has it,
-    /// the other carries it. The reply takes the partner's path: [`Reply::path`].
+    /// Sets the path. By default the present one is taken. The call resolves as *not executed*
+    /// (`no-route`) if there is no such path when the event is about to be sent. If the path is lost after
+    /// that, the other path delivers the event. The reply takes the partner's path: [`Reply::path`].
     pub const fn via(mut self, path: Path) -> Self {
         self.via = Some(path);
         self
     }
 
-    /// Wants all arguments of the reply, its blobs, and the way it came.
+    /// Makes the call return the whole [`Reply`]: all arguments, blobs, and the path.
     pub const fn with_reply(self) -> Emit2Reply<'a> {
         Emit2Reply(self)
     }
 
-    /// Wants no reply: awaiting it waits until the event is in the window, on its way.
+    /// Asks for no reply. Awaiting it waits until the event is in the window, on its way.
     ///
-    /// Should the pairing end before it has arrived, it may be lost, and nobody is told: the end goes by the
-    /// server, and can overtake what takes the direct path. A reply to anything that was emitted later says
-    /// that it has arrived.
+    /// If the pairing ends before the event has arrived, the event may be lost, and no error reports it:
+    /// the end travels through the server, and can overtake what takes the direct path. A reply to any
+    /// later emit confirms that the event has arrived.
     pub const fn without_ack(self) -> Emit2WithoutAck<'a> {
         Emit2WithoutAck(self)
     }
@@ -122,9 +116,8 @@ impl<'a> Emit2<'a> {
         let now = Instant::now();
         let deadline = now + timeout.min(TIMEOUT_MAX);
         let expires = ttl.and_then(|ttl| now.checked_add(ttl)); // Or never.
-        // Until when it may wait to be sent.
-        let (wait_until, too_late) = match expires {
-            Some(at) if at < deadline => (at, Code::Expired),
+        let (send_by, too_late) = match expires {
+            Some(expires) if expires < deadline => (expires, Code::Expired),
             _ => (deadline, Code::Timeout),
         };
         let not_executed = |code| EmitError::NotExecuted(Cause::Code(code));
@@ -134,40 +127,40 @@ impl<'a> Emit2<'a> {
         let pairing = pairing.ok_or_else(|| not_executed(Code::NotPaired))?;
 
         // The window is the only queue: while it is full, callers wait here, in order.
-        let permit = match timeout_at(wait_until.into(), shared.emits.reserve()).await {
+        let permit = match timeout_at(send_by.into(), shared.emits.reserve()).await {
             Ok(Ok(permit)) => permit,
             Ok(Err(_)) => return Err(not_executed(Code::Closed)),
             Err(_) => return Err(not_executed(too_late)),
         };
         let call = shared.next_call();
-        let ticket = Arc::new(Ticket::new());
+        let claim = Arc::new(Claim::new());
         let (answer, mut answered) = oneshot::channel();
         let reply_by = wants_reply.then_some(deadline);
         permit.send(Asked {
             command: Command::Emit { call, pairing, event, args, reply_by, expires, via },
             answer: Some((call, answer)),
-            ticket: Some(ticket.clone()),
+            claim: Some(claim.clone()),
         });
-        let mut withdrawal = Withdrawal { shared, ticket, call, armed: true };
+        let mut withdrawal = Withdrawal { shared, claim, call, is_armed: true };
 
-        let mut answer = timeout_at(wait_until.into(), &mut answered).await;
+        let mut answer = timeout_at(send_by.into(), &mut answered).await;
         if answer.is_err() {
-            if withdrawal.ticket.withdraw() {
-                withdrawal.armed = false;
+            if withdrawal.claim.withdraw() {
+                withdrawal.is_armed = false;
                 return Err(not_executed(too_late));
             }
-            // It was taken up, and is answered at its deadline.
-            answer = timeout_at((deadline + GRACE).into(), &mut answered).await;
+            // The actor has taken it, and answers at the deadline.
+            answer = timeout_at((deadline + ANSWER_SLACK).into(), &mut answered).await;
         }
         match answer {
             Ok(Ok(answer)) => {
-                withdrawal.armed = false;
+                withdrawal.is_armed = false;
                 Ok(answer)
             }
-            // The actor is gone without an answer: with its runtime, for example.
+            // The actor ended without an answer, for example with its runtime.
             Ok(Err(_)) => {
-                withdrawal.armed = false;
-                if withdrawal.ticket.withdraw() {
+                withdrawal.is_armed = false;
+                if withdrawal.claim.withdraw() {
                     Err(not_executed(Code::Closed))
                 } else {
                     Err(EmitError::Unknown(Cause::Code(Code::Closed)))
@@ -187,11 +180,28 @@ impl<'a> Emit2<'a> {
     }
 }
 
-/// What an answer says of an emit.
+/// Withdraws an emit whose future is dropped. If it was sent already, its reply is discarded.
+struct Withdrawal<'a> {
+    shared: &'a Shared,
+    claim: Arc<Claim>,
+    call: CallId,
+    is_armed: bool,
+}
+
+impl Drop for Withdrawal<'_> {
+    fn drop(&mut self) {
+        if self.is_armed && !self.claim.withdraw() {
+            // If there is no room for the command, the deadline ends the call.
+            self.shared.commands.try_send(Asked::notice(Command::Cancel(self.call))).ok();
+        }
+    }
+}
+
+/// Returns the outcome of an emit.
 fn outcome(answer: Answer) -> Outcome {
     match answer {
         Answer::Outcome(outcome) => outcome,
-        // An emit is answered with no other.
+        // The endpoint answers an emit with no other.
         _ => Outcome::Unknown(Cause::Code(Code::Closed)),
     }
 }
@@ -230,5 +240,42 @@ impl<'a> IntoFuture for Emit2WithoutAck<'a> {
             }
         }
         .boxed()
+    }
+}
+
+impl Reply {
+    /// Deserialises the arguments: all of them into a tuple, or the first one into any other type.
+    ///
+    /// # Errors
+    ///
+    /// [`ArgsError`] if they have another shape, or if there are none.
+    pub fn args<T: DeserializeOwned>(&self) -> Result<T, ArgsError> {
+        args::decode(&self.args)
+    }
+
+    /// Returns the arguments as JSON values, with placeholders for blobs.
+    #[must_use]
+    pub fn values(&self) -> Vec<Value> {
+        self.args.parse().unwrap_or_default()
+    }
+
+    /// Returns the blobs that the placeholders stand for.
+    #[must_use]
+    pub fn blobs(&self) -> &[Bytes] {
+        self.args.blobs()
+    }
+
+    /// Returns the path on which the reply arrived.
+    #[must_use]
+    pub const fn path(&self) -> Path {
+        self.path
+    }
+}
+
+impl Incoming {
+    /// Emits an event to the client that sent this one, like
+    /// [`P2pClientExt::emit2`](crate::P2pClientExt::emit2), but never to a later partner.
+    pub fn emit2(&self, event: impl Into<String>, args: impl Serialize) -> Emit2<'_> {
+        Emit2::new(&self.client, Some(self.pairing), event.into(), args::encode(&args))
     }
 }

@@ -1,4 +1,4 @@
-//! One error for each operation: what failed, why, and what to do.
+//! One error type for each operation: what failed, why, and what can be done.
 
 use std::time::Duration;
 
@@ -6,37 +6,37 @@ use socketio_p2p_protocol::{Cause, ClientIdError, Code, Refusal};
 
 use crate::api::args::ArgsError;
 
-/// Why [`connect`](crate::P2pBuilder::connect) failed. There is no connection then.
+/// The reason for which [`connect`](crate::P2pBuilder::connect) failed. There is no connection.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ConnectError {
     /// The client id is malformed.
     #[error("the client id is malformed")]
     Id(#[from] ClientIdError),
-    /// The auth is not an object: there is no place for the client id in it.
+    /// The auth is not an object, so the client id cannot be added to it.
     #[error("the auth is not an object")]
     Auth,
     /// The server cannot be reached, or does not speak Socket.IO.
     #[error("no connection to the server")]
     Transport(#[source] Box<rust_socketio::Error>),
-    /// The server refused the connection; the code says whether trying again can help.
+    /// The server refused the connection. The code tells whether another attempt can succeed.
     #[error("the server refused the connection: {0}")]
     Refused(Code),
     /// The application's own middleware on the server refused the connection, with this message.
     #[error("the server refused the connection: {0}")]
     Rejected(String),
-    /// The server's welcome cannot be read: it speaks another version of the protocol.
+    /// The server's welcome cannot be read: the server speaks another version of the protocol.
     #[error("the server's welcome cannot be read")]
     Welcome,
     /// The server closed the connection before its welcome.
     #[error("the server closed the connection")]
     Closed,
-    /// No welcome in time: perhaps the plugin is not on that namespace.
+    /// No welcome arrived in time. The plugin may not be attached to that namespace.
     #[error("no welcome from the server within {0:?}")]
     Timeout(Duration),
 }
 
-/// Why [`register_target`](crate::P2pClientExt::register_target) failed.
+/// The reason for which [`register_target`](crate::P2pClientExt::register_target) failed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum RegisterError {
@@ -46,11 +46,11 @@ pub enum RegisterError {
     /// The payload cannot be serialised. Nothing was sent.
     #[error("the payload cannot be serialised")]
     Payload(#[source] serde_json::Error),
-    /// The server or the target said no; the code says whether trying again can help. An
-    /// existing pairing stays.
+    /// The server or the target refused. The code tells whether another attempt can succeed. An existing
+    /// pairing stays.
     #[error("the registration was refused")]
     Refused(#[source] Refusal),
-    /// No answer in time. The pairing may come about all the same:
+    /// No answer arrived in time. The pairing may still come into being:
     /// [`unregister_target`](crate::P2pClientExt::unregister_target) ends it in any case.
     #[error("no answer from the server within {0:?}")]
     Timeout(Duration),
@@ -59,15 +59,15 @@ pub enum RegisterError {
     Closed,
 }
 
-/// Why [`unregister_target`](crate::P2pClientExt::unregister_target) or
+/// The reason for which [`unregister_target`](crate::P2pClientExt::unregister_target) or
 /// [`clients`](crate::P2pClientExt::clients) failed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum RequestError {
-    /// The server said no.
+    /// The server refused.
     #[error("the request was refused")]
     Refused(#[source] Refusal),
-    /// No answer in time.
+    /// No answer arrived in time.
     #[error("no answer from the server within {0:?}")]
     Timeout(Duration),
     /// The client is closed, or lost its connection. A pairing has ended with it.
@@ -75,7 +75,8 @@ pub enum RequestError {
     Closed,
 }
 
-/// Why [`emit2`](crate::P2pClientExt::emit2) brought no reply. Told exactly once, and truthfully.
+/// The reason for which [`emit2`](crate::P2pClientExt::emit2) returned no reply. Each call reports its
+/// outcome exactly once, and truthfully.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum EmitError {
@@ -85,7 +86,7 @@ pub enum EmitError {
     /// No handler ran, and none will.
     #[error("not executed: {0}")]
     NotExecuted(Cause),
-    /// It was sent, and whether a handler ran cannot be known.
+    /// The event was sent, and it cannot be known whether a handler ran.
     #[error("outcome unknown: {0}")]
     Unknown(Cause),
     /// The partner's handler ran and failed.
@@ -94,7 +95,7 @@ pub enum EmitError {
 }
 
 impl EmitError {
-    /// Whether a handler ran: `Some(true)`, `Some(false)`, or not known.
+    /// Returns whether a handler ran, or `None` if that cannot be known.
     #[must_use]
     pub const fn executed(&self) -> Option<bool> {
         match self {
@@ -104,7 +105,7 @@ impl EmitError {
         }
     }
 
-    /// The code, or the reason for which the pairing ended, as it travels.
+    /// Returns the code, or the reason for which the pairing ended, as it travels.
     #[must_use]
     pub const fn code(&self) -> &'static str {
         match self {
@@ -115,14 +116,14 @@ impl EmitError {
     }
 }
 
-/// What a handler returns instead of a value: the caller is told its text, cut to 1 KiB.
+/// A handler's error. Its text, cut to 1 KiB, is sent to the caller.
 ///
-/// Any error becomes one with `?`.
+/// The operator `?` converts any error into it.
 #[derive(Debug)]
 pub struct HandlerError(pub(crate) String);
 
 impl HandlerError {
-    /// An error with this text.
+    /// Returns an error with this text.
     pub fn new(text: impl Into<String>) -> Self {
         Self(text.into())
     }

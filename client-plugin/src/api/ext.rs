@@ -1,46 +1,46 @@
-//! What a paired client can do: the extension of rust_socketio's client.
+//! The operations of a paired client: the extension of rust_socketio's client.
 
 use serde::Serialize;
 use socketio_p2p_protocol::PairingInfo;
 
+use crate::api::{
+    args,
+    client::P2pClient,
+    emit2::Emit2,
+    error::HandlerError,
+    events::Events,
+    incoming::{Consent, Incoming, PairingRequest},
+    server_requests::{Clients, Register, Unregister},
+};
 #[cfg(feature = "webrtc")]
 use crate::direct::{ChannelError, ChannelOptions, DirectChannel};
-use crate::{
-    api::args,
-    api::client::P2pClient,
-    api::emit2::Emit2,
-    api::error::HandlerError,
-    api::events::Events,
-    api::incoming::{Consent, Incoming, PairingRequest},
-    api::server_requests::{Clients, Register, Unregister},
-};
 
 mod sealed {
     pub trait Sealed {}
     impl Sealed for crate::api::client::P2pClient {}
 }
 
-/// Pairing, and talking to the partner. Implemented for [`P2pClient`] only: rust_socketio's own
-/// client has no place for what a pairing has to remember.
+/// The operations of a client that can be paired. It is implemented for [`P2pClient`] only:
+/// rust_socketio's own client has no place for the state of a pairing.
 pub trait P2pClientExt: sealed::Sealed {
-    /// Asks the server to pair this client with `target`. Awaited, it waits for the verdict.
+    /// Asks the server to pair this client with `target`, and waits for the verdict.
     ///
-    /// If the two are paired already, that is the answer. If they ask each other at the same
-    /// time, they become one pairing.
+    /// If the two are paired already, the call returns that pairing. If they ask each other at the same
+    /// time, both calls return one pairing.
     ///
     /// # Errors
     ///
-    /// [`RegisterError::Refused`](crate::RegisterError::Refused) if the target is offline, busy
-    /// or says no, or this client has a partner; an existing pairing stays.
+    /// [`RegisterError::Refused`](crate::RegisterError::Refused) if the target is offline or busy or
+    /// declines, or if this client has another partner. An existing pairing stays.
     ///
     /// # Cancel safety
     ///
-    /// Not cancel safe: if it does not resolve, the pairing may come about all the same.
+    /// Not cancel safe: if the future is dropped, the pairing may still come into being.
     /// [`Self::unregister_target`] ends it in any case.
     fn register_target(&self, target: impl AsRef<str>) -> Register<'_>;
 
-    /// Ends the pairing, and takes back a registration that waits. Awaited, it waits until it is
-    /// so; there is nothing wrong with not being paired.
+    /// Ends the pairing, cancels a registration that waits, and waits until both are done. A client
+    /// without a pairing succeeds at once.
     ///
     /// # Errors
     ///
@@ -51,65 +51,65 @@ pub trait P2pClientExt: sealed::Sealed {
     /// Once polled, the pairing ends even if the future is dropped.
     fn unregister_target(&self) -> Unregister<'_>;
 
-    /// Sends an event to the partner. Awaited, it waits for what the partner's handler returns;
-    /// see [`Emit2`] for events that want no reply, and for deadlines.
+    /// Emits an event to the partner, and waits for the result of the partner's handler. See [`Emit2`] for
+    /// events without a reply, and for deadlines.
     ///
-    /// A tuple is several arguments, anything else is one. What serialises as bytes, for example
-    /// [`bytes::Bytes`], travels as a blob. At most 1 MiB, nested at most 61 deep; what is larger
-    /// than 16 KiB goes in parts, between which small events of the other direction, replies and
-    /// everything that concerns the pairing itself pass.
+    /// A tuple is several arguments, any other value is one. A value that serialises as bytes, for example
+    /// [`bytes::Bytes`], travels as a blob. The arguments may have 1 MiB, nested 61 deep. Arguments of more
+    /// than 16 KiB travel in parts, so that small events of the other direction, replies and control
+    /// messages pass between them.
     ///
-    /// It is meant for the partner of the moment of this call: if that pairing is over when it
-    /// could be sent, it is not executed. A handler that awaited something in between uses
-    /// [`Incoming::emit2`], which is meant for whom it answers.
+    /// The event is meant for the partner at the time of this call: if that pairing has ended when the
+    /// event could be sent, it is not executed. A handler that has awaited something uses
+    /// [`Incoming::emit2`], which is meant for the sender of the handled event.
     ///
     /// # Errors
     ///
-    /// [`EmitError`](crate::EmitError) says whether a handler ran, as far as that can be known.
+    /// [`EmitError`](crate::EmitError) tells whether a handler ran, as far as that can be known.
     ///
     /// # Cancel safety
     ///
-    /// Dropped before it was sent, it is not sent. Dropped later, the handler runs all the same
-    /// and its reply is forgotten.
+    /// If the future is dropped before the event was sent, the event is not sent. If it is dropped later,
+    /// the handler runs nevertheless, and its reply is discarded.
     fn emit2(&self, event: impl Into<String>, args: impl Serialize) -> Emit2<'_>;
 
-    /// Handles an event of the partner; an earlier handler of it is replaced. What the handler
-    /// returns is the acknowledgement, a tuple as several arguments.
+    /// Sets the handler of an event of the partner, and replaces an earlier one. The handler's result is
+    /// the acknowledgement; a tuple is several arguments.
     ///
-    /// It runs in the order of the events up to its first await, and from there in a task of its
-    /// own. At most 256 run at once; further events wait with the partner. A handler goes on when
-    /// its pairing ends; only when 512 run, those of earlier pairings are ended to make room. One
-    /// that holds a clone of the client keeps it connected: [`Incoming::client`] does not.
+    /// A handler runs in the order of the events up to its first await, and from there in a task of its
+    /// own. At most 256 run at once; further events wait at the partner. A handler continues when its
+    /// pairing ends; only when 512 run, those of earlier pairings are aborted to make room. A handler that
+    /// holds a clone of the client keeps the client connected; [`Incoming::client`] does not.
     ///
-    /// Its error is told to the partner, text and all: `?` tells that of whatever failed.
+    /// The text of its error is sent to the partner, also that of any error returned with `?`.
     fn on2<F, Fut, R>(&self, event: impl Into<String>, handler: F)
     where
         F: Fn(Incoming) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = Result<R, HandlerError>> + Send + 'static,
         R: Serialize;
 
-    /// No longer handles an event. Its callers are told that there is no handler.
+    /// Removes the handler of an event. Calls of it are then *not executed* (`unhandled`).
     fn off2(&self, event: &str);
 
-    /// Handles all events of the partner that have no handler of their own.
+    /// Sets the handler of all events of the partner that have no handler of their own.
     fn on2_fallback<F, Fut, R>(&self, handler: F)
     where
         F: Fn(Incoming) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = Result<R, HandlerError>> + Send + 'static,
         R: Serialize;
 
-    /// Decides whether another client may be paired with this one. Without it everybody may,
-    /// while this client is free. The server waits 10 s for the decision.
+    /// Sets the function that decides whether another client may be paired with this one. Without it every
+    /// client may, while this one is free. The server waits 10 s for the decision.
     fn on_register<F, Fut, C>(&self, decide: F)
     where
         F: Fn(PairingRequest) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = C> + Send + 'static,
         C: Into<Consent> + 'static;
 
-    /// Opens a channel of its own to the partner, on the direct path: messages as they are, with
-    /// what `options` promise of them. The partner's [`Self::on_channel`] gets its other end. It
-    /// goes with the direct path: what it should survive belongs into [`Self::emit2`]. Awaited, it
-    /// waits until the partner has confirmed it.
+    /// Opens a raw channel to the partner on the direct path, and waits until the partner has confirmed
+    /// it. Its messages are transported as they are, with the guarantees of `options`. The partner's
+    /// [`Self::on_channel`] receives the other end. The channel ends with the direct path: use
+    /// [`Self::emit2`] for anything that must survive it.
     ///
     /// # Errors
     ///
@@ -117,7 +117,7 @@ pub trait P2pClientExt: sealed::Sealed {
     ///
     /// # Cancel safety
     ///
-    /// Cancel safe: a channel that nobody waits for is closed again.
+    /// Cancel safe: if the future is dropped, the channel is closed.
     #[cfg(feature = "webrtc")]
     fn channel(
         &self,
@@ -125,22 +125,23 @@ pub trait P2pClientExt: sealed::Sealed {
         options: ChannelOptions,
     ) -> impl Future<Output = Result<DirectChannel, ChannelError>> + Send;
 
-    /// Handles the channels that the partner opens, each in a task of its own. Without it they are
-    /// closed again. At most 128 run at once; they are ended with the client.
+    /// Sets the handler of the channels that the partner opens. It runs in a task of its own for each
+    /// channel. Without a handler channels are closed. At most 128 run at once; they are aborted with the
+    /// client.
     #[cfg(feature = "webrtc")]
     fn on_channel<F, Fut>(&self, handler: F)
     where
         F: Fn(DirectChannel) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = ()> + Send + 'static;
 
-    /// The present pairing.
+    /// Returns the present pairing.
     fn pairing(&self) -> Option<PairingInfo>;
 
-    /// What happens to this client: for the first who asks, since it connected; for others, from
-    /// now on. A reader that falls 256 events behind is told so.
+    /// Returns the events of this client: to the first caller those since it connected, to others those
+    /// from now on. A reader that falls 256 events behind gets an error that tells how many it missed.
     fn events(&self) -> Events;
 
-    /// Asks for the clients there are. Most servers do not allow it.
+    /// Asks the server for the list of clients. Most servers do not allow it.
     ///
     /// # Errors
     ///
@@ -203,7 +204,7 @@ impl P2pClientExt for P2pClient {
         label: impl Into<String>,
         options: ChannelOptions,
     ) -> impl Future<Output = Result<DirectChannel, ChannelError>> + Send {
-        let connection = self.shared.opened.borrow().clone();
+        let connection = self.shared.direct_connection.borrow().clone();
         let label = label.into();
         async move { connection.ok_or(ChannelError::NotOpen)?.open(label, options).await }
     }

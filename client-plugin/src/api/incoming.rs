@@ -1,11 +1,14 @@
-//! What comes from the partner: events for handlers, and wishes to be paired.
+//! Events and pairing requests from other clients.
 
 use bytes::Bytes;
-use serde::{Serialize, de::DeserializeOwned};
+use serde::de::DeserializeOwned;
 use serde_json::Value;
-use socketio_p2p_protocol::{Args, ClientId, PairingId, Path};
+use socketio_p2p_protocol::{Args, ClientId, PairingId};
 
-use crate::{api::args, api::args::ArgsError, api::client::P2pClient, api::emit2::Emit2};
+use crate::api::{
+    args::{self, ArgsError},
+    client::P2pClient,
+};
 
 /// An event of the partner, for a handler.
 #[derive(Clone, Debug)]
@@ -19,120 +22,76 @@ pub struct Incoming {
 }
 
 impl Incoming {
-    /// The client that received it: to answer with events of one's own.
+    /// Returns the client that received the event.
     #[must_use]
     pub const fn client(&self) -> &P2pClient {
         &self.client
     }
 
-    /// Sends an event to the one who sent this: [`P2pClientExt::emit2`], but never to anybody who
-    /// is the partner later.
-    ///
-    /// [`P2pClientExt::emit2`]: crate::P2pClientExt::emit2
-    pub fn emit2(&self, event: impl Into<String>, args: impl Serialize) -> Emit2<'_> {
-        Emit2::new(&self.client, Some(self.pairing), event.into(), args::encode(&args))
-    }
-
-    /// Who sent it.
+    /// Returns the id of the client that sent the event.
     #[must_use]
     pub const fn from(&self) -> &ClientId {
         &self.from
     }
 
-    /// The name of the event.
+    /// Returns the name of the event.
     #[must_use]
     pub fn event(&self) -> &str {
         &self.event
     }
 
-    /// Whether the partner waits for what the handler returns.
+    /// Returns whether the partner waits for the handler's result.
     #[must_use]
     pub const fn wants_reply(&self) -> bool {
         self.wants_reply
     }
 
-    /// The arguments: all of them as a tuple, or the first as any other type. Blobs are what
-    /// deserialises from bytes, for example [`Bytes`].
+    /// Deserialises the arguments: all of them into a tuple, or the first one into any other type. A type
+    /// that deserialises from bytes, for example [`Bytes`], takes a blob.
     ///
     /// # Errors
     ///
-    /// [`ArgsError`] if they are of another shape.
+    /// [`ArgsError`] if they have another shape.
     pub fn args<T: DeserializeOwned>(&self) -> Result<T, ArgsError> {
         args::decode(&self.args)
     }
 
-    /// The arguments as JSON values. A blob is `{"_placeholder":true,"num":n}`, for the `n`th of
-    /// [`Self::blobs`].
+    /// Returns the arguments as JSON values. A blob is `{"_placeholder":true,"num":n}`, which stands for
+    /// the `n`th of [`Self::blobs`].
     #[must_use]
     pub fn values(&self) -> Vec<Value> {
         self.args.parse().unwrap_or_default()
     }
 
-    /// The blobs that the placeholders stand for.
+    /// Returns the blobs that the placeholders stand for.
     #[must_use]
     pub fn blobs(&self) -> &[Bytes] {
         self.args.blobs()
     }
 
-    /// The arguments as they came, to be returned or sent on.
+    /// Returns the arguments as they arrived, to be returned or sent on.
     #[must_use]
     pub fn into_raw(self) -> Args {
         self.args
     }
 }
 
-/// The reply to an acknowledged emit.
-#[derive(Clone, Debug)]
-pub struct Reply {
-    pub(crate) args: Args,
-    pub(crate) path: Path,
-}
-
-impl Reply {
-    /// The arguments: all of them as a tuple, or the first as any other type.
-    ///
-    /// # Errors
-    ///
-    /// [`ArgsError`] if they are of another shape, or there are none.
-    pub fn args<T: DeserializeOwned>(&self) -> Result<T, ArgsError> {
-        args::decode(&self.args)
-    }
-
-    /// The arguments as JSON values, blobs as placeholders.
-    #[must_use]
-    pub fn values(&self) -> Vec<Value> {
-        self.args.parse().unwrap_or_default()
-    }
-
-    /// The blobs that the placeholders stand for.
-    #[must_use]
-    pub fn blobs(&self) -> &[Bytes] {
-        self.args.blobs()
-    }
-
-    /// Which way it came.
-    #[must_use]
-    pub const fn path(&self) -> Path {
-        self.path
-    }
-}
-
-/// A wish of another client to be paired with this one.
+/// A request of another client to be paired with this one.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct PairingRequest {
-    /// Who asks. The server vouches for it.
+    /// The client that asks. The server vouches for its id.
     pub source: ClientId,
-    /// What it says about it, if anything.
+    /// The payload of its request, if there is one.
     pub payload: Option<Value>,
 }
 
-/// What an application says to a [`PairingRequest`]. `true` and `false` become one.
+/// An application's decision about a [`PairingRequest`]. `true` and `false` convert into it.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Consent {
     /// Yes.
     Accept,
-    /// No, and perhaps why, for people.
+    /// No, with an optional reason for people.
     Decline(Option<String>),
 }
 

@@ -1,4 +1,4 @@
-//! What a client asks of the server: to be paired, not to be, and who is there. To be awaited.
+//! Requests to the server, to be awaited: registering, unregistering, and listing clients.
 
 use std::{
     future::IntoFuture,
@@ -17,26 +17,21 @@ use socketio_p2p_protocol::{
 use tokio::{sync::oneshot, time::timeout_at};
 
 use crate::{
-    actor::Asked,
-    api::client::P2pClient,
-    api::error::{RegisterError, RequestError},
+    actor::command::{ANSWER_SLACK, Asked, TIMEOUT_MAX},
+    api::{
+        client::P2pClient,
+        error::{RegisterError, RequestError},
+    },
 };
 
-/// How much longer than the server a client waits for its verdict about a registration.
-const VERDICT: Duration = Duration::from_secs(2);
+/// The time that a client waits longer than the server does for the verdict about a registration.
+const VERDICT_SLACK: Duration = Duration::from_secs(2);
 
-/// How much later than its deadline a request is answered if the actor is held up, writing to a
-/// server that does not read.
-pub(crate) const GRACE: Duration = Duration::from_millis(100);
-
-/// The longest that anything waits: `Duration::MAX` from now is no moment.
-pub(crate) const TIMEOUT_MAX: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
-
-/// A wish to be paired, from
-/// [`P2pClientExt::register_target`](crate::P2pClientExt::register_target). Awaiting it asks, and
-/// waits for the verdict.
+/// A request to be paired, from
+/// [`P2pClientExt::register_target`](crate::P2pClientExt::register_target). Awaiting it sends the
+/// request, and waits for the verdict.
 #[derive(Debug)]
-#[must_use = "nothing is asked until this is awaited"]
+#[must_use = "nothing is sent until this is awaited"]
 pub struct Register<'a> {
     client: &'a P2pClient,
     target: Result<ClientId, ClientIdError>,
@@ -44,20 +39,20 @@ pub struct Register<'a> {
     timeout: Duration,
 }
 
-/// A wish not to be paired, from
-/// [`P2pClientExt::unregister_target`](crate::P2pClientExt::unregister_target). Awaiting it asks,
-/// and waits until it is so.
+/// A request to end the pairing, from
+/// [`P2pClientExt::unregister_target`](crate::P2pClientExt::unregister_target). Awaiting it sends the
+/// request, and waits until the pairing has ended.
 #[derive(Debug)]
-#[must_use = "nothing is asked until this is awaited"]
+#[must_use = "nothing is sent until this is awaited"]
 pub struct Unregister<'a> {
     client: &'a P2pClient,
     timeout: Duration,
 }
 
-/// A question for the clients there are, from
-/// [`P2pClientExt::clients`](crate::P2pClientExt::clients). Awaiting it asks.
+/// A request for the list of clients, from [`P2pClientExt::clients`](crate::P2pClientExt::clients).
+/// Awaiting it sends the request, and waits for the list.
 #[derive(Debug)]
-#[must_use = "nothing is asked until this is awaited"]
+#[must_use = "nothing is sent until this is awaited"]
 pub struct Clients<'a> {
     client: &'a P2pClient,
     timeout: Duration,
@@ -65,17 +60,17 @@ pub struct Clients<'a> {
 
 impl<'a> Register<'a> {
     pub(crate) fn new(client: &'a P2pClient, target: &str) -> Self {
-        let timeout = REGISTER_TIMEOUT + VERDICT;
+        let timeout = REGISTER_TIMEOUT + VERDICT_SLACK;
         Self { client, target: target.parse(), payload: None, timeout }
     }
 
-    /// Something for the target to decide by, at most 16 KiB as JSON. Nothing by default.
+    /// Adds a payload for the target's decision, at most 16 KiB as JSON. None by default.
     pub fn payload(mut self, payload: impl Serialize) -> Self {
         self.payload = Some(serde_json::to_value(payload));
         self
     }
 
-    /// How long to wait for the verdict. 12 s by default: the target has 10 s.
+    /// Sets the time to wait for the verdict. 12 s by default: the target has 10 s.
     pub const fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
         self
@@ -87,7 +82,7 @@ impl<'a> Unregister<'a> {
         Self { client, timeout: REQUEST_TIMEOUT }
     }
 
-    /// How long to wait for the server. 5 s by default.
+    /// Sets the time to wait for the server. 5 s by default.
     pub const fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
         self
@@ -99,7 +94,7 @@ impl<'a> Clients<'a> {
         Self { client, timeout: REQUEST_TIMEOUT }
     }
 
-    /// How long to wait for the server. 5 s by default.
+    /// Sets the time to wait for the server. 5 s by default.
     pub const fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
         self
@@ -116,14 +111,14 @@ async fn ask(
     let call = client.shared.next_call();
     let (answer, answered) = oneshot::channel();
     let command = command(call, deadline);
-    let asked = Asked { command, answer: Some((call, answer)), ticket: None };
+    let asked = Asked { command, answer: Some((call, answer)), claim: None };
     let asking = async {
         if client.shared.commands.send(asked).await.is_err() {
             return Answer::Closed;
         }
         answered.await.unwrap_or(Answer::Closed)
     };
-    timeout_at((deadline + GRACE).into(), asking).await.unwrap_or(Answer::TimedOut)
+    timeout_at((deadline + ANSWER_SLACK).into(), asking).await.unwrap_or(Answer::TimedOut)
 }
 
 impl<'a> IntoFuture for Register<'a> {

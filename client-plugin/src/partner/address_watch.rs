@@ -1,4 +1,4 @@
-//! Whether this machine has other addresses than before.
+//! A watcher of this machine's addresses.
 
 use std::{collections::BTreeSet, future::pending, io, net::IpAddr, time::Duration};
 
@@ -6,43 +6,43 @@ use futures_util::StreamExt as _;
 use if_watch::{IfEvent, tokio::IfWatcher};
 use tokio::time::{Instant, sleep_until};
 
-/// How long addresses must have stayed as they are: they come and go together, and some only for a
-/// moment.
+/// The time for which addresses must stay unchanged before they count: they appear and disappear
+/// together, and some only for a moment.
 const SETTLED: Duration = Duration::from_millis(500);
 
-/// The addresses by which others may reach this machine. Loopback and link-local ones do not count.
-pub(crate) struct Network {
-    /// None where the system does not tell.
+/// Watches the addresses by which others may reach this machine. Loopback and link-local ones are ignored.
+pub(crate) struct AddressWatch {
+    /// `None` where the system does not report changes.
     watcher: Option<IfWatcher>,
     known: Addresses,
 }
 
-/// What is known of them.
+/// The known addresses.
 #[derive(Debug)]
 struct Addresses {
     present: BTreeSet<IpAddr>,
-    /// As they were when they last had settled; none until they have for the first time.
+    /// The addresses when they last settled; `None` before the first time.
     settled: Option<BTreeSet<IpAddr>>,
     settles_at: Option<Instant>,
 }
 
-impl Network {
-    /// Watches from now on.
+impl AddressWatch {
+    /// Starts to watch.
     pub(crate) fn watch() -> Self {
         let watcher = IfWatcher::new();
         let watcher = watcher.inspect_err(|error| {
-            tracing::debug!(%error, "changes of the network will not be noticed");
+            tracing::debug!(%error, "changed addresses will not be noticed");
         });
         Self { watcher: watcher.ok(), known: Addresses::unknown(Instant::now()) }
     }
 
-    /// The next time that there are others than before. Cancel safe.
+    /// Waits until the addresses have changed and settled. Cancel safe.
     pub(crate) async fn changed(&mut self) {
         loop {
             let Some(watcher) = &mut self.watcher else { return pending().await };
             let settles_at = self.known.settles_at;
             tokio::select! {
-                event = watcher.next() => self.heard(event),
+                event = watcher.next() => self.read(event),
                 () = sleep_until(settles_at.unwrap_or_else(Instant::now)), if settles_at.is_some() => {
                     if self.known.settle() {
                         return;
@@ -52,11 +52,11 @@ impl Network {
         }
     }
 
-    fn heard(&mut self, event: Option<io::Result<IfEvent>>) {
+    fn read(&mut self, event: Option<io::Result<IfEvent>>) {
         match event {
             Some(Ok(event)) => self.known.take(event, Instant::now()),
             ended => {
-                tracing::debug!(?ended, "changes of the network will no longer be noticed");
+                tracing::debug!(?ended, "changed addresses will no longer be noticed");
                 self.watcher = None;
             }
         }
@@ -64,14 +64,14 @@ impl Network {
 }
 
 impl Addresses {
-    /// Those that are there are yet to be told.
+    /// Returns an empty set: the system has not reported the present addresses yet.
     fn unknown(now: Instant) -> Self {
         Self { present: BTreeSet::new(), settled: None, settles_at: Some(now + SETTLED) }
     }
 
     fn take(&mut self, event: IfEvent, now: Instant) {
         let has_changed = match event {
-            IfEvent::Up(net) => is_of_use(net.addr()) && self.present.insert(net.addr()),
+            IfEvent::Up(net) => is_reachable(net.addr()) && self.present.insert(net.addr()),
             IfEvent::Down(net) => self.present.remove(&net.addr()),
         };
         if has_changed {
@@ -79,7 +79,7 @@ impl Addresses {
         }
     }
 
-    /// They have not changed for a while: whether they are others than the last time.
+    /// Notes that the addresses have settled. Returns whether they differ from the last time.
     fn settle(&mut self) -> bool {
         self.settles_at = None;
         let before = self.settled.replace(self.present.clone());
@@ -87,8 +87,8 @@ impl Addresses {
     }
 }
 
-/// Whether a partner may reach it.
-fn is_of_use(address: IpAddr) -> bool {
+/// Returns whether a partner may reach this address.
+fn is_reachable(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(v4) => !v4.is_loopback() && !v4.is_link_local(),
         IpAddr::V6(v6) => !v6.is_loopback() && !v6.is_unicast_link_local(),
@@ -107,7 +107,7 @@ mod tests {
         IfEvent::Down(net.parse().unwrap())
     }
 
-    /// Whether what happened together is a change.
+    /// Returns whether these events together are a change.
     fn is_change(addresses: &mut Addresses, events: impl IntoIterator<Item = IfEvent>) -> bool {
         for event in events {
             addresses.take(event, Instant::now());
@@ -116,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_there_at_first_is_no_change_and_what_follows_is() {
+    fn the_first_addresses_are_no_change_and_later_ones_are() {
         let mut addresses = Addresses::unknown(Instant::now());
 
         assert!(!is_change(&mut addresses, [up("10.0.0.7/24"), up("fd00::7/64")]));
@@ -134,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn what_comes_and_goes_at_once_and_what_nobody_reaches_is_no_change() {
+    fn addresses_that_come_and_go_at_once_or_are_unreachable_are_no_change() {
         let mut addresses = Addresses::unknown(Instant::now());
         assert!(!is_change(&mut addresses, [up("10.0.0.7/24")]));
 
@@ -149,12 +149,12 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_network_that_stays_as_it_is_is_no_change() {
-        let mut network = Network::watch();
+    async fn addresses_that_stay_as_they_are_are_no_change() {
+        let mut watch = AddressWatch::watch();
 
-        let changed = tokio::time::timeout(2 * SETTLED, network.changed()).await;
+        let changed = tokio::time::timeout(2 * SETTLED, watch.changed()).await;
 
         assert!(changed.is_err());
-        assert!(network.known.settled.is_some() || network.watcher.is_none());
+        assert!(watch.known.settled.is_some() || watch.watcher.is_none());
     }
 }

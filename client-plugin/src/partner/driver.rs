@@ -16,9 +16,9 @@ use socketio_p2p_protocol::{
 use tokio::{sync::watch, task::JoinSet};
 use tokio_util::task::TaskTracker;
 
-use super::address_watch::Network;
+use super::address_watch::AddressWatch;
 use crate::{
-    actor::handlers::Handlers,
+    api::handlers::Handlers,
     direct::{
         ChannelMessage, DirectChannel, DirectConfig, DirectConnection, DirectEvent, DirectEvents,
     },
@@ -46,7 +46,7 @@ pub(crate) struct Links {
     opened: watch::Sender<Option<DirectConnection>>,
     channels: JoinSet<()>,
     /// Watched since the first attempt, if that is wanted.
-    network: Option<Network>,
+    network: Option<AddressWatch>,
 }
 
 struct Link {
@@ -176,7 +176,7 @@ impl Links {
             self.close_later(old);
         }
         if self.config.watch_network {
-            self.network.get_or_insert_with(Network::watch);
+            self.network.get_or_insert_with(AddressWatch::watch);
         }
         self.present = Some(link);
     }
@@ -253,7 +253,7 @@ async fn next_event(present: &mut Option<Link>) -> DirectEvent {
     std::future::pending().await
 }
 
-async fn network_changed(network: &mut Option<Network>) {
+async fn network_changed(network: &mut Option<AddressWatch>) {
     match network {
         Some(network) => network.changed().await,
         None => std::future::pending().await,

@@ -1,4 +1,5 @@
-//! Without the feature `webrtc` there are none: no client says that it allows a direct path.
+//! The connection to the partner without the feature `webrtc`: there is none, and no client offers a direct
+//! path.
 
 use socketio_p2p_protocol::{
     endpoint::Input,

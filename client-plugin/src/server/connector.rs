@@ -1,9 +1,9 @@
-//! How a client gets its connections, the first and all that follow.
+//! Making a client's connections, the first and all later ones.
 //!
-//! With a recipe for builders each connection is a fresh client of rust_socketio, and the old one
-//! is left behind. With a single builder there is one client of rust_socketio, whose own reconnect
-//! is held until it is wanted; a dead connection is then replaced only when rust_socketio has
-//! noticed it as well.
+//! With a recipe for builders each connection is a new client of rust_socketio, and the old one is
+//! discarded. With a single builder there is one client of rust_socketio. Its own reconnect is held
+//! until it is wanted, so a dead connection is replaced only when rust_socketio has noticed the loss
+//! as well.
 
 use std::{fmt, sync::Arc, time::Duration};
 
@@ -18,76 +18,80 @@ use socketio_p2p_protocol::{
 use tokio::time::{sleep, timeout};
 use tokio_util::task::TaskTracker;
 
-use crate::{
-    api::builder::Recipe,
-    server::socket::{FromServer, Gate, Link, Socket},
+use crate::server::{
+    from_server::FromServer,
+    socket::{Gate, ServerConnection, Socket},
 };
+
+/// The source of connections.
+pub(crate) enum Recipe {
+    /// A new builder for each connection.
+    Anew(Arc<dyn Fn() -> ClientBuilder + Send + Sync>),
+    /// A single builder.
+    Once(Box<ClientBuilder>),
+}
+
+/// Settings of a client's connections.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ConnectorConfig {
+    /// The longest time that an attempt may take.
+    pub(crate) timeout: Duration,
+    /// The waits before attempts.
+    pub(crate) backoff: ExponentialBuilder,
+}
 
 /// Makes a client's connections.
 pub(crate) struct Connector {
     source: Source,
     auth: Map<String, Value>,
-    timeout: Duration,
-    backoff: ExponentialBuilder,
-    /// How long to wait before each attempt, since the last that came to a welcome.
+    config: ConnectorConfig,
+    /// The waits before the next attempts, since the last welcome.
     delays: Option<ExponentialBackoff>,
     attempt: Option<Attempt>,
-    /// Connections that are being said goodbye to.
+    /// The tasks that close old connections.
     tasks: TaskTracker,
 }
 
-/// Where connections come from.
+/// The source of all connections but the first.
 enum Source {
-    /// A fresh client each time.
+    /// A new client of rust_socketio for each connection.
     Recipe(Arc<dyn Fn() -> ClientBuilder + Send + Sync>),
-    /// The one client, behind its gate. None before the first connection.
-    Gate(Option<Arc<Gate>>),
+    /// The one client of rust_socketio, behind its gate.
+    Gate(Arc<Gate>),
 }
 
-/// One try to connect: none if it failed.
-type Attempt = BoxFuture<'static, Option<Link>>;
+/// An attempt to connect; `None` if it fails.
+type Attempt = BoxFuture<'static, Option<ServerConnection>>;
 
 impl Connector {
-    /// Makes the first connection. `direct` says whether this client allows a direct path.
+    /// Makes the first connection. `direct` tells the server whether this client allows a direct path.
     pub(crate) async fn first(
         id: &ClientId,
         recipe: Recipe,
-        auth: Map<String, Value>,
+        mut auth: Map<String, Value>,
         direct: bool,
-        timeout: Duration,
-        backoff: ExponentialBuilder,
+        config: ConnectorConfig,
         tasks: TaskTracker,
-    ) -> Result<(Self, Link), rust_socketio::Error> {
-        let mut connector = Self {
-            source: Source::Gate(None),
-            auth,
-            timeout,
-            backoff,
-            delays: None,
-            attempt: None,
-            tasks,
-        };
-        connector.auth.insert(CLIENT_ID.to_owned(), id.as_str().into());
-        connector.auth.insert(P2P.to_owned(), PROTOCOL.into());
-        // Whatever the application's own auth says.
-        connector.auth.remove(DIRECT);
+    ) -> Result<(Self, ServerConnection), rust_socketio::Error> {
+        auth.insert(CLIENT_ID.to_owned(), id.as_str().into());
+        auth.insert(P2P.to_owned(), PROTOCOL.into());
+        // The application's own auth has no say in this.
+        auth.remove(DIRECT);
         if direct {
-            connector.auth.insert(DIRECT.to_owned(), true.into());
+            auth.insert(DIRECT.to_owned(), true.into());
         }
-        let auth = connector.auth(None);
-        let link = match recipe {
+        let first_auth = Value::Object(auth.clone());
+        let (connection, source) = match recipe {
             Recipe::Anew(make) => {
-                let link = Socket::connect(make(), auth).await?;
-                connector.source = Source::Recipe(make);
-                link
+                (Socket::connect(make(), first_auth).await?, Source::Recipe(make))
             }
             Recipe::Once(builder) => {
-                let (link, gate) = Socket::connect_gated(*builder, auth).await?;
-                connector.source = Source::Gate(Some(Arc::new(gate)));
-                link
+                let (connection, gate) = Socket::connect_gated(*builder, first_auth).await?;
+                (connection, Source::Gate(Arc::new(gate)))
             }
         };
-        Ok((connector, link))
+        let connector = Self { source, auth, config, delays: None, attempt: None, tasks };
+        Ok((connector, connection))
     }
 
     fn auth(&self, resume: Option<ResumeToken>) -> Value {
@@ -98,24 +102,23 @@ impl Connector {
         Value::Object(auth)
     }
 
-    /// The connection is of use: the next loss is the first again.
+    /// Starts the backoff anew: the server has welcomed this client.
     pub(crate) fn welcomed(&mut self) {
         self.delays = None;
     }
 
-    /// Replaces a connection, after a while that grows from attempt to attempt. `at_gate` says
+    /// Begins to replace a connection, after a wait that grows from attempt to attempt. `at_gate` tells
     /// whether rust_socketio waits at the gate already.
     pub(crate) fn replace(
         &mut self,
-        old: Option<Link>,
+        old: Option<ServerConnection>,
         at_gate: bool,
         resume: Option<ResumeToken>,
     ) {
-        let backoff = self.backoff;
+        let ConnectorConfig { timeout: limit, backoff } = self.config;
         let delays = self.delays.get_or_insert_with(|| backoff.build());
         let delay = delays.next().unwrap_or_default();
         let auth = self.auth(resume);
-        let limit = self.timeout;
         self.attempt = match &self.source {
             Source::Recipe(make) => {
                 if let Some(old) = old {
@@ -126,7 +129,7 @@ impl Connector {
                     sleep(delay).await;
                     let connecting = Socket::connect(make(), auth);
                     match timeout(limit, connecting).await {
-                        Ok(Ok(link)) => Some(link),
+                        Ok(Ok(connection)) => Some(connection),
                         Ok(Err(error)) => {
                             tracing::debug!(%error, "no connection");
                             None
@@ -136,44 +139,43 @@ impl Connector {
                 };
                 Some(connecting.boxed())
             }
-            Source::Gate(Some(gate)) => old.map(|link| {
+            Source::Gate(gate) => old.map(|connection| {
                 let gate = gate.clone();
-                through_gate(gate, link, at_gate, delay, auth).boxed()
+                through_gate(gate, connection, at_gate, delay, auth).boxed()
             }),
-            Source::Gate(None) => None,
         };
     }
 
-    /// The outcome of the attempt that is under way; for ever if none is.
+    /// Waits for the outcome of the attempt under way; pending if there is none.
     ///
-    /// Cancel safe: the attempt goes on.
-    pub(crate) async fn attempted(&mut self) -> Option<Link> {
+    /// Cancel safe: the attempt continues.
+    pub(crate) async fn attempted(&mut self) -> Option<ServerConnection> {
         match &mut self.attempt {
             Some(attempt) => {
-                let link = attempt.await;
+                let connection = attempt.await;
                 self.attempt = None;
-                link
+                connection
             }
             None => std::future::pending().await,
         }
     }
 }
 
-/// Lets rust_socketio connect again when it has noticed the loss itself.
+/// Lets rust_socketio connect again, once it has noticed the loss itself.
 async fn through_gate(
     gate: Arc<Gate>,
-    mut link: Link,
+    mut connection: ServerConnection,
     at_gate: bool,
     delay: Duration,
     auth: Value,
-) -> Option<Link> {
+) -> Option<ServerConnection> {
     if !at_gate {
-        // What still comes on the old connection counts for nothing.
-        while !matches!(link.received.recv().await?, FromServer::AtGate) {}
+        // What still arrives on the old connection is ignored.
+        while !matches!(connection.received.recv().await?, FromServer::AtGate) {}
     }
     sleep(delay).await;
     gate.open(auth);
-    Some(link)
+    Some(connection)
 }
 
 impl fmt::Debug for Connector {

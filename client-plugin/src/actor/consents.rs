@@ -1,0 +1,69 @@
+//! The application's decisions about pairing requests.
+
+use std::{panic::AssertUnwindSafe, sync::Arc};
+
+use futures_util::FutureExt as _;
+use socketio_p2p_protocol::{ReqId, endpoint::Input, limits::INBOX_REQUESTS};
+use tokio::task::JoinSet;
+
+use crate::api::{
+    handlers::Handlers,
+    incoming::{Consent, PairingRequest},
+};
+
+/// Decisions under way at once: the requests that the server lets wait, and some that outlived their
+/// request. Beyond it a request is declined.
+const CONSENTS: usize = 4 * INBOX_REQUESTS;
+
+/// Decisions about pairing requests, each in a task of its own.
+#[derive(Debug)]
+pub(crate) struct Consents {
+    handlers: Arc<Handlers>,
+    deciding: JoinSet<Input>,
+}
+
+impl Consents {
+    pub(crate) fn new(handlers: Arc<Handlers>) -> Self {
+        Self { handlers, deciding: JoinSet::new() }
+    }
+
+    /// Asks the application. Returns the answer if it needs no decision.
+    pub(crate) fn ask(&mut self, req: ReqId, request: PairingRequest) -> Option<Input> {
+        let Some(decide) = self.handlers.consent() else {
+            return Some(Input::Answer(req, Ok(())));
+        };
+        if self.deciding.len() >= CONSENTS {
+            let reason = "too many requests wait for a decision".to_owned();
+            return Some(Input::Answer(req, Err(Some(reason))));
+        }
+        self.deciding.spawn(async move {
+            match AssertUnwindSafe(async { decide(request).await }).catch_unwind().await {
+                Ok(Consent::Accept) => Input::Answer(req, Ok(())),
+                Ok(Consent::Decline(reason)) => Input::Answer(req, Err(reason)),
+                // A panic is no consent.
+                Err(_) => Input::Answer(req, Err(None)),
+            }
+        });
+        None
+    }
+
+    /// Waits for the next decision; pending while there is none under way. Cancel safe.
+    pub(crate) async fn decided(&mut self) -> Input {
+        while let Some(decision) = self.deciding.join_next().await {
+            if let Ok(input) = decision {
+                return input;
+            }
+        }
+        std::future::pending().await
+    }
+
+    /// Returns the next decision that has been made already.
+    pub(crate) fn try_decided(&mut self) -> Option<Input> {
+        self.deciding.try_join_next()?.ok()
+    }
+
+    /// Ends all decisions.
+    pub(crate) async fn shutdown(&mut self) {
+        self.deciding.shutdown().await;
+    }
+}

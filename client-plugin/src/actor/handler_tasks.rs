@@ -1,0 +1,204 @@
+//! Running the application's handlers.
+//!
+//! A handler runs in the order of the events up to its first await, then in a task of its own: a
+//! simple one needs no task, and none holds up the connection.
+
+use std::{
+    any::Any,
+    future::poll_fn,
+    panic::AssertUnwindSafe,
+    sync::{Arc, Weak},
+    task::Poll,
+};
+
+use futures_util::{
+    FutureExt as _,
+    future::{BoxFuture, CatchUnwind},
+};
+use socketio_p2p_protocol::{
+    Args, ClientId, Code, PairingId, Refusal, endpoint::Input, limits::PENDING_CALLS,
+    session::Delivery,
+};
+use tokio::{
+    sync::mpsc,
+    task::{AbortHandle, JoinSet},
+};
+
+use crate::api::{
+    client::{P2pClient, Shared},
+    error::HandlerError,
+    handlers::{EventHandler, HandlerResult, Handlers},
+    incoming::Incoming,
+};
+
+/// Handlers that run at once. A session starts at most [`PENDING_CALLS`]; the others belong to earlier
+/// pairings.
+const RUNNING: usize = 2 * PENDING_CALLS;
+
+/// Events that wait for their handler, and results that wait for the actor: all that a session may
+/// have started, and as many of earlier pairings.
+const WAITING: usize = 2 * PENDING_CALLS;
+
+/// The actor's side of the handlers.
+#[derive(Debug)]
+pub(crate) struct HandlerTasks {
+    jobs: mpsc::Sender<Job>,
+    finished: mpsc::Receiver<Finished>,
+    /// The handle that an event lends. It is weak, for the last handle ends the actor.
+    handle: Weak<Shared>,
+}
+
+/// An event for a handler.
+#[derive(Debug)]
+struct Job {
+    pairing: PairingId,
+    seq: u64,
+    incoming: Incoming,
+}
+
+/// The pairing and number of an event, and the result of its handler.
+type Finished = (PairingId, u64, Result<Args, Refusal>);
+
+type Caught = Result<HandlerResult, Box<dyn Any + Send>>;
+
+impl HandlerTasks {
+    /// Returns the actor's side, and a future that runs the handlers: it ends them, and then itself,
+    /// when the actor's side is dropped.
+    pub(crate) fn new(
+        handlers: Arc<Handlers>,
+        handle: Weak<Shared>,
+    ) -> (Self, impl Future<Output = ()> + Send) {
+        let (jobs, jobs_rx) = mpsc::channel(WAITING);
+        let (finished_tx, finished) = mpsc::channel(WAITING);
+        (Self { jobs, finished, handle }, run(handlers, jobs_rx, finished_tx))
+    }
+
+    /// Starts the handler of a delivered event. Returns its result if it cannot be started.
+    pub(crate) fn start(
+        &self,
+        pairing: PairingId,
+        from: ClientId,
+        delivery: Delivery,
+    ) -> Option<Input> {
+        let Delivery { seq, event, args, reply: wants_reply, .. } = delivery;
+        let started = self.handle.upgrade().is_some_and(|shared| {
+            let client = P2pClient { shared };
+            let incoming = Incoming { client, pairing, from, event, args, wants_reply };
+            self.jobs.try_send(Job { pairing, seq, incoming }).is_ok()
+        });
+        (!started).then(|| Input::Finished(pairing, seq, Err(Code::Congested.into())))
+    }
+
+    /// Waits for the next handler that has finished. Cancel safe.
+    pub(crate) async fn finished(&mut self) -> Input {
+        match self.finished.recv().await {
+            Some(finished) => input(finished),
+            None => std::future::pending().await,
+        }
+    }
+
+    /// Returns the next handler that has finished already.
+    pub(crate) fn try_finished(&mut self) -> Option<Input> {
+        self.finished.try_recv().ok().map(input)
+    }
+}
+
+fn input((pairing, seq, result): Finished) -> Input {
+    Input::Finished(pairing, seq, result)
+}
+
+/// Runs handlers until there are no more events, then ends the handlers that still run.
+async fn run(
+    handlers: Arc<Handlers>,
+    mut jobs: mpsc::Receiver<Job>,
+    finished: mpsc::Sender<Finished>,
+) {
+    let mut running = Running::default();
+    loop {
+        let done = tokio::select! {
+            biased;
+            // Panics are caught inside, and no single task is aborted but to make room.
+            Some(done) = running.tasks.join_next() => done.ok(),
+            job = jobs.recv() => match job {
+                Some(job) => start(&handlers, job, &mut running).await,
+                None => break,
+            },
+        };
+        if let Some(done) = done
+            && finished.send(done).await.is_err()
+        {
+            break;
+        }
+    }
+    running.tasks.shutdown().await;
+}
+
+/// Handlers past their first await.
+#[derive(Default)]
+struct Running {
+    tasks: JoinSet<Finished>,
+    handles: Vec<(PairingId, AbortHandle)>,
+}
+
+impl Running {
+    /// Makes room for a handler of this pairing, if need be by ending handlers of earlier pairings: a
+    /// partner could leave them behind and pair again without end. Returns whether there is room.
+    fn make_room(&mut self, pairing: PairingId) -> bool {
+        if self.tasks.len() < RUNNING {
+            return true;
+        }
+        self.handles.retain(|(_, handle)| !handle.is_finished());
+        for (other, handle) in &self.handles {
+            if *other != pairing {
+                handle.abort();
+            }
+        }
+        self.handles.iter().filter(|(other, _)| *other == pairing).count() < RUNNING
+    }
+
+    fn spawn(&mut self, pairing: PairingId, task: impl Future<Output = Finished> + Send + 'static) {
+        if self.handles.len() >= 2 * RUNNING {
+            self.handles.retain(|(_, handle)| !handle.is_finished());
+        }
+        let handle = self.tasks.spawn(task);
+        self.handles.push((pairing, handle));
+    }
+}
+
+/// Runs a handler up to its first await. Returns its result if it has finished.
+async fn start(handlers: &Handlers, job: Job, running: &mut Running) -> Option<Finished> {
+    let Job { pairing, seq, incoming } = job;
+    let Some(handler) = handlers.find(&incoming.event) else {
+        return Some((pairing, seq, Err(Code::Unhandled.into())));
+    };
+    if !running.make_room(pairing) {
+        return Some((pairing, seq, Err(Code::Congested.into())));
+    }
+    let mut future = start_caught(handler, incoming);
+    match poll_fn(|cx| Poll::Ready(future.poll_unpin(cx))).await {
+        Poll::Ready(result) => Some((pairing, seq, reply(result))),
+        Poll::Pending => {
+            running.spawn(pairing, async move { (pairing, seq, reply(future.await)) });
+            None
+        }
+    }
+}
+
+fn start_caught(
+    handler: EventHandler,
+    incoming: Incoming,
+) -> CatchUnwind<AssertUnwindSafe<BoxFuture<'static, HandlerResult>>> {
+    // The handler itself may panic before it returns a future.
+    let future = async move { handler(incoming).await }.boxed();
+    AssertUnwindSafe(future).catch_unwind()
+}
+
+/// Returns the reply for the partner.
+fn reply(result: Caught) -> Result<Args, Refusal> {
+    match result {
+        Ok(Ok(args)) => Ok(args),
+        Ok(Err(HandlerError(text))) => Err(Refusal::new(Code::HandlerFailed, &text)),
+        // The panic's message is for the logs of this process, where the panic hook has put it.
+        Err(_) => Err(Refusal::new(Code::HandlerFailed, "the handler panicked")),
+    }
+}

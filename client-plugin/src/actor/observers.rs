@@ -1,0 +1,39 @@
+//! The observers of a client: readers of its events, and its handles, which show the pairing.
+
+use socketio_p2p_protocol::{EndpointEvent, PairingInfo};
+use tokio::sync::{broadcast, watch};
+
+/// Publishes events, and the present pairing.
+#[derive(Debug)]
+pub(crate) struct Observers {
+    pub(crate) events: broadcast::Sender<EndpointEvent>,
+    pub(crate) pairing: watch::Sender<Option<PairingInfo>>,
+}
+
+impl Observers {
+    /// Logs an event, updates the present pairing, and sends the event to its readers.
+    pub(crate) fn publish(&self, event: EndpointEvent) {
+        match &event {
+            EndpointEvent::Away => tracing::info!("connection lost"),
+            EndpointEvent::Resumed(_) => tracing::info!("connected again, the session goes on"),
+            EndpointEvent::Restarted(_) => tracing::info!("connected again, with a new session"),
+            EndpointEvent::Paired(info) => {
+                tracing::info!(partner = %info.partner, pairing = %info.id, "paired");
+                self.pairing.send_replace(Some(info.clone()));
+            }
+            EndpointEvent::Path { path, rtt } => {
+                tracing::info!(?path, ?rtt, "path");
+            }
+            EndpointEvent::Reasserted(info) => {
+                tracing::info!(pairing = %info.id, "the server knows the pairing again");
+                self.pairing.send_replace(Some(info.clone()));
+            }
+            EndpointEvent::Unpaired { pairing, reason } => {
+                tracing::info!(partner = %pairing.partner, pairing = %pairing.id, %reason, "unpaired");
+                self.pairing.send_replace(None);
+            }
+            _ => {}
+        }
+        self.events.send(event).ok(); // There may be no reader.
+    }
+}

@@ -1,0 +1,117 @@
+//! rust_socketio's callbacks as events, and these events as inputs of the endpoint.
+
+use rust_socketio::Payload;
+use serde_json::Value;
+use socketio_p2p_protocol::{
+    Code,
+    endpoint::Input,
+    frame::batch_from_value,
+    signal,
+    wire::{self, FRAME, SIGNAL},
+};
+
+/// The beginning of rust_socketio's text for a refused CONNECT.
+const CONNECT_ERROR: &str = "Received an ConnectError frame: ";
+
+/// An event of the connection to the server.
+#[derive(Debug)]
+pub(crate) enum FromServer {
+    /// One of the plugin's events.
+    Event(&'static str, Vec<Value>),
+    /// The server refused the connection, with this message.
+    Refused(String),
+    /// Something failed: the connection may be lost.
+    Failed(String),
+    /// The server closed the connection.
+    Closed,
+    /// rust_socketio's own reconnect waits at its gate: what follows belongs to another connection.
+    AtGate,
+}
+
+impl FromServer {
+    /// Reads the plugin's event of this name.
+    pub(super) fn event(name: &'static str, payload: Payload) -> Self {
+        Self::Event(name, values(payload))
+    }
+
+    /// Reads rust_socketio's `error` event.
+    pub(super) fn error(payload: Payload) -> Self {
+        let text = match values(payload).into_iter().next() {
+            Some(Value::String(text)) => text,
+            Some(other) => other.to_string(),
+            None => String::new(),
+        };
+        let Some(refused) = text.strip_prefix(CONNECT_ERROR) else {
+            return Self::Failed(text);
+        };
+        let message = serde_json::from_str::<Value>(refused).ok().and_then(|fields| {
+            // Older servers send the message itself.
+            fields.get("message").unwrap_or(&fields).as_str().map(ToOwned::to_owned)
+        });
+        Self::Refused(message.unwrap_or_else(|| refused.to_owned()))
+    }
+
+    /// Returns the event as an input of the endpoint.
+    pub(super) fn into_input(self) -> Input {
+        match self {
+            Self::Event(FRAME, mut args) => {
+                let frames = args.pop();
+                let pairing = args.pop().and_then(|id| serde_json::from_value(id).ok());
+                match (pairing, frames.map(batch_from_value)) {
+                    (Some(pairing), Some(Ok(frames))) => Input::Frames(pairing, frames),
+                    _ => Input::Garbled(Code::BadArgs.into()),
+                }
+            }
+            Self::Event(SIGNAL, args) => match signal::from_args(args) {
+                Ok((pairing, signal)) => Input::Signalled(pairing, signal),
+                Err(error) => Input::Garbled(error),
+            },
+            Self::Event(event, args) => match wire::server_message(event, args) {
+                Ok(message) => Input::Received(message),
+                Err(error) => Input::Garbled(error),
+            },
+            Self::Closed | Self::AtGate => Input::Lost,
+            Self::Refused(message) => Input::Rejected(refusal_code(&message)),
+            Self::Failed(message) => {
+                // The connection may still work. If it does not, writing fails, or nothing is received
+                // any more.
+                tracing::debug!(message, "rust_socketio reports an error");
+                Input::Suspected
+            }
+        }
+    }
+}
+
+/// Returns the code of a refused connection. Any other text is that of the application's own middleware
+/// on the server, which is the server's policy.
+fn refusal_code(message: &str) -> Code {
+    code_named(message).unwrap_or(Code::Forbidden)
+}
+
+/// Returns the code with this name.
+pub(crate) fn code_named(message: &str) -> Option<Code> {
+    Code::ALL.iter().copied().find(|code| code.as_str() == message)
+}
+
+fn values(payload: Payload) -> Vec<Value> {
+    match payload {
+        Payload::Text(values) => values,
+        // An attachment. No server that keeps to the protocol sends one to a v2 client.
+        _ => Vec::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refused_connection_is_told_from_other_failures() {
+        let text = format!("{CONNECT_ERROR}{{\"message\":\"duplicate-id\"}}");
+        let refused = FromServer::error(text.into());
+        assert!(matches!(refused, FromServer::Refused(message) if message == "duplicate-id"));
+
+        let other = FromServer::error("EngineIO Error".into());
+        assert!(matches!(other, FromServer::Failed(text) if text == "EngineIO Error"));
+    }
+}

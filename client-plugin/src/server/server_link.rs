@@ -1,0 +1,139 @@
+//! The link to the server, for the actor: the present connection, and the attempt to replace it.
+
+use std::fmt;
+
+use socketio_p2p_protocol::{
+    ClientMessage, Code, Frame, PairingId, ResumeToken, Signal, endpoint::Input,
+};
+use tokio::sync::watch;
+
+use crate::server::{
+    connector::Connector,
+    from_server::FromServer,
+    socket::{Lost, ServerConnection, Socket},
+};
+
+/// The link to the server.
+pub(crate) struct ServerLink {
+    connector: Connector,
+    /// The present connection; `None` while the connector makes another.
+    present: Option<ServerConnection>,
+    /// Whether the present connection has failed. Each further write would wait for its own deadline.
+    is_lost: bool,
+    /// Whether rust_socketio's own reconnect waits at its gate.
+    at_gate: bool,
+    /// rust_socketio's client of the present connection, or else of the last one.
+    socket: watch::Sender<Socket>,
+}
+
+impl ServerLink {
+    /// Returns a link over this connection, and rust_socketio's present client.
+    pub(crate) fn new(
+        connector: Connector,
+        connection: ServerConnection,
+    ) -> (Self, watch::Receiver<Socket>) {
+        let (socket, present_socket) = watch::channel(connection.socket.clone());
+        let present = Some(connection);
+        (Self { connector, present, is_lost: false, at_gate: false, socket }, present_socket)
+    }
+
+    /// Waits for the next event of the connection, or for the outcome of the attempt to replace it.
+    /// Cancel safe.
+    pub(crate) async fn happened(&mut self) -> Input {
+        let Some(connection) = &mut self.present else {
+            let connection = self.connector.attempted().await;
+            return self.attempted(connection);
+        };
+        match connection.received.recv().await {
+            Some(event) => self.read(event),
+            None => std::future::pending().await,
+        }
+    }
+
+    /// Returns a further event that has arrived already.
+    pub(crate) fn at_hand(&mut self) -> Option<Input> {
+        let event = self.present.as_mut()?.received.try_recv().ok()?;
+        Some(self.read(event))
+    }
+
+    fn read(&mut self, event: FromServer) -> Input {
+        self.at_gate |= matches!(event, FromServer::AtGate);
+        event.into_input()
+    }
+
+    fn attempted(&mut self, connection: Option<ServerConnection>) -> Input {
+        let Some(connection) = connection else {
+            return Input::Rejected(Code::Offline);
+        };
+        self.is_lost = false;
+        self.at_gate = false;
+        self.socket.send_replace(connection.socket.clone());
+        self.present = Some(connection);
+        Input::Opened
+    }
+
+    /// Sends a message. Returns the input that follows, if the connection is lost.
+    pub(crate) async fn send(&mut self, message: &ClientMessage) -> Option<Input> {
+        let (event, args) = message.to_event()?;
+        let sent = self.writable()?.send(event, args).await;
+        self.outcome(sent)
+    }
+
+    /// Sends a signal for the partner, like [`Self::send`].
+    pub(crate) async fn send_signal(
+        &mut self,
+        pairing: PairingId,
+        signal: &Signal,
+    ) -> Option<Input> {
+        let (event, args) = signal.to_event(pairing);
+        let sent = self.writable()?.send(event, args).await;
+        self.outcome(sent)
+    }
+
+    /// Sends frames for the partner, like [`Self::send`].
+    pub(crate) async fn send_frames(
+        &mut self,
+        pairing: PairingId,
+        frames: &[Frame],
+    ) -> Option<Input> {
+        let sent = self.writable()?.send_frames(pairing, frames).await;
+        self.outcome(sent)
+    }
+
+    fn writable(&self) -> Option<&Socket> {
+        self.present.as_ref().filter(|_| !self.is_lost).map(|connection| &connection.socket)
+    }
+
+    fn outcome(&mut self, sent: Result<(), Lost>) -> Option<Input> {
+        let Lost = sent.err()?;
+        self.is_lost = true;
+        Some(Input::Lost)
+    }
+
+    /// Notes that the server has welcomed this client: the next loss is the first again.
+    pub(crate) fn welcomed(&mut self) {
+        self.connector.welcomed();
+    }
+
+    /// Replaces the connection.
+    pub(crate) fn reconnect(&mut self, resume: Option<ResumeToken>) {
+        let old = self.present.take();
+        self.connector.replace(old, self.at_gate, resume);
+    }
+
+    /// Closes the connection for good.
+    pub(crate) async fn close(self) {
+        let socket = self.socket.borrow().clone();
+        // The gate of rust_socketio's own reconnect is closed with the connector.
+        drop(self.connector);
+        socket.disconnect().await;
+    }
+}
+
+impl fmt::Debug for ServerLink {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ServerLink")
+            .field("connected", &self.present.is_some())
+            .finish_non_exhaustive()
+    }
+}
