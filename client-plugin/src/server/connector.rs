@@ -15,13 +15,21 @@ use socketio_p2p_protocol::{
     ClientId, ResumeToken,
     wire::{CLIENT_ID, DIRECT, P2P, PROTOCOL, RESUME},
 };
-use tokio::time::{sleep, timeout};
+use tokio::{
+    sync::mpsc,
+    time::{sleep, timeout},
+};
 use tokio_util::task::TaskTracker;
 
 use crate::server::{
     from_server::FromServer,
     socket::{Gate, ServerConnection, Socket},
 };
+
+/// The longest wait for rust_socketio's own reconnect, where a client is made from a single builder. It
+/// notices a dead connection after 45 s with the usual Engine.IO settings, and an attempt to connect that
+/// nobody answers ends after some 2 min. After that its task has ended, or hangs for good.
+const GATE_TIMEOUT: Duration = Duration::from_secs(5 * 60);
 
 /// The source of connections.
 pub(crate) enum Recipe {
@@ -60,8 +68,18 @@ enum Source {
     Gate(Arc<Gate>),
 }
 
-/// An attempt to connect; `None` if it fails.
-type Attempt = BoxFuture<'static, Option<ServerConnection>>;
+/// An attempt to connect.
+type Attempt = BoxFuture<'static, Attempted>;
+
+/// The outcome of an attempt to connect.
+pub(crate) enum Attempted {
+    /// There is a connection.
+    Connected(ServerConnection),
+    /// There is none. Another attempt may succeed.
+    Failed,
+    /// There is none, and no further attempt is possible.
+    Impossible,
+}
 
 impl Connector {
     /// Makes the first connection. `direct` tells the server whether this client allows a direct path.
@@ -129,12 +147,12 @@ impl Connector {
                     sleep(delay).await;
                     let connecting = Socket::connect(make(), auth);
                     match timeout(limit, connecting).await {
-                        Ok(Ok(connection)) => Some(connection),
+                        Ok(Ok(connection)) => Attempted::Connected(connection),
                         Ok(Err(error)) => {
                             tracing::debug!(%error, "no connection");
-                            None
+                            Attempted::Failed
                         }
-                        Err(_) => None,
+                        Err(_) => Attempted::Failed,
                     }
                 };
                 Some(connecting.boxed())
@@ -149,12 +167,12 @@ impl Connector {
     /// Waits for the outcome of the attempt under way; pending if there is none.
     ///
     /// Cancel safe: the attempt continues.
-    pub(crate) async fn attempted(&mut self) -> Option<ServerConnection> {
+    pub(crate) async fn attempted(&mut self) -> Attempted {
         match &mut self.attempt {
             Some(attempt) => {
-                let connection = attempt.await;
+                let attempted = attempt.await;
                 self.attempt = None;
-                connection
+                attempted
             }
             None => std::future::pending().await,
         }
@@ -168,14 +186,30 @@ async fn through_gate(
     at_gate: bool,
     delay: Duration,
     auth: Value,
-) -> Option<ServerConnection> {
-    if !at_gate {
-        // What still arrives on the old connection is ignored.
-        while !matches!(connection.received.recv().await?, FromServer::AtGate) {}
+) -> Attempted {
+    if !at_gate && !comes_to_gate(&mut connection.received).await {
+        tracing::warn!("rust_socketio makes no further connection");
+        return Attempted::Impossible;
     }
     sleep(delay).await;
     gate.open(auth);
-    Some(connection)
+    Attempted::Connected(connection)
+}
+
+/// Waits until rust_socketio is at its gate. Returns `false` if it does not come there: its task has
+/// ended, for example because the application has called its `disconnect`, or because a callback of the
+/// application has panicked. rust_socketio does not report that.
+async fn comes_to_gate(received: &mut mpsc::Receiver<FromServer>) -> bool {
+    let coming = async {
+        // What still arrives on the old connection is ignored.
+        while let Some(event) = received.recv().await {
+            if matches!(event, FromServer::AtGate) {
+                return true;
+            }
+        }
+        false
+    };
+    timeout(GATE_TIMEOUT, coming).await.unwrap_or(false)
 }
 
 impl fmt::Debug for Connector {
@@ -183,5 +217,35 @@ impl fmt::Debug for Connector {
         f.debug_struct("Connector")
             .field("attempting", &self.attempt.is_some())
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_of_rust_socketio_that_no_longer_reconnects_is_given_up() {
+        let (events, mut received) = mpsc::channel(4);
+        events.send(FromServer::Closed).await.unwrap();
+
+        assert!(!comes_to_gate(&mut received).await, "its task has ended without a word");
+
+        drop(events);
+        assert!(!comes_to_gate(&mut received).await, "there is nothing left of it");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_of_rust_socketio_that_notices_the_loss_late_may_still_reconnect() {
+        let (events, mut received) = mpsc::channel(4);
+        let noticing = async {
+            events.send(FromServer::Closed).await.unwrap();
+            sleep(GATE_TIMEOUT - Duration::from_secs(1)).await;
+            events.send(FromServer::AtGate).await.unwrap();
+        };
+
+        let (comes, ()) = tokio::join!(comes_to_gate(&mut received), noticing);
+
+        assert!(comes);
     }
 }

@@ -8,7 +8,7 @@ use socketio_p2p_protocol::{
 use tokio::sync::watch;
 
 use crate::server::{
-    connector::Connector,
+    connector::{Attempted, Connector},
     from_server::FromServer,
     socket::{Lost, ServerConnection, Socket},
 };
@@ -41,8 +41,8 @@ impl ServerLink {
     /// Cancel safe.
     pub(crate) async fn happened(&mut self) -> Input {
         let Some(connection) = &mut self.present else {
-            let connection = self.connector.attempted().await;
-            return self.attempted(connection);
+            let attempted = self.connector.attempted().await;
+            return self.replaced(attempted);
         };
         match connection.received.recv().await {
             Some(event) => self.read(event),
@@ -61,9 +61,11 @@ impl ServerLink {
         event.into_input()
     }
 
-    fn attempted(&mut self, connection: Option<ServerConnection>) -> Input {
-        let Some(connection) = connection else {
-            return Input::Rejected(Code::Offline);
+    fn replaced(&mut self, attempted: Attempted) -> Input {
+        let connection = match attempted {
+            Attempted::Connected(connection) => connection,
+            Attempted::Failed => return Input::Rejected(Code::Offline),
+            Attempted::Impossible => return Input::GaveUp,
         };
         self.is_lost = false;
         self.at_gate = false;
