@@ -17,7 +17,7 @@ pub use api::{
     client::P2pClient,
     emit2::{Emit2, Emit2Reply, Emit2WithoutAck, Reply},
     error::{ConnectError, EmitError, HandlerError, RegisterError, RequestError},
-    events::{Events, EventsError},
+    events::{Events, EventsError, Lagged},
     ext::P2pClientExt,
     incoming::{Consent, Incoming, PairingRequest},
     server_requests::{Clients, Register, Unregister},

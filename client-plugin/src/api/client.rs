@@ -33,9 +33,10 @@ use crate::{
 /// of all later connections; with a recipe or a URL each connection has a client of its own:
 /// [`Self::socket`].
 ///
-/// Avoid two features of rust_socketio 0.6. Its `emit_with_ack` misroutes answers, and silently ends
-/// the connection when several are under way. And a callback of `on` that takes long holds up
-/// everything that arrives from the server, pairing included, until the connection is lost.
+/// Avoid three features of rust_socketio 0.6. Its `emit_with_ack` misroutes answers, and silently ends
+/// the connection when several are under way. A callback of `on` that takes long holds up everything that
+/// arrives from the server, pairing included, until the connection is lost. And its `disconnect` is taken
+/// for a lost connection: use [`Self::close`].
 ///
 /// Cloning is cheap. When the last clone is dropped, the connection is closed.
 #[derive(Clone)]
@@ -137,7 +138,7 @@ impl Shared {
 
     pub(crate) fn events(&self) -> Events {
         let first = self.first_events.lock().unwrap_or_else(PoisonError::into_inner).take();
-        Events(first.unwrap_or_else(|| match self.events.upgrade() {
+        Events::new(first.unwrap_or_else(|| match self.events.upgrade() {
             Some(events) => events.subscribe(),
             None => broadcast::channel(1).1, // Closed: its sender is dropped here.
         }))
