@@ -36,6 +36,26 @@ const BACKOFF_MIN: Duration = Duration::from_millis(100);
 const BACKOFF_MAX: Duration = Duration::from_secs(5);
 
 /// Settings of a [`P2pClient`], from [`P2pBuilderExt::p2p`](crate::P2pBuilderExt::p2p).
+///
+/// # Examples
+///
+/// ```no_run
+/// use std::time::Duration;
+///
+/// use serde_json::json;
+/// use socketio_p2p_client::{ConnectError, Incoming, P2pBuilderExt as _, P2pClient};
+///
+/// async fn connect() -> Result<P2pClient, ConnectError> {
+///     "https://example.org"
+///         .p2p("A")
+///         .auth(json!({ "token": "for the application's own middleware" }))
+///         .heartbeat(Duration::from_secs(2), Duration::from_secs(5))
+///         .backoff(Duration::from_millis(50), Duration::from_secs(2))
+///         .on2("ping", async |_: Incoming| Ok("pong"))
+///         .connect()
+///         .await
+/// }
+/// ```
 #[must_use = "nothing connects until `connect` is awaited"]
 pub struct P2pBuilder {
     recipe: Recipe,
@@ -120,6 +140,19 @@ impl P2pBuilder {
 
     /// Sets when the direct path is tried, taken and left: policy, heartbeat, timeouts and backoff. A policy
     /// set with [`Self::path_policy`], before or after, takes precedence.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// use std::time::Duration;
+    ///
+    /// use socketio_p2p_client::{P2pBuilderExt as _, PathConfig, PathPolicy};
+    ///
+    /// let mut paths = PathConfig::default();
+    /// paths.policy = PathPolicy::DirectOnly;
+    /// paths.timeout = Duration::from_secs(20);
+    /// let builder = "https://example.org".p2p("A").paths(paths);
+    /// ```
     #[cfg(feature = "webrtc")]
     pub const fn paths(mut self, config: crate::PathConfig) -> Self {
         self.endpoint.direct = config;
@@ -127,6 +160,22 @@ impl P2pBuilder {
     }
 
     /// Sets how direct connections are made: STUN and TURN servers, addresses, buffers.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// use socketio_p2p_client::{
+    ///     P2pBuilderExt as _,
+    ///     direct::{DirectConfig, IceServer},
+    /// };
+    ///
+    /// let mut direct = DirectConfig::default();
+    /// direct.ice_servers = vec![
+    ///     IceServer::stun("stun:stun.example.org:3478"),
+    ///     IceServer::turn("turn:turn.example.org:3478", "user", "password"),
+    /// ];
+    /// let builder = "https://example.org".p2p("A").direct(direct);
+    /// ```
     #[cfg(feature = "webrtc")]
     pub fn direct(mut self, config: DirectConfig) -> Self {
         self.direct = config;

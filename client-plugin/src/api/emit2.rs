@@ -33,6 +33,38 @@ use crate::{
 
 /// An event for the partner, from [`P2pClientExt::emit2`](crate::P2pClientExt::emit2). Awaiting it sends
 /// the event, waits for the reply, and returns the reply's first argument.
+///
+/// # Examples
+///
+/// ```no_run
+/// use std::time::Duration;
+///
+/// use socketio_p2p_client::{EmitError, P2pClient, P2pClientExt as _};
+///
+/// async fn talk(client: &P2pClient) -> Result<(), Box<dyn std::error::Error>> {
+///     // Three arguments, and the first argument of the reply.
+///     let sum = client.emit2("add", (1, 2, 3)).await?;
+///     println!("{sum}");
+///
+///     // Deadlines, and the whole reply.
+///     let ask = client.emit2("ask", "how are you?");
+///     let reply = ask.timeout(Duration::from_secs(3)).ttl(Duration::from_secs(1)).with_reply();
+///     let (mood, since): (String, u32) = reply.await?.args()?;
+///     println!("{mood} since {since}");
+///
+///     // No reply.
+///     client.emit2("note", "an event").without_ack().await?;
+///
+///     // The outcome is always known, or known to be unknown.
+///     match client.emit2("pay", 100).await {
+///         Ok(receipt) => println!("paid: {receipt}"),
+///         Err(EmitError::NotExecuted(why)) => println!("not paid, it is safe to try again: {why}"),
+///         Err(EmitError::Failed(refusal)) => println!("the handler failed: {refusal}"),
+///         Err(error) => println!("nobody knows whether it was paid: {error}"),
+///     }
+///     Ok(())
+/// }
+/// ```
 #[derive(Debug)]
 #[must_use = "nothing is sent until this is awaited"]
 pub struct Emit2<'a> {

@@ -37,6 +37,23 @@ pub trait P2pClientExt: sealed::Sealed {
     ///
     /// Not cancel safe: if the future is dropped, the pairing may still come into being.
     /// [`Self::unregister_target`] ends it in any case.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// use socketio_p2p_client::{P2pClient, P2pClientExt as _, RegisterError};
+    ///
+    /// async fn pair(client: &P2pClient) -> Result<(), RegisterError> {
+    ///     match client.register_target("B").payload("a word for B to decide by").await {
+    ///         Ok(pairing) => println!("paired with {}", pairing.partner),
+    ///         Err(RegisterError::Refused(refusal)) if refusal.code.is_retryable() => {
+    ///             println!("not now: {refusal}");
+    ///         }
+    ///         Err(error) => return Err(error),
+    ///     }
+    ///     Ok(())
+    /// }
+    /// ```
     fn register_target(&self, target: impl AsRef<str>) -> Register<'_>;
 
     /// Ends the pairing, cancels a registration that waits, and waits until both are done. A client
@@ -82,6 +99,24 @@ pub trait P2pClientExt: sealed::Sealed {
     /// holds a clone of the client keeps the client connected; [`Incoming::client`] does not.
     ///
     /// The text of its error is sent to the partner, also that of any error returned with `?`.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// use socketio_p2p_client::{HandlerError, Incoming, P2pClient, P2pClientExt as _};
+    ///
+    /// fn handle(client: &P2pClient) {
+    ///     client.on2("divide", async |incoming: Incoming| {
+    ///         let (a, b): (i64, i64) = incoming.args()?; // other arguments are an error, too
+    ///         a.checked_div(b).ok_or(HandlerError::new("division by zero"))
+    ///     });
+    ///     client.on2("greet", async |incoming: Incoming| {
+    ///         // A handler can emit, register and unregister.
+    ///         let name = incoming.emit2("what-is-your-name", ()).await?;
+    ///         Ok(format!("hello {name}"))
+    ///     });
+    /// }
+    /// ```
     fn on2<F, Fut, R>(&self, event: impl Into<String>, handler: F)
     where
         F: Fn(Incoming) -> Fut + Send + Sync + 'static,
@@ -100,6 +135,21 @@ pub trait P2pClientExt: sealed::Sealed {
 
     /// Sets the function that decides whether another client may be paired with this one. Without it every
     /// client may, while this one is free. The server waits 10 s for the decision.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// use socketio_p2p_client::{Consent, P2pClient, P2pClientExt as _, PairingRequest};
+    ///
+    /// fn only_friends(client: &P2pClient) {
+    ///     client.on_register(async |request: PairingRequest| match request.payload {
+    ///         Some(word) if word == "friend" => Consent::Accept,
+    ///         _ => Consent::Decline(Some(format!("{} is no friend", request.source))),
+    ///     });
+    ///     // A decision may also be a plain `bool`.
+    ///     client.on_register(async |request: PairingRequest| request.source.as_str() == "B");
+    /// }
+    /// ```
     fn on_register<F, Fut, C>(&self, decide: F)
     where
         F: Fn(PairingRequest) -> Fut + Send + Sync + 'static,
@@ -118,6 +168,19 @@ pub trait P2pClientExt: sealed::Sealed {
     /// # Cancel safety
     ///
     /// Cancel safe: if the future is dropped, the channel is closed.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// use socketio_p2p_client::{P2pClient, P2pClientExt as _, direct::ChannelOptions};
+    ///
+    /// async fn send_log(client: &P2pClient) -> Result<(), Box<dyn std::error::Error>> {
+    ///     let channel = client.channel("log", ChannelOptions::default()).await?;
+    ///     channel.send("a line").await?;
+    ///     channel.close().await;
+    ///     Ok(())
+    /// }
+    /// ```
     #[cfg(feature = "webrtc")]
     fn channel(
         &self,
@@ -139,6 +202,23 @@ pub trait P2pClientExt: sealed::Sealed {
 
     /// Returns the events of this client: to the first caller those since it connected, to others those
     /// from now on. A reader that falls 256 events behind gets an error that tells how many it missed.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// use socketio_p2p_client::{Event, EventsError, P2pClient, P2pClientExt as _};
+    ///
+    /// /// Waits until the partner is gone.
+    /// async fn until_unpaired(client: &P2pClient) -> Result<(), EventsError> {
+    ///     let mut events = client.events();
+    ///     loop {
+    ///         if let Event::Unpaired { reason, .. } = events.recv().await? {
+    ///             println!("the pairing has ended: {reason}");
+    ///             return Ok(());
+    ///         }
+    ///     }
+    /// }
+    /// ```
     fn events(&self) -> Events;
 
     /// Asks the server for the list of clients. Most servers do not allow it.
