@@ -93,7 +93,7 @@ async fn main() -> ExitCode {
     match run(options).await {
         Ok(()) => ExitCode::SUCCESS,
         Err((code, error)) => {
-            say(&Line::Error { code, message: &describe(&*error) });
+            say(&Line::Error { code: &code, message: &describe(&*error) });
             ExitCode::FAILURE
         }
     }
@@ -110,7 +110,7 @@ fn describe(error: &dyn Error) -> String {
     text
 }
 
-async fn run(options: Options) -> Result<(), (&'static str, Box<dyn Error>)> {
+async fn run(options: Options) -> Result<(), (String, Box<dyn Error>)> {
     let Options { url, id, reply, accept, resume, path } = options;
     eprintln!("connecting to {url} as {id}");
     let client = url
@@ -127,7 +127,7 @@ async fn run(options: Options) -> Result<(), (&'static str, Box<dyn Error>)> {
         })
         .connect()
         .await
-        .map_err(|error| (connect_code(&error), error.into()))?;
+        .map_err(|error| (connect_code(&error).to_owned(), error.into()))?;
     let mut events = client.events();
     say(&Line::Connected { client_id: client.id().as_str() });
 
@@ -138,7 +138,7 @@ async fn run(options: Options) -> Result<(), (&'static str, Box<dyn Error>)> {
         tokio::select! {
             biased;
             event = events.recv() => match event {
-                Ok(Event::Disconnected) => return Err(("closed", "the connection is gone".into())),
+                Ok(Event::Disconnected) => return Err(("closed".to_owned(), "the connection is gone".into())),
                 Ok(event) => Line::of_event(&event).iter().for_each(say),
                 Err(missed) => eprintln!("{missed}"),
             },
@@ -231,7 +231,7 @@ fn failed(id: &serde_json::Value, error: &EmitError) {
     say(&Line::Failed { id, outcome, code: error.code() });
 }
 
-fn connect_code(error: &ConnectError) -> &'static str {
+fn connect_code(error: &ConnectError) -> &str {
     match error {
         ConnectError::Id(_) => "bad-client-id",
         ConnectError::Refused(code) => code.as_str(),
@@ -241,7 +241,7 @@ fn connect_code(error: &ConnectError) -> &'static str {
     }
 }
 
-fn register_code(error: &RegisterError) -> &'static str {
+fn register_code(error: &RegisterError) -> &str {
     match error {
         RegisterError::Refused(refusal) => refusal.code.as_str(),
         RegisterError::Timeout(_) => "timeout",
@@ -250,7 +250,7 @@ fn register_code(error: &RegisterError) -> &'static str {
     }
 }
 
-fn request_code(error: &RequestError) -> &'static str {
+fn request_code(error: &RequestError) -> &str {
     match error {
         RequestError::Refused(refusal) => refusal.code.as_str(),
         RequestError::Timeout(_) => "timeout",

@@ -48,7 +48,7 @@ pub(crate) enum Line<'a> {
     },
     Refused {
         target: &'a str,
-        code: &'static str,
+        code: &'a str,
     },
     Reply {
         id: &'a Value,
@@ -65,7 +65,7 @@ pub(crate) enum Line<'a> {
     Failed {
         id: &'a Value,
         outcome: &'static str,
-        code: &'static str,
+        code: &'a str,
     },
     Sent {
         id: &'a Value,
@@ -79,7 +79,7 @@ pub(crate) enum Line<'a> {
         blobs: Vec<Bytes>,
     },
     Unpaired {
-        reason: &'static str,
+        reason: &'a str,
     },
     /// The connection is lost, and another is being made.
     Away,
@@ -102,7 +102,7 @@ pub(crate) enum Line<'a> {
         clients: &'a [&'a str],
     },
     Error {
-        code: &'static str,
+        code: &'a str,
         message: &'a str,
     },
 }

@@ -31,10 +31,11 @@ pub use self::interface::{Answer, Command, EndpointConfig, EndpointEvent, Input,
 use self::{connection::State, pace::Pace, requests::Pending};
 pub use crate::peer::Complaint;
 use crate::{
-    ClientMessage, PairingId, PairingInfo, ReqId, ResumeToken, Signal,
+    ClientMessage, Code, PairingId, PairingInfo, ReqId, ResumeToken, Signal,
     limits::Limits,
     peer::{self, Peer, ServerEvent},
     session::CallId,
+    wire::WireError,
 };
 
 /// A client's half of the protocol. See the [module's page](self).
@@ -118,6 +119,11 @@ impl Endpoint {
                 if let Some(key) = self.peer_named(pairing) {
                     self.peer(key, peer::Input::Relayed(frames), now);
                 }
+            }
+            Input::Garbled(WireError { refusal, .. })
+                if self.state == State::Connecting && refusal.code == Code::UnsupportedProtocol =>
+            {
+                self.refuse_version(refusal, now);
             }
             Input::Garbled(error) => {
                 self.last_heard = now;

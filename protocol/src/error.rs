@@ -1,78 +1,47 @@
-//! Codes, refusals and outcomes: one vocabulary for every layer.
+//! Codes, reasons, refusals and outcomes: one vocabulary for every layer.
 
 use std::{borrow::Cow, fmt};
 
-use serde::{Deserialize, Serialize};
+use crate::{Args, Path, limits, wire::labels};
 
-use crate::{Args, Path, limits};
-
-/// Declares an enum whose variants have one text each, on the wire and in [`fmt::Display`].
-macro_rules! texts {
-    ($(#[$meta:meta])* $name:ident { $($(#[$doc:meta])* $variant:ident = $text:literal,)* }) => {
-        $(#[$meta])*
-        #[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
-        #[non_exhaustive]
-        pub enum $name {
-            $($(#[$doc])* #[serde(rename = $text)] $variant,)*
-        }
-
-        impl $name {
-            /// Every one there is.
-            pub const ALL: &'static [Self] = &[$(Self::$variant,)*];
-
-            /// As it travels.
-            #[must_use]
-            pub const fn as_str(self) -> &'static str {
-                match self { $(Self::$variant => $text,)* }
-            }
-        }
-
-        impl fmt::Display for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(self.as_str())
-            }
-        }
-    };
-}
-
-texts! {
-    /// Why something was refused or failed. Stable: programs may rely on the text.
-    Code {
+labels! {
+    /// The reason of a refusal or a failure. The texts are stable: programs may rely on them.
+    pub Code {
         /// The target has no connection.
         Offline = "offline",
         /// Source and target are the same client.
         SelfTarget = "self",
-        /// The source is paired, or has asked somebody already.
+        /// The source is paired, or its request to another client waits.
         SourceBusy = "source-busy",
         /// The target is paired.
         TargetBusy = "target-busy",
-        /// The target said no.
+        /// The target declined.
         Declined = "declined",
-        /// No answer in time.
+        /// No answer arrived in time.
         Timeout = "timeout",
-        /// The sender has no such partner.
+        /// The sender is not paired with that client.
         NotPaired = "not-paired",
         /// The message names a pairing that is not the sender's present one.
         StalePairing = "stale-pairing",
         /// Arguments are missing, malformed or of the wrong type.
         BadArgs = "bad-args",
-        /// The event may not be sent: unknown, reserved, too long, or one of the plugin's own.
+        /// The event may not be sent: it is unknown, reserved, too long, or one of the plugin's own.
         BadEvent = "bad-event",
-        /// Over a limit on size or depth.
+        /// A limit on size or depth is exceeded.
         TooLarge = "too-large",
-        /// Over a limit on how often.
+        /// A limit on the rate is exceeded.
         RateLimited = "rate-limited",
         /// The receiver's queue is full.
         Congested = "congested",
-        /// The server's policy says no.
+        /// The server's policy forbids it.
         Forbidden = "forbidden",
         /// The id is in use.
         DuplicateId = "duplicate-id",
-        /// The id is malformed or missing where one is required.
+        /// The id is malformed, or missing where one is required.
         BadClientId = "bad-client-id",
-        /// The resume token is not the right one.
+        /// The resume token is malformed.
         BadResume = "bad-resume",
-        /// Too many clients, or too much of something else.
+        /// There are too many clients, or a quota is used up.
         Quota = "quota",
         /// The server is going down.
         ShuttingDown = "shutting-down",
@@ -82,19 +51,21 @@ texts! {
         HandlerFailed = "handler-failed",
         /// The message's time to live was over.
         Expired = "expired",
-        /// Whoever asked took it back.
+        /// The requester withdrew the request.
         Cancelled = "cancelled",
         /// The client was closed or lost its connection.
         Closed = "closed",
-        /// The path that it was to take is not there.
+        /// The path that the emit was to take does not exist.
         NoRoute = "no-route",
+        /// Client and server speak no common version of this protocol.
+        UnsupportedProtocol = "unsupported-protocol",
     }
 }
 
 impl Code {
-    /// One sentence for people.
+    /// Returns one sentence for people.
     #[must_use]
-    pub const fn message(self) -> &'static str {
+    pub const fn message(&self) -> &'static str {
         match self {
             Self::Offline => "the target is offline",
             Self::SelfTarget => "a client cannot be paired with itself",
@@ -121,12 +92,15 @@ impl Code {
             Self::Cancelled => "taken back",
             Self::Closed => "the client is closed",
             Self::NoRoute => "there is no such path at present",
+            Self::UnsupportedProtocol => "no common version of the protocol",
+            Self::Other(_) => "refused with a code of another version",
         }
     }
 
-    /// Whether the same request can succeed later without anybody changing it.
+    /// Returns whether the same request can succeed later without any change to it. A code that
+    /// this version does not know is final.
     #[must_use]
-    pub const fn is_retryable(self) -> bool {
+    pub const fn is_retryable(&self) -> bool {
         matches!(
             self,
             Self::Offline
@@ -144,18 +118,18 @@ impl Code {
     }
 }
 
-texts! {
-    /// Why a pairing ended.
-    EndReason {
-        /// One end asked for it.
+labels! {
+    /// The reason for which a pairing ended.
+    pub EndReason {
+        /// One end unregistered.
         Unregistered = "unregistered",
-        /// One end's connection went.
+        /// One end lost its connection, or left.
         Disconnected = "disconnected",
         /// One end did not come back in time.
         TimedOut = "timed-out",
-        /// Another connection took one end's id over.
+        /// Another connection took over the id of one end.
         Replaced = "replaced",
-        /// The server removed one end or parted the two.
+        /// The server removed one end, or ended the pairing.
         Kicked = "kicked",
         /// The server of one end is lost.
         NodeLost = "node-lost",
@@ -164,18 +138,18 @@ texts! {
     }
 }
 
-/// A no, with its reason.
+/// A refusal with its reason.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("{message} ({code})")]
 pub struct Refusal {
-    /// For programs.
+    /// The reason, for programs.
     pub code: Code,
-    /// For people; at most [`limits::MESSAGE_BYTES`] long.
+    /// The reason, for people; at most [`limits::MESSAGE_BYTES`] long.
     pub message: Cow<'static, str>,
 }
 
 impl Refusal {
-    /// A refusal whose message tells more than the code's own.
+    /// Returns a refusal whose message tells more than the code's own.
     #[must_use]
     pub fn new(code: Code, message: &str) -> Self {
         Self { code, message: limits::cut(message).to_owned().into() }
@@ -188,7 +162,7 @@ impl From<Code> for Refusal {
     }
 }
 
-/// Why an emit was not executed, or why its outcome is unknown.
+/// The reason for which an emit was not executed, or for which its outcome is unknown.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Cause {
     /// It was refused, or its time was over.
@@ -198,9 +172,9 @@ pub enum Cause {
 }
 
 impl Cause {
-    /// The code or the reason, as it travels.
+    /// Returns the text of the code or the reason on the wire.
     #[must_use]
-    pub const fn as_str(self) -> &'static str {
+    pub fn as_str(&self) -> &str {
         match self {
             Self::Code(code) => code.as_str(),
             Self::Ended(reason) => reason.as_str(),
@@ -217,15 +191,15 @@ impl fmt::Display for Cause {
     }
 }
 
-/// What became of an acknowledged emit. Told exactly once.
+/// The outcome of an acknowledged emit, reported exactly once.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Outcome {
-    /// The handler ran and returned these arguments; the reply came this way.
+    /// The handler ran and returned these arguments; the reply arrived by this path.
     Replied(Args, Path),
     /// The handler ran and failed.
     Failed(Refusal),
     /// No handler ran and none will.
     NotExecuted(Cause),
-    /// It was sent, and whether a handler ran cannot be known.
+    /// The emit was sent, and it cannot be known if a handler ran.
     Unknown(Cause),
 }

@@ -1,4 +1,5 @@
-//! Names of clients, connections and pairings: parsed once at the border, valid ever after.
+//! Ids of clients, connections and pairings, and the resume token. Parsing checks them, so that a
+//! value is always valid.
 
 use std::{fmt, str::FromStr, sync::Arc};
 
@@ -7,29 +8,32 @@ use subtle::ConstantTimeEq as _;
 
 use crate::limits::CLIENT_ID_BYTES;
 
-/// The name of a client: 1 to 128 bytes of UTF-8 without control characters.
+/// The text of a secret everywhere but on the wire.
+const HIDDEN: &str = "***";
+
+/// The id of a client: 1 to 128 bytes of UTF-8 without control characters.
 ///
 /// Cloning is cheap.
 #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct ClientId(Arc<str>);
 
-/// Why a text is no [`ClientId`].
+/// The reason for which a text is not a [`ClientId`].
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ClientIdError {
-    /// Nothing between the quotes.
+    /// It is empty.
     #[error("a client id is at least one byte long")]
     Empty,
-    /// Longer than [`CLIENT_ID_BYTES`].
+    /// It is longer than [`CLIENT_ID_BYTES`].
     #[error("a client id is at most {CLIENT_ID_BYTES} bytes long")]
     TooLong,
-    /// It would garble logs and terminals.
+    /// It has a control character, which would garble logs and terminals.
     #[error("a client id has no control characters")]
     ControlCharacter,
 }
 
 impl ClientId {
-    /// The name as text.
+    /// Returns the id as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -77,10 +81,11 @@ impl<'de> Deserialize<'de> for ClientId {
     }
 }
 
-/// One connection of a client to a server: its incarnation.
+/// The id of one connection of a client to a server.
 ///
 /// A client that comes back has the same [`ClientId`] and another `ConnId`, so that the end of an
-/// old connection never touches its successor. The server numbers them; they never travel.
+/// old connection does not affect its successor. The server numbers connections; the numbers do not
+/// travel.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct ConnId(pub u64);
 
@@ -90,29 +95,29 @@ impl fmt::Display for ConnId {
     }
 }
 
-/// One pairing of two clients, never used again for another.
+/// The id of one pairing of two clients, never used again for another.
 ///
-/// `node` tells servers and their restarts apart (the server draws it at random), `serial` counts
-/// on that node. On the wire it is text, `<node>-<serial>` in lower-case hexadecimal digits.
+/// `node` differs between servers and between restarts of one server, which draws it at random.
+/// `serial` counts on that node. The text is `<node>-<serial>` in lower-case hexadecimal digits.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct PairingId {
     node: u64,
     serial: u64,
 }
 
-/// The text is no [`PairingId`].
+/// Error: the text is not a [`PairingId`].
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("not a pairing id")]
 pub struct PairingIdError;
 
 impl PairingId {
-    /// The pairing with this number on this node.
+    /// Returns the id of the pairing with this number on this node.
     #[must_use]
     pub const fn new(node: u64, serial: u64) -> Self {
         Self { node, serial }
     }
 
-    /// A number to tell pairings apart where chance would do.
+    /// Returns a number that differs between pairings, for choices that could be random.
     pub(crate) const fn seed(self) -> u64 {
         self.node ^ self.serial.rotate_left(32)
     }
@@ -132,7 +137,7 @@ impl FromStr for PairingId {
         let number = |digits: &str| u64::from_str_radix(digits, 16).map_err(|_| PairingIdError);
         let id = Self { node: number(node)?, serial: number(serial)? };
 
-        // One spelling only, or a comparison of texts would differ from one of ids.
+        // Only one spelling is valid: equal ids have equal texts.
         if id.to_string() == text { Ok(id) } else { Err(PairingIdError) }
     }
 }
@@ -149,23 +154,29 @@ impl<'de> Deserialize<'de> for PairingId {
     }
 }
 
-/// What proves, on a later connection, that it is the same client: 16 bytes that nobody can guess.
+/// The secret that resumes a client's session on a later connection: 16 bytes that nobody can guess.
 ///
-/// As text it is 32 lower-case hexadecimal digits. Comparing two takes the same time whatever they
-/// have in common, and it is not shown by [`fmt::Debug`].
+/// As text it is 32 lower-case hexadecimal digits. Only the codec of the CONNECT auth and of the
+/// welcome writes that text: formatting and serialising a token yield `***`. Comparing two tokens
+/// takes the same time whatever they have in common.
 #[derive(Clone, Copy)]
 pub struct ResumeToken([u8; 16]);
 
-/// The text is no [`ResumeToken`].
+/// Error: the text is not a [`ResumeToken`].
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("not a resume token")]
 pub struct ResumeTokenError;
 
 impl ResumeToken {
-    /// The token of these bytes, which must come from a source of secrets.
+    /// Returns the token of these bytes, which must come from a source of secrets.
     #[must_use]
     pub const fn new(bytes: [u8; 16]) -> Self {
         Self(bytes)
+    }
+
+    /// Returns the text of the token, for the wire alone.
+    pub(crate) fn reveal(self) -> String {
+        self.0.iter().map(|byte| format!("{byte:02x}")).collect()
     }
 }
 
@@ -179,13 +190,13 @@ impl Eq for ResumeToken {}
 
 impl fmt::Debug for ResumeToken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("ResumeToken(…)")
+        f.write_str(HIDDEN)
     }
 }
 
 impl fmt::Display for ResumeToken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+        f.write_str(HIDDEN)
     }
 }
 
@@ -208,7 +219,7 @@ impl FromStr for ResumeToken {
 
 impl Serialize for ResumeToken {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
+        serializer.serialize_str(HIDDEN)
     }
 }
 
@@ -218,17 +229,17 @@ impl<'de> Deserialize<'de> for ResumeToken {
     }
 }
 
-/// Which of the two dialects a connection speaks.
+/// The dialect that a connection speaks.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub enum Dialect {
-    /// That of the JavaScript library socket.io-p2p-plugin: native acknowledgements, no session.
+    /// The dialect of the JavaScript library socket.io-p2p-plugin: native acknowledgements, no session.
     V1,
-    /// Ours: numbered requests and a session.
+    /// The dialect of this crate: numbered requests and a session.
     V2,
 }
 
 impl Dialect {
-    /// The number that travels: `1` or `2`.
+    /// Returns the number on the wire: `1` or `2`.
     #[must_use]
     pub const fn number(self) -> u8 {
         match self {
@@ -265,15 +276,22 @@ mod tests {
     }
 
     #[test]
-    fn a_resume_token_has_one_spelling_and_is_not_logged() {
+    fn a_resume_token_has_one_spelling() {
         let token = ResumeToken::new([0xa0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 255]);
         let text = "a00102030405060708090a0b0c0d0eff";
 
-        assert_eq!(token.to_string(), text);
+        assert_eq!(token.reveal(), text);
         assert_eq!(text.parse(), Ok(token));
-        assert!(!format!("{token:?}").contains("a0"));
         for other in ["", "a0", &text.to_uppercase(), &text.replace("a0", "+1"), &text[..31]] {
             assert_eq!(other.parse::<ResumeToken>(), Err(ResumeTokenError), "{other}");
         }
+    }
+
+    #[test]
+    fn a_resume_token_is_shown_and_serialised_as_three_asterisks() {
+        let token = ResumeToken::new([0xa0; 16]);
+
+        assert_eq!(format!("{token} {token:?}"), "*** ***");
+        assert_eq!(serde_json::to_string(&token).unwrap(), "\"***\"");
     }
 }

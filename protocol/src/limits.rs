@@ -13,6 +13,11 @@ pub const EVENT_NAME_BYTES: usize = 128;
 /// Longest text that explains a refusal or a failed handler, in bytes. Longer ones are cut.
 pub const MESSAGE_BYTES: usize = 1024;
 
+/// Longest text of a code, a reason, a state or a kind that another version of this protocol says,
+/// in bytes. Longer ones are cut. The longest that this version knows has 20, and they are copied
+/// with every refusal.
+pub const LABEL_BYTES: usize = 30;
+
 /// Longest message on a connection, in bytes, to be set on the Socket.IO layer
 /// (`ws_max_message_size`, and `max_payload` for polling): enough for the largest frame, and half of
 /// what 64 clients that send all but the end of a message may make a server keep.

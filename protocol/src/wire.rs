@@ -1,9 +1,14 @@
-//! Everything that travels: the names of events, control messages, frames, signals, heartbeats, and
-//! the payloads of v1. The only folder with strings of the wire.
+//! The wire: names of events, the handshake, control messages, frames, signals, heartbeats and the
+//! arguments of v1. No other folder holds a string of the wire.
+//!
+//! A code, a reason, a state or a kind that this version does not know is kept as its text, in the
+//! variant `Other` of its enum. PROTOCOL.md, "Versions that differ", tells how each is treated.
 
 mod control;
 pub mod frame;
+mod handshake;
 mod heartbeat;
+pub(crate) mod label;
 mod names;
 mod shape;
 pub mod signal;
@@ -12,12 +17,15 @@ mod v1;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+pub(crate) use self::label::labels;
 pub use self::{
     control::{
         ClientEntry, ClientMessage, ClientState, EndedPairing, PairingInfo, Presence, ReqId,
         ServerMessage, Welcome, client_message, server_message, target,
     },
+    handshake::{ConnectAuth, Versions},
     heartbeat::{DirectMessage, Heartbeat, HeartbeatKind},
+    label::Label,
     names::*,
     shape::{Shape, depth},
     v1::{v1_answer, v1_error, v1_failed},
@@ -27,12 +35,12 @@ use crate::{Code, Refusal};
 /// A message as a Socket.IO event: its name and its arguments.
 pub type Event = (&'static str, Vec<Value>);
 
-/// Why an event is no message.
+/// The reason for which an event is not a message.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct WireError {
-    /// What to answer.
+    /// The refusal with which to answer.
     pub refusal: Refusal,
-    /// The number of the request, if one could be read.
+    /// The number of the request, if it could be read.
     pub req: Option<ReqId>,
 }
 
@@ -46,7 +54,7 @@ fn bad_args(message: &str) -> WireError {
     WireError { refusal: Refusal::new(Code::BadArgs, message), req: None }
 }
 
-/// Reads an object. Serde would take an array for the fields in their order as well.
+/// Reads an object. Serde alone would also read an array as the fields in their order.
 fn object<T: DeserializeOwned>(value: Value) -> Result<T, WireError> {
     if !value.is_object() {
         return Err(bad_args("an argument is not an object"));

@@ -18,7 +18,7 @@ use socketio_p2p_protocol::{
 
 use crate::negotiations::{candidate, sdp};
 
-fn golden(prefix: &str) -> BTreeMap<String, String> {
+pub(crate) fn golden(prefix: &str) -> BTreeMap<String, String> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
     let files = fs::read_dir(folder).unwrap().map(|file| file.unwrap().path());
     files
@@ -30,7 +30,7 @@ fn golden(prefix: &str) -> BTreeMap<String, String> {
 }
 
 /// The event and the arguments of a packet without an acknowledgement's id.
-fn read(packet: &str) -> (String, Vec<Value>) {
+pub(crate) fn read(packet: &str) -> (String, Vec<Value>) {
     let mut args: Vec<Value> = serde_json::from_str(packet.strip_prefix("42").unwrap()).unwrap();
     let event = args.remove(0).as_str().unwrap().to_owned();
     (event, args)

@@ -43,6 +43,7 @@ fn the_table_of_limits_agrees_with_the_constants() {
         ("CLIENT_ID_BYTES", bytes(limits::CLIENT_ID_BYTES)),
         ("EVENT_NAME_BYTES", bytes(limits::EVENT_NAME_BYTES)),
         ("MESSAGE_BYTES", bytes(limits::MESSAGE_BYTES)),
+        ("LABEL_BYTES", bytes(limits::LABEL_BYTES)),
         ("CONNECTION_MESSAGE_BYTES", bytes(limits::CONNECTION_MESSAGE_BYTES)),
         ("RELAYED_FRAME_BYTES", bytes(limits::RELAYED_FRAME_BYTES)),
         ("SIGNAL_BYTES", bytes(limits::SIGNAL_BYTES)),

@@ -2,11 +2,10 @@
 
 use std::{fmt, sync::Arc};
 
-use serde::Deserialize as _;
 use serde_json::Value;
 use socketio_p2p_protocol::{
     ClientId, Code, Dialect, ResumeToken,
-    wire::{BINARY, CLIENT_ID, DIRECT, P2P, PROTOCOL, RESUME},
+    wire::{CLIENT_ID, ConnectAuth, P2P},
 };
 use socketioxide::extensions::Extensions;
 
@@ -50,19 +49,9 @@ impl Admission {
         let Some(client) = (self.identify)(handshake)? else {
             return Ok(None);
         };
-        let said = |key| said(handshake, key);
-        let version = match said(P2P)? {
-            Some(version) => version.parse::<u64>().map_err(|_| Code::BadArgs)?,
-            None => 1,
-        };
-        let dialect = if version >= PROTOCOL.into() { Dialect::V2 } else { Dialect::V1 };
-        let says = |key| handshake.auth.get(key) == Some(&Value::Bool(true));
-        let (binary, direct) = (says(BINARY), says(DIRECT));
-        // Never in the query, which ends up in logs.
-        let resume = match handshake.auth.get(RESUME) {
-            None | Some(Value::Null) => None,
-            Some(token) => Some(ResumeToken::deserialize(token).map_err(|_| Code::BadResume)?),
-        };
+        let said = |key: &str| said(handshake, key);
+        let ConnectAuth { dialect, binary, direct, resume } =
+            ConnectAuth::read(handshake.auth, said)?;
         Ok(Some(Identity { client, dialect, binary, direct, resume }))
     }
 

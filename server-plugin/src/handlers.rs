@@ -76,7 +76,7 @@ impl<A: Adapter> MessageHandler<A, Marker> for On {
             self.shared.refused(&self.connection, Code::RateLimited);
         }
         match (self.event, self.connection.dialect) {
-            (None, _) => self.unknown(req),
+            (None, _) => self.unknown(&text, req),
             (Some(FRAME), _) => relay::frame(&self.shared, &self.connection, &text, &attachments),
             (Some(SIGNAL), _) => relay::signal(&self.shared, &self.connection, &text, &attachments),
             (Some(event @ (EMIT | EMIT_ACKNOWLEDGE)), _) => {
@@ -191,13 +191,20 @@ impl On {
         self.shared.admission.authorize(&self.connection.client, target)
     }
 
-    /// An event of the plugin's own name space that it does not know.
-    fn unknown(&self, req: Option<ReqId>) {
+    /// Refuses an event of the plugin's own name space that it does not know.
+    fn unknown(&self, text: &str, req: Option<ReqId>) {
         match self.connection.dialect {
             Dialect::V1 => {
                 legacy::refuse(&self.shared, &self.connection, req, &Code::BadEvent.into());
             }
-            Dialect::V2 => self.refuse(Code::BadEvent.into()),
+            Dialect::V2 => {
+                let event = peek::event(text).filter(|_| text.len() <= REQUEST_BYTES);
+                let read = event.map(|event| self.read_v2(&event, text));
+                let req = read.and_then(|read| read.err()?.req);
+                let refusal = Code::BadEvent.into();
+                self.tell(&ServerMessage::Error { refusal, req, pairing: None });
+                self.shared.refused(&self.connection, Code::BadEvent);
+            }
         }
     }
 

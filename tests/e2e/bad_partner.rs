@@ -1,7 +1,7 @@
 //! Messages of a partner that their receiver cannot read or accept.
 
 use serde_json::json;
-use socketio_p2p_client::P2pClientExt as _;
+use socketio_p2p_client::{EmitError, P2pClientExt as _};
 
 use crate::support::{
     bystanders::Bystanders,
@@ -106,7 +106,7 @@ async fn an_acknowledgement_that_a_rust_client_cannot_take_is_an_error_of_the_ca
         let (called, ()) = tokio::join!(calling, answering);
 
         // A value or an error, long before its deadline; and the connection stands.
-        let code = called.map_err(|error| error.code()).map(|_| "a value");
+        let code = called.as_ref().map_err(EmitError::code).map(|_| "a value");
         assert_eq!(code, expected, "{id}");
         assert_eq!(wire.rest().await, [], "{id}");
         assert_echoes_v1(&mut wire).await;

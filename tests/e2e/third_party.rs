@@ -75,7 +75,8 @@ async fn what_a_handler_says_late_never_reaches_a_later_partner() {
         let (gate, told) = (opened.clone(), told.clone());
         async move {
             gate.notified().await;
-            told.send(msg.emit2("result", "for A").await.map_err(|error| error.code())).await?;
+            told.send(msg.emit2("result", "for A").await.map_err(|error| error.code().to_owned()))
+                .await?;
             Ok(())
         }
     });
@@ -89,7 +90,7 @@ async fn what_a_handler_says_late_never_reaches_a_later_partner() {
 
     gate.notify_one();
 
-    assert_eq!(soon(results.recv()).await, Some(Err("stale-pairing")));
+    assert_eq!(soon(results.recv()).await, Some(Err("stale-pairing".to_owned())));
     assert!(matches!(
         soon(b.emit2("result", ()).into_future()).await,
         Err(EmitError::NotExecuted(_))

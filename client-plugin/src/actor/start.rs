@@ -6,7 +6,7 @@ use std::{
 };
 
 use socketio_p2p_protocol::{
-    ClientId, Endpoint, EndpointConfig, EndpointEvent, ServerMessage,
+    ClientId, Code, Endpoint, EndpointConfig, EndpointEvent, ServerMessage,
     endpoint::Input,
     wire::{self, WELCOME},
 };
@@ -47,10 +47,12 @@ pub(crate) async fn welcome(
     while let Some(event) = received.recv().await {
         match event {
             FromServer::Event(WELCOME, args) => {
-                if let Ok(welcome) = wire::server_message(WELCOME, args) {
-                    return Ok(welcome);
-                }
-                return Err(ConnectError::Welcome);
+                return wire::server_message(WELCOME, args).map_err(|error| {
+                    match error.refusal.code {
+                        code @ Code::UnsupportedProtocol => ConnectError::Refused(code),
+                        _ => ConnectError::Welcome,
+                    }
+                });
             }
             FromServer::Refused(message) => {
                 return Err(match code_named(&message) {

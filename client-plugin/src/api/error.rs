@@ -25,7 +25,7 @@ pub enum ConnectError {
     /// The application's own middleware on the server refused the connection, with this message.
     #[error("the server refused the connection: {0}")]
     Rejected(String),
-    /// The server's welcome cannot be read: the server speaks another version of the protocol.
+    /// The server's welcome cannot be read, though it states a version that this client speaks.
     #[error("the server's welcome cannot be read")]
     Welcome,
     /// The server closed the connection before its welcome.
@@ -107,7 +107,7 @@ impl EmitError {
 
     /// Returns the code, or the reason for which the pairing ended, as it travels.
     #[must_use]
-    pub const fn code(&self) -> &'static str {
+    pub fn code(&self) -> &str {
         match self {
             Self::Args(_) => Code::BadArgs.as_str(),
             Self::NotExecuted(cause) | Self::Unknown(cause) => cause.as_str(),

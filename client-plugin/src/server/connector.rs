@@ -11,10 +11,7 @@ use backon::{BackoffBuilder as _, ExponentialBackoff, ExponentialBuilder};
 use futures_util::future::{BoxFuture, FutureExt as _};
 use rust_socketio::asynchronous::ClientBuilder;
 use serde_json::{Map, Value};
-use socketio_p2p_protocol::{
-    ClientId, ResumeToken,
-    wire::{CLIENT_ID, DIRECT, P2P, PROTOCOL, RESUME},
-};
+use socketio_p2p_protocol::{ClientId, Dialect, ResumeToken, wire::ConnectAuth};
 use tokio::{
     sync::mpsc,
     time::{sleep, timeout},
@@ -51,13 +48,32 @@ pub(crate) struct ConnectorConfig {
 /// Makes a client's connections.
 pub(crate) struct Connector {
     source: Source,
-    auth: Map<String, Value>,
+    auth: Auth,
     config: ConnectorConfig,
     /// The waits before the next attempts, since the last welcome.
     delays: Option<ExponentialBackoff>,
     attempt: Option<Attempt>,
     /// The tasks that close old connections.
     tasks: TaskTracker,
+}
+
+/// The auth of a client's connections.
+struct Auth {
+    client: ClientId,
+    /// The application's own fields.
+    application: Map<String, Value>,
+    /// Whether the client allows a direct path.
+    direct: bool,
+}
+
+impl Auth {
+    /// Returns the auth of a connection that resumes the session of this token, if there is one.
+    fn with(&self, resume: Option<ResumeToken>) -> Value {
+        let mut auth = self.application.clone();
+        let own = ConnectAuth { dialect: Dialect::V2, binary: false, direct: self.direct, resume };
+        own.write(&self.client, &mut auth);
+        Value::Object(auth)
+    }
 }
 
 /// The source of all connections but the first.
@@ -86,19 +102,13 @@ impl Connector {
     pub(crate) async fn first(
         id: &ClientId,
         recipe: Recipe,
-        mut auth: Map<String, Value>,
+        auth: Map<String, Value>,
         direct: bool,
         config: ConnectorConfig,
         tasks: TaskTracker,
     ) -> Result<(Self, ServerConnection), rust_socketio::Error> {
-        auth.insert(CLIENT_ID.to_owned(), id.as_str().into());
-        auth.insert(P2P.to_owned(), PROTOCOL.into());
-        // The application's own auth has no say in this.
-        auth.remove(DIRECT);
-        if direct {
-            auth.insert(DIRECT.to_owned(), true.into());
-        }
-        let first_auth = Value::Object(auth.clone());
+        let auth = Auth { client: id.clone(), application: auth, direct };
+        let first_auth = auth.with(None);
         let (connection, source) = match recipe {
             Recipe::Anew(make) => {
                 (Socket::connect(make(), first_auth).await?, Source::Recipe(make))
@@ -110,14 +120,6 @@ impl Connector {
         };
         let connector = Self { source, auth, config, delays: None, attempt: None, tasks };
         Ok((connector, connection))
-    }
-
-    fn auth(&self, resume: Option<ResumeToken>) -> Value {
-        let mut auth = self.auth.clone();
-        if let Some(token) = resume {
-            auth.insert(RESUME.to_owned(), token.to_string().into());
-        }
-        Value::Object(auth)
     }
 
     /// Starts the backoff anew: the server has welcomed this client.
@@ -136,7 +138,7 @@ impl Connector {
         let ConnectorConfig { timeout: limit, backoff } = self.config;
         let delays = self.delays.get_or_insert_with(|| backoff.build());
         let delay = delays.next().unwrap_or_default();
-        let auth = self.auth(resume);
+        let auth = self.auth.with(resume);
         self.attempt = match &self.source {
             Source::Recipe(make) => {
                 if let Some(old) = old {

@@ -1,17 +1,26 @@
-//! Names that come from outside: the resume token, ids of clients and of pairings.
+//! Texts from outside that stand for ids: the resume token, ids of clients and of pairings.
 
 use std::{fmt, str::FromStr};
 
 use serde::{Serialize, de::DeserializeOwned};
-use serde_json::json;
-use socketio_p2p_protocol::{ClientId, PairingId, ResumeToken, limits::CLIENT_ID_BYTES};
+use serde_json::{Map, json};
+use socketio_p2p_protocol::{
+    ClientId, Dialect, PairingId, ResumeToken, limits::CLIENT_ID_BYTES, wire::ConnectAuth,
+};
 
-/// Reads the text as each of them.
+/// Reads the text as each of these.
 pub fn run(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };
-    if let Some(token) = one_spelling::<ResumeToken>(text) {
-        assert_eq!(text.len(), 32);
-        assert!(!format!("{token:?}").contains(text), "a secret is not shown");
+    match text.parse::<ResumeToken>() {
+        Ok(token) => {
+            assert_eq!(text.len(), 32);
+            assert_eq!(written(token), text);
+            assert_eq!(serde_json::from_value::<ResumeToken>(json!(text)).ok(), Some(token));
+            for shown in [token.to_string(), format!("{token:?}"), json!(token).to_string()] {
+                assert!(!shown.contains(text), "a secret is not shown");
+            }
+        }
+        Err(_) => assert!(serde_json::from_value::<ResumeToken>(json!(text)).is_err()),
     }
     if let Some(id) = one_spelling::<ClientId>(text) {
         assert_eq!(id.as_str(), text);
@@ -23,11 +32,23 @@ pub fn run(data: &[u8]) {
     }
     if let Ok(bytes) = data.try_into() {
         let token = ResumeToken::new(bytes);
-        assert_eq!(one_spelling::<ResumeToken>(&token.to_string()), Some(token));
+        assert_eq!(written(token).parse(), Ok(token));
     }
 }
 
-/// A value has one spelling, as text and as JSON.
+/// Returns the text of a token in the CONNECT auth.
+fn written(token: ResumeToken) -> String {
+    let mut auth = Map::new();
+    let (dialect, resume) = (Dialect::V2, Some(token));
+    ConnectAuth { dialect, binary: false, direct: false, resume }.write(&client(), &mut auth);
+    auth["resume"].as_str().map(ToOwned::to_owned).unwrap_or_default()
+}
+
+fn client() -> ClientId {
+    "a".parse().expect("one byte is enough")
+}
+
+/// Checks that a value has one spelling, as text and as JSON.
 fn one_spelling<T>(text: &str) -> Option<T>
 where
     T: DeserializeOwned + FromStr + PartialEq + Serialize + fmt::Debug + fmt::Display,

@@ -4,9 +4,10 @@ use std::time::Instant;
 
 use super::{Answer, Command, Endpoint, EndpointEvent, Input, Output, pace::Pace};
 use crate::{
-    Cause, ClientMessage, Code, EndReason, Outcome, PairingId, Welcome,
+    Cause, ClientMessage, Code, EndReason, Outcome, PairingId, Refusal, Welcome,
     peer::{self, Peer, ServerEvent},
     planted::{self, Fault},
+    wire::Versions,
 };
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -97,9 +98,19 @@ impl Endpoint {
         self.outputs.push_back(Output::Reconnect { resume: self.token });
     }
 
+    /// Ends a connection whose server speaks no version that this client speaks. Another
+    /// connection would end in the same way.
+    pub(super) fn refuse_version(&mut self, refusal: Refusal, now: Instant) {
+        self.event(EndpointEvent::Refused(refusal));
+        self.close(now);
+    }
+
     pub(super) fn welcome(&mut self, welcome: Welcome, now: Instant) {
         if self.state != State::Connecting {
             return;
+        }
+        if !Versions::OURS.contains(welcome.protocol.into()) {
+            return self.refuse_version(Code::UnsupportedProtocol.into(), now);
         }
         self.state = State::Ready;
         self.limits = welcome.limits;

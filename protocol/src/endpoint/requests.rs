@@ -232,6 +232,10 @@ impl Endpoint {
             (Code::Congested | Code::RateLimited | Code::Offline, Some(key)) => {
                 self.peer(key, peer::Input::RelayRefused, now);
             }
+            (Code::Other(_), Some(key)) => {
+                self.outputs.push_back(Output::Complain(Complaint::Server(refusal)));
+                self.peer(key, peer::Input::RelayRefused, now);
+            }
             // Frames that were under way when the pairing ended.
             (Code::StalePairing | Code::NotPaired, _) => {}
             (Code::BadArgs | Code::BadEvent, _) => {

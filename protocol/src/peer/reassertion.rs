@@ -112,7 +112,9 @@ impl Peer {
             ServerEvent::Partner(presence) => {
                 match presence {
                     Presence::Away => self.close_relay(now),
-                    Presence::Back => self.open_relay(now),
+                    // A state of another version may mean that frames were lost. If the partner is
+                    // away, the server refuses them, and they stay in the window.
+                    Presence::Back | Presence::Other(_) => self.open_relay(now),
                 }
                 self.outputs.push_back(Output::Partner(presence));
             }
@@ -164,8 +166,9 @@ impl Peer {
             return;
         }
         match code {
-            // The partner is with another, or does not want to be with this end.
-            Code::TargetBusy | Code::Declined | Code::Forbidden => {
+            // The partner is with another, or does not want to be with this end; or the code is one
+            // of another version, which is final.
+            Code::TargetBusy | Code::Declined | Code::Forbidden | Code::Other(_) => {
                 self.end(EndReason::Disconnected, now);
             }
             // The partner is not back yet: it will ask as well.

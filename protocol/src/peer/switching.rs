@@ -6,7 +6,7 @@ use super::{
     Complaint, DirectMessage, LinkEvent, LinkId, Output, PathPolicy, Peer,
     direct::{self, Direct},
     link::{LinkCommand, LinkMessage},
-    session,
+    session::{self, Violation},
 };
 use crate::Path;
 
@@ -107,6 +107,11 @@ impl Peer {
                 for frame in frames {
                     self.session(session::Input::Received(Path::Direct, frame), now);
                 }
+            }
+            // A sign of life, and nothing else.
+            Ok(DirectMessage::Other(_)) => {
+                self.outputs.push_back(Output::Complain(Complaint::Partner(Violation::Unknown)));
+                self.direct(direct::Input::Link(link, LinkEvent::Heard), now);
             }
             Err(error) => {
                 // What it was meant to say is sent again on the other path.

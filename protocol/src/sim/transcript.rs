@@ -77,7 +77,7 @@ impl Notes {
             self.tokens.push(token);
             self.tokens.len() - 1
         });
-        ResumeToken::new((at as u128 + 1).to_be_bytes()).to_string()
+        ResumeToken::new((at as u128 + 1).to_be_bytes()).reveal()
     }
 
     fn link(&mut self, link: LinkId) -> Value {

@@ -10,7 +10,8 @@ pub use self::{
     welcome::{ClientEntry, ClientState, EndedPairing, PairingInfo, Presence, Welcome},
 };
 
-/// A number that a requester chose, unique on its connection. Its answer carries it.
+/// The number of a request. Its requester chooses it, unique on the connection, and the answer
+/// repeats it.
 ///
 /// For a v1 client it is the id of the native acknowledgement.
 pub type ReqId = u64;

@@ -1,4 +1,4 @@
-//! What a session sends: one codec for every path, in two spellings.
+//! Frames of a session: one codec for every path, in two spellings.
 //!
 //! As text a frame is a JSON object, with blobs as base64 under `b`. As one binary value it is
 //!
@@ -6,6 +6,9 @@
 //! length of the pairing id: 1 byte | pairing id | length of the header: 4 bytes, big-endian
 //! | header: the JSON object, its `b` the lengths of the blobs | the blobs, one after another
 //! ```
+//!
+//! Of a frame of a kind that this version does not know only the numbers and the kind are read: its
+//! other fields may have any shape, and its number is taken all the same.
 
 mod binary;
 mod json;
@@ -16,14 +19,17 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use bytes::Bytes;
 use serde_json::{Value, value::RawValue};
 
-use self::json::WireFrame;
-use crate::{Args, Refusal, limits, wire::Shape};
+use self::json::{Kind, UnknownFrame, UnknownKind, WireFrame};
+use crate::{
+    Args, Refusal, limits,
+    wire::{Label, Shape},
+};
 
-/// Why arguments, a frame or a batch of them could not be read.
+/// The reason for which arguments, a frame or a batch could not be read.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum FrameError {
-    /// Not JSON, or a field is missing or of the wrong type.
+    /// It is not JSON, or a field is missing or of the wrong type.
     #[error("not a frame")]
     Json(#[from] serde_json::Error),
     /// The arguments are not an array.
@@ -35,16 +41,16 @@ pub enum FrameError {
     /// The blobs are not base64.
     #[error("a blob is not base64")]
     Base64(#[from] base64::DecodeError),
-    /// The binary spelling ends too early or its lengths do not add up.
+    /// The binary spelling ends too early, or its lengths do not add up.
     #[error("the lengths of a binary frame do not add up")]
     Lengths,
-    /// The binary spelling names no pairing.
+    /// The binary spelling does not name a pairing.
     #[error("a binary frame without a pairing id")]
     Pairing,
-    /// What was cut into parts is neither an emit nor a reply.
+    /// The parts do not make an emit or a reply.
     #[error("parts of neither an emit nor a reply")]
     Part,
-    /// None, or more than [`limits::BATCH_FRAMES`].
+    /// The batch is empty, or has more than [`limits::BATCH_FRAMES`].
     #[error("a batch of no frames or of too many")]
     Batch,
 }
@@ -52,54 +58,56 @@ pub enum FrameError {
 /// One frame of a session.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Frame {
-    /// Its number, counted from 1 in each direction; 0 for one that is not in the window.
+    /// The number, counted from 1 in each direction; 0 for a frame that is not in the window.
     pub seq: u64,
     /// The highest number up to which everything of the partner was taken: emits whose handlers
     /// have started, and replies.
     pub ack: u64,
     /// The highest number up to which everything of the partner arrived; at least `ack`.
     pub got: u64,
-    /// How long an emit may still wait for its handler, counted from its arrival; in whole
-    /// milliseconds on the wire. The last part of an emit has it, the others have none.
+    /// Time for which an emit may still wait for its handler, counted from its arrival; in whole
+    /// milliseconds on the wire. Of a value in parts only the last part has it.
     pub ttl: Option<Duration>,
-    /// What it says. Shared with the window, from which it may be sent again.
+    /// The content. It is shared with the window, from which it may be sent again.
     pub body: Arc<Body>,
 }
 
-/// What a frame says.
+/// The content of a frame.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Body {
-    /// Run the handler of an event.
+    /// Event for a handler.
     Emit {
-        /// Its name.
+        /// The event's name.
         event: String,
-        /// For the handler.
+        /// The arguments for the handler.
         args: Args,
         /// Whether the sender waits for a reply.
         reply: bool,
     },
-    /// What a handler said.
+    /// Reply of a handler.
     Reply {
         /// The number of the emit.
         to: u64,
-        /// Its arguments, or why there are none.
+        /// The arguments of the reply, or the reason for which there are none.
         result: Result<Args, Refusal>,
     },
-    /// A piece of the text of an emit or a reply that is too large for one frame.
+    /// Piece of the text of an emit or a reply that is too large for one frame.
     Part {
         /// The piece.
         text: String,
-        /// Whether the others have come before.
+        /// Whether it is the last piece.
         last: bool,
     },
-    /// The pieces that have come so far are all there will be: their sender gave the value up.
+    /// End of a value in parts whose sender gave it up.
     Drop,
-    /// Nothing but [`Frame::ack`].
+    /// Acknowledgement without a content.
     Ack,
+    /// Frame of a kind that this version does not know. Its number is taken, and nothing else.
+    Other(Label),
 }
 
 impl Body {
-    /// Bytes that it keeps in a window, roughly as many as it takes on the wire.
+    /// Returns the bytes that the content holds in a window, roughly as many as on the wire.
     #[must_use]
     pub fn size(&self) -> usize {
         const FRAME: usize = 64;
@@ -109,11 +117,11 @@ impl Body {
                 Self::Reply { result: Ok(args), .. } => args.footprint(),
                 Self::Reply { result: Err(refusal), .. } => refusal.message.len(),
                 Self::Part { text, .. } => text.bytes().map(spelled).sum(),
-                Self::Drop | Self::Ack => 0,
+                Self::Drop | Self::Ack | Self::Other(_) => 0,
             }
     }
 
-    /// Whether the usual parsers can read its arguments: a relay checks that of what it can see.
+    /// Returns whether usual parsers can read the arguments. A relay cannot check parts.
     pub(crate) fn can_be_read(&self) -> bool {
         match self {
             Self::Emit { args, .. } | Self::Reply { result: Ok(args), .. } => {
@@ -123,24 +131,24 @@ impl Body {
         }
     }
 
-    /// What is cut into parts: the text of a frame without its numbers.
+    /// Returns the text that is cut into parts: the frame without its numbers.
     pub(crate) fn to_json(&self) -> String {
         let wire = WireFrame::of_body(self, |blob| STANDARD.encode(blob));
         serde_json::to_string(&wire).unwrap_or_default()
     }
 
-    /// Reads what was cut into parts: an emit or a reply.
+    /// Reads the text that was cut into parts: an emit or a reply.
     pub(crate) fn from_json(text: &str) -> Result<Self, FrameError> {
         check_object(text.starts_with('{'))?;
         let wire: WireFrame<'_, _, _> = serde_json::from_str(text)?;
         match wire.body(from_base64)? {
             body @ (Self::Emit { .. } | Self::Reply { .. }) => Ok(body),
-            Self::Part { .. } | Self::Drop | Self::Ack => Err(FrameError::Part),
+            Self::Part { .. } | Self::Drop | Self::Ack | Self::Other(_) => Err(FrameError::Part),
         }
     }
 }
 
-/// Bytes that a byte of JSON takes in a JSON string.
+/// Returns the bytes that one byte of JSON takes inside a JSON string.
 pub(crate) const fn spelled(byte: u8) -> usize {
     match byte {
         b'"' | b'\\' | b'\n' | b'\r' | b'\t' => 2,
@@ -149,15 +157,15 @@ pub(crate) const fn spelled(byte: u8) -> usize {
 }
 
 impl Frame {
-    /// As the text of a JSON object.
+    /// Returns the text of a JSON object.
     #[must_use]
     pub fn to_text(&self) -> String {
         let wire = WireFrame::of_frame(self, |blob| STANDARD.encode(blob));
-        // Only a failing `Serialize` or a map without string keys can fail here: there is neither.
+        // Only a failing `Serialize` or a map without string keys could fail here.
         serde_json::to_string(&wire).unwrap_or_default()
     }
 
-    /// As a JSON value, for a host that takes nothing else.
+    /// Returns a JSON value, for a host that takes nothing else.
     #[must_use]
     pub fn to_value(&self) -> Value {
         let wire = WireFrame::of_frame(self, |blob| STANDARD.encode(blob));
@@ -168,11 +176,13 @@ impl Frame {
     ///
     /// # Errors
     ///
-    /// Any of [`FrameError`] but those of the binary spelling.
+    /// Any [`FrameError`] but those of the binary spelling.
     pub fn from_text(text: &str) -> Result<Self, FrameError> {
         check_object(text.trim_start().starts_with('{'))?;
-        let wire: WireFrame<'_, _, _> = serde_json::from_str(text)?;
-        wire.frame(from_base64)
+        match serde_json::from_str::<WireFrame<'_, _, _>>(text) {
+            Ok(wire) => wire.frame(from_base64),
+            Err(error) => unknown(text.as_bytes()).ok_or_else(|| error.into()),
+        }
     }
 
     /// Reads a JSON object.
@@ -182,18 +192,36 @@ impl Frame {
     /// As [`Self::from_text`].
     pub fn from_value(value: Value) -> Result<Self, FrameError> {
         check_object(value.is_object())?;
+        if let Some(Kind::Other(_)) = Kind::of_value(&value) {
+            return Ok(serde_json::from_value::<UnknownFrame>(value)?.into());
+        }
         let wire: WireFrame<'_, _, _> = serde_json::from_value(value)?;
         wire.frame(from_base64)
     }
 }
 
-/// Serde would take an array for the fields in their order as well.
+/// Refuses what is not an object. Serde alone would also read an array as the fields in their order.
 fn check_object(is_object: bool) -> Result<(), FrameError> {
     if is_object {
         Ok(())
     } else {
         Err(FrameError::Json(serde::de::Error::custom("not an object")))
     }
+}
+
+/// Reads a JSON object whose kind no frame of this version has, whatever its other fields are.
+fn unknown(json: &[u8]) -> Option<Frame> {
+    serde_json::from_slice::<UnknownFrame>(json).ok().map(Frame::from)
+}
+
+/// Returns the kind of a JSON object, if no frame of this version has it.
+pub(super) fn unknown_kind(text: &str) -> Option<Label> {
+    #[derive(serde::Deserialize)]
+    struct Object {
+        t: UnknownKind,
+    }
+    check_object(text.trim_start().starts_with('{')).ok()?;
+    serde_json::from_str(text).ok().map(|Object { t: UnknownKind(label) }| label)
 }
 
 fn from_base64(blobs: Vec<String>) -> Result<Vec<Bytes>, FrameError> {
@@ -204,7 +232,7 @@ fn from_base64(blobs: Vec<String>) -> Result<Vec<Bytes>, FrameError> {
 ///
 /// # Errors
 ///
-/// That of the first frame that cannot be read, or [`FrameError::Batch`].
+/// The error of the first frame that cannot be read, or [`FrameError::Batch`].
 pub fn batch_from_value(value: Value) -> Result<Vec<Frame>, FrameError> {
     match value {
         Value::Array(frames) if (1..=limits::BATCH_FRAMES).contains(&frames.len()) => {

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::frame;
+use super::{Label, frame};
 use crate::{Frame, FrameError, PairingId};
 
 /// A heartbeat, as it is sent beside the frames on a direct path.
@@ -36,14 +36,14 @@ impl Heartbeat {
     /// Returns the text of a JSON object.
     #[must_use]
     pub fn to_text(&self) -> String {
-        // Only a failing `Serialize` or a map without string keys can fail here: there is neither.
+        // Only a failing `Serialize` or a map without string keys could fail here.
         serde_json::to_string(self).unwrap_or_default()
     }
 
-    /// Reads the text of a JSON object; returns `None` if it is no heartbeat.
+    /// Reads the text of a JSON object; returns `None` if it is not a heartbeat.
     #[must_use]
     pub fn from_text(text: &str) -> Option<Self> {
-        // Serde would take an array for the fields in their order as well.
+        // Serde alone would also read an array as the fields in their order.
         text.trim_start().starts_with('{').then(|| serde_json::from_str(text).ok())?
     }
 }
@@ -55,18 +55,23 @@ pub enum DirectMessage {
     Heartbeat(Heartbeat),
     /// Frames of the session.
     Frames(Vec<Frame>),
+    /// A message of a kind that this version does not know.
+    Other(Label),
 }
 
 impl DirectMessage {
-    /// Reads a text: a frame, an array of them, or a heartbeat.
+    /// Reads a text: a frame, an array of frames, or a heartbeat.
     ///
     /// # Errors
     ///
     /// As [`frame::batch_from_text`].
     pub fn from_text(text: &str) -> Result<Self, FrameError> {
-        frame::batch_from_text(text)
-            .map(Self::Frames)
-            .or_else(|error| Heartbeat::from_text(text).map(Self::Heartbeat).ok_or(error))
+        frame::batch_from_text(text).map(Self::Frames).or_else(|error| {
+            let heartbeat = Heartbeat::from_text(text).map(Self::Heartbeat);
+            let is_new = |kind: &Label| !["ping", "pong"].contains(&kind.as_str());
+            let other = || frame::unknown_kind(text).filter(is_new).map(Self::Other);
+            heartbeat.or_else(other).ok_or(error)
+        })
     }
 
     /// Reads a frame in its binary spelling. The pairing that it names is ignored: the link tells

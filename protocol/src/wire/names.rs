@@ -5,65 +5,65 @@ use crate::{Code, limits::EVENT_NAME_BYTES};
 /// Version of the v2 dialect.
 pub const PROTOCOL: u8 = 2;
 
-/// Key of the client's name, in the query and in the CONNECT auth.
+/// Key of the client's id, in the CONNECT auth and in the query.
 pub const CLIENT_ID: &str = "clientId";
-/// Key of the dialect's number there.
+/// Key of the highest version that the client speaks, in the CONNECT auth and in the query.
 pub const P2P: &str = "p2p";
-/// Key, in the CONNECT auth, of whether a v2 client takes attachments.
+/// Key of the lowest version that the client speaks, there as well.
+pub const P2P_MIN: &str = "p2pMin";
+/// Key in the CONNECT auth: a v2 client takes attachments.
 pub const BINARY: &str = "binary";
-
-/// Key, in the CONNECT auth, of whether a v2 client allows a direct path to its partner.
+/// Key in the CONNECT auth: a v2 client allows a direct path to its partner.
 pub const DIRECT: &str = "direct";
-
-/// Key, in the CONNECT auth, of the token with which a v2 client takes its session up again.
+/// Key in the CONNECT auth: the token by which a v2 client resumes its session.
 pub const RESUME: &str = "resume";
 
 /// HTTP header by which a client whose TCP delays small messages (Nagle's algorithm) asks to be
 /// acknowledged at once. Its value does not matter.
 pub const QUICK_ACK: &str = "p2p-quick-ack";
 
-/// What all events of the plugin begin with.
+/// Prefix of the plugin's events.
 pub const PREFIX: &str = "P2P_";
-/// v2: the server speaks first.
+/// v2: first message of the server.
 pub const WELCOME: &str = "P2P_WELCOME";
-/// Both dialects: a source asks, a target is asked.
+/// Both dialects: request of a source, and question to a target.
 pub const REGISTER: &str = "P2P_REGISTER";
-/// Both dialects: yes. v2 from the server: paired.
+/// Both dialects: consent of a target. v2: the pairing, from the server.
 pub const REGISTER_SUCCESS: &str = "P2P_REGISTER_SUCCESS";
-/// Both dialects: no.
+/// Both dialects: refusal of a target, or of the server.
 pub const REGISTER_FAILED: &str = "P2P_REGISTER_FAILED";
-/// Both dialects: end it; v1 from the server: it ended.
+/// Both dialects: request to end the pairing. v1: its end, from the server.
 pub const UNREGISTER: &str = "P2P_UNREGISTER";
-/// Both dialects: it ended.
+/// Both dialects: end of a pairing.
 pub const DISCONNECT: &str = "P2P_DISCONNECT";
-/// v2: the partner's connection went or came back.
+/// v2: state of the partner's connection.
 pub const PARTNER: &str = "P2P_PARTNER";
 /// v2: frames of a session.
 pub const FRAME: &str = "P2P_FRAME";
-/// v2: a step of a WebRTC negotiation.
+/// v2: step of a WebRTC negotiation.
 pub const SIGNAL: &str = "P2P_SIGNAL";
-/// v2: a client goes and does not come back.
+/// v2: a client leaves and does not come back.
 pub const LEAVE: &str = "P2P_LEAVE";
-/// v2: who is there?
+/// v2: request for the list of clients.
 pub const LIST: &str = "P2P_LIST";
-/// v2: these are there.
+/// v2: list of clients.
 pub const CLIENTS: &str = "P2P_CLIENTS";
-/// v2: are you there?
+/// v2: heartbeat of a client.
 pub const PING: &str = "P2P_PING";
-/// v2: I am.
+/// v2: answer to a heartbeat.
 pub const PONG: &str = "P2P_PONG";
-/// v2: something was refused.
+/// v2: refusal.
 pub const ERROR: &str = "P2P_ERROR";
-/// v1: relay an event.
+/// v1: event for the partner.
 pub const EMIT: &str = "P2P_EMIT";
-/// v1: relay an event and its acknowledgement.
+/// v1: event for the partner, whose acknowledgement is relayed.
 pub const EMIT_ACKNOWLEDGE: &str = "P2P_EMIT_ACKNOWLEDGE";
-/// v1: who is there?
+/// v1: request for the list of clients.
 pub const LIST_CLIENTS: &str = "LIST_CLIENTS";
-/// v1: something was refused.
+/// v1: refusal.
 pub const SERVER_ERROR: &str = "SERVER_ERROR";
 
-/// What a v2 client hears from the server.
+/// Events that the server sends to a v2 client.
 pub const TO_CLIENT: [&str; 11] = [
     WELCOME,
     REGISTER,
@@ -78,15 +78,15 @@ pub const TO_CLIENT: [&str; 11] = [
     ERROR,
 ];
 
-/// Names that Socket.IO keeps for itself: relayed, they would look like its own.
+/// Names that Socket.IO reserves: a relayed event with such a name would look like its own.
 const RESERVED: [&str; 6] =
     ["connect", "connect_error", "disconnect", "disconnecting", "newListener", "removeListener"];
 
-/// Whether an emit may carry this event.
+/// Checks the name of an emitted event.
 ///
 /// # Errors
 ///
-/// [`Code::BadEvent`] if it is reserved, one of the plugin's own, or too long.
+/// [`Code::BadEvent`] if the name is reserved, one of the plugin's own, or too long.
 pub fn check_event(event: &str) -> Result<(), Code> {
     let own = event.starts_with(PREFIX) || event == SERVER_ERROR;
     if own || RESERVED.contains(&event) || event.len() > EVENT_NAME_BYTES {

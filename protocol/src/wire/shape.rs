@@ -1,12 +1,12 @@
 //! The shape of a JSON text: its depth, and doubts about its values, without parsing it.
 
-/// What one look at a text that is JSON tells of it.
+/// The properties of a JSON text that one pass over it finds.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct Shape {
-    /// The depth to which arrays and objects are nested; [`HIDDEN`](Self::HIDDEN) if it cannot be counted.
+    /// Levels of arrays and objects; [`HIDDEN`](Self::HIDDEN) if they cannot be counted.
     pub depth: usize,
-    /// Whether it may hold what is JSON by its grammar and yet no value for usual parsers: half a
-    /// pair of surrogates, or a number beyond all floating-point numbers. Only parsing it tells.
+    /// Whether the text may hold a value that the grammar of JSON allows and usual parsers refuse:
+    /// half a pair of surrogates, or a number beyond all floating-point numbers. Parsing decides.
     pub doubtful: bool,
 }
 
@@ -18,7 +18,7 @@ impl Shape {
     /// not tell how deep a parser would go. No client of this protocol sends one.
     pub const HIDDEN: usize = 1 << 30;
 
-    /// Looks at a text once, without parsing it.
+    /// Reads a text once, without parsing it.
     #[must_use]
     pub fn of(json: &str) -> Self {
         /// The largest floating-point number has 309 digits.
@@ -26,7 +26,7 @@ impl Shape {
         let mut shape = Self::default();
         let (mut depth, mut digits) = (0_usize, 0_usize);
         let mut bytes = json.bytes();
-        // Whether the next string is the first key of an object.
+        // True while the next string is the first key of an object.
         let mut opened = false;
         while let Some(byte) = bytes.next() {
             match byte {
@@ -79,7 +79,7 @@ fn is_reserved(mut string: impl Iterator<Item = u8>) -> bool {
     })
 }
 
-/// How deep arrays and objects are nested in a text that is JSON.
+/// Returns the number of levels of arrays and objects in a JSON text.
 #[must_use]
 pub fn depth(json: &str) -> usize {
     Shape::of(json).depth

@@ -1,4 +1,4 @@
-//! Signals of a WebRTC negotiation, in the shapes of simple-peer 9.11.1: read once, with limits.
+//! Signals of a WebRTC negotiation in the shapes of simple-peer 9.11.1, read once and with limits.
 //!
 //! | shape | step |
 //! |---|---|
@@ -9,75 +9,78 @@
 //! | `{type: "renegotiate", renegotiate: true}` | [`Step::Renegotiate`] |
 //! | `{type: "transceiverRequest", transceiverRequest}` | [`Step::Other`] |
 //!
-//! Ours carry the number of their attempt as well, `attempt`, and `renegotiate` carries `why`;
-//! simple-peer ignores both. A signal that it does not know it takes for an error, and destroys
-//! itself: so `end` is read and never sent.
+//! Ours also carry `attempt`, the number of their attempt, and `renegotiate` carries `why`;
+//! simple-peer ignores both. A signal of a type that simple-peer does not know destroys its
+//! connection: so `end` is read and never sent.
 
 mod candidate;
 mod sdp;
 
-use serde::{Deserialize, Serialize};
+use serde::Deserialize as _;
 use serde_json::{Map, Value, json};
 
 pub use self::{candidate::Candidate, sdp::Sdp};
-use super::{Event, SIGNAL, WireError, bad_args};
+use super::{Event, SIGNAL, WireError, bad_args, labels};
 use crate::PairingId;
 
-/// The largest number of an attempt: JavaScript has no larger integers.
+/// The largest number of an attempt: JavaScript has no larger exact integers.
 const ATTEMPT_MAX: u64 = (1 << 53) - 1;
 
-/// A step of a negotiation, as it travels.
+/// A step of a negotiation, with the attempt that it belongs to.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Signal {
-    /// The number of the attempt that it belongs to; none in those of simple-peer.
+    /// The number of the attempt; `None` in the signals of simple-peer.
     pub attempt: Option<u64>,
-    /// What it says.
+    /// The step.
     pub step: Step,
 }
 
-/// What a signal says.
+/// A step of a negotiation.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Step {
-    /// This is how I would be connected.
+    /// Offer of a connection.
     Offer(Sdp),
-    /// So let it be.
+    /// Answer to an offer.
     Answer(Sdp),
-    /// I may be reached there.
+    /// Address of the sender.
     Candidate(Candidate),
-    /// I may be reached nowhere else.
+    /// End of the sender's addresses.
     End,
-    /// Offer anew; none if it is about media, as with simple-peer.
+    /// Request for a new offer; `None` if it is about media, as in simple-peer.
     Renegotiate(Option<WhyAnew>),
-    /// Something about media, which a direct path has none of.
+    /// Step about media, which a direct path does not have.
     Other,
 }
 
-/// Why an end asks its partner to offer anew.
-#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum WhyAnew {
-    /// No heartbeat returns.
-    Silent,
-    /// It has closed the connection.
-    Closed,
-    /// It has other addresses than before, or may be reached again.
-    Changed,
+labels! {
+    /// The reason for which an end asks its partner for a new offer.
+    pub WhyAnew {
+        /// Its heartbeats do not return.
+        Silent = "silent",
+        /// It has closed the connection.
+        Closed = "closed",
+        /// Its addresses have changed, or it can be reached again.
+        Changed = "changed",
+    }
 }
 
-/// Why a signal is left out.
+/// The reason for which a signal is left out.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum SignalError {
-    /// Not of a shape that is known.
+    /// It has none of the known shapes.
     #[error("not a signal")]
     Shape,
-    /// An SDP or a candidate longer than it may be, or an SDP with too many candidates.
+    /// Its type is unknown: another version may know it.
+    #[error("a signal of an unknown type")]
+    Unknown,
+    /// The SDP or the candidate is too long, or the SDP has too many candidates.
     #[error("the signal is too large")]
     TooLarge,
-    /// The SDP has media, or more than the one data channel section.
+    /// The SDP has media, or more than one data channel section.
     #[error("the session description has more than a data channel")]
     Media,
-    /// The SDP cannot be read, or lacks what a connection needs.
+    /// The SDP cannot be read, or lacks a field that a connection needs.
     #[error("the session description cannot be read")]
     Sdp,
     /// The candidate cannot be read.
@@ -86,7 +89,7 @@ pub enum SignalError {
 }
 
 impl Signal {
-    /// A step of this attempt.
+    /// Returns a step of this attempt.
     #[must_use]
     pub const fn new(attempt: u64, step: Step) -> Self {
         Self { attempt: Some(attempt), step }
@@ -96,7 +99,7 @@ impl Signal {
     ///
     /// # Errors
     ///
-    /// A [`SignalError`]; nothing depends on a single signal, so it can be left out.
+    /// A [`SignalError`]. Nothing depends on a single signal, so it can be left out.
     pub fn from_value(value: &Value) -> Result<Self, SignalError> {
         let fields = value.as_object().ok_or(SignalError::Shape)?;
         let attempt = fields.get("attempt").map(|attempt| {
@@ -112,7 +115,7 @@ impl Signal {
         (SIGNAL, vec![json!(pairing), self.to_value()])
     }
 
-    /// As it travels.
+    /// Returns the second argument of a `P2P_SIGNAL`.
     #[must_use]
     pub fn to_value(&self) -> Value {
         let mut value = match &self.step {
@@ -149,7 +152,7 @@ pub fn from_args(args: Vec<Value>) -> Result<(PairingId, Value), WireError> {
     Ok((pairing, signal))
 }
 
-/// What is in a signal counts, as with simple-peer; its type only tells offers from answers.
+/// Reads the step. As in simple-peer its fields decide; the type only tells offers from answers.
 fn step(fields: &Map<String, Value>) -> Result<Step, SignalError> {
     let kind = fields.get("type").and_then(Value::as_str);
     if let Some(candidate) = fields.get("candidate") {
@@ -166,10 +169,13 @@ fn step(fields: &Map<String, Value>) -> Result<Step, SignalError> {
     match kind {
         Some("end") => Ok(Step::End),
         Some("renegotiate") => {
-            let why = fields.get("why").and_then(|why| WhyAnew::deserialize(why).ok());
-            Ok(Step::Renegotiate(why))
+            let why = fields.get("why").and_then(Value::as_str);
+            Ok(Step::Renegotiate(why.map(WhyAnew::from)))
         }
         Some("transceiverRequest") => Ok(Step::Other),
+        Some(kind) if !["offer", "answer", "candidate"].contains(&kind) => {
+            Err(SignalError::Unknown)
+        }
         _ => Err(SignalError::Shape),
     }
 }

@@ -109,13 +109,14 @@ impl Attempts {
             // Both leave the path together: what the end that still hears the other says may not
             // get through.
             WhyAnew::Silent => self.outputs.push_back(Output::PartnerIsSilent),
-            WhyAnew::Changed => {
+            // A reason of another version: the partner wants a new offer.
+            WhyAnew::Changed | WhyAnew::Other(_) => {
                 self.failures = 0;
                 self.outputs.push_back(Output::PartnerMoved);
                 if life.was_proven {
                     let at = self.soonest_restart(now);
                     if let Some(link) = &mut self.link {
-                        link.restart = Some((at, why));
+                        link.restart = Some((at, WhyAnew::Changed));
                     }
                 } else {
                     self.begin_at(self.soonest(now));

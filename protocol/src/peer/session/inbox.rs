@@ -161,6 +161,11 @@ impl Inbox {
                 self.value.clear();
             }
             Body::Ack => self.bytes -= next.size,
+            // Its number is taken, so that what comes after it is.
+            Body::Other(_) => {
+                self.bytes -= next.size;
+                return Err(Violation::Unknown);
+            }
         }
         Ok(())
     }

@@ -94,4 +94,8 @@ pub enum Violation {
     /// A reply to what was never sent. One to a call that is over may be late, and is ignored.
     #[error("the partner replies to no call")]
     Reply,
+    /// A message of a kind that this version does not know. It is ignored; the partner may speak a
+    /// later version.
+    #[error("the partner sends a message of an unknown kind")]
+    Unknown,
 }

@@ -28,9 +28,12 @@ impl Session {
         {
             self.outputs.push_back(Output::Deliver(again));
         }
-        if !matches!(*frame.body, Body::Ack)
-            && let Err(violation) = self.inbox.insert(frame, path, now)
-        {
+        let noted = match *frame.body {
+            Body::Ack => Ok(()),
+            Body::Other(_) if frame.seq == 0 => Err(Violation::Unknown),
+            _ => self.inbox.insert(frame, path, now),
+        };
+        if let Err(violation) = noted {
             self.violation(violation);
         }
         self.take(now);

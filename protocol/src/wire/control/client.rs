@@ -13,50 +13,50 @@ use crate::{
     },
 };
 
-/// What a client asks of the server, whatever dialect it speaks.
+/// A message of a client to the server, in either dialect.
 #[derive(Clone, Debug, PartialEq)]
 pub enum ClientMessage {
-    /// Pair me with `target`.
+    /// Request to be paired with `target`.
     Register {
-        /// Absent if a v1 client did not ask for an acknowledgement.
+        /// Number of the request; `None` if a v1 client asked for no acknowledgement.
         req: Option<ReqId>,
-        /// Whom it wants.
+        /// The id of the target.
         target: ClientId,
-        /// For the target's decision.
+        /// Data for the target's decision.
         payload: Option<Value>,
     },
-    /// Yes to the registration `req`; a v1 client that answers by event does not say to which.
+    /// Consent to a registration.
     Accept {
-        /// The number under which it was asked.
+        /// Number of the question; `None` if a v1 client answered by event.
         req: Option<ReqId>,
     },
-    /// No to the registration `req`.
+    /// Refusal of a registration.
     Decline {
-        /// The number under which it was asked.
+        /// Number of the question; `None` if a v1 client answered by event.
         req: Option<ReqId>,
-        /// Why, for people.
+        /// Reason, for people.
         reason: Option<String>,
     },
-    /// End my pairing, and take back my request if one waits.
+    /// Request to end the pairing. It also withdraws a request that waits.
     Unregister {
-        /// Absent if a v1 client did not ask for an acknowledgement.
+        /// Number of the request; `None` if a v1 client asked for no acknowledgement.
         req: Option<ReqId>,
     },
-    /// A v1 client knows now that its pairing ended.
+    /// Confirmation of a v1 client that its pairing ended.
     Released {
         /// The pairing.
         pairing: PairingId,
     },
-    /// I go, and do not come back: my pairing ends at once.
+    /// Announcement that the client does not come back: its pairing ends at once.
     Leave,
-    /// Who is there?
+    /// Request for the list of clients.
     List {
-        /// Absent if a v1 client did not ask for an acknowledgement.
+        /// Number of the request; `None` if a v1 client asked for no acknowledgement.
         req: Option<ReqId>,
     },
-    /// Are you there?
+    /// Heartbeat.
     Ping {
-        /// Comes back in the answer.
+        /// Number that the answer repeats.
         req: ReqId,
     },
 }
@@ -81,11 +81,11 @@ pub(super) fn request(args: &mut Vec<Value>, count: usize) -> Result<Request, Wi
     object(fields).map_err(|error| WireError { req, ..error })
 }
 
-/// The first argument of a registration.
+/// Reads the target, the first argument of a registration.
 ///
 /// # Errors
 ///
-/// [`Code::BadArgs`] if it is missing or no client id.
+/// [`Code::BadArgs`] if it is missing or not a client id.
 pub fn target(args: &[Value]) -> Result<ClientId, Refusal> {
     let Some(Value::String(target)) = args.first() else {
         return Err(Refusal::new(Code::BadArgs, "the target's client id is not a string"));
@@ -95,11 +95,13 @@ pub fn target(args: &[Value]) -> Result<ClientId, Refusal> {
         .map_err(|error: crate::ClientIdError| Refusal::new(Code::BadArgs, &error.to_string()))
 }
 
-/// Reads what a v2 client sends; [`FRAME`](crate::wire::FRAME) and [`SIGNAL`](crate::wire::SIGNAL) go another way.
+/// Reads a message of a v2 client, but for [`FRAME`](crate::wire::FRAME) and
+/// [`SIGNAL`](crate::wire::SIGNAL).
 ///
 /// # Errors
 ///
-/// A [`WireError`] that says what to answer.
+/// A [`WireError`] with the refusal. That of an unknown event names the request if the last
+/// argument has a number: a client of another version learns at once that it is not served.
 pub fn client_message(event: &str, mut args: Vec<Value>) -> Result<ClientMessage, WireError> {
     match event {
         REGISTER => {
@@ -121,15 +123,18 @@ pub fn client_message(event: &str, mut args: Vec<Value>) -> Result<ClientMessage
         }
         UNREGISTER => Ok(ClientMessage::Unregister { req: Some(request(&mut args, 1)?.req) }),
         LIST => Ok(ClientMessage::List { req: Some(request(&mut args, 1)?.req) }),
-        // Who has nothing to say has said it all with the name.
+        // Its arguments do not matter.
         LEAVE => Ok(ClientMessage::Leave),
         PING => Ok(ClientMessage::Ping { req: request(&mut args, 1)?.req }),
-        _ => Err(Code::BadEvent.into()),
+        _ => {
+            let req = args.last().and_then(|fields| fields.get("req")?.as_u64());
+            Err(WireError { refusal: Code::BadEvent.into(), req })
+        }
     }
 }
 
 impl ClientMessage {
-    /// As a v2 client sends it; none for what only a v1 client says.
+    /// Returns the event of a v2 client; `None` for a message that only v1 has.
     #[must_use]
     pub fn to_event(&self) -> Option<Event> {
         let event = match self {

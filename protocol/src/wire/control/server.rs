@@ -15,100 +15,101 @@ use crate::{
     },
 };
 
-/// What the server tells a client, whatever dialect it speaks.
+/// A message of the server to a client, in either dialect.
 #[derive(Clone, Debug, PartialEq)]
 pub enum ServerMessage {
-    /// First of all.
+    /// First message to a v2 client.
     Welcome(Welcome),
-    /// `source` wants to be paired with you.
+    /// Question for consent to a registration.
     Register {
-        /// The server's number for it.
+        /// The server's number for the question.
         req: ReqId,
-        /// Who asks.
+        /// The id of the source.
         source: ClientId,
-        /// What it says about it.
+        /// Data for the decision.
         payload: Option<Value>,
     },
-    /// You are paired.
+    /// Confirmation of a pairing.
     Registered {
-        /// At the source, its number.
+        /// Number of the request, at the source.
         req: Option<ReqId>,
-        /// With whom.
+        /// The pairing.
         pairing: PairingInfo,
     },
-    /// Your registration failed.
+    /// Refusal of a registration.
     RegisterFailed {
-        /// Its number.
+        /// Number of the request.
         req: Option<ReqId>,
-        /// Why.
+        /// The reason.
         refusal: Refusal,
     },
-    /// What you were asked is no longer wanted: your yes came too late.
+    /// Answer to a consent that came too late.
     Withdrawn {
-        /// The number under which it was asked, if it was named.
+        /// Number of the question, if the consent named one.
         req: Option<ReqId>,
-        /// Why.
+        /// The reason.
         code: Code,
     },
-    /// Your pairing ended.
+    /// End of the pairing.
     Disconnect {
-        /// Which one.
+        /// The pairing.
         pairing: PairingId,
-        /// Why.
+        /// The reason.
         reason: EndReason,
-        /// At the end that asked for it, its number.
+        /// Number of the request, at the end that asked for it.
         req: Option<ReqId>,
     },
-    /// Your `unregister` is done. Only a v1 client is told so apart from `Disconnect`.
+    /// Answer to an `unregister`, to a v1 client. A v2 client gets `Disconnect` instead.
     Unregistered {
-        /// Its number.
+        /// Number of the request.
         req: Option<ReqId>,
     },
-    /// A pairing of yours ended while you were away. Only a v1 client is told so.
+    /// News to a v1 client that its pairing ended while it was away.
     Ghost,
-    /// The connection of your partner went or came back.
+    /// State of the partner's connection.
     Partner {
-        /// Which pairing.
+        /// The pairing.
         pairing: PairingId,
-        /// What happened.
+        /// The state.
         state: Presence,
     },
-    /// The clients there are.
+    /// List of clients.
     Clients {
-        /// The number of the question.
+        /// Number of the request.
         req: Option<ReqId>,
-        /// In the order of their names.
+        /// The clients, in the order of their ids.
         clients: Vec<ClientEntry>,
     },
-    /// I am here.
+    /// Answer to a heartbeat.
     Pong {
-        /// The number of the question.
+        /// Number of the heartbeat.
         req: ReqId,
     },
-    /// You are removed: the connection is closed, and you are not to come back by yourself.
+    /// Removal of the client: the connection is closed, and the client is not to come back by
+    /// itself.
     Farewell {
-        /// Why.
+        /// The reason.
         refusal: Refusal,
     },
-    /// A signal was not forwarded. No frame was lost.
+    /// Refusal of a signal. No frame was lost.
     SignalRefused {
-        /// Why.
+        /// The reason.
         refusal: Refusal,
-        /// The pairing that it named, as far as it was read.
+        /// The pairing that the signal named, if it could be read.
         pairing: Option<PairingId>,
     },
-    /// Something was refused.
+    /// Refusal of anything else.
     Error {
-        /// Why.
+        /// The reason.
         refusal: Refusal,
-        /// The number of the request, if it had one.
+        /// Number of the request, if it had one.
         req: Option<ReqId>,
-        /// The pairing that the refused message named, if it named one.
+        /// The pairing that the refused message named, if any.
         pairing: Option<PairingId>,
     },
 }
 
-/// `fields`, and `key` if there is a value for it.
+/// Adds `key` to the fields if there is a value for it.
 fn with(mut fields: Value, key: &str, value: Option<impl Into<Value>>) -> Value {
     if let Some(value) = value {
         fields[key] = value.into();
@@ -117,11 +118,11 @@ fn with(mut fields: Value, key: &str, value: Option<impl Into<Value>>) -> Value 
 }
 
 impl ServerMessage {
-    /// As a v2 client hears it; none for what only a v1 client is told.
+    /// Returns the event for a v2 client; `None` for a message that only v1 has.
     #[must_use]
     pub fn to_event(&self) -> Option<Event> {
         let (event, mut args) = match self {
-            Self::Welcome(welcome) => (WELCOME, vec![json!(welcome)]),
+            Self::Welcome(welcome) => (WELCOME, vec![welcome.to_value()]),
             Self::Register { req, source, payload } => {
                 let fields = with(json!({ "req": req }), "payload", payload.clone());
                 (REGISTER, vec![json!(source), fields])
@@ -140,7 +141,7 @@ impl ServerMessage {
             Self::Withdrawn { req, code } => {
                 let fields =
                     json!({ "code": code, "message": "that request is no longer pending" });
-                // Not `req`: that would be a number of the client's own.
+                // Not `req`: that would be a number of the client.
                 (ERROR, vec![with(fields, "asked", *req)])
             }
             Self::Disconnect { pairing, reason, req } => {
@@ -215,7 +216,7 @@ struct PartnerFields {
 struct ClientsFields {
     #[serde(default)]
     req: Option<ReqId>,
-    clients: Vec<ClientEntry>,
+    clients: Vec<Value>,
 }
 
 fn first<T: DeserializeOwned>(args: Vec<Value>) -> Result<T, WireError> {
@@ -223,14 +224,20 @@ fn first<T: DeserializeOwned>(args: Vec<Value>) -> Result<T, WireError> {
     object(first.ok_or_else(|| bad_args("arguments are missing"))?)
 }
 
-/// Reads what a v2 client hears; [`FRAME`](crate::wire::FRAME) and [`SIGNAL`](crate::wire::SIGNAL) go another way.
+/// Reads a message of the server to a v2 client, but for [`FRAME`](crate::wire::FRAME) and
+/// [`SIGNAL`](crate::wire::SIGNAL).
 ///
 /// # Errors
 ///
-/// A [`WireError`]: the server speaks another language.
+/// A [`WireError`] with [`Code::UnsupportedProtocol`] for a welcome in a version that this crate does
+/// not speak, [`Code::BadEvent`] for an unknown event, or else [`Code::BadArgs`].
 pub fn server_message(event: &str, mut args: Vec<Value>) -> Result<ServerMessage, WireError> {
     match event {
-        WELCOME => Ok(ServerMessage::Welcome(first(args)?)),
+        WELCOME => {
+            let fields = args.into_iter().next();
+            let fields = fields.ok_or_else(|| bad_args("arguments are missing"))?;
+            Ok(ServerMessage::Welcome(Welcome::read(fields)?))
+        }
         REGISTER => {
             let Request { req, payload, .. } = request(&mut args, 2)?;
             let source = target(&args).map_err(|refusal| WireError { refusal, req: Some(req) })?;
@@ -254,6 +261,8 @@ pub fn server_message(event: &str, mut args: Vec<Value>) -> Result<ServerMessage
         }
         CLIENTS => {
             let ClientsFields { req, clients } = first(args)?;
+            // An entry that this version cannot read is left out; the others are of use.
+            let clients = clients.into_iter().filter_map(|entry| object(entry).ok()).collect();
             Ok(ServerMessage::Clients { req, clients })
         }
         PONG => Ok(ServerMessage::Pong { req: request(&mut args, 1)?.req }),

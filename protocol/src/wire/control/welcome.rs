@@ -1,39 +1,64 @@
 //! The welcome, and the values that other messages of the server share with it.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::Value;
 
-use crate::{ClientId, EndReason, PairingId, ResumeToken, limits::Limits};
+use crate::{
+    ClientId, Code, EndReason, PairingId, ResumeToken,
+    limits::Limits,
+    wire::{WireError, handshake::Versions, labels, object},
+};
 
-/// What the server says first to a v2 client.
+/// The first message of the server to a v2 client.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Welcome {
-    /// Version of this protocol that the server speaks.
+    /// Version of this protocol that both ends speak.
     pub protocol: u8,
-    /// The name under which the client is known.
+    /// The id under which the server knows the client.
     pub client_id: ClientId,
-    /// What proves, on the next connection, that it is the same client; none if it cannot resume.
+    /// The token that the next connection shows to resume the session; `None` if the server keeps
+    /// no pairing. It is a secret: only the codec writes its text.
     pub resume: Option<ResumeToken>,
-    /// For how long the pairing outlives the connection, in milliseconds; 0 if it does not.
+    /// Time for which the pairing outlives the connection, in milliseconds; 0 if it does not.
     pub grace_ms: u64,
     /// Whether an earlier session goes on.
     pub resumed: bool,
-    /// What the server takes.
+    /// The limits of the server.
     #[serde(default)]
     pub limits: Limits,
     /// The present pairing, if any.
     pub pairing: Option<PairingInfo>,
-    /// In a session that goes on, its last pairing that ended: the client may not have heard.
+    /// The last pairing that ended, in a session that goes on: the client may not know.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ended: Option<EndedPairing>,
 }
 
-/// A pairing that is over.
+impl Welcome {
+    /// Reads the argument of a welcome. The version comes first: the fields of a version that this
+    /// end does not speak may have any shape.
+    pub(super) fn read(fields: Value) -> Result<Self, WireError> {
+        let protocol = fields.get("protocol").and_then(Value::as_u64);
+        if protocol.is_some_and(|version| !Versions::OURS.contains(version)) {
+            return Err(Code::UnsupportedProtocol.into());
+        }
+        object(fields)
+    }
+
+    /// Returns the argument of the welcome, with the text of the token.
+    pub(super) fn to_value(&self) -> Value {
+        let mut fields = serde_json::to_value(self).unwrap_or_default();
+        fields["resume"] = self.resume.map(ResumeToken::reveal).into();
+        fields
+    }
+}
+
+/// A pairing that has ended.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub struct EndedPairing {
-    /// Which one.
+    /// The pairing.
     pub pairing: PairingId,
-    /// Why it ended.
+    /// The reason for which it ended.
     pub reason: EndReason,
 }
 
@@ -41,45 +66,51 @@ pub struct EndedPairing {
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct PairingInfo {
-    /// Stands in every message of the pairing.
+    /// The id that every message of the pairing names.
     pub id: PairingId,
-    /// The other end.
+    /// The id of the partner.
     pub partner: ClientId,
-    /// Whether this end asked for it. The initiator offers the direct path.
+    /// Whether this end asked first. The initiator offers the direct path.
     pub initiator: bool,
-    /// The dialect of the other end: 1 or 2.
+    /// Version of the protocol that the partner speaks: 1 for v1, 2 or more for v2.
+    #[serde(deserialize_with = "version")]
     pub partner_protocol: u8,
     /// Whether a direct path may be tried.
     pub direct: bool,
 }
 
-/// A line of the list of clients.
+/// Reads the number of a version. A number that is too large for a `u8` is the largest `u8`.
+fn version<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u8, D::Error> {
+    Ok(u64::deserialize(deserializer)?.try_into().unwrap_or(u8::MAX))
+}
+
+/// An entry of the list of clients.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub struct ClientEntry {
-    /// Its name.
+    /// The client's id.
     pub id: ClientId,
-    /// What it is doing.
+    /// The client's state.
     pub state: ClientState,
 }
 
-/// What a client is doing, for the list.
-#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum ClientState {
-    /// It can be paired.
-    Free,
-    /// It has a partner.
-    Paired,
-    /// It has a partner and lost its connection a moment ago.
-    Away,
+labels! {
+    /// The state of a client in the list.
+    pub ClientState {
+        /// The client can be paired.
+        Free = "free",
+        /// The client is paired.
+        Paired = "paired",
+        /// The client is paired and lost its connection a moment ago.
+        Away = "away",
+    }
 }
 
-/// Whether a partner's connection stands.
-#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Presence {
-    /// It lost its connection and may come back.
-    Away,
-    /// It is back.
-    Back,
+labels! {
+    /// The state of a partner's connection.
+    pub Presence {
+        /// The partner lost its connection and may come back.
+        Away = "away",
+        /// The partner is back.
+        Back = "back",
+    }
 }

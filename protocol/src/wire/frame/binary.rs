@@ -2,11 +2,11 @@
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 
-use super::{Body, Frame, FrameError, check_object, json::WireFrame};
+use super::{Body, Frame, FrameError, check_object, json::WireFrame, unknown};
 use crate::PairingId;
 
 impl Frame {
-    /// As one binary value.
+    /// Returns one binary value.
     #[must_use]
     pub fn to_binary(&self, pairing: PairingId) -> Bytes {
         let pairing = pairing.to_string();
@@ -30,7 +30,7 @@ impl Frame {
     ///
     /// # Errors
     ///
-    /// Any of [`FrameError`] but that of base64.
+    /// Any [`FrameError`] but that of base64.
     pub fn from_binary(mut binary: Bytes) -> Result<(PairingId, Self), FrameError> {
         let length = usize::from(binary.try_get_u8().map_err(|_| FrameError::Lengths)?);
         let pairing = take(&mut binary, length)?;
@@ -39,11 +39,15 @@ impl Frame {
         let length = binary.try_get_u32().map_err(|_| FrameError::Lengths)?;
         let header = take(&mut binary, usize::try_from(length).map_err(|_| FrameError::Lengths)?)?;
         check_object(header.starts_with(b"{"))?;
-        let wire: WireFrame<'_, _, usize> = serde_json::from_slice(&header)?;
-        let frame = wire.frame(|lengths| {
-            lengths.into_iter().map(|length| take(&mut binary, length)).collect()
-        })?;
-        if binary.is_empty() { Ok((pairing, frame)) } else { Err(FrameError::Lengths) }
+        let frame = match serde_json::from_slice::<WireFrame<'_, _, usize>>(&header) {
+            Ok(wire) => wire.frame(|lengths| {
+                lengths.into_iter().map(|length| take(&mut binary, length)).collect()
+            })?,
+            Err(error) => unknown(&header).ok_or(error)?,
+        };
+        // What follows the header of an unknown kind is unknown, too.
+        let is_whole = binary.is_empty() || matches!(*frame.body, Body::Other(_));
+        if is_whole { Ok((pairing, frame)) } else { Err(FrameError::Lengths) }
     }
 }
 

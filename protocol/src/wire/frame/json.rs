@@ -4,19 +4,69 @@ use std::{borrow::Cow, time::Duration};
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
-use serde_json::value::RawValue;
+use serde_json::{Value, value::RawValue};
 
 use super::{Body, Frame, FrameError};
-use crate::{Args, Code, Refusal, limits, wire};
+use crate::{
+    Args, Code, Refusal, limits,
+    wire::{self, Label, labels},
+};
 
-#[derive(Clone, Copy, Deserialize, Serialize)]
-#[serde(rename_all = "lowercase")]
-enum Kind {
-    Emit,
-    Reply,
-    Part,
-    Drop,
-    Ack,
+labels! {
+    /// The kind of a frame.
+    pub(super) Kind {
+        /// See [`Body::Emit`].
+        Emit = "emit",
+        /// See [`Body::Reply`].
+        Reply = "reply",
+        /// See [`Body::Part`].
+        Part = "part",
+        /// See [`Body::Drop`].
+        Drop = "drop",
+        /// See [`Body::Ack`].
+        Ack = "ack",
+    }
+}
+
+impl Kind {
+    /// Returns the kind of a frame; `None` if it has none.
+    pub(super) fn of_value(frame: &Value) -> Option<Self> {
+        Some(frame.get("t")?.as_str()?.into())
+    }
+}
+
+/// A kind that this version does not know.
+#[derive(Deserialize)]
+#[serde(try_from = "Kind")]
+pub(super) struct UnknownKind(pub(super) Label);
+
+impl TryFrom<Kind> for UnknownKind {
+    type Error = &'static str;
+
+    fn try_from(kind: Kind) -> Result<Self, Self::Error> {
+        match kind {
+            Kind::Other(label) => Ok(Self(label)),
+            _ => Err("a known kind"),
+        }
+    }
+}
+
+/// A frame of an unknown kind: the fields that every version can read.
+#[derive(Deserialize)]
+pub(super) struct UnknownFrame {
+    #[serde(default)]
+    s: u64,
+    k: u64,
+    #[serde(default)]
+    g: u64,
+    t: UnknownKind,
+}
+
+impl From<UnknownFrame> for Frame {
+    fn from(frame: UnknownFrame) -> Self {
+        let UnknownFrame { s: seq, k: ack, g, t: UnknownKind(label) } = frame;
+        Self { seq, ack, got: g.max(ack), ttl: None, body: Body::Other(label).into() }
+    }
 }
 
 #[derive(Deserialize, Serialize)]
@@ -26,7 +76,7 @@ struct WireError {
     message: String,
 }
 
-/// The JSON object, with `B` for the blobs: base64 or their lengths.
+/// The JSON object. `B` stands for the blobs: base64, or their lengths.
 #[derive(Deserialize, Serialize)]
 pub(super) struct WireFrame<'a, A, B> {
     #[serde(default, skip_serializing_if = "is_zero")]
@@ -81,7 +131,7 @@ impl<'a, B> WireFrame<'a, &'a RawValue, B> {
         }
     }
 
-    /// Without the numbers of a frame.
+    /// Returns the object without the numbers of a frame.
     pub(super) fn of_body(body: &'a Body, blob: impl Fn(&Bytes) -> B) -> Self {
         let empty = Self {
             s: 0,
@@ -119,6 +169,7 @@ impl<'a, B> WireFrame<'a, &'a RawValue, B> {
                 Self { t: Kind::Part, d: Some(text.into()), z: *last, ..empty }
             }
             Body::Drop => Self { t: Kind::Drop, ..empty },
+            Body::Other(label) => Self { t: Kind::Other(*label), ..empty },
             Body::Ack => empty,
         }
     }
@@ -134,6 +185,7 @@ impl<B> WireFrame<'_, Box<RawValue>, B> {
         let body = self.body(blobs)?;
         let seq = match body {
             Body::Ack => 0,
+            Body::Other(_) => s,
             _ if s == 0 => return Err(missing("s")),
             _ => s,
         };
@@ -171,6 +223,7 @@ impl<B> WireFrame<'_, Box<RawValue>, B> {
             }
             Kind::Drop => Body::Drop,
             Kind::Ack => Body::Ack,
+            Kind::Other(label) => Body::Other(label),
         })
     }
 }

@@ -1,11 +1,11 @@
-//! An ICE candidate: an address at which an end may be reached.
+//! An ICE candidate: an address at which one end may be reached.
 
 use serde_json::{Value, json};
 
 use super::SignalError;
 use crate::limits::CANDIDATE_BYTES;
 
-/// An address at which an end may be reached, as a browser spells it.
+/// An address at which one end may be reached, as a browser writes it.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Candidate {
     text: String,
@@ -14,7 +14,7 @@ pub struct Candidate {
 }
 
 impl Candidate {
-    /// A candidate with this text, `candidate:…`, of this media section.
+    /// Reads a candidate with this text, `candidate:…`, of this media section.
     ///
     /// # Errors
     ///
@@ -23,7 +23,7 @@ impl Candidate {
         if text.len().max(mid.map_or(0, str::len)) > CANDIDATE_BYTES {
             return Err(SignalError::TooLarge);
         }
-        // As a line of an SDP it may be handed on as well.
+        // Some senders write it as a line of an SDP.
         let text = text.strip_prefix("a=").unwrap_or(text).trim_end();
         if !is_candidate(text) || mid.is_some_and(|mid| mid.chars().any(char::is_control)) {
             return Err(SignalError::Candidate);
@@ -31,8 +31,8 @@ impl Candidate {
         Ok(Self { text: text.to_owned(), mid: mid.map(ToOwned::to_owned), index })
     }
 
-    /// Reads what a browser's `toJSON` says of it, or the text alone, as an old simple-peer sends it; none
-    /// for the one that says that there are no more.
+    /// Reads the `toJSON` of a browser, or the text alone as an old simple-peer sends it. `None`
+    /// stands for the end of the candidates.
     pub(super) fn from_value(value: &Value) -> Result<Option<Self>, SignalError> {
         let text = match value {
             Value::Null => "",
@@ -51,31 +51,31 @@ impl Candidate {
         json!({ "candidate": self.text, "sdpMLineIndex": self.index, "sdpMid": self.mid })
     }
 
-    /// Its text: `candidate:…`.
+    /// Returns the text: `candidate:…`.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.text
     }
 
-    /// The name of its media section.
+    /// Returns the name of the media section.
     #[must_use]
     pub fn mid(&self) -> Option<&str> {
         self.mid.as_deref()
     }
 
-    /// The number of its media section.
+    /// Returns the number of the media section.
     #[must_use]
     pub const fn index(&self) -> Option<u16> {
         self.index
     }
 
-    /// The address, which may be a name: `….local` where a browser hides the address.
+    /// Returns the address. It may be a name: `….local` if a browser hides the address.
     #[must_use]
     pub fn address(&self) -> &str {
         self.text.split(' ').nth(4).unwrap_or_default()
     }
 
-    /// The user name of the description that it belongs to, if it says so.
+    /// Returns the user name of the description that the candidate belongs to, if it states one.
     #[must_use]
     pub fn ufrag(&self) -> Option<&str> {
         let mut fields = self.text.split(' ').skip(8);
@@ -84,6 +84,7 @@ impl Candidate {
     }
 }
 
+/// Returns whether a text has the form
 /// `candidate:<foundation> <component> <transport> <priority> <address> <port> typ <type> …`
 fn is_candidate(text: &str) -> bool {
     if !text.bytes().all(|byte| (b' '..=b'~').contains(&byte)) {

@@ -1,11 +1,11 @@
-//! A session description, as far as a direct path is concerned.
+//! A session description: the fields that a direct path needs.
 
 use std::{str::FromStr, sync::Arc};
 
 use super::SignalError;
 use crate::limits::{CANDIDATES, SDP_BYTES};
 
-/// A description of a connection with one data channel section and nothing else.
+/// A session description with one data channel section and nothing else.
 ///
 /// Cloning is cheap.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -16,19 +16,20 @@ pub struct Sdp {
 }
 
 impl Sdp {
-    /// The text.
+    /// Returns the text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.text
     }
 
-    /// What tells one connection of an end from its others: an ICE restart keeps it.
+    /// Returns the id of the session. It differs between two connections of one end; an ICE restart
+    /// keeps it.
     #[must_use]
     pub fn session(&self) -> &str {
         &self.session
     }
 
-    /// What tells one attempt at a connection from others: an ICE restart changes it.
+    /// Returns the ICE user name. It differs between two attempts: an ICE restart changes it.
     #[must_use]
     pub fn ufrag(&self) -> &str {
         &self.ufrag
@@ -87,7 +88,8 @@ impl FromStr for Sdp {
     }
 }
 
-/// `application <port> UDP/DTLS/SCTP webrtc-datachannel`; with the port 0 it is refused.
+/// Returns whether a section is `application <port> UDP/DTLS/SCTP webrtc-datachannel`. The port 0
+/// would refuse the section.
 fn is_data(section: &str) -> bool {
     let fields: Vec<&str> = section.trim_end().split(' ').collect();
     matches!(

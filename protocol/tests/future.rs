@@ -1,0 +1,234 @@
+//! The packets of `golden/future_*`, as a later version might send them: what is read of each.
+
+use serde_json::{Value, json};
+use socketio_p2p_protocol::{
+    Body, ClientMessage, ClientState, Code, EndReason, Frame, Presence, ServerMessage, Signal,
+    SignalError, Step, WhyAnew, frame,
+    limits::LABEL_BYTES,
+    signal,
+    wire::{
+        self, ConnectAuth, DirectMessage, HeartbeatKind, Versions, WireError, client_message,
+        server_message,
+    },
+};
+
+use crate::golden::{golden, read};
+
+fn packet(name: &str) -> (String, Vec<Value>) {
+    read(&golden("future_")[name])
+}
+
+fn server(name: &str) -> Result<ServerMessage, WireError> {
+    let (event, args) = packet(name);
+    server_message(&event, args)
+}
+
+fn client(name: &str) -> Result<ClientMessage, WireError> {
+    let (event, args) = packet(name);
+    client_message(&event, args)
+}
+
+/// The frames of a packet, which are the same from text and from a value.
+fn frames(name: &str) -> Vec<Frame> {
+    let (_, args) = packet(name);
+    let frames = frame::batch_from_value(args[1].clone()).unwrap();
+    assert_eq!(frame::batch_from_text(&args[1].to_string()).unwrap(), frames);
+    frames
+}
+
+fn signal(name: &str) -> Result<Signal, SignalError> {
+    let (_, args) = packet(name);
+    let (_, signal) = signal::from_args(args).unwrap();
+    Signal::from_value(&signal)
+}
+
+#[test]
+fn an_unknown_reason_in_a_welcome_does_not_stop_the_welcome() {
+    let Ok(ServerMessage::Welcome(welcome)) = server("server_welcome") else {
+        panic!("no welcome");
+    };
+
+    assert_eq!(welcome.ended.unwrap().reason, EndReason::from("moved"));
+    assert_eq!(welcome.pairing.unwrap().partner_protocol, 3);
+    assert_eq!(welcome.limits.frame_bytes, 1024);
+}
+
+#[test]
+fn a_version_that_a_client_does_not_speak_is_read_before_all_other_fields() {
+    let error = server("server_welcome_version").unwrap_err();
+    assert_eq!(error.refusal.code, Code::UnsupportedProtocol);
+
+    for version in [0, 1, 300, u64::MAX] {
+        let error = server_message(wire::WELCOME, vec![json!({ "protocol": version })]);
+        assert_eq!(error.unwrap_err().refusal.code, Code::UnsupportedProtocol, "{version}");
+    }
+}
+
+#[test]
+fn unknown_codes_reasons_and_states_are_kept_as_their_text() {
+    let Ok(ServerMessage::RegisterFailed { req: Some(1), refusal }) =
+        server("server_register_failed")
+    else {
+        panic!("no refusal");
+    };
+    assert_eq!(refusal.code.as_str(), "not-in-this-room");
+    assert!(!refusal.code.is_retryable(), "whatever the message says");
+
+    let Ok(ServerMessage::Error { refusal, req: None, pairing: Some(_) }) = server("server_error")
+    else {
+        panic!("no error");
+    };
+    assert_eq!(refusal.code.as_str(), "lane-closed");
+
+    let Ok(ServerMessage::Farewell { refusal }) = server("server_farewell") else {
+        panic!("no farewell");
+    };
+    assert_eq!(refusal.code.as_str(), "migrated");
+
+    let Ok(ServerMessage::Disconnect { reason, .. }) = server("server_disconnect") else {
+        panic!("no end");
+    };
+    assert_eq!(reason.as_str(), "moved");
+
+    let Ok(ServerMessage::Partner { state, .. }) = server("server_partner") else {
+        panic!("no state");
+    };
+    assert_eq!(state, Presence::from("drowsy"));
+}
+
+#[test]
+fn an_entry_that_cannot_be_read_is_left_out_of_the_list() {
+    let Ok(ServerMessage::Clients { req: Some(4), clients }) = server("server_clients") else {
+        panic!("no list");
+    };
+
+    let clients: Vec<_> = clients.iter().map(|entry| (entry.id.as_str(), entry.state)).collect();
+    assert_eq!(clients, [("a", ClientState::from("grouped")), ("d", ClientState::Free)]);
+}
+
+#[test]
+fn an_unknown_event_is_refused_and_its_request_named() {
+    assert_eq!(server("server_event").unwrap_err().refusal.code, Code::BadEvent);
+
+    let error = client("client_event").unwrap_err();
+    assert_eq!((error.refusal.code, error.req), (Code::BadEvent, Some(9)));
+}
+
+#[test]
+fn the_reason_of_a_refusal_is_a_text_for_people() {
+    let reason = Some("do-not-disturb".to_owned());
+
+    assert_eq!(client("client_decline"), Ok(ClientMessage::Decline { req: Some(5), reason }));
+}
+
+#[test]
+fn of_a_frame_of_an_unknown_kind_the_numbers_are_read() {
+    for (name, kind, numbers) in [
+        ("frame_kind", "stream", (3, 2, 4)),
+        ("frame_kind_fields", "patch", (3, 2, 2)),
+        ("frame_kind_unnumbered", "hint", (0, 2, 2)),
+    ] {
+        let [frame] = &frames(name)[..] else { panic!("{name}") };
+        let Body::Other(label) = &*frame.body else { panic!("{name}: {frame:?}") };
+        assert_eq!(label.as_str(), kind);
+        assert_eq!((frame.seq, frame.ack, frame.got), numbers, "{name}");
+    }
+}
+
+#[test]
+fn a_binary_frame_of_an_unknown_kind_may_have_anything_after_its_header() {
+    let mut binary = b"\x05abc-1\x00\x00\x00\x21".to_vec();
+    let header = br#"{"s":3,"k":2,"t":"stream","b":{}}"#;
+    assert_eq!(header.len(), 0x21);
+    binary.extend(header);
+    binary.extend([1, 2, 3]);
+
+    let (_, frame) = Frame::from_binary(binary.into()).unwrap();
+
+    assert_eq!((frame.seq, frame.ack), (3, 2));
+    assert!(matches!(*frame.body, Body::Other(_)));
+}
+
+#[test]
+fn a_known_frame_beside_an_unknown_one_is_read() {
+    let frames = frames("frame_batch");
+
+    assert!(matches!(*frames[0].body, Body::Other(_)));
+    assert!(matches!(&*frames[1].body, Body::Emit { event, .. } if event == "chat"));
+}
+
+#[test]
+fn an_unknown_code_in_a_reply_is_kept_as_its_text() {
+    let [frame] = &frames("frame_reply_error")[..] else { panic!("one frame") };
+
+    let Body::Reply { to: 3, result: Err(refusal) } = &*frame.body else { panic!("{frame:?}") };
+    assert_eq!((refusal.code.as_str(), &*refusal.message), ("too-busy-now", "later"));
+}
+
+#[test]
+fn an_unknown_signal_is_left_out_and_an_unknown_why_is_kept() {
+    assert_eq!(signal("signal_kind"), Err(SignalError::Unknown));
+
+    let why = WhyAnew::from("cheaper");
+    assert_eq!(signal("signal_why"), Ok(Signal::new(3, Step::Renegotiate(Some(why)))));
+}
+
+#[test]
+fn an_unknown_message_on_a_direct_path_is_a_message() {
+    let kind = &golden("future_")["direct_kind"];
+    let Ok(DirectMessage::Other(label)) = DirectMessage::from_text(kind) else {
+        panic!("{kind}");
+    };
+    assert_eq!(label.as_str(), "lane");
+
+    let ping = &golden("future_")["direct_ping"];
+    let Ok(DirectMessage::Heartbeat(beat)) = DirectMessage::from_text(ping) else {
+        panic!("{ping}")
+    };
+    assert_eq!((beat.kind, beat.n), (HeartbeatKind::Ping, 7));
+
+    // Messages of this version that are malformed are not messages of another one.
+    for text in [r#"{"t":"ping","n":"7"}"#, r#"{"t":"emit"}"#, r#"{"t":7}"#, r#"["lane"]"#] {
+        assert!(DirectMessage::from_text(text).is_err(), "{text}");
+    }
+}
+
+#[test]
+fn a_text_that_is_too_long_is_cut_at_the_border_of_a_character() {
+    let code = Code::from(&*"é".repeat(40));
+
+    assert_eq!(code.as_str(), "é".repeat(LABEL_BYTES / 2));
+    assert_eq!(Code::from("é".repeat(LABEL_BYTES / 2).as_str()), code);
+    assert_eq!(Code::from("offline"), Code::Offline);
+}
+
+#[test]
+fn both_ends_speak_the_highest_version_that_both_know() {
+    let versions = Versions::new;
+
+    assert_eq!(versions(2, 4).common(versions(2, 3)), Some(3));
+    assert_eq!(versions(2, 2).common(versions(2, 9)), Some(2));
+    assert_eq!(versions(2, 3).common(versions(4, 5)), None);
+    assert_eq!(versions(3, 3).common(versions(2, 2)), None);
+    assert_eq!(versions(5, 3).common(versions(2, 9)), None, "no version at all");
+}
+
+#[test]
+fn a_client_that_speaks_no_version_of_the_server_is_refused() {
+    let read = |auth: Value| {
+        let said = |key: &str| match &auth[key] {
+            Value::Null => Ok(None),
+            Value::String(text) => Ok(Some(text.clone())),
+            other => Ok(Some(other.to_string())),
+        };
+        ConnectAuth::read(&auth, said).map(|auth| auth.dialect.number())
+    };
+
+    assert_eq!(read(json!({})), Ok(1));
+    assert_eq!(read(json!({ "p2p": 1, "p2pMin": 7 })), Ok(1));
+    assert_eq!(read(json!({ "p2p": 2 })), Ok(2));
+    assert_eq!(read(json!({ "p2p": 7 })), Ok(2), "and all versions down to 2");
+    assert_eq!(read(json!({ "p2p": 7, "p2pMin": 2 })), Ok(2));
+    assert_eq!(read(json!({ "p2p": 7, "p2pMin": 3 })), Err(Code::UnsupportedProtocol));
+    assert_eq!(read(json!({ "p2p": 7, "p2pMin": "x" })), Err(Code::BadArgs));
+}
