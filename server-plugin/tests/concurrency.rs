@@ -1,10 +1,10 @@
-//! What threads share, in many of the orders in which it can be used.
+//! State shared between threads, in many of the orders in which it can be used.
 //!
 //! The files of the library are compiled once more, with shuttle's primitives as `crate::sync`.
 
 #![allow(dead_code, reason = "the library's files have more than what threads share")]
 
-/// What the library has from `std`.
+/// The types that the library takes from `std`.
 mod sync {
     pub(crate) use std::sync::PoisonError;
 
@@ -35,7 +35,7 @@ const ORDERS: usize = 2000;
 
 const LIMITS: QueueLimits = QueueLimits { soft: 30, hard: 60 };
 
-/// How a message of so many bytes is handed over.
+/// A way to hand over a message of so many bytes.
 type HandOver = fn(&Queue, usize, Class, &mpsc::Sender<usize>);
 
 fn counted_before(queue: &Queue, bytes: usize, class: Class, socket: &mpsc::Sender<usize>) {
@@ -90,7 +90,7 @@ fn counting_after_the_handing_over_is_caught() {
     check_random(|| what_was_taken_does_not_wait(counted_after), ORDERS);
 }
 
-/// Whether so much may be handed over: decided and counted in one step, or in two.
+/// A reservation of room, decided and counted in one step or in two.
 type Reserve = fn(&Queue) -> bool;
 
 fn two_speak_at_once(reserve: Reserve) {
@@ -122,7 +122,7 @@ fn looking_before_counting_is_caught() {
     check_random(move || two_speak_at_once(in_two_steps), ORDERS);
 }
 
-/// How somebody who has a route waits until its pairing is known on both sides.
+/// A latch on which the holder of a route waits until its pairing is known on both sides.
 trait Waits: Send + Sync + 'static {
     fn untold() -> Self;
     fn wait(&self, for_present_step: impl FnOnce());

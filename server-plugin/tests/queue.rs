@@ -1,6 +1,6 @@
-//! What the plugin makes of what was handed over and what was taken.
+//! The plugin's estimate from the bytes that were handed over and those that were taken.
 
-/// What the library has from `std`.
+/// The types that the library takes from `std`.
 mod sync {
     pub(crate) use std::sync::{Arc, Mutex, MutexGuard, PoisonError, atomic};
 }

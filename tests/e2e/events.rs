@@ -1,4 +1,4 @@
-//! What a client's application is told.
+//! The events of a client's application.
 
 use futures_util::future::join;
 use serde_json::json;

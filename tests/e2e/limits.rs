@@ -1,4 +1,4 @@
-//! How often a client may say something, and what becomes of one that does not keep to it.
+//! Rate limits, and the treatment of a client that exceeds them.
 
 use std::time::Duration;
 

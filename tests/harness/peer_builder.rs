@@ -1,4 +1,4 @@
-//! How a peer is started.
+//! The start of a peer.
 
 use std::ffi::OsString;
 use std::time::Duration;

@@ -150,7 +150,7 @@ impl Process {
         Ok((status, last_lines))
     }
 
-    /// What this process has said and nobody has read yet; it can still be read afterwards.
+    /// Returns the unread output of this process; it can still be read afterwards.
     pub(crate) fn transcript(&mut self) -> Transcript {
         self.shown.extend(std::iter::from_fn(|| self.output.line_at_hand()));
         let unread = self.shown.iter().cloned().collect();

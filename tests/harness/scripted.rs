@@ -26,7 +26,7 @@ fn shell(script: &str, name: &str) -> Program {
     Program::new("/bin/sh").arg("-c").arg(script).arg(name)
 }
 
-/// Whether a process of this id still runs, by asking the operating system.
+/// Returns whether a process of this id still runs, by asking the operating system.
 fn runs(id: u32) -> bool {
     let id = nix::unistd::Pid::from_raw(i32::try_from(id).unwrap());
     nix::sys::signal::kill(id, None).is_ok()

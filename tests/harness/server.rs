@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use crate::process::{DEFAULT_LIMIT, Process};
 use crate::{Program, StartError, WaitError};
 
-/// What the server prints in front of its address when it is ready.
+/// The text that the server prints before its address when it is ready.
 const READY: &str = "listening on ";
 
 /// A running server process. Dropping it kills it; [`Server::stop`] ends it politely.
@@ -47,7 +47,7 @@ impl Server {
         }
     }
 
-    /// Where it listens, for example `http://127.0.0.1:49152`.
+    /// Returns its address, for example `http://127.0.0.1:49152`.
     pub fn url(&self) -> &str {
         &self.url
     }

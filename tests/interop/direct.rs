@@ -22,7 +22,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 const SILENCE: Duration = Duration::from_secs(30);
 /// The longest message that both ends take, in bytes.
 const LONGEST: usize = 256 << 10;
-/// What suits every partner, in bytes.
+/// A length that suits every partner, in bytes.
 const CHUNK: usize = 16 << 10;
 
 /// Our end and simple-peer's.

@@ -15,7 +15,7 @@ use crate::bare::bare;
 use crate::pair::{End, PATIENCE};
 use crate::{Outcome, open};
 
-/// What a partner of ours may have sent unread, and one message more.
+/// The bytes that a partner of ours may have sent unread, and one message more.
 const WINDOW: usize = (1 << 20) + CHUNK;
 const CHUNK: usize = 16 << 10;
 

@@ -19,7 +19,7 @@ pub(crate) struct Bare {
     pub(crate) main: Arc<dyn DataChannel>,
     /// The one that it opened last.
     pub(crate) raw: Arc<dyn DataChannel>,
-    /// What came on these two.
+    /// The messages that came on these two.
     said: mpsc::Receiver<Vec<u8>>,
 }
 

@@ -1,4 +1,4 @@
-//! What is left of connections that are closed: counted for the whole process, hence one test and
+//! The remainder of closed connections: counted for the whole process, hence one test and
 //! a process of its own.
 
 mod pair;
@@ -13,7 +13,7 @@ use pair::{PATIENCE, apart, config, connect};
 const CYCLES: usize = 50;
 /// Rounds of that many, at most.
 const ROUNDS: usize = 4;
-/// What may remain of a closed connection, in bytes: the allocator's and the runtime's own noise.
+/// The memory that may remain of a closed connection, in bytes: the allocator's and the runtime's own noise.
 const REMAINDER: usize = 8 << 10;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

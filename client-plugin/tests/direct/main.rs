@@ -12,7 +12,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::pair::End;
 
-/// What a test returns: the first step that failed.
+/// The result of a test: the first step that failed.
 type Outcome = Result<(), Box<dyn std::error::Error>>;
 
 /// Both ends, open: the offerer and the answerer.

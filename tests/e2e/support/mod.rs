@@ -1,4 +1,4 @@
-//! What the stories share.
+//! Shared parts of the stories.
 
 pub(crate) mod bystanders;
 pub(crate) mod cable;

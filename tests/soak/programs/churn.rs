@@ -27,10 +27,10 @@ const PATIENCE: Duration = Duration::from_secs(120);
 /// No connection is lost here, so it is never waited for.
 const GRACE: Duration = Duration::from_secs(15);
 
-/// How large a run is.
+/// The size of a run.
 #[derive(clap::Args, Clone, Debug)]
 pub(crate) struct Settings {
-    /// How often two clients come and go.
+    /// The number of times that two clients come and go.
     #[arg(long, default_value_t = 200_000)]
     pub(crate) cycles: u64,
     /// Bytes that the server may grow by in each cycle.

@@ -15,16 +15,16 @@ use super::{Report, failures, fresh_seed};
 /// The longest time until all clients are back and answer when the faults have ended.
 const RECOVERY: Duration = Duration::from_secs(120);
 
-/// How many times as long as the faults a run may take: only one that hangs does.
+/// The longest time that a run may take, in times of its faults: only one that hangs waits for it.
 const SLOWNESS: f64 = 20.0;
 
-/// How often it is looked whether there were enough calls.
+/// The interval at which the calls are counted.
 const LOOK: Duration = Duration::from_millis(100);
 
-/// How large a run is.
+/// The size of a run.
 #[derive(clap::Args, Clone, Debug)]
 pub(crate) struct Settings {
-    /// What the faults and the calls are drawn from [default: a fresh one].
+    /// The seed of the faults and calls [default: a fresh one].
     #[arg(long, default_value_t = fresh_seed(), hide_default_value = true)]
     pub(crate) seed: u64,
     /// Pairs that talk at the same time.

@@ -24,26 +24,26 @@ use super::stalls::{Change, Stalls};
 use super::talker::{Manner, Talkers};
 use super::{Report, failures, fresh_seed};
 
-/// How the clients talk: some ten calls are under way at each change.
+/// The clients' calls: some ten are under way at each change.
 const MANNER: Manner = Manner { rate: 60.0, burst: 8, largest: 64 * 1024, pauses: false };
 
-/// How long a path carries before it is left, in milliseconds.
+/// The time for which a path carries before it is left, in milliseconds.
 const CARRIES: std::ops::Range<u64> = 20..200;
 
-/// For how long datagrams are swallowed after both ends have left, in milliseconds: those who waited
+/// The time for which datagrams are swallowed after both ends have left, in milliseconds: those who waited
 /// for them come to an end by the relay.
 const SWALLOWS: std::ops::Range<u64> = 50..300;
 
 /// The longest time that a change may take: only a run that hangs waits for it.
 const PATIENCE: Duration = Duration::from_secs(120);
 
-/// How often it is looked whether it is done: far less than what is measured.
+/// The interval at which a change is looked for: far shorter than what is measured.
 const LOOK: Duration = Duration::from_millis(2);
 
-/// How large a run is.
+/// The size of a run.
 #[derive(clap::Args, Clone, Debug)]
 pub(crate) struct Settings {
-    /// What the changes and the calls are drawn from [default: a fresh one].
+    /// The seed of the changes and calls [default: a fresh one].
     #[arg(long, default_value_t = fresh_seed(), hide_default_value = true)]
     pub(crate) seed: u64,
     /// Pairs that talk at the same time.
@@ -61,7 +61,7 @@ pub(crate) struct Settings {
     pub(crate) counts_only: bool,
 }
 
-/// Why a path is left.
+/// A reason to leave a path.
 #[derive(Clone, Copy, Debug)]
 enum Why {
     /// This end, 0 or 1, says that its network has changed.

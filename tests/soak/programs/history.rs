@@ -1,4 +1,4 @@
-//! What clients that talk call, run and are told, as the simulation's oracle wants to know it.
+//! The calls, runs and reports of clients that talk, in the form that the simulation's oracle takes.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -14,7 +14,7 @@ use super::stalls::Stalls;
 /// Every call is acknowledged, and must come to something while both ends are well.
 const MANNER: Manner = Manner { acknowledged: true, excused: false };
 
-/// Everything that happened to the clients that talk.
+/// All that happened to the clients that talk.
 #[derive(Debug)]
 pub(crate) struct History(Mutex<Inner>);
 
@@ -30,7 +30,7 @@ struct Inner {
     latency: Histogram<u64>,
 }
 
-/// How often a client lost its connection, and for how long.
+/// The absences of a client.
 #[derive(Clone, Debug, Default)]
 struct Presence {
     away_since: Option<Instant>,
@@ -45,7 +45,7 @@ impl Presence {
     }
 }
 
-/// What an error says that became of a call.
+/// Returns the outcome of a call that an error reports.
 pub(crate) const fn told(error: &EmitError) -> Told {
     match error.executed() {
         Some(true) => Told::Failed,
@@ -126,7 +126,7 @@ impl History {
         }
     }
 
-    /// Something came that none of these sends.
+    /// Records that something came that none of these sends.
     pub(crate) fn strange(&self, what: String) {
         self.lock().oracle.violate(Rule::NoStranger, what);
     }
@@ -155,7 +155,7 @@ impl History {
         client.away_since = None;
     }
 
-    /// What the paths of the pairs do.
+    /// Passes the changes of the pairs' paths to `ask`.
     pub(crate) fn stalls<T>(&self, ask: impl FnOnce(&mut Stalls) -> T) -> T {
         ask(&mut self.lock().stalls)
     }
@@ -165,17 +165,17 @@ impl History {
         self.lock().directly += u64::from(path == Path::Direct);
     }
 
-    /// How many values came by the direct path.
+    /// Returns the number of values that came by the direct path.
     pub(crate) fn directly(&self) -> u64 {
         self.lock().directly
     }
 
-    /// How many calls were answered.
+    /// Returns the number of answered calls.
     pub(crate) fn answered(&self) -> u64 {
         self.lock().answered
     }
 
-    /// How long the calls took, in microseconds, that were answered since this was asked last.
+    /// Takes the latencies, in microseconds, of the calls answered since the last call of this.
     pub(crate) fn take_latencies(&self) -> Histogram<u64> {
         std::mem::replace(&mut self.lock().latency, latencies())
     }

@@ -32,13 +32,13 @@ const VILLAINS: usize = 16;
 /// Pairs that talk.
 const PAIRS: usize = 20;
 
-/// How often it is looked how far the attack is.
+/// The interval at which the inputs are counted.
 const LOOK: Duration = Duration::from_millis(20);
 
-/// What is not measured at the beginning of each part of a round.
+/// The beginning of each part of a round, which is not measured.
 const SETTLE: Duration = Duration::from_millis(200);
 
-/// How long the pairs are measured without the attack in each round, at most.
+/// The longest time for which the pairs are measured without the attack in each round.
 const QUIET: Duration = Duration::from_secs(4);
 
 /// The longest time until the pairs answer at the end.
@@ -47,13 +47,13 @@ const RECOVERY: Duration = Duration::from_secs(120);
 /// The longest time until a round has had its inputs: only a run that hangs waits for it.
 const PATIENCE: Duration = Duration::from_secs(600);
 
-/// What the pairs say to each other: small calls, whose handlers take no time.
+/// The calls of the pairs: small ones, whose handlers take no time.
 const MANNER: Manner = Manner { rate: 20.0, burst: 1, largest: 1024, pauses: false };
 
-/// How large a run is.
+/// The size of a run.
 #[derive(clap::Args, Clone, Debug)]
 pub(crate) struct Settings {
-    /// What the inputs and the calls are drawn from [default: a fresh one].
+    /// The seed of the inputs and calls [default: a fresh one].
     #[arg(long, default_value_t = fresh_seed(), hide_default_value = true)]
     pub(crate) seed: u64,
     /// Hostile inputs, at least.

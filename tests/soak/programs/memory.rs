@@ -1,4 +1,4 @@
-//! What hostile clients can make the server remember: each behaviour by all of them together,
+//! The memory that hostile clients can make the server use: each behaviour by all of them together,
 //! against a fresh server in a process of its own, while pairs talk.
 
 mod hog;
@@ -18,16 +18,16 @@ use hog::{Behaviour, Hog};
 /// Pairs of hostile clients.
 const HOGS: usize = 32;
 
-/// What they may cost.
+/// The memory that they may cost.
 const GOAL_MIB: f64 = 64.0;
 
 /// Pairs that talk.
 const PAIRS: usize = 2;
 
-/// What these pairs say, before and beside the hostile clients.
+/// The calls of these pairs, before and beside the hostile clients.
 const MANNER: Manner = Manner { rate: 50.0, burst: 16, largest: 200 * 1024, pauses: false };
 
-/// How long they talk before the server's memory is what it normally is.
+/// The time until the server's memory is what it normally is.
 const WARM_UP: Duration = Duration::from_secs(1);
 
 /// The longest time until the pairs answer at the end.
@@ -35,10 +35,10 @@ const RECOVERY: Duration = Duration::from_secs(120);
 
 const GRACE: Duration = Duration::from_secs(15);
 
-/// How large a run is.
+/// The size of a run.
 #[derive(clap::Args, Clone, Debug)]
 pub(crate) struct Settings {
-    /// What the calls are drawn from [default: a fresh one].
+    /// The seed of the calls [default: a fresh one].
     #[arg(long, default_value_t = fresh_seed(), hide_default_value = true)]
     pub(crate) seed: u64,
     /// Seconds of each behaviour.
@@ -83,7 +83,7 @@ struct Aftermath {
     server: Remote,
     /// Files that it had open at the beginning.
     files: usize,
-    /// What the pairs that talk noticed.
+    /// The observations of the pairs that talk.
     wrong: Vec<String>,
 }
 

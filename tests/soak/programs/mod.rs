@@ -18,7 +18,7 @@ use anyhow::{Context as _, Result};
 
 pub(crate) use report::Report;
 
-/// What must not hang comes to, within `patience`.
+/// Returns the output of a future that must not hang, within `patience`.
 async fn within<T>(
     patience: Duration,
     what: &str,
@@ -34,7 +34,7 @@ pub(crate) fn fresh_seed() -> u64 {
     fastrand::u64(..1 << 48)
 }
 
-/// What failed, in words.
+/// Returns the errors as text.
 fn failures(results: impl IntoIterator<Item = Result<()>>) -> Vec<String> {
     results.into_iter().filter_map(Result::err).map(|error| format!("{error:#}")).collect()
 }

@@ -17,13 +17,13 @@ const COUNT: &str = "count";
 /// The longest time until the server has forgotten those who left.
 const FORGETTING: Duration = Duration::from_secs(120);
 
-/// How often it is asked meanwhile.
+/// The interval at which it is asked meanwhile.
 const LOOK: Duration = Duration::from_millis(50);
 
-/// What the server is told when it starts.
+/// The arguments of the server.
 #[derive(clap::Args, Clone, Debug)]
 pub(crate) struct Orders {
-    /// For how long a pairing outlives a connection, in milliseconds.
+    /// The time for which a pairing outlives a connection, in milliseconds.
     #[arg(long)]
     grace: u64,
 }
@@ -85,7 +85,7 @@ impl Remote {
         Ok(fs::read_dir(format!("/proc/{}/fd", self.pid))?.count())
     }
 
-    /// How many objects are left, and how many files are open beyond `before`, when it has had the
+    /// Returns the numbers of objects left, and of files open beyond `before`, when it has had the
     /// time to forget those who left.
     pub(super) async fn leftovers(&mut self, before: usize) -> Result<(usize, usize)> {
         let deadline = Instant::now() + FORGETTING;
@@ -105,7 +105,7 @@ impl Remote {
     }
 }
 
-/// What Linux says of a process's memory, in bytes.
+/// Returns a figure of a process's memory from Linux, in bytes.
 pub(super) fn memory(pid: u32, what: &str) -> Result<f64> {
     let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
     let line = status.lines().find_map(|line| line.strip_prefix(what));

@@ -1,10 +1,10 @@
-//! What a program found out, as a table.
+//! The results of a program, as a table.
 
 use std::fmt;
 use std::fs;
 use std::time::{Duration, Instant};
 
-/// What was measured beside what was to be reached.
+/// Measured figures and their goals.
 #[derive(Debug)]
 pub(crate) struct Report {
     program: &'static str,
@@ -57,12 +57,12 @@ impl Report {
         self.push(name, "0".into(), wrong.len().to_string(), wrong.is_empty());
     }
 
-    /// Something worth knowing beside the figures.
+    /// Adds a line of text above the figures.
     pub(crate) fn note(&mut self, note: impl Into<String>) {
         self.notes.push(note.into());
     }
 
-    /// Whether all goals are met.
+    /// Returns whether all goals are met.
     pub(crate) fn met(&self) -> bool {
         self.figures.iter().all(|figure| figure.met)
     }
@@ -102,7 +102,7 @@ impl fmt::Display for Report {
     }
 }
 
-/// What it ran on.
+/// Returns a description of the machine.
 fn machine() -> String {
     let read = |path| fs::read_to_string(path).unwrap_or_default();
     let processors = read("/proc/cpuinfo");

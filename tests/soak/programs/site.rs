@@ -12,7 +12,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval};
 /// The longest time until the server has forgotten those who left.
 const FORGETTING: Duration = Duration::from_secs(120);
 
-/// How often it is asked meanwhile.
+/// The interval at which it is asked meanwhile.
 const LOOK: Duration = Duration::from_millis(50);
 
 /// A running server.
@@ -41,7 +41,7 @@ impl Site {
         format!("http://{}", self.address)
     }
 
-    /// What is left on the server when it has had the time to forget those who left.
+    /// Returns the number of objects left on the server when it has had the time to forget those who left.
     pub(crate) async fn leftovers(&self) -> usize {
         let deadline = Instant::now() + FORGETTING;
         let mut looks = interval(LOOK);
@@ -56,7 +56,7 @@ impl Site {
     }
 }
 
-/// How many objects the broker holds for its clients.
+/// Returns the number of objects that the broker holds for its clients.
 pub(crate) fn objects(stats: &Stats) -> usize {
     stats.clients + stats.requests + stats.pairings
 }

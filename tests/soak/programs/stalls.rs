@@ -5,10 +5,10 @@ use std::time::{Duration, Instant};
 
 use socketio_p2p_protocol::sim::ClientNo;
 
-/// How many of its pair's last changes a call may have met: more than in the longest call.
+/// The number of its pair's last changes that a call may have met: more than in the longest call.
 const LATELY: usize = 8;
 
-/// How a path changed.
+/// A kind of change.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Change {
     /// Left for the relay, for an end said that its network has changed.
@@ -25,9 +25,9 @@ pub(crate) enum Change {
 #[derive(Clone, Debug)]
 struct Entry {
     change: Change,
-    /// Which ends have reported it.
+    /// The ends that have reported it.
     reported: [bool; 2],
-    /// When both had.
+    /// The time at which both had.
     until: Option<Instant>,
     slowest: Duration,
 }
@@ -35,9 +35,9 @@ struct Entry {
 /// One pair: where its ends are, and how it came to that.
 #[derive(Clone, Debug, Default)]
 struct Pair {
-    /// Which ends have the direct path.
+    /// The ends that have the direct path.
     direct: [bool; 2],
-    /// Which ends have left it since it was last made to be left.
+    /// The ends that have left it since it was last made to be left.
     left: [bool; 2],
     /// Its changes, in order.
     entries: Vec<Entry>,
@@ -101,17 +101,17 @@ impl Stalls {
         }
     }
 
-    /// Whether both ends of a pair have the direct path.
+    /// Returns whether both ends of a pair have the direct path.
     pub(crate) fn is_direct(&self, pair: usize) -> bool {
         self.0[pair].direct == [true; 2]
     }
 
-    /// Whether both ends of a pair have left it since it was made to be left; they may have it again.
+    /// Returns whether both ends of a pair have left it since it was made to be left. They may have it again.
     pub(crate) fn has_left(&self, pair: usize) -> bool {
         self.0[pair].left == [true; 2]
     }
 
-    /// How many changes of this kind there were, and how long the slowest call took that met each:
+    /// Returns the number of changes of this kind, and the time of the slowest call that met each:
     /// the middle one, one in a hundred, the worst.
     pub(crate) fn of(&self, change: Change) -> Summary {
         let entries = self.0.iter().flat_map(|pair| &pair.entries);

@@ -27,7 +27,7 @@ pub(crate) use calls::Manner;
 /// The longest time that any of these takes when nothing is broken.
 const PATIENCE: Duration = Duration::from_secs(120);
 
-/// How long after a refusal a client asks for its partner again.
+/// The pause after a refusal before a client asks for its partner again.
 const AGAIN: Duration = Duration::from_millis(500);
 
 /// Silence after which a connection is given up, and when the server is asked before that.
@@ -75,7 +75,7 @@ impl Talkers {
         Ok(Self { history, clients, talking, watching, stop })
     }
 
-    /// What the server says about their pairings is to agree with what they hear.
+    /// Compares the server's events about their pairings with those of the clients.
     pub(crate) fn compare(&mut self, mut server: server::Events) {
         let history = self.history.clone();
         self.watching.spawn(async move {

@@ -22,13 +22,13 @@ const ATTACK: &str = "attack";
 const PAUSE: &str = "pause";
 const COUNT: &str = "count";
 
-/// What is told to the process when it starts.
+/// The arguments of the process.
 #[derive(clap::Args, Clone, Debug)]
 pub(crate) struct Orders {
-    /// Where the server listens.
+    /// The address of the server.
     #[arg(long)]
     pub(super) server: SocketAddr,
-    /// What the inputs are drawn from.
+    /// The seed of the inputs.
     #[arg(long)]
     pub(super) seed: u64,
     /// Hostile connections.
@@ -39,7 +39,7 @@ pub(crate) struct Orders {
     pub(super) rate: f64,
 }
 
-/// What all hostile clients did together.
+/// The totals of all hostile clients.
 #[derive(Debug, Default)]
 pub(super) struct Deeds {
     pub(super) inputs: AtomicU64,
@@ -62,7 +62,7 @@ pub(super) struct Gang(Companion);
 /// The share of the processor that the hostile clients get beside other processes.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Priority {
-    /// That of any process.
+    /// The usual share.
     Normal,
     /// Less, as if they ran on another machine: for measurements on a quiet one.
     Low,

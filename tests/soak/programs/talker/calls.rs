@@ -26,7 +26,7 @@ pub(super) const CALL_TIMEOUT: Duration = Duration::from_secs(300);
 /// Calls of one client that wait for their reply.
 const IN_FLIGHT: usize = 32;
 
-/// What clients say to each other.
+/// The kind and number of calls that clients make.
 #[derive(Clone, Debug)]
 pub(crate) struct Manner {
     /// Calls a second of one client.
@@ -35,7 +35,7 @@ pub(crate) struct Manner {
     pub(crate) burst: usize,
     /// Bytes of the largest call or reply.
     pub(crate) largest: usize,
-    /// Whether some handlers take their time.
+    /// Set if some handlers take their time.
     pub(crate) pauses: bool,
 }
 
@@ -44,12 +44,12 @@ pub(crate) struct Manner {
 pub(super) struct Call {
     number: CallNo,
     pairing: String,
-    /// How long its handler takes.
+    /// The time that its handler takes, in milliseconds.
     millis: u64,
     fails: bool,
-    /// How long its reply is.
+    /// The length of its reply.
     reply: usize,
-    /// How long its padding is.
+    /// The length of its padding.
     length: usize,
     padding: String,
 }
@@ -82,7 +82,7 @@ pub(super) fn noted(
     Ok(call)
 }
 
-/// What the handler of a call does, and answers.
+/// Handles a call, and returns its answer.
 pub(super) async fn answer(call: Result<Call, HandlerError>) -> Result<Answer, HandlerError> {
     let Call { number, millis, fails, reply, .. } = call?;
     if millis > 0 {
