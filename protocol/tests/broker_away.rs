@@ -47,7 +47,7 @@ impl Scenario {
         }
     }
 
-    /// What the partner was told of a client's coming and going.
+    /// Returns what the partner was told of a client's coming and going.
     fn presences_told_to(&mut self, client: &str) -> Vec<Presence> {
         let told = self.told(client).into_iter();
         told.filter_map(|message| match message {

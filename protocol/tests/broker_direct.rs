@@ -1,4 +1,4 @@
-//! Whether a pairing may try a direct path.
+//! The permission of a pairing to try a direct path.
 
 use std::time::Duration;
 

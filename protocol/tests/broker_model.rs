@@ -15,7 +15,7 @@ use socketio_p2p_protocol::{
 
 const CLIENTS: usize = 6;
 
-/// How a client answers: v1 by acknowledgement, v1 by event, or v2.
+/// The way in which a client answers: v1 by acknowledgement, v1 by event, or v2.
 #[derive(Clone, Copy, PartialEq)]
 enum Kind {
     Acknowledging,
@@ -65,7 +65,7 @@ fn some_step() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// What a client is told, as far as the model foretells it.
+/// The messages to a client, as far as the model predicts them.
 #[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
 enum Said {
     Paired(Option<ReqId>, PairingId),
@@ -260,7 +260,7 @@ impl Model {
     }
 }
 
-/// What a client has been asked and has not answered.
+/// The questions that a client has not answered.
 #[derive(Clone, Copy)]
 struct Question {
     number: ReqId,
@@ -568,7 +568,7 @@ impl History {
         assert_eq!(stats.pairings, pairings);
     }
 
-    /// What is asked is answered, at the latest at its deadline; then nothing is left.
+    /// Checks that each question is answered, at the latest at its deadline, and that then nothing is left.
     fn end(mut self) {
         self.pass(Duration::from_secs(20));
         let present = |(conn, _): &&(ConnId, ReqId)| self.conns.values().any(|other| other == conn);

@@ -1,4 +1,4 @@
-//! What is different for a v1 client: one question at a time, answers without a name, and an
+//! The rules that only v1 clients have: one question at a time, answers without a name, and an
 //! unregister that is answered once the partner is free.
 
 use std::time::Duration;

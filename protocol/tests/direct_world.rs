@@ -56,7 +56,7 @@ struct World {
     now: Instant,
     broker: Broker,
     routes: BTreeMap<ConnId, Partner>,
-    /// Whether the server runs.
+    /// Set while the server runs.
     is_up: bool,
     restarts: u64,
     nodes: [Node; 2],
@@ -467,7 +467,7 @@ impl World {
             .collect()
     }
 
-    /// How the calls of an end were answered.
+    /// Returns the paths by which the calls of an end were answered.
     fn routes_of(&self, end: usize) -> Vec<Path> {
         let calls = self.nodes[end].calls.values();
         calls
@@ -478,7 +478,7 @@ impl World {
             .collect()
     }
 
-    /// What every history must keep to.
+    /// Checks the rules of every history.
     fn check(&self) {
         for node in &self.nodes {
             let mut last = Some(Path::Relay);

@@ -1,4 +1,4 @@
-//! What a client asks of the server, and what it is asked.
+//! Requests of a client, and requests to it.
 
 use std::time::Duration;
 

@@ -109,7 +109,7 @@ impl Client {
         self.now = until;
     }
 
-    /// What was put out since this was last asked.
+    /// Takes the outputs since the last call.
     pub(crate) fn outputs(&mut self) -> Vec<Output> {
         std::mem::take(&mut self.outputs)
     }

@@ -268,7 +268,7 @@ fn after_a_failure_it_is_tried_again_ever_later_but_for_ever() {
     assert!(waits[6..].iter().all(|wait| late.contains(wait)), "{waits:?}");
 }
 
-/// How long it takes after a path was lost until it is tried again.
+/// Returns the time from the loss of a path to the next attempt.
 fn wait_after_loss(end: &mut End) -> Duration {
     end.outputs();
     end.partner = false;

@@ -24,7 +24,7 @@ enum Step {
     Pass(u64),
     /// Signals get lost, unnoticed.
     LoseSignals(bool),
-    /// Nothing gets through between the two.
+    /// Cuts the two off from each other, or ends that.
     Cut(bool),
     /// An end gets other addresses, and notices or not.
     Roam(usize, bool),
@@ -73,7 +73,7 @@ struct Model {
     carries: [bool; 2],
     signals: [Vec<Instant>; 2],
     under_way: BTreeMap<(Instant, u64), (usize, Arrival)>,
-    /// What waits on channels that are cut.
+    /// The heartbeats that wait on channels that are cut.
     held: Vec<(usize, LinkId, LinkId, Heartbeat)>,
     serial: u64,
     loses: bool,
@@ -193,7 +193,7 @@ impl Model {
         self.send(12, end, Arrival::Event(link, gathered));
     }
 
-    /// Whether what an end says on a connection arrives.
+    /// Returns whether what an end sends on a connection arrives.
     fn flows(&self, end: usize, link: LinkId) -> bool {
         let Some(host) = self.links[end].get(&link) else { return false };
         !self.is_cut && host.epoch == self.epoch

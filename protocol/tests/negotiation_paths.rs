@@ -1,4 +1,4 @@
-//! When a direct path is taken, and when it is left.
+//! The taking and leaving of a direct path.
 
 use std::time::Duration;
 

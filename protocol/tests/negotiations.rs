@@ -47,11 +47,11 @@ pub(crate) struct End {
     pub(crate) direct: Direct,
     pub(crate) now: Instant,
     outputs: Vec<Output>,
-    /// Whether what it says is answered, by a partner whose heartbeats return.
+    /// Set if a partner whose heartbeats return answers it.
     pub(crate) partner: bool,
-    /// How long that takes.
+    /// The time until an answer.
     pub(crate) delay: Duration,
-    /// How long the partner's server takes.
+    /// The round-trip time of the partner to its server.
     pub(crate) partner_server: Option<u64>,
     answers: Vec<(Instant, Heartbeat)>,
     pub(crate) pings: Vec<u64>,
@@ -197,7 +197,7 @@ impl End {
         self.now = until;
     }
 
-    /// What was put out since this was last asked, heartbeats apart.
+    /// Takes the outputs since the last call, without heartbeats.
     pub(crate) fn outputs(&mut self) -> Vec<Output> {
         std::mem::take(&mut self.outputs)
     }
@@ -222,7 +222,7 @@ impl End {
             .collect()
     }
 
-    /// Why it was left, each time that it was.
+    /// Returns the reasons for which the path was left, in order.
     pub(crate) fn left(&self) -> Vec<WhyLeft> {
         let outputs = self.outputs.iter();
         outputs

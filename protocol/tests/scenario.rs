@@ -28,19 +28,19 @@ pub(crate) fn pairing(serial: u64) -> PairingId {
     PairingId::new(NODE, serial)
 }
 
-/// Everything that the broker has put out is carried out at once: messages are kept for whoever
+/// A broker whose outputs are carried out at once: messages are kept for the clients that
 /// they are for, routes are noted, and grants are given unless [`Scenario::hold_grants`].
 pub(crate) struct Scenario {
     pub(crate) broker: Broker,
     pub(crate) now: Instant,
     hold_grants: bool,
-    /// Whether clients allow a direct path from now on.
+    /// Set if clients allow a direct path from now on.
     pub(crate) direct: bool,
     conns: BTreeMap<String, ConnId>,
     last_conn: u64,
     last_req: ReqId,
     mail: BTreeMap<ConnId, Vec<ServerMessage>>,
-    /// Under which number a target was asked, by target and source.
+    /// The numbers under which targets were asked, by target and source.
     asked: BTreeMap<(String, String), ReqId>,
     pub(crate) grants: Vec<PairingId>,
     pub(crate) routes: BTreeMap<ConnId, Partner>,
@@ -249,7 +249,7 @@ impl Scenario {
         self.now = until;
     }
 
-    /// What a client has been told since this was last asked.
+    /// Takes the messages to a client since the last call.
     pub(crate) fn told(&mut self, client: &str) -> Vec<ServerMessage> {
         let conn = self.conn(client);
         self.mail.remove(&conn).unwrap_or_default()
@@ -269,7 +269,7 @@ impl Scenario {
         self.refusals_to(client).last().map(|(_, code)| *code)
     }
 
-    /// Why the pairings of a client ended, as it has been told since.
+    /// Takes the reasons for which the pairings of a client ended, as it was told since the last call.
     pub(crate) fn ends_told_to(&mut self, client: &str) -> Vec<EndReason> {
         let told = self.told(client).into_iter();
         told.filter_map(|message| match message {

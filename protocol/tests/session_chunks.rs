@@ -255,7 +255,7 @@ fn an_emit_that_is_taken_back_before_its_first_part_was_never_there() {
     assert!(end.session.has_room());
 }
 
-/// Whoever does so again and again has no more under way than the partner takes.
+/// An end that does so again and again has no more under way than the partner takes.
 #[test]
 fn emits_that_are_taken_back_again_and_again_overrun_nothing() {
     let mut end = End::new();

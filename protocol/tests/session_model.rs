@@ -25,9 +25,9 @@ fn value(number: u64, chunks: usize) -> Value {
 
 #[derive(Clone, Copy, Debug)]
 enum Step {
-    /// That many emits of an end, of this kind.
+    /// A number of emits of an end, of one kind.
     Emit(usize, Kind, usize),
-    /// That many frames arrive at an end by this path.
+    /// A number of frames that arrive at an end by one path.
     Arrive(usize, Path, usize),
     /// The n-th running handler of an end is done, and returns this many chunks.
     Finish(usize, usize, usize),
@@ -47,7 +47,7 @@ struct Kind {
     acknowledged: bool,
     /// About that many chunks.
     chunks: usize,
-    /// How many milliseconds it may wait.
+    /// The time for which it may wait, in milliseconds.
     ttl: Option<u64>,
 }
 
@@ -94,9 +94,9 @@ struct History {
     relay: [VecDeque<Frame>; 2],
     direct: [VecDeque<Frame>; 2],
     direct_is_open: bool,
-    /// What each end believes of it.
+    /// The belief of each end about it.
     believes: [bool; 2],
-    /// What each end emitted, and what became of it.
+    /// The emits of each end, and their outcomes.
     emits: [Vec<Emit>; 2],
     /// The number of the emit that each end was delivered last.
     delivered: [usize; 2],
@@ -267,7 +267,7 @@ impl History {
         }
     }
 
-    /// Everything arrives, every handler is done, and time passes.
+    /// Delivers everything, ends every handler, and passes time.
     fn settle(&mut self) {
         self.step(Step::Notice(0));
         self.step(Step::Notice(1));

@@ -1,4 +1,4 @@
-//! What the caller learns: exactly once, and never a guess.
+//! The outcomes that a caller learns: exactly once, and never a guess.
 
 use std::time::Duration;
 

@@ -209,7 +209,7 @@ fn an_emit_that_waits_for_a_handler_holds_up_no_replies() {
     assert_eq!(pair.b.violations, []);
 }
 
-/// Nobody can make this end keep more replies than its handlers are.
+/// A partner cannot make this end keep more replies than it has handlers.
 #[test]
 fn a_partner_that_does_not_acknowledge_replies_gets_no_more_handlers() {
     let mut end = End::new();

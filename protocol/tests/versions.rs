@@ -68,7 +68,7 @@ struct Node {
     events: Vec<EndpointEvent>,
     reconnects: usize,
     closed: bool,
-    /// What it says to a registration.
+    /// Its answer to a registration.
     consents: bool,
 }
 
@@ -167,7 +167,7 @@ impl World {
         self.carry_out(at);
     }
 
-    /// Everything that can happen now, until nothing can.
+    /// Carries out everything that can happen now, until nothing can.
     fn run(&mut self) {
         loop {
             if let Some((conn, event, args)) = self.to_server.pop_front() {

@@ -127,7 +127,7 @@ impl World {
         }
     }
 
-    /// Everything that can happen now, until nothing can.
+    /// Carries out everything that can happen now, until nothing can.
     fn run(&mut self) {
         loop {
             let mut busy = false;

@@ -38,7 +38,7 @@ pub fn run(data: &[u8]) {
 
 struct History {
     host: Host,
-    /// Whether pairings are granted at once, as on a single node.
+    /// Set if pairings are granted at once, as on a single node.
     grants_at_once: bool,
     last_conn: u64,
     last_req: ReqId,

@@ -1,4 +1,4 @@
-//! What a client of either dialect says, as the text of its event: `["P2P_REGISTER", "b", …]`.
+//! A message of a client of either dialect, as the text of its event: `["P2P_REGISTER", "b", …]`.
 
 use serde_json::{Value, json};
 use socketio_p2p_protocol::{

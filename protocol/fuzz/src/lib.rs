@@ -1,4 +1,4 @@
-//! What the fuzz targets do with their bytes: each module has a `run` that panics if a rule is
+//! The bodies of the fuzz targets: each module has a `run` that panics if a rule is
 //! broken.
 //!
 //! No more than the protocol's own dependencies and `arbitrary` are used here, so that an ordinary

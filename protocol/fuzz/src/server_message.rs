@@ -1,4 +1,4 @@
-//! What a v2 client hears, as the text of the event: a server that speaks another language, or a
+//! A message to a v2 client, as the text of the event: a server that speaks another language, or a
 //! hostile one, must not bring its client down.
 
 use serde_json::{Value, json};

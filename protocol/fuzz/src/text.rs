@@ -27,7 +27,7 @@ pub(super) fn event(data: &[u8]) -> Option<(String, Vec<Value>)> {
     Some((event, args))
 }
 
-/// What a look at the text tells is what a parser finds.
+/// Checks that the shape of a text is what a parser finds.
 pub(super) fn check_shape(text: &str) {
     let Shape { depth, doubtful } = Shape::of(text);
     if serde_json::from_str::<IgnoredAny>(text).is_err() {
@@ -55,7 +55,7 @@ pub(super) fn levels(value: &Value) -> usize {
     }
 }
 
-/// Why an event was refused can be told to whoever sent it.
+/// Checks that the reason of a refusal can be sent to the sender of the event.
 pub(super) fn check_error(error: &WireError, args: &[Value]) {
     let WireError { refusal, req } = error;
     assert!(refusal.message.len() <= MESSAGE_BYTES);

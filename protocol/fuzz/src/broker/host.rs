@@ -33,9 +33,9 @@ pub(super) struct Host {
     pending: BTreeSet<(ConnId, ReqId)>,
     /// Pairings that the application was told of, and whether they last.
     pairings: BTreeMap<PairingId, (ClientId, ClientId, bool)>,
-    /// Who was told that a pairing ended.
+    /// The clients that were told that a pairing ended.
     told_end: BTreeSet<(PairingId, ClientId)>,
-    /// How the pairings stood before the present step.
+    /// The pairings before the present step.
     before: Pairings,
 }
 
@@ -231,7 +231,7 @@ impl Host {
         self.check();
     }
 
-    /// Nobody is paired who did not want it: the target said yes to this source, or asked it.
+    /// Checks the consent to a pairing: the target said yes to this source, or asked it.
     fn check_consent(&self, input: Option<&Input>, source: &ClientId, target: &ClientId) {
         let Some(Input::Received(conn, message)) = input else {
             panic!("nobody said anything");

@@ -1,4 +1,4 @@
-//! Who a broker has to know, and what each connection has been told: foretold from its inputs.
+//! The clients that a broker has to know, and the messages of each connection: predicted from its inputs.
 
 use std::{collections::BTreeMap, time::Instant};
 
@@ -33,14 +33,14 @@ pub(super) struct Conn {
     pub(super) client: ClientId,
     pub(super) dialect: Dialect,
     pub(super) token: ResumeToken,
-    /// Whether it showed the right one of an earlier connection.
+    /// Set if it showed the right one of an earlier connection.
     pub(super) resumes: bool,
-    /// Whether it can be written to.
+    /// Set if it can be written to.
     pub(super) announced: bool,
     pub(super) welcomed: bool,
-    /// Whether it was told that it is removed.
+    /// Set if it was told that it is removed.
     pub(super) dismissed: bool,
-    /// What it was told last of its partner's connection.
+    /// The last message about its partner's connection.
     pub(super) partner: Option<(PairingId, Presence)>,
     /// The pairing whose end it heard of last.
     pub(super) ended: Option<PairingId>,
@@ -67,7 +67,7 @@ pub(super) struct Model {
     config: BrokerConfig,
     pub(super) known: BTreeMap<ClientId, Known>,
     pub(super) closing: bool,
-    /// Whom the application believes to be there, and whether away.
+    /// The clients that the application believes to be there, and whether they are away.
     believed: BTreeMap<ClientId, bool>,
 }
 
@@ -92,7 +92,7 @@ impl Model {
         }
     }
 
-    /// What [`Broker::admit`](socketio_p2p_protocol::Broker::admit) must say, and whether the
+    /// Predicts the answer of [`Broker::admit`](socketio_p2p_protocol::Broker::admit), and whether the
     /// session goes on.
     pub(super) fn admit(
         &mut self,
@@ -126,7 +126,7 @@ impl Model {
         Ok(false)
     }
 
-    /// What an input does to those that are known. `paired` is whether its client is.
+    /// Applies an input to the known clients. `paired` is whether its client is.
     pub(super) fn foretell(
         &mut self,
         input: &Input,

@@ -14,10 +14,10 @@ use socketio_p2p_protocol::{
     wire::check_event,
 };
 
-/// What one input may lead to: everything is sent again, and all that waits is handled.
+/// The most outputs of one input: everything is sent again, and all that waits is handled.
 const OUTPUTS: usize = 4 * (WINDOW_FRAMES + PENDING_CALLS);
 
-/// What a handler said.
+/// The result of a handler.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Said {
     /// A value of so many bytes.
@@ -31,7 +31,7 @@ pub(super) struct End {
     pub(super) sent: Vec<(Path, Frame)>,
     /// Emits whose handler runs, in order: their number and the first argument.
     pub(super) running: Vec<(u64, u64)>,
-    /// What handlers said, by the first argument of the emit.
+    /// The results of handlers, by the first argument of the emit.
     pub(super) finished: BTreeMap<u64, Said>,
     /// First arguments of what was delivered.
     pub(super) delivered: Vec<u64>,

@@ -21,7 +21,7 @@ struct Pair {
     way: [Vec<(Path, Frame)>; 2],
     /// Emits of the other end that each end was delivered.
     delivered: [BTreeSet<u64>; 2],
-    /// When it is too late to deliver them, by the first that came of each.
+    /// The times after which they may not be delivered, by the first that came of each.
     expire: [BTreeMap<u64, Instant>; 2],
     /// Calls of each end whose caller was told that no handler ran and none will.
     not_executed: [BTreeSet<u64>; 2],
@@ -140,7 +140,7 @@ impl Pair {
         self.handle(at, Input::Received(path, frame));
     }
 
-    /// What one end sent is under way to the other; what it learnt is true.
+    /// Moves the frames that one end sent on their way, and checks what it learnt.
     fn collect(&mut self) {
         for at in 0..2 {
             let sent = std::mem::take(&mut self.ends[at].sent);
@@ -194,7 +194,7 @@ impl Pair {
         }
     }
 
-    /// Everything arrives, every handler is done, and some time passes. Whether that led to more.
+    /// Delivers everything, ends every handler, and passes some time. Returns whether that led to more.
     fn exchange(&mut self) -> bool {
         let mut busy = false;
         for at in 0..2 {
@@ -213,7 +213,7 @@ impl Pair {
     }
 }
 
-/// What a caller learns is true: `said` is what the handler said, if one ran and is done. The call,
+/// Checks that a caller learns the truth: `said` is the result of the handler, if one ran and is done. Returns the call,
 /// if it was not executed.
 fn check(call: u64, outcome: Outcome, said: Option<&Said>, ended: bool) -> Option<u64> {
     match outcome {

@@ -1,4 +1,4 @@
-//! What must hold after each step.
+//! The rules that hold after each step.
 
 use socketio_p2p_protocol::{ClientId, Partner};
 
