@@ -1,5 +1,5 @@
-//! The one task that owns a client's endpoint: it waits for inputs, feeds them to the endpoint, and
-//! carries out the endpoint's outputs.
+//! The one task that owns a client's half of the protocol: it waits for inputs, feeds them to the client, and
+//! carries out the client's outputs.
 //!
 //! | file | subject |
 //! |---|---|
@@ -9,7 +9,7 @@
 //! | `handler_tasks` | running the application's handlers |
 //! | `consents` | the application's decisions about pairing requests |
 //! | `observers` | readers of events, and the present pairing |
-//! | `coarse_timer` | the timer for the endpoint's deadlines |
+//! | `coarse_timer` | the timer for the client's deadlines |
 
 pub(crate) mod claim;
 pub(crate) mod coarse_timer;
@@ -22,8 +22,8 @@ pub(crate) mod start;
 use std::time::Instant;
 
 use socketio_p2p_protocol::{
-    Endpoint, EndpointEvent,
-    endpoint::{Command, Complaint, Input, Output},
+    Client, ClientEvent,
+    client::{Command, Complaint, Input, Output},
 };
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -44,10 +44,10 @@ use crate::{
 /// Inputs taken in one turn, so that the frames that they cause can travel together.
 const BURST: usize = 128;
 
-/// The task that owns a client's endpoint.
+/// The task that owns a client's half of the protocol.
 #[derive(Debug)]
 pub(crate) struct Actor {
-    endpoint: Endpoint,
+    client: Client,
     server: ServerLink,
     partner: Links,
     commands: mpsc::Receiver<Asked>,
@@ -71,7 +71,7 @@ impl Actor {
         while let Ok(()) = going {
             going = self.turn().await;
         }
-        self.endpoint.handle(Input::Command(Command::Close), Instant::now());
+        self.client.handle(Input::Command(Command::Close), Instant::now());
         self.carry_out().await.ok();
         self.consents.shutdown().await;
         self.partner.shutdown().await;
@@ -80,7 +80,7 @@ impl Actor {
 
     /// Waits for an input, takes those that are at hand, and carries out what follows from them.
     async fn turn(&mut self) -> Result<(), Done> {
-        self.timer.set(self.endpoint.poll_timeout());
+        self.timer.set(self.client.poll_timeout());
         let input = tokio::select! {
             biased;
             () = self.stop.cancelled() => return Err(Done),
@@ -89,18 +89,18 @@ impl Actor {
             input = self.handler_tasks.finished() => Some(input),
             input = self.consents.decided() => Some(input),
             Some(asked) = self.commands.recv() => self.accept(asked),
-            Some(asked) = self.emits.recv(), if self.endpoint.takes_emits() => self.accept(asked),
+            Some(asked) = self.emits.recv(), if self.client.takes_emits() => self.accept(asked),
             () = self.timer.fired() => Some(Input::Timeout),
         };
         let now = Instant::now();
         if let Some(input) = input {
-            self.endpoint.handle(input, now);
+            self.client.handle(input, now);
         }
         for _ in 1..BURST {
             let Some(input) = self.next_at_hand() else {
                 break;
             };
-            self.endpoint.handle(input, now);
+            self.client.handle(input, now);
         }
         self.be_fair(now);
         self.carry_out().await
@@ -112,22 +112,22 @@ impl Actor {
         if let Ok(asked) = self.commands.try_recv()
             && let Some(input) = self.accept(asked)
         {
-            self.endpoint.handle(input, now);
+            self.client.handle(input, now);
         }
         if let Some(input) = self.handler_tasks.try_finished() {
-            self.endpoint.handle(input, now);
+            self.client.handle(input, now);
         }
-        if self.endpoint.takes_emits()
+        if self.client.takes_emits()
             && let Ok(asked) = self.emits.try_recv()
             && let Some(input) = self.accept(asked)
         {
-            self.endpoint.handle(input, now);
+            self.client.handle(input, now);
         }
         if let Some(input) = self.consents.try_decided() {
-            self.endpoint.handle(input, now);
+            self.client.handle(input, now);
         }
-        if self.endpoint.poll_timeout().is_some_and(|due| due <= now) {
-            self.endpoint.handle(Input::Timeout, now);
+        if self.client.poll_timeout().is_some_and(|due| due <= now) {
+            self.client.handle(Input::Timeout, now);
         }
     }
 
@@ -141,7 +141,7 @@ impl Actor {
         if arrived.is_some() {
             return arrived;
         }
-        while self.endpoint.takes_emits() {
+        while self.client.takes_emits() {
             let asked = self.emits.try_recv().ok()?;
             if let Some(input) = self.accept(asked) {
                 return Some(input);
@@ -154,9 +154,9 @@ impl Actor {
         self.callers.accept(asked).map(Input::Command)
     }
 
-    /// Carries out the endpoint's outputs, in order.
+    /// Carries out the client's outputs, in order.
     async fn carry_out(&mut self) -> Result<(), Done> {
-        while let Some(output) = self.endpoint.poll_output() {
+        while let Some(output) = self.client.poll_output() {
             let follows = match output {
                 Output::Send(message) => self.server.send(&message).await,
                 Output::SendFrames(pairing, frames) => {
@@ -182,7 +182,7 @@ impl Actor {
                     None
                 }
                 Output::Event(event) => {
-                    if let EndpointEvent::Resumed(_) | EndpointEvent::Restarted(_) = event {
+                    if let ClientEvent::Resumed(_) | ClientEvent::Restarted(_) = event {
                         self.server.welcomed();
                     }
                     self.observers.publish(event);
@@ -195,7 +195,7 @@ impl Actor {
                 Output::Close => return Err(Done),
             };
             if let Some(input) = follows {
-                self.endpoint.handle(input, Instant::now());
+                self.client.handle(input, Instant::now());
             }
         }
         Ok(())

@@ -23,9 +23,8 @@ pub use api::{
     server_requests::{Clients, Register, Unregister},
 };
 pub use socketio_p2p_protocol::{
-    Args, Cause, ClientEntry, ClientId, ClientIdError, ClientState, Code, EndReason,
-    EndpointEvent as Event, PairingId, PairingInfo, Path, PathConfig, PathPolicy, Presence,
-    Refusal, Welcome,
+    Args, Cause, ClientEntry, ClientEvent as Event, ClientId, ClientIdError, ClientState, Code,
+    EndReason, PairingId, PairingInfo, Path, PathConfig, PathPolicy, Presence, Refusal, Welcome,
 };
 // rust_socketio uses it; this dependency makes it be built from source.
 #[cfg(feature = "vendored-openssl")]

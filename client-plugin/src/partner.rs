@@ -1,4 +1,4 @@
-//! The connection to the partner: carries out the endpoint's commands for it, and reports its events.
+//! The connection to the partner: carries out the client's commands for it, and reports its events.
 
 #[cfg(feature = "webrtc")]
 mod address_watch;

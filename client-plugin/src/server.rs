@@ -5,7 +5,7 @@
 //! | `server_link` | the present connection and its replacement, for the actor |
 //! | `connector` | making connections, the first and all later ones |
 //! | `socket` | the seam to rust_socketio, and its peculiarities |
-//! | `from_server` | rust_socketio's callbacks as inputs of the endpoint |
+//! | `from_server` | rust_socketio's callbacks as inputs of the client |
 
 pub(crate) mod connector;
 pub(crate) mod from_server;

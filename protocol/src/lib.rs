@@ -3,7 +3,7 @@
 
 mod args;
 pub mod broker;
-pub mod endpoint;
+pub mod client;
 mod error;
 mod id;
 pub mod limits;
@@ -23,7 +23,7 @@ pub use args::Args;
 pub use broker::{
     Broker, BrokerConfig, BrokerEvent, BrokerStats, DuplicatePolicy, Hello, ListPolicy, Partner,
 };
-pub use endpoint::{Endpoint, EndpointConfig, EndpointEvent};
+pub use client::{Client, ClientConfig, ClientEvent};
 pub use error::{Cause, Code, EndReason, Outcome, Refusal};
 pub use id::{
     ClientId, ClientIdError, ConnId, Dialect, PairingId, PairingIdError, ResumeToken,

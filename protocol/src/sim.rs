@@ -1,7 +1,7 @@
 //! A simulator: clients, a server and the network between them in virtual time.
 //!
 //! Everything that happens is drawn from one seed, so a seed repeats a run exactly. The clients and
-//! the server are the [`Endpoint`](crate::Endpoint), the [`Broker`](crate::Broker), the
+//! the server are the [`Client`](crate::Client), the [`Broker`](crate::Broker), the
 //! [relay](crate::relay) and the [v1 ends](crate::peer::v1) of this crate, and after each step the [`Oracle`] checks the guarantees of the specification. A second
 //! simulation has two sessions with two paths between them.
 //!

@@ -1,4 +1,4 @@
-//! Two endpoints, a server that may be restarted, and a network between the two that comes and
+//! Two clients, a server that may be restarted, and a network between the two that comes and
 //! goes: calls are made all the while, run at most once and in order, and are answered once and
 //! truthfully.
 
@@ -10,10 +10,10 @@ use std::{
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use socketio_p2p_protocol::{
-    Broker, BrokerConfig, ClientMessage, ConnId, Dialect, EndReason, Endpoint, EndpointConfig,
-    EndpointEvent, Frame, Hello, LinkId, Outcome, PairingId, Partner, Path, PathPolicy,
-    ResumeToken, Sdp, ServerMessage, broker,
-    endpoint::{Answer, Command, Input, Output},
+    Broker, BrokerConfig, Client, ClientConfig, ClientEvent, ClientMessage, ConnId, Dialect,
+    EndReason, Frame, Hello, LinkId, Outcome, PairingId, Partner, Path, PathPolicy, ResumeToken,
+    Sdp, ServerMessage, broker,
+    client::{Answer, Command, Input, Output},
     peer::{LinkCommand, LinkEvent, LinkMessage},
     session::CallId,
 };
@@ -43,10 +43,10 @@ struct HostLink {
 }
 
 struct Node {
-    endpoint: Endpoint,
+    client: Client,
     conn: Option<ConnId>,
     links: BTreeMap<LinkId, HostLink>,
-    events: Vec<EndpointEvent>,
+    events: Vec<ClientEvent>,
     /// Calls, and what became of them.
     calls: BTreeMap<CallId, Option<Answer>>,
     delivered: Vec<CallId>,
@@ -79,11 +79,11 @@ impl World {
     fn with_hold(policies: [PathPolicy; 2], millis: u64) -> Self {
         let now = Instant::now();
         let nodes = policies.map(|policy| {
-            let mut config = EndpointConfig::default();
+            let mut config = ClientConfig::default();
             config.direct.policy = policy;
             config.direct.hold = Duration::from_millis(millis);
             Node {
-                endpoint: Endpoint::new(config, now),
+                client: Client::new(config, now),
                 conn: None,
                 links: BTreeMap::new(),
                 events: Vec::new(),
@@ -125,7 +125,7 @@ impl World {
         let events = self.nodes[end].events.iter();
         events
             .filter_map(|event| match event {
-                EndpointEvent::Path { path: route, rtt } => Some((*route, *rtt)),
+                ClientEvent::Path { path: route, rtt } => Some((*route, *rtt)),
                 _ => None,
             })
             .collect()
@@ -175,8 +175,8 @@ impl World {
     fn emit(&mut self, end: usize, via: Option<Path>) {
         self.serial += 1;
         let call = self.serial;
-        let Some(pairing) = self.nodes[end].endpoint.pairing().map(|info| info.id) else { return };
-        if !self.nodes[end].endpoint.takes_emits() {
+        let Some(pairing) = self.nodes[end].client.pairing().map(|info| info.id) else { return };
+        if !self.nodes[end].client.takes_emits() {
             return;
         }
         self.nodes[end].calls.insert(call, None);
@@ -261,12 +261,12 @@ impl World {
     }
 
     fn handle(&mut self, end: usize, input: Input) {
-        self.nodes[end].endpoint.handle(input, self.now);
+        self.nodes[end].client.handle(input, self.now);
         self.carry_out(end);
     }
 
     fn carry_out(&mut self, end: usize) {
-        while let Some(output) = self.nodes[end].endpoint.poll_output() {
+        while let Some(output) = self.nodes[end].client.poll_output() {
             let conn = self.nodes[end].conn;
             let mut say = |said| {
                 if let Some(conn) = conn {
@@ -286,13 +286,13 @@ impl World {
                     assert!(noted.replace(answer).is_none(), "{call} is answered twice");
                 }
                 Output::Ask { req, .. } => {
-                    self.nodes[end].endpoint.handle(Input::Answer(req, Ok(())), self.now);
+                    self.nodes[end].client.handle(Input::Answer(req, Ok(())), self.now);
                 }
                 Output::Deliver(pairing, _, delivery) => {
                     let call: [CallId; 1] = delivery.args.parse().unwrap();
                     self.nodes[end].delivered.push(call[0]);
                     let done = Input::Finished(pairing, delivery.seq, Ok(delivery.args));
-                    self.nodes[end].endpoint.handle(done, self.now);
+                    self.nodes[end].client.handle(done, self.now);
                 }
                 Output::Event(event) => self.nodes[end].events.push(event),
                 Output::Complain(complaint) => panic!("end {end}: {complaint:?}"),
@@ -438,7 +438,7 @@ impl World {
             assert!(turns < 200_000, "somebody is busy without end");
             self.join_links();
             let event = self.queue.first_key_value().map(|((at, _), _)| *at);
-            let ends = self.nodes.iter().filter_map(|node| node.endpoint.poll_timeout());
+            let ends = self.nodes.iter().filter_map(|node| node.client.poll_timeout());
             let due = ends.chain(self.broker.poll_timeout()).min();
             let next = [event, due].into_iter().flatten().min();
             let Some(next) = next.filter(|next| *next <= until) else { break };
@@ -461,7 +461,7 @@ impl World {
         let events = self.nodes.iter().flat_map(|node| &node.events);
         events
             .filter_map(|event| match event {
-                EndpointEvent::Unpaired { reason, .. } => Some(*reason),
+                ClientEvent::Unpaired { reason, .. } => Some(*reason),
                 _ => None,
             })
             .collect()
@@ -484,8 +484,8 @@ impl World {
             let mut last = Some(Path::Relay);
             for event in &node.events {
                 match event {
-                    EndpointEvent::Paired(_) => last = Some(Path::Relay),
-                    EndpointEvent::Path { path: route, .. } => {
+                    ClientEvent::Paired(_) => last = Some(Path::Relay),
+                    ClientEvent::Path { path: route, .. } => {
                         assert_ne!(std::mem::replace(&mut last, *route), *route, "no change");
                     }
                     _ => {}
@@ -576,10 +576,10 @@ proptest! {
         world.check();
         let [a, b] = &world.nodes;
         prop_assert_eq!(
-            a.endpoint.pairing().map(|info| info.id),
-            b.endpoint.pairing().map(|info| info.id)
+            a.client.pairing().map(|info| info.id),
+            b.client.pairing().map(|info| info.id)
         );
-        if a.endpoint.pairing().is_none() {
+        if a.client.pairing().is_none() {
             world.register();
             world.pass(1_000);
         }
@@ -645,7 +645,7 @@ fn a_call_under_way_when_the_path_is_cut_takes_the_relay() {
 fn paired_clients_talk_on_while_the_server_is_away_and_assert_their_pairing_when_it_is_back() {
     for says_so in [false, true] {
         let mut world = World::direct();
-        let old = world.nodes[0].endpoint.pairing().unwrap().id;
+        let old = world.nodes[0].client.pairing().unwrap().id;
 
         world.go_down(says_so);
         world.pass(30_000);
@@ -656,10 +656,10 @@ fn paired_clients_talk_on_while_the_server_is_away_and_assert_their_pairing_when
         world.pass(5_000);
 
         assert_eq!(world.unpaired(), []);
-        let ids = [0, 1].map(|end| world.nodes[end].endpoint.pairing().unwrap().id);
+        let ids = [0, 1].map(|end| world.nodes[end].client.pairing().unwrap().id);
         assert!(ids[0] == ids[1] && ids[0] != old);
         for node in &world.nodes {
-            let again = |event: &&EndpointEvent| matches!(event, EndpointEvent::Reasserted(_));
+            let again = |event: &&ClientEvent| matches!(event, ClientEvent::Reasserted(_));
             assert_eq!(node.events.iter().filter(again).count(), 1);
         }
         // And the relay can be used as before.
@@ -710,11 +710,11 @@ fn the_round_trip_of_the_relay_is_told_also_when_the_connection_is_closed() {
 #[test]
 fn what_names_the_former_pairing_is_carried_out() {
     let mut world = World::direct();
-    let pairing = world.nodes[0].endpoint.pairing().unwrap().id;
+    let pairing = world.nodes[0].client.pairing().unwrap().id;
     world.go_down(false);
     world.is_up = true;
     world.pass(5_000);
-    assert_ne!(world.nodes[0].endpoint.pairing().unwrap().id, pairing);
+    assert_ne!(world.nodes[0].client.pairing().unwrap().id, pairing);
 
     world.nodes[0].calls.insert(7, None);
     let (event, args) = ("note".to_owned(), vec![json!(7)].into());
@@ -781,7 +781,7 @@ fn under_relay_only_nothing_is_signalled() {
 #[test]
 fn under_direct_only_an_emit_waits_for_the_direct_path() {
     let mut world = World::new([PathPolicy::DirectOnly, PathPolicy::PreferDirect]);
-    assert!(!world.nodes[0].endpoint.takes_emits());
+    assert!(!world.nodes[0].client.takes_emits());
     world.emit(1, None);
     world.pass(300);
     world.emit(0, None);
@@ -806,7 +806,7 @@ fn under_direct_only_the_partner_is_answered_where_there_can_be_no_direct_path()
 fn under_direct_only_no_emit_may_take_the_relay() {
     let mut world = World::new([PathPolicy::DirectOnly, PathPolicy::PreferDirect]);
     world.pass(300);
-    assert!(world.nodes[0].endpoint.takes_emits());
+    assert!(world.nodes[0].client.takes_emits());
 
     world.emit(0, Some(Path::Relay));
 

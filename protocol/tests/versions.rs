@@ -1,7 +1,7 @@
 //! "Versions that differ": whatever text another version puts in the place of a code, a reason, a
 //! state or a kind, later frames flow, each call is answered once, and no client reconnects for it.
 //!
-//! Three endpoints and a broker in memory, with virtual time. All that they say passes as JSON, and
+//! Three clients and a broker in memory, with virtual time. All that they say passes as JSON, and
 //! each place of a text that this version knows is changed in turn.
 
 use std::{
@@ -12,15 +12,15 @@ use std::{
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use socketio_p2p_protocol::{
-    Broker, BrokerConfig, Code, ConnId, Dialect, Endpoint, EndpointConfig, EndpointEvent, Frame,
-    Hello, ListPolicy, Outcome, PairingId, Refusal, ResumeToken, ServerMessage, broker,
-    endpoint::{Answer, Command, Input, Output},
+    Broker, BrokerConfig, Client, ClientConfig, ClientEvent, Code, ConnId, Dialect, Frame, Hello,
+    ListPolicy, Outcome, PairingId, Refusal, ResumeToken, ServerMessage, broker,
+    client::{Answer, Command, Input, Output},
     frame,
     session::CallId,
     wire::{self, Versions},
 };
 
-use crate::endpoints::{Client, welcome};
+use crate::clients::{ScriptedClient, welcome};
 
 const CALL_TIME: Duration = Duration::from_secs(10);
 
@@ -62,10 +62,10 @@ impl Skew {
 
 struct Node {
     conn: Option<ConnId>,
-    endpoint: Endpoint,
+    client: Client,
     last_call: CallId,
     answers: BTreeMap<CallId, Vec<Answer>>,
-    events: Vec<EndpointEvent>,
+    events: Vec<ClientEvent>,
     reconnects: usize,
     closed: bool,
     /// Its answer to a registration.
@@ -94,7 +94,7 @@ impl World {
         let now = Instant::now();
         let node = || Node {
             conn: None,
-            endpoint: Endpoint::new(EndpointConfig::default(), now),
+            client: Client::new(ClientConfig::default(), now),
             last_call: 0,
             answers: BTreeMap::new(),
             events: Vec::new(),
@@ -163,7 +163,7 @@ impl World {
     }
 
     fn feed(&mut self, at: usize, input: Input) {
-        self.nodes[at].endpoint.handle(input, self.now);
+        self.nodes[at].client.handle(input, self.now);
         self.carry_out(at);
     }
 
@@ -234,7 +234,7 @@ impl World {
     }
 
     fn carry_out(&mut self, at: usize) {
-        while let Some(output) = self.nodes[at].endpoint.poll_output() {
+        while let Some(output) = self.nodes[at].client.poll_output() {
             let node = &mut self.nodes[at];
             match output {
                 Output::Send(message) => {
@@ -255,7 +255,7 @@ impl World {
                 }
                 Output::Ask { req, .. } => {
                     let verdict = if node.consents { Ok(()) } else { Err(None) };
-                    node.endpoint.handle(Input::Answer(req, verdict), self.now);
+                    node.client.handle(Input::Answer(req, verdict), self.now);
                 }
                 Output::Deliver(pairing, _, delivery) => {
                     let result = match &*delivery.event {
@@ -263,7 +263,7 @@ impl World {
                         _ => Ok(delivery.args),
                     };
                     let input = Input::Finished(pairing, delivery.seq, result);
-                    node.endpoint.handle(input, self.now);
+                    node.client.handle(input, self.now);
                 }
                 Output::Event(event) => node.events.push(event),
                 Output::Complain(_) => {}
@@ -273,7 +273,7 @@ impl World {
                     if let Some(conn) = node.conn.take() {
                         self.broker(broker::Input::Disconnected(conn));
                     }
-                    self.nodes[at].endpoint.handle(Input::Opened, self.now);
+                    self.nodes[at].client.handle(Input::Opened, self.now);
                     self.connect(at, resume);
                 }
                 Output::Close => {
@@ -291,7 +291,7 @@ impl World {
         self.run();
         let until = self.now + time;
         loop {
-            let nodes = self.nodes.iter().map(|node| node.endpoint.poll_timeout());
+            let nodes = self.nodes.iter().map(|node| node.client.poll_timeout());
             let due = nodes.chain([self.broker.poll_timeout()]).flatten().min();
             let Some(due) = due.filter(|due| *due <= until) else { break };
             self.now = self.now.max(due);
@@ -328,7 +328,7 @@ impl World {
     }
 
     fn call(&mut self, at: usize, event: &str, bytes: usize) -> CallId {
-        let pairing = self.nodes[at].endpoint.pairing().map_or(PairingId::new(0, 0), |p| p.id);
+        let pairing = self.nodes[at].client.pairing().map_or(PairingId::new(0, 0), |p| p.id);
         self.command(at, |call, deadline| Command::Emit {
             call,
             pairing,
@@ -480,7 +480,7 @@ fn a_client_whose_server_speaks_another_version_is_refused_and_does_not_reconnec
     for input in [newer, older] {
         // On its first connection, and when it comes back.
         for is_first in [true, false] {
-            let mut client = Client::with_config(EndpointConfig::default());
+            let mut client = ScriptedClient::with_config(ClientConfig::default());
             if !is_first {
                 client.hear(ServerMessage::Welcome(welcome()));
                 client.handle(Input::Lost);
@@ -490,9 +490,9 @@ fn a_client_whose_server_speaks_another_version_is_refused_and_does_not_reconnec
 
             client.handle(input.clone());
 
-            let refusal = EndpointEvent::Refused(Code::UnsupportedProtocol.into());
+            let refusal = ClientEvent::Refused(Code::UnsupportedProtocol.into());
             let expected =
-                [Output::Event(refusal), Output::Event(EndpointEvent::Disconnected), Output::Close];
+                [Output::Event(refusal), Output::Event(ClientEvent::Disconnected), Output::Close];
             assert_eq!(client.outputs(), expected, "first: {is_first}");
             client.pass(Duration::from_secs(100));
             assert_eq!(client.outputs(), []);
@@ -503,7 +503,7 @@ fn a_client_whose_server_speaks_another_version_is_refused_and_does_not_reconnec
 #[test]
 fn a_connection_that_is_refused_for_its_version_is_not_tried_again() {
     for code in [Code::UnsupportedProtocol, Code::from("novel")] {
-        let mut client = Client::with_config(EndpointConfig::default());
+        let mut client = ScriptedClient::with_config(ClientConfig::default());
         client.hear(ServerMessage::Welcome(welcome()));
         client.handle(Input::Lost);
         client.outputs();

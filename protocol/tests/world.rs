@@ -1,4 +1,4 @@
-//! Two endpoints and a broker, connected in memory, with virtual time.
+//! Two clients and a broker, connected in memory, with virtual time.
 
 use std::{
     collections::VecDeque,
@@ -7,9 +7,9 @@ use std::{
 
 use serde_json::{Value, json};
 use socketio_p2p_protocol::{
-    Broker, BrokerConfig, ClientMessage, ConnId, Dialect, EndReason, Endpoint, EndpointConfig,
-    EndpointEvent, Frame, Hello, Outcome, PairingId, ResumeToken, ServerMessage, broker,
-    endpoint::{Answer, Command, Input, Output},
+    Broker, BrokerConfig, Client, ClientConfig, ClientEvent, ClientMessage, ConnId, Dialect,
+    EndReason, Frame, Hello, Outcome, PairingId, ResumeToken, ServerMessage, broker,
+    client::{Answer, Command, Input, Output},
     session::CallId,
     wire,
 };
@@ -19,9 +19,9 @@ use socketio_p2p_protocol::{
 struct Node {
     name: &'static str,
     conn: ConnId,
-    endpoint: Endpoint,
+    client: Client,
     answers: Vec<(CallId, Answer)>,
-    events: Vec<EndpointEvent>,
+    events: Vec<ClientEvent>,
     delivered: Vec<Value>,
     /// Handlers that wait for a nested call, by the number of that call.
     nested: Vec<(CallId, PairingId, u64, Value)>,
@@ -46,7 +46,7 @@ impl World {
         let node = |name, conn| Node {
             name,
             conn: ConnId(conn),
-            endpoint: Endpoint::new(EndpointConfig::default(), now),
+            client: Client::new(ClientConfig::default(), now),
             answers: Vec::new(),
             events: Vec::new(),
             delivered: Vec::new(),
@@ -89,12 +89,12 @@ impl World {
     fn command(&mut self, at: usize, command: impl FnOnce(Instant) -> Command) {
         let deadline = self.now + Duration::from_secs(10);
         let command = command(deadline);
-        self.nodes[at].endpoint.handle(Input::Command(command), self.now);
+        self.nodes[at].client.handle(Input::Command(command), self.now);
     }
 
     fn call(&mut self, at: usize, call: CallId, value: Value) {
         let reply_by = Some(self.now + Duration::from_secs(10));
-        let pairing = self.nodes[at].endpoint.pairing().map_or(PairingId::new(0, 0), |p| p.id);
+        let pairing = self.nodes[at].client.pairing().map_or(PairingId::new(0, 0), |p| p.id);
         self.nodes[at].waiting.push_back(Command::Emit {
             call,
             pairing,
@@ -171,15 +171,15 @@ impl World {
                 let args = args.as_array().unwrap().clone();
                 Input::Received(wire::server_message(&event, args).unwrap())
             };
-            self.nodes[at].endpoint.handle(input, now);
+            self.nodes[at].client.handle(input, now);
         }
-        while self.nodes[at].endpoint.takes_emits()
+        while self.nodes[at].client.takes_emits()
             && let Some(command) = self.nodes[at].waiting.pop_front()
         {
             busy = true;
-            self.nodes[at].endpoint.handle(Input::Command(command), now);
+            self.nodes[at].client.handle(Input::Command(command), now);
         }
-        while let Some(output) = self.nodes[at].endpoint.poll_output() {
+        while let Some(output) = self.nodes[at].client.poll_output() {
             busy = true;
             self.carry_out(at, output);
         }
@@ -212,7 +212,7 @@ impl World {
                 self.finish(at, pairing, seq, json!([value, inner[0]]));
             }
             Output::Ask { req, .. } => {
-                node.endpoint.handle(Input::Answer(req, Ok(())), self.now);
+                node.client.handle(Input::Answer(req, Ok(())), self.now);
             }
             Output::Deliver(pairing, _, delivery) => {
                 let value = delivery.args.parse::<Vec<Value>>().unwrap().remove(0);
@@ -240,7 +240,7 @@ impl World {
 
     fn finish(&mut self, at: usize, pairing: PairingId, seq: u64, value: Value) {
         let input = Input::Finished(pairing, seq, Ok(vec![value].into()));
-        self.nodes[at].endpoint.handle(input, self.now);
+        self.nodes[at].client.handle(input, self.now);
     }
 
     fn pass(&mut self, time: Duration) {
@@ -248,8 +248,8 @@ impl World {
         loop {
             let due = [
                 self.broker.poll_timeout(),
-                self.nodes[0].endpoint.poll_timeout(),
-                self.nodes[1].endpoint.poll_timeout(),
+                self.nodes[0].client.poll_timeout(),
+                self.nodes[1].client.poll_timeout(),
             ];
             let Some(due) = due.into_iter().flatten().min().filter(|due| *due <= until) else {
                 break;
@@ -257,7 +257,7 @@ impl World {
             self.now = self.now.max(due);
             self.tell_broker(broker::Input::Timeout);
             for node in &mut self.nodes {
-                node.endpoint.handle(Input::Timeout, self.now);
+                node.client.handle(Input::Timeout, self.now);
             }
             self.run();
         }
@@ -323,8 +323,8 @@ fn idle_endpoints_stay_connected_by_their_heartbeats() {
     world.pass(Duration::from_secs(60));
 
     for node in &world.nodes {
-        assert!(node.endpoint.pairing().is_some());
-        assert!(!node.events.contains(&EndpointEvent::Disconnected));
+        assert!(node.client.pairing().is_some());
+        assert!(!node.events.contains(&ClientEvent::Disconnected));
     }
 }
 
@@ -340,10 +340,10 @@ fn an_unregister_frees_both_and_answers_what_was_under_way() {
     assert_eq!(node.answers.len(), 2, "{:?}", node.answers);
     for node in &world.nodes {
         let ends = node.events.iter().filter(|event| {
-            matches!(event, EndpointEvent::Unpaired { reason: EndReason::Unregistered, .. })
+            matches!(event, ClientEvent::Unpaired { reason: EndReason::Unregistered, .. })
         });
         assert_eq!(ends.count(), 1);
-        assert_eq!(node.endpoint.pairing(), None);
+        assert_eq!(node.client.pairing(), None);
     }
     assert!(world.routes.is_empty());
 }

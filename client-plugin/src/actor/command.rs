@@ -3,7 +3,7 @@
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use socketio_p2p_protocol::{
-    endpoint::{Answer, Command},
+    client::{Answer, Command},
     session::CallId,
 };
 use tokio::sync::oneshot;

@@ -3,7 +3,7 @@
 use std::{panic::AssertUnwindSafe, sync::Arc};
 
 use futures_util::FutureExt as _;
-use socketio_p2p_protocol::{ReqId, endpoint::Input, limits::INBOX_REQUESTS};
+use socketio_p2p_protocol::{ReqId, client::Input, limits::INBOX_REQUESTS};
 use tokio::task::JoinSet;
 
 use crate::api::{

@@ -16,7 +16,7 @@ use futures_util::{
     future::{BoxFuture, CatchUnwind},
 };
 use socketio_p2p_protocol::{
-    Args, ClientId, Code, PairingId, Refusal, endpoint::Input, limits::PENDING_CALLS,
+    Args, ClientId, Code, PairingId, Refusal, client::Input, limits::PENDING_CALLS,
     session::Delivery,
 };
 use tokio::{

@@ -1,34 +1,34 @@
 //! The observers of a client: readers of its events, and its handles, which show the pairing.
 
-use socketio_p2p_protocol::{EndpointEvent, PairingInfo};
+use socketio_p2p_protocol::{ClientEvent, PairingInfo};
 use tokio::sync::{broadcast, watch};
 
 /// Publishes events, and the present pairing.
 #[derive(Debug)]
 pub(crate) struct Observers {
-    pub(crate) events: broadcast::Sender<EndpointEvent>,
+    pub(crate) events: broadcast::Sender<ClientEvent>,
     pub(crate) pairing: watch::Sender<Option<PairingInfo>>,
 }
 
 impl Observers {
     /// Logs an event, updates the present pairing, and sends the event to its readers.
-    pub(crate) fn publish(&self, event: EndpointEvent) {
+    pub(crate) fn publish(&self, event: ClientEvent) {
         match &event {
-            EndpointEvent::Away => tracing::info!("connection lost"),
-            EndpointEvent::Resumed(_) => tracing::info!("connected again, the session goes on"),
-            EndpointEvent::Restarted(_) => tracing::info!("connected again, with a new session"),
-            EndpointEvent::Paired(info) => {
+            ClientEvent::Away => tracing::info!("connection lost"),
+            ClientEvent::Resumed(_) => tracing::info!("connected again, the session goes on"),
+            ClientEvent::Restarted(_) => tracing::info!("connected again, with a new session"),
+            ClientEvent::Paired(info) => {
                 tracing::info!(partner = %info.partner, pairing = %info.id, "paired");
                 self.pairing.send_replace(Some(info.clone()));
             }
-            EndpointEvent::Path { path, rtt } => {
+            ClientEvent::Path { path, rtt } => {
                 tracing::info!(?path, ?rtt, "path");
             }
-            EndpointEvent::Reasserted(info) => {
+            ClientEvent::Reasserted(info) => {
                 tracing::info!(pairing = %info.id, "the server knows the pairing again");
                 self.pairing.send_replace(Some(info.clone()));
             }
-            EndpointEvent::Unpaired { pairing, reason } => {
+            ClientEvent::Unpaired { pairing, reason } => {
                 tracing::info!(partner = %pairing.partner, pairing = %pairing.id, %reason, "unpaired");
                 self.pairing.send_replace(None);
             }

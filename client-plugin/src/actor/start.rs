@@ -6,8 +6,8 @@ use std::{
 };
 
 use socketio_p2p_protocol::{
-    ClientId, Code, Endpoint, EndpointConfig, EndpointEvent, ServerMessage,
-    endpoint::Input,
+    Client, ClientConfig, ClientEvent, ClientId, Code, ServerMessage,
+    client::Input,
     wire::{self, WELCOME},
 };
 use tokio::sync::{broadcast, mpsc, watch};
@@ -82,15 +82,15 @@ pub(crate) struct Parts {
 }
 
 /// Starts the tasks of a client.
-pub(crate) fn start(parts: Parts, config: EndpointConfig, welcome: ServerMessage) -> P2pClient {
+pub(crate) fn start(parts: Parts, config: ClientConfig, welcome: ServerMessage) -> P2pClient {
     let Parts { id, handlers, connector, connection, partner, tasks, .. } = parts;
     let now = Instant::now();
-    let mut endpoint = Endpoint::new(config, now);
-    endpoint.handle(Input::Received(welcome), now);
+    let mut client = Client::new(config, now);
+    client.handle(Input::Received(welcome), now);
 
     let (commands, commands_rx) = mpsc::channel(COMMANDS);
     let (emits, emits_rx) = mpsc::channel(EMITS);
-    let (events, first_events) = broadcast::channel::<EndpointEvent>(events::EVENTS);
+    let (events, first_events) = broadcast::channel::<ClientEvent>(events::EVENTS);
     let (pairing, pairing_rx) = watch::channel(None);
     let stop = CancellationToken::new();
     let first_socket = connection.socket.clone();
@@ -115,7 +115,7 @@ pub(crate) fn start(parts: Parts, config: EndpointConfig, welcome: ServerMessage
     });
     let (handler_tasks, running) = HandlerTasks::new(handlers.clone(), Arc::downgrade(&shared));
     let actor = Actor {
-        endpoint,
+        client,
         server,
         partner,
         commands: commands_rx,

@@ -6,7 +6,7 @@ use backon::ExponentialBuilder;
 use serde::Serialize;
 use serde_json::{Map, Value};
 use socketio_p2p_protocol::{
-    ClientId, ClientIdError, EndpointConfig, PathPolicy, limits::CONNECT_TIMEOUT,
+    ClientConfig, ClientId, ClientIdError, PathPolicy, limits::CONNECT_TIMEOUT,
 };
 use tokio_util::task::TaskTracker;
 
@@ -63,9 +63,9 @@ pub struct P2pBuilder {
     auth: Value,
     handlers: Arc<Handlers>,
     timeout: Duration,
-    endpoint: EndpointConfig,
+    client: ClientConfig,
     backoff: ExponentialBuilder,
-    /// The paths in use, whatever the endpoint's own settings are.
+    /// The paths in use, whatever the client's own settings are.
     policy: Option<PathPolicy>,
     #[cfg(feature = "webrtc")]
     direct: DirectConfig,
@@ -79,7 +79,7 @@ impl P2pBuilder {
             auth: Value::Object(Map::new()),
             handlers: Arc::new(Handlers::default()),
             timeout: CONNECT_TIMEOUT,
-            endpoint: EndpointConfig::default(),
+            client: ClientConfig::default(),
             // Without the feature there is no direct path.
             policy: (!cfg!(feature = "webrtc")).then_some(PathPolicy::RelayOnly),
             #[cfg(feature = "webrtc")]
@@ -109,8 +109,8 @@ impl P2pBuilder {
     /// Sets the silence after which the server is asked for a sign of life, and the silence after which
     /// the connection is given up. 4 s and 10 s by default.
     pub const fn heartbeat(mut self, interval: Duration, timeout: Duration) -> Self {
-        self.endpoint.heartbeat_interval = interval;
-        self.endpoint.heartbeat_timeout = timeout;
+        self.client.heartbeat_interval = interval;
+        self.client.heartbeat_timeout = timeout;
         self
     }
 
@@ -125,7 +125,7 @@ impl P2pBuilder {
     /// Sets whether a lost connection is replaced and the session resumed. `true` by default. With `false`
     /// the client is closed when its connection is lost.
     pub const fn resumes(mut self, resumes: bool) -> Self {
-        self.endpoint.resumes = resumes;
+        self.client.resumes = resumes;
         self
     }
 
@@ -155,7 +155,7 @@ impl P2pBuilder {
     /// ```
     #[cfg(feature = "webrtc")]
     pub const fn paths(mut self, config: crate::PathConfig) -> Self {
-        self.endpoint.direct = config;
+        self.client.direct = config;
         self
     }
 
@@ -248,16 +248,16 @@ impl P2pBuilder {
     }
 
     async fn connect_without_deadline(self) -> Result<P2pClient, ConnectError> {
-        let Self { recipe, id, auth, handlers, timeout, mut endpoint, backoff, .. } = self;
+        let Self { recipe, id, auth, handlers, timeout, mut client, backoff, .. } = self;
         if let Some(policy) = self.policy {
-            endpoint.direct.policy = policy;
+            client.direct.policy = policy;
         }
         let id = id?;
         let Value::Object(auth) = auth else {
             return Err(ConnectError::Auth);
         };
         let tasks = TaskTracker::new();
-        let direct = endpoint.direct.policy.allows_direct();
+        let direct = client.direct.policy.allows_direct();
         let config = ConnectorConfig { timeout, backoff };
         let (connector, mut connection) =
             Connector::first(&id, recipe, auth, direct, config, tasks.clone())
@@ -268,7 +268,7 @@ impl P2pBuilder {
         unfinished.disarm();
         #[cfg(feature = "webrtc")]
         let (partner, direct_connection) =
-            Links::new(self.direct, &endpoint.direct, handlers.clone(), tasks.clone());
+            Links::new(self.direct, &client.direct, handlers.clone(), tasks.clone());
         #[cfg(not(feature = "webrtc"))]
         let partner = Links;
         let parts = Parts {
@@ -281,7 +281,7 @@ impl P2pBuilder {
             direct_connection,
             tasks,
         };
-        Ok(start(parts, endpoint, welcome))
+        Ok(start(parts, client, welcome))
     }
 }
 

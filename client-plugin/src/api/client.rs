@@ -10,9 +10,7 @@ use std::{
 };
 
 use rust_socketio::asynchronous::Client;
-use socketio_p2p_protocol::{
-    ClientId, EndpointEvent, PairingInfo, endpoint::Command, session::CallId,
-};
+use socketio_p2p_protocol::{ClientEvent, ClientId, PairingInfo, client::Command, session::CallId};
 use tokio::sync::{broadcast, mpsc, watch};
 use tokio_util::{
     sync::{CancellationToken, DropGuard},
@@ -58,9 +56,9 @@ pub(crate) struct Shared {
     pub(crate) direct_connection: watch::Receiver<Option<crate::direct::DirectConnection>>,
     pub(crate) last_call: AtomicU64,
     /// Weak, so that readers learn of the client's end.
-    pub(crate) events: broadcast::WeakSender<EndpointEvent>,
+    pub(crate) events: broadcast::WeakSender<ClientEvent>,
     /// The events since the connection, for the first reader.
-    pub(crate) first_events: Mutex<Option<broadcast::Receiver<EndpointEvent>>>,
+    pub(crate) first_events: Mutex<Option<broadcast::Receiver<ClientEvent>>>,
     pub(crate) tasks: TaskTracker,
     pub(crate) stop: CancellationToken,
     pub(crate) _stop_on_drop: DropGuard,

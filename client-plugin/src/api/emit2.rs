@@ -12,7 +12,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 use socketio_p2p_protocol::{
     Args, Cause, Code, Outcome, PairingId, Path,
-    endpoint::{Answer, Command},
+    client::{Answer, Command},
     limits::CALL_TIMEOUT,
     session::CallId,
 };
@@ -233,7 +233,7 @@ impl Drop for Withdrawal<'_> {
 fn outcome(answer: Answer) -> Outcome {
     match answer {
         Answer::Outcome(outcome) => outcome,
-        // The endpoint answers an emit with no other.
+        // The client answers an emit with no other.
         _ => Outcome::Unknown(Cause::Code(Code::Closed)),
     }
 }

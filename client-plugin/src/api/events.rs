@@ -8,7 +8,7 @@ use std::{
 };
 
 use futures_util::Stream;
-use socketio_p2p_protocol::EndpointEvent;
+use socketio_p2p_protocol::ClientEvent;
 use tokio::sync::broadcast::{self, error::RecvError};
 use tokio_util::sync::ReusableBoxFuture;
 
@@ -41,8 +41,8 @@ pub(crate) const EVENTS: usize = 256;
 #[must_use = "events are lost unless they are read"]
 pub struct Events(ReusableBoxFuture<'static, Received>);
 
-type Receiver = broadcast::Receiver<EndpointEvent>;
-type Received = (Result<EndpointEvent, RecvError>, Receiver);
+type Receiver = broadcast::Receiver<ClientEvent>;
+type Received = (Result<ClientEvent, RecvError>, Receiver);
 
 /// The reason for which [`Events::recv`] returned no event.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
@@ -77,7 +77,7 @@ impl Events {
     /// # Cancel safety
     ///
     /// Cancel safe: no event is lost.
-    pub async fn recv(&mut self) -> Result<EndpointEvent, EventsError> {
+    pub async fn recv(&mut self) -> Result<ClientEvent, EventsError> {
         let event = poll_fn(|cx| self.poll_event(cx)).await;
         event.map_err(|error| match error {
             RecvError::Lagged(missed) => EventsError::Lagged(missed),
@@ -85,7 +85,7 @@ impl Events {
         })
     }
 
-    fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Result<EndpointEvent, RecvError>> {
+    fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Result<ClientEvent, RecvError>> {
         let (event, receiver) = ready!(self.0.poll(cx));
         self.0.set(receive(receiver));
         Poll::Ready(event)
@@ -98,7 +98,7 @@ async fn receive(mut receiver: Receiver) -> Received {
 }
 
 impl Stream for Events {
-    type Item = Result<EndpointEvent, Lagged>;
+    type Item = Result<ClientEvent, Lagged>;
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         Poll::Ready(match ready!(self.get_mut().poll_event(cx)) {
@@ -125,13 +125,13 @@ mod tests {
     async fn a_stream_of_events_tells_how_many_were_missed_and_ends_with_the_client() {
         let (client, receiver) = broadcast::channel(1);
         let mut events = Events::new(receiver);
-        for event in [EndpointEvent::Away, EndpointEvent::Away, EndpointEvent::Disconnected] {
+        for event in [ClientEvent::Away, ClientEvent::Away, ClientEvent::Disconnected] {
             client.send(event).unwrap();
         }
         drop(client);
 
         assert_eq!(events.next().await, Some(Err(Lagged(2))));
-        assert_eq!(events.next().await, Some(Ok(EndpointEvent::Disconnected)));
+        assert_eq!(events.next().await, Some(Ok(ClientEvent::Disconnected)));
         assert_eq!(events.next().await, None);
         assert_eq!(events.next().await, None);
         assert_eq!(events.recv().await, Err(EventsError::Closed));
@@ -143,9 +143,9 @@ mod tests {
         let mut events = Events::new(receiver);
 
         assert_eq!(events.recv().now_or_never(), None);
-        client.send(EndpointEvent::Away).unwrap();
+        client.send(ClientEvent::Away).unwrap();
 
-        assert_eq!(events.recv().await, Ok(EndpointEvent::Away));
+        assert_eq!(events.recv().await, Ok(ClientEvent::Away));
         assert_eq!(events.next().now_or_never(), None);
     }
 }

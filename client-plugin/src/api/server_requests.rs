@@ -10,7 +10,7 @@ use serde::Serialize;
 use serde_json::Value;
 use socketio_p2p_protocol::{
     ClientEntry, ClientId, ClientIdError, PairingInfo,
-    endpoint::{Answer, Command},
+    client::{Answer, Command},
     limits::{REGISTER_TIMEOUT, REQUEST_TIMEOUT},
     session::CallId,
 };

@@ -9,7 +9,7 @@ use futures_util::FutureExt as _;
 use serde_json::Value;
 use socketio_p2p_protocol::{
     Signal, Step,
-    endpoint::Input,
+    client::Input,
     limits::{CHUNK_BYTES, PARTS_UNDER_WAY, WINDOW_BYTES},
     peer::{LinkCommand, LinkEvent, LinkId, LinkMessage, PathConfig},
 };
@@ -79,7 +79,7 @@ impl Links {
         self.channels.shutdown().await;
     }
 
-    /// Does what the endpoint says. What there is to report about it at once.
+    /// Does what the client says. What there is to report about it at once.
     pub(crate) fn carry_out(&mut self, id: LinkId, command: LinkCommand) -> Option<LinkEvent> {
         match command {
             LinkCommand::Offer(attempt) => {
@@ -138,7 +138,7 @@ impl Links {
         }
     }
 
-    /// What an event of the present connection means to the endpoint.
+    /// What an event of the present connection means to the client.
     fn read(&mut self, event: DirectEvent) -> Option<Input> {
         let link = self.present.as_ref()?;
         let id = link.id;

@@ -2,7 +2,7 @@
 //! path.
 
 use socketio_p2p_protocol::{
-    endpoint::Input,
+    client::Input,
     peer::{LinkCommand, LinkEvent, LinkId},
 };
 

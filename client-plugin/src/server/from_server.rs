@@ -1,10 +1,10 @@
-//! rust_socketio's callbacks as events, and these events as inputs of the endpoint.
+//! rust_socketio's callbacks as events, and these events as inputs of the client.
 
 use rust_socketio::Payload;
 use serde_json::Value;
 use socketio_p2p_protocol::{
     Code,
-    endpoint::Input,
+    client::Input,
     frame::batch_from_value,
     signal,
     wire::{self, FRAME, SIGNAL},
@@ -51,7 +51,7 @@ impl FromServer {
         Self::Refused(message.unwrap_or_else(|| refused.to_owned()))
     }
 
-    /// Returns the event as an input of the endpoint.
+    /// Returns the event as an input of the client.
     pub(super) fn into_input(self) -> Input {
         match self {
             Self::Event(FRAME, mut args) => {

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use socketio_p2p_protocol::{
-    ClientMessage, Code, Frame, PairingId, ResumeToken, Signal, endpoint::Input,
+    ClientMessage, Code, Frame, PairingId, ResumeToken, Signal, client::Input,
 };
 use tokio::sync::watch;
 

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use crate::endpoint::{Command, Input};
+use crate::client::{Command, Input};
 
 use crate::sim::{
-    client::{Client, Waiting},
+    client::{SimClient, Waiting},
     handlers::args_of,
     hostile,
     oracle::{CallNo, Manner, Report},
@@ -50,7 +50,7 @@ impl World {
         let ours = self.clients.len() + self.legacies.len();
         let other = self.rng.usize(..ours + self.hostiles.len());
         let target = match other.checked_sub(ours) {
-            None => Client::new(other).name.parse(),
+            None => SimClient::new(other).name.parse(),
             Some(hostile) => hostile::name_of(hostile).parse(),
         };
         let target = target.expect("a name is an id");

@@ -5,17 +5,17 @@ use std::{
     time::Instant,
 };
 
-use crate::{ConnId, Endpoint, EndpointConfig, PairingId, ResumeToken, endpoint::Command};
+use crate::{Client, ClientConfig, ConnId, PairingId, ResumeToken, client::Command};
 
 use crate::sim::{hostile::HOSTILE, oracle::CallNo, transcript::Recorded};
 
 /// Numbers of requests are above this, those of calls below.
 pub(crate) const REQUESTS: u64 = 1 << 40;
 
-pub(crate) struct Client {
+pub(crate) struct SimClient {
     pub(crate) name: String,
     /// None before its first connection, and after the last.
-    pub(crate) endpoint: Option<Recorded<Endpoint>>,
+    pub(crate) endpoint: Option<Recorded<Client>>,
     /// The present connection.
     pub(crate) conn: Option<ConnId>,
     /// Whether a next connection is being made.
@@ -72,7 +72,7 @@ pub(crate) struct Waiting {
     pub(crate) acknowledged: bool,
 }
 
-impl Client {
+impl SimClient {
     pub(crate) fn new(number: usize) -> Self {
         Self {
             name: format!("client-{number}"),
@@ -107,7 +107,7 @@ impl Client {
     pub(crate) fn begin(&mut self, now: Instant, recorded: bool) {
         self.welcomed = false;
         self.dismissed = false;
-        self.endpoint = Some(Recorded::new(EndpointConfig::default(), now, recorded));
+        self.endpoint = Some(Recorded::new(ClientConfig::default(), now, recorded));
     }
 
     pub(crate) fn next_request(&mut self) -> u64 {

@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use crate::{
-    Args, Code, PairingId, Refusal, endpoint::Input, limits::PENDING_CALLS, session::Delivery,
+    Args, Code, PairingId, Refusal, client::Input, limits::PENDING_CALLS, session::Delivery,
 };
 use serde_json::Value;
 
 use crate::sim::{
-    client::{Client, Handled, Returns},
+    client::{Handled, Returns, SimClient},
     hostile::HOSTILE,
     oracle::{CallNo, Manner, Rule, Verdict},
     world::{Event, STRANGER, World},
@@ -57,7 +57,7 @@ impl World {
     /// An emit came: it runs.
     pub(crate) fn run_handler(&mut self, client: usize, pairing: PairingId, delivery: Delivery) {
         let source = self.clients[client].endpoint.as_ref().and_then(|e| e.pairing());
-        let source = source.and_then(|info| Client::number_of(info.partner.as_str()));
+        let source = source.and_then(|info| SimClient::number_of(info.partner.as_str()));
         let source = source.unwrap_or(STRANGER);
         self.clients[client].running += 1;
         if self.clients[client].running > PENDING_CALLS {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::endpoint::Command;
+use crate::client::Command;
 
 use crate::sim::{
     oracle::{Manner, Report, Rule},

@@ -9,7 +9,7 @@ use crate::{
 };
 
 use crate::sim::{
-    client::{Client, Handled, Returns},
+    client::{Handled, Returns, SimClient},
     handlers::{args_of, number_in},
     link::{Down, Link, State, Up},
     oracle::{CallNo, ClientNo, Manner, Report, Rule, Verdict},
@@ -57,7 +57,7 @@ impl World {
             (None, _) if self.legacies[legacy].asks => {}
             (None, 0..500) => {
                 let target = self.rng.usize(..self.clients.len() + self.legacies.len());
-                let target = Client::new(target).name.parse().expect("a name is an id");
+                let target = SimClient::new(target).name.parse().expect("a name is an id");
                 let req = self.next_legacy_req(legacy);
                 self.legacies[legacy].asks = true;
                 let message = ClientMessage::Register { req, target, payload: None };
@@ -103,7 +103,7 @@ impl World {
     pub(crate) fn legacy_connect(&mut self, legacy: usize) {
         let conn = self.new_conn();
         let number = self.number_of_legacy(legacy);
-        let id = Client::new(number).name.parse().expect("a name is an id");
+        let id = SimClient::new(number).name.parse().expect("a name is an id");
         let who = Who { number, id, dialect: Dialect::V1 };
         let tokens = (None, self.fresh_token());
         if self.server.admit(conn, who, tokens, self.now, &mut self.oracle).is_err() {
@@ -209,7 +209,7 @@ impl World {
         if self.legacies[legacy].partner.is_some_and(|(id, _)| id == pairing.id) {
             return;
         }
-        let partner = Client::number_of(pairing.partner.as_str()).unwrap_or(usize::MAX);
+        let partner = SimClient::number_of(pairing.partner.as_str()).unwrap_or(usize::MAX);
         self.legacies[legacy].partner = Some((pairing.id, partner));
         self.oracle.paired(self.number_of_legacy(legacy), partner, pairing.id);
     }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::{Code, ConnId, Dialect, PairingId, endpoint::Input};
+use crate::{Code, ConnId, Dialect, PairingId, client::Input};
 
 use crate::sim::{
     hostile::HOSTILE,

@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use crate::{
-    Code, Dialect, EndpointEvent, Outcome,
-    endpoint::{Answer, Command, Input, Output},
+    ClientEvent, Code, Dialect, Outcome,
+    client::{Answer, Command, Input, Output},
     limits::PENDING_CALLS,
 };
 
 use crate::sim::{
-    client::{Client, REQUESTS},
+    client::{REQUESTS, SimClient},
     handlers::number_in,
     hostile::HOSTILE,
     link::{self, Link, State, Up},
@@ -92,7 +92,8 @@ impl World {
     /// Gives the endpoint the calls that it has room for.
     pub(crate) fn make_room(&mut self, client: usize) {
         let now = self.now;
-        let Client { endpoint: Some(endpoint), waiting, pending, .. } = &mut self.clients[client]
+        let SimClient { endpoint: Some(endpoint), waiting, pending, .. } =
+            &mut self.clients[client]
         else {
             return;
         };
@@ -161,7 +162,7 @@ impl World {
 
     /// Its endpoint has closed: whoever started it starts another.
     fn begin_anew(&mut self, client: usize) {
-        let Client { welcomed, dismissed, .. } = self.clients[client];
+        let SimClient { welcomed, dismissed, .. } = self.clients[client];
         if welcomed && !dismissed && !self.leaving {
             self.oracle.violate(Rule::Lasting, format!("{client} gives up"));
         }
@@ -220,25 +221,25 @@ impl World {
         }
     }
 
-    fn heard(&mut self, client: usize, event: EndpointEvent) {
+    fn heard(&mut self, client: usize, event: ClientEvent) {
         self.note(|| format!("{client} hears {event:?}"));
         match event {
-            EndpointEvent::Paired(info) => {
-                if let Some(partner) = Client::number_of(info.partner.as_str()) {
+            ClientEvent::Paired(info) => {
+                if let Some(partner) = SimClient::number_of(info.partner.as_str()) {
                     self.oracle.paired(client, partner, info.id);
                 }
             }
-            EndpointEvent::Connected(_) => self.clients[client].welcomed = true,
-            EndpointEvent::Resumed(_) => self.counts.resumed += 1,
-            EndpointEvent::Restarted(_) => {
+            ClientEvent::Connected(_) => self.clients[client].welcomed = true,
+            ClientEvent::Resumed(_) => self.counts.resumed += 1,
+            ClientEvent::Restarted(_) => {
                 self.counts.restarted += 1;
                 self.clients[client].restarted = true;
             }
-            EndpointEvent::Refused(_) => self.clients[client].dismissed = true,
-            EndpointEvent::Unpaired { pairing, reason } => {
+            ClientEvent::Refused(_) => self.clients[client].dismissed = true,
+            ClientEvent::Unpaired { pairing, reason } => {
                 self.clients[client].running = 0;
                 self.oracle.unpaired(client, pairing.id, reason);
-                let Client { restarted, dismissed, .. } = self.clients[client];
+                let SimClient { restarted, dismissed, .. } = self.clients[client];
                 if !restarted && !dismissed {
                     self.oracle.told_why(client, pairing.id);
                 }

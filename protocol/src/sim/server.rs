@@ -16,7 +16,7 @@ use crate::{
 };
 
 use crate::sim::{
-    client::Client,
+    client::SimClient,
     hostile::HOSTILE,
     oracle::{CallNo, ClientNo, Oracle, Rule},
     plan::Plan,
@@ -370,7 +370,7 @@ impl Server {
         now: Instant,
         oracle: &mut Oracle,
     ) {
-        let emit = V1Emit { target: Client::new(target).name, event: "call".to_owned(), args };
+        let emit = V1Emit { target: SimClient::new(target).name, event: "call".to_owned(), args };
         let refused = match self.try_emit(from, emit, call, now) {
             Ok(pairing) => {
                 if let Some(bridged) = self.bridges.get_mut(&pairing) {

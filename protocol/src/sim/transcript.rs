@@ -17,7 +17,7 @@ use std::{
 use serde_json::{Map, Value, json};
 
 use self::fields::Fields;
-use crate::{Endpoint, LinkId, ResumeToken};
+use crate::{Client, LinkId, ResumeToken};
 
 /// The version of the format.
 const VERSION: u64 = 1;
@@ -248,7 +248,7 @@ pub fn replay(transcript: &str) -> Result<usize, ReplayError> {
         return Err(malformed(1, format!("not version {VERSION} of a transcript")));
     }
     match of {
-        Endpoint::NAME => replay_lines::<Endpoint>(&fields, lines),
+        Client::NAME => replay_lines::<Client>(&fields, lines),
         other => Err(malformed(1, format!("a transcript of {other:?}"))),
     }
 }

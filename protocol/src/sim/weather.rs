@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::{ClientId, Code, ConnId, Dialect, DuplicatePolicy, broker::Input};
 
 use crate::sim::{
-    client::Client,
+    client::SimClient,
     link::{Link, State},
     server::Server,
     watch::Who,
@@ -106,7 +106,7 @@ impl World {
         if client >= self.clients.len() + self.legacies.len() || !self.chance(0.2) {
             return false;
         }
-        let id = Client::new(client).name.parse().expect("an id");
+        let id = SimClient::new(client).name.parse().expect("an id");
         let input = match self.rng.u8(..3) {
             0 => Input::Kick(id),
             1 => Input::Expel(conn),

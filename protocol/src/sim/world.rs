@@ -6,11 +6,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::{Code, ConnId, PairingId, ResumeToken, broker, endpoint::Input};
+use crate::{Code, ConnId, PairingId, ResumeToken, broker, client::Input};
 use fastrand::Rng;
 
 use crate::sim::{
-    client::{Client, Handled},
+    client::{Handled, SimClient},
     hostile::{HOSTILE, Hostile},
     legacy::Legacy,
     link::Link,
@@ -59,7 +59,7 @@ pub(crate) struct World {
     pub(crate) now: Instant,
     pub(crate) start: Instant,
     pub(crate) server: Server,
-    pub(crate) clients: Vec<Client>,
+    pub(crate) clients: Vec<SimClient>,
     /// V1 clients, whose numbers follow.
     pub(crate) legacies: Vec<Legacy>,
     pub(crate) hostiles: Vec<Hostile>,
@@ -91,7 +91,7 @@ impl World {
             now: start,
             start,
             server: Server::new(1, &plan),
-            clients: (0..plan.clients).map(Client::new).collect(),
+            clients: (0..plan.clients).map(SimClient::new).collect(),
             legacies: (0..plan.legacies).map(Legacy::new).collect(),
             hostiles: (0..plan.hostiles).map(|_| Hostile::default()).collect(),
             links: BTreeMap::new(),

@@ -12,19 +12,19 @@ use super::{
     },
 };
 use crate::{
-    Endpoint, EndpointConfig, EndpointEvent, ServerMessage, Welcome,
-    endpoint::{Answer, Command, Input, Output},
+    Client, ClientConfig, ClientEvent, ServerMessage, Welcome,
+    client::{Answer, Command, Input, Output},
     wire::{self, WireError},
 };
 
-impl Machine for Endpoint {
+impl Machine for Client {
     const NAME: &'static str = "client";
 
-    type Config = EndpointConfig;
+    type Config = ClientConfig;
     type Input = Input;
     type Output = Output;
 
-    fn new(config: EndpointConfig, now: Instant) -> Self {
+    fn new(config: ClientConfig, now: Instant) -> Self {
         Self::new(config, now)
     }
 
@@ -40,7 +40,7 @@ impl Machine for Endpoint {
         self.poll_timeout()
     }
 
-    fn write_config(config: &EndpointConfig) -> Value {
+    fn write_config(config: &ClientConfig) -> Value {
         json!({
             "heartbeat_interval": micros(config.heartbeat_interval),
             "heartbeat_timeout": micros(config.heartbeat_timeout),
@@ -49,8 +49,8 @@ impl Machine for Endpoint {
         })
     }
 
-    fn read_config(fields: &Fields<'_>) -> Result<EndpointConfig, String> {
-        Ok(EndpointConfig {
+    fn read_config(fields: &Fields<'_>) -> Result<ClientConfig, String> {
+        Ok(ClientConfig {
             heartbeat_interval: link::read_duration(fields, "heartbeat_interval")?,
             heartbeat_timeout: link::read_duration(fields, "heartbeat_timeout")?,
             resumes: fields.read("resumes")?,
@@ -277,26 +277,26 @@ fn write_answer(answer: &Answer) -> Value {
     }
 }
 
-fn write_event(event: &EndpointEvent) -> Value {
+fn write_event(event: &ClientEvent) -> Value {
     match event {
-        EndpointEvent::Connected(_) => json!({ "event": "connected" }),
-        EndpointEvent::Away => json!({ "event": "away" }),
-        EndpointEvent::Resumed(_) => json!({ "event": "resumed" }),
-        EndpointEvent::Restarted(_) => json!({ "event": "restarted" }),
-        EndpointEvent::Paired(info) => json!({ "event": "paired", "pairing": info }),
-        EndpointEvent::Unpaired { pairing, reason } => {
+        ClientEvent::Connected(_) => json!({ "event": "connected" }),
+        ClientEvent::Away => json!({ "event": "away" }),
+        ClientEvent::Resumed(_) => json!({ "event": "resumed" }),
+        ClientEvent::Restarted(_) => json!({ "event": "restarted" }),
+        ClientEvent::Paired(info) => json!({ "event": "paired", "pairing": info }),
+        ClientEvent::Unpaired { pairing, reason } => {
             json!({ "event": "unpaired", "pairing": pairing, "reason": reason })
         }
-        EndpointEvent::Partner(presence) => json!({ "event": "partner", "state": presence }),
-        EndpointEvent::Path { path, rtt } => object([
+        ClientEvent::Partner(presence) => json!({ "event": "partner", "state": presence }),
+        ClientEvent::Path { path, rtt } => object([
             ("event", Some("path".into())),
             ("path", path.and_then(path_of)),
             ("rtt", rtt.map(|rtt| micros(rtt).into())),
         ]),
-        EndpointEvent::Reasserted(info) => json!({ "event": "reasserted", "pairing": info }),
-        EndpointEvent::Refused(refusal) => {
+        ClientEvent::Reasserted(info) => json!({ "event": "reasserted", "pairing": info }),
+        ClientEvent::Refused(refusal) => {
             json!({ "event": "refused", "refusal": write_refusal(refusal) })
         }
-        EndpointEvent::Disconnected => json!({ "event": "disconnected" }),
+        ClientEvent::Disconnected => json!({ "event": "disconnected" }),
     }
 }

@@ -4,30 +4,30 @@ use std::time::Duration;
 
 use serde_json::json;
 use socketio_p2p_protocol::{
-    Cause, ClientMessage, Code, EndReason, EndpointEvent, Outcome, Refusal, ServerMessage,
-    endpoint::{Answer, Command, Complaint, Input, Output},
+    Cause, ClientEvent, ClientMessage, Code, EndReason, Outcome, Refusal, ServerMessage,
+    client::{Answer, Command, Complaint, Input, Output},
     limits::{HEARTBEAT_INTERVAL, HEARTBEAT_TIMEOUT},
     wire::WireError,
 };
 
 use crate::{
-    endpoints::{Client, info, welcome},
+    clients::{ScriptedClient, info, welcome},
     sessions::{emit_frame, not_executed},
 };
 
 #[test]
 fn the_welcome_makes_a_client_ready_once() {
-    let mut client = Client::connecting();
+    let mut client = ScriptedClient::connecting();
 
     client.hear(ServerMessage::Welcome(welcome()));
     client.hear(ServerMessage::Welcome(welcome()));
 
-    assert_eq!(client.outputs(), [Output::Event(EndpointEvent::Connected(welcome()))]);
+    assert_eq!(client.outputs(), [Output::Event(ClientEvent::Connected(welcome()))]);
 }
 
 #[test]
 fn a_client_sends_nothing_before_the_welcome() {
-    let mut client = Client::connecting();
+    let mut client = ScriptedClient::connecting();
 
     client.register(1);
     client.unregister(2);
@@ -48,16 +48,16 @@ fn a_client_sends_nothing_before_the_welcome() {
 
 #[test]
 fn a_server_that_says_nothing_at_all_is_given_up_after_ten_seconds() {
-    let mut client = Client::connecting();
+    let mut client = ScriptedClient::connecting();
 
     client.pass(HEARTBEAT_TIMEOUT);
 
-    assert_eq!(client.outputs(), [Output::Event(EndpointEvent::Disconnected), Output::Close]);
+    assert_eq!(client.outputs(), [Output::Event(ClientEvent::Disconnected), Output::Close]);
 }
 
 #[test]
 fn what_a_server_says_before_its_welcome_is_dropped() {
-    let mut client = Client::connecting();
+    let mut client = ScriptedClient::connecting();
 
     client.hear(ServerMessage::Registered { req: None, pairing: info(1) });
 
@@ -65,12 +65,12 @@ fn what_a_server_says_before_its_welcome_is_dropped() {
         matches!(&client.outputs()[..], [Output::Complain(Complaint::Server(_))]),
         "it is reported"
     );
-    assert_eq!(client.endpoint.pairing(), None);
+    assert_eq!(client.core.pairing(), None);
 }
 
 #[test]
 fn after_four_seconds_of_silence_the_server_is_asked() {
-    let mut client = Client::ready();
+    let mut client = ScriptedClient::ready();
 
     client.pass(HEARTBEAT_INTERVAL - Duration::from_millis(1));
     assert_eq!(client.said(), []);
@@ -87,7 +87,7 @@ fn after_four_seconds_of_silence_the_server_is_asked() {
 
 #[test]
 fn every_message_is_a_sign_of_life() {
-    let mut client = Client::paired();
+    let mut client = ScriptedClient::paired();
     client.pass(Duration::from_secs(3));
     client.frames(1, vec![emit_frame(1, json!("x"), false)]);
     client.pass(Duration::from_secs(3));
@@ -101,19 +101,19 @@ fn every_message_is_a_sign_of_life() {
 
 #[test]
 fn a_server_silent_for_ten_seconds_is_given_up() {
-    let mut client = Client::ready();
+    let mut client = ScriptedClient::ready();
 
     client.pass(HEARTBEAT_TIMEOUT - Duration::from_millis(1));
     assert_eq!(client.said().len(), 2, "asked at 4 s and at 8 s");
     client.pass(Duration::from_millis(1));
 
-    assert_eq!(client.outputs(), [Output::Event(EndpointEvent::Disconnected), Output::Close]);
-    assert_eq!(client.endpoint.poll_timeout(), None);
+    assert_eq!(client.outputs(), [Output::Event(ClientEvent::Disconnected), Output::Close]);
+    assert_eq!(client.core.poll_timeout(), None);
 }
 
 #[test]
 fn a_loss_answers_everything() {
-    let mut client = Client::paired();
+    let mut client = ScriptedClient::paired();
     client.call(1);
     client.register(2);
     client.unregister(3);
@@ -127,14 +127,14 @@ fn a_loss_answers_everything() {
         client.outputs(),
         [
             Output::Answered(1, Answer::Outcome(Outcome::Unknown(lost))),
-            Output::Event(EndpointEvent::Unpaired {
+            Output::Event(ClientEvent::Unpaired {
                 pairing: info(1),
                 reason: EndReason::Disconnected,
             }),
             Output::Answered(2, Answer::Closed),
             Output::Answered(3, Answer::Closed),
             Output::Answered(4, Answer::Closed),
-            Output::Event(EndpointEvent::Disconnected),
+            Output::Event(ClientEvent::Disconnected),
             Output::Close,
         ]
     );
@@ -142,7 +142,7 @@ fn a_loss_answers_everything() {
 
 #[test]
 fn after_the_close_every_wish_is_answered_and_nothing_else_happens() {
-    let mut client = Client::paired();
+    let mut client = ScriptedClient::paired();
     client.command(Command::Close);
     client.outputs();
 
@@ -176,7 +176,7 @@ fn after_the_close_every_wish_is_answered_and_nothing_else_happens() {
 
 #[test]
 fn what_was_said_to_be_sent_is_sent_before_the_close() {
-    let mut client = Client::paired();
+    let mut client = ScriptedClient::paired();
     client.feed_emit(1, json!("last words"), false);
 
     client.command(Command::Close);
@@ -190,7 +190,7 @@ fn what_was_said_to_be_sent_is_sent_before_the_close() {
 
 #[test]
 fn what_cannot_be_read_is_reported() {
-    let mut client = Client::ready();
+    let mut client = ScriptedClient::ready();
 
     client.handle(Input::Garbled(WireError::from(Code::BadArgs)));
 

@@ -3,13 +3,13 @@
 use serde_json::{Value, json};
 use socketio_p2p_protocol::{
     Args, Body, Cause, ClientMessage, Code, EndReason, Outcome, Path, Refusal, ServerMessage,
-    endpoint::{Answer, Command, Complaint, Input, Output},
+    client::{Answer, Command, Complaint, Input, Output},
     limits::{BATCH_BYTES, BATCH_FRAMES, CHUNK_BYTES, JSON_DEPTH, RESEND_DELAY, VALUE_BYTES},
     session::Violation,
 };
 
 use crate::{
-    endpoints::{Client, PATIENCE, disconnect, info, reply, welcome},
+    clients::{PATIENCE, ScriptedClient, disconnect, info, reply, welcome},
     sessions::{args, emit_frame, not_executed},
 };
 
@@ -33,7 +33,7 @@ fn refused(answer: Answer) -> Code {
 
 #[test]
 fn a_call_is_answered_with_its_reply() {
-    let mut client = Client::paired();
+    let mut client = ScriptedClient::paired();
     client.call(7);
     client.outputs();
 
@@ -45,7 +45,7 @@ fn a_call_is_answered_with_its_reply() {
 
 #[test]
 fn an_emit_without_acknowledgement_is_answered_as_sent() {
-    let mut client = Client::paired();
+    let mut client = ScriptedClient::paired();
 
     client.emit(7, json!("x"));
 
@@ -54,8 +54,8 @@ fn an_emit_without_acknowledgement_is_answered_as_sent() {
 
 #[test]
 fn an_emit_of_a_free_client_is_not_executed() {
-    let mut client = Client::ready();
-    assert!(client.endpoint.takes_emits(), "so that it is told at once");
+    let mut client = ScriptedClient::ready();
+    assert!(client.core.takes_emits(), "so that it is told at once");
 
     client.call(7);
     client.emit(8, json!("x"));
@@ -66,7 +66,7 @@ fn an_emit_of_a_free_client_is_not_executed() {
 
 #[test]
 fn emits_that_are_fed_together_go_as_one_message() {
-    let mut client = Client::paired();
+    let mut client = ScriptedClient::paired();
     for value in 1..=3 {
         client.feed_emit(value, json!(value), false);
     }
@@ -78,7 +78,7 @@ fn emits_that_are_fed_together_go_as_one_message() {
 
 #[test]
 fn a_batch_has_at_most_64_frames() {
-    let mut client = Client::paired();
+    let mut client = ScriptedClient::paired();
     for value in 0..=BATCH_FRAMES as u64 {
         client.feed_emit(value, json!(0), false);
     }
@@ -91,7 +91,7 @@ fn a_batch_has_at_most_64_frames() {
 
 #[test]
 fn a_batch_is_sent_at_16_kib_and_a_part_goes_alone() {
-    let mut client = Client::paired();
+    let mut client = ScriptedClient::paired();
     let half = json!("x".repeat(BATCH_BYTES / 2 - 200));
     let large = json!("x".repeat(BATCH_BYTES * 2));
     for value in [&half, &half, &half, &large, &half] {
@@ -106,7 +106,7 @@ fn a_batch_is_sent_at_16_kib_and_a_part_goes_alone() {
 
 #[test]
 fn control_messages_keep_their_order_relative_to_frames() {
-    let mut client = Client::paired();
+    let mut client = ScriptedClient::paired();
     client.feed_emit(1, json!("before"), false);
     let deadline = client.now + PATIENCE;
     client.feed(Input::Command(Command::Unregister { call: 2, deadline }));
@@ -130,7 +130,7 @@ fn control_messages_keep_their_order_relative_to_frames() {
 
 #[test]
 fn frames_of_an_ended_pairing_are_not_sent_under_the_next_one() {
-    let mut client = Client::paired();
+    let mut client = ScriptedClient::paired();
     client.feed_emit(1, json!("x"), false);
     client.feed(Input::Received(disconnect(1, EndReason::Unregistered)));
     client.feed(Input::Received(ServerMessage::Registered { req: None, pairing: info(2) }));
@@ -140,7 +140,7 @@ fn frames_of_an_ended_pairing_are_not_sent_under_the_next_one() {
     assert_eq!(batches(&client.outputs()), [[0; 0]; 0]);
 }
 
-fn emit(client: &mut Client, event: &str, args: Args) -> Answer {
+fn emit(client: &mut ScriptedClient, event: &str, args: Args) -> Answer {
     let reply_by = Some(client.now + PATIENCE);
     let (event, pairing) = (event.to_owned(), client.present());
     client.command(Command::Emit {
@@ -158,7 +158,7 @@ fn emit(client: &mut Client, event: &str, args: Args) -> Answer {
 
 #[test]
 fn an_emit_for_an_earlier_partner_is_not_executed() {
-    let mut client = Client::paired();
+    let mut client = ScriptedClient::paired();
     let earlier = client.present();
     client.hear(disconnect(1, EndReason::Unregistered));
     client.hear(ServerMessage::Registered { req: None, pairing: info(2) });
@@ -181,7 +181,7 @@ fn an_emit_for_an_earlier_partner_is_not_executed() {
 #[test]
 fn arguments_that_the_partner_cannot_read_are_not_sent() {
     for text in [r#"["\ud800"]"#, "[1e999]"] {
-        let mut client = Client::paired();
+        let mut client = ScriptedClient::paired();
         let args = Args::from_text(text.to_owned(), Vec::new()).unwrap();
 
         assert_eq!(refused(emit(&mut client, "note", args)), Code::BadArgs, "{text}");
@@ -190,7 +190,7 @@ fn arguments_that_the_partner_cannot_read_are_not_sent() {
 
 #[test]
 fn an_emit_that_is_too_large_is_not_executed() {
-    let mut client = Client::paired();
+    let mut client = ScriptedClient::paired();
     let text = |bytes: usize| args(json!("x".repeat(bytes)));
 
     let answer = emit(&mut client, "note", text(VALUE_BYTES));
@@ -202,7 +202,7 @@ fn an_emit_that_is_too_large_is_not_executed() {
 
 #[test]
 fn the_limits_of_a_server_that_takes_no_chunks_count() {
-    let mut client = Client::connecting();
+    let mut client = ScriptedClient::connecting();
     let mut welcome = welcome();
     welcome.limits.frame_bytes = 4096;
     client.hear(ServerMessage::Welcome(welcome));
@@ -220,7 +220,7 @@ fn nested(depth: usize) -> Args {
 
 #[test]
 fn an_emit_that_is_nested_too_deep_is_not_executed() {
-    let mut client = Client::paired();
+    let mut client = ScriptedClient::paired();
 
     // Around the arguments: those of the event, the batch, the frame.
     let answer = emit(&mut client, "note", nested(JSON_DEPTH - 3));
@@ -231,7 +231,7 @@ fn an_emit_that_is_nested_too_deep_is_not_executed() {
 
 #[test]
 fn the_largest_frame_is_a_chunk_and_a_little() {
-    let mut client = Client::paired();
+    let mut client = ScriptedClient::paired();
     client.outputs();
     // The largest that is not cut, by the text of its name.
     let event = "\u{1}".repeat(128);
@@ -258,7 +258,7 @@ fn the_largest_frame_is_a_chunk_and_a_little() {
 
 #[test]
 fn an_emit_whose_time_to_live_is_over_is_not_executed() {
-    let mut client = Client::paired();
+    let mut client = ScriptedClient::paired();
     client.outputs();
     client.command(Command::Emit {
         call: 7,
@@ -276,7 +276,7 @@ fn an_emit_whose_time_to_live_is_over_is_not_executed() {
 
 #[test]
 fn an_emit_says_how_long_it_may_wait() {
-    let mut client = Client::paired();
+    let mut client = ScriptedClient::paired();
     client.outputs();
     client.command(Command::Emit {
         call: 7,
@@ -295,7 +295,7 @@ fn an_emit_says_how_long_it_may_wait() {
 
 #[test]
 fn a_reply_that_is_too_large_is_a_failure_of_its_handler() {
-    let mut client = Client::paired();
+    let mut client = ScriptedClient::paired();
     client.frames(1, vec![emit_frame(1, json!("x"), true)]);
     client.outputs();
 
@@ -314,7 +314,7 @@ fn a_reply_that_is_too_large_is_a_failure_of_its_handler() {
 
 #[test]
 fn an_event_that_may_not_be_emitted_is_not_executed() {
-    let mut client = Client::paired();
+    let mut client = ScriptedClient::paired();
     let long = "x".repeat(129);
     for event in ["disconnect", "P2P_EMIT", &long] {
         let answer = emit(&mut client, event, Args::default());
@@ -325,7 +325,7 @@ fn an_event_that_may_not_be_emitted_is_not_executed() {
 
 #[test]
 fn an_emit_whose_deadline_is_over_is_not_executed() {
-    let mut client = Client::paired();
+    let mut client = ScriptedClient::paired();
 
     client.command(Command::Emit {
         call: 7,
@@ -343,9 +343,9 @@ fn an_emit_whose_deadline_is_over_is_not_executed() {
 
 #[test]
 fn while_the_window_is_full_no_emits_are_taken() {
-    let mut client = Client::paired();
+    let mut client = ScriptedClient::paired();
     let mut taken = 0;
-    while client.endpoint.takes_emits() {
+    while client.core.takes_emits() {
         client.feed_emit(taken, json!(0), false);
         taken += 1;
     }
@@ -362,7 +362,7 @@ fn while_the_window_is_full_no_emits_are_taken() {
 
 #[test]
 fn frames_of_another_pairing_are_ignored() {
-    let mut client = Client::paired();
+    let mut client = ScriptedClient::paired();
 
     client.frames(2, vec![emit_frame(1, json!("stale"), true)]);
 
@@ -371,7 +371,7 @@ fn frames_of_another_pairing_are_ignored() {
 
 #[test]
 fn a_handler_of_an_earlier_pairing_answers_nobody() {
-    let mut client = Client::paired();
+    let mut client = ScriptedClient::paired();
     client.frames(1, vec![emit_frame(1, json!("x"), true)]);
     client.hear(disconnect(1, EndReason::Disconnected));
     client.hear(ServerMessage::Registered { req: None, pairing: info(2) });
@@ -385,7 +385,7 @@ fn a_handler_of_an_earlier_pairing_answers_nobody() {
 
 #[test]
 fn when_the_partner_is_gone_its_calls_are_answered() {
-    let mut client = Client::paired();
+    let mut client = ScriptedClient::paired();
     client.call(7);
     client.outputs();
 
@@ -398,7 +398,7 @@ fn when_the_partner_is_gone_its_calls_are_answered() {
 #[test]
 fn frames_that_the_relay_refused_for_congestion_go_again() {
     for code in [Code::Congested, Code::RateLimited] {
-        let mut client = Client::paired();
+        let mut client = ScriptedClient::paired();
         client.emit(1, json!("x"));
         client.outputs();
 
@@ -416,7 +416,7 @@ fn frames_that_the_relay_refused_for_congestion_go_again() {
 #[test]
 fn a_signal_that_was_refused_is_no_frame_that_was() {
     for code in [Code::Congested, Code::RateLimited, Code::Offline] {
-        let mut client = Client::paired();
+        let mut client = ScriptedClient::paired();
         client.emit(1, json!("x"));
         client.outputs();
 
@@ -430,7 +430,7 @@ fn a_signal_that_was_refused_is_no_frame_that_was() {
 
 #[test]
 fn frames_that_were_refused_because_the_pairing_is_over_are_forgotten() {
-    let mut client = Client::paired();
+    let mut client = ScriptedClient::paired();
     for code in [Code::StalePairing, Code::NotPaired] {
         client.hear(ServerMessage::Error {
             refusal: code.into(),
@@ -444,7 +444,7 @@ fn frames_that_were_refused_because_the_pairing_is_over_are_forgotten() {
 
 #[test]
 fn a_cancelled_call_is_answered_no_more() {
-    let mut client = Client::paired();
+    let mut client = ScriptedClient::paired();
     client.call(7);
     client.command(Command::Cancel(7));
     client.outputs();
@@ -456,7 +456,7 @@ fn a_cancelled_call_is_answered_no_more() {
 
 #[test]
 fn a_partner_that_breaks_the_rules_is_reported() {
-    let mut client = Client::paired();
+    let mut client = ScriptedClient::paired();
 
     client.frames(1, vec![reply(1, 0, Ok(args(Value::Null))), reply(2, 9, Ok(args(json!(1))))]);
 

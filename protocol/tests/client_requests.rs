@@ -4,16 +4,16 @@ use std::time::Duration;
 
 use serde_json::json;
 use socketio_p2p_protocol::{
-    ClientEntry, ClientMessage, ClientState, Code, EndReason, EndpointEvent, Presence, Refusal,
+    ClientEntry, ClientEvent, ClientMessage, ClientState, Code, EndReason, Presence, Refusal,
     ServerMessage,
-    endpoint::{Answer, Command, Complaint, Input, Output},
+    client::{Answer, Command, Complaint, Input, Output},
 };
 
-use crate::endpoints::{Client, PATIENCE, disconnect, info};
+use crate::clients::{PATIENCE, ScriptedClient, disconnect, info};
 
 #[test]
 fn every_request_has_a_number_of_its_own() {
-    let mut client = Client::ready();
+    let mut client = ScriptedClient::ready();
 
     client.register(7);
     client.unregister(8);
@@ -33,7 +33,7 @@ fn every_request_has_a_number_of_its_own() {
 
 #[test]
 fn a_registration_is_answered_when_both_are_paired() {
-    let mut client = Client::ready();
+    let mut client = ScriptedClient::ready();
     client.register(7);
     client.outputs();
 
@@ -42,16 +42,16 @@ fn a_registration_is_answered_when_both_are_paired() {
     assert_eq!(
         client.outputs(),
         [
-            Output::Event(EndpointEvent::Paired(info(1))),
+            Output::Event(ClientEvent::Paired(info(1))),
             Output::Answered(7, Answer::Registered(info(1))),
         ]
     );
-    assert_eq!(client.endpoint.pairing(), Some(&info(1)));
+    assert_eq!(client.core.pairing(), Some(&info(1)));
 }
 
 #[test]
 fn a_registration_of_the_present_partner_is_answered_and_changes_nothing() {
-    let mut client = Client::paired();
+    let mut client = ScriptedClient::paired();
     client.call(1);
     client.register(7);
     client.outputs();
@@ -63,7 +63,7 @@ fn a_registration_of_the_present_partner_is_answered_and_changes_nothing() {
 
 #[test]
 fn a_refusal_is_told_with_its_code() {
-    let mut client = Client::ready();
+    let mut client = ScriptedClient::ready();
     client.register(7);
     client.outputs();
 
@@ -75,7 +75,7 @@ fn a_refusal_is_told_with_its_code() {
 
 #[test]
 fn a_request_without_an_answer_times_out_and_a_late_pairing_stands() {
-    let mut client = Client::ready();
+    let mut client = ScriptedClient::ready();
     client.register(7);
     client.outputs();
 
@@ -83,12 +83,12 @@ fn a_request_without_an_answer_times_out_and_a_late_pairing_stands() {
     assert_eq!(client.answers(), [(7, Answer::TimedOut)]);
     client.hear(ServerMessage::Registered { req: Some(1), pairing: info(1) });
 
-    assert_eq!(client.outputs(), [Output::Event(EndpointEvent::Paired(info(1)))]);
+    assert_eq!(client.outputs(), [Output::Event(ClientEvent::Paired(info(1)))]);
 }
 
 #[test]
 fn a_cancelled_request_is_answered_no_more() {
-    let mut client = Client::ready();
+    let mut client = ScriptedClient::ready();
     client.register(7);
 
     client.command(Command::Cancel(7));
@@ -100,7 +100,7 @@ fn a_cancelled_request_is_answered_no_more() {
 
 #[test]
 fn unregister_is_answered_by_the_end_of_the_pairing() {
-    let mut client = Client::paired();
+    let mut client = ScriptedClient::paired();
     client.unregister(7);
     client.outputs();
 
@@ -113,19 +113,19 @@ fn unregister_is_answered_by_the_end_of_the_pairing() {
     assert_eq!(
         client.outputs(),
         [
-            Output::Event(EndpointEvent::Unpaired {
+            Output::Event(ClientEvent::Unpaired {
                 pairing: info(1),
                 reason: EndReason::Unregistered,
             }),
             Output::Answered(7, Answer::Unregistered),
         ]
     );
-    assert_eq!(client.endpoint.pairing(), None);
+    assert_eq!(client.core.pairing(), None);
 }
 
 #[test]
 fn nothing_to_end_is_as_good_as_ended() {
-    let mut client = Client::ready();
+    let mut client = ScriptedClient::ready();
     client.unregister(7);
 
     client.hear(ServerMessage::Error {
@@ -139,7 +139,7 @@ fn nothing_to_end_is_as_good_as_ended() {
 
 #[test]
 fn an_error_with_a_number_answers_that_request() {
-    let mut client = Client::ready();
+    let mut client = ScriptedClient::ready();
     client.list(7);
     client.outputs();
 
@@ -151,17 +151,17 @@ fn an_error_with_a_number_answers_that_request() {
 
 #[test]
 fn an_error_that_nobody_waits_for_is_an_event() {
-    let mut client = Client::ready();
+    let mut client = ScriptedClient::ready();
 
     let refusal = Refusal::from(Code::RateLimited);
     client.hear(ServerMessage::Error { refusal: refusal.clone(), req: None, pairing: None });
 
-    assert_eq!(client.outputs(), [Output::Event(EndpointEvent::Refused(refusal))]);
+    assert_eq!(client.outputs(), [Output::Event(ClientEvent::Refused(refusal))]);
 }
 
 #[test]
 fn a_message_that_the_server_could_not_read_is_a_complaint() {
-    let mut client = Client::ready();
+    let mut client = ScriptedClient::ready();
 
     let refusal = Refusal::from(Code::BadArgs);
     client.hear(ServerMessage::Error { refusal: refusal.clone(), req: None, pairing: None });
@@ -171,7 +171,7 @@ fn a_message_that_the_server_could_not_read_is_a_complaint() {
 
 #[test]
 fn the_list_is_handed_on() {
-    let mut client = Client::ready();
+    let mut client = ScriptedClient::ready();
     client.list(7);
     let clients = vec![ClientEntry { id: "a".parse().unwrap(), state: ClientState::Free }];
 
@@ -182,7 +182,7 @@ fn the_list_is_handed_on() {
 
 #[test]
 fn the_application_is_asked_and_its_answer_names_the_request() {
-    let mut client = Client::ready();
+    let mut client = ScriptedClient::ready();
     let source: socketio_p2p_protocol::ClientId = "b".parse().unwrap();
     let ask =
         |req| ServerMessage::Register { req, source: source.clone(), payload: Some(json!("hi")) };
@@ -207,7 +207,7 @@ fn the_application_is_asked_and_its_answer_names_the_request() {
 
 #[test]
 fn a_yes_that_came_too_late_changes_nothing() {
-    let mut client = Client::ready();
+    let mut client = ScriptedClient::ready();
 
     client.hear(ServerMessage::Withdrawn { req: Some(41), code: Code::Timeout });
 
@@ -216,45 +216,42 @@ fn a_yes_that_came_too_late_changes_nothing() {
 
 #[test]
 fn the_end_of_another_pairing_does_not_touch_the_present_one() {
-    let mut client = Client::paired();
+    let mut client = ScriptedClient::paired();
 
     client.hear(disconnect(99, EndReason::Disconnected));
 
     assert_eq!(client.outputs(), []);
-    assert_eq!(client.endpoint.pairing(), Some(&info(1)));
+    assert_eq!(client.core.pairing(), Some(&info(1)));
 }
 
 #[test]
 fn a_new_pairing_ends_one_whose_end_was_never_told() {
-    let mut client = Client::paired();
+    let mut client = ScriptedClient::paired();
 
     client.hear(ServerMessage::Registered { req: None, pairing: info(2) });
 
     assert_eq!(
         client.outputs(),
         [
-            Output::Event(EndpointEvent::Unpaired {
-                pairing: info(1),
-                reason: EndReason::Replaced,
-            }),
-            Output::Event(EndpointEvent::Paired(info(2))),
+            Output::Event(ClientEvent::Unpaired { pairing: info(1), reason: EndReason::Replaced }),
+            Output::Event(ClientEvent::Paired(info(2))),
         ]
     );
 }
 
 #[test]
 fn the_partners_absence_is_told_for_the_present_pairing_only() {
-    let mut client = Client::paired();
+    let mut client = ScriptedClient::paired();
     for serial in [1, 2] {
         client.hear(ServerMessage::Partner { pairing: info(serial).id, state: Presence::Away });
     }
 
-    assert_eq!(client.outputs(), [Output::Event(EndpointEvent::Partner(Presence::Away))]);
+    assert_eq!(client.outputs(), [Output::Event(ClientEvent::Partner(Presence::Away))]);
 }
 
 #[test]
 fn deadlines_of_requests_are_kept_apart() {
-    let mut client = Client::ready();
+    let mut client = ScriptedClient::ready();
     client.register(1);
     client.pass(Duration::from_secs(1));
     client.list(2);
@@ -271,7 +268,7 @@ fn deadlines_of_requests_are_kept_apart() {
 fn a_payload_that_the_server_would_not_read_is_refused_at_once() {
     let deep = "[".repeat(100) + &"]".repeat(100);
     for payload in [json!("x".repeat(16 * 1024)), serde_json::from_str(&deep).unwrap()] {
-        let mut client = Client::ready();
+        let mut client = ScriptedClient::ready();
 
         client.command(Command::Register {
             call: 7,

@@ -1,20 +1,20 @@
-//! One endpoint against a scripted server.
+//! One client against a scripted server.
 
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use socketio_p2p_protocol::{
-    Args, Body, ClientId, ClientMessage, EndReason, Endpoint, EndpointConfig, Frame, PairingId,
+    Args, Body, Client, ClientConfig, ClientId, ClientMessage, EndReason, Frame, PairingId,
     PairingInfo, Refusal, ServerMessage, Welcome,
-    endpoint::{Answer, Command, Input, Output},
+    client::{Answer, Command, Input, Output},
     limits::Limits,
     session::CallId,
 };
 
 pub(crate) const PATIENCE: Duration = Duration::from_secs(5);
 
-pub(crate) struct Client {
-    pub(crate) endpoint: Endpoint,
+pub(crate) struct ScriptedClient {
+    pub(crate) core: Client,
     pub(crate) now: Instant,
     pub(crate) outputs: Vec<Output>,
 }
@@ -46,17 +46,17 @@ pub(crate) fn disconnect(serial: u64, reason: EndReason) -> ServerMessage {
     ServerMessage::Disconnect { pairing: PairingId::new(1, serial), reason, req: None }
 }
 
-impl Client {
+impl ScriptedClient {
     /// Its connection has just been made, and there will be no other.
     pub(crate) fn connecting() -> Self {
-        let mut config = EndpointConfig::default();
+        let mut config = ClientConfig::default();
         config.resumes = false;
         Self::with_config(config)
     }
 
-    pub(crate) fn with_config(config: EndpointConfig) -> Self {
+    pub(crate) fn with_config(config: ClientConfig) -> Self {
         let now = Instant::now();
-        Self { endpoint: Endpoint::new(config, now), now, outputs: Vec::new() }
+        Self { core: Client::new(config, now), now, outputs: Vec::new() }
     }
 
     pub(crate) fn ready() -> Self {
@@ -76,11 +76,11 @@ impl Client {
 
     /// Feeds an input without asking for outputs yet.
     pub(crate) fn feed(&mut self, input: Input) {
-        self.endpoint.handle(input, self.now);
+        self.core.handle(input, self.now);
     }
 
     pub(crate) fn poll(&mut self) {
-        while let Some(output) = self.endpoint.poll_output() {
+        while let Some(output) = self.core.poll_output() {
             self.outputs.push(output);
         }
     }
@@ -100,7 +100,7 @@ impl Client {
 
     pub(crate) fn pass(&mut self, time: Duration) {
         let until = self.now + time;
-        while let Some(due) = self.endpoint.poll_timeout()
+        while let Some(due) = self.core.poll_timeout()
             && due <= until
         {
             self.now = self.now.max(due);
@@ -153,7 +153,7 @@ impl Client {
 
     /// The present pairing, or the first if there is none.
     pub(crate) fn present(&self) -> PairingId {
-        self.endpoint.pairing().map_or(info(1).id, |pairing| pairing.id)
+        self.core.pairing().map_or(info(1).id, |pairing| pairing.id)
     }
 
     /// An emit, acknowledged or not, that is only fed.

@@ -1,8 +1,8 @@
-//! An endpoint's connection: its welcome, its heartbeat, its loss, and the next one.
+//! A client's connection: its welcome, its heartbeat, its loss, and the next one.
 
 use std::time::Instant;
 
-use super::{Answer, Command, Endpoint, EndpointEvent, Input, Output, pace::Pace};
+use super::{Answer, Client, ClientEvent, Command, Input, Output, pacer::Pacer};
 use crate::{
     Cause, ClientMessage, Code, EndReason, Outcome, PairingId, Refusal, Welcome,
     peer::{self, Peer, ServerEvent},
@@ -22,7 +22,7 @@ pub(super) enum State {
     Closed,
 }
 
-impl Endpoint {
+impl Client {
     pub(super) fn next_heartbeat(&self) -> Option<Instant> {
         let lost = self.last_heard + self.config.heartbeat_timeout;
         match self.state {
@@ -67,7 +67,7 @@ impl Endpoint {
             return self.close(now);
         }
         if self.state == State::Ready {
-            self.event(EndpointEvent::Away);
+            self.event(ClientEvent::Away);
         }
         self.state = State::Away;
         self.outputs.push_back(Output::Reconnect { resume: self.token });
@@ -91,7 +91,7 @@ impl Endpoint {
         if code == Code::BadResume {
             self.token = None;
         } else if !code.is_retryable() {
-            self.event(EndpointEvent::Refused(code.into()));
+            self.event(ClientEvent::Refused(code.into()));
             return self.close(now);
         }
         self.state = State::Away;
@@ -101,7 +101,7 @@ impl Endpoint {
     /// Ends a connection whose server speaks no version that this client speaks. Another
     /// connection would end in the same way.
     pub(super) fn refuse_version(&mut self, refusal: Refusal, now: Instant) {
-        self.event(EndpointEvent::Refused(refusal));
+        self.event(ClientEvent::Refused(refusal));
         self.close(now);
     }
 
@@ -114,18 +114,18 @@ impl Endpoint {
         }
         self.state = State::Ready;
         self.limits = welcome.limits;
-        self.pace = Pace::new(&welcome.limits);
+        self.pacer = Pacer::new(&welcome.limits);
         self.token = welcome.resume;
         if !std::mem::replace(&mut self.welcomed, true) {
-            return self.event(EndpointEvent::Connected(welcome));
+            return self.event(ClientEvent::Connected(welcome));
         }
         let resumed = welcome.resumed;
         let present = welcome.pairing.clone().filter(|_| resumed);
         let ended = welcome.ended;
         self.event(if welcome.resumed {
-            EndpointEvent::Resumed(welcome)
+            ClientEvent::Resumed(welcome)
         } else {
-            EndpointEvent::Restarted(welcome)
+            ClientEvent::Restarted(welcome)
         });
         if planted::is(Fault::ForgetResend)
             && present.as_ref().is_some_and(|present| self.knows_as(present.id).is_some())
@@ -169,7 +169,7 @@ impl Endpoint {
         self.every_peer(&peer::Input::Ended(EndReason::Disconnected), now);
         self.close_requests();
         self.state = State::Closed;
-        self.event(EndpointEvent::Disconnected);
+        self.event(ClientEvent::Disconnected);
         self.outputs.push_back(Output::Close);
     }
 

@@ -4,15 +4,15 @@ use std::time::Duration;
 
 use serde_json::json;
 use socketio_p2p_protocol::{
-    Body, Cause, ClientMessage, Code, EndReason, EndedPairing, EndpointConfig, EndpointEvent,
-    Outcome, PairingInfo, Presence, ResumeToken, ServerMessage, Welcome,
-    endpoint::{Answer, Command, Input, Output},
+    Body, Cause, ClientConfig, ClientEvent, ClientMessage, Code, EndReason, EndedPairing, Outcome,
+    PairingInfo, Presence, ResumeToken, ServerMessage, Welcome,
+    client::{Answer, Command, Input, Output},
     limits::{HEARTBEAT_TIMEOUT, Limits},
     session::Delivery,
 };
 
 use crate::{
-    endpoints::{Client, PATIENCE, disconnect, info, reply, welcome},
+    clients::{PATIENCE, ScriptedClient, disconnect, info, reply, welcome},
     sessions::emit_frame,
 };
 
@@ -24,21 +24,21 @@ fn welcome_with(byte: u8, resumed: bool, pairing: Option<PairingInfo>) -> Welcom
     Welcome { resume: Some(token(byte)), resumed, pairing, ..welcome() }
 }
 
-fn ready() -> Client {
-    let mut client = Client::with_config(EndpointConfig::default());
+fn ready() -> ScriptedClient {
+    let mut client = ScriptedClient::with_config(ClientConfig::default());
     client.hear(ServerMessage::Welcome(welcome_with(1, false, None)));
     client.outputs();
     client
 }
 
-fn paired() -> Client {
+fn paired() -> ScriptedClient {
     let mut client = ready();
     client.hear(ServerMessage::Registered { req: None, pairing: info(1) });
     client.outputs();
     client
 }
 
-impl Client {
+impl ScriptedClient {
     /// Another connection, and the welcome on it; what follows.
     fn back(&mut self, welcome: Welcome) -> Vec<Output> {
         self.outputs();
@@ -67,10 +67,10 @@ fn a_lost_connection_is_replaced_and_the_token_shown() {
 
     assert_eq!(
         client.outputs(),
-        [Output::Event(EndpointEvent::Away), Output::Reconnect { resume: Some(token(1)) },],
+        [Output::Event(ClientEvent::Away), Output::Reconnect { resume: Some(token(1)) },],
         "once"
     );
-    assert_eq!(client.endpoint.pairing(), Some(&info(1)));
+    assert_eq!(client.core.pairing(), Some(&info(1)));
 }
 
 #[test]
@@ -84,10 +84,10 @@ fn a_silent_server_is_a_lost_connection_after_ten_seconds() {
 
 #[test]
 fn the_silence_that_is_too_long_can_be_set() {
-    let mut config = EndpointConfig::default();
+    let mut config = ClientConfig::default();
     config.heartbeat_interval = Duration::from_millis(100);
     config.heartbeat_timeout = Duration::from_millis(300);
-    let mut client = Client::with_config(config);
+    let mut client = ScriptedClient::with_config(config);
     client.hear(ServerMessage::Welcome(welcome()));
     client.outputs();
 
@@ -135,10 +135,10 @@ fn between_connections_emits_wait_with_their_callers() {
     let mut client = paired();
     client.handle(Input::Lost);
 
-    assert!(!client.endpoint.takes_emits());
+    assert!(!client.core.takes_emits());
 
     client.back(welcome_with(2, true, Some(info(1))));
-    assert!(client.endpoint.takes_emits());
+    assert!(client.core.takes_emits());
 }
 
 #[test]
@@ -169,9 +169,9 @@ fn a_session_that_the_server_has_forgotten_is_over() {
     assert_eq!(
         outputs,
         [
-            Output::Event(EndpointEvent::Restarted(again)),
+            Output::Event(ClientEvent::Restarted(again)),
             Output::Answered(1, Answer::Outcome(Outcome::Unknown(lost))),
-            Output::Event(EndpointEvent::Unpaired {
+            Output::Event(ClientEvent::Unpaired {
                 pairing: info(1),
                 reason: EndReason::Disconnected
             }),
@@ -188,7 +188,7 @@ fn the_welcome_says_why_a_pairing_ended_meanwhile() {
 
     let outputs = client.back(Welcome { ended: Some(ended), ..welcome_with(2, true, None) });
 
-    let unpaired = EndpointEvent::Unpaired { pairing: info(1), reason: EndReason::Unregistered };
+    let unpaired = ClientEvent::Unpaired { pairing: info(1), reason: EndReason::Unregistered };
     assert!(outputs.contains(&Output::Event(unpaired)));
     client.hear(disconnect(1, EndReason::Unregistered));
     assert_eq!(client.outputs(), [], "told once");
@@ -203,7 +203,7 @@ fn a_pairing_whose_news_was_lost_is_in_the_welcome() {
 
     let outputs = client.back(welcome_with(2, true, Some(info(1))));
 
-    assert!(outputs.contains(&Output::Event(EndpointEvent::Paired(info(1)))));
+    assert!(outputs.contains(&Output::Event(ClientEvent::Paired(info(1)))));
     assert!(outputs.contains(&Output::Answered(1, Answer::Registered(info(1)))));
 }
 
@@ -283,8 +283,8 @@ fn a_connection_that_is_refused_for_good_ends_the_client() {
     client.handle(Input::Rejected(Code::Forbidden));
 
     let outputs = client.outputs();
-    assert!(outputs.ends_with(&[Output::Event(EndpointEvent::Disconnected), Output::Close]));
-    assert_eq!(client.endpoint.pairing(), None);
+    assert!(outputs.ends_with(&[Output::Event(ClientEvent::Disconnected), Output::Close]));
+    assert_eq!(client.core.pairing(), None);
 }
 
 #[test]
@@ -307,8 +307,8 @@ fn who_is_removed_by_the_server_does_not_come_back() {
     client.hear(ServerMessage::Farewell { refusal: Code::Forbidden.into() });
 
     let outputs = client.outputs();
-    assert!(outputs.contains(&Output::Event(EndpointEvent::Refused(Code::Forbidden.into()))));
-    assert!(outputs.ends_with(&[Output::Event(EndpointEvent::Disconnected), Output::Close]));
+    assert!(outputs.contains(&Output::Event(ClientEvent::Refused(Code::Forbidden.into()))));
+    assert!(outputs.ends_with(&[Output::Event(ClientEvent::Disconnected), Output::Close]));
 }
 
 #[test]
@@ -331,7 +331,7 @@ fn who_closes_between_connections_has_nothing_to_say() {
 
     let outputs = client.outputs();
     assert!(!outputs.iter().any(|output| matches!(output, Output::Send(_))));
-    assert!(outputs.ends_with(&[Output::Event(EndpointEvent::Disconnected), Output::Close]));
+    assert!(outputs.ends_with(&[Output::Event(ClientEvent::Disconnected), Output::Close]));
 }
 
 #[test]
@@ -342,11 +342,11 @@ fn while_the_partner_is_away_emits_wait_and_when_it_is_back_the_window_goes_agai
     let partner = |state| ServerMessage::Partner { pairing: info(1).id, state };
 
     client.hear(partner(Presence::Away));
-    assert!(!client.endpoint.takes_emits());
-    assert_eq!(client.outputs(), [Output::Event(EndpointEvent::Partner(Presence::Away))]);
+    assert!(!client.core.takes_emits());
+    assert_eq!(client.outputs(), [Output::Event(ClientEvent::Partner(Presence::Away))]);
     client.hear(partner(Presence::Back));
 
-    assert!(client.endpoint.takes_emits());
+    assert!(client.core.takes_emits());
     let outputs = client.outputs();
     assert_eq!(sent(&outputs), [1]);
 }
@@ -354,7 +354,7 @@ fn while_the_partner_is_away_emits_wait_and_when_it_is_back_the_window_goes_agai
 #[test]
 fn frames_go_at_the_pace_that_the_server_states_and_control_passes_them() {
     let limits = Limits::default().with_rates((10, 10), (0, 0));
-    let mut client = Client::with_config(EndpointConfig::default());
+    let mut client = ScriptedClient::with_config(ClientConfig::default());
     client.hear(ServerMessage::Welcome(Welcome { limits, ..welcome() }));
     client.hear(ServerMessage::Registered { req: None, pairing: info(1) });
     client.outputs();
@@ -375,7 +375,7 @@ fn frames_go_at_the_pace_that_the_server_states_and_control_passes_them() {
 #[test]
 fn what_waits_for_the_pace_travels_together() {
     let limits = Limits::default().with_rates((1, 1), (0, 0));
-    let mut client = Client::with_config(EndpointConfig::default());
+    let mut client = ScriptedClient::with_config(ClientConfig::default());
     client.hear(ServerMessage::Welcome(Welcome { limits, ..welcome() }));
     client.hear(ServerMessage::Registered { req: None, pairing: info(1) });
     for call in 0..50 {

@@ -9,7 +9,7 @@ const SHARE: f64 = 0.9;
 
 /// How often messages go, and how many bytes.
 #[derive(Debug, Default)]
-pub(super) struct Pace {
+pub(super) struct Pacer {
     messages: Bucket,
     bytes: Bucket,
 }
@@ -46,7 +46,7 @@ impl Bucket {
     }
 }
 
-impl Pace {
+impl Pacer {
     pub(super) fn new(limits: &Limits) -> Self {
         Self {
             messages: Bucket::new(limits.message_rate.into(), limits.message_burst.into()),
@@ -70,7 +70,7 @@ impl Pace {
 mod tests {
     use super::*;
 
-    fn pace(message_rate: u32, byte_rate: u64) -> Pace {
+    fn pace(message_rate: u32, byte_rate: u64) -> Pacer {
         let limits = Limits {
             message_rate,
             message_burst: 2 * message_rate,
@@ -78,11 +78,11 @@ mod tests {
             byte_burst: 2 * byte_rate,
             ..Limits::default()
         };
-        Pace::new(&limits)
+        Pacer::new(&limits)
     }
 
     /// How many messages of this size go within a time from the first on.
-    fn sent(pace: &mut Pace, bytes: usize, time: Duration) -> usize {
+    fn sent(pace: &mut Pacer, bytes: usize, time: Duration) -> usize {
         let start = Instant::now();
         let (mut now, mut count) = (start, 0);
         while now < start + time {

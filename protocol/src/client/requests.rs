@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use serde_json::Value;
 
-use super::{Answer, Command, Complaint, Endpoint, EndpointEvent, Output, connection::State};
+use super::{Answer, Client, ClientEvent, Command, Complaint, Output, connection::State};
 use crate::{
     ClientId, ClientMessage, Code, EndReason, PairingId, PairingInfo, Refusal, ReqId,
     ServerMessage,
@@ -42,7 +42,7 @@ impl Wish {
     }
 }
 
-impl Endpoint {
+impl Client {
     pub(super) fn next_req(&mut self) -> ReqId {
         self.last_req += 1;
         self.last_req
@@ -200,7 +200,7 @@ impl Endpoint {
             }
             ServerMessage::SignalRefused { refusal, .. } => self.signal_refused(refusal),
             ServerMessage::Farewell { refusal } => {
-                self.event(EndpointEvent::Refused(refusal));
+                self.event(ClientEvent::Refused(refusal));
                 self.close(now);
             }
             ServerMessage::Pong { req } => self.measured(req, now),
@@ -241,7 +241,7 @@ impl Endpoint {
             (Code::BadArgs | Code::BadEvent, _) => {
                 self.outputs.push_back(Output::Complain(Complaint::Server(refusal)));
             }
-            _ => self.event(EndpointEvent::Refused(refusal)),
+            _ => self.event(ClientEvent::Refused(refusal)),
         }
     }
 

@@ -1,4 +1,4 @@
-//! What goes into an endpoint and what comes out of it.
+//! What goes into a client and what comes out of it.
 
 use std::time::{Duration, Instant};
 
@@ -13,10 +13,10 @@ use crate::{
     wire::WireError,
 };
 
-/// What an endpoint is told once.
+/// What a client is told once.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
-pub struct EndpointConfig {
+pub struct ClientConfig {
     /// Silence after which the server is asked whether it is still there. 4 s by default.
     pub heartbeat_interval: Duration,
     /// Silence after which the connection is given up. 10 s by default.
@@ -28,7 +28,7 @@ pub struct EndpointConfig {
     pub direct: PathConfig,
 }
 
-impl Default for EndpointConfig {
+impl Default for ClientConfig {
     fn default() -> Self {
         Self {
             heartbeat_interval: HEARTBEAT_INTERVAL,
@@ -103,7 +103,7 @@ pub enum Command {
         deadline: Instant,
     },
     /// An event for the partner: answered with [`Answer::Outcome`], or with [`Answer::Sent`] if
-    /// no reply is wanted. Only while [`Endpoint::takes_emits`](super::Endpoint::takes_emits).
+    /// no reply is wanted. Only while [`Client::takes_emits`](super::Client::takes_emits).
     Emit {
         /// Whose wish it is.
         call: CallId,
@@ -176,7 +176,7 @@ pub enum Output {
     /// be over by now, or have another name.
     Deliver(PairingId, ClientId, Delivery),
     /// Tell the application.
-    Event(EndpointEvent),
+    Event(ClientEvent),
     /// The partner, or the server, breaks the rules; what it sent was dropped.
     Complain(Complaint),
     /// The connection is of no use any more: close it and make another, as soon as is wise, and say
@@ -192,7 +192,7 @@ pub enum Output {
 /// What an application may want to know.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
-pub enum EndpointEvent {
+pub enum ClientEvent {
     /// The server's welcome: the client can be used.
     Connected(Welcome),
     /// The connection is lost, and another is being made. Calls under way and the pairing wait

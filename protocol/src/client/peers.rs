@@ -1,4 +1,4 @@
-//! An endpoint's peers: its pairings, each an end of its own. Their keys are the names under which
+//! A client's peers: its pairings, each an end of its own. Their keys are the names under which
 //! they were made; a pairing may be renamed.
 
 use std::{
@@ -6,14 +6,14 @@ use std::{
     time::Instant,
 };
 
-use super::{Answer, Endpoint, EndpointEvent, Output};
+use super::{Answer, Client, ClientEvent, Output};
 use crate::{
     Cause, ClientId, ClientMessage, Code, EndReason, Outcome, PairingId, PairingInfo,
     peer::{self, LinkCommand, Peer, ServerEvent},
     session::CallId,
 };
 
-impl Endpoint {
+impl Client {
     /// Returns the key of the peer whose pairing has this name now.
     pub(super) fn peer_named(&self, pairing: PairingId) -> Option<PairingId> {
         self.find_peer(|peer| peer.pairing().id == pairing)
@@ -77,9 +77,9 @@ impl Endpoint {
                 peer::Output::Resolved(call, outcome) => {
                     self.answer(call, Answer::Outcome(outcome));
                 }
-                peer::Output::Partner(presence) => self.event(EndpointEvent::Partner(presence)),
-                peer::Output::Path { path, rtt } => self.event(EndpointEvent::Path { path, rtt }),
-                peer::Output::Reasserted(info) => self.event(EndpointEvent::Reasserted(info)),
+                peer::Output::Partner(presence) => self.event(ClientEvent::Partner(presence)),
+                peer::Output::Path { path, rtt } => self.event(ClientEvent::Path { path, rtt }),
+                peer::Output::Reasserted(info) => self.event(ClientEvent::Reasserted(info)),
                 peer::Output::Register => {
                     let target = peer.pairing().partner.clone();
                     let req = self.next_req();
@@ -97,7 +97,7 @@ impl Endpoint {
                     let pairing = peer.pairing().clone();
                     self.peers.remove(&key);
                     self.reassertions.retain(|_, of| *of != key);
-                    self.event(EndpointEvent::Unpaired { pairing, reason });
+                    self.event(ClientEvent::Unpaired { pairing, reason });
                 }
             }
         }
@@ -106,11 +106,11 @@ impl Endpoint {
     /// Sends the frames that were collected, over the relay as far as the pace allows. The peers
     /// take turns.
     pub(super) fn flush(&mut self) {
-        while self.pace.next_at(self.now).is_none()
+        while self.pacer.next_at(self.now).is_none()
             && let Some((pairing, frames)) = self.next_batch()
         {
             let bytes = frames.iter().map(|frame| frame.body.size()).sum();
-            self.pace.spend(bytes, self.now);
+            self.pacer.spend(bytes, self.now);
             self.outputs.push_back(Output::SendFrames(pairing, frames));
         }
     }
@@ -164,7 +164,7 @@ impl Endpoint {
         let peer = Peer::new(self.config.direct, info.clone(), self.limits, self.server_rtt, now);
         let wants_rtt = peer.has_direct() && self.server_rtt.is_none();
         self.peers.insert(key, peer);
-        self.event(EndpointEvent::Paired(info));
+        self.event(ClientEvent::Paired(info));
         if wants_rtt {
             self.ask_for_life(now);
         }

@@ -12,13 +12,13 @@
 //!                                           Closed: every call has been answered
 //! ```
 //!
-//! No IO, no clock: feed it with [`Endpoint::handle`], carry out what [`Endpoint::poll_output`]
-//! returns, and come back with [`Input::Timeout`] when [`Endpoint::poll_timeout`] is due. Frames are
+//! No IO, no clock: feed it with [`Client::handle`], carry out what [`Client::poll_output`]
+//! returns, and come back with [`Input::Timeout`] when [`Client::poll_timeout`] is due. Frames are
 //! collected into batches while inputs are fed, so feed all that are there before polling.
 
 mod connection;
 mod interface;
-mod pace;
+mod pacer;
 mod peers;
 mod requests;
 
@@ -27,8 +27,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-pub use self::interface::{Answer, Command, EndpointConfig, EndpointEvent, Input, Output};
-use self::{connection::State, pace::Pace, requests::Pending};
+pub use self::interface::{Answer, ClientConfig, ClientEvent, Command, Input, Output};
+use self::{connection::State, pacer::Pacer, requests::Pending};
 pub use crate::peer::Complaint;
 use crate::{
     ClientMessage, Code, PairingId, PairingInfo, ReqId, ResumeToken, Signal,
@@ -40,8 +40,8 @@ use crate::{
 
 /// A client's half of the protocol. See the [module's page](self).
 #[derive(Debug)]
-pub struct Endpoint {
-    config: EndpointConfig,
+pub struct Client {
+    config: ClientConfig,
     state: State,
     /// True once a server has welcomed it: before that there is no session to resume.
     welcomed: bool,
@@ -56,7 +56,7 @@ pub struct Endpoint {
     peers: BTreeMap<PairingId, Peer>,
     /// The peer whose frames were sent last.
     served: Option<PairingId>,
-    pace: Pace,
+    pacer: Pacer,
     now: Instant,
     last_heard: Instant,
     last_asked: Instant,
@@ -66,10 +66,10 @@ pub struct Endpoint {
     outputs: VecDeque<Output>,
 }
 
-impl Endpoint {
-    /// An endpoint whose connection has just been made.
+impl Client {
+    /// A client whose connection has just been made.
     #[must_use]
-    pub fn new(config: EndpointConfig, now: Instant) -> Self {
+    pub fn new(config: ClientConfig, now: Instant) -> Self {
         Self {
             config,
             state: State::Connecting,
@@ -81,7 +81,7 @@ impl Endpoint {
             reassertions: BTreeMap::new(),
             peers: BTreeMap::new(),
             served: None,
-            pace: Pace::default(),
+            pacer: Pacer::default(),
             now,
             last_heard: now,
             last_asked: now,
@@ -181,7 +181,7 @@ impl Endpoint {
         let request = self.requests.values().map(|pending| pending.deadline).min();
         let peers = self.peers.values().filter_map(Peer::poll_timeout).min();
         let has_frames = self.peers.values().any(Peer::has_relayed);
-        let paced = if has_frames { self.pace.next_at(self.now) } else { None };
+        let paced = if has_frames { self.pacer.next_at(self.now) } else { None };
         [request, peers, paced, self.next_heartbeat()].into_iter().flatten().min()
     }
 
@@ -197,7 +197,7 @@ impl Endpoint {
         self.outputs.push_back(Output::Answered(call, answer));
     }
 
-    fn event(&mut self, event: EndpointEvent) {
+    fn event(&mut self, event: ClientEvent) {
         self.outputs.push_back(Output::Event(event));
     }
 
