@@ -12,6 +12,7 @@
 //!
 //! | module | subject |
 //! |---|---|
+//! | [`channel`] | credit of the raw channels of a direct connection |
 //! | [`session`] | order, window, replies and outcomes, above whatever path carries them |
 //! | [`v1`] | an end that speaks v1, whose session the server keeps |
 //! | `path` | the direct path as it is measured: heartbeat, round trips, selection, hold |
@@ -25,6 +26,7 @@
 //! them in batches with [`Peer::poll_direct`] and, as fast as the server allows, with
 //! [`Peer::poll_relay`].
 
+pub mod channel;
 pub mod direct;
 mod emits;
 mod interface;

@@ -10,6 +10,7 @@ mod broker_granting;
 mod broker_model;
 mod broker_registering;
 mod broker_v1;
+mod channel_credit;
 mod client_connection;
 mod client_emits;
 mod client_requests;

@@ -108,6 +108,15 @@ fn the_table_of_limits_agrees_with_the_constants() {
         ("DIRECT_STEADY", time(limits::DIRECT_STEADY)),
         ("COMPARE_TIME", time(limits::COMPARE_TIME)),
         ("REASSERT_INTERVAL", time(limits::REASSERT_INTERVAL)),
+        ("CHANNELS", limits::CHANNELS.to_string()),
+        ("CHANNELS_IN_ALL", limits::CHANNELS_IN_ALL.to_string()),
+        ("CHANNEL_MESSAGE_BYTES", bytes(limits::CHANNEL_MESSAGE_BYTES)),
+        ("CHANNEL_WINDOW", bytes(limits::CHANNEL_WINDOW)),
+        ("CHANNEL_WINDOW_MIN", bytes(limits::CHANNEL_WINDOW_MIN)),
+        ("CHANNEL_OVERHEAD", bytes(limits::CHANNEL_OVERHEAD)),
+        ("CHANNEL_UNREAD_BYTES", bytes(limits::CHANNEL_UNREAD_BYTES)),
+        ("CHANNEL_QUIET", time(limits::CHANNEL_QUIET)),
+        ("CHANNEL_FAREWELL", time(limits::CHANNEL_FAREWELL)),
     ];
     let rows = rows(3);
     for (name, value) in &limits {
