@@ -2,37 +2,100 @@
 
 use std::{str::FromStr, sync::Arc};
 
-use super::SignalError;
+use super::{Candidate, SignalError};
 use crate::limits::{CANDIDATES, SDP_BYTES};
+
+/// The attribute that states the buffer of the sender's UDP socket, in bytes.
+const UDP_BUFFER: &str = "x-udp-buffer";
+/// The attribute that states the window of the sender's raw channels, in bytes.
+const CHANNEL_WINDOW: &str = "x-channel-window";
+/// The longest message of a partner that states none, in bytes: RFC 8841.
+const DEFAULT_MAX_MESSAGE: usize = 64 * 1024;
 
 /// A session description with one data channel section and nothing else.
 ///
 /// Cloning is cheap.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Sdp {
-    text: Arc<str>,
+pub struct Sdp(Arc<Parsed>);
+
+#[derive(Debug, Eq, PartialEq)]
+struct Parsed {
+    text: String,
     session: String,
     ufrag: String,
+    candidates: Vec<Candidate>,
+    max_message: usize,
+    udp_buffer: usize,
+    channel_window: usize,
 }
 
 impl Sdp {
+    /// Reads a description of this end, and adds the buffer of its UDP socket and the window of its raw channels.
+    ///
+    /// # Errors
+    ///
+    /// As for the description of a partner.
+    pub fn own(text: &str, udp_buffer: usize, channel_window: usize) -> Result<Self, SignalError> {
+        format!("{text}a={UDP_BUFFER}:{udp_buffer}\r\na={CHANNEL_WINDOW}:{channel_window}\r\n")
+            .parse()
+    }
+
     /// Returns the text.
     #[must_use]
     pub fn as_str(&self) -> &str {
-        &self.text
+        &self.0.text
+    }
+
+    /// Returns the text without candidates, and without the attributes that are ours.
+    #[must_use]
+    pub fn without_candidates(&self) -> String {
+        let is_kept = |line: &&str| {
+            let name = line.strip_prefix("a=").and_then(|line| line.split(':').next());
+            !name.is_some_and(|name| ["candidate", UDP_BUFFER, CHANNEL_WINDOW].contains(&name))
+        };
+        let mut text = String::with_capacity(self.0.text.len());
+        for line in self.0.text.lines().filter(is_kept) {
+            text.push_str(line);
+            text.push_str("\r\n");
+        }
+        text
+    }
+
+    /// Returns the candidates in the description, except those that cannot be read.
+    #[must_use]
+    pub fn candidates(&self) -> &[Candidate] {
+        &self.0.candidates
     }
 
     /// Returns the id of the session. It differs between two connections of one end; an ICE restart
     /// keeps it.
     #[must_use]
     pub fn session(&self) -> &str {
-        &self.session
+        &self.0.session
     }
 
     /// Returns the ICE user name. It differs between two attempts: an ICE restart changes it.
     #[must_use]
     pub fn ufrag(&self) -> &str {
-        &self.ufrag
+        &self.0.ufrag
+    }
+
+    /// Returns the length of the longest message that the sender takes, in bytes.
+    #[must_use]
+    pub fn max_message(&self) -> usize {
+        self.0.max_message
+    }
+
+    /// Returns the buffer of the sender's UDP socket in bytes, or 0 if the sender states none.
+    #[must_use]
+    pub fn udp_buffer(&self) -> usize {
+        self.0.udp_buffer
+    }
+
+    /// Returns the window of the sender's raw channels in bytes, or 0 if the sender states none.
+    #[must_use]
+    pub fn channel_window(&self) -> usize {
+        self.0.channel_window
     }
 }
 
@@ -53,6 +116,15 @@ impl FromStr for Sdp {
         let (mut session, mut ufrag) = (None, None);
         let (mut has_password, mut has_fingerprint) = (false, false);
         let (mut sections, mut candidates) = (0, 0);
+        let mut parsed = Parsed {
+            text: text.to_owned(),
+            session: String::new(),
+            ufrag: String::new(),
+            candidates: Vec::new(),
+            max_message: DEFAULT_MAX_MESSAGE,
+            udp_buffer: 0,
+            channel_window: 0,
+        };
         for line in lines {
             let Some((kind, value)) = line.split_once('=') else {
                 return Err(SignalError::Sdp);
@@ -65,14 +137,27 @@ impl FromStr for Sdp {
                     Some(("ice-ufrag", value)) => ufrag = Some(value.trim_end()),
                     Some(("ice-pwd", _)) => has_password = true,
                     Some(("fingerprint", _)) => has_fingerprint = true,
-                    Some(("candidate", _)) => candidates += 1,
+                    Some(("candidate", _)) => {
+                        candidates += 1;
+                        if candidates > CANDIDATES {
+                            return Err(SignalError::TooLarge);
+                        }
+                        parsed.candidates.extend(Candidate::new(line, None, None));
+                    }
+                    Some(("max-message-size", size)) => {
+                        let size = size.trim().parse().map_err(|_| SignalError::Sdp)?;
+                        parsed.max_message = if size == 0 { usize::MAX } else { size };
+                    }
+                    Some((UDP_BUFFER, size)) => {
+                        parsed.udp_buffer = size.trim().parse().unwrap_or(0);
+                    }
+                    Some((CHANNEL_WINDOW, size)) => {
+                        parsed.channel_window = size.trim().parse().unwrap_or(0);
+                    }
                     _ => {}
                 },
                 _ => {}
             }
-        }
-        if candidates > CANDIDATES {
-            return Err(SignalError::TooLarge);
         }
         if sections > 1 {
             return Err(SignalError::Media);
@@ -81,7 +166,9 @@ impl FromStr for Sdp {
             (Some(session), Some(ufrag))
                 if sections == 1 && !ufrag.is_empty() && has_password && has_fingerprint =>
             {
-                Ok(Self { text: text.into(), session: session.into(), ufrag: ufrag.into() })
+                parsed.session = session.into();
+                parsed.ufrag = ufrag.into();
+                Ok(Self(Arc::new(parsed)))
             }
             _ => Err(SignalError::Sdp),
         }
