@@ -37,7 +37,7 @@ use crate::{
         observers::Observers,
     },
     api::incoming::PairingRequest,
-    partner::Links,
+    partner::PartnerLink,
     server::server_link::ServerLink,
 };
 
@@ -49,7 +49,7 @@ const BURST: usize = 128;
 pub(crate) struct Actor {
     client: Client,
     server: ServerLink,
-    partner: Links,
+    partner: PartnerLink,
     commands: mpsc::Receiver<Asked>,
     /// Emits have a channel of their own, for they wait while the window is full.
     emits: mpsc::Receiver<Asked>,

@@ -1,12 +1,12 @@
 //! The WebRTC data channel between two clients: how it is opened, used and closed.
 //!
-//! It knows nothing of pairings and sessions: a [`P2pClient`](crate::P2pClient) makes one for its
-//! pairing by itself, and it can be used alone. Whoever owns a [`DirectConnection`] carries its
-//! signals to the partner and back, and decides what travels over it.
+//! This module knows nothing of pairings and sessions. A [`P2pClient`](crate::P2pClient) makes a
+//! [`DirectConnection`] for its pairing by itself, and an application can use one alone. The owner of a
+//! connection carries its signals to the partner and back, and decides what is sent over it.
 //!
 //! ```text
-//! offerer                                     answerer
-//! DirectConnection::offer                     DirectConnection::answer
+//! offerer                                        answerer
+//! DirectConnection::offer                        DirectConnection::answer
 //!   Signal(offer)      ── carried by the owner ──▶  signal(offer)
 //!   signal(answer)     ◀──                          Signal(answer), then candidates
 //!   Signal(candidate)  ◀─▶                          signal(candidate)
@@ -15,49 +15,57 @@
 //!   Closed               exactly once, the last     Closed
 //! ```
 //!
+//! The files, each of which uses those above it only:
+//!
 //! | file | subject |
 //! |---|---|
-//! | `config` | servers, addresses, timers, limits |
-//! | `connection` | the handle and its events |
-//! | `owner` | the one task of a connection |
-//! | `running` | what that does with a connection that has been built |
-//! | `opener` | how a raw channel is opened |
-//! | `channel` | one data channel: messages, backpressure |
-//! | `message` | what travels over it, what it promises |
-//! | `link` | what the channels of a connection share |
-//! | `inbox` | what waits to be read of a raw channel, and what may be sent over it |
-//! | `pump` | what carries it there |
-//! | `stream` | a channel as `AsyncRead + AsyncWrite` |
-//! | `window` | how many bytes may be in flight |
-//! | `signal` | simple-peer's JSON, and what is refused of it |
-//! | `stack` | what is asked of webrtc 0.21, and its peculiarities |
-//! | `runtime` | Tokio as its driver sees it |
+//! | `config`, `error`, `message` | what an application sets, sees and sends |
+//! | `window` | bytes that may be in flight |
+//! | `driver_ticks` | passes of webrtc's driver |
 //! | `faults` | UDP that loses and delays, with the feature `udp-faults` |
-//! | `error` | what can go wrong |
+//! | `runtime` | Tokio as the driver sees it |
+//! | `signal` | what is used of the partner's signals |
+//! | `peer_connection` | the parts of webrtc 0.21 that are used, and its peculiarities |
+//! | `tasks` | futures that the connection's task carries out for others |
+//! | `channels` | what the channels of a connection share |
+//! | `delivery` | waiting for what was sent |
+//! | `inbox`, `pump` | what came over a raw channel |
+//! | `channel`, `stream` | one data channel: messages, and bytes |
+//! | `event`, `shared` | what the handle, the reader of events and the actor share |
+//! | `actor` | the one task of a connection |
+//! | `events`, `connection` | the reader of events, and the handle |
 
+mod actor;
 mod channel;
+mod channels;
 mod config;
 mod connection;
+mod delivery;
+mod driver_ticks;
 mod error;
+mod event;
+mod events;
 #[cfg(feature = "udp-faults")]
 mod faults;
 mod inbox;
-mod link;
 mod message;
-mod opener;
-mod owner;
+mod peer_connection;
 mod pump;
-mod running;
 mod runtime;
+mod shared;
 mod signal;
-mod stack;
 mod stream;
+mod tasks;
 mod window;
+
+pub use socketio_p2p_protocol::{Signal, SignalError, Step};
 
 pub use channel::DirectChannel;
 pub use config::{DirectConfig, IceServer};
-pub use connection::{DirectConnection, DirectEvent, DirectEvents};
-pub use error::{ChannelEnd, ChannelError, DirectEnd, DirectSendError, SignalError};
+pub use connection::DirectConnection;
+pub use error::{ChannelEnd, ChannelError, DirectEnd, DirectSendError, DirectSignalError};
+pub use event::DirectEvent;
+pub use events::DirectEvents;
 #[cfg(feature = "udp-faults")]
 pub use faults::{Fate, UdpFaults, UdpWay};
 pub use message::{ChannelMessage, ChannelOptions};

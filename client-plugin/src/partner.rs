@@ -5,9 +5,9 @@ mod address_watch;
 #[cfg(feature = "webrtc")]
 mod driver;
 #[cfg(feature = "webrtc")]
-pub(crate) use driver::Links;
+pub(crate) use driver::PartnerLink;
 
 #[cfg(not(feature = "webrtc"))]
 mod relay_only;
 #[cfg(not(feature = "webrtc"))]
-pub(crate) use relay_only::Links;
+pub(crate) use relay_only::PartnerLink;

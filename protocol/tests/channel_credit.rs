@@ -139,7 +139,8 @@ fn a_partner_that_does_not_close_a_channel_that_was_left_has_it_closed_after_5_s
 }
 
 #[test]
-fn a_partner_that_does_not_count_sees_no_empty_message_and_its_channel_is_closed_once_nothing_comes() {
+fn a_partner_that_does_not_count_sees_no_empty_message_and_its_channel_is_closed_once_nothing_comes()
+ {
     let now = Instant::now();
     let mut channel = Channel::new(0, false);
     receive(&mut channel, 4 * IN_A_QUARTER, now);

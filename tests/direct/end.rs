@@ -8,6 +8,7 @@ use bytes::Bytes;
 use serde_json::{Value, json};
 use socketio_p2p_client::direct::{
     ChannelMessage, ChannelOptions, DirectChannel, DirectConnection, DirectEvent, DirectEvents,
+    Signal,
 };
 use tokio::sync::mpsc;
 use tokio_util::task::TaskTracker;
@@ -25,7 +26,7 @@ pub(crate) async fn obey(role: Role, mut orders: Orders) -> Result<()> {
     while let Some(line) = orders.next().await? {
         if let Some(signal) = line.signal {
             let end = ends.entry(line.of).or_insert_with(|| End::start(line.of, role, &tasks));
-            end.connection.signal(&signal).ok(); // It may be closed already.
+            end.connection.signal(Signal::from_value(&signal)?).ok(); // It may be closed already.
             continue;
         }
         match line.order.context("neither signal nor order")? {
@@ -103,7 +104,7 @@ impl Worker {
     async fn happened(&mut self, event: DirectEvent, tasks: &TaskTracker) {
         let of = self.of;
         match event {
-            DirectEvent::Signal(signal) => say(&json!({ "of": of, "signal": signal })),
+            DirectEvent::Signal(signal) => say(&json!({ "of": of, "signal": signal.to_value() })),
             DirectEvent::Open => {
                 let ms = self.began.elapsed().as_secs_f64() * 1e3;
                 say(&json!({ "of": of, "event": "open", "ms": ms }));

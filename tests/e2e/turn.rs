@@ -6,8 +6,9 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde_json::Value;
-use socketio_p2p_client::direct::{ChannelMessage, DirectConfig, DirectEvent, IceServer};
+use socketio_p2p_client::direct::{
+    ChannelMessage, DirectConfig, DirectEvent, IceServer, Signal, Step,
+};
 use tokio::net::UdpSocket;
 use tokio_util::task::TaskTracker;
 use turn::auth::{AuthHandler, generate_auth_key};
@@ -57,10 +58,10 @@ async fn turn_server() -> Result<(Server, SocketAddr), Box<dyn std::error::Error
     Ok((Server::new(config).await?, address))
 }
 
-/// The kind of address that a signal tells, if it tells one: `host`, `srflx` or `relay`.
-fn kind(signal: &Value) -> Option<&str> {
-    let line = signal["candidate"]["candidate"].as_str()?;
-    line.split(' ').skip_while(|word| *word != "typ").nth(1)
+/// The kind of address in a signal, if there is one: `host`, `srflx` or `relay`.
+fn kind(signal: &Signal) -> Option<&str> {
+    let Step::Candidate(candidate) = &signal.step else { return None };
+    candidate.as_str().split(' ').skip_while(|word| *word != "typ").nth(1)
 }
 
 /// Two ends that hear of these kinds of addresses of each other, until both are open or one of them
@@ -80,7 +81,7 @@ async fn meet(config: &DirectConfig, told: &[&str]) -> (Option<[End; 2]>, BTreeS
                 let kind = kind(&signal);
                 kinds.extend(kind.map(ToOwned::to_owned));
                 if kind.is_none_or(|kind| told.contains(&kind)) {
-                    partner.signal(&signal).ok(); // It may have given up.
+                    partner.signal(signal).ok(); // It may have given up.
                 }
             }
             Some(DirectEvent::Open) => *is_open = true,

@@ -45,6 +45,6 @@ async fn a_page_that_hides_its_addresses_connects() -> Story {
 async fn a_page_with_media_is_refused_politely() -> Story {
     let mut both = Both::start(SCRIPT, "offer", &["--media"]).await?;
 
-    assert_eq!(both.refusal().await?, SignalError::Unsupported);
+    assert_eq!(both.refusal().await?, SignalError::Media);
     both.closed_before_it_opened().await
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use socketio_p2p_client::direct::{
     ChannelMessage, DirectConfig, DirectConnection, DirectEnd, DirectEvent, DirectEvents,
-    DirectSendError, SignalError,
+    DirectSendError, Signal, SignalError,
 };
 use socketio_p2p_harness::{Companion, Program};
 use tokio::runtime::Handle;
@@ -63,7 +63,7 @@ impl Both {
             tokio::select! {
                 event = self.events.recv() => match event.ok_or("no more events")? {
                     DirectEvent::Signal(signal) => {
-                        self.partner.tell(json!({ "signal": signal })).await?;
+                        self.partner.tell(json!({ "signal": signal.to_value() })).await?;
                     }
                     DirectEvent::Open => is_open = true,
                     event => return Err(format!("{event:?}").into()),
@@ -82,11 +82,12 @@ impl Both {
         self.echoes(&["first".into()]).await
     }
 
-    fn signalled(&mut self, signal: &Value) -> Result<(), SignalError> {
+    fn signalled(&mut self, signal: &Value) -> Story {
         if let Some(candidate) = signal["candidate"]["candidate"].as_str() {
             self.addresses.extend(candidate.split(' ').nth(4).map(str::to_owned));
         }
-        self.connection.signal(signal)
+        self.connection.signal(Signal::from_value(signal)?)?;
+        Ok(())
     }
 
     /// The addresses of simple-peer's candidates until both ends were open.
@@ -98,9 +99,10 @@ impl Both {
     pub(crate) async fn refusal(&mut self) -> Result<SignalError, Box<dyn std::error::Error>> {
         loop {
             let line = self.partner.line().await?;
-            if let Err(refusal) = self.signalled(&line["signal"]) {
+            if let Err(refusal) = Signal::from_value(&line["signal"]) {
                 return Ok(refusal);
             }
+            self.signalled(&line["signal"])?;
         }
     }
 

@@ -32,6 +32,6 @@ async fn simple_peer_offers_talks_and_ends() -> Story {
 async fn simple_peer_with_media_is_refused_politely() -> Story {
     let mut both = Both::start(SCRIPT, "offer", &["--media"]).await?;
 
-    assert_eq!(both.refusal().await?, SignalError::Unsupported);
+    assert_eq!(both.refusal().await?, SignalError::Media);
     both.closed_before_it_opened().await
 }

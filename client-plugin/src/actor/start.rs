@@ -24,7 +24,7 @@ use crate::{
         events,
         handlers::Handlers,
     },
-    partner::Links,
+    partner::PartnerLink,
     server::{
         connector::Connector,
         from_server::{FromServer, code_named},
@@ -75,7 +75,7 @@ pub(crate) struct Parts {
     pub(crate) handlers: Arc<Handlers>,
     pub(crate) connector: Connector,
     pub(crate) connection: ServerConnection,
-    pub(crate) partner: Links,
+    pub(crate) partner: PartnerLink,
     #[cfg(feature = "webrtc")]
     pub(crate) direct_connection: watch::Receiver<Option<crate::direct::DirectConnection>>,
     pub(crate) tasks: TaskTracker,

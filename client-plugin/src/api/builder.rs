@@ -20,7 +20,7 @@ use crate::{
         handlers::Handlers,
         incoming::{Consent, Incoming, PairingRequest},
     },
-    partner::Links,
+    partner::PartnerLink,
     server::{
         connector::{Connector, ConnectorConfig, Recipe},
         socket::CloseOnDrop,
@@ -268,9 +268,9 @@ impl P2pBuilder {
         unfinished.disarm();
         #[cfg(feature = "webrtc")]
         let (partner, direct_connection) =
-            Links::new(self.direct, &client.direct, handlers.clone(), tasks.clone());
+            PartnerLink::new(self.direct, &client.direct, handlers.clone(), tasks.clone());
         #[cfg(not(feature = "webrtc"))]
-        let partner = Links;
+        let partner = PartnerLink;
         let parts = Parts {
             id,
             handlers,

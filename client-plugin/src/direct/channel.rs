@@ -1,4 +1,4 @@
-//! One data channel: messages both ways, with backpressure.
+//! One data channel: messages both ways, with back pressure.
 
 use std::fmt;
 use std::future::Future;
@@ -6,30 +6,52 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
 
 use bytes::BytesMut;
+use tokio::sync::OwnedMutexGuard;
 use webrtc::data_channel::{
     DataChannel, DataChannelEvent, RTCDataChannelMessage, RTCDataChannelState,
 };
 
+use super::channels::{Begun, Channels, Slot};
+use super::delivery::Delivery;
 use super::error::{ChannelEnd, DirectSendError};
 use super::inbox::Inbox;
-use super::link::{Abandoned, Link, Slot, delivered, in_flight, wait_for};
 use super::message::{ChannelMessage, into_message};
 use super::pump::pump;
-use super::stream::ChannelStream;
 
 /// A data channel to the partner: messages as they are, without frames.
 ///
-/// Cheap to clone. It is closed by [`Self::close`], by the partner, or after its last clone was dropped;
-/// what was sent arrives before. With its connection it ends as it is: one that this end closes waits for
+/// Cloning is cheap. The channel is closed by [`Self::close`], by the partner, or after its last clone was
+/// dropped; messages that were sent before still arrive. When the connection is closed, it waits for
 /// channels that were dropped, not for those that are held.
 ///
-/// What is not read makes a partner of ours wait when it is 1 MiB, and holds up no other channel. A
-/// partner that does not know of that, a browser, has the channel closed when it is 8 MiB: then its
-/// end is [`ChannelEnd::Unread`]. On a channel that may lose messages, what is too much is lost.
+/// When 1 MiB is unread, a partner that runs this library waits, and no other channel is held up. Another
+/// partner, such as a browser, does not wait: its channel is closed when 8 MiB are unread, and the end is
+/// [`ChannelEnd::Unread`]. On a channel that may lose messages, further ones are lost.
+///
+/// # Examples
+///
+/// ```
+/// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/direct/example.rs"));
+/// # #[tokio::main]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let (alice, mut bob) = connected().await?;
+/// use socketio_p2p_client::direct::{ChannelMessage, ChannelOptions, DirectEvent};
+///
+/// let here = alice.connection.open("chat", ChannelOptions::default()).await?;
+/// let Some(DirectEvent::Channel(there)) = bob.events.recv().await else { panic!("no channel") };
+///
+/// here.send("hello").await?;
+/// assert_eq!(there.recv().await, Some(ChannelMessage::from("hello")));
+///
+/// here.close().await;
+/// assert_eq!(there.recv().await, None);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone)]
 pub struct DirectChannel(Arc<Inner>);
 
-/// A channel that others hold or not.
+/// A channel that may have been dropped.
 pub(crate) struct WeakChannel(Weak<Inner>);
 
 impl WeakChannel {
@@ -41,114 +63,126 @@ impl WeakChannel {
 struct Inner {
     channel: Arc<dyn DataChannel>,
     label: String,
-    link: Arc<Link>,
+    channels: Arc<Channels>,
     _slot: Slot,
-    /// What came over a raw channel. The main channel has none: it is read without a detour.
+    /// Messages of a raw channel. The main channel has no inbox: it is read without a detour.
     inbox: Option<Arc<Inbox>>,
-    /// How much may be sent before asking what is still in flight. Locked by the one who sends, so
+    /// Bytes that may be sent before the channel is asked again what is in flight. The sender holds the lock, so
     /// that messages leave in the order of the calls.
-    credit: tokio::sync::Mutex<usize>,
+    credit: Arc<tokio::sync::Mutex<usize>>,
     closed: AtomicBool,
 }
 
+/// Room for one message, and its place in the order.
+pub(crate) struct Reserved {
+    channel: DirectChannel,
+    credit: OwnedMutexGuard<usize>,
+    len: usize,
+    is_unused: bool,
+}
+
 impl DirectChannel {
-    /// The session's own.
-    pub(crate) fn main(channel: Arc<dyn DataChannel>, label: String, link: Arc<Link>) -> Self {
-        link.set_main(&channel);
-        let slot = Slot::take(&link);
-        Self::new(channel, label, link, slot, None)
+    /// Creates the handle of the main channel, the session's own.
+    pub(crate) fn main(
+        channel: Arc<dyn DataChannel>,
+        label: String,
+        channels: Arc<Channels>,
+    ) -> Self {
+        channels.set_main(&channel);
+        let slot = Slot::take(&channels);
+        Self::new(channel, label, channels, slot, None)
     }
 
-    /// Any other, and its pump.
+    /// Creates the handle of a raw channel, and its pump.
     pub(crate) fn raw(
         channel: Arc<dyn DataChannel>,
         label: String,
-        link: Arc<Link>,
+        channels: Arc<Channels>,
         slot: Slot,
         is_lossy: bool,
     ) -> (Self, impl Future<Output = ()> + Send + use<>) {
-        let inbox = Arc::new(Inbox::new(Arc::clone(&link), is_lossy));
+        let inbox = Arc::new(Inbox::new(Arc::clone(&channels), is_lossy));
         let pump = pump(Arc::clone(&channel), Arc::clone(&inbox));
-        (Self::new(channel, label, link, slot, Some(inbox)), pump)
+        (Self::new(channel, label, channels, slot, Some(inbox)), pump)
     }
 
     fn new(
         channel: Arc<dyn DataChannel>,
         label: String,
-        link: Arc<Link>,
+        channels: Arc<Channels>,
         slot: Slot,
         inbox: Option<Arc<Inbox>>,
     ) -> Self {
-        let (credit, closed) = (tokio::sync::Mutex::new(0), AtomicBool::new(false));
-        Self(Arc::new(Inner { channel, label, link, _slot: slot, inbox, credit, closed }))
+        let (credit, closed) = (Arc::default(), AtomicBool::new(false));
+        Self(Arc::new(Inner { channel, label, channels, _slot: slot, inbox, credit, closed }))
     }
 
     pub(crate) fn downgrade(&self) -> WeakChannel {
         WeakChannel(Arc::downgrade(&self.0))
     }
 
-    /// The name that its opener gave it. Several may have the same.
+    /// Returns the name that the opener gave the channel. Several channels may have the same name.
     pub fn label(&self) -> &str {
         &self.0.label
     }
 
-    /// The longest message that the partner takes, in bytes. 16 KiB suit every partner.
+    /// Returns the length of the longest message that the partner takes, in bytes. Every partner takes 16 KiB.
     pub fn max_message(&self) -> usize {
-        self.0.link.max_message()
+        self.0.channels.max_message()
     }
 
-    /// Sends one message, once the window has room for it and the partner has read enough of what came
-    /// before. That it was sent does not mean that it arrived: [`Self::delivered`] waits for that.
+    /// Sends one message, once the window has room for it and the partner has read enough of the earlier
+    /// ones. It may arrive later: [`Self::delivered`] waits for that.
+    ///
+    /// A call that is neither polled nor dropped holds up later calls on this channel, and nothing else.
     ///
     /// # Errors
     ///
     /// [`DirectSendError::Empty`] and [`DirectSendError::TooLong`] at once; nothing was sent then.
-    /// [`DirectSendError::Closed`] if the channel is closed, also while this waits: [`Self::end`] says
-    /// why. Whether the partner has read what was sent before is not known then.
+    /// [`DirectSendError::Closed`] if the channel is closed, also while this waits; [`Self::end`] returns the
+    /// reason. It is unknown then whether the partner has read the earlier messages.
     ///
     /// # Cancel safety
     ///
     /// Not cancel safe: if this does not resolve, the message may have been sent.
     pub async fn send(&self, message: impl Into<ChannelMessage>) -> Result<(), DirectSendError> {
         let message = message.into();
-        self.0.link.check(&message)?;
-        let mut credit = self.0.credit.lock().await;
-        if *credit < message.len() {
-            *credit = self.room_for(message.len()).await?;
+        self.0.channels.check(&message)?;
+        let reserved = self.reserve(message.len()).await?;
+        match &self.0.inbox {
+            // The main channel's messages are sent by the connection's task, or polled by it.
+            None => reserved.take().put(message).await,
+            Some(_) => match reserved.begin(message) {
+                Begun::Done(sent) => sent,
+                Begun::HandedOver(sent) => sent.await.unwrap_or(Err(DirectSendError::Closed)),
+            },
         }
-        *credit = credit.saturating_sub(message.len());
-        let spent = match &self.0.inbox {
-            Some(inbox) => Some(inbox.spend(message.len()).await?),
-            None => None,
-        };
-        let sent = match message {
-            ChannelMessage::Text(text) => self.0.channel.send_text(&text).await,
-            ChannelMessage::Binary(bytes) => self.0.channel.send(BytesMut::from(bytes)).await,
-        };
-        sent.map_err(|_| DirectSendError::Closed)?;
-        if let Some(spent) = spent {
-            spent.for_good();
-        }
-        Ok(())
     }
 
-    /// Waits until `len` bytes fit into the window, or nothing is in flight; returns what fits.
-    async fn room_for(&self, len: usize) -> Result<usize, DirectSendError> {
-        let turns = &self.0.link.turns;
-        let mut needed = len;
-        loop {
-            let turn = turns.next(); // before the question, or an answer may be missed
-            let in_flight = in_flight(&*self.0.channel, turns).await?;
-            let window = self.0.link.window_bytes();
-            let room = window.saturating_sub(in_flight);
-            if room >= needed || in_flight == 0 {
-                return Ok(room.max(len));
-            }
-            // Once it has to wait, a sender sleeps until several messages fit: each awakening
-            // costs as much as a message.
-            needed = len.max(window / 4);
-            wait_for(turn, turns).await?;
+    /// Reserves room for a message of this length, and its place in the order.
+    pub(crate) async fn reserve(&self, len: usize) -> Result<Reserved, DirectSendError> {
+        let mut credit = Arc::clone(&self.0.credit).lock_owned().await;
+        if *credit < len {
+            *credit = self.delivery().room_for(len).await?;
         }
+        if let Some(inbox) = &self.0.inbox {
+            inbox.spend(len).await?;
+        }
+        Ok(Reserved { channel: self.clone(), credit, len, is_unused: true })
+    }
+
+    /// Does what [`Self::reserve`] does, or returns `None` if it has to wait.
+    pub(crate) fn try_reserve(&self, len: usize) -> Option<Result<Reserved, DirectSendError>> {
+        let credit = Arc::clone(&self.0.credit).try_lock_owned().ok()?;
+        if *credit < len {
+            return None;
+        }
+        if let Some(inbox) = &self.0.inbox
+            && let Err(error) = inbox.try_spend(len)?
+        {
+            return Some(Err(error));
+        }
+        Some(Ok(Reserved { channel: self.clone(), credit, len, is_unused: true }))
     }
 
     /// Waits until everything that was sent has arrived at the partner's machine.
@@ -161,10 +195,15 @@ impl DirectChannel {
     ///
     /// Cancel safe.
     pub async fn delivered(&self) -> Result<(), DirectSendError> {
-        delivered(&*self.0.channel, &self.0.link.turns).await
+        self.delivery().delivered().await
     }
 
-    /// The next message, or `None` when there is no more to come: [`Self::end`] says why.
+    fn delivery(&self) -> Delivery<'_> {
+        let Inner { channel, channels, inbox, .. } = &*self.0;
+        Delivery { channel, channels, is_handed_over: inbox.is_some() }
+    }
+
+    /// Returns the next message, or `None` after the last one: [`Self::end`] returns the reason.
     ///
     /// # Cancel safety
     ///
@@ -187,12 +226,13 @@ impl DirectChannel {
         }
     }
 
-    /// Why nothing more comes, once that is known. What has come before may still wait to be read.
+    /// Returns the reason why nothing more comes, once that is known. Earlier messages may still wait to be
+    /// read.
     pub fn end(&self) -> Option<ChannelEnd> {
         self.0.inbox.as_ref()?.end()
     }
 
-    /// Waits for the partner's confirmation of a channel that this end opens.
+    /// Waits until the partner has confirmed a channel that this end opens.
     pub(crate) async fn opened(&self) -> Result<(), DirectSendError> {
         if let Some(inbox) = &self.0.inbox {
             return inbox.opened().await;
@@ -213,16 +253,16 @@ impl DirectChannel {
         tokio::select! {
             biased;
             event = self.0.channel.poll() => event,
-            () = self.0.link.turns.gone.cancelled() => None,
+            () = self.0.channels.gone() => None,
         }
     }
 
-    /// Waits until what was sent has arrived, then closes the channel on both sides. What the partner
-    /// still has under way is taken, and can be read.
+    /// Waits until everything that was sent has arrived, then closes the channel on both sides. Messages of
+    /// the partner that are under way still arrive, and can be read.
     ///
     /// # Cancel safety
     ///
-    /// Cancel safe: dropping the last clone closes it all the same.
+    /// Cancel safe: dropping the last clone closes the channel all the same.
     pub async fn close(&self) {
         self.delivered().await.ok();
         match &self.0.inbox {
@@ -231,39 +271,74 @@ impl DirectChannel {
         }
     }
 
-    /// Whether the partner says by this that it is its last message.
+    /// Returns whether a message announces that the partner sends nothing more.
     fn is_leave(&self, message: &RTCDataChannelMessage) -> bool {
-        message.is_string && message.data.is_empty() && self.0.link.partner_window().is_some()
+        message.is_string && message.data.is_empty() && self.0.channels.partner_counts()
     }
 
-    /// Tells the partner that there is no more to come.
+    /// Announces to the partner that this end sends nothing more. For the connection's task only.
     pub(crate) async fn take_leave(&self) {
         self.0.channel.send_text("").await.ok();
     }
 
-    /// Closes the channel at once.
+    /// Closes the channel at once. For the connection's task only.
     pub(crate) async fn shut(&self) {
         self.0.channel.close().await.ok();
     }
 
-    /// Waits until the partner has closed its end as well, or the connection is no more.
+    /// Waits until the partner has closed its end as well, or the connection has ended. For the connection's
+    /// task only.
     pub(crate) async fn gone(&self) {
-        let turns = &self.0.link.turns;
         loop {
-            let turn = turns.next();
+            let tick = self.0.channels.ticks.next();
             match self.0.channel.ready_state().await {
                 Ok(RTCDataChannelState::Closed) | Err(_) => return,
                 Ok(_) => {}
             }
-            if wait_for(turn, turns).await.is_err() {
+            if self.delivery().wait_for(tick).await.is_err() {
                 return;
             }
         }
     }
+}
 
-    /// Bytes to read and write instead of messages. There is no half-close: shutting it down ends both ways.
-    pub fn into_stream(self) -> ChannelStream {
-        ChannelStream::new(self)
+impl Reserved {
+    /// Returns the length for which there is room.
+    pub(crate) const fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Sends a message of the reserved length. If webrtc has to wait for its lock, the connection's task sends the
+    /// message, also if the caller does not wait for it. Later messages wait for that.
+    pub(crate) fn begin(self, message: ChannelMessage) -> Begun<Result<(), DirectSendError>> {
+        let channels = Arc::clone(&self.channel.0.channels);
+        channels.begin(self.take().put(message))
+    }
+
+    /// Spends the room.
+    fn take(mut self) -> Self {
+        self.is_unused = false;
+        *self.credit = self.credit.saturating_sub(self.len);
+        self
+    }
+
+    async fn put(self, message: ChannelMessage) -> Result<(), DirectSendError> {
+        let channel = &self.channel.0.channel;
+        let sent = match message {
+            ChannelMessage::Text(text) => channel.send_text(&text).await,
+            ChannelMessage::Binary(bytes) => channel.send(BytesMut::from(bytes)).await,
+        };
+        sent.map_err(|_| DirectSendError::Closed)
+    }
+}
+
+impl Drop for Reserved {
+    fn drop(&mut self) {
+        if self.is_unused
+            && let Some(inbox) = &self.channel.0.inbox
+        {
+            inbox.refund(self.len);
+        }
     }
 }
 
@@ -278,10 +353,17 @@ impl Drop for Inner {
         // The main channel lasts as long as its connection.
         let Some(inbox) = self.inbox.take() else { return };
         inbox.abandon();
-        if !self.link.turns.gone.is_cancelled() {
-            let channel = Arc::clone(&self.channel);
-            let turns = Arc::clone(&self.link.turns);
-            self.link.abandon(Abandoned { channel, inbox, turns });
+        if self.channels.ticks.gone.is_cancelled() {
+            return;
         }
+        // The last clone closes the channel when what was sent has arrived: its end might overtake messages
+        // of a channel that is not ordered.
+        let (channel, channels) = (Arc::clone(&self.channel), Arc::clone(&self.channels));
+        self.channels.closings.give(async move {
+            let (channel, channels) = (&channel, &*channels);
+            let delivery = Delivery { channel, channels, is_handed_over: false };
+            delivery.delivered().await.ok();
+            inbox.close().await;
+        });
     }
 }

@@ -1,4 +1,4 @@
-//! What an application may set about a direct connection.
+//! The settings of a direct connection.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 #[cfg(feature = "udp-faults")]
@@ -8,24 +8,24 @@ use std::time::Duration;
 #[cfg(feature = "udp-faults")]
 use super::faults::UdpFaults;
 
-/// A STUN or TURN server that helps two clients find a way to each other.
+/// A STUN or TURN server that helps two clients to find a path to each other.
 #[derive(Clone, Default, Eq, PartialEq)]
 pub struct IceServer {
-    /// Its addresses: `stun:host:port`, `turn:host:port?transport=udp`.
+    /// Addresses: `stun:host:port`, `turn:host:port?transport=udp`.
     pub urls: Vec<String>,
-    /// The user of a TURN server; empty for STUN.
+    /// User of a TURN server; empty for STUN.
     pub username: String,
-    /// The password of that user; empty for STUN.
+    /// Password of that user; empty for STUN.
     pub credential: String,
 }
 
 impl IceServer {
-    /// A STUN server, which needs no credentials.
+    /// Returns a STUN server, which needs no credentials.
     pub fn stun(url: impl Into<String>) -> Self {
         Self { urls: vec![url.into()], ..Self::default() }
     }
 
-    /// A TURN server and whom it lets in.
+    /// Returns a TURN server with its credentials.
     pub fn turn(
         url: impl Into<String>,
         username: impl Into<String>,
@@ -45,49 +45,48 @@ impl std::fmt::Debug for IceServer {
     }
 }
 
-/// How a direct connection is opened and watched. The default suits a local network.
+/// Settings of a direct connection. The default suits a local network.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct DirectConfig {
-    /// STUN and TURN servers. Default: none, so that only clients that see each other connect.
+    /// STUN and TURN servers. Default: none, so that only clients that reach each other directly connect.
     pub ice_servers: Vec<IceServer>,
     /// Local addresses for UDP. An unspecified one stands for each interface of its family,
     /// loopback and link-local excepted; port 0 for any free one. Default: `0.0.0.0:0`, `[::]:0`.
     pub bind: Vec<SocketAddr>,
-    /// Whether `.local` names, by which browsers hide their addresses, are looked up by multicast.
-    /// Otherwise, and if no multicast socket can be had, such candidates are skipped. Default: yes.
+    /// Lookup by multicast of `.local` names, by which browsers hide their addresses. If it is false, or no
+    /// multicast socket can be bound, candidates with such names are skipped. Default: true.
     pub mdns: bool,
-    /// Whether a client notices when this machine gets other addresses, and then tries again at once
-    /// where the direct path does not stand. Costs a socket of the system's for each client that has
-    /// tried a direct path. Default: yes.
+    /// Watching of this machine's addresses. When they change and the direct path is not alive, a client
+    /// tries again at once. It costs a system socket for each client that has tried a direct path. Default: true.
     pub watch_network: bool,
-    /// How long opening may take, from the start to the open main channel. Default: 10 s. For the
-    /// connections of a client [`PathConfig::timeout`](crate::PathConfig::timeout) decides.
+    /// Timeout of opening, from the start to the open main channel. Default: 10 s. For the connections of a
+    /// client, [`PathConfig::timeout`](crate::PathConfig::timeout) replaces it.
     pub open_timeout: Duration,
-    /// How long nothing may be heard from the partner before [`DirectEvent::Silent`], which comes at most
-    /// [`Self::keep_alive`] later. Default: 750 ms, so that a partner that was killed is noticed within
-    /// a second; 3 s suits a mobile network. Nothing that a client does depends on it: there
+    /// Silence of the partner before [`DirectEvent::Silent`], which comes at most [`Self::keep_alive`] later.
+    /// Default: 750 ms, so that a partner that was killed is noticed within a second; 3 s suits a mobile
+    /// network. A client ignores it: there
     /// [`PathConfig::beat_timeout`](crate::PathConfig::beat_timeout) decides.
     ///
     /// [`DirectEvent::Silent`]: crate::direct::DirectEvent::Silent
     pub silent_after: Duration,
-    /// How long after that the connection is given up. Default: 2.6 s. For those of a client at least
-    /// [`PathConfig::beat_timeout`](crate::PathConfig::beat_timeout).
+    /// Further silence after which the connection is given up. Default: 2.6 s. For the connections of a client
+    /// it is at least [`PathConfig::beat_timeout`](crate::PathConfig::beat_timeout).
     pub failed_after: Duration,
-    /// How often a partner that has nothing to say is asked for a sign of life. Default: 200 ms.
+    /// Interval at which a partner that sends nothing is asked for a sign of life. Default: 200 ms.
     pub keep_alive: Duration,
-    /// The kernel's buffer of each UDP socket, each way, in bytes, as far as the kernel allows
+    /// Kernel buffer of each UDP socket, each way, in bytes, as far as the kernel allows
     /// (`net.core.rmem_max`). Default: 4 MiB; with the usual 208 KiB a burst is lost.
     pub udp_buffer_bytes: usize,
-    /// What [`DirectConnection::send`] takes before it waits, in bytes, above what is in flight.
+    /// Send buffer in bytes, besides what is in flight. When it is full, [`DirectConnection::send`] waits.
     /// Default: 1 MiB; a client uses 5 MiB at least.
     ///
     /// [`DirectConnection::send`]: crate::direct::DirectConnection::send
     pub send_buffer_bytes: usize,
-    /// How long closing waits for what was sent to arrive, and for a partner of ours to read it.
-    /// Default: 1 s.
+    /// Time that closing waits until everything sent has arrived, and a partner that runs this library has read
+    /// it. Default: 1 s.
     pub linger: Duration,
-    /// What the datagrams of the connection suffer. For tests only. Default: nothing.
+    /// Faults of the connection's datagrams. For tests only. Default: none.
     #[cfg(feature = "udp-faults")]
     pub faults: Option<Arc<dyn UdpFaults>>,
 }

@@ -2,21 +2,17 @@
 
 use std::time::Duration;
 
-/// Why a signal from the partner was not taken. The connection goes on, unless
-/// [`DirectEvent::Closed`](crate::direct::DirectEvent::Closed) says otherwise.
+pub use socketio_p2p_protocol::peer::channel::ChannelEnd;
+
+/// The reason why a signal of the partner was not taken. The connection continues, unless
+/// [`DirectEvent::Closed`](crate::direct::DirectEvent::Closed) reports its end.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
-pub enum SignalError {
-    /// It has none of simple-peer's shapes.
-    #[error("the signal is malformed")]
-    Malformed,
-    /// It is larger than a description of one data channel can be.
-    #[error("the signal is too large")]
-    TooLarge,
-    /// It asks for something that a data channel does not need: to renegotiate, or media.
+pub enum DirectSignalError {
+    /// The signal asks for something that a data channel does not need: to renegotiate, or media.
     #[error("the partner asks for more than a data channel")]
     Unsupported,
-    /// Too many signals wait to be handled: the partner sends them faster than anyone needs.
+    /// Too many signals wait to be handled: the partner sends them faster than any negotiation needs.
     #[error("too many signals at once")]
     Overrun,
     /// The connection is closed.
@@ -24,25 +20,25 @@ pub enum SignalError {
     Closed,
 }
 
-/// Why a message was not sent.
+/// The reason why a message was not sent.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum DirectSendError {
     /// The main channel is not open yet.
     #[error("the direct connection is not open yet")]
     NotOpen,
-    /// An empty message: some partners cannot tell it from the end.
+    /// The message is empty. Some partners cannot tell an empty message from the end.
     #[error("an empty message cannot be sent")]
     Empty,
-    /// The partner does not take messages of that length.
+    /// The message is longer than the partner takes.
     #[error("a message of {len} bytes is longer than the partner's limit of {limit}")]
     TooLong {
-        /// The message's length in bytes.
+        /// Length of the message in bytes.
         len: usize,
-        /// The longest that the partner takes.
+        /// Length of the longest message that the partner takes.
         limit: usize,
     },
-    /// As much as the configuration allows is waiting to be sent.
+    /// The send buffer is full: [`DirectConfig::send_buffer_bytes`](crate::direct::DirectConfig::send_buffer_bytes).
     #[error("the send buffer is full")]
     Full,
     /// The channel or its connection is closed.
@@ -50,7 +46,7 @@ pub enum DirectSendError {
     Closed,
 }
 
-/// Why a raw channel was not opened.
+/// The reason why a raw channel was not opened.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ChannelError {
@@ -60,7 +56,7 @@ pub enum ChannelError {
     /// Both limits of retransmission were set, or a text is too long.
     #[error("the options of the channel cannot be had together")]
     Options,
-    /// This connection has as many channels as are allowed.
+    /// The connection has as many channels as are allowed.
     #[error("there are {0} channels already")]
     TooMany(usize),
     /// The partner did not confirm the channel in time.
@@ -71,25 +67,7 @@ pub enum ChannelError {
     Closed,
 }
 
-/// Why nothing more comes over a raw channel.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
-#[non_exhaustive]
-pub enum ChannelEnd {
-    /// This end closed it.
-    #[error("the channel was closed here")]
-    Here,
-    /// The partner closed it, after everything that it sent. So does one that drops it half way.
-    #[error("the partner closed the channel")]
-    Partner,
-    /// This end closed it: nobody read what came, and the partner did not wait. All of it is lost.
-    #[error("the channel was closed since nobody read it")]
-    Unread,
-    /// Its connection is over, whoever ended it. What had not arrived is lost.
-    #[error("the channel's connection is over")]
-    Connection,
-}
-
-/// How a direct connection ended.
+/// The reason why a direct connection ended.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum DirectEnd {
@@ -99,22 +77,22 @@ pub enum DirectEnd {
     /// The partner closed it.
     #[error("closed by the partner")]
     Partner,
-    /// No way to the partner was found in time.
+    /// No path to the partner was found in time.
     #[error("no direct connection within {0:?}")]
     Timeout(Duration),
-    /// Nothing was heard from the partner any more.
+    /// Nothing was heard from the partner for too long.
     #[error("the partner fell silent")]
     Silent,
     /// The partner's description asks for more than a data channel, or cannot be used.
     #[error("the partner's description is refused")]
     Refused,
-    /// The application does not read its events.
+    /// The application does not read the events.
     #[error("the events are not read")]
     Unread,
-    /// The partner made more happen at once than anyone needs: it opened channels by the hundred.
+    /// The partner does too much at once: it opened channels by the hundred.
     #[error("the partner does too much at once")]
     Overrun,
-    /// The WebRTC stack failed, with these words.
+    /// The WebRTC stack failed, with this text.
     #[error("the WebRTC stack failed: {0}")]
     Stack(String),
 }

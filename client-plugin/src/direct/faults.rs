@@ -1,8 +1,8 @@
-//! Faults between the WebRTC stack and its UDP sockets, for tests: what is lost, late or swallowed.
+//! Faults between the WebRTC stack and its UDP sockets, for tests: loss, delay and silence.
 //!
-//! Whether a datagram suffers is decided by an implementation of [`UdpFaults`]; here it is carried
-//! out. Datagrams that wait unequally long overtake each other. A socket with faults sends each
-//! datagram on its own (without GSO): its speed says nothing about one without.
+//! An implementation of [`UdpFaults`] decides the fate of a datagram; this module carries it out. Datagrams
+//! with unequal delays overtake each other. A socket with faults sends each datagram on its own (without
+//! GSO), so its speed says nothing about a socket without faults.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -21,10 +21,10 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use webrtc::runtime::{AsyncUdpSocket, RecvMeta, Transmit};
 
-/// How many datagrams of a socket may wait, each way. Beyond that they are lost, as in a router.
+/// Datagrams of a socket that may wait, each way. Further ones are lost, as in a router.
 const LATE: usize = 4096;
 
-/// Which way a datagram goes, seen from the end whose socket it passes.
+/// The direction of a datagram, seen from the end whose socket it passes.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum UdpWay {
     /// To the partner.
@@ -33,25 +33,25 @@ pub enum UdpWay {
     Arriving,
 }
 
-/// What becomes of a datagram.
+/// The fate of a datagram.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Fate {
     /// It goes on at once.
     Pass,
-    /// It is lost, and nobody is told.
+    /// It is lost without a report.
     Drop,
     /// It goes on later.
     Delay(Duration),
 }
 
-/// Decides what becomes of each datagram of a connection, multicast DNS excepted.
+/// Decides the fate of each datagram of a connection, except those of multicast DNS.
 pub trait UdpFaults: fmt::Debug + Send + Sync {
-    /// The fate of the next datagram, of `len` bytes. Called by the task that drives the connection:
-    /// it must not block.
+    /// Returns the fate of the next datagram, of `len` bytes. The driver of the connection calls it, so it must
+    /// not block.
     fn fate(&self, way: UdpWay, len: usize) -> Fate;
 }
 
-/// A socket whose datagrams suffer.
+/// A socket with faults.
 pub(crate) struct FaultySocket {
     inner: Arc<dyn AsyncUdpSocket>,
     faults: Arc<dyn UdpFaults>,
@@ -59,13 +59,13 @@ pub(crate) struct FaultySocket {
     arriving: Mutex<Arriving>,
 }
 
-/// A datagram that waits. The first in this order goes on first; equally late ones in their order.
+/// A datagram that waits. Datagrams are ordered by their time, then by their number.
 struct Late<T> {
     due: Instant,
     number: u64,
     datagram: Vec<u8>,
-    /// Where it goes, or whence it came.
-    whither: T,
+    /// The destination of a datagram that leaves, or the metadata of one that arrives.
+    meta: T,
 }
 
 #[derive(Default)]
@@ -76,8 +76,8 @@ struct Arriving {
 }
 
 impl FaultySocket {
-    /// Around `inner`. What leaves late is sent by one of `tasks`, until the socket or the driver,
-    /// of which `gone` tells, is no more.
+    /// Wraps `inner`. One of `tasks` sends the datagrams that leave late, until the socket is dropped or `gone`
+    /// is cancelled.
     pub(crate) fn new(
         inner: Arc<dyn AsyncUdpSocket>,
         faults: Arc<dyn UdpFaults>,
@@ -89,8 +89,8 @@ impl FaultySocket {
         Self { inner, faults, leaving, arriving: Mutex::default() }
     }
 
-    /// Leaves in `buffer` what goes on at once of the datagrams that the kernel put there together;
-    /// returns its length, if there is any.
+    /// Keeps in `buffer` those of the datagrams in it that pass at once. Returns their length, or `None` if none
+    /// passes.
     fn sift(&self, buffer: &mut [u8], meta: &RecvMeta, arriving: &mut Arriving) -> Option<usize> {
         let (mut kept, mut length) = (None, 0);
         let mut start = 0;
@@ -114,18 +114,18 @@ impl FaultySocket {
 }
 
 impl Arriving {
-    fn hold(&mut self, by: Duration, datagram: &[u8], mut whence: RecvMeta) {
+    fn hold(&mut self, by: Duration, datagram: &[u8], mut meta: RecvMeta) {
         if self.late.len() == LATE {
             return;
         }
         self.number += 1;
-        whence.len = datagram.len();
-        whence.stride = datagram.len().max(1);
+        meta.len = datagram.len();
+        meta.stride = datagram.len().max(1);
         let (due, number) = (Instant::now() + by, self.number);
-        self.late.push(Reverse(Late { due, number, datagram: datagram.to_vec(), whither: whence }));
+        self.late.push(Reverse(Late { due, number, datagram: datagram.to_vec(), meta }));
     }
 
-    /// The next one whose time has come.
+    /// Returns the next datagram whose time has come.
     fn due(&mut self) -> Option<Late<RecvMeta>> {
         let Reverse(next) = self.late.peek()?;
         if next.due > Instant::now() {
@@ -134,7 +134,7 @@ impl Arriving {
         self.late.pop().map(|Reverse(late)| late)
     }
 
-    /// Ready when the next one's time has come.
+    /// Waits until the time of the next datagram has come.
     fn poll_due(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let Some(Reverse(Late { due, .. })) = self.late.peek() else { return Poll::Pending };
         let timer = self.timer.get_or_insert_with(|| Box::pin(sleep_until(*due)));
@@ -158,9 +158,9 @@ impl AsyncUdpSocket for FaultySocket {
             Fate::Delay(by) => {
                 let late = Late {
                     due: Instant::now() + by,
-                    number: 0, // Given by the task that sends it.
+                    number: 0, // The task that sends it assigns it.
                     datagram: datagram.to_vec(),
-                    whither: transmit.destination,
+                    meta: transmit.destination,
                 };
                 if self.leaving.try_send(late).is_err() {
                     tracing::debug!("a late datagram is lost: too many wait");
@@ -184,7 +184,7 @@ impl AsyncUdpSocket for FaultySocket {
             if let Some(late) = arriving.due() {
                 let length = late.datagram.len().min(buffer.len());
                 buffer[..length].copy_from_slice(&late.datagram[..length]);
-                *first = late.whither;
+                *first = late.meta;
                 return Poll::Ready(Ok(1));
             }
             let (buffers, metas) = (std::slice::from_mut(buffer), std::slice::from_mut(first));
@@ -225,8 +225,8 @@ async fn send_late(
             }
             () = sleep_until(next.unwrap_or_else(Instant::now)), if next.is_some() => {
                 if let Some(Reverse(late)) = waiting.pop() {
-                    // Not sent: lost, as everything may be here.
-                    socket.send_to(&late.datagram, late.whither).await.ok();
+                    // A datagram that cannot be sent is lost.
+                    socket.send_to(&late.datagram, late.meta).await.ok();
                 }
             }
         }

@@ -1,22 +1,22 @@
-//! What travels over a data channel, and what a channel promises of it.
+//! Messages of a data channel, and the promises of a channel.
 
 use bytes::Bytes;
 use webrtc::data_channel::RTCDataChannelMessage;
 
-/// The longest label and the longest protocol of a channel, in bytes.
+/// Length of the longest label and the longest protocol of a channel, in bytes.
 const MAX_NAME: usize = 1024;
 
-/// What travels over a channel, unframed.
+/// A message of a channel, unframed.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum ChannelMessage {
     /// A text, which a JavaScript partner receives as a string.
     Text(String),
-    /// Bytes. A text that is not UTF-8 arrives so as well.
+    /// Bytes. A text that is not UTF-8 arrives as bytes as well.
     Binary(Bytes),
 }
 
 impl ChannelMessage {
-    /// Its length in bytes.
+    /// Returns the length in bytes.
     pub fn len(&self) -> usize {
         match self {
             Self::Text(text) => text.len(),
@@ -24,12 +24,12 @@ impl ChannelMessage {
         }
     }
 
-    /// Whether there is nothing in it. Such a message can be received, not sent.
+    /// Returns whether the message is empty. An empty message can be received, not sent.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// What is in it, without the difference between text and bytes.
+    /// Returns the content of a text or a binary message as bytes.
     pub fn into_bytes(self) -> Bytes {
         match self {
             Self::Text(text) => text.into(),
@@ -62,18 +62,18 @@ impl From<Vec<u8>> for ChannelMessage {
     }
 }
 
-/// What a raw channel promises. The default: all of it, in order.
+/// Promises of a raw channel. By default all messages arrive, in order.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct ChannelOptions {
-    /// Whether messages arrive in the order in which they were sent. Default: yes.
+    /// Order: messages arrive in the order in which they were sent. Default: true.
     pub ordered: bool,
-    /// How often a lost message is sent again. Default: until it arrives. Not together with
+    /// Number of times that a lost message is sent again. Default: until it arrives. It excludes
     /// `max_packet_life_time`.
     pub max_retransmits: Option<u16>,
-    /// For how many milliseconds a lost message is sent again. Default: until it arrives.
+    /// Milliseconds for which a lost message is sent again. Default: until it arrives.
     pub max_packet_life_time: Option<u16>,
-    /// A name for what the application speaks over it. Default: empty.
+    /// Name of the application's own protocol. Default: empty.
     pub protocol: String,
 }
 
@@ -89,16 +89,18 @@ impl Default for ChannelOptions {
 }
 
 impl ChannelOptions {
-    /// Messages may arrive in any order, and a lost one is sent again at most `max_retransmits` times.
+    /// Returns options of a channel whose messages arrive in any order. A lost message is sent again at most
+    /// `max_retransmits` times.
     pub fn unreliable(max_retransmits: u16) -> Self {
         Self { ordered: false, max_retransmits: Some(max_retransmits), ..Self::default() }
     }
 
-    /// Whether a message may be lost.
+    /// Returns whether a message may be lost.
     pub(crate) fn is_lossy(&self) -> bool {
         self.max_retransmits.is_some() || self.max_packet_life_time.is_some()
     }
 
+    /// Returns whether a channel of this label can have these options.
     pub(crate) fn are_possible(&self, label: &str) -> bool {
         let lengths = [label.len(), self.protocol.len()];
         (self.max_retransmits.is_none() || self.max_packet_life_time.is_none())
@@ -106,6 +108,7 @@ impl ChannelOptions {
     }
 }
 
+/// Turns a message of webrtc's into ours, without a copy.
 pub(crate) fn into_message(message: RTCDataChannelMessage) -> ChannelMessage {
     let bytes = message.data.freeze();
     if !message.is_string {

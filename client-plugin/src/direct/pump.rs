@@ -1,40 +1,48 @@
-//! What carries the messages of a raw channel into its inbox.
+//! The pump of a raw channel: it carries messages into the inbox, and carries out the duties of the channel.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use bytes::BytesMut;
-use tokio::time::{Instant, sleep_until};
+use socketio_p2p_protocol::peer::channel::{ChannelEnd, Input, Output};
+use tokio::time::sleep_until;
 use webrtc::data_channel::{DataChannel, DataChannelEvent};
 
-use super::error::ChannelEnd;
 use super::inbox::Inbox;
 use super::message::into_message;
 
-/// After how many messages a pump lets others go on.
+/// Number of messages after which a pump lets others run.
 const BURST: u32 = 64;
 
-/// Carries what comes over a channel into its inbox, until it is closed; also when nobody reads any more,
-/// for webrtc 0.21 keeps what comes for a channel that was dropped.
+/// Carries what comes over a channel into its inbox, until the channel is closed. It runs also when nobody
+/// reads any more, for webrtc 0.21 keeps what comes for a channel that was dropped.
 pub(crate) async fn pump(channel: Arc<dyn DataChannel>, inbox: Arc<Inbox>) {
-    let link = &inbox.link;
-    let mut came_at = None;
+    let channels = &inbox.channels;
     let mut burst = 0;
     let end = loop {
-        let duties = inbox.duties(came_at);
-        // If one fails, the channel is about to end.
-        for _ in 0..duties.grants {
-            channel.send(BytesMut::new()).await.ok();
-        }
-        if duties.leaves {
-            channel.send_text("").await.ok();
-            inbox.left(false);
-            continue;
-        }
+        let times_out_at = match inbox.duty() {
+            // If a duty fails, the channel is about to end.
+            Ok(Output::Grant) => {
+                channel.send(BytesMut::new()).await.ok();
+                continue;
+            }
+            Ok(Output::Leave) => {
+                channel.send_text("").await.ok();
+                inbox.report(Input::SentLeave);
+                continue;
+            }
+            Ok(Output::Close) => {
+                channels.has_ended(); // Before its number is free.
+                channel.close().await.ok();
+                inbox.report(Input::Closed);
+                continue;
+            }
+            Err(at) => at,
+        };
         tokio::select! {
             biased;
             event = channel.poll() => match event {
                 Some(DataChannelEvent::OnMessage(message)) => {
-                    came_at = Some(Instant::now());
                     inbox.put(into_message(message));
                     burst += 1;
                     if burst % BURST == 0 {
@@ -43,7 +51,7 @@ pub(crate) async fn pump(channel: Arc<dyn DataChannel>, inbox: Arc<Inbox>) {
                 }
                 Some(DataChannelEvent::OnOpen) => inbox.confirmed(),
                 Some(DataChannelEvent::OnClose) => {
-                    break if link.is_living().await {
+                    break if channels.is_living().await {
                         ChannelEnd::Partner
                     } else {
                         ChannelEnd::Connection
@@ -53,21 +61,17 @@ pub(crate) async fn pump(channel: Arc<dyn DataChannel>, inbox: Arc<Inbox>) {
                 None => break ChannelEnd::Connection,
             },
             () = inbox.stirred.notified() => {}
-            () = until_due(duties.closes_at) => {
-                link.has_ended(); // Before its number is free.
-                channel.close().await.ok();
-                inbox.left(true);
-            }
-            () = link.gone() => break ChannelEnd::Connection,
+            () = until_due(times_out_at) => inbox.time_out(),
+            () = channels.gone() => break ChannelEnd::Connection,
         }
     };
-    link.has_ended();
-    inbox.ended(end);
+    channels.has_ended();
+    inbox.report(Input::Ended(end));
 }
 
 async fn until_due(at: Option<Instant>) {
     match at {
-        Some(at) => sleep_until(at).await,
+        Some(at) => sleep_until(at.into()).await,
         None => std::future::pending().await,
     }
 }

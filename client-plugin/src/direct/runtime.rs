@@ -1,18 +1,15 @@
-//! Tokio as webrtc's driver sees it: larger sockets, owned tasks, and a view of its turns.
+//! Tokio as webrtc's driver sees it: larger sockets, owned tasks, and a view of its ticks.
 
-use std::future::{Future, poll_fn};
+use std::future::Future;
 use std::io;
 use std::net::{SocketAddr, TcpListener, UdpSocket};
-use std::pin::{Pin, pin};
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
-use std::time::{Duration, Instant};
+use std::pin::Pin;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use socket2::SockRef;
-use tokio::sync::Notify;
-use tokio::sync::futures::Notified;
 use tokio::task::AbortHandle;
-use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use webrtc::runtime::{
     AsyncInterval, AsyncTcpListener, AsyncTcpStream, AsyncUdpSocket, JoinHandle, Runtime,
@@ -20,100 +17,34 @@ use webrtc::runtime::{
 };
 
 use super::config::DirectConfig;
+use super::driver_ticks::DriverTicks;
+#[cfg(feature = "udp-faults")]
+use super::faults::{FaultySocket, UdpFaults};
 
-/// How long the name of a STUN or TURN server may take to resolve. Then that server is left out.
+/// Time that the name of a STUN or TURN server may take to resolve. After that the server is left out.
 const RESOLVING: Duration = Duration::from_secs(1);
-/// The driver's timer while a connection comes up.
-const HURRY: Duration = Duration::from_millis(1);
-/// For how long after the first connectivity it is that short, at most.
-const HURRY_FOR: Duration = Duration::from_secs(2);
 
-/// The driver's turns, as seen from its timers.
-#[derive(Debug)]
-pub(crate) struct Turns {
-    started: Instant,
-    /// Until when the driver is hurried, in milliseconds since `started`.
-    hurried_until: AtomicU64,
-    is_calm: AtomicBool,
-    notify: Notify,
-    /// Held while the driver is polled.
-    polled: Mutex<()>,
-    /// Cancelled when the driver is no more.
-    pub(crate) gone: CancellationToken,
-    /// Cancelled when the driver has told more than its owner took.
-    pub(crate) overrun: CancellationToken,
-}
-
-impl Turns {
-    pub(crate) fn new() -> Self {
-        Self {
-            started: Instant::now(),
-            hurried_until: AtomicU64::new(0),
-            is_calm: AtomicBool::new(false),
-            notify: Notify::new(),
-            polled: Mutex::new(()),
-            gone: CancellationToken::new(),
-            overrun: CancellationToken::new(),
-        }
-    }
-
-    /// The end of the driver's next turn.
-    pub(crate) fn next(&self) -> Notified<'_> {
-        self.notify.notified()
-    }
-
-    /// Polls this only while the driver is not polled, which sees all of what a poll does or nothing.
-    pub(crate) async fn apart<T>(&self, future: impl Future<Output = T>) -> T {
-        let mut future = pin!(future);
-        poll_fn(|context| {
-            let _polled = self.polled.lock().unwrap_or_else(PoisonError::into_inner);
-            future.as_mut().poll(context)
-        })
-        .await
-    }
-
-    /// From now on the driver looks again at once, until [`Self::calm`] or the limit.
-    pub(crate) fn hurry(&self) {
-        if self.is_calm.load(Ordering::Relaxed) {
-            return; // The path came back under an open channel.
-        }
-        let until = self.started.elapsed() + HURRY_FOR;
-        self.hurried_until.store(until.as_millis() as u64, Ordering::Relaxed);
-    }
-
-    /// The channel is open: from now on its own traffic keeps the driver going.
-    pub(crate) fn calm(&self) {
-        self.is_calm.store(true, Ordering::Relaxed);
-        self.hurried_until.store(0, Ordering::Relaxed);
-    }
-
-    fn is_hurried(&self) -> bool {
-        let until = self.hurried_until.load(Ordering::Relaxed);
-        until != 0 && self.started.elapsed().as_millis() as u64 <= until
-    }
-}
-
-/// Tokio, with larger sockets, owned tasks and a view of the driver's turns.
+/// Tokio, with larger sockets, owned tasks and a view of the driver's ticks.
 #[derive(Debug)]
 pub(crate) struct TunedRuntime {
     inner: TokioRuntime,
     tasks: TaskTracker,
-    turns: Arc<Turns>,
-    /// The first of the tasks.
+    ticks: Arc<DriverTicks>,
+    /// The first of the tasks that webrtc spawns.
     driver: OnceLock<AbortHandle>,
     udp_buffer: usize,
     udp_granted: AtomicUsize,
     #[cfg(feature = "udp-faults")]
-    faults: Option<Arc<dyn super::faults::UdpFaults>>,
+    faults: Option<Arc<dyn UdpFaults>>,
 }
 
 impl TunedRuntime {
-    /// Its tasks are among these.
-    pub(crate) fn new(config: &DirectConfig, tasks: TaskTracker, turns: Arc<Turns>) -> Self {
+    /// Creates a runtime whose tasks are tracked by `tasks`.
+    pub(crate) fn new(config: &DirectConfig, tasks: TaskTracker, ticks: Arc<DriverTicks>) -> Self {
         Self {
             inner: TokioRuntime,
             tasks,
-            turns,
+            ticks,
             driver: OnceLock::new(),
             udp_buffer: config.udp_buffer_bytes,
             udp_granted: AtomicUsize::new(0),
@@ -122,18 +53,18 @@ impl TunedRuntime {
         }
     }
 
-    /// Ends the driver as it is.
+    /// Aborts the driver.
     pub(crate) fn abort(&self) {
         if let Some(driver) = self.driver.get() {
             driver.abort();
         }
     }
 
-    pub(crate) fn turns(&self) -> &Arc<Turns> {
-        &self.turns
+    pub(crate) fn ticks(&self) -> &Arc<DriverTicks> {
+        &self.ticks
     }
 
-    /// What the kernel granted to the smallest of the UDP sockets, in bytes; 0 before there is one.
+    /// Returns the buffer that the kernel granted to the smallest UDP socket, in bytes; 0 without a socket.
     pub(crate) fn udp_granted(&self) -> usize {
         self.udp_granted.load(Ordering::Relaxed)
     }
@@ -159,19 +90,19 @@ impl Runtime for TunedRuntime {
         if self.driver.get().is_some() {
             return Box::new(Task(self.tasks.spawn(future)));
         }
-        // The first of the tasks is the driver: its end is told, however it comes.
-        let gone = self.turns.gone.clone().drop_guard();
-        let turns = Arc::clone(&self.turns);
+        // The first of the tasks is the driver. The guard reports its end, also that by a panic.
+        let gone = self.ticks.gone.clone().drop_guard();
+        let ticks = Arc::clone(&self.ticks);
         let driver = self.tasks.spawn(async move {
             let _gone = gone;
-            turns.apart(future).await;
+            ticks.excluding_driver(future).await;
         });
         self.driver.set(driver.abort_handle()).ok();
         Box::new(Task(driver))
     }
 
     fn wrap_udp_socket(&self, socket: UdpSocket) -> io::Result<Arc<dyn AsyncUdpSocket>> {
-        // The one for multicast DNS needs no more than it has, and suffers nothing.
+        // The socket for multicast DNS needs no larger buffer, and no faults apply to it.
         if socket.local_addr()?.port() == rtc::mdns::MDNS_PORT {
             return self.inner.wrap_udp_socket(socket);
         }
@@ -179,9 +110,8 @@ impl Runtime for TunedRuntime {
         let socket = self.inner.wrap_udp_socket(socket)?;
         #[cfg(feature = "udp-faults")]
         if let Some(faults) = &self.faults {
-            let gone = self.turns.gone.clone();
-            let faulty =
-                super::faults::FaultySocket::new(socket, Arc::clone(faults), &self.tasks, gone);
+            let gone = self.ticks.gone.clone();
+            let faulty = FaultySocket::new(socket, Arc::clone(faults), &self.tasks, gone);
             return Ok(Arc::new(faulty));
         }
         Ok(socket)
@@ -209,8 +139,7 @@ impl Runtime for TunedRuntime {
     }
 
     fn sleep(&self, duration: Duration) -> Pin<Box<dyn Future<Output = ()> + Send + 'static>> {
-        self.turns.notify.notify_waiters();
-        self.inner.sleep(if self.turns.is_hurried() { duration.min(HURRY) } else { duration })
+        self.inner.sleep(self.ticks.tick(duration))
     }
 
     fn interval(&self, period: Duration) -> Box<dyn AsyncInterval> {

@@ -8,51 +8,117 @@ use std::task::{Context, Poll, ready};
 
 use bytes::{Buf, Bytes};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::sync::oneshot;
 
-use super::channel::DirectChannel;
+use super::channel::{DirectChannel, Reserved};
+use super::channels::Begun;
 use super::error::{ChannelEnd, DirectSendError};
 use super::message::ChannelMessage;
 
-/// The length of the messages that a stream is cut into, in bytes: every partner takes it, and a
-/// longer one gains nothing.
+/// Length of the messages that a stream is cut into, in bytes. Every partner takes it, and a longer one gains
+/// nothing.
 const CHUNK: usize = 16 << 10;
 
 type Step<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
 /// A [`DirectChannel`] as a stream of bytes, for `tokio::io::copy` and the like.
 ///
-/// Messages of the partner follow each other without a seam. Writing waits when the window is full, or
-/// the partner does not read; shutting down waits until everything has arrived, then closes the channel,
-/// both ways. What was written last may wait until the stream is read, written to, flushed or shut down.
+/// The content of the partner's messages is one sequence of bytes. Writing waits while the window is full or
+/// the partner does not read. What was accepted is sent without a further call. Shutting down waits until
+/// everything has arrived, then closes the channel in both directions: there is no half-close.
 ///
-/// Reading ends when the partner has closed the channel. If anything else ended it, the connection for
-/// one, or this end's own shutdown, reading fails with [`io::ErrorKind::ConnectionReset`], whose source
-/// is a [`ChannelEnd`]: what was read is not all. A partner that drops its channel half way closes it
-/// as well: what has to be whole says by itself how long it is.
+/// Reading ends when the partner has closed the channel. If anything else ended the channel, such as the end of
+/// the connection or this end's own shutdown, reading fails with [`io::ErrorKind::ConnectionReset`], whose
+/// source is a [`ChannelEnd`]: what was read is not all. A partner that drops its channel half way closes it
+/// as well, so data that must be complete has to state its own length.
+///
+/// # Examples
+///
+/// ```
+/// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/direct/example.rs"));
+/// # #[tokio::main]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let (alice, mut bob) = connected().await?;
+/// use socketio_p2p_client::direct::{ChannelOptions, DirectEvent};
+/// use tokio::io::{AsyncReadExt, AsyncWriteExt};
+///
+/// let mut writer = alice.connection.open("file", ChannelOptions::default()).await?.into_stream();
+/// let Some(DirectEvent::Channel(channel)) = bob.events.recv().await else { panic!("no channel") };
+/// let mut reader = channel.into_stream();
+///
+/// let write = async {
+///     writer.write_all(&[7; 100_000]).await?;
+///     writer.shutdown().await
+/// };
+/// let mut file = Vec::new();
+/// tokio::try_join!(write, reader.read_to_end(&mut file))?;
+///
+/// assert_eq!(file, [7; 100_000]);
+/// # Ok(())
+/// # }
+/// ```
 pub struct ChannelStream {
     channel: DirectChannel,
     unread: Bytes,
     reading: Option<Step<Option<ChannelMessage>>>,
-    writing: Option<Step<Result<(), DirectSendError>>>,
+    reserving: Option<Step<Result<Reserved, DirectSendError>>>,
+    /// The chunk that the connection's task sends.
+    sending: Option<oneshot::Receiver<Result<(), DirectSendError>>>,
     closing: Option<Step<()>>,
 }
 
-impl ChannelStream {
-    pub(crate) fn new(channel: DirectChannel) -> Self {
-        Self { channel, unread: Bytes::new(), reading: None, writing: None, closing: None }
+impl DirectChannel {
+    /// Turns the channel into a stream of bytes.
+    pub fn into_stream(self) -> ChannelStream {
+        ChannelStream {
+            channel: self,
+            unread: Bytes::new(),
+            reading: None,
+            reserving: None,
+            sending: None,
+            closing: None,
+        }
     }
+}
 
-    /// The channel itself.
+impl ChannelStream {
+    /// Returns the channel itself.
     pub fn channel(&self) -> &DirectChannel {
         &self.channel
     }
 
-    /// Waits for the chunk that was accepted last.
-    fn poll_writing(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let Some(writing) = &mut self.writing else { return Poll::Ready(Ok(())) };
-        let sent = ready!(writing.as_mut().poll(context));
-        self.writing = None;
-        Poll::Ready(sent.map_err(|error| io::Error::new(io::ErrorKind::BrokenPipe, error)))
+    /// Waits for room for a chunk of at most `len` bytes.
+    fn poll_reserve(
+        &mut self,
+        len: usize,
+        context: &mut Context<'_>,
+    ) -> Poll<Result<Reserved, DirectSendError>> {
+        if self.reserving.is_none()
+            && let Some(reserved) = self.channel.try_reserve(len)
+        {
+            return Poll::Ready(reserved);
+        }
+        loop {
+            let reserving = self.reserving.get_or_insert_with(|| {
+                let channel = self.channel.clone();
+                Box::pin(async move { channel.reserve(len).await })
+            });
+            let reserved = ready!(reserving.as_mut().poll(context));
+            self.reserving = None;
+            match reserved {
+                // Reserved by an earlier call, which had more to write: the credit must be exact.
+                Ok(reserved) if reserved.len() > len => {}
+                reserved => return Poll::Ready(reserved),
+            }
+        }
+    }
+
+    /// Waits for the chunk that the connection's task sends.
+    fn poll_sending(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let Some(sending) = &mut self.sending else { return Poll::Ready(Ok(())) };
+        let sent = ready!(Pin::new(sending).poll(context));
+        self.sending = None;
+        Poll::Ready(sent.unwrap_or(Err(DirectSendError::Closed)).map_err(broken))
     }
 }
 
@@ -63,12 +129,6 @@ impl AsyncRead for ChannelStream {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let this = self.get_mut();
-        // What was written last goes on its way as well; that it failed is for whoever writes.
-        if let Some(writing) = &mut this.writing
-            && let Poll::Ready(sent) = writing.as_mut().poll(context)
-        {
-            this.writing = sent.err().map(|error| Box::pin(std::future::ready(Err(error))) as _);
-        }
         // An empty message is not the end.
         while this.unread.is_empty() {
             let reading = this.reading.get_or_insert_with(|| {
@@ -96,28 +156,34 @@ impl AsyncWrite for ChannelStream {
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
-        ready!(this.poll_writing(context))?;
+        ready!(this.poll_sending(context))?;
         if bytes.is_empty() {
             return Poll::Ready(Ok(0));
         }
         let length = bytes.len().min(CHUNK).min(this.channel.max_message());
-        let chunk = Bytes::copy_from_slice(&bytes[..length]);
-        let channel = this.channel.clone();
-        this.writing = Some(Box::pin(async move { channel.send(chunk).await }));
-        // Accepted in any case; what does not go out now is waited for by the next call.
-        match this.poll_writing(context) {
-            Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
-            _ => Poll::Ready(Ok(length)),
+        let reserved = ready!(this.poll_reserve(length, context)).map_err(broken)?;
+        // The room may be less, if an earlier call had less to write.
+        let length = length.min(reserved.len());
+        match reserved.begin(Bytes::copy_from_slice(&bytes[..length]).into()) {
+            Begun::Done(sent) => sent.map_err(broken)?,
+            Begun::HandedOver(sending) => this.sending = Some(sending),
         }
+        Poll::Ready(Ok(length))
     }
 
     fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.get_mut().poll_writing(context)
+        self.get_mut().poll_sending(context)
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
-        ready!(this.poll_writing(context))?;
+        ready!(this.poll_sending(context))?;
+        // A write that waits was not accepted. That it has failed is reported all the same.
+        if let Some(mut reserving) = this.reserving.take()
+            && let Poll::Ready(Err(error)) = reserving.as_mut().poll(context)
+        {
+            return Poll::Ready(Err(broken(error)));
+        }
         let closing = this.closing.get_or_insert_with(|| {
             let channel = this.channel.clone();
             Box::pin(async move { channel.close().await })
@@ -126,6 +192,10 @@ impl AsyncWrite for ChannelStream {
         this.closing = None;
         Poll::Ready(Ok(()))
     }
+}
+
+fn broken(error: DirectSendError) -> io::Error {
+    io::Error::new(io::ErrorKind::BrokenPipe, error)
 }
 
 fn ended(end: Option<ChannelEnd>) -> io::Result<()> {

@@ -1,15 +1,15 @@
-//! How many bytes may be under way on one channel: sent, and not yet confirmed.
+//! The window of a channel: bytes that may be under way, sent and not yet confirmed.
 //!
-//! Too few, and a long way stays empty; too many, and a burst overflows the partner's UDP buffer:
-//! then everything stands for the second that webrtc 0.21 takes to send again. A partner that names
-//! its buffer in its signals gets what fits into it. One that does not, a browser, gets 64 KiB
-//! (74 MB/s on loopback; with 1 MiB it is 2 to 14), and more in proportion to the round-trip time,
-//! since what is on the wire is in no buffer.
+//! A window that is too small leaves a long path empty. One that is too large lets a burst overflow the
+//! partner's UDP buffer, and then everything stands for the second that webrtc 0.21 takes to send again. A
+//! partner that states its buffer in its signals gets what fits into it. One that does not, a browser, gets
+//! 64 KiB (74 MB/s on loopback; with 1 MiB it is 2 to 14), and more in proportion to the round-trip time,
+//! since data on the wire fills no buffer.
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
-/// The window towards a partner about whom nothing is known, in bytes.
+/// The window towards a partner that states nothing, in bytes.
 pub(crate) const FLOOR: usize = 64 << 10;
 /// The largest window, in bytes: SCTP's receive buffer on both sides.
 pub(crate) const CEILING: usize = 1 << 20;
@@ -18,7 +18,7 @@ const RATE: usize = 50 << 20;
 /// The part of the partner's UDP buffer that one channel may fill: datagrams of 1,200 bytes occupy
 /// about twice that in the kernel, and there are other channels.
 const SHARE: usize = 4;
-/// How many round trips are remembered. The least of them counts: the others waited in queues.
+/// Round trips that are remembered. The least of them counts: the others waited in queues.
 const ROUND_TRIPS: usize = 8;
 
 /// The window of a connection.
@@ -29,12 +29,12 @@ pub(crate) struct Window {
 }
 
 impl Window {
-    /// The partner said how large its UDP buffer is.
+    /// Records the UDP buffer that the partner states.
     pub(crate) fn partner_has(&mut self, udp_buffer_bytes: usize) {
         self.partner_udp_buffer = udp_buffer_bytes;
     }
 
-    /// A round trip was measured.
+    /// Records a round trip.
     pub(crate) fn measured(&mut self, round_trip: Duration) {
         if self.round_trips.len() == ROUND_TRIPS {
             self.round_trips.pop_front();
@@ -42,12 +42,12 @@ impl Window {
         self.round_trips.push_back(round_trip);
     }
 
-    /// The least of the last round trips.
+    /// Returns the least of the last round trips.
     pub(crate) fn round_trip(&self) -> Option<Duration> {
         self.round_trips.iter().min().copied()
     }
 
-    /// How many bytes may be in flight.
+    /// Returns the number of bytes that may be in flight.
     pub(crate) fn bytes(&self) -> usize {
         let micros = self.round_trip().map_or(0, |rtt| rtt.as_micros().min(1_000_000) as usize);
         let on_the_wire = RATE / 1_000_000 * micros;

@@ -1,16 +1,15 @@
-//! Connections to the partner, as WebRTC data channels.
+//! The driver of the link to the partner, as a WebRTC connection.
 //!
-//! There is one at a time. Whatever fails is reported as closed, and the negotiation decides what
-//! comes next. An ICE restart is a fresh connection here: webrtc opens one in some 10 ms.
+//! There is one connection at a time. Any failure is reported as [`LinkEvent::Closed`], and the protocol decides
+//! what comes next. An ICE restart is a fresh connection here: webrtc opens one in some 10 ms.
 
 use std::{fmt, sync::Arc};
 
 use futures_util::FutureExt as _;
-use serde_json::Value;
 use socketio_p2p_protocol::{
     Signal, Step,
     client::Input,
-    limits::{CHUNK_BYTES, PARTS_UNDER_WAY, WINDOW_BYTES},
+    limits::{CHANNELS, CHUNK_BYTES, PARTS_UNDER_WAY, WINDOW_BYTES},
     peer::{LinkCommand, LinkEvent, LinkId, LinkMessage, PathConfig},
 };
 use tokio::{sync::watch, task::JoinSet};
@@ -24,43 +23,43 @@ use crate::{
     },
 };
 
-/// Handlers of the partner's channels that run at once: the 64 channels that a connection may have,
-/// and as many that outlive theirs. A further channel is closed again.
-const CHANNEL_HANDLERS: usize = 128;
+/// Handlers of the partner's channels that run at once: the channels that a connection may have, and as many
+/// that outlive theirs. A further channel is closed again.
+const CHANNEL_HANDLERS: usize = 2 * CHANNELS;
 
-/// What the send buffer of a session's channel holds at least, in bytes. All that is not confirmed is
-/// handed over at once when a path is taken: the window of emits, as much of replies, parts of large
-/// values; twice, for a path may be lost and taken again before any of it has left. Beyond that the
-/// channel is of no use any more.
+/// Least send buffer of a session's channel, in bytes. Everything that is not confirmed is sent at once when a
+/// path is taken: the window of emits, as much of replies, parts of large values; twice, for a path may be lost
+/// and taken again before any of it has left. Beyond that the channel is useless.
 const SESSION_BUFFER: usize = 4 * (WINDOW_BYTES + PARTS_UNDER_WAY * CHUNK_BYTES);
 
-/// The connection on which channels can be opened, if there is one.
+/// The connection on which channels can be opened, or `None`.
 pub(crate) type Opened = watch::Receiver<Option<DirectConnection>>;
 
-/// The present connection, and what belongs to it.
-pub(crate) struct Links {
+/// The link to the partner: the present connection, and what belongs to it.
+pub(crate) struct PartnerLink {
     config: DirectConfig,
     handlers: Arc<Handlers>,
     tasks: TaskTracker,
-    present: Option<Link>,
+    present: Option<Present>,
     opened: watch::Sender<Option<DirectConnection>>,
     channels: JoinSet<()>,
-    /// Watched since the first attempt, if that is wanted.
-    network: Option<AddressWatch>,
+    /// Runs since the first attempt, if the configuration wants it.
+    addresses: Option<AddressWatch>,
 }
 
-struct Link {
+/// The present connection.
+struct Present {
     id: LinkId,
-    /// The attempt whose description is being made.
+    /// Number of the attempt whose description is being made.
     attempt: u64,
     connection: DirectConnection,
     events: DirectEvents,
-    /// What had come over raw channels when it was last reported.
+    /// Number of messages over raw channels at the last report.
     heard: u64,
 }
 
-impl Links {
-    /// Connections like this for a session's paths, whose tasks are among these.
+impl PartnerLink {
+    /// Creates a driver of connections with this configuration. Their tasks are among `tasks`.
     pub(crate) fn new(
         config: DirectConfig,
         paths: &PathConfig,
@@ -70,8 +69,8 @@ impl Links {
         let (sender, opened) = watch::channel(None);
         let channels = JoinSet::new();
         let config = for_session(config, paths);
-        let (present, network) = (None, None);
-        (Self { config, handlers, tasks, present, opened: sender, channels, network }, opened)
+        let (present, addresses) = (None, None);
+        (Self { config, handlers, tasks, present, opened: sender, channels, addresses }, opened)
     }
 
     /// Ends the handlers of channels that still run.
@@ -79,29 +78,29 @@ impl Links {
         self.channels.shutdown().await;
     }
 
-    /// Does what the client says. What there is to report about it at once.
+    /// Carries out a command. Returns an event if there is one to report at once.
     pub(crate) fn carry_out(&mut self, id: LinkId, command: LinkCommand) -> Option<LinkEvent> {
         match command {
             LinkCommand::Offer(attempt) => {
                 let (connection, events) =
                     DirectConnection::offer(self.config.clone(), &self.tasks);
-                self.replace(Link { id, attempt, connection, events, heard: 0 });
+                self.replace(Present { id, attempt, connection, events, heard: 0 });
                 None
             }
             LinkCommand::Answer(attempt, offer) if !self.is_present(id) => {
                 let (connection, events) =
                     DirectConnection::answer(self.config.clone(), &self.tasks);
-                self.replace(Link { id, attempt, connection, events, heard: 0 });
+                self.replace(Present { id, attempt, connection, events, heard: 0 });
                 self.signal(id, Step::Offer(offer))
             }
-            // A restart, this end's or the partner's.
+            // A restart, of this end or of the partner.
             LinkCommand::Restart(_) | LinkCommand::Answer(..) => {
                 self.close(id);
                 Some(LinkEvent::Closed)
             }
             LinkCommand::Accept(answer) => self.signal(id, Step::Answer(answer)),
             LinkCommand::Add(candidate) => {
-                // Nothing depends on a single one.
+                // A candidate that cannot be used is no failure.
                 self.signal(id, Step::Candidate(candidate));
                 None
             }
@@ -113,13 +112,13 @@ impl Links {
         }
     }
 
-    /// The next thing that happens; for ever nothing without a connection. Cancel safe.
+    /// Returns the next event. Without a connection it never resolves. Cancel safe.
     pub(crate) async fn happened(&mut self) -> Input {
         loop {
             let event = tokio::select! {
                 biased;
                 event = next_event(&mut self.present) => event,
-                () = network_changed(&mut self.network) => return Input::AddressesChanged,
+                () = addresses_changed(&mut self.addresses) => return Input::AddressesChanged,
                 Some(_) = self.channels.join_next() => continue,
             };
             if let Some(input) = self.read(event) {
@@ -128,7 +127,7 @@ impl Links {
         }
     }
 
-    /// Something more that has happened already.
+    /// Returns a further event that has happened already.
     pub(crate) fn at_hand(&mut self) -> Option<Input> {
         loop {
             let event = next_event(&mut self.present).now_or_never()?;
@@ -138,12 +137,12 @@ impl Links {
         }
     }
 
-    /// What an event of the present connection means to the client.
+    /// Turns an event of the present connection into an input of the client.
     fn read(&mut self, event: DirectEvent) -> Option<Input> {
         let link = self.present.as_ref()?;
         let id = link.id;
         let event = match event {
-            DirectEvent::Signal(signal) => described(link.attempt, &signal)?,
+            DirectEvent::Signal(signal) => described(link.attempt, signal)?,
             DirectEvent::Open => {
                 self.opened.send_replace(Some(link.connection.clone()));
                 LinkEvent::Opened
@@ -156,7 +155,7 @@ impl Links {
                 self.take(channel);
                 LinkEvent::Heard
             }
-            // The heartbeat of the session's own channel decides.
+            // The heartbeat on the session's own channel decides.
             DirectEvent::Silent | DirectEvent::Heard => return None,
             DirectEvent::Closed(end) => {
                 tracing::debug!(%id, %end, "the direct connection is closed");
@@ -171,12 +170,12 @@ impl Links {
         self.present.as_ref().is_some_and(|link| link.id == id)
     }
 
-    fn replace(&mut self, link: Link) {
+    fn replace(&mut self, link: Present) {
         if let Some(old) = self.present.take() {
             self.close_later(old);
         }
         if self.config.watch_network {
-            self.network.get_or_insert_with(AddressWatch::watch);
+            self.addresses.get_or_insert_with(AddressWatch::watch);
         }
         self.present = Some(link);
     }
@@ -187,23 +186,23 @@ impl Links {
         }
     }
 
-    /// Closes a connection, whoever still holds it.
-    fn close_later(&self, link: Link) {
+    /// Closes a connection, also if the application holds a handle of it.
+    fn close_later(&self, link: Present) {
         self.opened.send_replace(None);
-        let Link { connection, events, .. } = link;
+        let Present { connection, events, .. } = link;
         drop(events);
         self.tasks.spawn(async move { connection.close().await });
     }
 
     fn signal(&self, id: LinkId, step: Step) -> Option<LinkEvent> {
         let link = self.present.as_ref().filter(|link| link.id == id)?;
-        let refused = link.connection.step(&step).err()?;
+        let refused = link.connection.signal(Signal { attempt: None, step }).err()?;
         tracing::debug!(%id, %refused, "a signal of the partner is left out");
         Some(LinkEvent::Closed)
     }
 
-    /// Whether anything has come over raw channels: no event tells of it. Asked with each heartbeat,
-    /// several times as often as silence lasts that ends a path.
+    /// Reports that something has come over raw channels, of which there is no event. Each message of the session
+    /// asks for it, and heartbeats do so several times within the silence that ends a path.
     fn heard(&mut self, id: LinkId) -> Option<LinkEvent> {
         let link = self.present.as_mut().filter(|link| link.id == id)?;
         let heard = link.connection.received_raw();
@@ -221,7 +220,7 @@ impl Links {
         Some(LinkEvent::Closed)
     }
 
-    /// The partner opened a channel.
+    /// Runs the handler of a channel that the partner opened.
     fn take(&mut self, channel: DirectChannel) {
         let Some(handler) = self.handlers.channel() else {
             tracing::debug!(label = channel.label(), "a channel without a handler is closed");
@@ -235,8 +234,8 @@ impl Links {
     }
 }
 
-/// Where both say something of the same, the negotiation decides: its attempts end when it says so,
-/// and the connection is not given up while it may still wait for a heartbeat.
+/// Returns the configuration of a session's connections. Where both have a setting for the same, `paths`
+/// decides: it ends attempts, and the connection is not given up while it may still wait for a heartbeat.
 fn for_session(mut config: DirectConfig, paths: &PathConfig) -> DirectConfig {
     config.open_timeout = paths.timeout;
     config.failed_after = config.failed_after.max(paths.beat_timeout);
@@ -244,7 +243,7 @@ fn for_session(mut config: DirectConfig, paths: &PathConfig) -> DirectConfig {
     config
 }
 
-async fn next_event(present: &mut Option<Link>) -> DirectEvent {
+async fn next_event(present: &mut Option<Present>) -> DirectEvent {
     if let Some(link) = present
         && let Some(event) = link.events.recv().await
     {
@@ -253,31 +252,25 @@ async fn next_event(present: &mut Option<Link>) -> DirectEvent {
     std::future::pending().await
 }
 
-async fn network_changed(network: &mut Option<AddressWatch>) {
-    match network {
-        Some(network) => network.changed().await,
+async fn addresses_changed(addresses: &mut Option<AddressWatch>) {
+    match addresses {
+        Some(addresses) => addresses.changed().await,
         None => std::future::pending().await,
     }
 }
 
-/// What this end's own signal says; none if it is of no use to a partner.
-fn described(attempt: u64, signal: &Value) -> Option<LinkEvent> {
-    match Signal::from_value(signal) {
-        Ok(Signal { step: Step::Offer(sdp) | Step::Answer(sdp), .. }) => {
-            Some(LinkEvent::Described(attempt, sdp))
-        }
-        Ok(Signal { step: Step::Candidate(candidate), .. }) => Some(LinkEvent::Gathered(candidate)),
-        Ok(_) => None,
-        Err(error) => {
-            tracing::warn!(%error, "a signal of the WebRTC stack cannot be read");
-            None
-        }
+/// Turns a signal of this end into an event of the link, or `None` if the partner has no use for it.
+fn described(attempt: u64, signal: Signal) -> Option<LinkEvent> {
+    match signal.step {
+        Step::Offer(sdp) | Step::Answer(sdp) => Some(LinkEvent::Described(attempt, sdp)),
+        Step::Candidate(candidate) => Some(LinkEvent::Gathered(candidate)),
+        _ => None,
     }
 }
 
-impl fmt::Debug for Links {
+impl fmt::Debug for PartnerLink {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Links")
+        f.debug_struct("PartnerLink")
             .field("present", &self.present.as_ref().map(|link| link.id))
             .finish_non_exhaustive()
     }

@@ -7,9 +7,9 @@ use socketio_p2p_protocol::{
 };
 
 #[derive(Debug)]
-pub(crate) struct Links;
+pub(crate) struct PartnerLink;
 
-impl Links {
+impl PartnerLink {
     #[expect(clippy::unused_self, reason = "as with the feature")]
     pub(crate) fn carry_out(&mut self, _: LinkId, _: LinkCommand) -> Option<LinkEvent> {
         Some(LinkEvent::Closed)

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use serde_json::{Value, json};
-use socketio_p2p_client::direct::{DirectConnection, DirectEnd, DirectEvent};
+use socketio_p2p_client::direct::{DirectConnection, DirectEnd, DirectEvent, Signal, Step};
 use tokio::sync::mpsc;
 use tokio_util::task::TaskTracker;
 use webrtc::data_channel::{DataChannel, DataChannelEvent};
@@ -43,7 +43,7 @@ pub(crate) async fn bare() -> Result<(Bare, End), DirectEnd> {
     let (sender, said) = mpsc::channel(64);
     for channel in [&main, &raw] {
         while !matches!(channel.poll().await, Some(DataChannelEvent::OnOpen)) {}
-        TaskTracker::new().spawn(read(Arc::clone(channel), sender.clone()));
+        TaskTracker::new().spawn(take_all(Arc::clone(channel), sender.clone()));
     }
     Ok((Bare { _connection: connection, main, raw, said }, end))
 }
@@ -77,15 +77,15 @@ pub(crate) async fn bare_with(
 
     let (answerer, events) = DirectConnection::answer(config(), &TaskTracker::new());
     let mut end = End { connection: answerer, events };
-    end.connection.signal(&json!({ "type": "offer", "sdp": sdp })).unwrap();
+    end.connection.signal(read(&json!({ "type": "offer", "sdp": sdp }))).unwrap();
     let connect = async {
         loop {
             tokio::select! {
-                Some(candidate) = gathered.recv() => end.connection.signal(&candidate).unwrap(),
+                Some(candidate) = gathered.recv() => end.connection.signal(read(&candidate)).unwrap(),
                 event = end.events.recv() => match event.unwrap() {
                     DirectEvent::Signal(signal) => {
-                        if let Some(sdp) = signal["sdp"].as_str() {
-                            let answer = RTCSessionDescription::answer(sdp.to_owned()).unwrap();
+                        if let Step::Answer(sdp) = signal.step {
+                            let answer = RTCSessionDescription::answer(sdp.as_str().to_owned()).unwrap();
                             connection.set_remote_description(answer).await.unwrap();
                         }
                     }
@@ -101,12 +101,16 @@ pub(crate) async fn bare_with(
 }
 
 /// Takes whatever happens, or nothing more would on any channel.
-async fn read(channel: Arc<dyn DataChannel>, said: mpsc::Sender<Vec<u8>>) {
+async fn take_all(channel: Arc<dyn DataChannel>, said: mpsc::Sender<Vec<u8>>) {
     while let Some(event) = channel.poll().await {
         if let DataChannelEvent::OnMessage(message) = event {
             said.send(message.data.to_vec()).await.ok();
         }
     }
+}
+
+fn read(signal: &Value) -> Signal {
+    Signal::from_value(signal).unwrap()
 }
 
 impl Bare {

@@ -7,6 +7,7 @@ mod closing;
 mod hostile;
 mod messages;
 mod pair;
+mod parked;
 
 use tokio_util::task::TaskTracker;
 

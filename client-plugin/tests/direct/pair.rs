@@ -50,7 +50,7 @@ pub(crate) async fn connect(a: &mut End, b: &mut End) {
                 event = b.events.recv() => (event, &mut b_is_open, &a.connection),
             };
             match event.unwrap() {
-                DirectEvent::Signal(signal) => partner.signal(&signal).unwrap(),
+                DirectEvent::Signal(signal) => partner.signal(signal).unwrap(),
                 DirectEvent::Open => *is_open = true,
                 event => panic!("{event:?}"),
             }

@@ -1,21 +1,25 @@
-//! What is asked of webrtc 0.21, and its peculiarities.
+//! The parts of webrtc 0.21 that are used, and its peculiarities.
 //!
-//! - **401 ms between "DTLS connected" and "open".** The driver's turn is: send what is queued, hand
+//! - **401 ms between "DTLS connected" and "open".** The driver's loop is: send what is queued, hand
 //!   out events, take what arrived, wait. What the second and third step queue (the first message of
-//!   DTLS, SCTP's INIT, the opening of the channel) waits for the next turn, and the next turn for
-//!   the next timer, 200 ms away. [`Turns`] lends it a timer of 1 ms between the first connectivity
+//!   DTLS, SCTP's INIT, the opening of the channel) waits for the next pass, and the next pass for
+//!   the next timer, 200 ms away. [`DriverTicks`] gives it a timer of 1 ms between the first connectivity
 //!   and the open channel: 30 ms instead of 430.
 //! - **The limit of a send buffer is fixed when a connection is built.** Ours follows the round-trip
 //!   time, so it is kept outside. A waiting sender needs to know when something was confirmed: the
-//!   driver asks for its timer once a turn, after it applied what it received, and [`Turns`] tells.
+//!   driver asks for its timer once a pass, after it applied what it received, and [`DriverTicks`] reports that.
 //! - **A channel can be open before it is known.** It is created in one step and entered among those that
-//!   events are for in the next; if the partner's confirmation is handled between them, it is taken for
-//!   a channel of the partner, and its opener waits for ever. [`Turns::apart`] makes it one step.
+//!   events are for in the next. If the partner's confirmation is handled between them, it is taken for
+//!   a channel of the partner, and its opener waits for ever. [`DriverTicks::excluding_driver`] makes it one
+//!   step.
+//! - **Its lock wakes only its first waiter.** A call that waits for the lock and is polled no more takes the
+//!   wake-ups of the driver for ever. So the connection's task polls every call that has to wait: see
+//!   [`Channels::call`](super::channels::Channels::call).
 //! - **Names of servers are looked up by the driver itself**, one after the other, and meanwhile nothing
 //!   is received nor a candidate handed out: [`TunedRuntime`] gives each a second.
 //! - **UDP buffers are the system's**, unless [`Runtime::wrap_udp_socket`] enlarges them.
-//! - **A driver that panics ends no stream**: its task holds a guard that tells.
-//! - A multicast socket that cannot be bound fails the whole connection: built again without.
+//! - **A driver that panics ends no stream**: its task holds a guard that reports its end.
+//! - A multicast socket that cannot be bound fails the whole connection: it is built again without.
 //! - Waits of 1 s before a host candidate is used, 200 ms between checks: set to 0 and 20 ms.
 
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
@@ -24,12 +28,13 @@ use std::time::{Duration, Instant};
 
 use rtc::ice::mdns::MulticastDnsMode;
 use rtc::peer_connection::configuration::setting_engine::SctpMaxMessageSize;
+use socketio_p2p_protocol::{Candidate, limits::CHANNEL_MESSAGE_BYTES};
 use tokio::sync::mpsc;
 use tokio_util::task::TaskTracker;
 use webrtc::data_channel::{DataChannel, RTCDataChannelInit};
 use webrtc::error::Result;
 use webrtc::peer_connection::{
-    PeerConnection, PeerConnectionBuilder, PeerConnectionEventHandler, RTCConfigurationBuilder,
+    PeerConnectionBuilder, PeerConnectionEventHandler, RTCConfigurationBuilder,
     RTCIceCandidateInit, RTCIceConnectionState, RTCIceServer, RTCPeerConnectionIceEvent,
     RTCPeerConnectionState, RTCSessionDescription, RTCStatsReportEntry, SettingEngine,
     SettingEngineBuilder, StatsSelector,
@@ -37,28 +42,27 @@ use webrtc::peer_connection::{
 use webrtc::runtime::Runtime;
 
 use super::config::DirectConfig;
+use super::driver_ticks::DriverTicks;
 use super::message::ChannelOptions;
-use super::runtime::{TunedRuntime, Turns};
-use super::signal::{Candidate, candidate};
+use super::runtime::TunedRuntime;
+use super::signal::own_candidate;
 
-/// The longest message taken from a partner, in bytes: what browsers take.
-pub(crate) const MAX_MESSAGE: usize = 256 << 10;
-/// What a channel may have in flight whatever our own window says, in bytes.
+/// Bytes that a channel may have in flight, whatever our own window says.
 const SEND_LIMIT: usize = 4 << 20;
 /// Time between connectivity checks. Default of webrtc: 200 ms.
 const CHECK_INTERVAL: Duration = Duration::from_millis(20);
-/// How long a multicast name is looked for.
+/// Time for which a multicast name is looked up.
 const MDNS_TIMEOUT: Duration = Duration::from_secs(3);
-/// What the stack may tell before its owner looks: beyond that the connection ends. Candidates, changes
-/// of state and channels, each of them few; an event that is dropped may be the end itself, and a
-/// channel that is dropped is one of which webrtc keeps 64 MiB.
-const STACK_EVENTS: usize = 256;
+/// Events that wait for the actor. Beyond that the connection ends. They are candidates, changes of state
+/// and channels, each of them few. An event that is dropped may be the end itself, and a channel that is
+/// dropped is one of which webrtc keeps 64 MiB.
+const EVENTS: usize = 256;
 
-/// What the stack tells a connection's owner.
-pub(crate) enum StackEvent {
-    /// A candidate of this end, in simple-peer's shape.
-    Candidate(serde_json::Value),
-    /// Nothing has been heard from the partner for a while, or something again.
+/// An event of webrtc.
+pub(crate) enum PeerConnectionEvent {
+    /// This end has a candidate.
+    Candidate(Candidate),
+    /// False: nothing has been heard from the partner for a while. True: something was heard again.
     Heard(bool),
     /// No path is left.
     Failed,
@@ -66,19 +70,19 @@ pub(crate) enum StackEvent {
     Channel(Arc<dyn DataChannel>),
 }
 
-/// A peer connection of the stack.
+/// A peer connection of webrtc.
 #[derive(Clone)]
-pub(crate) struct Stack {
-    connection: Arc<dyn PeerConnection>,
+pub(crate) struct PeerConnection {
+    connection: Arc<dyn webrtc::peer_connection::PeerConnection>,
     runtime: Arc<TunedRuntime>,
 }
 
-impl Stack {
-    /// A connection whose driver runs as one of `tasks`.
+impl PeerConnection {
+    /// Builds a connection whose driver runs as one of `tasks`.
     pub(crate) async fn build(
         config: &DirectConfig,
         tasks: &TaskTracker,
-    ) -> Result<(Self, mpsc::Receiver<StackEvent>)> {
+    ) -> Result<(Self, mpsc::Receiver<PeerConnectionEvent>)> {
         if config.mdns {
             match Self::build_with(config, tasks, MulticastDnsMode::QueryOnly).await {
                 Err(error) => tracing::debug!(%error, "no multicast DNS"),
@@ -92,10 +96,10 @@ impl Stack {
         config: &DirectConfig,
         tasks: &TaskTracker,
         mdns: MulticastDnsMode,
-    ) -> Result<(Self, mpsc::Receiver<StackEvent>)> {
-        let turns = Arc::new(Turns::new());
-        let (events, receiver) = mpsc::channel(STACK_EVENTS);
-        let runtime = Arc::new(TunedRuntime::new(config, tasks.clone(), Arc::clone(&turns)));
+    ) -> Result<(Self, mpsc::Receiver<PeerConnectionEvent>)> {
+        let ticks = Arc::new(DriverTicks::new());
+        let (events, receiver) = mpsc::channel(EVENTS);
+        let runtime = Arc::new(TunedRuntime::new(config, tasks.clone(), Arc::clone(&ticks)));
         let servers = config.ice_servers.iter().map(|server| RTCIceServer {
             urls: server.urls.clone(),
             username: server.username.clone(),
@@ -107,7 +111,7 @@ impl Stack {
             )
             .with_setting_engine(settings(config, mdns))
             .with_runtime(Arc::clone(&runtime) as Arc<dyn Runtime>)
-            .with_handler(Arc::new(Handler { events, turns }))
+            .with_handler(Arc::new(Handler { events, ticks }))
             .with_udp_addrs(addresses(config))
             .with_data_channel_send_buffer_limit(SEND_LIMIT)
             .build()
@@ -115,21 +119,21 @@ impl Stack {
         Ok((Self { connection: Arc::new(connection), runtime }, receiver))
     }
 
-    /// Ends the driver as it is, if it has not ended.
+    /// Aborts the driver, if it has not ended.
     pub(crate) fn abort(&self) {
         self.runtime.abort();
     }
 
-    pub(crate) fn turns(&self) -> Arc<Turns> {
-        Arc::clone(self.runtime.turns())
+    pub(crate) fn ticks(&self) -> Arc<DriverTicks> {
+        Arc::clone(self.runtime.ticks())
     }
 
-    /// What the kernel granted to the smallest of the UDP sockets, in bytes.
+    /// Returns the buffer that the kernel granted to the smallest UDP socket, in bytes.
     pub(crate) fn udp_buffer(&self) -> usize {
         self.runtime.udp_granted()
     }
 
-    /// This end's offer, in force.
+    /// Makes this end's offer, and puts it in force.
     pub(crate) async fn offer(&self) -> Result<String> {
         let offer = self.connection.create_offer(None).await?;
         let sdp = offer.sdp.clone();
@@ -137,7 +141,7 @@ impl Stack {
         Ok(sdp)
     }
 
-    /// This end's answer to the partner's offer, both in force.
+    /// Makes this end's answer to the partner's offer, and puts both in force.
     pub(crate) async fn answer(&self, offer: String) -> Result<String> {
         self.connection.set_remote_description(RTCSessionDescription::offer(offer)?).await?;
         let answer = self.connection.create_answer(None).await?;
@@ -146,14 +150,15 @@ impl Stack {
         Ok(sdp)
     }
 
-    /// The partner's answer to this end's offer.
+    /// Puts the partner's answer in force.
     pub(crate) async fn answered(&self, answer: String) -> Result<()> {
         self.connection.set_remote_description(RTCSessionDescription::answer(answer)?).await
     }
 
-    pub(crate) async fn add(&self, candidate: Candidate) -> Result<()> {
+    /// Adds a candidate of the partner.
+    pub(crate) async fn add(&self, candidate: &Candidate) -> Result<()> {
         let init = RTCIceCandidateInit {
-            candidate: candidate.line,
+            candidate: candidate.as_str().to_owned(),
             sdp_mid: Some("0".to_owned()),
             sdp_mline_index: Some(0),
             ..RTCIceCandidateInit::default()
@@ -161,6 +166,7 @@ impl Stack {
         self.connection.add_ice_candidate(init).await
     }
 
+    /// Creates a channel; its first event says that it is open.
     pub(crate) async fn open(
         &self,
         label: &str,
@@ -174,10 +180,10 @@ impl Stack {
             negotiated: None,
         };
         let created = self.connection.create_data_channel(label, Some(init));
-        self.turns().apart(created).await
+        self.ticks().excluding_driver(created).await
     }
 
-    /// The last round trip of a connectivity check on the path in use.
+    /// Returns the last round trip of a connectivity check on the path in use.
     pub(crate) async fn round_trip(&self) -> Option<Duration> {
         let report = self.connection.get_stats(Instant::now(), StatsSelector::None).await;
         let pairs = report.iter().filter_map(|entry| match entry {
@@ -190,7 +196,7 @@ impl Stack {
         Some(Duration::from_secs_f64(used.current_round_trip_time.clamp(0.0, 60.0)))
     }
 
-    /// Tells the partner, stops the driver and frees its sockets.
+    /// Closes the connection on both sides, stops the driver and frees its sockets.
     pub(crate) async fn close(&self) {
         if let Err(error) = self.connection.close().await {
             tracing::debug!(%error, "closing the peer connection");
@@ -198,8 +204,8 @@ impl Stack {
     }
 }
 
-/// What to bind. webrtc leaves loopback out of an unspecified address; on a machine without a
-/// network that is all there is, and enough for two clients on it.
+/// Returns the addresses to bind. webrtc leaves loopback out of an unspecified address. On a machine without
+/// a network there is nothing else, and it is enough for two clients on that machine.
 fn addresses(config: &DirectConfig) -> Vec<SocketAddr> {
     let mut addresses = config.bind.clone();
     let is_any = addresses.iter().any(|address| address.ip().is_unspecified());
@@ -209,7 +215,7 @@ fn addresses(config: &DirectConfig) -> Vec<SocketAddr> {
     addresses
 }
 
-/// Whether the kernel knows a way to an address; nothing is sent.
+/// Returns whether the kernel has a route to an address. Nothing is sent.
 fn has_route(from: Ipv4Addr, to: Ipv4Addr) -> bool {
     UdpSocket::bind((from, 0)).and_then(|socket| socket.connect((to, 9))).is_ok()
 }
@@ -228,21 +234,21 @@ fn settings(config: &DirectConfig, mdns: MulticastDnsMode) -> SettingEngine {
         .with_include_loopback_candidate(true)
         .with_multicast_dns_mode(mdns)
         .with_multicast_dns_timeout(Some(MDNS_TIMEOUT))
-        .with_sctp_max_message_size(SctpMaxMessageSize::Bounded(MAX_MESSAGE as u32))
+        .with_sctp_max_message_size(SctpMaxMessageSize::Bounded(CHANNEL_MESSAGE_BYTES as u32))
         .build()
 }
 
 struct Handler {
-    events: mpsc::Sender<StackEvent>,
-    turns: Arc<Turns>,
+    events: mpsc::Sender<PeerConnectionEvent>,
+    ticks: Arc<DriverTicks>,
 }
 
 impl Handler {
-    /// Called by the driver, which must not wait.
-    fn tell(&self, event: StackEvent) {
+    /// Reports an event to the actor. The driver calls it, and must not wait.
+    fn report(&self, event: PeerConnectionEvent) {
         if let Err(mpsc::error::TrySendError::Full(_)) = self.events.try_send(event) {
-            tracing::warn!("the WebRTC stack tells too much at once: the connection ends");
-            self.turns.overrun.cancel();
+            tracing::warn!("the WebRTC stack reports too much at once: the connection ends");
+            self.ticks.overrun.cancel();
         }
     }
 }
@@ -252,19 +258,19 @@ impl PeerConnectionEventHandler for Handler {
     async fn on_ice_candidate(&self, event: RTCPeerConnectionIceEvent) {
         let Ok(init) = event.candidate.to_json() else { return };
         let mid = init.sdp_mid.as_deref();
-        if let Some(signal) = candidate(&init.candidate, mid, init.sdp_mline_index) {
-            self.tell(StackEvent::Candidate(signal));
+        if let Some(candidate) = own_candidate(&init.candidate, mid, init.sdp_mline_index) {
+            self.report(PeerConnectionEvent::Candidate(candidate));
         }
     }
 
     async fn on_ice_connection_state_change(&self, state: RTCIceConnectionState) {
         match state {
             RTCIceConnectionState::Connected => {
-                self.turns.hurry();
-                self.tell(StackEvent::Heard(true));
+                self.ticks.poll_fast();
+                self.report(PeerConnectionEvent::Heard(true));
             }
-            RTCIceConnectionState::Disconnected => self.tell(StackEvent::Heard(false)),
-            RTCIceConnectionState::Failed => self.tell(StackEvent::Failed),
+            RTCIceConnectionState::Disconnected => self.report(PeerConnectionEvent::Heard(false)),
+            RTCIceConnectionState::Failed => self.report(PeerConnectionEvent::Failed),
             _ => {}
         }
     }
@@ -272,11 +278,11 @@ impl PeerConnectionEventHandler for Handler {
     async fn on_connection_state_change(&self, state: RTCPeerConnectionState) {
         // `Closed` is this end's own doing: a partner that closes ends the channels.
         if state == RTCPeerConnectionState::Failed {
-            self.tell(StackEvent::Failed);
+            self.report(PeerConnectionEvent::Failed);
         }
     }
 
     async fn on_data_channel(&self, channel: Arc<dyn DataChannel>) {
-        self.tell(StackEvent::Channel(channel));
+        self.report(PeerConnectionEvent::Channel(channel));
     }
 }

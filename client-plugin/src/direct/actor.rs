@@ -1,0 +1,270 @@
+//! The actor of a direct connection: the one task that builds it, negotiates, sends, watches and closes.
+//!
+//! | file | subject |
+//! |---|---|
+//! | `negotiate` | descriptions and candidates, both ways |
+//! | `open` | raw channels: the partner's and this end's |
+//! | `send` | the send buffer of the main channel |
+//! | `close` | the end, with what was sent before |
+
+mod close;
+mod negotiate;
+mod open;
+mod send;
+
+use std::collections::VecDeque;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::stream::{FuturesUnordered, StreamExt};
+use socketio_p2p_protocol::Candidate;
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::{Instant, sleep, sleep_until};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::channel::DirectChannel;
+use super::channels::Channels;
+use super::config::DirectConfig;
+use super::error::{ChannelError, DirectEnd};
+use super::event::{DirectEvent, Report};
+use super::peer_connection::{PeerConnection, PeerConnectionEvent};
+use super::shared::{Command, OpenAnswer, Outgoing, Role, Shared};
+use super::tasks::Task;
+
+/// Events that wait here for their reader. Beyond that the connection is closed as unread.
+const MAX_UNREAD: usize = 128;
+/// Interval at which the round trip is measured.
+const MEASURE: Duration = Duration::from_secs(1);
+
+/// The actor's ends of the handles to a connection.
+pub(crate) struct Handles {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) events: mpsc::Sender<Report>,
+    pub(crate) requests: mpsc::Receiver<Command>,
+    pub(crate) outgoing: mpsc::Receiver<Outgoing>,
+}
+
+/// A channel that this end opens, once the partner has confirmed or refused it.
+enum Opened {
+    Main(DirectChannel),
+    Raw(Result<DirectChannel, ChannelError>, OpenAnswer),
+}
+
+type Opening = Pin<Box<dyn Future<Output = Opened> + Send>>;
+
+/// A connection that has been built.
+struct Actor {
+    role: Role,
+    config: DirectConfig,
+    shared: Arc<Shared>,
+    connection: PeerConnection,
+    channels: Arc<Channels>,
+    /// Set when the partner's description is in force.
+    is_described: bool,
+    /// Candidates of the partner that came before its description.
+    candidates: Vec<Candidate>,
+    /// Number of candidates that the partner has signalled.
+    candidates_seen: usize,
+    /// Events that wait for room in `events`.
+    unread: VecDeque<Report>,
+    events: mpsc::Sender<Report>,
+    main: Option<DirectChannel>,
+    /// Hands the main channel to the sender, once.
+    to_sender: Option<oneshot::Sender<DirectChannel>>,
+    openings: FuturesUnordered<Opening>,
+    /// Closings of channels that were dropped.
+    closings: FuturesUnordered<Task>,
+}
+
+/// Reports the end of a connection to all handles, also if its task is aborted or panics.
+struct ReportEnd(Arc<Shared>);
+
+impl Drop for ReportEnd {
+    fn drop(&mut self) {
+        self.0.end.get_or_init(|| DirectEnd::Stack("its task has ended".to_owned()));
+        self.0.room.close();
+        self.0.ended.cancel();
+    }
+}
+
+/// Runs a connection from its start to its end.
+pub(crate) async fn run(role: Role, config: DirectConfig, tasks: TaskTracker, handles: Handles) {
+    let Handles { shared, events, requests, outgoing } = handles;
+    let _report_end = ReportEnd(Arc::clone(&shared));
+    let end = match PeerConnection::build(&config, &tasks).await {
+        Ok((connection, stack_events)) => {
+            let channels = Arc::new(Channels::new(connection.ticks()));
+            let (to_sender, main) = oneshot::channel();
+            let actor = Actor {
+                role,
+                config,
+                shared: Arc::clone(&shared),
+                connection,
+                channels: Arc::clone(&channels),
+                is_described: false,
+                candidates: Vec::new(),
+                candidates_seen: 0,
+                unread: VecDeque::new(),
+                events: events.clone(), // The last one is dropped when the end is known.
+                main: None,
+                to_sender: Some(to_sender),
+                openings: FuturesUnordered::new(),
+                closings: FuturesUnordered::new(),
+            };
+            // Side by side: what comes is taken whatever else is under way, until the driver has ended.
+            let living = actor.live(requests, stack_events, outgoing, main);
+            let calls = channels.calls.carry_out(&channels.ticks.gone);
+            tokio::join!(living, calls).0
+        }
+        Err(error) => DirectEnd::Stack(error.to_string()),
+    };
+    tracing::debug!(?role, %end, "direct connection closed");
+    shared.end.set(end).ok();
+}
+
+impl Actor {
+    /// Steers and sends until the connection ends, waits for what was sent, and closes the connection.
+    async fn live(
+        mut self,
+        mut requests: mpsc::Receiver<Command>,
+        mut stack_events: mpsc::Receiver<PeerConnectionEvent>,
+        outgoing: mpsc::Receiver<Outgoing>,
+        main: oneshot::Receiver<DirectChannel>,
+    ) -> DirectEnd {
+        let finishing = CancellationToken::new();
+        let sending = send::send_all(Arc::clone(&self.shared), main, outgoing, finishing.clone());
+        let mut sending = Box::pin(sending);
+        let mut is_sent = false;
+        let end = tokio::select! {
+            end = self.steer(&mut requests, &mut stack_events) => end,
+            is_all = &mut sending => {
+                is_sent = true;
+                // All that the last handle has sent, or what the channel took before it was closed.
+                if is_all { DirectEnd::Here } else { DirectEnd::Partner }
+            }
+        };
+        requests.close();
+        let mut patience = Box::pin(sleep(self.config.linger));
+        if end == DirectEnd::Here && self.main.is_some() {
+            finishing.cancel();
+            let delivered = async {
+                if !is_sent {
+                    (&mut sending).await;
+                }
+                self.deliver().await;
+            };
+            tokio::select! {
+                () = delivered => {}
+                () = &mut patience => {}
+            }
+        }
+        // Nothing is begun after this, for nothing polls it any more.
+        let order = self.shared.order();
+        drop(sending);
+        drop(order);
+        self.openings.clear();
+        self.closings.clear();
+        self.close(&end, patience).await;
+        end
+    }
+
+    /// Opens the connection, and handles requests and events until it ends.
+    async fn steer(
+        &mut self,
+        requests: &mut mpsc::Receiver<Command>,
+        stack_events: &mut mpsc::Receiver<PeerConnectionEvent>,
+    ) -> DirectEnd {
+        let give_up = Instant::now() + self.config.open_timeout;
+        let mut measure = Instant::now();
+        if self.role == Role::Offerer
+            && let Err(end) = self.offer().await
+        {
+            return end;
+        }
+        let ticks = self.connection.ticks();
+        let (channels, events) = (Arc::clone(&self.channels), self.events.clone());
+        loop {
+            if self.unread.len() > MAX_UNREAD {
+                return DirectEnd::Unread;
+            }
+            let is_open = self.main.is_some();
+            tokio::select! {
+                biased;
+                () = self.shared.stop.cancelled() => return DirectEnd::Here,
+                () = ticks.overrun.cancelled() => return DirectEnd::Overrun,
+                event = stack_events.recv() => match event {
+                    Some(event) => {
+                        if let Err(end) = self.stack_event(event).await {
+                            return end;
+                        }
+                    }
+                    None => return DirectEnd::Stack("its driver stopped".to_owned()),
+                },
+                () = ticks.gone.cancelled() => {
+                    return DirectEnd::Stack("its driver stopped".to_owned());
+                }
+                () = self.shared.left.cancelled() => return DirectEnd::Partner,
+                command = requests.recv() => match command {
+                    Some(Command::Signal(request)) => {
+                        if let Err(end) = self.signalled(request).await {
+                            return end;
+                        }
+                    }
+                    Some(Command::Open { label, options, answer }) => {
+                        self.open(label, options, answer);
+                    }
+                    None => return DirectEnd::Here, // The last handle is gone.
+                },
+                Some(opened) = self.openings.next() => self.opened(opened),
+                permit = events.reserve(), if !self.unread.is_empty() => {
+                    // Without a reader the events are of no use; the connection still may be.
+                    let report = self.unread.pop_front();
+                    if let (Ok(permit), Some(report)) = (permit, report) {
+                        permit.send(report);
+                    }
+                }
+                () = channels.closings.given() => self.take_closings(),
+                Some(()) = self.closings.next() => {}
+                () = sleep_until(give_up), if !is_open => {
+                    return DirectEnd::Timeout(self.config.open_timeout);
+                }
+                () = sleep_until(measure), if is_open => {
+                    measure = Instant::now() + MEASURE;
+                    if let Some(round_trip) = self.connection.round_trip().await {
+                        channels.measured(round_trip);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Handles an event of webrtc's.
+    async fn stack_event(&mut self, event: PeerConnectionEvent) -> Result<(), DirectEnd> {
+        match event {
+            PeerConnectionEvent::Candidate(candidate) => self.gathered(candidate),
+            PeerConnectionEvent::Heard(heard) if self.main.is_some() => {
+                self.report(if heard { DirectEvent::Heard } else { DirectEvent::Silent });
+            }
+            PeerConnectionEvent::Heard(_) => {}
+            PeerConnectionEvent::Failed => return Err(DirectEnd::Silent),
+            PeerConnectionEvent::Channel(channel) => self.partner_opened(channel).await?,
+        }
+        Ok(())
+    }
+
+    fn report(&mut self, event: DirectEvent) {
+        self.unread.push_back(Report::Event(event));
+    }
+}
+
+impl Drop for Actor {
+    /// Aborts the driver. After [`Self::close`] it has ended; it has not if the actor's task ends by itself.
+    fn drop(&mut self) {
+        self.connection.abort();
+        // What is not carried out any more must not hold the channels, which hold it.
+        self.channels.closings.shut();
+    }
+}

@@ -1,0 +1,141 @@
+//! Raw channels: those that the partner opens, and those of this end.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use socketio_p2p_protocol::limits::CHANNELS;
+use socketio_p2p_protocol::peer::channel::{Admission, LOSSY, admit};
+use tokio::time::{Instant, sleep_until, timeout};
+use webrtc::data_channel::DataChannel;
+
+use super::super::channel::DirectChannel;
+use super::super::channels::{Channels, Slot};
+use super::super::error::{ChannelError, DirectEnd};
+use super::super::event::{DirectEvent, Report};
+use super::super::message::ChannelOptions;
+use super::super::peer_connection::PeerConnection;
+use super::super::shared::{OpenAnswer, Role, Shared};
+use super::{Actor, Opened};
+
+/// Time that the partner may take to confirm a channel.
+const CHANNEL_TIMEOUT: Duration = Duration::from_secs(10);
+/// Number of times that a channel is opened if it is closed before it is open: see [`Channels::opens_at`].
+const ATTEMPTS: usize = 3;
+
+impl Actor {
+    /// Takes a channel that the partner opened.
+    pub(super) async fn partner_opened(
+        &mut self,
+        channel: Arc<dyn DataChannel>,
+    ) -> Result<(), DirectEnd> {
+        let (Ok(label), Ok(protocol)) = (channel.label().await, channel.protocol().await) else {
+            return Ok(()); // It is closed already.
+        };
+        let channels = Arc::clone(&self.channels);
+        if self.role == Role::Answerer && self.main.is_none() {
+            self.opened(Opened::Main(DirectChannel::main(channel, label, channels)));
+            return Ok(());
+        }
+        let open = channels.open.load(Ordering::Relaxed);
+        let admission = admit(open, channels.raw.load(Ordering::Relaxed));
+        if admission == Admission::Overrun {
+            return Err(DirectEnd::Overrun);
+        }
+        let slot = Slot::take(&channels);
+        let is_lossy = protocol.ends_with(LOSSY);
+        let (channel, pump) =
+            DirectChannel::raw(channel, label, Arc::clone(&channels), slot, is_lossy);
+        channels.calls.give(pump);
+        if admission == Admission::Taken {
+            self.report(DirectEvent::Channel(channel));
+        } else {
+            tracing::debug!("a channel of the partner is closed: it has too many");
+        }
+        Ok(())
+    }
+
+    /// Begins to open a channel of this end.
+    pub(super) fn open(&mut self, label: String, options: ChannelOptions, answer: OpenAnswer) {
+        let refusal = if self.main.is_none() {
+            ChannelError::NotOpen
+        } else if self.channels.open.load(Ordering::Relaxed) >= CHANNELS {
+            ChannelError::TooMany(CHANNELS)
+        } else {
+            let slot = Slot::take(&self.channels);
+            let (connection, channels) = (self.connection.clone(), Arc::clone(&self.channels));
+            self.openings.push(Box::pin(async move {
+                let opening = open(connection, channels, label, options, slot);
+                let late = Err(ChannelError::Timeout(CHANNEL_TIMEOUT));
+                Opened::Raw(timeout(CHANNEL_TIMEOUT, opening).await.unwrap_or(late), answer)
+            }));
+            return;
+        };
+        answer.send(Err(refusal)).ok();
+    }
+
+    /// Takes a channel that is open.
+    pub(super) fn opened(&mut self, opened: Opened) {
+        match opened {
+            Opened::Main(main) => {
+                self.connection.ticks().poll_normally();
+                self.shared.channels.set(Arc::clone(&self.channels)).ok();
+                self.shared.main.set(main.downgrade()).ok();
+                if let Some(to_sender) = self.to_sender.take() {
+                    to_sender.send(main.clone()).ok();
+                }
+                let (channels, shared) = (Arc::clone(&self.channels), Arc::clone(&self.shared));
+                self.channels.calls.give(read_unheard(main.clone(), channels, shared));
+                self.main = Some(main.clone());
+                self.unread.push_back(Report::Opened(main));
+            }
+            Opened::Raw(opened, answer) => {
+                answer.send(opened).ok();
+            }
+        }
+    }
+}
+
+/// Opens a channel and waits for the partner's confirmation.
+async fn open(
+    connection: PeerConnection,
+    channels: Arc<Channels>,
+    label: String,
+    mut options: ChannelOptions,
+    slot: Slot,
+) -> Result<DirectChannel, ChannelError> {
+    let is_lossy = options.is_lossy();
+    if is_lossy && channels.partner_counts() {
+        options.protocol.push_str(LOSSY);
+    }
+    let mut slot = Some(slot);
+    for _ in 0..ATTEMPTS {
+        while channels.opens_at() > Instant::now() {
+            sleep_until(channels.opens_at()).await;
+        }
+        let opened = connection.open(&label, options.clone()).await;
+        let channel = opened.map_err(|error| {
+            tracing::debug!(%error, "a channel cannot be opened");
+            ChannelError::Closed
+        })?;
+        let slot = slot.take().unwrap_or_else(|| Slot::take(&channels));
+        let (channel, pump) =
+            DirectChannel::raw(channel, label.clone(), Arc::clone(&channels), slot, is_lossy);
+        channels.calls.give(pump);
+        if channel.opened().await.is_ok() {
+            return Ok(channel);
+        }
+        tracing::debug!(label, "a channel was closed before it was open");
+    }
+    Err(ChannelError::Closed)
+}
+
+/// Reads the main channel, once the events are read no more, up to the partner's end.
+async fn read_unheard(main: DirectChannel, channels: Arc<Channels>, shared: Arc<Shared>) {
+    tokio::select! {
+        () = shared.unheard.cancelled() => {}
+        () = channels.gone() => return,
+    }
+    while main.recv().await.is_some() {}
+    shared.left.cancel();
+}

@@ -1,0 +1,36 @@
+//! The events of a direct connection.
+
+use socketio_p2p_protocol::Signal;
+
+use super::channel::DirectChannel;
+use super::error::DirectEnd;
+use super::message::ChannelMessage;
+
+/// An event of a direct connection.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum DirectEvent {
+    /// A signal for the partner. Signals are to be carried in their order, as [`Signal::to_value`], which is the
+    /// JSON of simple-peer.
+    Signal(Signal),
+    /// The main channel is open: messages may be sent.
+    Open,
+    /// A message of the partner on the main channel.
+    Message(ChannelMessage),
+    /// A raw channel that the partner opened.
+    Channel(DirectChannel),
+    /// Nothing was heard from the partner for a while: the partner or the path may be gone.
+    Silent,
+    /// Something was heard again.
+    Heard,
+    /// The connection has ended. This is the last event.
+    Closed(DirectEnd),
+}
+
+/// A report of the actor to the reader of the events.
+#[derive(Debug)]
+pub(crate) enum Report {
+    Event(DirectEvent),
+    /// The main channel is open. The reader reads it without a detour.
+    Opened(DirectChannel),
+}
