@@ -4,26 +4,50 @@
 #[doc = include_str!("../README.md")]
 mod readme {}
 
-use std::{io, net::SocketAddr, time::Duration};
+use std::{error::Error, io, net::SocketAddr, process::ExitCode, time::Duration};
 
 use socketio_p2p_server::{ListPolicy, P2pServer, QuickAckListener};
 use socketioxide::SocketIo;
 use tokio::sync::oneshot;
 use tracing_subscriber::EnvFilter;
 
-/// Warnings; of the WebRTC stack, which warns at every connection that it makes, errors.
+/// The default filter: warnings, but only errors of the WebRTC stack, which warns at every connection.
 const LOGS: &str = "warn,rtc=error,rtc_dtls=error,rtc_ice=error,rtc_sctp=error,webrtc=error";
 
-/// Writes logs to stderr, as `RUST_LOG` says; warnings by default.
+/// Writes logs to stderr, filtered by `RUST_LOG`; warnings by default.
 pub fn log_to_stderr() {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(LOGS));
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).init();
 }
 
-/// A server with the plugin: where it listens, and how to end it.
+/// Returns the text of an error and of all its causes.
+#[must_use]
+pub fn describe(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text = format!("{text}: {error}");
+        cause = error.source();
+    }
+    text
+}
+
+/// Returns the exit status of a program, and prints its error, if there is one.
+#[must_use]
+pub fn exit_status(result: Result<(), Box<dyn Error>>) -> ExitCode {
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {}", describe(&*error));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// A running server with the plugin.
 #[derive(Debug)]
 pub struct RunningServer {
-    /// For example `http://127.0.0.1:9000`.
+    /// The URL of the server, for example `http://127.0.0.1:9000`.
     pub url: String,
     /// The plugin.
     pub p2p: P2pServer,
@@ -33,11 +57,11 @@ pub struct RunningServer {
 }
 
 impl RunningServer {
-    /// Starts a server on this address; port 0 is any free one.
+    /// Starts a server on this address. Port 0 stands for any free port.
     ///
     /// # Errors
     ///
-    /// If it cannot listen there.
+    /// The system's error if the address cannot be used.
     pub async fn start(address: SocketAddr) -> io::Result<Self> {
         let (layer, io) = P2pServer::socket_io().build_layer();
         let p2p = P2pServer::builder().list_clients(ListPolicy::All).attach(&io);
@@ -54,12 +78,12 @@ impl RunningServer {
         Ok(Self { url, p2p, io, stop, serving })
     }
 
-    /// Ends all pairings, tells the clients, closes all connections, and returns when nothing
-    /// runs any more, at the latest after 10 s: a client that reads nothing is not waited for.
+    /// Ends all pairings, informs the clients, closes all connections, and waits until nothing runs any
+    /// more. After 10 s it returns in any case: a client may read nothing.
     ///
     /// # Errors
     ///
-    /// If serving had failed.
+    /// The error of serving, if it had failed.
     pub async fn stop(self) -> io::Result<()> {
         let closing = async {
             self.p2p.close().await;

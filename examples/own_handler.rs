@@ -5,11 +5,11 @@
 //! cargo run --example own_handler -- --port 9000
 //! ```
 
-use std::{io, net::SocketAddr};
+use std::{error::Error, net::SocketAddr, process::ExitCode};
 
 use clap::Parser;
 use serde::Deserialize;
-use socketio_p2p_examples::log_to_stderr;
+use socketio_p2p_examples::{exit_status, log_to_stderr};
 use socketio_p2p_server::{ClientId, Code, Handshake, P2pServer, QuickAckListener};
 use socketioxide::{
     SocketIo,
@@ -25,7 +25,7 @@ use socketioxide::{
 /// Ends on Ctrl-C.
 #[derive(Parser)]
 struct Options {
-    /// The port to listen on; 0 is any free one.
+    /// The port to listen on. 0 stands for any free port.
     #[arg(long, default_value_t = 9000)]
     port: u16,
 }
@@ -39,23 +39,23 @@ struct Auth {
     token: Option<String>,
 }
 
-/// The application's own middleware: runs before the plugin asks who this is.
+/// Authenticates a member. This middleware of the application runs before the plugin's hook.
 async fn authenticate(socket: SocketRef, TryData(auth): TryData<Auth>) -> Result<(), String> {
     let Some(token) = auth.ok().and_then(|auth| auth.token) else {
-        return Ok(());
-    }; // A guest.
+        return Ok(()); // A guest.
+    };
     let name = token.strip_prefix("secret-of-").ok_or("wrong token")?;
     socket.extensions.insert(Member(name.to_owned()));
     Ok(())
 }
 
-/// The plugin's hook: a member is a P2P client under its own name, a guest is none.
+/// Identifies a client, for the plugin: a member is a P2P client under its own name, a guest is none.
 fn identify(handshake: &Handshake<'_>) -> Result<Option<ClientId>, Code> {
     let member = handshake.extensions.get::<Member>();
     member.map(|Member(name)| name.parse().map_err(|_| Code::BadClientId)).transpose()
 }
 
-/// The application's own connect handler.
+/// Handles a new connection: the application's own connect handler.
 async fn connected(socket: SocketRef) {
     socket.join("everybody");
     socket.on("shout", async |socket: SocketRef, Data::<String>(text), ack: AckSender| {
@@ -72,10 +72,13 @@ async fn connected(socket: SocketRef) {
 }
 
 #[tokio::main]
-async fn main() -> io::Result<()> {
-    let Options { port } = Options::parse();
+async fn main() -> ExitCode {
+    let options = Options::parse();
     log_to_stderr();
+    exit_status(run(options).await)
+}
 
+async fn run(Options { port }: Options) -> Result<(), Box<dyn Error>> {
     let (layer, io): (_, SocketIo) = P2pServer::socket_io().build_layer();
     let p2p = P2pServer::builder()
         .identify(identify)
@@ -92,5 +95,6 @@ async fn main() -> io::Result<()> {
             p2p.close().await;
             io.close().await;
         })
-        .await
+        .await?;
+    Ok(())
 }

@@ -4,7 +4,12 @@
 //! cargo run --example pair
 //! ```
 
-use std::{error::Error, net::Ipv4Addr, process::Stdio, time::Duration};
+use std::{
+    error::Error,
+    net::Ipv4Addr,
+    process::{ExitCode, Stdio},
+    time::Duration,
+};
 
 use clap::{Parser, ValueEnum};
 use rust_socketio::asynchronous::ClientBuilder;
@@ -12,7 +17,7 @@ use serde_json::{Value, json};
 use socketio_p2p_client::{
     Code, EmitError, Event, Events, Incoming, P2pBuilderExt, P2pClientExt, Path, RegisterError,
 };
-use socketio_p2p_examples::{RunningServer, log_to_stderr};
+use socketio_p2p_examples::{RunningServer, exit_status, log_to_stderr};
 use tokio::{
     io::{AsyncBufReadExt as _, BufReader},
     process::{Child, Command},
@@ -40,22 +45,25 @@ enum Role {
     Bob,
 }
 
-/// All of it takes a few seconds.
+/// The limit for the whole show, which takes a few seconds.
 const TIME_LIMIT: Duration = Duration::from_secs(60);
 
 #[tokio::main]
-async fn main() -> Result {
+async fn main() -> ExitCode {
     let Options { role, url } = Options::parse();
     log_to_stderr();
     let url = url.unwrap_or_default();
-    match role {
+    let result = match role {
         Some(Role::Alice) => alice(url).await,
         Some(Role::Bob) => bob(url).await,
-        None => tokio::time::timeout(TIME_LIMIT, play()).await?,
-    }
+        None => {
+            tokio::time::timeout(TIME_LIMIT, play()).await.unwrap_or_else(|late| Err(late.into()))
+        }
+    };
+    exit_status(result)
 }
 
-/// The process that the user started: the server, and both clients to the end.
+/// Runs the server, and both clients to the end. This is the process that the user started.
 async fn play() -> Result {
     let server = RunningServer::start((Ipv4Addr::LOCALHOST, 0).into()).await?;
     println!("server| listening on {}", server.url);
@@ -98,7 +106,7 @@ fn start(role: &str, url: &str) -> Result<Child> {
     Ok(command.stdin(Stdio::null()).stdout(Stdio::piped()).kill_on_drop(true).spawn()?)
 }
 
-/// The one who asks.
+/// Plays alice, who asks.
 async fn alice(url: String) -> Result {
     let client = ClientBuilder::new(url.as_str())
         .p2p("alice")
@@ -123,15 +131,16 @@ async fn alice(url: String) -> Result {
 
     match client.emit2("unheard-of", ()).await {
         Err(EmitError::NotExecuted(cause)) => println!("alice | not executed: {cause}"),
-        other => return Err(format!("an event without a handler: {other:?}").into()),
+        Ok(reply) => return Err(format!("an event without a handler was answered: {reply}").into()),
+        Err(error) => return Err(error.into()),
     }
 
-    // A data channel between the two opens by itself, and carries what they say.
+    // A data channel between the two opens by itself, and carries their events.
     let mut events = client.events();
     path(&mut events, Path::Direct).await?;
     let reply = client.emit2("greet", ("alice", "directly")).via(Path::Direct).with_reply().await?;
     println!("alice | bob replied {} by {}", reply.args::<Value>()?, reply.path());
-    // Cut: the relay carries at once, and nothing is lost.
+    // When it is cut, the relay carries at once, and nothing is lost.
     client.network_changed();
     path(&mut events, Path::Relay).await?;
     let reply = client.emit2("greet", ("alice", "without the channel")).with_reply().await?;
@@ -144,17 +153,19 @@ async fn alice(url: String) -> Result {
         Err(RegisterError::Refused(refusal)) if refusal.code == Code::TargetBusy => {
             println!("carol | refused: {refusal}");
         }
-        other => return Err(format!("a third client: {other:?}").into()),
+        Ok(_) => return Err("a third client was paired".into()),
+        Err(error) => return Err(error.into()),
     }
     carol.close().await;
 
     client.unregister_target().await?;
-    println!("alice | unregistered, partner now: {:?}", client.pairing());
+    let partner = client.pairing().map_or("none".to_owned(), |pairing| pairing.partner.to_string());
+    println!("alice | unregistered, partner now: {partner}");
     client.close().await;
     Ok(())
 }
 
-/// Waits until this path carries what is emitted.
+/// Waits until emits take this path.
 async fn path(events: &mut Events, wanted: Path) -> Result {
     loop {
         let Event::Path { path, rtt } = events.recv().await? else { continue };
@@ -169,7 +180,7 @@ async fn path(events: &mut Events, wanted: Path) -> Result {
     }
 }
 
-/// The one who is asked.
+/// Plays bob, who is asked.
 async fn bob(url: String) -> Result {
     let client = ClientBuilder::new(url)
         .p2p("bob")
@@ -187,7 +198,7 @@ async fn bob(url: String) -> Result {
             Ok(())
         })
         .on2("your-turn", async |msg: Incoming| {
-            // Inside a handler everything works that works outside.
+            // A handler can emit, register and unregister.
             let answer = msg.client().emit2("greet", "bob").await?;
             println!("bob   | alice replied {answer}");
             msg.client().emit2("note", "none wanted here either").without_ack().await?;

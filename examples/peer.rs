@@ -19,17 +19,17 @@ use socketio_p2p_client::{
     Args, ConnectError, EmitError, Event, Incoming, P2pBuilderExt, P2pClient, P2pClientExt,
     PathPolicy, RegisterError, RequestError,
 };
-use socketio_p2p_examples::log_to_stderr;
+use socketio_p2p_examples::{describe, log_to_stderr};
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 
 /// A Socket.IO client that can be paired with another, driven by lines of JSON.
 ///
 /// Commands on stdin: {"cmd":"register","target":"B"}, {"cmd":"emit2","id":1,"event":"chat",
 /// "args":[…],"ack":true,"timeoutMs":1000}, {"cmd":"unregister"}, {"cmd":"list"}, {"cmd":"quit"}.
-/// On stdout: connected, paired, refused, reply, failed, sent, incoming, unpaired, clients, error;
-/// away, resumed or restarted when a lost connection is replaced, partner when that of the partner
-/// is; path when what is emitted takes another path. Ends with status 0 after quit or at the end of stdin, with 1 when the connection is gone and
-/// there will be no other.
+/// Events on stdout: connected, paired, refused, reply, failed, sent, incoming, unpaired, clients,
+/// error; away, and then resumed or restarted, when this client's connection is lost and replaced;
+/// partner when the partner's is; path when emits take another path. Ends with status 0 after quit or
+/// at the end of stdin, and with 1 when the connection is lost for good.
 #[derive(Parser)]
 struct Options {
     /// The URL of the server.
@@ -99,17 +99,6 @@ async fn main() -> ExitCode {
     }
 }
 
-/// An error and all its causes.
-fn describe(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text = format!("{text}: {error}");
-        cause = error.source();
-    }
-    text
-}
-
 async fn run(options: Options) -> Result<(), (String, Box<dyn Error>)> {
     let Options { url, id, reply, accept, resume, path } = options;
     eprintln!("connecting to {url} as {id}");
@@ -134,7 +123,7 @@ async fn run(options: Options) -> Result<(), (String, Box<dyn Error>)> {
     let mut lines = BufReader::new(tokio::io::stdin()).lines();
     let mut running = FuturesUnordered::<BoxFuture<'_, ()>>::new();
     loop {
-        // Events first: `paired` before whatever the pairing is used for.
+        // Events first, so that `paired` is printed before anything that uses the pairing.
         tokio::select! {
             biased;
             event = events.recv() => match event {
@@ -171,7 +160,7 @@ async fn obey(client: &P2pClient, command: Command) {
             if let Some(payload) = payload {
                 register = register.payload(payload);
             }
-            // `paired` is said when the event comes.
+            // The event is printed as `paired`.
             if let Err(error) = register.await {
                 let code = register_code(&error);
                 eprintln!("{}", describe(&error));
@@ -216,7 +205,7 @@ async fn obey(client: &P2pClient, command: Command) {
     }
 }
 
-/// A list of arguments whose number is known only now.
+/// Returns a list of arguments whose number is known only at run time.
 fn arguments(args: Vec<serde_json::Value>) -> Args {
     Args::from(args)
 }

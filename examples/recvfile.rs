@@ -1,5 +1,5 @@
-//! Receives a file from `sendfile`, and ends when it is complete and its checksum is right. A part
-//! that an earlier run has left, `NAME.part`, is gone on with; a file of that name is left alone.
+//! Receives a file from `sendfile`, and ends when it is complete and its checksum is right. A part of an
+//! earlier run, `NAME.part`, is completed; a file of that name is not overwritten.
 //!
 //! ```text
 //! cargo run --example recvfile -- --url http://127.0.0.1:9000 --id B
@@ -8,6 +8,7 @@
 use std::{
     error::Error,
     path::{Path, PathBuf},
+    process::ExitCode,
     sync::Arc,
     time::Duration,
 };
@@ -20,7 +21,7 @@ use socketio_p2p_client::{
     HandlerError, Incoming, P2pBuilderExt, P2pClientExt,
     direct::{ChannelMessage, DirectChannel},
 };
-use socketio_p2p_examples::log_to_stderr;
+use socketio_p2p_examples::{exit_status, log_to_stderr};
 use tokio::{
     fs::{self, File, OpenOptions},
     io::{AsyncReadExt as _, AsyncWriteExt as _},
@@ -45,8 +46,8 @@ struct Options {
 /// The time that the sender may take to leave.
 const FAREWELL: Duration = Duration::from_secs(5);
 
-/// The file that is being received. Locked while a channel is read: whoever asks what is there waits
-/// for what is on its way.
+/// The file that is being received. It is locked while a channel is read, so that an answer to `has`
+/// includes what is on its way.
 type Receiving = Arc<Mutex<Option<Part>>>;
 
 struct Part {
@@ -58,9 +59,13 @@ struct Part {
 }
 
 #[tokio::main]
-async fn main() -> Result<(), Box<dyn Error>> {
-    let Options { url, id, dir } = Options::parse();
+async fn main() -> ExitCode {
+    let options = Options::parse();
     log_to_stderr();
+    exit_status(run(options).await)
+}
+
+async fn run(Options { url, id, dir }: Options) -> Result<(), Box<dyn Error>> {
     let receiving = Receiving::default();
     let (done, mut is_done) = mpsc::channel(1);
 
@@ -109,7 +114,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
             async move {
                 let mut part = receiving.lock().await;
                 let Some(part) = part.as_mut() else { return };
-                // Which part this is. What an earlier channel has brought meanwhile is asked for anew.
+                // The first message is the offset. It is outdated if an earlier channel has brought more.
                 match channel.recv().await {
                     Some(ChannelMessage::Text(at)) if at.parse() == Ok(part.has) => {}
                     _ => return,
@@ -129,9 +134,9 @@ async fn main() -> Result<(), Box<dyn Error>> {
 
     let path = is_done.recv().await.ok_or("no file")?;
     println!("received {}", path.display());
-    // The sender leaves when it has been told.
+    // The sender leaves when it has the answer to `done`.
     let gone = async {
-        // Events are also those of an earlier sender that was lost: the pairing itself counts.
+        // An event may belong to an earlier sender that was lost, so the pairing itself is looked at.
         while client.pairing().is_some() && events.recv().await.is_ok() {}
     };
     timeout(FAREWELL, gone).await.ok();
@@ -141,7 +146,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
 
 impl Part {
     async fn begin(dir: &Path, name: &str, size: u64) -> std::io::Result<Self> {
-        // A name, wherever the sender wants it to be.
+        // Only the name: the sender does not choose the folder.
         let name = Path::new(name).file_name().ok_or(std::io::ErrorKind::InvalidFilename)?;
         let path = dir.join(name);
         if fs::try_exists(&path).await? {
@@ -167,7 +172,7 @@ impl Part {
         Ok(())
     }
 
-    /// Compares the checksum, and gives the file its name.
+    /// Compares the checksum, and renames the part to the file.
     async fn finish(mut self, checksum: &str) -> std::io::Result<PathBuf> {
         self.file.flush().await?;
         let part = part_of(&self.path);

@@ -1,5 +1,5 @@
-//! Sends a file to `recvfile`: over a raw channel while there is a direct path, in acknowledged
-//! pieces by the relay otherwise. What has arrived is not sent again.
+//! Sends a file to `recvfile`: over a raw channel while there is a direct path, otherwise in acknowledged
+//! pieces through the relay. Nothing that has arrived is sent again.
 //!
 //! ```text
 //! cargo run --example server -- --port 9000
@@ -7,7 +7,7 @@
 //! cargo run --example sendfile -- --url http://127.0.0.1:9000 --id A --to B FILE
 //! ```
 
-use std::{error::Error, io::SeekFrom, path::PathBuf, time::Duration};
+use std::{error::Error, io::SeekFrom, path::PathBuf, process::ExitCode, time::Duration};
 
 use bytes::Bytes;
 use clap::Parser;
@@ -16,7 +16,7 @@ use sha2::{Digest as _, Sha256};
 use socketio_p2p_client::{
     Event, Events, P2pBuilderExt, P2pClient, P2pClientExt, Path, direct::ChannelOptions,
 };
-use socketio_p2p_examples::log_to_stderr;
+use socketio_p2p_examples::{exit_status, log_to_stderr};
 use tokio::{
     fs::File,
     io::{AsyncReadExt as _, AsyncSeekExt as _},
@@ -41,7 +41,7 @@ struct Options {
     file: PathBuf,
 }
 
-/// Every partner takes messages of that length.
+/// The length of a message, in bytes. Every partner takes messages of this length.
 const PIECE: usize = 16 * 1024;
 
 /// The time to wait for a direct path before the relay is used.
@@ -51,9 +51,13 @@ const PATIENCE: Duration = Duration::from_secs(3);
 const DISK: Duration = Duration::from_secs(60);
 
 #[tokio::main]
-async fn main() -> Result {
+async fn main() -> ExitCode {
     let options = Options::parse();
     log_to_stderr();
+    exit_status(run(options).await)
+}
+
+async fn run(options: Options) -> Result {
     let mut file = File::open(&options.file).await?;
     let size = file.metadata().await?.len();
     let name = options.file.file_name().ok_or("not a file")?.to_string_lossy().into_owned();
@@ -70,7 +74,8 @@ async fn main() -> Result {
     while has < size {
         has = match directly(&client, &mut file, has, &bar).await.transpose()? {
             Some(sent) if sent > has => sent,
-            // No direct path, or the receiver got nowhere by it: by the relay it says why.
+            // There is no direct path, or the receiver could not use it: its reply through the relay
+            // tells why.
             _ => by_relay(&client, &mut file, has).await?,
         };
         bar.set_position(has);
@@ -93,8 +98,8 @@ async fn is_direct(events: &mut Events) {
     }
 }
 
-/// Sends all that is left over a channel, or what it takes until it fails; none if there is no
-/// direct path. What the receiver has then.
+/// Sends the rest of the file over a channel, until the channel fails. Returns how much the receiver has
+/// then, or `None` if there is no direct path.
 async fn directly(
     client: &P2pClient,
     file: &mut File,
@@ -105,7 +110,7 @@ async fn directly(
     let channel = client.channel("file", ChannelOptions::default()).await.ok()?;
     channel.send(at.to_string()).await.ok()?;
     let mut piece = vec![0; PIECE];
-    // An error of the file comes again where it is returned.
+    // An error of the file occurs again in `by_relay`, which returns it.
     while let Ok(length @ 1..) = file.read(&mut piece).await {
         if channel.send(Bytes::copy_from_slice(&piece[..length])).await.is_err() {
             break;
@@ -117,7 +122,7 @@ async fn directly(
     Some(has.map_err(Into::into).and_then(|has| Ok(has.as_u64().ok_or("no number")?)))
 }
 
-/// Sends one piece, and waits until it is there.
+/// Sends one piece through the relay, and waits until it has arrived.
 async fn by_relay(client: &P2pClient, file: &mut File, at: u64) -> Result<u64> {
     file.seek(SeekFrom::Start(at)).await?;
     let mut piece = vec![0; PIECE];

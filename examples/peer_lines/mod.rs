@@ -18,7 +18,7 @@ pub(crate) enum Command {
     },
     #[serde(rename_all = "camelCase")]
     Emit2 {
-        /// Comes back with the outcome.
+        /// An id that the outcome carries, too.
         #[serde(default)]
         id: Value,
         event: String,
@@ -54,7 +54,7 @@ pub(crate) enum Line<'a> {
         id: &'a Value,
         /// The first argument of the reply.
         value: Value,
-        /// All of them, if it is not just that one.
+        /// All arguments, if there is not exactly one.
         #[serde(skip_serializing_if = "Option::is_none")]
         values: Option<Vec<Value>>,
         /// The blobs that the placeholders represent.
@@ -83,9 +83,9 @@ pub(crate) enum Line<'a> {
     },
     /// The connection is lost, and another is being made.
     Away,
-    /// There is another, and the session goes on.
+    /// There is another connection, and the session continues.
     Resumed,
-    /// There is another, and the session is a new one.
+    /// There is another connection, and the session is a new one.
     Restarted,
     /// Emits take another path; `None` if there is none at present.
     #[serde(rename_all = "camelCase")]
@@ -94,7 +94,7 @@ pub(crate) enum Line<'a> {
         #[serde(skip_serializing_if = "Option::is_none")]
         rtt_ms: Option<f64>,
     },
-    /// The partner lost its connection, or has another.
+    /// The partner lost its connection, or is back.
     Partner {
         state: Presence,
     },
