@@ -42,6 +42,7 @@ impl AddressWatch {
             let Some(watcher) = &mut self.watcher else { return pending().await };
             let settles_at = self.known.settles_at;
             tokio::select! {
+                biased; // On a busy machine both may be ready: an event that came in time counts.
                 event = watcher.next() => self.read(event),
                 () = sleep_until(settles_at.unwrap_or_else(Instant::now)), if settles_at.is_some() => {
                     if self.known.settle() {
@@ -152,9 +153,10 @@ mod tests {
     async fn addresses_that_stay_as_they_are_are_no_change() {
         let mut watch = AddressWatch::watch();
 
-        let changed = tokio::time::timeout(2 * SETTLED, watch.changed()).await;
+        while watch.watcher.is_some() && watch.known.settled.is_none() {
+            let changed = tokio::time::timeout(2 * SETTLED, watch.changed()).await;
 
-        assert!(changed.is_err());
-        assert!(watch.known.settled.is_some() || watch.watcher.is_none());
+            assert!(changed.is_err());
+        }
     }
 }
