@@ -1,4 +1,4 @@
-//! The direct path of one end: a [link](super::link) makes it, a [path](super::path) measures it,
+//! The direct path of one end: a `link` makes it, a `path` measures it,
 //! and each learns from the other here.
 //!
 //! No IO, no clock, no randomness: feed it with [`Direct::handle`], carry out what
