@@ -24,7 +24,6 @@ mod udp;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::process::ExitCode;
 
 use anyhow::{Context as _, Result, ensure};
 use clap::{Parser, Subcommand};
@@ -61,17 +60,7 @@ enum Command {
     Part { role: Role, setup: Setup, server: Option<SocketAddr> },
 }
 
-fn main() -> ExitCode {
-    match run() {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("error: {error:#}");
-            ExitCode::FAILURE
-        }
-    }
-}
-
-fn run() -> Result<()> {
+fn main() -> Result<()> {
     ensure!(cfg!(target_os = "linux"), "the benchmark asks Linux's /proc what a process costs");
     let args = Args::parse();
     match args.command {

@@ -106,6 +106,14 @@ impl Both {
         }
     }
 
+    /// Opens, and exchanges all kinds of messages.
+    pub(crate) async fn open_and_exchange_all(&mut self) -> Story {
+        self.open().await?;
+        self.exchange_text_and_bytes().await?;
+        self.exchange_a_mebibyte().await?;
+        self.exchange_the_longest_message().await
+    }
+
     /// Text and bytes, sent back by simple-peer, and sent by it of its own.
     pub(crate) async fn exchange_text_and_bytes(&mut self) -> Story {
         let text = ChannelMessage::from("grüße \u{1e} 🦀");
@@ -121,14 +129,14 @@ impl Both {
     }
 
     /// A mebibyte in chunks, all of them under way at once, and back.
-    pub(crate) async fn exchange_a_mebibyte(&mut self) -> Story {
+    async fn exchange_a_mebibyte(&mut self) -> Story {
         let chunks: Vec<_> = (0..64).map(|seed| noise(seed, CHUNK)).collect();
 
         self.echoes(&chunks).await
     }
 
     /// The longest message there is, and back; a longer one is refused here.
-    pub(crate) async fn exchange_the_longest_message(&mut self) -> Story {
+    async fn exchange_the_longest_message(&mut self) -> Story {
         self.echoes(&[noise(64, LONGEST)]).await?;
 
         let refusal = self.connection.send(vec![0; LONGEST + 1]).await;

@@ -11,20 +11,14 @@ const SCRIPT: &str = "simple-peer.mjs";
 #[tokio::test(flavor = "multi_thread")]
 async fn simple_peer_answers_talks_and_sees_our_end() -> Story {
     let mut both = Both::start(SCRIPT, "answer", &[]).await?;
-    both.open().await?;
-    both.exchange_text_and_bytes().await?;
-    both.exchange_a_mebibyte().await?;
-    both.exchange_the_longest_message().await?;
+    both.open_and_exchange_all().await?;
     both.closed_by_us().await
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn simple_peer_offers_talks_and_ends() -> Story {
     let mut both = Both::start(SCRIPT, "offer", &[]).await?;
-    both.open().await?;
-    both.exchange_text_and_bytes().await?;
-    both.exchange_a_mebibyte().await?;
-    both.exchange_the_longest_message().await?;
+    both.open_and_exchange_all().await?;
     both.closed_by_it().await
 }
 

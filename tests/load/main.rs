@@ -24,7 +24,6 @@ mod wire;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
@@ -85,17 +84,7 @@ enum Part {
     End { end: rust_clients::End, server: SocketAddr, warm_up: f64, measured: f64 },
 }
 
-fn main() -> ExitCode {
-    match run() {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("error: {error:#}");
-            ExitCode::FAILURE
-        }
-    }
-}
-
-fn run() -> Result<()> {
+fn main() -> Result<()> {
     ensure!(cfg!(target_os = "linux"), "the benchmark asks Linux's /proc what a process costs");
     let args = Args::parse();
     // What is measured runs as its users run it; the driver takes one core at most.

@@ -2,9 +2,7 @@
 
 mod programs;
 
-use std::process::ExitCode;
-
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use clap::{Parser, Subcommand};
 use programs::{Report, churn, faults, flips, hostile, memory, remote};
 
@@ -46,19 +44,12 @@ enum Program {
     HostileClients(hostile::gang::Orders),
 }
 
-fn main() -> ExitCode {
-    let args = Args::parse();
-    match run(args.program) {
-        Ok(None) => ExitCode::SUCCESS,
-        Ok(Some(report)) => {
-            println!("{report}");
-            if report.met() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
-        }
-        Err(error) => {
-            eprintln!("error: {error:#}");
-            ExitCode::FAILURE
-        }
+fn main() -> Result<()> {
+    if let Some(report) = run(Args::parse().program)? {
+        println!("{report}");
+        ensure!(report.met(), "a goal was missed");
     }
+    Ok(())
 }
 
 fn run(program: Program) -> Result<Option<Report>> {
