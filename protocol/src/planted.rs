@@ -1,6 +1,6 @@
 //! Faults planted on purpose, to show that the simulation catches them.
 //!
-//! Without the feature `planted-faults` nothing of this is compiled in: [`is`] is always false.
+//! Without the feature `planted-faults` nothing of this is compiled in: `is` is always false.
 
 /// A fault that can be planted.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
