@@ -83,7 +83,7 @@ struct Client {
     /// Its present connection, or the last one.
     conn: ConnId,
     dialect: Dialect,
-    /// Whether it allows a direct path.
+    /// Set if it allows a direct path.
     direct: bool,
     presence: Presence,
     tokens: Tokens,
@@ -94,10 +94,10 @@ struct Client {
     asking: Option<ReqId>,
     /// Registrations of others that wait for it, in order.
     inbox: VecDeque<ReqId>,
-    /// What it was asked and has not answered, in order. It keeps its place in the inbox even if
-    /// the request is gone: or a source could ask and take back without end.
+    /// The questions that it has not answered, in order. A question keeps its place in the inbox even
+    /// if the request is gone: otherwise a source could ask and take back without end.
     questions: Vec<ReqId>,
-    /// Whether it has named the registration that it answered. From then on an answer that names
+    /// Set once it has named the registration that it answered. From then on an answer that names
     /// none is a second one, and must not count for the next registration.
     names_requests: bool,
     /// The release in which it is the initiator or the partner. At most one: a client that is
@@ -118,13 +118,13 @@ struct Request {
     req: Option<ReqId>,
     target: ClientId,
     payload: Option<Value>,
-    /// Whether the target has been asked.
+    /// Set once the target has been asked.
     asked: bool,
     deadline: Instant,
 }
 
-/// What a v1 client was asked and has not answered. It outlives the request, lest the answer be
-/// taken for one to the next.
+/// A question that a v1 client has not answered. It outlives the request, so that the answer is not
+/// taken for one to the next question.
 #[derive(Debug)]
 struct Question {
     target: ClientId,
@@ -144,7 +144,7 @@ struct Pairing {
     target: ClientId,
 }
 
-/// How the target said yes.
+/// The form in which the target accepted.
 #[derive(Clone, Copy, Debug)]
 enum Consent {
     /// It was asked under this number.
@@ -273,7 +273,7 @@ impl Broker {
         self.outputs.pop_front()
     }
 
-    /// When [`Input::Timeout`] is due, if ever.
+    /// Returns the time at which [`Input::Timeout`] is due, or `None`.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
         let request = self.requests.first_key_value().map(|(_, request)| request.deadline);
@@ -311,7 +311,7 @@ impl Broker {
         Some((id, self.pairings.get(&id)?.partner_of(client)))
     }
 
-    /// How many objects there are.
+    /// Returns the numbers of objects.
     #[must_use]
     pub fn stats(&self) -> BrokerStats {
         BrokerStats {

@@ -34,7 +34,7 @@ impl Ghosts {
         self.forgotten.insert(id, forgotten);
     }
 
-    /// Whether this one is back, and has to be told.
+    /// Forgets this client. Returns whether it is back in time and has to be told.
     pub(super) fn recall(&mut self, id: &ClientId, now: Instant) -> bool {
         self.forgotten.remove(id).is_some_and(|forgotten| now < forgotten)
     }

@@ -1,4 +1,4 @@
-//! What goes into a broker and what comes out of it.
+//! The inputs and outputs of a broker, and its settings.
 
 use std::time::Duration;
 
@@ -8,20 +8,20 @@ use crate::{
     limits::{CLIENTS, GRACE, Limits},
 };
 
-/// What a broker is told once.
+/// The settings of a broker.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct BrokerConfig {
     /// Tells this server, since its start, from all others. Draw it at random.
     pub node: u64,
-    /// Who may ask for the list of clients.
+    /// The clients that may ask for the list of clients.
     pub list: ListPolicy,
-    /// What the welcome states.
+    /// The limits that the welcome states.
     pub limits: Limits,
-    /// For how long the pairing of a v2 client outlives its connection; zero if it does not.
+    /// The time for which the pairing of a v2 client outlives its connection; zero if it does not.
     /// 15 s by default.
     pub grace: Duration,
-    /// What becomes of a connection whose id is in use.
+    /// The treatment of a connection whose id is in use.
     pub duplicates: DuplicatePolicy,
     /// Clients at most. 100,000 by default.
     pub clients: usize,
@@ -42,7 +42,7 @@ impl BrokerConfig {
     }
 }
 
-/// What becomes of a connection whose id is in use, and that does not show its resume token.
+/// The treatment of a connection whose id is in use and that does not show its resume token.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub enum DuplicatePolicy {
     /// It is refused: `duplicate-id`. Nobody can push a client out by its name.
@@ -53,7 +53,7 @@ pub enum DuplicatePolicy {
     TakeOver,
 }
 
-/// What a new connection says of itself, as the host has found it to be true.
+/// The properties of a new connection, as verified by the host.
 #[derive(Clone, Debug)]
 pub struct Hello {
     pub(super) client: ClientId,
@@ -71,7 +71,7 @@ impl Hello {
         Self { client, dialect, direct: false, resume: None, fresh }
     }
 
-    /// Whether it allows a direct path to a partner; a v1 client has none. No by default.
+    /// Sets whether it allows a direct path to a partner; a v1 client has none. `false` by default.
     #[must_use]
     pub const fn direct(mut self, direct: bool) -> Self {
         self.direct = direct;
@@ -86,7 +86,7 @@ impl Hello {
     }
 }
 
-/// Who may ask for the list of clients.
+/// The clients that may ask for the list of clients.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub enum ListPolicy {
     /// Every v1 client, as its library has it; no v2 client.
@@ -94,11 +94,11 @@ pub enum ListPolicy {
     V1Only,
     /// Every client.
     All,
-    /// Nobody.
+    /// No client.
     Nobody,
 }
 
-/// What happened.
+/// An input of a broker.
 #[derive(Clone, Debug)]
 pub enum Input {
     /// A connection that [`Broker::admit`](super::Broker::admit) let in can be written to.
@@ -123,7 +123,7 @@ pub enum Input {
     Timeout,
 }
 
-/// What is to be done, in this order.
+/// An output of a broker. Outputs are carried out in order.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Output {
     /// Tell a client something.
@@ -135,11 +135,11 @@ pub enum Output {
     Unroute(ConnId, EndReason),
     /// Ask whoever grants pairings, and answer with [`Input::Granted`].
     Grant {
-        /// What the pairing will be called.
+        /// The id that the pairing will have.
         pairing: PairingId,
-        /// Who asked.
+        /// The client that asked.
         source: ClientId,
-        /// Who said yes.
+        /// The client that accepted.
         target: ClientId,
     },
     /// Close a connection; it is forgotten already, and nothing that it says is relayed.
@@ -148,7 +148,7 @@ pub enum Output {
     Event(BrokerEvent),
 }
 
-/// Where the relay sends what a paired client says.
+/// The partner to which the relay forwards the messages of a paired client.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Partner {
     /// The pairing that its messages must name.
@@ -157,14 +157,14 @@ pub struct Partner {
     pub client: ClientId,
     /// The other end's connection.
     pub conn: ConnId,
-    /// What the other end speaks.
+    /// The dialect of the other end.
     pub dialect: Dialect,
-    /// Whether both ends allow a direct path. If not, no signal goes from one to the other: it
-    /// would show where an end can be reached.
+    /// Set if both ends allow a direct path. If not, no signal is forwarded between them: it would
+    /// show the address of an end.
     pub direct: bool,
 }
 
-/// What an application may want to know.
+/// An event for the application.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum BrokerEvent {
@@ -172,38 +172,38 @@ pub enum BrokerEvent {
     Connected(ClientId),
     /// A client asked for another.
     Registered {
-        /// Who asks.
+        /// The client that asks.
         source: ClientId,
-        /// Who is asked.
+        /// The client that is asked.
         target: ClientId,
     },
     /// Two clients are paired.
     Paired {
         /// The pairing.
         pairing: PairingId,
-        /// Who asked for it.
+        /// The client that asked for it.
         source: ClientId,
-        /// Who accepted.
+        /// The client that accepted.
         target: ClientId,
     },
     /// A registration failed.
     Refused {
-        /// Who asked.
+        /// The client that asked.
         source: ClientId,
-        /// Who was asked.
+        /// The client that was asked.
         target: ClientId,
-        /// Why.
+        /// The reason.
         code: Code,
     },
     /// Two clients are no longer paired.
     Unpaired {
         /// The pairing.
         pairing: PairingId,
-        /// Who had asked for it.
+        /// The client that had asked for it.
         source: ClientId,
-        /// Who had accepted.
+        /// The client that had accepted.
         target: ClientId,
-        /// Why.
+        /// The reason.
         reason: EndReason,
     },
     /// A paired client lost its connection and may come back.
@@ -214,7 +214,7 @@ pub enum BrokerEvent {
     Disconnected(ClientId),
 }
 
-/// How many objects a broker holds.
+/// The numbers of objects that a broker holds.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct BrokerStats {

@@ -1,4 +1,4 @@
-//! Whether a client has a connection: losing it, being away, and coming back to the same session.
+//! The presence of a client: losing its connection, being away, and returning to the same session.
 
 use std::time::{Duration, Instant};
 
@@ -22,7 +22,7 @@ pub(super) enum Presence {
     Returning,
 }
 
-/// What a client may show to take its session up again.
+/// The tokens with which a client may resume its session.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Tokens {
     present: ResumeToken,
@@ -36,7 +36,7 @@ impl Tokens {
         Self { present: fresh, previous: None }
     }
 
-    /// Whether this token is a right one. If it is, the fresh one takes its place.
+    /// Returns whether this token is a right one. If it is, the fresh one takes its place.
     pub(super) fn exchange(&mut self, shown: Option<ResumeToken>, fresh: ResumeToken) -> bool {
         let Some(shown) = shown else { return false };
         // Both are compared in any case: the time that it takes tells nothing.
@@ -150,8 +150,8 @@ impl Broker {
         }
     }
 
-    /// Whether the place of a client that lost its connection is kept. Who is not paired has
-    /// nothing to come back to.
+    /// Returns whether the place of a client that lost its connection is kept. A client that is not
+    /// paired has nothing to return to.
     fn may_return(&self, id: &ClientId) -> bool {
         let client = &self.clients[id];
         let grace = self.config.grace;

@@ -1,4 +1,4 @@
-//! What handlers do: they run at once or take their time, return values, fail, or are not there.
+//! The handlers: they run at once or take their time, return values, fail, or are not there.
 
 use std::time::Duration;
 
@@ -17,8 +17,8 @@ use crate::sim::{
 /// Longer than anything is under way, frozen twice: the receiver counts from the arrival.
 pub(crate) const LONGEST_WAY: Duration = Duration::from_millis(4_500);
 
-/// What belongs to a call: its number, and a text of about that many bytes of which every part is
-/// different.
+/// Returns the arguments of a call: its number, and a text of about that many bytes of which every
+/// part is different.
 pub(crate) fn args_of(call: CallNo, size: usize) -> Args {
     let mut args = vec![Value::from(call)];
     if size > 0 {

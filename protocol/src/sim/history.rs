@@ -12,7 +12,7 @@ use crate::sim::{
     world::World,
 };
 
-/// How long the bad weather may last at most.
+/// The longest time that the bad weather may last.
 const STORM: Duration = Duration::from_secs(600);
 
 /// After this all that was under way has come to an end: the longest deadline, and the grace.
@@ -60,7 +60,7 @@ impl World {
         self.hostiles_go();
     }
 
-    /// Who is paired can call its partner.
+    /// Checks that each paired client can call its partner.
     fn everything_goes_on(&mut self) {
         if self.oracle.violation().is_some() {
             return;
@@ -108,7 +108,7 @@ impl World {
         }
     }
 
-    /// Everybody says goodbye, and nothing is left.
+    /// Lets every client leave, and checks that nothing is left.
     fn everybody_leaves(&mut self) {
         if self.oracle.violation().is_some() {
             return;

@@ -25,7 +25,7 @@ pub(crate) struct Legacy {
     pub(crate) open: BTreeSet<CallNo>,
     pub(crate) asks: bool,
     last_req: u64,
-    /// Whether it answers by events: that is how old ones do it.
+    /// Set if it answers by events, as old ones do.
     by_event: bool,
 }
 
@@ -36,7 +36,7 @@ impl Legacy {
 }
 
 impl World {
-    /// Which of the v1 clients has this number.
+    /// Returns the place of the v1 client that has this number.
     pub(crate) fn legacy_of(&self, number: ClientNo) -> Option<usize> {
         let legacy = number.checked_sub(self.clients.len())?;
         (legacy < self.legacies.len()).then_some(legacy)

@@ -13,7 +13,7 @@ use crate::{
 
 use crate::sim::oracle::{CallNo, ClientNo};
 
-/// What a client says.
+/// A message from a client.
 #[derive(Debug)]
 pub(crate) enum Up {
     Message(ClientMessage),
@@ -32,16 +32,16 @@ pub(crate) enum Up {
     },
 }
 
-/// What it hears.
+/// A message to a client.
 #[derive(Debug)]
 pub(crate) enum Down {
     Message(ServerMessage),
     Frames(PairingId, Vec<Frame>),
-    /// What cannot be read.
+    /// A message that cannot be read.
     Garbled,
     /// An event for a v1 client. It does not see of which pairing, nor its number.
     Emit(PairingId, Delivery),
-    /// What a v1 client's event came to.
+    /// The outcome of a v1 client's event.
     Acknowledge(CallNo, Outcome),
 }
 
@@ -73,7 +73,7 @@ impl<T> Way<T> {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum State {
     Whole,
-    /// Nothing gets through, and nobody notices.
+    /// Silently broken: nothing gets through.
     Silent,
     /// The server closed it: what it said before still arrives.
     Closing,
@@ -87,7 +87,7 @@ pub(crate) struct Link {
     pub(crate) state: State,
     up: Way<Up>,
     down: Way<Down>,
-    /// Nothing arrives before.
+    /// The time before which nothing arrives.
     frozen: Instant,
 }
 
@@ -100,7 +100,7 @@ impl Link {
         self.frozen = self.frozen.max(until);
     }
 
-    /// When it will arrive; never if nothing gets through.
+    /// Sends a message up. Returns the time of its arrival, or `None` if nothing gets through.
     pub(crate) fn send_up(&mut self, what: Up, now: Instant, delay: Duration) -> Option<Instant> {
         let at = self.frozen.max(now + delay);
         (self.state == State::Whole).then(|| self.up.send(what, at))
@@ -116,7 +116,7 @@ impl Link {
         (self.state == State::Whole).then(|| self.down.send(what, at))
     }
 
-    /// When the last that the server said will have arrived.
+    /// Returns the time at which the last message of the server will have arrived.
     pub(crate) fn last_down(&self) -> Instant {
         self.down.last
     }

@@ -28,7 +28,7 @@ const FAULTS: usize = 80;
 #[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
 enum Event {
     Act(usize),
-    /// Something arrives, if its path has not died since.
+    /// An arrival, if the path has not died since.
     Arrive(usize, Path),
     Finish(usize, u64, CallNo, Returns),
     Alarm(usize),

@@ -23,7 +23,7 @@ use crate::sim::{
     watch::{GRACE, Watch, Who},
 };
 
-/// What the server wants done.
+/// An act of the server.
 #[derive(Debug)]
 pub(crate) enum Act {
     Tell(ConnId, ServerMessage),
@@ -33,7 +33,7 @@ pub(crate) enum Act {
     Bridge(ConnId, PairingId, Frame),
     /// An event for a v1 client.
     Emit(ConnId, PairingId, Delivery),
-    /// What its own came to.
+    /// The outcome of its own event.
     Acknowledge(ConnId, CallNo, Outcome),
     /// Ask the arbiter of pairings.
     Grant(PairingId),
@@ -48,9 +48,9 @@ pub(crate) struct Server {
     watch: Watch,
     pub(crate) acts: VecDeque<Act>,
     duplicates: DuplicatePolicy,
-    /// Whether grants take their time.
+    /// Set if grants take their time.
     distant_grants: bool,
-    /// Whether messages are read from their text.
+    /// Set if messages are read from their text.
     codec: bool,
 }
 
@@ -315,14 +315,14 @@ impl Server {
         }
     }
 
-    /// When something is due, if ever.
+    /// Returns the time at which something is due, or `None`.
     pub(crate) fn poll_timeout(&self) -> Option<Instant> {
         let bridges = self.bridges.values().filter_map(|bridged| bridged.bridge.poll_timeout());
         bridges.chain(self.broker.poll_timeout()).min()
     }
 
-    /// Where one end speaks v1, the server keeps a session for it. Returns the side of the bridge
-    /// that this connection has.
+    /// Keeps a session for an end that speaks v1, if there is one. Returns the side of the bridge that
+    /// this connection has.
     fn bridge(&mut self, conn: ConnId, partner: &Partner, now: Instant) -> Option<Side> {
         let ends = [self.dialect(conn)?, partner.dialect];
         if !Bridge::is_needed(ends) {
@@ -342,7 +342,7 @@ impl Server {
         Some(Side::First)
     }
 
-    /// Something happens to the v1 client on this connection, which may be paired anew.
+    /// Handles an event of the v1 client on this connection, which may be paired anew.
     fn handle_v1(
         &mut self,
         conn: ConnId,
@@ -447,7 +447,7 @@ impl Server {
         }
     }
 
-    /// Whether nothing is left of anybody.
+    /// Returns whether nothing is left of any client.
     pub(crate) fn is_empty(&self) -> bool {
         self.broker.stats() == <_>::default()
             && self.broker.poll_timeout().is_none()

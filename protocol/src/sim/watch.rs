@@ -1,4 +1,4 @@
-//! What can be seen of the server at any moment, and what must be true of it.
+//! The visible state of the server, and the rules that hold for it at any moment.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -12,13 +12,13 @@ use crate::{
 
 use crate::sim::oracle::{ClientNo, Oracle, Rule};
 
-/// For how long a pairing outlives a connection here.
+/// The time for which a pairing outlives a connection here.
 pub(crate) const GRACE: Duration = Duration::from_secs(15);
 
 /// Frames that one end may have under way, as the specification has it.
 const UNDER_WAY: u64 = 529;
 
-/// Whose connection it is.
+/// The owner of a connection.
 #[derive(Clone, Debug)]
 pub(crate) struct Who {
     pub(crate) number: ClientNo,
@@ -26,17 +26,17 @@ pub(crate) struct Who {
     pub(crate) dialect: Dialect,
 }
 
-/// What one end of a pairing has sent, and what of the other end arrived there.
+/// The frames that one end of a pairing has sent, and those of the other end that arrived there.
 #[derive(Debug, Default)]
 struct Flow {
     sent: u64,
     got: u64,
 }
 
-/// What is known of the server from outside.
+/// The knowledge of the server from outside.
 #[derive(Debug, Default)]
 pub(crate) struct Watch {
-    /// Everybody who was ever admitted.
+    /// All clients that were ever admitted.
     people: BTreeMap<ConnId, Who>,
     /// The connection on which each was admitted last, until it is lost.
     present: BTreeMap<ClientId, ConnId>,
@@ -45,11 +45,12 @@ pub(crate) struct Watch {
     known: BTreeSet<ClientId>,
     granting: BTreeSet<PairingId>,
     paired: BTreeSet<PairingId>,
-    /// Since when a client is away.
+    /// The times since which clients are away.
     away: BTreeMap<ClientId, Instant>,
-    /// Whom the end of which pairing was told.
+    /// The connections that were told of the end of a pairing.
     told: BTreeSet<(ConnId, PairingId)>,
-    /// Why a pairing may end in this step, and whose; anybody's if nobody is named.
+    /// The reason for which a pairing may end in this step, and its client; any pairing if no client is
+    /// named.
     cause: Option<(EndReason, Option<ClientId>)>,
     flows: BTreeMap<(PairingId, ClientNo), Flow>,
 }
@@ -64,7 +65,7 @@ impl Watch {
         self.people.insert(conn, who);
     }
 
-    /// What a step may bring about.
+    /// Notes what a step may bring about.
     pub(crate) fn begin(&mut self, input: &broker::Input, now: Instant) {
         if let broker::Input::Disconnected(conn) = input
             && let Some(Who { id, .. }) = self.people.get(conn)
@@ -99,7 +100,7 @@ impl Watch {
         };
     }
 
-    /// Somebody takes over a name, and the pairing of whoever had it ends.
+    /// Notes that a name is taken over, so that the pairing of its former owner ends.
     pub(crate) fn begin_take_over(&mut self, id: ClientId) {
         self.cause = Some((EndReason::Replaced, Some(id)));
     }

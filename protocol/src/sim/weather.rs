@@ -1,4 +1,4 @@
-//! What goes wrong.
+//! The faults.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use crate::sim::{
 };
 
 impl World {
-    /// Something goes wrong, and will again.
+    /// Injects a fault, and plans the next.
     pub(crate) fn fault(&mut self) {
         if !self.stormy {
             return;
@@ -34,7 +34,7 @@ impl World {
         self.counts.faults += usize::from(happened);
     }
 
-    /// Something happens to a connection, or to whoever has it.
+    /// Injects a fault into a connection, or into its owner.
     fn strike(&mut self, conn: ConnId) -> bool {
         match self.rng.u32(..100) {
             0..45 => self.cut(conn, false),

@@ -1,4 +1,4 @@
-//! What the ends of the two paths do.
+//! The ends of the two paths.
 
 use crate::{
     EndReason, Frame, Outcome, Path,
