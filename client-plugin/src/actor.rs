@@ -174,8 +174,8 @@ impl Actor {
                 Output::Deliver(pairing, from, delivery) => {
                     self.handler_tasks.start(pairing, from, delivery)
                 }
-                Output::Ask { req, source, payload } => {
-                    self.consents.ask(req, PairingRequest { source, payload })
+                Output::Ask { question, source, payload } => {
+                    self.consents.ask(question, PairingRequest { source, payload })
                 }
                 Output::Answered(call, answer) => {
                     self.callers.answer(call, answer);

@@ -27,7 +27,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-pub use self::interface::{Answer, ClientConfig, ClientEvent, Command, Input, Output};
+pub use self::interface::{Answer, ClientConfig, ClientEvent, Command, Input, Output, QuestionId};
 use self::{connection::State, pacer::Pacer, requests::Pending};
 pub use crate::peer::Complaint;
 use crate::{
@@ -50,6 +50,10 @@ pub struct Client {
     limits: Limits,
     last_req: ReqId,
     requests: BTreeMap<ReqId, Pending>,
+    /// The questions of this server that wait for the application's answer, oldest first: the number
+    /// that the application was given, and that of the server.
+    questions: VecDeque<(QuestionId, ReqId)>,
+    last_question: QuestionId,
     /// Registrations of partners whose pairing the server has forgotten.
     reassertions: BTreeMap<ReqId, PairingId>,
     /// The pairings, by the name under which each was made. The server grants one at a time.
@@ -78,6 +82,8 @@ impl Client {
             limits: Limits::default(),
             last_req: 0,
             requests: BTreeMap::new(),
+            questions: VecDeque::new(),
+            last_question: 0,
             reassertions: BTreeMap::new(),
             peers: BTreeMap::new(),
             served: None,
@@ -150,10 +156,7 @@ impl Client {
             Input::Rejected(code) => self.rejected(code, now),
             Input::GaveUp => self.close(now),
             Input::Command(command) => self.command(command, now),
-            Input::Answer(req, verdict) => self.send(match verdict {
-                Ok(()) => ClientMessage::Accept { req: Some(req) },
-                Err(reason) => ClientMessage::Decline { req: Some(req), reason },
-            }),
+            Input::Answer(question, verdict) => self.answer_question(question, verdict),
             Input::Finished(pairing, seq, result) => {
                 if let Some(key) = self.find_peer(|peer| peer.is_named(pairing)) {
                     self.peer(key, peer::Input::Finished(seq, result), now);

@@ -39,6 +39,10 @@ pub const JSON_DEPTH: usize = 64;
 /// Requests that wait beside one target. More is a crowd that no target can answer in time.
 pub const INBOX_REQUESTS: usize = 4;
 
+/// Questions of the server that a client remembers until its application answers. A server has at most
+/// [`INBOX_REQUESTS`] open: older ones are too late to answer.
+pub const QUESTIONS: usize = 4 * INBOX_REQUESTS;
+
 /// How long a registration waits for the target's answer.
 pub const REGISTER_TIMEOUT: Duration = Duration::from_secs(10);
 

@@ -54,6 +54,8 @@ pub enum Fault {
     ReverseBacklog,
     /// The acknowledgement of a v1 client answers whatever event waits longest.
     AcknowledgeAnother,
+    /// An answer to a question of an earlier server answers that of the present one with its number.
+    AnswerFormerServer,
     /// An event for which a v1 client's queue had no room is dropped.
     DropUndelivered,
 }

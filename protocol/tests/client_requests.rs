@@ -191,10 +191,10 @@ fn the_application_is_asked_and_its_answer_names_the_request() {
     client.hear(ask(42));
     assert_eq!(
         client.outputs()[0],
-        Output::Ask { req: 41, source: source.clone(), payload: Some(json!("hi")) }
+        Output::Ask { question: 1, source: source.clone(), payload: Some(json!("hi")) }
     );
-    client.handle(Input::Answer(42, Ok(())));
-    client.handle(Input::Answer(41, Err(Some("busy".to_owned()))));
+    client.handle(Input::Answer(2, Ok(())));
+    client.handle(Input::Answer(1, Err(Some("busy".to_owned()))));
 
     assert_eq!(
         client.said(),

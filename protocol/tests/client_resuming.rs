@@ -155,6 +155,30 @@ fn the_deadline_of_a_call_holds_between_connections() {
 }
 
 #[test]
+fn an_answer_to_a_question_of_a_server_that_was_restarted_is_dropped() {
+    for resumed in [true, false] {
+        let mut client = ScriptedClient::ready();
+        let ask = |source: &str| ServerMessage::Register {
+            req: 1,
+            source: source.parse().unwrap(),
+            payload: None,
+        };
+        client.hear(ask("b"));
+        client.handle(Input::Lost);
+        client.outputs();
+        client.back(welcome_with(2, resumed, None));
+        if !resumed {
+            client.hear(ask("c"));
+        }
+
+        client.handle(Input::Answer(1, Ok(())));
+
+        let accepted = client.said().contains(&ClientMessage::Accept { req: Some(1) });
+        assert_eq!(accepted, resumed, "the first question was that of b");
+    }
+}
+
+#[test]
 fn a_session_that_the_server_has_forgotten_is_over() {
     let mut client = paired();
     client.call(1);

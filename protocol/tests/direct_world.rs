@@ -285,8 +285,8 @@ impl World {
                     let noted = self.nodes[end].calls.get_mut(&call).unwrap();
                     assert!(noted.replace(answer).is_none(), "{call} is answered twice");
                 }
-                Output::Ask { req, .. } => {
-                    self.nodes[end].client.handle(Input::Answer(req, Ok(())), self.now);
+                Output::Ask { question, .. } => {
+                    self.nodes[end].client.handle(Input::Answer(question, Ok(())), self.now);
                 }
                 Output::Deliver(pairing, _, delivery) => {
                     let call: [CallId; 1] = delivery.args.parse().unwrap();

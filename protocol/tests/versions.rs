@@ -253,9 +253,9 @@ impl World {
                 Output::Answered(call, answer) => {
                     node.answers.entry(call).or_default().push(answer);
                 }
-                Output::Ask { req, .. } => {
+                Output::Ask { question, .. } => {
                     let verdict = if node.consents { Ok(()) } else { Err(None) };
-                    node.client.handle(Input::Answer(req, verdict), self.now);
+                    node.client.handle(Input::Answer(question, verdict), self.now);
                 }
                 Output::Deliver(pairing, _, delivery) => {
                     let result = match &*delivery.event {

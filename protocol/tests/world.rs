@@ -211,8 +211,8 @@ impl World {
                 let inner: Vec<Value> = inner.parse().unwrap();
                 self.finish(at, pairing, seq, json!([value, inner[0]]));
             }
-            Output::Ask { req, .. } => {
-                node.client.handle(Input::Answer(req, Ok(())), self.now);
+            Output::Ask { question, .. } => {
+                node.client.handle(Input::Answer(question, Ok(())), self.now);
             }
             Output::Deliver(pairing, _, delivery) => {
                 let value = delivery.args.parse::<Vec<Value>>().unwrap().remove(0);

@@ -3,7 +3,10 @@
 use std::{panic::AssertUnwindSafe, sync::Arc};
 
 use futures_util::FutureExt as _;
-use socketio_p2p_protocol::{ReqId, client::Input, limits::INBOX_REQUESTS};
+use socketio_p2p_protocol::{
+    client::{Input, QuestionId},
+    limits::INBOX_REQUESTS,
+};
 use tokio::task::JoinSet;
 
 use crate::api::{
@@ -28,20 +31,20 @@ impl Consents {
     }
 
     /// Asks the application. Returns the answer if it needs no decision.
-    pub(crate) fn ask(&mut self, req: ReqId, request: PairingRequest) -> Option<Input> {
+    pub(crate) fn ask(&mut self, question: QuestionId, request: PairingRequest) -> Option<Input> {
         let Some(decide) = self.handlers.consent() else {
-            return Some(Input::Answer(req, Ok(())));
+            return Some(Input::Answer(question, Ok(())));
         };
         if self.deciding.len() >= CONSENTS {
             let reason = "too many requests wait for a decision".to_owned();
-            return Some(Input::Answer(req, Err(Some(reason))));
+            return Some(Input::Answer(question, Err(Some(reason))));
         }
         self.deciding.spawn(async move {
             match AssertUnwindSafe(async { decide(request).await }).catch_unwind().await {
-                Ok(Consent::Accept) => Input::Answer(req, Ok(())),
-                Ok(Consent::Decline(reason)) => Input::Answer(req, Err(reason)),
+                Ok(Consent::Accept) => Input::Answer(question, Ok(())),
+                Ok(Consent::Decline(reason)) => Input::Answer(question, Err(reason)),
                 // A panic is no consent.
-                Err(_) => Input::Answer(req, Err(None)),
+                Err(_) => Input::Answer(question, Err(None)),
             }
         });
         None

@@ -120,6 +120,9 @@ impl Client {
             return self.event(ClientEvent::Connected(welcome));
         }
         let resumed = welcome.resumed;
+        if !resumed {
+            self.questions.clear();
+        }
         let present = welcome.pairing.clone().filter(|_| resumed);
         let ended = welcome.ended;
         self.event(if welcome.resumed {

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::{
     Args, ClientEntry, ClientId, ClientMessage, Code, EndReason, Frame, Outcome, PairingId,
-    PairingInfo, Path, Refusal, ReqId, ResumeToken, ServerMessage, Signal, Welcome,
+    PairingInfo, Path, Refusal, ResumeToken, ServerMessage, Signal, Welcome,
     limits::{HEARTBEAT_INTERVAL, HEARTBEAT_TIMEOUT},
     peer::{Complaint, LinkCommand, LinkEvent, LinkId, PathConfig},
     session::{CallId, Delivery},
@@ -39,6 +39,9 @@ impl Default for ClientConfig {
     }
 }
 
+/// The number of a question to the application.
+pub type QuestionId = u64;
+
 /// What happened.
 #[derive(Clone, Debug)]
 pub enum Input {
@@ -66,8 +69,9 @@ pub enum Input {
     AddressesChanged,
     /// The application wants something.
     Command(Command),
-    /// The application answers [`Output::Ask`]: yes, or no and why.
-    Answer(ReqId, Result<(), Option<String>>),
+    /// The application answers [`Output::Ask`]: yes, or no and the reason. If the server was restarted
+    /// since, or the question is too old, the answer has no effect.
+    Answer(QuestionId, Result<(), Option<String>>),
     /// A handler is done: pairing and number of its delivery, and what it returned.
     Finished(PairingId, u64, Result<Args, Refusal>),
     /// Some deadline may be due.
@@ -165,11 +169,11 @@ pub enum Output {
     Answered(CallId, Answer),
     /// Ask the application whether it wants to be paired, and answer with [`Input::Answer`].
     Ask {
-        /// The server's number for it.
-        req: ReqId,
-        /// Who asks.
+        /// The client's number of the question, which no other question of this client has.
+        question: QuestionId,
+        /// The client that asks.
         source: ClientId,
-        /// What it says about it.
+        /// The payload of its request.
         payload: Option<Value>,
     },
     /// Run a handler for what this partner said, and say [`Input::Finished`] when it is done. The pairing may

@@ -4,12 +4,15 @@ use std::time::Instant;
 
 use serde_json::Value;
 
-use super::{Answer, Client, ClientEvent, Command, Complaint, Output, connection::State};
+use super::{
+    Answer, Client, ClientEvent, Command, Complaint, Output, QuestionId, connection::State,
+};
 use crate::{
     ClientId, ClientMessage, Code, EndReason, PairingId, PairingInfo, Refusal, ReqId,
     ServerMessage,
-    limits::{JSON_DEPTH, REGISTER_PAYLOAD_BYTES},
+    limits::{JSON_DEPTH, QUESTIONS, REGISTER_PAYLOAD_BYTES},
     peer::{self, Peer, ServerEvent},
+    planted::{self, Fault},
     session::CallId,
     wire,
 };
@@ -148,6 +151,33 @@ impl Client {
         waited
     }
 
+    /// Asks the application for its consent. The number is the client's own: a server that was
+    /// restarted uses its numbers again, and the application may still think about an earlier question.
+    fn ask(&mut self, asked: ReqId, source: ClientId, payload: Option<Value>) {
+        if self.questions.len() == QUESTIONS {
+            self.questions.pop_front();
+        }
+        self.last_question += 1;
+        let own = self.last_question;
+        let question = if planted::is(Fault::AnswerFormerServer) { asked } else { own };
+        self.questions.push_back((question, asked));
+        self.outputs.push_back(Output::Ask { question, source, payload });
+    }
+
+    /// Sends the application's answer, unless this server did not ask.
+    pub(super) fn answer_question(
+        &mut self,
+        question: QuestionId,
+        verdict: Result<(), Option<String>>,
+    ) {
+        let at = self.questions.iter().position(|(own, _)| *own == question);
+        let Some((_, asked)) = at.and_then(|at| self.questions.remove(at)) else { return };
+        self.send(match verdict {
+            Ok(()) => ClientMessage::Accept { req: Some(asked) },
+            Err(reason) => ClientMessage::Decline { req: Some(asked), reason },
+        });
+    }
+
     pub(super) fn received(&mut self, message: ServerMessage, now: Instant) {
         let may_come_first = matches!(
             message,
@@ -165,7 +195,7 @@ impl Client {
             ServerMessage::Welcome(welcome) => self.welcome(welcome, now),
             ServerMessage::Register { req, source, payload } => match self.forgotten_peer() {
                 Some(key) => self.asked_while_forgotten(key, req, &source),
-                None => self.outputs.push_back(Output::Ask { req, source, payload }),
+                None => self.ask(req, source, payload),
             },
             ServerMessage::Registered { req, pairing } => {
                 self.take_reassertion(req);

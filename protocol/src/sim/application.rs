@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use crate::client::{Command, Input};
+use crate::{
+    ClientId,
+    client::{Command, Input},
+};
 
 use crate::sim::{
     client::{SimClient, Waiting},
@@ -53,8 +56,11 @@ impl World {
             None => SimClient::new(other).name.parse(),
             Some(hostile) => hostile::name_of(hostile).parse(),
         };
-        let target = target.expect("a name is an id");
+        let target: ClientId = target.expect("a name is an id");
         let call = self.clients[client].next_request();
+        self.clients[client]
+            .wanted
+            .extend(SimClient::number_of(target.as_str()).map(|wanted| (call, wanted)));
         // Who is impatient may be paired without having been told, for a moment.
         let impatient = self.chance(0.1);
         let patience = if impatient { self.millis(1..300) } else { Duration::from_secs(12) };

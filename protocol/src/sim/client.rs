@@ -5,9 +5,16 @@ use std::{
     time::Instant,
 };
 
-use crate::{Client, ClientConfig, ConnId, PairingId, ResumeToken, client::Command};
+use crate::{
+    Client, ClientConfig, ConnId, PairingId, ResumeToken,
+    client::{Command, QuestionId},
+};
 
-use crate::sim::{hostile::HOSTILE, oracle::CallNo, transcript::Recorded};
+use crate::sim::{
+    hostile::HOSTILE,
+    oracle::{CallNo, ClientNo},
+    transcript::Recorded,
+};
 
 /// Numbers of requests are above this, those of calls below.
 pub(crate) const REQUESTS: u64 = 1 << 40;
@@ -29,6 +36,12 @@ pub(crate) struct SimClient {
     pub(crate) last_request: u64,
     /// Requests without an answer.
     pub(crate) asked: usize,
+    /// Questions that wait for a decision, and the client that asks.
+    pub(crate) questions: BTreeMap<QuestionId, Option<ClientNo>>,
+    /// Clients to which it has consented.
+    pub(crate) consents: BTreeSet<Option<ClientNo>>,
+    /// Clients that it has asked for itself, by the number of the request.
+    pub(crate) wanted: BTreeMap<u64, ClientNo>,
     /// Handlers that wait for a call of their own.
     pub(crate) nested: BTreeMap<CallNo, Handled>,
     /// Handlers that run for its present partner.
@@ -84,6 +97,9 @@ impl SimClient {
             open: Vec::new(),
             last_request: REQUESTS,
             asked: 0,
+            questions: BTreeMap::new(),
+            consents: BTreeSet::new(),
+            wanted: BTreeMap::new(),
             nested: BTreeMap::new(),
             running: 0,
             pending: BTreeSet::new(),

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::{
     ClientEvent, Code, Dialect, Outcome,
-    client::{Answer, Command, Input, Output},
+    client::{Answer, Command, Input, Output, QuestionId},
     limits::PENDING_CALLS,
 };
 
@@ -13,7 +13,7 @@ use crate::sim::{
     handlers::number_in,
     hostile::HOSTILE,
     link::{self, Link, State, Up},
-    oracle::{CallNo, Report, Rule},
+    oracle::{CallNo, ClientNo, Report, Rule},
     transcript::Recorded,
     watch::Who,
     world::{Event, World},
@@ -136,11 +136,14 @@ impl World {
                 }
             }
             Output::Answered(call, answer) => self.answered(client, call, answer),
-            Output::Ask { req, .. } => {
-                let verdict = if self.chance(0.9) { Ok(()) } else { Err(None) };
-                if let Some(endpoint) = &mut self.clients[client].endpoint {
-                    endpoint.handle(Input::Answer(req, verdict), self.now);
-                }
+            Output::Ask { question, source, .. } => {
+                let source = SimClient::number_of(source.as_str());
+                self.clients[client].questions.insert(question, source);
+                let yes = self.chance(0.9);
+                // Some applications ask a person.
+                let slow = self.chance(self.plan.slow_consents);
+                let after = if slow { self.millis(0..12_000) } else { Duration::ZERO };
+                self.after(after, Event::Consent(client, question, source, yes));
             }
             Output::Deliver(pairing, _, delivery) => self.run_handler(client, pairing, delivery),
             Output::Event(event) => self.heard(client, event),
@@ -160,6 +163,37 @@ impl World {
         }
     }
 
+    /// An application has decided. The decision is about what it was asked, and nothing else: it is
+    /// void if the server has forgotten the question since.
+    pub(crate) fn consent(
+        &mut self,
+        client: usize,
+        question: QuestionId,
+        source: Option<ClientNo>,
+        yes: bool,
+    ) {
+        let state = &mut self.clients[client];
+        let asked = state.questions.get(&question).is_some_and(|by| *by == source);
+        if asked {
+            state.questions.remove(&question);
+            if yes {
+                state.consents.insert(source);
+            }
+        }
+        let verdict = if yes { Ok(()) } else { Err(None) };
+        self.feed(client, Input::Answer(question, verdict));
+    }
+
+    /// A client that is paired has asked for it, or has consented.
+    fn check_consent(&mut self, client: usize, partner: ClientNo) {
+        let SimClient { consents, wanted, .. } = &mut self.clients[client];
+        let asked = wanted.iter().find(|(_, wanted)| **wanted == partner).map(|(call, _)| *call);
+        let asked = asked.is_some_and(|call| wanted.remove(&call).is_some());
+        if !consents.remove(&Some(partner)) && !asked {
+            self.oracle.violate(Rule::Consent, format!("{client} did not agree to {partner}"));
+        }
+    }
+
     /// Its endpoint has closed: whoever started it starts another.
     fn begin_anew(&mut self, client: usize) {
         let SimClient { welcomed, dismissed, .. } = self.clients[client];
@@ -168,6 +202,9 @@ impl World {
         }
         self.leave_link(client);
         self.clients[client].closed = false;
+        self.clients[client].questions.clear();
+        self.clients[client].consents.clear();
+        self.clients[client].wanted.clear();
         let ended = self.clients[client].endpoint.take();
         if let Some(transcript) = ended.and_then(Recorded::into_transcript) {
             self.transcript = Some(transcript);
@@ -194,7 +231,12 @@ impl World {
 
     fn answered(&mut self, client: usize, id: u64, answer: Answer) {
         if id > REQUESTS {
-            self.clients[client].asked -= 1;
+            let state = &mut self.clients[client];
+            state.asked -= 1;
+            // A request that timed out may have been granted all the same.
+            if let Answer::Refused(_) = answer {
+                state.wanted.remove(&id);
+            }
             return;
         }
         let call = id as CallNo;
@@ -226,6 +268,7 @@ impl World {
         match event {
             ClientEvent::Paired(info) => {
                 if let Some(partner) = SimClient::number_of(info.partner.as_str()) {
+                    self.check_consent(client, partner);
                     self.oracle.paired(client, partner, info.id);
                 }
             }
@@ -233,7 +276,10 @@ impl World {
             ClientEvent::Resumed(_) => self.counts.resumed += 1,
             ClientEvent::Restarted(_) => {
                 self.counts.restarted += 1;
-                self.clients[client].restarted = true;
+                let state = &mut self.clients[client];
+                state.restarted = true;
+                state.questions.clear();
+                state.consents.clear();
             }
             ClientEvent::Refused(_) => self.clients[client].dismissed = true,
             ClientEvent::Unpaired { pairing, reason } => {

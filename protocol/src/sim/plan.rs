@@ -30,6 +30,8 @@ pub struct Plan {
     pub duplicates: DuplicatePolicy,
     /// True if grants of pairings arrive later, too late, or never.
     pub distant_grants: bool,
+    /// The probability that an application takes up to 12 s to consent to a pairing.
+    pub slow_consents: f64,
     /// True if the server limits the rate of its clients.
     pub paced: bool,
     /// True if each message is serialised and parsed on its way.
@@ -67,6 +69,7 @@ impl Plan {
             distant_grants: rng.u8(..4) == 0,
             paced: rng.u8(..8) == 0,
             codec: rng.u8(..16) == 0,
+            slow_consents: if rng.u8(..4) == 0 { 0.8 } else { 0.1 },
         }
     }
 }

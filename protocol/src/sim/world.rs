@@ -6,7 +6,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::{Code, ConnId, PairingId, ResumeToken, broker, client::Input};
+use crate::{
+    Code, ConnId, PairingId, ResumeToken, broker,
+    client::{Input, QuestionId},
+};
 use fastrand::Rng;
 
 use crate::sim::{
@@ -37,6 +40,8 @@ pub(crate) enum Event {
     Announce(ConnId),
     /// An application does something.
     Act(usize),
+    /// An application has decided on a request of this source.
+    Consent(usize, QuestionId, Option<ClientNo>, bool),
     /// A handler is done.
     Finish(usize, Handled),
     Alarm(usize),
@@ -200,6 +205,9 @@ impl World {
                 self.server.handle(input, self.now, &mut self.oracle);
             }
             Event::Act(client) => self.act(client),
+            Event::Consent(client, question, source, yes) => {
+                self.consent(client, question, source, yes);
+            }
             Event::Finish(client, handled) => self.finish(client, handled),
             Event::Alarm(client) => {
                 if self.clients[client].alarm.is_none_or(|alarm| alarm > self.now) {

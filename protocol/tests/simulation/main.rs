@@ -14,7 +14,7 @@ mod transcripts;
 
 use std::{env, time::Instant};
 
-use socketio_p2p_protocol::sim::{self, Counts, LINES, Lived, Trace, run_many};
+use socketio_p2p_protocol::sim::{self, Counts, LINES, Lived, Plan, Trace, run_many};
 
 /// The minimum of calls and faults, with clients and a server.
 const CALLS: usize = 1_000_000;
@@ -51,6 +51,10 @@ fn assert_sound(
     assert!(totals.seen.executed > totals.seen.calls / 2, "most calls run");
 }
 
+fn run_with_slow_consents(seed: u64, trace: Trace) -> Lived {
+    sim::run_plan(Plan { restarts: 0.3, slow_consents: 0.9, ..Plan::new(seed) }, trace)
+}
+
 #[test]
 fn nothing_is_lost_nothing_twice_and_nobody_is_told_what_is_not_true() {
     assert_sound("clients and a server", sim::run, CALLS, FAULTS);
@@ -59,6 +63,17 @@ fn nothing_is_lost_nothing_twice_and_nobody_is_told_what_is_not_true() {
 #[test]
 fn nothing_is_lost_nothing_twice_while_sessions_change_paths() {
     assert_sound("sessions with two paths", sim::run_two_paths, PATH_CALLS, PATH_FAULTS);
+}
+
+#[test]
+fn a_consent_decided_slowly_is_not_applied_to_another_request_of_a_server_that_was_restarted() {
+    let first = number("SIM_SEED").unwrap_or(1);
+    let lines = number("SIM_LINES").unwrap_or_default() as usize;
+    for seed in first..first + 60 {
+        let (_, outcome) = run_with_slow_consents(seed, Trace::of(lines));
+
+        outcome.unwrap_or_else(|failure| panic!("{failure}"));
+    }
 }
 
 #[test]

@@ -80,9 +80,14 @@ planted! {
     acknowledging_what_was_not_seen_is_caught_on_two_paths: AckUnseen by NothingLost, Progress, Bounded;
 }
 
+planted! {
+    crate::run_with_slow_consents;
+    answering_a_question_of_an_earlier_server_is_caught: AnswerFormerServer by Consent;
+}
+
 #[test]
 fn a_transcript_of_a_right_client_does_not_replay_with_a_fault() {
-    let transcript = sim::record(Plan::new(6), 0, 400).unwrap();
+    let transcript = sim::record(Plan::new(61), 0, 300).unwrap();
 
     plant(Some(Fault::ForgetResend));
     let difference = sim::replay(&transcript);

@@ -35,6 +35,8 @@ pub enum Verdict {
 pub enum Rule {
     /// A client is in at most one pairing.
     Exclusive,
+    /// A client is paired only if it asked for the pairing or consented to it.
+    Consent,
     /// Both peers of a pairing agree.
     Mutual,
     /// A client gets nothing from a client that it is not paired with.

@@ -80,10 +80,12 @@ impl Machine for Client {
             Input::Link(id, event) => link::write_event(*id, event, notes),
             Input::AddressesChanged => json!({ "in": "addresses-changed" }),
             Input::Command(command) => write_command(command, notes),
-            Input::Answer(req, Ok(())) => json!({ "in": "answer", "req": req, "accept": true }),
-            Input::Answer(req, Err(reason)) => object([
+            Input::Answer(question, Ok(())) => {
+                json!({ "in": "answer", "question": question, "accept": true })
+            }
+            Input::Answer(question, Err(reason)) => object([
                 ("in", Some("answer".into())),
-                ("req", Some(json!(req))),
+                ("question", Some(json!(question))),
                 ("accept", Some(false.into())),
                 ("reason", reason.clone().map(Value::from)),
             ]),
@@ -124,7 +126,7 @@ impl Machine for Client {
             "answer" => {
                 let accept: bool = fields.read("accept")?;
                 let verdict = if accept { Ok(()) } else { Err(fields.read_some("reason")?) };
-                Input::Answer(fields.number("req")?, verdict)
+                Input::Answer(fields.number("question")?, verdict)
             }
             "finished" => {
                 let (pairing, seq) = (fields.read("pairing")?, fields.number("seq")?);
@@ -150,9 +152,9 @@ impl Machine for Client {
                 super::merge(&mut line, write_answer(answer));
                 line
             }
-            Output::Ask { req, source, payload } => object([
+            Output::Ask { question, source, payload } => object([
                 ("out", Some("ask".into())),
-                ("req", Some(json!(req))),
+                ("question", Some(json!(question))),
                 ("source", Some(json!(source))),
                 ("payload", payload.clone()),
             ]),
