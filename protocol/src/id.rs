@@ -22,13 +22,13 @@ pub struct ClientId(Arc<str>);
 #[non_exhaustive]
 pub enum ClientIdError {
     /// It is empty.
-    #[error("a client id is at least one byte long")]
+    #[error("a client id must not be empty")]
     Empty,
     /// It is longer than [`CLIENT_ID_BYTES`].
-    #[error("a client id is at most {CLIENT_ID_BYTES} bytes long")]
+    #[error("a client id must not exceed {CLIENT_ID_BYTES} bytes")]
     TooLong,
     /// It has a control character, which would garble logs and terminals.
-    #[error("a client id has no control characters")]
+    #[error("a client id must not contain control characters")]
     ControlCharacter,
 }
 

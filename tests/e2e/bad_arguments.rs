@@ -175,6 +175,6 @@ async fn whoever_asks_for_an_acknowledgement_of_an_unknown_event_is_not_kept_wai
 
     let answers = wire.answers(r#"427["P2P_NONSENSE"]"#).await;
 
-    let failed = r#"437[{"error":{"code":"bad-event","message":"that event may not be sent"}}]"#;
+    let failed = r#"437[{"error":{"code":"bad-event","message":"that event is not allowed"}}]"#;
     assert_eq!(errors(&answers), ["SERVER_ERROR bad-event", failed]);
 }

@@ -22,10 +22,10 @@ impl Observers {
                 self.pairing.send_replace(Some(info.clone()));
             }
             ClientEvent::Path { path, rtt } => {
-                tracing::info!(?path, ?rtt, "path");
+                tracing::info!(?path, ?rtt, "path changed");
             }
             ClientEvent::Reasserted(info) => {
-                tracing::info!(pairing = %info.id, "the server knows the pairing again");
+                tracing::info!(pairing = %info.id, "pairing reasserted");
                 self.pairing.send_replace(Some(info.clone()));
             }
             ClientEvent::Unpaired { pairing, reason } => {

@@ -34,10 +34,10 @@ pub(crate) fn decode<T: DeserializeOwned>(args: &Args) -> Result<T, ArgsError> {
 #[non_exhaustive]
 pub enum ArgsError {
     /// The value cannot be serialised, or the arguments have another shape.
-    #[error("the value does not fit")]
+    #[error("the value does not match the type")]
     Value(#[source] ParserError),
     /// The serialised value is not JSON.
-    #[error("not JSON")]
+    #[error("not valid JSON")]
     Json(#[source] Error),
 }
 

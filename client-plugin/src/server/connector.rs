@@ -151,7 +151,7 @@ impl Connector {
                     match timeout(limit, connecting).await {
                         Ok(Ok(connection)) => Attempted::Connected(connection),
                         Ok(Err(error)) => {
-                            tracing::debug!(%error, "no connection");
+                            tracing::debug!(%error, "connecting failed");
                             Attempted::Failed
                         }
                         Err(_) => Attempted::Failed,

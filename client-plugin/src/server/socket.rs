@@ -157,11 +157,11 @@ impl Socket {
         match sent {
             Ok(Ok(())) => Ok(()),
             Ok(Err(error)) => {
-                tracing::debug!(%error, "not sent");
+                tracing::debug!(%error, "sending failed");
                 Err(Lost)
             }
             Err(_) => {
-                tracing::debug!("not sent in time");
+                tracing::debug!("sending timed out");
                 Err(Lost)
             }
         }

@@ -77,7 +77,7 @@ impl V1Emit {
         }
         let speaks_v2 = *partner_dialect == Dialect::V2;
         if !self.args.blobs().is_empty() && !takes_attachments(&route) {
-            return Err(bad(&"the partner's transport takes no attachments"));
+            return Err(bad(&"the partner's transport does not support attachments"));
         }
         if speaks_v2 {
             // A string of JavaScript may hold half a pair of surrogates. The parser of a Rust

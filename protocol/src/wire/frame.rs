@@ -36,22 +36,22 @@ pub enum FrameError {
     #[error("the arguments are not an array")]
     NotAnArray,
     /// The arguments are nested deeper than [`limits::JSON_DEPTH`].
-    #[error("the arguments are nested too deep")]
+    #[error("the arguments are nested too deeply")]
     Depth,
     /// The blobs are not base64.
-    #[error("a blob is not base64")]
+    #[error("a blob is not valid base64")]
     Base64(#[from] base64::DecodeError),
     /// The binary spelling ends too early, or its lengths do not add up.
-    #[error("the lengths of a binary frame do not add up")]
+    #[error("the lengths in the binary frame do not add up")]
     Lengths,
     /// The binary spelling does not name a pairing.
-    #[error("a binary frame without a pairing id")]
+    #[error("the binary frame has no pairing id")]
     Pairing,
     /// The parts do not make an emit or a reply.
-    #[error("parts of neither an emit nor a reply")]
+    #[error("the parts form neither an emit nor a reply")]
     Part,
     /// The batch is empty, or has more than [`limits::BATCH_FRAMES`].
-    #[error("a batch of no frames or of too many")]
+    #[error("the batch is empty or has too many frames")]
     Batch,
 }
 

@@ -72,13 +72,13 @@ pub enum SignalError {
     #[error("not a signal")]
     Shape,
     /// Its type is unknown: another version may know it.
-    #[error("a signal of an unknown type")]
+    #[error("the type of the signal is unknown")]
     Unknown,
     /// The SDP or the candidate is too long, or the SDP has too many candidates.
     #[error("the signal is too large")]
     TooLarge,
     /// The SDP has media, or more than one data channel section.
-    #[error("the session description has more than a data channel")]
+    #[error("the session description contains more than a data channel")]
     Media,
     /// The SDP cannot be read, or lacks a field that a connection needs.
     #[error("the session description cannot be read")]

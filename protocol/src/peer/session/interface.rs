@@ -80,22 +80,22 @@ pub struct Delivery {
 #[non_exhaustive]
 pub enum Violation {
     /// More frames than the window holds, or more bytes.
-    #[error("the partner sends more than its window holds")]
+    #[error("the partner exceeded its window")]
     Window,
     /// It acknowledges what was never sent.
-    #[error("the partner acknowledges what was never sent")]
+    #[error("the partner acknowledged a frame that was never sent")]
     Ack,
     /// An emit of an event that may not be emitted.
-    #[error("the partner emits an event that may not be emitted")]
+    #[error("the partner emitted a forbidden event")]
     Event,
     /// A value in parts that is too long, or no value.
-    #[error("the partner sends parts of no value")]
+    #[error("the partner sent parts that form no value")]
     Value,
     /// A reply to what was never sent. One to a call that is over may be late, and is ignored.
-    #[error("the partner replies to no call")]
+    #[error("the partner replied to a call that was never made")]
     Reply,
     /// A message of a kind that this version does not know. It is ignored; the partner may speak a
     /// later version.
-    #[error("the partner sends a message of an unknown kind")]
+    #[error("the partner sent a message of an unknown kind")]
     Unknown,
 }
