@@ -10,7 +10,7 @@ pub use socketio_p2p_protocol::peer::channel::ChannelEnd;
 #[non_exhaustive]
 pub enum DirectSignalError {
     /// The signal asks for something that a data channel does not need: to renegotiate, or media.
-    #[error("the partner asks for more than a data channel")]
+    #[error("the partner's description contains more than a data channel")]
     Unsupported,
     /// Too many signals wait to be handled: the partner sends them faster than any negotiation needs.
     #[error("too many signals at once")]
@@ -54,10 +54,10 @@ pub enum ChannelError {
     #[error("the direct connection is not open yet")]
     NotOpen,
     /// Both limits of retransmission were set, or a text is too long.
-    #[error("the options of the channel cannot be had together")]
+    #[error("the channel's options are incompatible")]
     Options,
     /// The connection has as many channels as are allowed.
-    #[error("there are {0} channels already")]
+    #[error("the connection already has {0} channels")]
     TooMany(usize),
     /// The partner did not confirm the channel in time.
     #[error("the partner did not open the channel within {0:?}")]
@@ -72,7 +72,7 @@ pub enum ChannelError {
 #[non_exhaustive]
 pub enum DirectEnd {
     /// This end closed it.
-    #[error("closed here")]
+    #[error("closed locally")]
     Here,
     /// The partner closed it.
     #[error("closed by the partner")]
@@ -84,13 +84,13 @@ pub enum DirectEnd {
     #[error("the partner fell silent")]
     Silent,
     /// The partner's description asks for more than a data channel, or cannot be used.
-    #[error("the partner's description is refused")]
+    #[error("the partner's description was refused")]
     Refused,
     /// The application does not read the events.
-    #[error("the events are not read")]
+    #[error("the events were not read")]
     Unread,
     /// The partner does too much at once: it opened channels by the hundred.
-    #[error("the partner does too much at once")]
+    #[error("the partner exceeded a limit")]
     Overrun,
     /// The WebRTC stack failed, with this text.
     #[error("the WebRTC stack failed: {0}")]

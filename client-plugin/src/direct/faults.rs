@@ -163,7 +163,7 @@ impl AsyncUdpSocket for FaultySocket {
                     meta: transmit.destination,
                 };
                 if self.leaving.try_send(late).is_err() {
-                    tracing::debug!("a late datagram is lost: too many wait");
+                    tracing::debug!("dropped a delayed datagram because too many wait");
                 }
             }
         }

@@ -85,7 +85,7 @@ impl PeerConnection {
     ) -> Result<(Self, mpsc::Receiver<PeerConnectionEvent>)> {
         if config.mdns {
             match Self::build_with(config, tasks, MulticastDnsMode::QueryOnly).await {
-                Err(error) => tracing::debug!(%error, "no multicast DNS"),
+                Err(error) => tracing::debug!(%error, "multicast DNS is not available"),
                 built => return built,
             }
         }
@@ -199,7 +199,7 @@ impl PeerConnection {
     /// Closes the connection on both sides, stops the driver and frees its sockets.
     pub(crate) async fn close(&self) {
         if let Err(error) = self.connection.close().await {
-            tracing::debug!(%error, "closing the peer connection");
+            tracing::debug!(%error, "closing the peer connection failed");
         }
     }
 }

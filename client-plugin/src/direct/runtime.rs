@@ -75,7 +75,7 @@ impl TunedRuntime {
             .set_recv_buffer_size(self.udp_buffer)
             .and_then(|()| socket.set_send_buffer_size(self.udp_buffer));
         if let Err(error) = enlarged {
-            tracing::debug!(%error, "the UDP buffers stay as they are");
+            tracing::debug!(%error, "setting the UDP buffer sizes failed");
         }
         let granted = socket.recv_buffer_size()?;
         let known = self.udp_granted.load(Ordering::Relaxed);

@@ -46,7 +46,7 @@ const UNREAD_IN_ALL: usize = CHANNELS * SHARE;
 #[non_exhaustive]
 pub enum ChannelEnd {
     /// This end closed the channel.
-    #[error("the channel was closed here")]
+    #[error("the channel was closed locally")]
     Here,
     /// The partner closed the channel, after everything that it sent. A partner that drops its end half way
     /// closes it in the same way.
@@ -54,10 +54,10 @@ pub enum ChannelEnd {
     Partner,
     /// This end closed the channel: the application did not read it, and the partner did not wait. Everything
     /// unread is lost.
-    #[error("the channel was closed since nobody read it")]
+    #[error("the channel was closed because it was not read")]
     Unread,
     /// The connection of the channel ended, whichever end closed it. What had not arrived is lost.
-    #[error("the channel's connection is over")]
+    #[error("the channel's connection has ended")]
     Connection,
 }
 

@@ -58,7 +58,7 @@ impl Actor {
             }
             (Request::Nothing, _) => {}
             (Request::Offer(_) | Request::Answer(_), role) => {
-                tracing::debug!(?role, "a description out of turn is ignored");
+                tracing::debug!(?role, "ignored an unexpected description");
             }
         }
         Ok(())
@@ -87,7 +87,7 @@ impl Actor {
         for candidate in std::mem::take(&mut self.candidates) {
             if let Err(error) = self.connection.add(&candidate).await {
                 let is_local_name = is_local_name(candidate.address());
-                tracing::debug!(%error, is_local_name, "a candidate is skipped");
+                tracing::debug!(%error, is_local_name, "ignored a candidate");
             }
         }
     }
@@ -104,6 +104,6 @@ fn failed(error: impl std::error::Error) -> DirectEnd {
 }
 
 fn refused(error: impl std::error::Error) -> DirectEnd {
-    tracing::debug!(%error, "the partner's description is refused");
+    tracing::debug!(%error, "the partner's description was refused");
     DirectEnd::Refused
 }

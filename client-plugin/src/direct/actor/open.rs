@@ -50,7 +50,7 @@ impl Actor {
         if admission == Admission::Taken {
             self.report(DirectEvent::Channel(channel));
         } else {
-            tracing::debug!("a channel of the partner is closed: it has too many");
+            tracing::debug!("closed a channel because the partner has too many");
         }
         Ok(())
     }
@@ -115,7 +115,7 @@ async fn open(
         }
         let opened = connection.open(&label, options.clone()).await;
         let channel = opened.map_err(|error| {
-            tracing::debug!(%error, "a channel cannot be opened");
+            tracing::debug!(%error, "opening a channel failed");
             ChannelError::Closed
         })?;
         let slot = slot.take().unwrap_or_else(|| Slot::take(&channels));
@@ -125,7 +125,7 @@ async fn open(
         if channel.opened().await.is_ok() {
             return Ok(channel);
         }
-        tracing::debug!(label, "a channel was closed before it was open");
+        tracing::debug!(label, "a channel was closed before it opened");
     }
     Err(ChannelError::Closed)
 }
