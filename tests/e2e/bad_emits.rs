@@ -36,8 +36,7 @@ async fn a_v1_client_may_not_emit_reserved_events_nor_those_of_the_plugin() {
         assert_eq!(errors(&answers), ["SERVER_ERROR bad-event"], "{event}");
 
         let answers = wire.answers(&format!(r#"427["P2P_EMIT_ACKNOWLEDGE",{emit}]"#)).await;
-        let failed =
-            r#"437[{"error":{"code":"bad-event","message":"that event is not allowed"}}]"#;
+        let failed = r#"437[{"error":{"code":"bad-event","message":"that event is not allowed"}}]"#;
         assert_eq!(errors(&answers), ["SERVER_ERROR bad-event", failed], "{event}");
     }
 
