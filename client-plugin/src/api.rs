@@ -1,4 +1,4 @@
-//! What an application uses: everything in here is re-exported at the root of the crate.
+//! The public API: everything in here is re-exported at the root of the crate.
 //!
 //! | file | subject |
 //! |---|---|

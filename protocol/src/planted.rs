@@ -12,7 +12,7 @@ pub enum Fault {
     CompareWithoutIncarnation,
     /// A resume token is not looked at.
     ResumeWithoutToken,
-    /// Whoever is asked is taken, paired or not.
+    /// A target is accepted even if it is paired.
     PairTheBusy,
     /// A client whose grace is over keeps its place.
     ForgetAway,
@@ -26,11 +26,11 @@ pub enum Fault {
     ForgetResend,
     /// A pairing that ended while a client was away goes on at its end.
     KeepGhost,
-    /// Why a pairing ended while a client was away is not told when it is back.
+    /// The reason of an end during a client's absence is not reported on its return.
     ForgetReason,
     /// The window forgets its oldest frame before it is acknowledged.
     WindowEvictsEarly,
-    /// What is sent again on another path goes in another order, and is taken as it comes.
+    /// Frames that are sent again on another path are reordered, and taken in that order.
     ReorderOnPathChange,
     /// A frame that was seen before is delivered again.
     DeliverDuplicates,
@@ -44,7 +44,7 @@ pub enum Fault {
     NeverFull,
     /// An emit is delivered although its time is over.
     IgnoreTtl,
-    /// What came early is acknowledged as if there were no gap before it.
+    /// Early frames are acknowledged as if there were no gap before them.
     AckUnseen,
     /// The last part of a large value is not sent again.
     LoseLastPart,
@@ -85,7 +85,7 @@ pub(crate) use enabled::is;
 #[cfg(feature = "planted-faults")]
 pub use enabled::plant;
 
-/// Whether this thread has this fault.
+/// Returns whether this thread has this fault.
 #[cfg(not(feature = "planted-faults"))]
 pub(crate) const fn is(_: Fault) -> bool {
     false

@@ -34,7 +34,7 @@ pub struct Route {
     pairing_json: String,
     partner: ClientId,
     partner_dialect: Dialect,
-    /// Whether signals may go this way.
+    /// `true` if signals are forwarded.
     direct: bool,
 }
 

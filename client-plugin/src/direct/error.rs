@@ -80,7 +80,7 @@ pub enum DirectEnd {
     /// No path to the partner was found in time.
     #[error("no direct connection within {0:?}")]
     Timeout(Duration),
-    /// Nothing was heard from the partner for too long.
+    /// The partner was silent for too long.
     #[error("the partner fell silent")]
     Silent,
     /// The partner's description asks for more than a data channel, or cannot be used.

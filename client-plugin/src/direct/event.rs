@@ -19,9 +19,9 @@ pub enum DirectEvent {
     Message(ChannelMessage),
     /// A raw channel that the partner opened.
     Channel(DirectChannel),
-    /// Nothing was heard from the partner for a while: the partner or the path may be gone.
+    /// The partner was silent for a while: the partner or the path may be gone.
     Silent,
-    /// Something was heard again.
+    /// The partner was heard again.
     Heard,
     /// The connection has ended. This is the last event.
     Closed(DirectEnd),

@@ -20,7 +20,7 @@ pub(crate) enum FromServer {
     Event(&'static str, Vec<Value>),
     /// The server refused the connection, with this message.
     Refused(String),
-    /// Something failed: the connection may be lost.
+    /// A failure: the connection may be lost.
     Failed(String),
     /// The server closed the connection.
     Closed,

@@ -18,9 +18,10 @@ pub(crate) struct ServerLink {
     connector: Connector,
     /// The present connection; `None` while the connector makes another.
     present: Option<ServerConnection>,
-    /// Whether the present connection has failed. Each further write would wait for its own deadline.
+    /// `true` once the present connection has failed. Each further write would wait for its own
+    /// deadline.
     is_lost: bool,
-    /// Whether rust_socketio's own reconnect waits at its gate.
+    /// `true` while rust_socketio's own reconnect waits at its gate.
     at_gate: bool,
     /// rust_socketio's client of the present connection, or else of the last one.
     socket: watch::Sender<Socket>,

@@ -1,4 +1,4 @@
-//! How a direct connection comes about: attempts, offers and answers, candidates, and retries.
+//! The link of a direct path: attempts, offers and answers, candidates, and retries.
 //!
 //! ```text
 //!              begin: offer, answer, candidates          pings of both ends return
@@ -64,7 +64,7 @@ pub enum LinkEvent {
     Opened,
     /// A message was received on the first channel.
     Received(LinkMessage),
-    /// Something was received on another channel.
+    /// A message was received on another channel.
     Heard,
     /// The connection is closed, or it failed.
     Closed,

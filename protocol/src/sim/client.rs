@@ -21,13 +21,13 @@ pub(crate) const REQUESTS: u64 = 1 << 40;
 
 pub(crate) struct SimClient {
     pub(crate) name: String,
-    /// None before its first connection, and after the last.
+    /// `None` before its first connection, and after the last.
     pub(crate) endpoint: Option<Recorded<Client>>,
     /// The present connection.
     pub(crate) conn: Option<ConnId>,
-    /// Whether a next connection is being made.
+    /// `true` while the next connection is being made.
     pub(crate) connecting: bool,
-    /// What the next connection shows.
+    /// The token that the next connection presents.
     pub(crate) resume: Option<ResumeToken>,
     /// Calls that wait for room in the window.
     pub(crate) waiting: VecDeque<Waiting>,
@@ -48,18 +48,18 @@ pub(crate) struct SimClient {
     pub(crate) running: usize,
     /// Calls that its endpoint has, and that wait for a reply.
     pub(crate) pending: BTreeSet<CallNo>,
-    /// Whether it was ever welcomed, and whether it was told not to come back.
+    /// `true` once it was welcomed; the other is true once it was told not to return.
     pub(crate) welcomed: bool,
     pub(crate) dismissed: bool,
-    /// Whether the server does not know its session any more.
+    /// `true` if the server does not know its session any more.
     pub(crate) restarted: bool,
-    /// Whether its endpoint has closed.
+    /// `true` once its endpoint has closed.
     pub(crate) closed: bool,
-    /// For when its timer is set.
+    /// The time for which its timer is set.
     pub(crate) alarm: Option<Instant>,
 }
 
-/// What becomes of an emit when its handler is done.
+/// The fate of an emit when its handler is done.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub(crate) struct Handled {
     pub(crate) pairing: PairingId,
@@ -68,7 +68,7 @@ pub(crate) struct Handled {
     pub(crate) returns: Returns,
 }
 
-/// What a handler returns.
+/// The result of a handler.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub(crate) enum Returns {
     /// A value of about that many bytes.

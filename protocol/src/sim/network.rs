@@ -1,4 +1,4 @@
-//! What travels between the clients and the server, and what the server wants done.
+//! The traffic between the clients and the server, and the outputs of the server.
 
 use std::time::Duration;
 

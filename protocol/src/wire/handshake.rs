@@ -41,9 +41,9 @@ impl Versions {
 pub struct ConnectAuth {
     /// The dialect that the connection speaks.
     pub dialect: Dialect,
-    /// Whether the client takes attachments.
+    /// `true` if the client accepts attachments.
     pub binary: bool,
-    /// Whether the client allows a direct path.
+    /// `true` if the client allows a direct path.
     pub direct: bool,
     /// The token of an earlier connection.
     pub resume: Option<ResumeToken>,

@@ -5,8 +5,9 @@
 pub struct Shape {
     /// Levels of arrays and objects; [`HIDDEN`](Self::HIDDEN) if they cannot be counted.
     pub depth: usize,
-    /// Whether the text may hold a value that the grammar of JSON allows and usual parsers refuse:
-    /// half a pair of surrogates, or a number beyond all floating-point numbers. Parsing decides.
+    /// `true` if the text may contain a value that the grammar of JSON allows and usual parsers
+    /// refuse: a lone surrogate, or a number outside the range of floating-point numbers. Parsing
+    /// decides.
     pub doubtful: bool,
 }
 

@@ -22,7 +22,7 @@ pub struct Welcome {
     pub resume: Option<ResumeToken>,
     /// Time for which the pairing outlives the connection, in milliseconds; 0 if it does not.
     pub grace_ms: u64,
-    /// Whether an earlier session goes on.
+    /// `true` if an earlier session continues.
     pub resumed: bool,
     /// The limits of the server.
     #[serde(default)]
@@ -70,12 +70,12 @@ pub struct PairingInfo {
     pub id: PairingId,
     /// The id of the partner.
     pub partner: ClientId,
-    /// Whether this end asked first. The initiator offers the direct path.
+    /// `true` if this client asked first. The initiator offers the direct path.
     pub initiator: bool,
     /// Version of the protocol that the partner speaks: 1 for v1, 2 or more for v2.
     #[serde(deserialize_with = "version")]
     pub partner_protocol: u8,
-    /// Whether a direct path may be tried.
+    /// `true` if a direct path may be tried.
     pub direct: bool,
 }
 
