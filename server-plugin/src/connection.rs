@@ -1,6 +1,7 @@
-//! A client's connection: its socket, its dialect, and where what it says is relayed to.
+//! A client's connection: its socket, its dialect, and the route to its partner.
 
 use std::{
+    borrow::Borrow,
     fmt,
     sync::{
         Arc,
@@ -8,16 +9,18 @@ use std::{
     },
 };
 
-use socketio_p2p_protocol::{ClientId, ConnId, Dialect, ServerMessage};
+use socketio_p2p_protocol::{
+    ClientId, Code, ConnId, Dialect, Partner,
+    peer::v1::Side,
+    relay::{self, Refused},
+};
 
 use crate::{
-    counters::Counted,
-    legacy,
-    relay::Route,
-    server::Shared,
-    slot::Slot,
-    socket::{Arguments, Outlet, SendFailure},
-    throttle::Throttle,
+    inbound::throttle::Throttle,
+    observe::counters::Counted,
+    outbound::socket::Outlet,
+    relay::route_cell::{Announced, RouteCell},
+    v1::V1Bridge,
 };
 
 pub(crate) struct Connection {
@@ -26,22 +29,66 @@ pub(crate) struct Connection {
     pub(crate) dialect: Dialect,
     /// Whether a v2 client takes attachments.
     pub(crate) binary: bool,
-    pub(crate) outlet: Box<dyn Outlet>,
+    pub(crate) outlet: Arc<dyn Outlet>,
     pub(crate) throttle: Throttle,
-    /// Whether the host said so: before that its socket is not connected, and not gone either.
+    /// Whether the host announced it. Before that its socket is not connected, and not gone either.
     connected: AtomicBool,
-    /// Written only by carrying out the broker's outputs; all that the hot path asks.
-    route: Slot<Route>,
+    /// Written only when outputs of the broker are carried out, read by the hot path.
+    route: RouteCell<Route>,
     _counted: Counted,
+}
+
+/// The way from a paired client to its partner.
+pub(crate) struct Route {
+    pub(crate) verdicts: relay::Route,
+    pub(crate) partner: Arc<Connection>,
+    pub(crate) way: Way,
+    pub(crate) announced: Announced,
+    _counted: Counted,
+}
+
+/// Ways of a message to the partner.
+pub(crate) enum Way {
+    /// As it came: both ends speak v2.
+    Straight,
+    /// Through the session that the server keeps for a v1 end. The side is the sender's.
+    Bridged(Arc<V1Bridge>, Side),
+}
+
+impl Route {
+    pub(crate) fn new(
+        partner: &Partner,
+        connection: Arc<Connection>,
+        way: Way,
+        counted: Counted,
+    ) -> Self {
+        Self {
+            verdicts: relay::Route::new(partner),
+            partner: connection,
+            way,
+            announced: Announced::not_yet(),
+            _counted: counted,
+        }
+    }
+
+    /// Returns the refusal of an admitted message.
+    pub(crate) fn refused(&self, code: impl Into<Code>) -> Refused {
+        Refused { code: code.into(), pairing: Some(self.verdicts.pairing()) }
+    }
+}
+
+impl Borrow<relay::Route> for Route {
+    fn borrow(&self) -> &relay::Route {
+        &self.verdicts
+    }
 }
 
 impl Connection {
     pub(crate) fn new(
-        id: ConnId,
-        client: ClientId,
+        (id, client): (ConnId, ClientId),
         dialect: Dialect,
         binary: bool,
-        outlet: Box<dyn Outlet>,
+        outlet: Arc<dyn Outlet>,
         throttle: Throttle,
         counted: Counted,
     ) -> Self {
@@ -53,7 +100,7 @@ impl Connection {
             outlet,
             throttle,
             connected: AtomicBool::new(false),
-            route: Slot::empty(),
+            route: RouteCell::empty(),
             _counted: counted,
         }
     }
@@ -66,32 +113,13 @@ impl Connection {
         self.connected.load(Ordering::Acquire)
     }
 
-    /// Where what this client says goes, if it is paired.
+    /// Returns the route to the partner, if the client is paired.
     pub(crate) fn route(&self) -> Option<Arc<Route>> {
         self.route.read()
     }
 
     pub(crate) fn set_route(&self, route: Option<Arc<Route>>) -> Option<Arc<Route>> {
         self.route.replace(route)
-    }
-
-    /// Tells the client something, in its dialect.
-    pub(crate) fn send(
-        self: &Arc<Self>,
-        shared: &Arc<Shared>,
-        message: &ServerMessage,
-    ) -> Result<(), SendFailure> {
-        match self.dialect {
-            Dialect::V1 => legacy::send(shared, self, message),
-            Dialect::V2 => self.send_v2(message),
-        }
-    }
-
-    pub(crate) fn send_v2(&self, message: &ServerMessage) -> Result<(), SendFailure> {
-        let Some((event, args)) = message.to_event() else {
-            return Ok(());
-        };
-        self.outlet.emit(event, Arguments::Values(&args))
     }
 }
 

@@ -4,40 +4,34 @@
 // The front page names items of features.
 #![cfg_attr(not(feature = "axum"), allow(rustdoc::broken_intra_doc_links))]
 
-mod ack;
-mod admission;
-mod bridge;
-mod builder;
+mod attach;
 mod connection;
-mod counters;
-mod events;
-mod guest;
-mod handlers;
-mod keeper;
-mod legacy;
+mod inbound;
 mod limits;
-mod listener;
-mod meter;
-mod peek;
-mod queue;
+mod observe;
+mod outbound;
 mod relay;
-mod requests;
 mod server;
-mod slot;
-mod socket;
+mod step;
 mod sync;
-mod throttle;
+mod tasks;
+mod v1;
 
-pub use admission::Handshake;
-pub use builder::P2pServerBuilder;
-pub use counters::{Counters, Stats};
-pub use events::{Events, EventsError};
-pub use limits::{Rate, ServerLimits};
-pub use listener::{QuickAckListener, QuickAckStream};
+pub use self::{
+    attach::{builder::P2pServerBuilder, identity::Handshake},
+    limits::{Rate, ServerLimits},
+    observe::{
+        counters::{Counters, Stats},
+        events::{Events, EventsError},
+    },
+    outbound::{
+        listener::{QuickAckListener, QuickAckStream},
+        meter::MeteredStream,
+    },
+    server::P2pServer,
+};
 #[cfg(feature = "axum")]
-pub use meter::MeteredListener;
-pub use meter::MeteredStream;
-pub use server::P2pServer;
+pub use outbound::meter::MeteredListener;
 pub use socketio_p2p_protocol::{
     BrokerEvent as Event, ClientEntry, ClientId, ClientState, Code, DuplicatePolicy, EndReason,
     ListPolicy, PairingId,

@@ -1,4 +1,4 @@
-//! What one client may cost the server.
+//! Limits on what one client may cost the server.
 
 use std::{num::NonZeroU32, time::Duration};
 
@@ -9,14 +9,14 @@ use socketio_p2p_protocol::limits::{
     STRIKES_FORGIVEN,
 };
 
-use crate::queue::QueueLimits;
+use crate::outbound::queue::QueueLimits;
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// What one client may cost the server, for [`P2pServerBuilder::limits`].
+/// Limits on what one client may cost the server, for [`P2pServerBuilder::limits`].
 ///
-/// Each limit can be set, and switched off with `None`. Messages that are over one are refused
-/// with a typed error, and nothing is lost for others; a session of v2 sends them again.
+/// Each limit can be set, and switched off with `None`. Messages over a limit are refused with a
+/// typed error, and nothing is lost for others. A v2 session sends them again.
 ///
 /// ```
 /// use std::time::Duration;
@@ -42,7 +42,7 @@ pub struct ServerLimits {
     pub(crate) clients: usize,
 }
 
-/// How often something may happen: so many times in a period, and so many times at once.
+/// A rate: a count in a period, and a count at once.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Rate {
     count: u32,
@@ -51,71 +51,72 @@ pub struct Rate {
 }
 
 impl ServerLimits {
-    /// No limit on how often; queues have theirs all the same. For where all clients are trusted.
+    /// Returns limits without rates, for servers whose clients are all trusted. Queues keep their
+    /// limits.
     #[must_use]
     pub fn unlimited_rates() -> Self {
         let unlimited = Self::default().messages(None).bytes(None).registrations(None);
         unlimited.lists(None).signals(None).strikes(None)
     }
 
-    /// Messages from one client. 2,000 a second and 4,000 at once by default.
+    /// Limits the messages from one client. 2,000 a second and 4,000 at once by default.
     #[must_use]
     pub fn messages(self, rate: impl Into<Option<Rate>>) -> Self {
         Self { messages: rate.into(), ..self }
     }
 
-    /// Bytes from one client. 8 MiB a second and 16 MiB at once by default.
+    /// Limits the bytes from one client. 8 MiB a second and 16 MiB at once by default.
     #[must_use]
     pub fn bytes(self, rate: impl Into<Option<Rate>>) -> Self {
         Self { bytes: rate.into(), ..self }
     }
 
-    /// Registrations of one client. 5 in 10 s by default.
+    /// Limits the registrations of one client. 5 in 10 s by default.
     #[must_use]
     pub fn registrations(self, rate: impl Into<Option<Rate>>) -> Self {
         Self { registrations: rate.into(), ..self }
     }
 
-    /// Questions of one client for the list of clients. 5 in 10 s by default.
+    /// Limits the requests of one client for the list of clients. 5 in 10 s by default.
     #[must_use]
     pub fn lists(self, rate: impl Into<Option<Rate>>) -> Self {
         Self { lists: rate.into(), ..self }
     }
 
-    /// Signals of one client, for its direct path. 200 in 10 s by default.
+    /// Limits the signals of one client, for its direct path. 200 in 10 s by default.
     #[must_use]
     pub fn signals(self, rate: impl Into<Option<Rate>>) -> Self {
         Self { signals: rate.into(), ..self }
     }
 
-    /// Refused messages of one client, for whatever is its own fault: beyond them it is removed.
-    /// 1,000 at once by default, of which 100 are forgiven each second.
+    /// Limits the refused messages of one client, as far as they are its own fault. Beyond them it is
+    /// removed. 1,000 at once by default, of which 100 are forgiven each second.
     #[must_use]
     pub fn strikes(self, rate: impl Into<Option<Rate>>) -> Self {
         Self { strikes: rate.into(), ..self }
     }
 
-    /// What may wait for one client, in bytes: beyond `soft` its partner's messages are refused
-    /// with `congested`, beyond `hard` it is disconnected. 256 KiB and 1 MiB by default.
+    /// Limits what waits for one client, in bytes. Beyond `soft` its partner's messages are refused
+    /// with `congested`, beyond `hard` the client is disconnected. 256 KiB and 1 MiB by default.
     #[must_use]
     pub fn queue(self, soft: usize, hard: usize) -> Self {
         Self { queue: Some(QueueLimits { soft, hard: hard.max(soft) }), ..self }
     }
 
-    /// Only the number of packets bounds what waits for a client.
+    /// Removes the limit on the bytes that wait for a client. The number of packets is still limited.
     #[must_use]
     pub fn unlimited_queue(self) -> Self {
         Self { queue: None, ..self }
     }
 
-    /// Clients at most, those that are away among them. 100,000 by default; beyond, a new one is
-    /// refused with `quota`.
+    /// Limits the number of clients, including those that are away. 100,000 by default; beyond it a
+    /// new client is refused with `quota`.
     #[must_use]
     pub fn clients(self, clients: usize) -> Self {
         Self { clients, ..self }
     }
 
-    /// What the welcome states of them.
+    /// Returns the limits that the welcome states.
     pub(crate) fn stated(&self) -> Limits {
         let messages = self.messages.map_or((0, 0), |rate| (rate.per_second(), rate.burst));
         let bytes = self.bytes.map_or((0, 0), |rate| (rate.per_second(), rate.burst));
@@ -139,13 +140,13 @@ impl Default for ServerLimits {
 }
 
 impl Rate {
-    /// So many in a period, all of which may come at once. Zero is taken for one.
+    /// Creates a rate of `count` in a period, all of which may come at once. Zero counts as one.
     #[must_use]
     pub const fn new(count: u32, period: Duration) -> Self {
         Self { count, period, burst: count }
     }
 
-    /// The same, of which so many may come at once.
+    /// Sets how many may come at once.
     #[must_use]
     pub const fn burst(self, burst: u32) -> Self {
         Self { burst, ..self }
@@ -160,7 +161,7 @@ impl Rate {
 
     fn per_second(self) -> u32 {
         let count = f64::from(self.count) / self.period.as_secs_f64();
-        // Zero would say that there is none. The cast saturates.
+        // Zero would say that there is no limit. The cast saturates.
         (count as u32).max(1)
     }
 }

@@ -1,4 +1,6 @@
-//! The primitives of what is shared between threads. `tests/concurrency.rs` compiles the same
-//! files with those of shuttle instead, which tries out interleavings.
+//! Synchronisation primitives of the files that threads share. `tests/concurrency.rs` compiles the
+//! same files with the primitives of shuttle, which tries out interleavings.
 
-pub(crate) use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, atomic};
+pub(crate) use std::sync::{
+    Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard, atomic,
+};

@@ -1,20 +1,24 @@
-//! State shared between threads, in many of the orders in which it can be used.
+//! The state that threads share, in many of the orders in which it can be used.
 //!
-//! The files of the library are compiled once more, with shuttle's primitives as `crate::sync`.
+//! The files of the library are compiled once more, with the primitives of shuttle as `crate::sync`.
 
 #![allow(dead_code, reason = "the library's files have more than what threads share")]
 
-/// The types that the library takes from `std`.
+/// The primitives that the library has from `std`.
 mod sync {
     pub(crate) use std::sync::PoisonError;
 
-    pub(crate) use shuttle::sync::{Arc, Mutex, MutexGuard, RwLock, atomic};
+    pub(crate) use shuttle::sync::{
+        Arc, Mutex, MutexGuard, RwLock, RwLockReadGuard, RwLockWriteGuard, atomic,
+    };
 }
 
-#[path = "../src/queue.rs"]
+#[path = "../src/step/connections.rs"]
+mod connections;
+#[path = "../src/outbound/queue.rs"]
 mod queue;
-#[path = "../src/slot.rs"]
-mod slot;
+#[path = "../src/relay/route_cell.rs"]
+mod route_cell;
 
 use shuttle::{
     check_random,
@@ -26,9 +30,12 @@ use shuttle::{
     thread,
 };
 
+use socketio_p2p_protocol::ConnId;
+
 use crate::{
+    connections::Connections,
     queue::{Class, Meter, Queue, QueueLimits},
-    slot::{News, Slot},
+    route_cell::{Announced, RouteCell},
 };
 
 const ORDERS: usize = 2000;
@@ -44,13 +51,13 @@ fn counted_before(queue: &Queue, bytes: usize, class: Class, socket: &mpsc::Send
     }
 }
 
-/// The network may take it before it is counted: then it seems to wait for ever.
+/// Counts too late: the network may take it before, and then it seems to wait for ever.
 fn counted_after(queue: &Queue, bytes: usize, class: Class, socket: &mpsc::Sender<usize>) {
     socket.send(bytes).unwrap();
     queue.reserve(bytes, class);
 }
 
-/// A partner and the server say something to one client, which reads what comes.
+/// Lets a partner and the server send to one client, which reads what comes.
 fn what_was_taken_does_not_wait(hand_over: HandOver) {
     let meter = Arc::new(Meter::new());
     let queue = Arc::new(Queue::new(LIMITS, 0));
@@ -90,7 +97,7 @@ fn counting_after_the_handing_over_is_caught() {
     check_random(|| what_was_taken_does_not_wait(counted_after), ORDERS);
 }
 
-/// A reservation of room, decided and counted in one step or in two.
+/// A way to decide whether bytes may be handed over, and to count them: in one step, or in two.
 type Reserve = fn(&Queue) -> bool;
 
 fn two_speak_at_once(reserve: Reserve) {
@@ -122,15 +129,15 @@ fn looking_before_counting_is_caught() {
     check_random(move || two_speak_at_once(in_two_steps), ORDERS);
 }
 
-/// A latch on which the holder of a route waits until its pairing is known on both sides.
+/// A way to wait until a pairing is known on both sides.
 trait Waits: Send + Sync + 'static {
-    fn untold() -> Self;
+    fn not_yet() -> Self;
     fn wait(&self, for_present_step: impl FnOnce());
 }
 
-impl Waits for News {
-    fn untold() -> Self {
-        Self::untold()
+impl Waits for Announced {
+    fn not_yet() -> Self {
+        Self::not_yet()
     }
 
     fn wait(&self, for_present_step: impl FnOnce()) {
@@ -138,11 +145,11 @@ impl Waits for News {
     }
 }
 
-/// One that takes note before it has waited: whoever comes second does not wait.
+/// A latch that opens before it has waited: a second thread does not wait.
 struct Hasty(AtomicBool);
 
 impl Waits for Hasty {
-    fn untold() -> Self {
+    fn not_yet() -> Self {
         Self(AtomicBool::new(false))
     }
 
@@ -153,24 +160,24 @@ impl Waits for Hasty {
     }
 }
 
-/// A step sets a route and tells both ends; the first speaks at once, on two threads: over polling
-/// two requests may come at a time.
+/// Sets a route and tells both ends in one step. The first end sends at once, on two threads: over
+/// polling two requests may come at a time.
 fn the_news_comes_first<T: Waits>() {
     let broker = Arc::new(Mutex::new(()));
-    let slot = Arc::new(Slot::<T>::empty());
+    let cell = Arc::new(RouteCell::<T>::empty());
     let second_knows = Arc::new(AtomicBool::new(false));
 
     let speaking = [(); 2].map(|()| {
-        let (broker, slot, second_knows) = (broker.clone(), slot.clone(), second_knows.clone());
+        let (broker, cell, second_knows) = (broker.clone(), cell.clone(), second_knows.clone());
         thread::spawn(move || {
-            let Some(news) = slot.read() else { return };
-            news.wait(|| drop(broker.lock().unwrap()));
+            let Some(announced) = cell.read() else { return };
+            announced.wait(|| drop(broker.lock().unwrap()));
             assert!(second_knows.load(Ordering::SeqCst), "the news came after a message");
         })
     });
     {
         let _step = broker.lock().unwrap();
-        slot.replace(Some(Arc::new(T::untold())));
+        cell.replace(Some(Arc::new(T::not_yet())));
         // Here the first is told.
         thread::yield_now();
         second_knows.store(true, Ordering::SeqCst);
@@ -182,11 +189,67 @@ fn the_news_comes_first<T: Waits>() {
 
 #[test]
 fn no_message_overtakes_the_news_of_its_pairing() {
-    check_random(the_news_comes_first::<News>, ORDERS);
+    check_random(the_news_comes_first::<Announced>, ORDERS);
 }
 
 #[test]
 #[should_panic(expected = "the news came after a message")]
 fn taking_note_before_waiting_is_caught() {
     check_random(the_news_comes_first::<Hasty>, ORDERS);
+}
+
+const CONN: ConnId = ConnId(1);
+
+/// A socket, which is either open or closed.
+type Closed = Arc<AtomicBool>;
+
+/// A way to make a new connection known, to the broker and to the shell around it.
+type Admit = fn(&Connections<Closed>, &Mutex<bool>, Closed);
+
+fn known_to_the_shell_first(connections: &Connections<Closed>, broker: &Mutex<bool>, new: Closed) {
+    let admitted = connections.admit(CONN, new, || {
+        *broker.lock().unwrap() = true;
+        Ok::<(), ()>(())
+    });
+    admitted.unwrap();
+}
+
+fn known_to_the_broker_first(connections: &Connections<Closed>, broker: &Mutex<bool>, new: Closed) {
+    *broker.lock().unwrap() = true;
+    connections.admit(CONN, new, || Ok::<(), ()>(())).unwrap();
+}
+
+/// Removes a client on one thread, as a kick, a take-over or a second resume does, while another
+/// thread admits it.
+fn a_client_is_removed_while_it_is_admitted(admit: Admit) {
+    let broker = Arc::new(Mutex::new(false));
+    let connections = Arc::new(Connections::<Closed>::new());
+    let closed = Arc::new(AtomicBool::new(false));
+
+    let removing = {
+        let (broker, connections) = (broker.clone(), connections.clone());
+        thread::spawn(move || {
+            let removes = std::mem::replace(&mut *broker.lock().unwrap(), false);
+            if removes && let Some(socket) = connections.remove(CONN) {
+                socket.store(true, Ordering::SeqCst);
+            }
+        })
+    };
+    admit(&connections, &broker, closed.clone());
+    removing.join().unwrap();
+
+    let is_known = *broker.lock().unwrap();
+    assert_ne!(is_known, closed.load(Ordering::SeqCst), "nobody closes its socket");
+    assert_eq!(is_known, connections.get(CONN).is_some());
+}
+
+#[test]
+fn a_client_that_is_removed_while_it_is_admitted_is_closed() {
+    check_random(|| a_client_is_removed_while_it_is_admitted(known_to_the_shell_first), ORDERS);
+}
+
+#[test]
+#[should_panic(expected = "nobody closes its socket")]
+fn a_client_that_the_broker_knows_before_the_shell_is_caught() {
+    check_random(|| a_client_is_removed_while_it_is_admitted(known_to_the_broker_first), ORDERS);
 }

@@ -1,11 +1,11 @@
-//! The plugin's estimate from the bytes that were handed over and those that were taken.
+//! The queue of a client: the bytes that were handed over and those that were taken.
 
-/// The types that the library takes from `std`.
+/// The primitives that the library has from `std`.
 mod sync {
     pub(crate) use std::sync::{Arc, Mutex, MutexGuard, PoisonError, atomic};
 }
 
-#[path = "../src/queue.rs"]
+#[path = "../src/outbound/queue.rs"]
 mod queue;
 
 use std::sync::Arc;

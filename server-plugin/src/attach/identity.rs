@@ -1,4 +1,4 @@
-//! Who a connection is, and who may ask for whom.
+//! The identity of a connection, and the application's hooks that decide on it.
 
 use std::{fmt, sync::Arc};
 
@@ -9,30 +9,31 @@ use socketio_p2p_protocol::{
 };
 use socketioxide::extensions::Extensions;
 
-/// What a connection says about itself, for [`identify`](crate::P2pServerBuilder::identify).
+/// The claims of a connection, for [`identify`](crate::P2pServerBuilder::identify).
 #[non_exhaustive]
 pub struct Handshake<'a> {
-    /// The auth of its CONNECT packet; null where there is none, as with Engine.IO 3.
+    /// The auth of its CONNECT packet. Null where there is none, as with Engine.IO 3.
     pub auth: &'a Value,
-    /// The HTTP request that opened it: query, headers.
+    /// The HTTP request that opened it, with its query and headers.
     pub request: &'a http::request::Parts,
-    /// What the application's own middleware put beside the socket.
+    /// The values that the application's own middleware put beside the socket.
     pub extensions: &'a Extensions,
 }
 
-/// Decides which client a connection is: none if it is not one of ours.
+/// A hook that decides which client a connection is: `None` if it is no P2P client.
 pub(crate) type Identify =
     Arc<dyn Fn(&Handshake<'_>) -> Result<Option<ClientId>, Code> + Send + Sync>;
 
-/// Decides whether a source may ask for a target.
+/// A hook that decides whether a source may ask for a target.
 pub(crate) type Authorize = Arc<dyn Fn(&ClientId, &ClientId) -> bool + Send + Sync>;
 
-pub(crate) struct Admission {
+/// The application's hooks.
+pub(crate) struct Hooks {
     pub(crate) identify: Identify,
     pub(crate) authorize: Option<Authorize>,
 }
 
-/// A connection that is a client.
+/// The identity of a connection that is a client.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Identity {
     pub(crate) client: ClientId,
@@ -40,11 +41,11 @@ pub(crate) struct Identity {
     pub(crate) binary: bool,
     /// Whether it allows a direct path.
     pub(crate) direct: bool,
-    /// What it shows of an earlier connection.
+    /// The token of an earlier connection, if it shows one.
     pub(crate) resume: Option<ResumeToken>,
 }
 
-impl Admission {
+impl Hooks {
     pub(crate) fn identify(&self, handshake: &Handshake<'_>) -> Result<Option<Identity>, Code> {
         let Some(client) = (self.identify)(handshake)? else {
             return Ok(None);
@@ -60,26 +61,25 @@ impl Admission {
     }
 }
 
-impl Default for Admission {
+impl Default for Hooks {
     fn default() -> Self {
         Self { identify: Arc::new(client_id), authorize: None }
     }
 }
 
-impl fmt::Debug for Admission {
+impl fmt::Debug for Hooks {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Admission").finish_non_exhaustive()
+        f.debug_struct("Hooks").finish_non_exhaustive()
     }
 }
 
 impl Handshake<'_> {
-    /// The client id that the connection claims: `clientId` in the auth, or else in the query.
-    /// This is what [`identify`](crate::P2pServerBuilder::identify) does by default.
+    /// Returns the client id that the connection claims: `clientId` in the auth, or else in the
+    /// query. [`identify`](crate::P2pServerBuilder::identify) does this by default.
     ///
     /// # Errors
     ///
-    /// [`Code::BadClientId`] if it is malformed, or missing from a connection that says that it
-    /// speaks v2.
+    /// [`Code::BadClientId`] if it is malformed, or if a connection that speaks v2 has none.
     pub fn client_id(&self) -> Result<Option<ClientId>, Code> {
         client_id(self)
     }
@@ -101,7 +101,7 @@ fn client_id(handshake: &Handshake<'_>) -> Result<Option<ClientId>, Code> {
     }
 }
 
-/// What the auth, or else the query, says under a key: a string or a number, once.
+/// Returns the value of a key in the auth, or else in the query: a string or a number, once.
 fn said(handshake: &Handshake<'_>, key: &str) -> Result<Option<String>, Code> {
     match handshake.auth.get(key) {
         Some(Value::String(text)) => return Ok(Some(text.clone())),
@@ -112,7 +112,7 @@ fn said(handshake: &Handshake<'_>, key: &str) -> Result<Option<String>, Code> {
     let query = handshake.request.uri.query().unwrap_or_default();
     let mut found = None;
     for (name, value) in form_urlencoded::parse(query.as_bytes()) {
-        // `clientId[]=A` is how query libraries spell an array.
+        // Query libraries spell an array `clientId[]=A`.
         let is_array = name.strip_prefix(key).is_some_and(|rest| rest.starts_with('['));
         if is_array || (name == key && found.replace(value.into_owned()).is_some()) {
             return Err(Code::BadArgs);
@@ -132,7 +132,7 @@ mod tests {
         let (request, ()) = http::Request::builder().uri(uri).body(()).unwrap().into_parts();
         let extensions = Extensions::new();
         let handshake = Handshake { auth, request: &request, extensions: &extensions };
-        Admission::default().identify(&handshake)
+        Hooks::default().identify(&handshake)
     }
 
     fn v1(client: &str) -> Result<Option<Identity>, Code> {

@@ -1,9 +1,9 @@
-//! A native acknowledgement with all its arguments, written down as text with its blobs apart.
+//! A native acknowledgement with all its arguments, as text with its blobs apart.
 //!
 //! socketioxide hands an acknowledgement out only through a `Deserialize`, which sees attachments
-//! as bytes in the place of their placeholders. So this one writes the text anew, keys in the
-//! order in which they came. (0.18.9 fails, and we with it, where the first key of an object is
-//! written with escapes.)
+//! as bytes in the place of their placeholders. So this one writes the text anew, with keys in the
+//! order in which they came. (Version 0.18.9 fails where the first key of an object is written with
+//! escapes, and this one with it.)
 
 use std::fmt;
 
@@ -38,7 +38,7 @@ impl<'de> Deserialize<'de> for AckArgs {
     }
 }
 
-/// Writes whatever it is given.
+/// A visitor that writes every value it is given.
 struct Text<'a>(&'a mut Writer);
 
 impl<'de> DeserializeSeed<'de> for Text<'_> {

@@ -1,10 +1,10 @@
-//! How many bytes wait in the server for one client.
+//! The bytes that wait in the server for one client.
 //!
-//! socketioxide tells neither how much is queued nor when it was sent. So the plugin counts what
-//! it hands over, and the stream of the connection counts what the network took; the difference
-//! waits. What is handed over is counted before it can be sent, and by no more than its length on
-//! the wire: so the network never took less of what was sent than was counted. It took a little
-//! more, for pings and what others sent; whenever it took everything, counting starts anew.
+//! socketioxide tells neither how much is queued nor when it was sent. So the plugin counts the
+//! bytes that it hands over, and the stream of the connection counts the bytes that the network
+//! took. The difference waits. Bytes are counted before they can be sent, and never more than they
+//! are on the wire, so the network never took less than was counted. It took a little more, for
+//! pings and for what others sent. Whenever it took everything, counting starts anew.
 
 use std::{
     fmt,
@@ -16,7 +16,7 @@ use crate::sync::{
     atomic::{AtomicU64, Ordering},
 };
 
-/// Bytes that the network took of one connection, since it began.
+/// The bytes that the network took of one connection since it began.
 #[derive(Debug)]
 pub(crate) struct Meter(AtomicU64);
 
@@ -34,37 +34,37 @@ impl Meter {
     }
 }
 
-/// What may wait for one client, in bytes.
+/// Limits on what waits for one client, in bytes.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) struct QueueLimits {
-    /// From here on nothing is relayed to it.
+    /// The size from which on nothing is relayed to it.
     pub(crate) soft: usize,
-    /// From here on it is told nothing.
+    /// The size from which on nothing is sent to it at all.
     pub(crate) hard: usize,
 }
 
-/// What is to be handed over.
+/// Classes of what is handed over.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Class {
-    /// From its partner, who can wait.
+    /// Messages of its partner, which can wait.
     Relayed,
-    /// From the server.
+    /// Messages of the server.
     Control,
 }
 
-/// What waits for one client.
+/// The queue of one client.
 pub(crate) struct Queue {
     limits: QueueLimits,
-    /// Bytes a second that are assumed to go where there is no meter.
+    /// The bytes a second that are assumed to be taken where there is no meter.
     assumed_rate: usize,
     state: Mutex<State>,
 }
 
 struct State {
     outflow: Outflow,
-    /// Bytes handed over since all were taken.
+    /// The bytes handed over since all were taken.
     handed: u64,
-    /// What had been taken then.
+    /// The bytes that had been taken then.
     base: u64,
     overfull: bool,
 }
@@ -106,7 +106,7 @@ impl Queue {
         Self { limits, assumed_rate, state: Mutex::new(state) }
     }
 
-    /// From now on this counts what goes; without it that is assumed.
+    /// Sets the meter of the connection. Without one a rate is assumed.
     pub(crate) fn set_meter(&self, meter: Option<Arc<Meter>>) {
         let outflow = match meter {
             Some(meter) => Outflow::Metered(meter),
@@ -118,16 +118,16 @@ impl Queue {
         state.outflow = outflow;
     }
 
-    /// Counts so many bytes that are about to be handed over. If there is no room for them, they
-    /// must not be.
+    /// Counts bytes that are about to be handed over. Returns `false` if there is no room for them;
+    /// they must not be handed over then.
     pub(crate) fn reserve(&self, bytes: usize, class: Class) -> bool {
         let bytes = bytes as u64;
         let mut state = self.lock();
         let waiting = state.waiting();
         let has_room = match class {
-            // One that is longer than the limit would else never go.
+            // A message that is longer than the limit would otherwise never be sent.
             Class::Relayed => waiting == 0 || waiting + bytes <= self.limits.soft as u64,
-            // What the server has to say is short, but for a list of very many clients.
+            // Messages of the server are short, except a list of very many clients.
             Class::Control => waiting < self.limits.hard as u64,
         };
         if has_room {
@@ -138,18 +138,18 @@ impl Queue {
         has_room
     }
 
-    /// They could not be handed over after all.
+    /// Takes back bytes that could not be handed over after all.
     pub(crate) fn release(&self, bytes: usize) {
         let mut state = self.lock();
         state.handed = state.handed.saturating_sub(bytes as u64);
     }
 
-    /// Whether it missed something that the server had to tell it.
+    /// Returns whether the client missed a message of the server.
     pub(crate) fn is_overfull(&self) -> bool {
         self.lock().overfull
     }
 
-    /// How many bytes wait.
+    /// Returns the bytes that wait.
     pub(crate) fn waiting(&self) -> u64 {
         self.lock().waiting()
     }

@@ -1,4 +1,4 @@
-//! What the plugin counts: what was refused since it began, and what there is now.
+//! Counters of refusals, and gauges of the objects that there are.
 
 use std::sync::{
     Arc,
@@ -7,8 +7,8 @@ use std::sync::{
 
 use socketio_p2p_protocol::Code;
 
-/// What there is now, from [`P2pServer::stats`](crate::P2pServer::stats). When everybody has left
-/// for good, all of it is 0.
+/// The objects that there are at present, from [`P2pServer::stats`](crate::P2pServer::stats). When
+/// all clients have left for good, everything but `tasks` is 0.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct Stats {
@@ -18,37 +18,37 @@ pub struct Stats {
     pub away: usize,
     /// Registrations that wait for an answer.
     pub requests: usize,
-    /// Pairings, those being granted among them.
+    /// Pairings, including those that are being granted.
     pub pairings: usize,
-    /// Connections that are held, those that are being closed among them.
+    /// Connections that are held, including those that are being closed.
     pub connections: usize,
-    /// Ways from one end of a pairing to the other.
+    /// Routes from one peer of a pairing to the other.
     pub routes: usize,
     /// Sessions kept for v1 clients, one a pairing.
     pub bridges: usize,
-    /// Tasks of the plugin: its clock as long as it lives, and one or more a bridge.
+    /// Tasks of the plugin: its clock while it lives, and one or more for each bridge.
     pub tasks: usize,
 }
 
-/// What was refused since the server began, from [`P2pServer::counters`](crate::P2pServer::counters).
+/// Refusals since the server began, from [`P2pServer::counters`](crate::P2pServer::counters).
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct Counters {
-    /// Messages over a limit on how often.
+    /// Messages over a rate.
     pub rate_limited: u64,
     /// Messages whose receiver did not keep up.
     pub congested: u64,
-    /// Messages refused for all other reasons that were the sender's own fault or bad luck.
+    /// Messages refused for any other reason.
     pub refused: u64,
-    /// Clients removed because too much of what they said was refused.
+    /// Clients removed because too many of their messages were refused.
     pub struck_out: u64,
     /// Clients disconnected because they did not read.
     pub unread: u64,
 }
 
-/// The same, while it is counted. Nothing that goes well touches it.
+/// The counters of refusals. A message that is not refused touches none.
 #[derive(Debug, Default)]
-pub(crate) struct Tally {
+pub(crate) struct RefusalCounters {
     rate_limited: AtomicU64,
     congested: AtomicU64,
     refused: AtomicU64,
@@ -56,7 +56,7 @@ pub(crate) struct Tally {
     unread: AtomicU64,
 }
 
-impl Tally {
+impl RefusalCounters {
     pub(crate) fn refused(&self, code: Code) {
         let counter = match code {
             Code::RateLimited => &self.rate_limited,
@@ -86,15 +86,15 @@ impl Tally {
     }
 }
 
-/// How many objects of a kind there are: what holds one holds a [`Counted`].
+/// A gauge of the objects of one kind. Each object holds a [`Counted`].
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Census(Arc<AtomicUsize>);
+pub(crate) struct Gauge(Arc<AtomicUsize>);
 
-/// One object, until it is dropped.
+/// One object of a gauge, until it is dropped.
 #[derive(Debug)]
-pub(crate) struct Counted(Census);
+pub(crate) struct Counted(Gauge);
 
-impl Census {
+impl Gauge {
     pub(crate) fn count_in(&self) -> Counted {
         self.0.fetch_add(1, Ordering::Relaxed);
         Counted(self.clone())
@@ -111,12 +111,12 @@ impl Drop for Counted {
     }
 }
 
-/// The objects of the plugin that may outlive what they were made for.
+/// Gauges of the objects that may outlive their pairing or their socket.
 #[derive(Debug, Default)]
-pub(crate) struct Objects {
-    pub(crate) connections: Census,
-    pub(crate) routes: Census,
-    pub(crate) bridges: Census,
+pub(crate) struct Gauges {
+    pub(crate) connections: Gauge,
+    pub(crate) routes: Gauge,
+    pub(crate) bridges: Gauge,
 }
 
 #[cfg(test)]
@@ -125,24 +125,24 @@ mod tests {
 
     #[test]
     fn refusals_are_counted_by_their_kind() {
-        let tally = Tally::default();
+        let counters = RefusalCounters::default();
 
         for code in [Code::RateLimited, Code::Congested, Code::Congested, Code::BadArgs] {
-            tally.refused(code);
+            counters.refused(code);
         }
 
-        let Counters { rate_limited, congested, refused, struck_out, .. } = tally.read();
+        let Counters { rate_limited, congested, refused, struck_out, .. } = counters.read();
         assert_eq!((rate_limited, congested, refused, struck_out), (1, 2, 1, 0));
     }
 
     #[test]
-    fn a_census_counts_what_lives() {
-        let census = Census::default();
+    fn a_gauge_counts_what_lives() {
+        let gauge = Gauge::default();
 
-        let (one, two) = (census.count_in(), census.count_in());
-        assert_eq!(census.count(), 2);
+        let (one, two) = (gauge.count_in(), gauge.count_in());
+        assert_eq!(gauge.count(), 2);
         drop((one, two));
 
-        assert_eq!(census.count(), 0);
+        assert_eq!(gauge.count(), 0);
     }
 }

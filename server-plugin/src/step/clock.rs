@@ -1,22 +1,29 @@
-//! The plugin's clock: the broker's deadlines, and looking for sockets that ended unseen
-//! and for clients that do not read.
+//! The plugin's clock: the broker's deadlines, and the search for sockets that ended unseen and for
+//! clients that do not read.
 
 use std::{
-    sync::Weak,
-    time::{Duration, Instant},
+    sync::{Arc, Weak},
+    time::Duration,
 };
 
 use socketio_p2p_protocol::broker::Input;
-use tokio_util::sync::CancellationToken;
 
-use crate::server::Shared;
+use super::Shared;
+use crate::tasks::until;
 
-/// How often sockets are looked at that ended while the application held on to them, or that are
-/// not read.
+/// The pause between two searches for sockets that ended while the application held on to them, and
+/// for clients that do not read.
 const SWEEP_INTERVAL: Duration = Duration::from_secs(2);
 
-/// Tells the broker of the time, and sweeps, until the plugin ends.
-pub(crate) async fn keep(shared: Weak<Shared>, stop: CancellationToken) {
+impl Shared {
+    /// Starts the clock unless it runs. It ends with the plugin.
+    pub(crate) fn start_clock(self: &Arc<Self>) {
+        self.clock.call_once(|| self.tasks.spawn(keep(Arc::downgrade(self))));
+    }
+}
+
+/// Reports the time to the broker, and sweeps, until the plugin ends or nobody holds it.
+async fn keep(shared: Weak<Shared>) {
     let Some(mut deadline) = shared.upgrade().map(|shared| shared.deadline.subscribe()) else {
         return;
     };
@@ -25,7 +32,6 @@ pub(crate) async fn keep(shared: Weak<Shared>, stop: CancellationToken) {
         let next = *deadline.borrow_and_update();
         let sweeps = tokio::select! {
             biased;
-            () = stop.cancelled() => return,
             changed = deadline.changed() => match changed {
                 Ok(()) => continue,
                 Err(_) => return,
@@ -41,13 +47,5 @@ pub(crate) async fn keep(shared: Weak<Shared>, stop: CancellationToken) {
         } else {
             shared.step(Input::Timeout);
         }
-    }
-}
-
-/// Waits for a moment, or for ever.
-pub(crate) async fn until(moment: Option<Instant>) {
-    match moment {
-        Some(moment) => tokio::time::sleep_until(moment.into()).await,
-        None => std::future::pending().await,
     }
 }

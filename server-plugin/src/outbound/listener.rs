@@ -14,21 +14,21 @@ use tokio::{
     net::{TcpListener, TcpStream},
 };
 
-use crate::meter::MeteredStream;
+use super::meter::MeteredStream;
 
-/// How long unacknowledged data may be under way before the kernel gives a connection up. Without
-/// it a peer that stops reading keeps its socket, and what waits in it, for a quarter of an hour.
+/// The time after which the kernel gives up a connection with unacknowledged data. Without it a
+/// peer that stops reading keeps its socket, and what waits in it, for a quarter of an hour.
 const USER_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// A TCP listener for [`axum::serve()`], for clients that leave Nagle's algorithm on.
 ///
-/// rust_socketio does, and cannot be told otherwise: its second small message waits until the
+/// rust_socketio leaves it on and has no setting for it: its second small message waits until the
 /// first is acknowledged, which a receiver delays by 40 ms in the hope of an answer to send along.
-/// For a client that asks for it with the header `p2p-quick-ack`, as this project's does, this one
-/// acknowledges at once (`TCP_QUICKACK`, on Linux; elsewhere it does nothing of the kind). Others
-/// it leaves alone: an acknowledgement of its own for each message would cost up to a fifth of a
-/// busy server. It also sends small messages at once itself (`TCP_NODELAY`), and gives up connections
-/// whose peer takes nothing for 20 s (`TCP_USER_TIMEOUT`). Its connections are [metered](MeteredStream).
+/// If a client asks with the header `p2p-quick-ack`, as this project's client does, this listener
+/// acknowledges at once (`TCP_QUICKACK`, on Linux only). Other clients are left alone: an
+/// acknowledgement for each message would cost up to a fifth of a busy server. The listener also
+/// sends small messages at once (`TCP_NODELAY`), and gives up connections whose peer takes nothing
+/// for 20 s (`TCP_USER_TIMEOUT`). Its connections are [metered](MeteredStream).
 #[derive(Debug)]
 pub struct QuickAckListener(TcpListener);
 
@@ -37,11 +37,11 @@ pub struct QuickAckListener(TcpListener);
 pub struct QuickAckStream(MeteredStream<TcpStream>);
 
 impl QuickAckListener {
-    /// Listens on this address; port 0 is any free one.
+    /// Listens on an address; port 0 takes any free port.
     ///
     /// # Errors
     ///
-    /// What the system says.
+    /// Errors of the system.
     ///
     /// # Cancel safety
     ///
@@ -50,20 +50,20 @@ impl QuickAckListener {
         Ok(Self(TcpListener::bind(address).await?))
     }
 
-    /// The address it listens on.
+    /// Returns the address on which it listens.
     ///
     /// # Errors
     ///
-    /// What the system says.
+    /// Errors of the system.
     pub fn local_addr(&self) -> io::Result<SocketAddr> {
         self.0.local_addr()
     }
 
-    /// The next connection.
+    /// Waits for the next connection.
     ///
     /// # Errors
     ///
-    /// What the system says; most errors concern one connection only.
+    /// Errors of the system; most concern one connection only.
     ///
     /// # Cancel safety
     ///
@@ -84,7 +84,8 @@ impl From<TcpListener> for QuickAckListener {
 }
 
 impl QuickAckStream {
-    /// The kernel falls back to delaying by itself, so this is said after each read.
+    /// Asks the kernel to acknowledge at once. The kernel forgets it, so this is repeated after each
+    /// read.
     fn acknowledge(&self) {
         #[cfg(target_os = "linux")]
         SockRef::from(self.0.get_ref()).set_tcp_quickack(true).ok(); // It would only be slower.
@@ -141,12 +142,12 @@ impl axum::serve::Listener for QuickAckListener {
     type Addr = SocketAddr;
 
     async fn accept(&mut self) -> (Self::Io, Self::Addr) {
-        /// When the system has no descriptor left, a busy loop would not find one.
+        /// The pause after an error: a busy loop finds no descriptor where the system has none left.
         const RETRY: Duration = Duration::from_millis(100);
         loop {
             match Self::accept(self).await {
                 Ok(accepted) => return accepted,
-                // That one connection is gone already; the next need not wait.
+                // That connection is gone already; the next one need not wait.
                 Err(error) if is_of_one_connection(&error) => {}
                 Err(error) => {
                     tracing::warn!(%error, "connection not accepted");

@@ -1,4 +1,4 @@
-//! What a refused message says of itself, read from its beginning only.
+//! Salvage of a refused packet: its event and its pairing, read from its beginning only.
 
 use std::borrow::Cow;
 
@@ -6,13 +6,13 @@ use bytes::Bytes;
 use serde::Deserialize;
 use socketio_p2p_protocol::PairingId;
 
-/// The name of an event, from the whole text of its packet.
+/// Returns the name of an event, given the whole text of its packet.
 pub(crate) fn event(text: &str) -> Option<Cow<'_, str>> {
     Some(first(text.trim_start().strip_prefix('[')?)?.0)
 }
 
-/// The pairing that a `P2P_FRAME` names, from the whole text of its packet, or from its
-/// attachment.
+/// Returns the pairing that a `P2P_FRAME` names, given the whole text of its packet and its
+/// attachments.
 pub(crate) fn pairing(text: &str, attachments: &[Bytes]) -> Option<PairingId> {
     if let Some(binary) = attachments.first() {
         let (length, rest) = binary.split_first()?;
@@ -23,9 +23,9 @@ pub(crate) fn pairing(text: &str, attachments: &[Bytes]) -> Option<PairingId> {
     pairing.parse().ok()
 }
 
-/// The string at the beginning of a text, and what follows it.
+/// Returns the string at the beginning of a text, and the rest of the text.
 fn first(text: &str) -> Option<(Cow<'_, str>, &str)> {
-    /// Borrows what has no escapes.
+    /// A string that is borrowed if it has no escapes.
     #[derive(Deserialize)]
     struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
 

@@ -2,21 +2,25 @@
 
 use std::{sync::Arc, time::Duration};
 
-use socketio_p2p_protocol::{ConnId, broker::Input};
+use socketio_p2p_protocol::{ConnId, broker::Input, relay::SendFailure};
+use tokio::runtime::Handle;
 
-use super::{CLOSE_TIMEOUT, Shared};
-use crate::{connection::Connection, meter::Line, socket::SendFailure};
+use super::Shared;
+use crate::{connection::Connection, outbound::meter::StreamHandle};
 
-/// How often a socket is closed again whose queue was too full for it.
+/// The longest time that the end of the plugin may take.
+pub(crate) const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// The pause before a socket is closed again whose queue was too full for it.
 const CLOSE_INTERVAL: Duration = Duration::from_millis(200);
 
-/// How long a removed client has to read why.
+/// The time in which a removed client can read why.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 
 impl Shared {
-    /// A connection that is over: what its socket may still say is relayed to nobody.
+    /// Forgets a connection. Nothing that its socket still says is relayed.
     pub(super) fn drop_connection(&self, conn: ConnId) -> Option<Arc<Connection>> {
-        let (_, connection) = self.connections.remove(&conn)?;
+        let connection = self.connections.remove(conn)?;
         connection.set_route(None);
         Some(connection)
     }
@@ -31,27 +35,28 @@ impl Shared {
         }
     }
 
-    /// The host leaves the namespace only: the connection below may stand for ever, with a client
-    /// that forgot it, and all that waits for one that does not read. So it is ended as well, when
-    /// the client has had time to read the last words.
-    fn hang_up_later(&self, line: Option<Arc<Line>>) {
-        if let Some(line) = line {
-            self.spawn(async move {
+    /// Ends the TCP connection of a client when the client has had time to read the last words.
+    ///
+    /// The host leaves the namespace only. The connection below could stand for ever with a client
+    /// that forgot it, and with all that waits for a client that does not read.
+    fn hang_up_later(&self, stream: Option<Arc<StreamHandle>>) {
+        if let Some(stream) = stream {
+            self.tasks.spawn(async move {
                 tokio::time::sleep(LAST_WORDS).await;
-                line.cut();
+                stream.cut();
             });
         }
     }
 
     pub(super) fn disconnect(self: &Arc<Self>, connection: Arc<Connection>) {
-        self.hang_up_later(connection.outlet.line());
+        self.hang_up_later(connection.outlet.stream());
         if connection.outlet.disconnect() != Err(SendFailure::Full) {
             return;
         }
-        // It is gone for us; the socket itself is closed as soon as its queue lets us. Also when
-        // the plugin ends, which waits for it, though not for ever.
-        let stop = self.stop.clone();
-        self.tasks.spawn(async move {
+        // It is gone for the plugin; the socket itself is closed as soon as its queue has room. The
+        // end of the plugin waits for that, though not for ever.
+        let stop = self.tasks.stop().clone();
+        self.tasks.spawn_to_its_end(async move {
             let closing = async {
                 while connection.outlet.disconnect() == Err(SendFailure::Full) {
                     tokio::time::sleep(CLOSE_INTERVAL).await;
@@ -64,13 +69,13 @@ impl Shared {
         });
     }
 
-    /// A socket is gone. Called from wherever it was dropped.
+    /// Notes that a socket is gone. May be called from wherever the socket was dropped.
     pub(crate) fn departed(self: &Arc<Self>, conn: ConnId) {
-        if self.connections.contains_key(&conn)
-            && let Ok(runtime) = tokio::runtime::Handle::try_current()
+        if self.connection(conn).is_some()
+            && let Ok(runtime) = Handle::try_current()
         {
             let shared = self.clone();
-            self.tasks.spawn_on(async move { shared.forget(conn) }, &runtime);
+            self.tasks.spawn_on(&runtime, async move { shared.forget(conn) });
         }
     }
 
@@ -81,11 +86,8 @@ impl Shared {
 
     /// Finds sockets that ended while the application held on to them, and clients that do not
     /// read.
-    pub(crate) fn sweep(self: &Arc<Self>) {
-        // Apart from the map: a socket that ends while it is looked at asks the map itself.
-        let connections: Vec<_> =
-            self.connections.iter().map(|entry| entry.value().clone()).collect();
-        for connection in connections {
+    pub(super) fn sweep(self: &Arc<Self>) {
+        for connection in self.connections.all() {
             if connection.was_connected() && !connection.outlet.is_connected() {
                 self.forget(connection.id);
             } else if connection.outlet.is_overfull() {

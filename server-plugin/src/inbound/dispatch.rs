@@ -1,4 +1,4 @@
-//! What a client sends, event by event: read, and handed to whom it concerns.
+//! The handlers of a client's events: each reads its event, and hands it to the relay or the broker.
 
 use std::sync::Arc;
 
@@ -7,6 +7,7 @@ use serde_json::Value as Json;
 use socketio_p2p_protocol::{
     ClientId, ClientMessage, Code, Dialect, Refusal, ReqId, ServerMessage,
     limits::{JSON_DEPTH, REGISTER_PAYLOAD_BYTES, RELAYED_FRAME_BYTES},
+    relay::{Refused, is_exempt_from_rate},
     wire::{
         self, EMIT, EMIT_ACKNOWLEDGE, FRAME, LEAVE, LIST, LIST_CLIENTS, PING, PREFIX, REGISTER,
         REGISTER_FAILED, REGISTER_SUCCESS, SIGNAL, UNREGISTER, WireError,
@@ -18,9 +19,10 @@ use socketioxide::{
     socket::Socket,
 };
 
-use crate::{connection::Connection, legacy, peek, relay, server::Shared};
+use super::salvage;
+use crate::{connection::Connection, relay, step::Shared};
 
-/// The longest request that is worth reading for its number although it is refused, in bytes.
+/// The longest request that is read for its number although it is refused, in bytes.
 const REQUEST_BYTES: usize = REGISTER_PAYLOAD_BYTES + 1024;
 
 const V1_EVENTS: [&str; 7] =
@@ -29,7 +31,7 @@ const V1_EVENTS: [&str; 7] =
 const V2_EVENTS: [&str; 9] =
     [REGISTER, REGISTER_SUCCESS, REGISTER_FAILED, UNREGISTER, LEAVE, FRAME, SIGNAL, LIST, PING];
 
-/// Listens to everything a client may say to the plugin.
+/// Registers handlers of all events of the plugin that a client may send.
 pub(crate) fn listen<A: Adapter>(
     shared: &Arc<Shared>,
     socket: &Socket<A>,
@@ -39,49 +41,51 @@ pub(crate) fn listen<A: Adapter>(
         Dialect::V1 => &V1_EVENTS,
         Dialect::V2 => &V2_EVENTS,
     };
-    let on = |event| On { shared: shared.clone(), connection: connection.clone(), event };
+    let handler =
+        |event| EventHandler { shared: shared.clone(), connection: connection.clone(), event };
     for event in events {
-        socket.on(*event, on(Some(event)));
+        socket.on(*event, handler(Some(event)));
     }
     // The application's own fallback, if it sets one, takes the place of this.
-    socket.on_fallback(on(None));
+    socket.on_fallback(handler(None));
 }
 
 /// The handler of one event, or of all unknown ones.
-struct On {
+struct EventHandler {
     shared: Arc<Shared>,
     connection: Arc<Connection>,
     event: Option<&'static str>,
 }
 
-/// Tells our handlers from closures, for whom socketioxide implements the same trait.
+/// A marker that tells our handlers from closures, for which socketioxide implements the same trait.
 pub(crate) enum Marker {}
 
-impl<A: Adapter> MessageHandler<A, Marker> for On {
+impl<A: Adapter> MessageHandler<A, Marker> for EventHandler {
     // Everything is done here: the order of messages is kept only until this returns.
     fn call(&self, _: Arc<Socket<A>>, value: Value, ack_id: Option<i64>) {
         let Value::Str(text, attachments) = value else {
             return;
         };
-        if self.connection.throttle.is_out() || (self.event.is_none() && !is_ours(&text)) {
+        let Self { shared, connection, event } = self;
+        if connection.throttle.is_expelled() || (event.is_none() && !is_ours(&text)) {
             return;
         }
         let attachments = attachments.map_or_else(Vec::new, Vec::from);
         let req = ack_id.and_then(|id| ReqId::try_from(id).ok());
         let bytes = text.len() + attachments.iter().map(Bytes::len).sum::<usize>();
-        if !self.connection.throttle.admits(bytes) {
-            if !self.frees() {
+        if !connection.throttle.admits(bytes) {
+            if !event.is_some_and(is_exempt_from_rate) {
                 return self.over_rate(&text, &attachments, req);
             }
-            self.shared.refused(&self.connection, Code::RateLimited);
+            shared.refused(connection, Code::RateLimited);
         }
-        match (self.event, self.connection.dialect) {
+        match (*event, connection.dialect) {
             (None, _) => self.unknown(&text, req),
-            (Some(FRAME), _) => relay::frame(&self.shared, &self.connection, &text, &attachments),
-            (Some(SIGNAL), _) => relay::signal(&self.shared, &self.connection, &text, &attachments),
+            (Some(FRAME), _) => relay::frame(shared, connection, &text, &attachments),
+            (Some(SIGNAL), _) => relay::signal(shared, connection, &text, &attachments),
             (Some(event @ (EMIT | EMIT_ACKNOWLEDGE)), _) => {
                 let waits = event == EMIT_ACKNOWLEDGE;
-                legacy::emit(&self.shared, &self.connection, &text, attachments, req, waits);
+                relay::v1::emit(shared, connection, &text, attachments, req, waits);
             }
             (Some(event), Dialect::V1) => self.v1(event, &text, req),
             (Some(event), Dialect::V2) => self.v2(event, &text),
@@ -89,29 +93,23 @@ impl<A: Adapter> MessageHandler<A, Marker> for On {
     }
 }
 
-impl On {
-    /// Whether its message can only make work less, and is carried out however often it comes. It
-    /// counts as refused all the same, or it would come without end.
-    fn frees(&self) -> bool {
-        let frees = [REGISTER_SUCCESS, REGISTER_FAILED, UNREGISTER, LEAVE, PING];
-        self.event.is_some_and(|event| frees.contains(&event))
-    }
-
-    /// The client says more than it may. It is told so in the way of what it said, and as little
-    /// as possible of that is read.
+impl EventHandler {
+    /// Refuses a message over the rate in the way in which its event is answered, and reads as
+    /// little of it as possible.
     fn over_rate(&self, text: &str, attachments: &[Bytes], req: Option<ReqId>) {
+        let Self { shared, connection, event } = self;
         let refusal = Refusal::from(Code::RateLimited);
-        match (self.event, self.connection.dialect) {
+        match (*event, connection.dialect) {
             (Some(FRAME), _) => {
-                let pairing = peek::pairing(text, attachments);
-                relay::refuse(&self.shared, &self.connection, refusal.code, pairing);
+                let pairing = salvage::pairing(text, attachments);
+                relay::refuse(shared, connection, Refused { code: refusal.code, pairing });
             }
             (Some(EMIT | EMIT_ACKNOWLEDGE), _) | (None, Dialect::V1) => {
-                legacy::refuse(&self.shared, &self.connection, req, &refusal);
+                relay::v1::refuse(shared, connection, req, &refusal);
             }
             (Some(event), Dialect::V1) => self.refuse_request(event, refusal, req),
             (Some(event @ (REGISTER | LIST)), Dialect::V2) if text.len() <= REQUEST_BYTES => {
-                let req = match self.read_v2(event, text) {
+                let req = match read_v2(event, text) {
                     Ok(ClientMessage::Register { req, .. } | ClientMessage::List { req }) => req,
                     Ok(_) => None,
                     Err(WireError { req, .. }) => req,
@@ -119,7 +117,7 @@ impl On {
                 self.refuse_request(event, refusal, req);
             }
             (Some(SIGNAL), Dialect::V2) => {
-                relay::refuse_signal(&self.shared, &self.connection, refusal.code, None);
+                relay::refuse_signal(shared, connection, refusal.code.into());
             }
             (_, Dialect::V2) => self.refuse(refusal),
         }
@@ -143,7 +141,7 @@ impl On {
         self.received(message);
     }
 
-    /// The answer to a request that is not carried out.
+    /// Answers a request that is not carried out.
     fn refuse_request(&self, event: &str, refusal: Refusal, req: Option<ReqId>) {
         let code = refusal.code;
         let is_answer = self.connection.dialect == Dialect::V1 || req.is_some();
@@ -156,15 +154,10 @@ impl On {
     }
 
     fn v2(&self, event: &str, text: &str) {
-        match self.read_v2(event, text) {
+        match read_v2(event, text) {
             Ok(message) => self.received(message),
             Err(WireError { refusal, req }) => self.refuse_request(event, refusal, req),
         }
-    }
-
-    fn read_v2(&self, event: &str, text: &str) -> Result<ClientMessage, WireError> {
-        let args = arguments(text).map_err(|refusal| WireError { refusal, req: None })?;
-        wire::client_message(event, args)
     }
 
     fn received(&self, message: ClientMessage) {
@@ -188,18 +181,18 @@ impl On {
     }
 
     fn may_register(&self, target: &ClientId) -> bool {
-        self.shared.admission.authorize(&self.connection.client, target)
+        self.shared.hooks.authorize(&self.connection.client, target)
     }
 
-    /// Refuses an event of the plugin's own name space that it does not know.
+    /// Refuses an event of the plugin's own name space that is unknown.
     fn unknown(&self, text: &str, req: Option<ReqId>) {
         match self.connection.dialect {
             Dialect::V1 => {
-                legacy::refuse(&self.shared, &self.connection, req, &Code::BadEvent.into());
+                relay::v1::refuse(&self.shared, &self.connection, req, &Code::BadEvent.into());
             }
             Dialect::V2 => {
-                let event = peek::event(text).filter(|_| text.len() <= REQUEST_BYTES);
-                let read = event.map(|event| self.read_v2(&event, text));
+                let event = salvage::event(text).filter(|_| text.len() <= REQUEST_BYTES);
+                let read = event.map(|event| read_v2(&event, text));
                 let req = read.and_then(|read| read.err()?.req);
                 let refusal = Code::BadEvent.into();
                 self.tell(&ServerMessage::Error { refusal, req, pairing: None });
@@ -208,7 +201,7 @@ impl On {
         }
     }
 
-    /// The answer to what is no request of a v2 client.
+    /// Refuses a message of a v2 client that is no request.
     fn refuse(&self, refusal: Refusal) {
         let code = refusal.code;
         self.tell(&ServerMessage::Error { refusal, req: None, pairing: None });
@@ -217,17 +210,22 @@ impl On {
 
     fn tell(&self, message: &ServerMessage) {
         // If its queue is full, the client does not read; it misses a refusal, nothing more.
-        self.connection.send(&self.shared, message).ok();
+        self.shared.tell(&self.connection, message).ok();
     }
 }
 
-/// Whether an event that nobody listens to is of the plugin's own name space. What else comes here
-/// is the application's, which does not listen either.
+/// Returns whether an event without a handler is of the plugin's own name space. Others are the
+/// application's, which has no handler for them either.
 fn is_ours(text: &str) -> bool {
-    peek::event(text).is_some_and(|event| event.starts_with(PREFIX))
+    salvage::event(text).is_some_and(|event| event.starts_with(PREFIX))
 }
 
-/// The arguments of an event, without its name.
+fn read_v2(event: &str, text: &str) -> Result<ClientMessage, WireError> {
+    let args = arguments(text).map_err(|refusal| WireError { refusal, req: None })?;
+    wire::client_message(event, args)
+}
+
+/// Reads the arguments of an event, without its name.
 fn arguments(text: &str) -> Result<Vec<Json>, Refusal> {
     if text.len() > RELAYED_FRAME_BYTES || wire::depth(text) > JSON_DEPTH {
         return Err(Code::TooLarge.into());

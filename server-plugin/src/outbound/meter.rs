@@ -1,4 +1,4 @@
-//! Streams that count what the network takes of what the server writes.
+//! Streams that count the bytes that the network takes from the server.
 
 use std::{
     io,
@@ -14,25 +14,25 @@ use dashmap::{DashMap, Entry};
 use socketioxide::{adapter::Adapter, socket::Socket};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use crate::{
+use super::{
+    http_head::{Key, Requests, Seen, parameter},
     queue::Meter,
-    requests::{Key, Requests, Seen, parameter},
 };
 
-/// The lines of all websockets of this process, by what identifies each in socketioxide, which
-/// knows nothing of the stream below. An entry lives as long as its stream.
-static LINES: LazyLock<DashMap<Key, Weak<Line>>> = LazyLock::new(DashMap::new);
+/// The streams of all websockets of this process, by their keys in socketioxide, which knows
+/// nothing of the stream below. An entry lives as long as its stream.
+static STREAMS: LazyLock<DashMap<Key, Weak<StreamHandle>>> = LazyLock::new(DashMap::new);
 
-/// A stream as the plugin sees it: how much it took, and a way to end it.
+/// A handle to a stream: the bytes that it took, and a way to end it.
 #[derive(Debug)]
-pub(crate) struct Line {
+pub(crate) struct StreamHandle {
     meter: Arc<Meter>,
     is_cut: AtomicBool,
-    /// Who waits for something to read.
+    /// The task that waits for something to read.
     reader: Mutex<Option<Waker>>,
 }
 
-impl Line {
+impl StreamHandle {
     fn new() -> Self {
         let meter = Arc::new(Meter::new());
         Self { meter, is_cut: AtomicBool::new(false), reader: Mutex::new(None) }
@@ -42,7 +42,7 @@ impl Line {
         self.meter.clone()
     }
 
-    /// Ends the stream: whoever reads it finds it aborted.
+    /// Ends the stream: its reader finds it aborted.
     pub(crate) fn cut(&self) {
         self.is_cut.store(true, Ordering::Release);
         if let Some(reader) = self.lock().take() {
@@ -54,7 +54,7 @@ impl Line {
         self.is_cut.load(Ordering::Acquire)
     }
 
-    /// The reader waits, also for [`Self::cut`]. Whether that was meanwhile.
+    /// Lets the reader wait also for [`Self::cut`]. Returns whether that was called meanwhile.
     fn wait(&self, cx: &Context<'_>) -> bool {
         let mut reader = self.lock();
         if !reader.as_ref().is_some_and(|reader| reader.will_wake(cx.waker())) {
@@ -69,11 +69,11 @@ impl Line {
     }
 }
 
-/// The line of a socket, if it is a websocket that came over a metered stream.
-pub(crate) fn of<A: Adapter>(socket: &Socket<A>) -> Option<Arc<Line>> {
+/// Returns the stream of a socket, if the socket is a websocket that came over a metered stream.
+pub(crate) fn of<A: Adapter>(socket: &Socket<A>) -> Option<Arc<StreamHandle>> {
     let request = socket.req_parts();
-    // One that began with polling is known by its session only: what its first request said about
-    // a websocket is nothing but words.
+    // A socket that began with polling is known by its session only: anybody can write a key into
+    // the first request.
     let transport = parameter(&request.uri, "transport=");
     let began_so = transport.is_some_and(|value| value.split('=').next() == Some("websocket"));
     let key = if began_so {
@@ -82,21 +82,20 @@ pub(crate) fn of<A: Adapter>(socket: &Socket<A>) -> Option<Arc<Line>> {
     } else {
         Key::Session(socket.id.as_str().into())
     };
-    LINES.get(&key)?.upgrade()
+    STREAMS.get(&key)?.upgrade()
 }
 
-/// A stream of bytes that counts what is written, so that the plugin knows how much waits for a
-/// client.
+/// A byte stream that counts what is written, so that the plugin knows how much waits for a client.
 ///
-/// It reads the requests along, and ends a connection whose requests cannot be followed: a head of
-/// more than 16 KiB, a body of unclear length, or a websocket whose key is in use on another
-/// connection. It goes outside of TLS: around what HTTP is spoken on.
+/// It parses the HTTP requests on it, and ends a connection whose requests cannot be followed: a
+/// head of more than 16 KiB, a body of unclear length, or a websocket whose key is in use on another
+/// connection. With TLS, put it inside: around the stream on which HTTP is spoken.
 #[derive(Debug)]
 pub struct MeteredStream<S> {
     stream: S,
     requests: Requests,
     quick: bool,
-    line: Arc<Line>,
+    handle: Arc<StreamHandle>,
     entry: Option<Registered>,
 }
 
@@ -105,11 +104,11 @@ pub struct MeteredStream<S> {
 struct Registered(Key);
 
 impl Registered {
-    fn new(key: Key, line: &Arc<Line>) -> io::Result<Self> {
-        match LINES.entry(key.clone()) {
-            Entry::Vacant(entry) => drop(entry.insert(Arc::downgrade(line))),
-            // Keys are drawn at random: nobody has one of another by chance. Two streams with the
-            // same would make the traffic of one count for the other.
+    fn new(key: Key, handle: &Arc<StreamHandle>) -> io::Result<Self> {
+        match STREAMS.entry(key.clone()) {
+            Entry::Vacant(entry) => drop(entry.insert(Arc::downgrade(handle))),
+            // Keys are drawn at random, so that two are never equal by chance. With equal keys the
+            // traffic of one stream would count for the other.
             Entry::Occupied(_) => return Err(io::ErrorKind::AddrInUse.into()),
         }
         Ok(Self(key))
@@ -118,35 +117,35 @@ impl Registered {
 
 impl Drop for Registered {
     fn drop(&mut self) {
-        LINES.remove(&self.0);
+        STREAMS.remove(&self.0);
     }
 }
 
 impl<S> MeteredStream<S> {
-    /// Counts what is written to this stream. It must be new: nothing was read of it yet.
+    /// Wraps a new stream, of which nothing was read yet.
     pub fn new(stream: S) -> Self {
         let requests = Requests::default();
-        Self { stream, requests, quick: false, line: Arc::new(Line::new()), entry: None }
+        Self { stream, requests, quick: false, handle: Arc::new(StreamHandle::new()), entry: None }
     }
 
-    /// The stream below.
+    /// Returns the stream below.
     pub const fn get_ref(&self) -> &S {
         &self.stream
     }
 
-    /// Whether the client wants its messages acknowledged at once.
+    /// Returns whether the client asks for TCP acknowledgements at once.
     pub(crate) const fn is_quick(&self) -> bool {
         self.quick
     }
 
     fn read_along(&mut self, bytes: &[u8]) -> io::Result<()> {
-        let Self { requests, quick, line, entry, .. } = self;
+        let Self { requests, quick, handle, entry, .. } = self;
         requests.read(bytes, |seen| {
-            // First the old one: the same request may be tried again.
+            // The old entry goes first: the same request may be tried again.
             *entry = None;
             if let Seen::Request { quick: asks, key } = seen {
                 *quick |= asks;
-                *entry = key.map(|key| Registered::new(key, line)).transpose()?;
+                *entry = key.map(|key| Registered::new(key, handle)).transpose()?;
             }
             Ok(())
         })
@@ -161,7 +160,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for MeteredStream<S> {
     ) -> Poll<io::Result<()>> {
         let before = buf.filled().len();
         let read = Pin::new(&mut self.stream).poll_read(cx, buf);
-        if read.is_pending() && self.line.wait(cx) || self.line.is_cut() {
+        if read.is_pending() && self.handle.wait(cx) || self.handle.is_cut() {
             return Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into()));
         }
         ready!(read)?;
@@ -176,7 +175,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for MeteredStream<S> {
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
         let written = ready!(Pin::new(&mut self.stream).poll_write(cx, buf))?;
-        self.line.meter.took(written);
+        self.handle.meter.took(written);
         Poll::Ready(Ok(written))
     }
 
@@ -194,7 +193,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for MeteredStream<S> {
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let written = ready!(Pin::new(&mut self.stream).poll_write_vectored(cx, bufs))?;
-        self.line.meter.took(written);
+        self.handle.meter.took(written);
         Poll::Ready(Ok(written))
     }
 
@@ -203,15 +202,15 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for MeteredStream<S> {
     }
 }
 
-/// A listener whose connections are metered, around any other: the plugin then knows how much
-/// waits for a client. [`QuickAckListener`](crate::QuickAckListener) has this built in.
+/// A listener around any other, whose connections are metered: the plugin then knows how much waits
+/// for a client. [`QuickAckListener`](crate::QuickAckListener) has this built in.
 #[cfg(feature = "axum")]
 #[derive(Debug)]
 pub struct MeteredListener<L>(L);
 
 #[cfg(feature = "axum")]
 impl<L> MeteredListener<L> {
-    /// Meters the connections of this listener.
+    /// Wraps a listener.
     pub const fn new(listener: L) -> Self {
         Self(listener)
     }
@@ -243,7 +242,7 @@ mod tests {
     }
 
     fn registered(key: &str) -> bool {
-        LINES.contains_key(&Key::WebSocket(key.as_bytes().into()))
+        STREAMS.contains_key(&Key::WebSocket(key.as_bytes().into()))
     }
 
     #[tokio::test]
@@ -264,7 +263,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_key_in_use_is_refused_and_stays_whose_it_is() {
+    async fn a_key_in_use_is_refused_and_stays_with_its_stream() {
         let stream = || {
             let (client, server) = duplex(1024);
             (client, MeteredStream::new(server))
@@ -287,7 +286,7 @@ mod tests {
     async fn what_is_written_is_counted() {
         let (mut client, server) = duplex(16);
         let mut server = MeteredStream::new(server);
-        let meter = server.line.meter.clone();
+        let meter = server.handle.meter.clone();
 
         let writing = server.write_all(&[0; 100]);
         let mut read = [0; 100];
@@ -298,12 +297,12 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_line_that_is_cut_ends_its_stream_also_while_somebody_reads() {
+    async fn a_stream_that_is_cut_ends_also_while_somebody_reads() {
         let (_client, server) = tokio::io::duplex(64);
         let mut server = MeteredStream::new(server);
-        let line = server.line.clone();
+        let handle = server.handle.clone();
         let reading = async { tokio::io::AsyncReadExt::read(&mut server, &mut [0; 8]).await };
-        let cutting = async { line.cut() };
+        let cutting = async { handle.cut() };
 
         let (read, ()) = tokio::join!(reading, cutting);
 

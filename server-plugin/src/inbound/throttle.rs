@@ -1,24 +1,16 @@
-//! How often one client may say something, and what becomes of one that does not keep to it.
+//! The rates of one connection, and the strikes of a client that does not keep to them.
 
 use std::{
     fmt,
     num::NonZeroU32,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::atomic::{AtomicBool, Ordering},
 };
 
 use governor::{DefaultDirectRateLimiter, RateLimiter};
-use socketio_p2p_protocol::{Code, broker::Input};
 
-use crate::{
-    connection::Connection,
-    limits::{Rate, ServerLimits},
-    server::Shared,
-};
+use crate::limits::{Rate, ServerLimits};
 
-/// What is counted of one connection. A limit that is off is none.
+/// The counters of one connection. A limit that is off is `None`.
 pub(crate) struct Throttle {
     messages: Option<DefaultDirectRateLimiter>,
     bytes: Option<(DefaultDirectRateLimiter, NonZeroU32)>,
@@ -26,7 +18,7 @@ pub(crate) struct Throttle {
     lists: Option<DefaultDirectRateLimiter>,
     signals: Option<DefaultDirectRateLimiter>,
     strikes: Option<DefaultDirectRateLimiter>,
-    out: AtomicBool,
+    expelled: AtomicBool,
 }
 
 impl Throttle {
@@ -42,11 +34,11 @@ impl Throttle {
             lists: limiter(limits.lists),
             signals: limiter(limits.signals),
             strikes: limiter(limits.strikes),
-            out: AtomicBool::new(false),
+            expelled: AtomicBool::new(false),
         }
     }
 
-    /// Whether a message of this size may come now. It is counted.
+    /// Counts a message of this size, and returns whether it is within the rates.
     pub(crate) fn admits(&self, bytes: usize) -> bool {
         allows(self.messages.as_ref()) && self.admits_bytes(bytes)
     }
@@ -55,7 +47,7 @@ impl Throttle {
         let Some((limiter, burst)) = &self.bytes else {
             return true;
         };
-        // One that is larger than all that may come at once needs all of that.
+        // A message larger than the burst takes all of the burst.
         let bytes = u32::try_from(bytes).unwrap_or(u32::MAX).min(burst.get());
         NonZeroU32::new(bytes)
             .is_none_or(|bytes| limiter.check_n(bytes).is_ok_and(|checked| checked.is_ok()))
@@ -73,14 +65,14 @@ impl Throttle {
         allows(self.signals.as_ref())
     }
 
-    /// Whether so much of it was refused that it is no longer listened to.
-    pub(crate) fn is_out(&self) -> bool {
-        self.out.load(Ordering::Relaxed)
+    /// Returns whether so much of the client was refused that it is no longer listened to.
+    pub(crate) fn is_expelled(&self) -> bool {
+        self.expelled.load(Ordering::Relaxed)
     }
 
-    /// One more message was refused. Whether it was the one too many: that is told once.
-    fn strike(&self) -> bool {
-        !allows(self.strikes.as_ref()) && !self.out.swap(true, Ordering::Relaxed)
+    /// Counts a refused message. Returns `true` once: for the first message beyond the limit.
+    pub(crate) fn strike(&self) -> bool {
+        !allows(self.strikes.as_ref()) && !self.expelled.swap(true, Ordering::Relaxed)
     }
 }
 
@@ -90,26 +82,8 @@ fn allows(limiter: Option<&DefaultDirectRateLimiter>) -> bool {
 
 impl fmt::Debug for Throttle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Throttle").field("out", &self.is_out()).finish_non_exhaustive()
+        f.debug_struct("Throttle").field("expelled", &self.is_expelled()).finish_non_exhaustive()
     }
-}
-
-impl Shared {
-    /// A message of this client was refused, and it was told so. The one place that decides
-    /// whether it goes on.
-    pub(crate) fn refused(self: &Arc<Self>, from: &Connection, code: Code) {
-        self.counters.refused(code);
-        if is_offence(code) && from.throttle.strike() {
-            tracing::warn!(client = %from.client, %code, "removed: too much of it was refused");
-            self.counters.struck_out();
-            self.step(Input::Expel(from.id));
-        }
-    }
-}
-
-/// Whether it was the client's own fault. That its partner is slow or gone, it cannot know before.
-const fn is_offence(code: Code) -> bool {
-    !matches!(code, Code::Congested | Code::Offline | Code::NotPaired | Code::StalePairing)
 }
 
 #[cfg(test)]
@@ -118,7 +92,7 @@ mod tests {
 
     use super::*;
 
-    /// So slow that nothing comes back while a test runs.
+    /// A rate so slow that nothing comes back while a test runs.
     const fn only(count: u32) -> Rate {
         Rate::new(1, Duration::from_secs(3600)).burst(count)
     }
@@ -164,14 +138,14 @@ mod tests {
     }
 
     #[test]
-    fn the_strike_that_is_one_too_many_is_told_once() {
+    fn the_strike_that_is_one_too_many_is_reported_once() {
         let throttle = Throttle::new(&ServerLimits::default().strikes(only(5)));
 
         let told: Vec<_> = (0..10).map(|_| throttle.strike()).collect();
 
         assert_eq!(told.iter().position(|out| *out), Some(5));
         assert_eq!(told.iter().filter(|out| **out).count(), 1);
-        assert!(throttle.is_out());
+        assert!(throttle.is_expelled());
     }
 
     #[test]

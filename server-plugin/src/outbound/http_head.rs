@@ -1,6 +1,6 @@
-//! The requests on a connection that is yet HTTP/1: which of them ask for a websocket.
+//! The heads of the HTTP/1 requests on a connection, searched for those that ask for a websocket.
 //!
-//! It reads along as hyper does, with the same parser. What is no HTTP/1 any more it leaves alone.
+//! It parses as hyper does, with the same parser. A connection that is no longer HTTP/1 is left alone.
 
 use std::io;
 
@@ -8,19 +8,19 @@ use http::{Uri, header};
 use socketio_p2p_protocol::wire::QUICK_ACK;
 
 /// The longest head of a request, in bytes. Servers and proxies allow about as much; a connection
-/// with a longer one is given up, lest a websocket come about unseen.
+/// with a longer one is given up, or a websocket could come about unseen.
 const HEAD_BYTES: usize = 16 * 1024;
 
-/// Headers of a request, as many as hyper allows.
+/// The most headers of a request, as in hyper.
 const HEADERS: usize = 100;
 
 /// The longest line with the size of a chunk, and the longest trailer, in bytes.
 const CHUNK_LINE_BYTES: usize = 1024;
 
-/// What a client says that speaks HTTP/2 from the beginning.
+/// The first bytes of a client that speaks HTTP/2 from the beginning.
 const HTTP_2: &[u8] = b"PRI * HTTP/2.0\r\n\r\n";
 
-/// What identifies a websocket, on its connection and in socketioxide.
+/// The identity of a websocket, on its connection and in socketioxide.
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
 pub(crate) enum Key {
     /// The key of its handshake, which its client drew at random.
@@ -30,7 +30,7 @@ pub(crate) enum Key {
 }
 
 impl Key {
-    /// Of a request for a websocket, read as engineioxide does.
+    /// Reads the key of a request for a websocket, as engineioxide does.
     pub(crate) fn new(uri: &Uri, websocket_key: &[u8]) -> Self {
         match parameter(uri, "sid=") {
             Some(sid) => Self::Session(sid.into()),
@@ -39,35 +39,35 @@ impl Key {
     }
 }
 
-/// The value of the first parameter of the query that begins like this.
+/// Returns the value of the first parameter of the query that begins with `name`.
 pub(crate) fn parameter<'a>(uri: &'a Uri, name: &str) -> Option<&'a str> {
     uri.query()?.split('&').find_map(|parameter| parameter.strip_prefix(name))
 }
 
-/// What was read.
+/// Findings in what was read.
 #[derive(Debug, Eq, PartialEq)]
 pub(crate) enum Seen {
-    /// A request: whether its client wants its messages acknowledged at once, and what identifies
-    /// the websocket, if it asks for one.
+    /// A request. `quick`: the client asks for TCP acknowledgements at once. `key`: the identity of
+    /// the websocket, if the request asks for one.
     Request { quick: bool, key: Option<Key> },
     /// No websocket came of the last request.
     NoWebSocket,
 }
 
-/// Where in its requests a client is.
+/// The position of a client in its requests.
 #[derive(Debug)]
 pub(crate) enum Requests {
-    /// In a head, of which this has been read.
+    /// In a head, of which these bytes were read.
     Head(Vec<u8>),
-    /// In a body of which so much is left.
+    /// In a body of which so many bytes are left.
     Body(u64),
-    /// In the line before a chunk, of which this has been read.
+    /// In the line before a chunk, of which these bytes were read.
     ChunkSize(Vec<u8>),
-    /// In a chunk of which so much is left.
+    /// In a chunk of which so many bytes are left.
     Chunk(u64),
-    /// Behind the last chunk, in a line of which this has been read.
+    /// Behind the last chunk, in a line of which these bytes were read.
     Trailer(Vec<u8>),
-    /// Behind a request for a websocket: the next byte tells whether it was granted.
+    /// Behind a request for a websocket. The next byte tells whether it was granted.
     Asked,
     /// In something else.
     Over,
@@ -80,11 +80,11 @@ impl Default for Requests {
 }
 
 impl Requests {
-    /// Reads what came.
+    /// Reads received bytes.
     ///
     /// # Errors
     ///
-    /// If it cannot be told any more what will come.
+    /// `InvalidData` if the requests cannot be followed any further.
     pub(crate) fn read(
         &mut self,
         mut bytes: &[u8],
@@ -119,7 +119,7 @@ impl Requests {
                         bytes = rest;
                         *self = match httparse::parse_chunk_size(line) {
                             Ok(httparse::Status::Complete((_, 0))) => Self::Trailer(Vec::new()),
-                            // The line break behind it counts.
+                            // The line break behind the chunk counts.
                             Ok(httparse::Status::Complete((_, size))) => {
                                 Self::Chunk(size.checked_add(2).ok_or_else(unclear)?)
                             }
@@ -145,8 +145,8 @@ impl Requests {
                     }
                 }
                 Self::Asked => {
-                    // The first byte of a frame has none of these bits; the method of a request
-                    // has, or an empty line is before it.
+                    // The first byte of a websocket frame has none of these bits. The method of a
+                    // request has, unless an empty line precedes it.
                     if bytes[0] & 0x70 == 0 && !b"\r\n".contains(&bytes[0]) {
                         *self = Self::Over;
                     } else {
@@ -171,7 +171,7 @@ fn skip<'a>(bytes: &'a [u8], left: &mut u64) -> &'a [u8] {
     &bytes[skipped..]
 }
 
-/// Adds to a line, and returns what is behind it if it ends.
+/// Adds bytes to a line, and returns what follows the line if it ends.
 fn read_line<'a>(bytes: &'a [u8], line: &mut Vec<u8>) -> io::Result<Option<&'a [u8]>> {
     let end = bytes.iter().position(|byte| *byte == b'\n').map(|at| at + 1);
     let (more, rest) = bytes.split_at(end.unwrap_or(bytes.len()));
@@ -182,9 +182,9 @@ fn read_line<'a>(bytes: &'a [u8], line: &mut Vec<u8>) -> io::Result<Option<&'a [
     Ok(end.map(|_| rest))
 }
 
-/// Where a head ends that had been looked through up to `before`, if it does.
+/// Returns the end of a head that was searched up to `before`, if it ends.
 fn end_of_head(head: &[u8], before: usize) -> Option<usize> {
-    // Empty lines before a request count for nothing.
+    // Empty lines before a request are ignored.
     let start = head.iter().position(|byte| !b"\r\n".contains(byte))?;
     let from = before.saturating_sub(3).max(start);
     let ends = |at: &usize| {
@@ -195,13 +195,13 @@ fn end_of_head(head: &[u8], before: usize) -> Option<usize> {
     Some(at + if head[at + 1] == b'\n' { 2 } else { 3 })
 }
 
-/// What comes after a head, and what it says.
+/// Returns what follows a head, and the finding in it.
 fn read_head(head: &[u8]) -> io::Result<(Requests, Option<Seen>)> {
     let mut headers = [httparse::EMPTY_HEADER; HEADERS];
     let mut request = httparse::Request::new(&mut headers);
     let parsed = request.parse(head);
     let (Ok(httparse::Status::Complete(_)), Some(path)) = (parsed, request.path) else {
-        // HTTP/2, or what the server refuses and then closes the connection, or a tunnel.
+        // HTTP/2, a tunnel, or a request that the server refuses before it closes the connection.
         debug_assert!(parsed.is_err() || head.starts_with(HTTP_2));
         return Ok((Requests::Over, None));
     };

@@ -1,0 +1,6 @@
+//! How the plugin comes into an application: its settings, its connect handler, and the identity of
+//! a connection.
+
+pub(crate) mod builder;
+pub(crate) mod identity;
+mod wrap;

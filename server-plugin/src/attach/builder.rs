@@ -1,0 +1,159 @@
+//! Settings of the plugin.
+
+use std::{
+    hash::{BuildHasher as _, RandomState},
+    sync::Arc,
+    time::Duration,
+};
+
+use socketio_p2p_protocol::{
+    Broker, BrokerConfig, ClientId, Code, DuplicatePolicy, ListPolicy,
+    limits::{CONNECTION_MESSAGE_BYTES, SERVER_PING_INTERVAL, SERVER_PING_TIMEOUT},
+};
+use socketioxide::{ParserConfig, SocketIo, SocketIoBuilder, adapter::LocalAdapter};
+
+use super::identity::{Handshake, Hooks};
+use crate::{limits::ServerLimits, server::P2pServer};
+
+/// Packets in a socket's queue: the window of a session, and other messages that come at once.
+const SOCKET_QUEUE: usize = 1024;
+
+/// Attachments of one message. The server holds them until the last one came.
+const ATTACHMENTS: usize = 256;
+
+impl P2pServer {
+    /// Returns the default settings of a plugin.
+    pub fn builder() -> P2pServerBuilder {
+        P2pServerBuilder::default()
+    }
+
+    /// Returns a builder of socketioxide with the limits that this plugin needs.
+    ///
+    /// Messages have at most 512 KiB on websocket and polling, and as much in attachments. A
+    /// socket's queue takes 1,024 packets, so that a full window fits. The server pings every 6 s, so
+    /// that a dead connection is noticed within 10 s.
+    #[must_use]
+    pub fn socket_io() -> SocketIoBuilder<LocalAdapter> {
+        let parser = ParserConfig::common()
+            .max_incoming_binary_buf_size(CONNECTION_MESSAGE_BYTES)
+            .max_incoming_binaries(ATTACHMENTS);
+        SocketIo::builder()
+            .max_payload(CONNECTION_MESSAGE_BYTES as u64)
+            .ws_max_message_size(CONNECTION_MESSAGE_BYTES)
+            .ws_max_frame_size(CONNECTION_MESSAGE_BYTES)
+            .with_parser(parser)
+            .max_buffer_size(SOCKET_QUEUE)
+            .ping_interval(SERVER_PING_INTERVAL)
+            .ping_timeout(SERVER_PING_TIMEOUT)
+    }
+}
+
+/// Settings of a [`P2pServer`], from [`P2pServer::builder`].
+#[derive(Debug, Default)]
+#[must_use = "a builder does nothing until it is attached or built"]
+pub struct P2pServerBuilder {
+    hooks: Hooks,
+    list: ListPolicy,
+    duplicates: DuplicatePolicy,
+    grace: Option<Duration>,
+    limits: ServerLimits,
+}
+
+impl P2pServerBuilder {
+    /// Sets the hook that decides which client a connection is, from its auth, its request, and the
+    /// findings of the application's own middleware. By default the connection's own claim counts:
+    /// [`Handshake::client_id`].
+    ///
+    /// `Ok(None)` leaves the connection alone: it is no P2P client. An error refuses it, and the
+    /// code is the message of the CONNECT_ERROR.
+    ///
+    /// The hook is called for each connection, outside of any lock, and must not block.
+    ///
+    /// ```
+    /// # use socketio_p2p_server::{Code, P2pServer};
+    /// # fn user_of(token: &str) -> Option<String> { Some(token.to_owned()) }
+    /// let builder = P2pServer::builder().identify(|handshake| {
+    ///     let token = handshake.auth.get("token").and_then(|token| token.as_str());
+    ///     let user = token.and_then(user_of).ok_or(Code::Forbidden)?;
+    ///     user.parse().map(Some).map_err(|_| Code::BadClientId)
+    /// });
+    /// # drop(builder);
+    /// ```
+    pub fn identify<F>(mut self, identify: F) -> Self
+    where
+        F: Fn(&Handshake<'_>) -> Result<Option<ClientId>, Code> + Send + Sync + 'static,
+    {
+        self.hooks.identify = Arc::new(identify);
+        self
+    }
+
+    /// Sets the hook that decides whether a source (the first) may ask for a target (the second). By
+    /// default every client may ask; the target decides in any case. `false` refuses with
+    /// `forbidden`.
+    ///
+    /// The hook is called for each registration, outside of any lock, and must not block.
+    ///
+    /// ```
+    /// # use socketio_p2p_server::P2pServer;
+    /// let builder = P2pServer::builder()
+    ///     .authorize(|source, target| target.as_str().starts_with("robot-") && source != target);
+    /// # drop(builder);
+    /// ```
+    pub fn authorize<F>(mut self, authorize: F) -> Self
+    where
+        F: Fn(&ClientId, &ClientId) -> bool + Send + Sync + 'static,
+    {
+        self.hooks.authorize = Some(Arc::new(authorize));
+        self
+    }
+
+    /// Sets who may ask for the list of clients. By default v1 clients only, as in their library.
+    pub fn list_clients(mut self, list: ListPolicy) -> Self {
+        self.list = list;
+        self
+    }
+
+    /// Sets how long the pairing of a v2 client outlives its connection. 15 s by default; zero ends
+    /// it with the connection.
+    pub const fn grace(mut self, grace: Duration) -> Self {
+        self.grace = Some(grace);
+        self
+    }
+
+    /// Sets what becomes of a connection whose id is in use. By default it is refused with
+    /// `duplicate-id`, unless it has the resume token.
+    pub const fn duplicates(mut self, duplicates: DuplicatePolicy) -> Self {
+        self.duplicates = duplicates;
+        self
+    }
+
+    /// Sets what one client may cost the server: its rates, and the bytes that may wait for it.
+    pub fn limits(mut self, limits: ServerLimits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// Builds the plugin, to be put around a connect handler with [`P2pServer::wrap`].
+    #[must_use]
+    pub fn build(self) -> P2pServer {
+        // The system seeds it at random: enough to tell servers and restarts apart.
+        let node = RandomState::new().hash_one(std::process::id());
+        let mut config = BrokerConfig::new(node);
+        config.list = self.list;
+        config.duplicates = self.duplicates;
+        config.grace = self.grace.unwrap_or(config.grace);
+        config.limits = self.limits.stated();
+        config.clients = self.limits.clients;
+        P2pServer::new(Broker::new(config), self.hooks, self.limits)
+    }
+
+    /// Attaches the plugin to the namespace `/` of `io`, whose connect handler it takes.
+    ///
+    /// An application with a connect handler of its own, or with another adapter than the local
+    /// one, uses [`Self::build`], [`P2pServer::wrap`] and the `ns` of its adapter instead.
+    pub fn attach(self, io: &SocketIo<LocalAdapter>) -> P2pServer {
+        let server = self.build();
+        io.ns("/", server.wrap(async || {}));
+        server
+    }
+}

@@ -1,0 +1,5 @@
+//! What clients send: handlers of their events, their rates, and the remains of refused packets.
+
+pub(crate) mod dispatch;
+mod salvage;
+pub(crate) mod throttle;

@@ -1,0 +1,9 @@
+//! What is sent to clients: sockets, queues, and the streams below them.
+
+mod ack_args;
+pub(crate) mod arguments;
+mod http_head;
+pub(crate) mod listener;
+pub(crate) mod meter;
+pub(crate) mod queue;
+pub(crate) mod socket;

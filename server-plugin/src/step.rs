@@ -1,0 +1,286 @@
+//! The broker behind its lock: one step at a time, and its outputs carried out in order.
+
+mod clock;
+mod closing;
+pub(crate) mod connections;
+
+use std::{
+    sync::{
+        Arc, Mutex, MutexGuard, Once, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Instant,
+};
+
+use socketio_p2p_protocol::{
+    Broker, ClientId, ClientMessage, Code, ConnId, Dialect, Hello, Partner, Presence, ReqId,
+    ServerMessage,
+    broker::{Input, Output},
+    peer::v1::{Bridge, Side},
+    relay::{SendFailure, is_offence, must_arrive},
+};
+use tokio::sync::watch;
+
+pub(crate) use self::closing::CLOSE_TIMEOUT;
+use self::connections::Connections;
+use crate::{
+    attach::identity::Hooks,
+    connection::{Connection, Route, Way},
+    limits::ServerLimits,
+    observe::{
+        counters::{Gauges, RefusalCounters},
+        events::Publisher,
+    },
+    outbound::socket::send_v2,
+    tasks::Tasks,
+    v1::{self, V1Bridge},
+};
+
+/// The state that all parts of a plugin share.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    /// Decides all that changes pairings. Never held across an await, nor while a host or a user
+    /// is called that may call back.
+    broker: Mutex<Broker>,
+    connections: Connections<Arc<Connection>>,
+    pub(crate) hooks: Hooks,
+    pub(crate) limits: ServerLimits,
+    pub(crate) counters: RefusalCounters,
+    pub(crate) gauges: Gauges,
+    pub(crate) events: Publisher,
+    /// The next deadline of the broker.
+    deadline: watch::Sender<Option<Instant>>,
+    pub(crate) tasks: Tasks,
+    clock: Once,
+    last_conn: AtomicU64,
+}
+
+/// What a step leaves to be done when the broker's lock is released: each of it may call a host or
+/// a user, or takes long.
+#[derive(Default)]
+struct Afterwards {
+    /// Connections to be closed.
+    closing: Vec<ConnId>,
+    /// Clients that missed a message that they must know.
+    unread: Vec<ClientId>,
+    /// Lists of clients, which may be long.
+    lists: Vec<(ConnId, ServerMessage)>,
+}
+
+impl Shared {
+    pub(crate) fn new(broker: Broker, hooks: Hooks, limits: ServerLimits) -> Arc<Self> {
+        Arc::new(Self {
+            broker: Mutex::new(broker),
+            connections: Connections::new(),
+            hooks,
+            limits,
+            counters: RefusalCounters::default(),
+            gauges: Gauges::default(),
+            events: Publisher::new(),
+            deadline: watch::channel(None).0,
+            tasks: Tasks::default(),
+            clock: Once::new(),
+            last_conn: AtomicU64::new(0),
+        })
+    }
+
+    /// Locks the broker, to ask it something.
+    pub(crate) fn lock(&self) -> MutexGuard<'_, Broker> {
+        self.broker.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes one step.
+    pub(crate) fn step(self: &Arc<Self>, input: Input) {
+        self.change(|broker| broker.handle(input, Instant::now()));
+    }
+
+    /// Returns the number of a new connection.
+    pub(crate) fn next_conn(&self) -> ConnId {
+        ConnId(self.last_conn.fetch_add(1, Ordering::Relaxed))
+    }
+
+    /// Gives a new connection its name.
+    ///
+    /// # Errors
+    ///
+    /// The reason of the broker's refusal.
+    pub(crate) fn admit(
+        self: &Arc<Self>,
+        connection: &Arc<Connection>,
+        hello: Hello,
+    ) -> Result<(), Code> {
+        let conn = connection.id;
+        self.connections.admit(conn, connection.clone(), || {
+            self.change(|broker| broker.admit(conn, hello, Instant::now()))
+        })
+    }
+
+    /// Notes that the socket of a connection can be written to. Returns whether it is still wanted:
+    /// it may have been removed meanwhile.
+    pub(crate) fn connected(self: &Arc<Self>, conn: ConnId) -> bool {
+        let Some(connection) = self.connection(conn) else { return false };
+        connection.set_connected();
+        self.step(Input::Connected(conn));
+        true
+    }
+
+    pub(crate) fn received(self: &Arc<Self>, conn: ConnId, message: ClientMessage) {
+        self.step(Input::Received(conn, message));
+    }
+
+    pub(crate) fn forbidden(self: &Arc<Self>, conn: ConnId, req: Option<ReqId>, to: ClientId) {
+        self.step(Input::Forbidden(conn, req, to));
+    }
+
+    /// Counts a message of this client that was refused, and removes the client if it was one too
+    /// many.
+    pub(crate) fn refused(self: &Arc<Self>, from: &Connection, code: Code) {
+        self.counters.refused(code);
+        if is_offence(code) && from.throttle.strike() {
+            tracing::warn!(client = %from.client, %code, "removed: too much of it was refused");
+            self.counters.struck_out();
+            self.step(Input::Expel(from.id));
+        }
+    }
+
+    /// Sends a message to a client, in its dialect.
+    pub(crate) fn tell(
+        self: &Arc<Self>,
+        to: &Connection,
+        message: &ServerMessage,
+    ) -> Result<(), SendFailure> {
+        match to.dialect {
+            Dialect::V2 => send_v2(&*to.outlet, message),
+            Dialect::V1 => {
+                if let ServerMessage::Partner { state, .. } = message {
+                    self.tell_bridge(to, *state);
+                }
+                if let Some(answer) = v1::tell(&*to.outlet, message)? {
+                    let (shared, conn) = (self.clone(), to.id);
+                    self.tasks.spawn(async move {
+                        if let Some(message) = answer.await {
+                            shared.received(conn, message);
+                        }
+                    });
+                }
+                Ok(())
+            }
+        }
+    }
+
+    /// Waits until the present step, if any, is carried out.
+    pub(crate) fn await_present_step(&self) {
+        drop(self.lock());
+    }
+
+    /// Changes the broker, and carries out all its outputs in order.
+    fn change<T>(self: &Arc<Self>, change: impl FnOnce(&mut Broker) -> T) -> T {
+        let mut afterwards = Afterwards::default();
+        let changed = {
+            let mut broker = self.lock();
+            let changed = change(&mut broker);
+            while let Some(output) = broker.poll_output() {
+                self.carry_out(&mut broker, output, &mut afterwards);
+            }
+            let next = broker.poll_timeout();
+            self.deadline.send_if_modified(|deadline| std::mem::replace(deadline, next) != next);
+            changed
+        };
+        self.finish(afterwards);
+        changed
+    }
+
+    fn carry_out(
+        self: &Arc<Self>,
+        broker: &mut Broker,
+        output: Output,
+        afterwards: &mut Afterwards,
+    ) {
+        match output {
+            Output::Send(conn, message @ ServerMessage::Clients { .. }) => {
+                afterwards.lists.push((conn, message));
+            }
+            Output::Send(conn, message) => {
+                let Some(connection) = self.connection(conn) else { return };
+                let full = self.tell(&connection, &message) == Err(SendFailure::Full);
+                if full && must_arrive(&message) {
+                    broker.handle(Input::Disconnected(conn), Instant::now());
+                    afterwards.unread.push(connection.client.clone());
+                    afterwards.closing.push(conn);
+                }
+            }
+            Output::Route(conn, partner) => self.route(conn, &partner),
+            Output::Unroute(conn, reason) => {
+                let connection = self.connection(conn);
+                let old = connection.and_then(|connection| connection.set_route(None));
+                if let Some(Way::Bridged(bridge, _)) = old.as_deref().map(|old| &old.way) {
+                    bridge.end(reason);
+                }
+            }
+            Output::Grant { pairing, .. } => {
+                // One node: nobody else to ask.
+                broker.handle(Input::Granted(pairing, Ok(())), Instant::now());
+            }
+            Output::Close(conn) => afterwards.closing.push(conn),
+            Output::Event(event) => self.events.push(event),
+        }
+    }
+
+    /// Does what a step left, outside of the broker's lock.
+    fn finish(self: &Arc<Self>, afterwards: Afterwards) {
+        let Afterwards { closing, unread, lists } = afterwards;
+        self.events.publish();
+        for client in unread {
+            tracing::warn!(%client, "closed: it does not read");
+            self.counters.unread();
+        }
+        for (conn, list) in lists {
+            if let Some(connection) = self.connection(conn) {
+                // If its queue is full, the client misses a list, nothing more.
+                self.tell(&connection, &list).ok();
+            }
+        }
+        for conn in closing {
+            if let Some(connection) = self.drop_connection(conn) {
+                self.disconnect(connection);
+            }
+        }
+    }
+
+    fn connection(&self, conn: ConnId) -> Option<Arc<Connection>> {
+        self.connections.get(conn)
+    }
+
+    fn route(self: &Arc<Self>, conn: ConnId, partner: &Partner) {
+        let (Some(from), Some(to)) = (self.connection(conn), self.connection(partner.conn)) else {
+            return;
+        };
+        let way = self.way(partner, &from, &to);
+        let counted = self.gauges.routes.count_in();
+        from.set_route(Some(Arc::new(Route::new(partner, to, way, counted))));
+    }
+
+    fn way(&self, partner: &Partner, from: &Connection, to: &Connection) -> Way {
+        let dialects = [from.dialect, to.dialect];
+        if !Bridge::is_needed(dialects) {
+            return Way::Straight;
+        }
+        let present = to.route().filter(|route| route.verdicts.pairing() == partner.pairing);
+        if let Some(Way::Bridged(bridge, side)) = present.as_deref().map(|route| &route.way) {
+            // The other end has its route already: this is the other side of its bridge, also when
+            // this end is back on another connection.
+            bridge.connect(side.other(), from.outlet.clone());
+            return Way::Bridged(bridge.clone(), side.other());
+        }
+        let outlets = [from, to].map(|end| end.outlet.clone());
+        let counted = self.gauges.bridges.count_in();
+        let bridge = V1Bridge::new(partner.pairing, dialects, outlets, &self.tasks, counted);
+        Way::Bridged(bridge, Side::First)
+    }
+
+    fn tell_bridge(&self, to: &Connection, presence: Presence) {
+        if let Some(Way::Bridged(bridge, side)) = to.route().as_deref().map(|route| &route.way) {
+            bridge.partner_is(*side, presence);
+        }
+    }
+}

@@ -1,0 +1,340 @@
+//! Translation between the packets of v1 clients and the state machines of
+//! [`socketio_p2p_protocol::peer::v1`].
+
+use std::{
+    pin::Pin,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Instant,
+};
+
+use serde_json::Value;
+use socketio_p2p_protocol::{
+    Args, ClientMessage, Code, Dialect, EndReason, Frame, PairingId, Presence, Refusal, ReqId,
+    ServerMessage,
+    limits::{JSON_DEPTH, REGISTER_TIMEOUT, RELEASE_TIMEOUT, V1_CALL_TIMEOUT},
+    peer::v1::{Bridge, Input, NoAck, Output, Side, acknowledgement},
+    relay::SendFailure,
+    session::Delivery,
+    wire::{self, DISCONNECT, REGISTER, SERVER_ERROR, UNREGISTER, v1_answer, v1_error, v1_failed},
+};
+use tokio::sync::Notify;
+
+use crate::{
+    observe::counters::Counted,
+    outbound::{
+        arguments::Arguments,
+        socket::{Outlet, send_frames},
+    },
+    tasks::{Tasks, until},
+};
+
+/// The client's answer to a message, which may never come.
+pub(crate) type Answer = Pin<Box<dyn Future<Output = Option<ClientMessage>> + Send>>;
+
+/// The bridge of a pairing with a v1 end, with its sockets and its deadlines. There is one lock a
+/// pairing.
+#[derive(Debug)]
+pub(crate) struct V1Bridge {
+    pairing: PairingId,
+    state: Mutex<State>,
+    /// Notified when the next deadline came nearer, and when the pairing ends.
+    changed: Notify,
+    tasks: Tasks,
+    _counted: Counted,
+}
+
+struct State {
+    bridge: Bridge,
+    first: Arc<dyn Outlet>,
+    second: Arc<dyn Outlet>,
+    /// The deadline for which the task that waits for deadlines has set its timer.
+    armed: Option<Instant>,
+    ended: bool,
+}
+
+impl State {
+    fn outlet(&mut self, side: Side) -> &mut Arc<dyn Outlet> {
+        match side {
+            Side::First => &mut self.first,
+            Side::Second => &mut self.second,
+        }
+    }
+}
+
+impl V1Bridge {
+    /// Creates the bridge of a pairing that begins.
+    pub(crate) fn new(
+        pairing: PairingId,
+        dialects: [Dialect; 2],
+        [first, second]: [Arc<dyn Outlet>; 2],
+        tasks: &Tasks,
+        counted: Counted,
+    ) -> Arc<Self> {
+        let bridge = Bridge::new(dialects, Instant::now());
+        let state = State { bridge, first, second, armed: None, ended: false };
+        let bridge = Arc::new(Self {
+            pairing,
+            state: Mutex::new(state),
+            changed: Notify::new(),
+            tasks: tasks.clone(),
+            _counted: counted,
+        });
+        tasks.spawn(bridge.clone().keep_deadlines());
+        bridge
+    }
+
+    /// Takes the new connection of the v2 end at `side`.
+    pub(crate) fn connect(&self, side: Side, outlet: Arc<dyn Outlet>) {
+        *self.lock().outlet(side) = outlet;
+    }
+
+    /// Notes that the v2 partner of the v1 end at `side` lost its connection, or is back.
+    pub(crate) fn partner_is(self: &Arc<Self>, side: Side, presence: Presence) {
+        self.handle(side, Input::Partner(presence));
+    }
+
+    /// Takes frames from the v2 end at `from`.
+    pub(crate) fn receive(self: &Arc<Self>, from: Side, frames: Vec<Frame>) {
+        let now = Instant::now();
+        let mut state = self.lock();
+        state.bridge.receive(from, frames, now);
+        self.carry_out(&mut state, now);
+    }
+
+    /// Takes an event from the v1 end at `from`, and the id of the acknowledgement that it expects.
+    ///
+    /// # Errors
+    ///
+    /// [`Code::Congested`] if the partner does not keep up; [`Code::NotPaired`] if the pairing ended
+    /// meanwhile.
+    pub(crate) fn emit(
+        self: &Arc<Self>,
+        from: Side,
+        event: String,
+        args: Args,
+        ack: Option<ReqId>,
+    ) -> Result<(), Code> {
+        let now = Instant::now();
+        let mut state = self.lock();
+        state.bridge.emit(from, event, args, ack, now)?;
+        self.carry_out(&mut state, now);
+        Ok(())
+    }
+
+    /// Ends the bridge with its pairing. Each call that is open is answered.
+    pub(crate) fn end(self: &Arc<Self>, reason: EndReason) {
+        let now = Instant::now();
+        let mut state = self.lock();
+        if !std::mem::replace(&mut state.ended, true) {
+            state.bridge.ended(reason, now);
+            self.carry_out(&mut state, now);
+            self.changed.notify_one();
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn handle(self: &Arc<Self>, side: Side, input: Input) {
+        let now = Instant::now();
+        let mut state = self.lock();
+        state.bridge.handle(side, input, now);
+        self.carry_out(&mut state, now);
+    }
+
+    async fn keep_deadlines(self: Arc<Self>) {
+        loop {
+            let next = {
+                let mut state = self.lock();
+                if state.ended {
+                    return;
+                }
+                state.armed = state.bridge.poll_timeout();
+                state.armed
+            };
+            tokio::select! {
+                biased;
+                () = self.changed.notified() => {}
+                () = until(next) => {
+                    let now = Instant::now();
+                    let mut state = self.lock();
+                    state.bridge.timeout(now);
+                    self.carry_out(&mut state, now);
+                }
+            }
+        }
+    }
+
+    fn carry_out(self: &Arc<Self>, state: &mut State, now: Instant) {
+        while let Some((side, output)) = state.bridge.poll_output() {
+            match output {
+                Output::Send(frame) => {
+                    let partner = &**state.outlet(side.other());
+                    if send_frames(partner, self.pairing, &[frame]) == Err(SendFailure::Full) {
+                        state.bridge.handle(side, Input::Refused, now);
+                    }
+                }
+                Output::Emit(delivery) => {
+                    let sent = self.deliver(side, &**state.outlet(side), &delivery);
+                    state.bridge.handle(side, Input::Emitted(delivery, sent), now);
+                }
+                Output::Acknowledge(id, outcome) => {
+                    let outlet = &**state.outlet(side);
+                    let sent = match acknowledgement(&outcome) {
+                        Ok(args) => ack_with(outlet, Some(id), Arguments::Args(args)),
+                        Err(failed) => ack(outlet, Some(id), &[failed]),
+                    };
+                    if let Err(failure) = sent {
+                        tracing::debug!(pairing = %self.pairing, ?side, ?failure, "no acknowledgement");
+                    }
+                    if sent == Err(SendFailure::Arguments) {
+                        state.bridge.handle(side, Input::Unacknowledged(id), now);
+                    }
+                }
+                Output::Complain(violation) => {
+                    tracing::debug!(pairing = %self.pairing, ?side, %violation, "frame dropped");
+                }
+            }
+        }
+        let next = state.bridge.poll_timeout();
+        if next.is_some_and(|next| state.armed.is_none_or(|armed| next < armed)) {
+            state.armed = next;
+            self.changed.notify_one();
+        }
+    }
+
+    /// Puts an event into the queue of the v1 end at `side`.
+    fn deliver(
+        self: &Arc<Self>,
+        side: Side,
+        outlet: &dyn Outlet,
+        delivery: &Delivery,
+    ) -> Result<(), SendFailure> {
+        let Delivery { seq, event, args, reply } = delivery;
+        let args = Arguments::Args(args);
+        if !reply {
+            return outlet.emit(event, args);
+        }
+        let ack = outlet.emit_with_ack(event, args, V1_CALL_TIMEOUT)?;
+        let (bridge, seq) = (self.clone(), *seq);
+        self.tasks.spawn(async move {
+            let ack = ack.await;
+            bridge.handle(side, Input::Acknowledged(seq, ack));
+        });
+        Ok(())
+    }
+}
+
+impl std::fmt::Debug for State {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("State").field("ended", &self.ended).finish_non_exhaustive()
+    }
+}
+
+/// Sends a message to a v1 client in its dialect. Returns its answer, if it owes one.
+pub(crate) fn tell(
+    outlet: &dyn Outlet,
+    message: &ServerMessage,
+) -> Result<Option<Answer>, SendFailure> {
+    let emit = |event, args: &[Value]| outlet.emit(event, Arguments::Values(args));
+    match message {
+        ServerMessage::Register { req, source, .. } => {
+            let args = [Value::from(source.as_str())];
+            let ack = outlet.emit_with_ack(REGISTER, Arguments::Values(&args), REGISTER_TIMEOUT)?;
+            let req = Some(*req);
+            // A client that answers by event lets this time out.
+            return Ok(Some(Box::pin(async move {
+                ack.await.ok().map(|args| v1_answer(&read_answer(&args), req))
+            })));
+        }
+        ServerMessage::Registered { req, .. } => ack(outlet, *req, &[Value::Bool(true)])?,
+        ServerMessage::RegisterFailed { req, refusal } => {
+            emit(SERVER_ERROR, &[v1_error(refusal)])?;
+            ack(outlet, *req, &[Value::Bool(false)])?;
+        }
+        ServerMessage::Disconnect { pairing, reason: EndReason::Unregistered, .. } => {
+            let ack = outlet.emit_with_ack(UNREGISTER, Arguments::Values(&[]), RELEASE_TIMEOUT)?;
+            let pairing = *pairing;
+            return Ok(Some(Box::pin(async move {
+                let is_there = !matches!(ack.await, Err(NoAck::Missing | NoAck::Gone));
+                is_there.then_some(ClientMessage::Released { pairing })
+            })));
+        }
+        ServerMessage::Disconnect { .. }
+        | ServerMessage::Withdrawn { .. }
+        | ServerMessage::Ghost => emit(DISCONNECT, &[])?,
+        ServerMessage::Unregistered { req } => ack(outlet, *req, &[])?,
+        ServerMessage::Clients { req, clients } => {
+            let ids = clients.iter().map(|client| client.id.as_str().into()).collect();
+            ack(outlet, *req, &[Value::Array(ids)])?;
+        }
+        ServerMessage::Error { refusal, req, .. } => {
+            emit(SERVER_ERROR, &[v1_error(refusal)])?;
+            ack(outlet, *req, &[Value::Array(Vec::new())])?;
+        }
+        // The session that is kept for the client takes note of its partner.
+        ServerMessage::Partner { .. }
+        | ServerMessage::Welcome(_)
+        | ServerMessage::Pong { .. }
+        | ServerMessage::SignalRefused { .. }
+        | ServerMessage::Farewell { .. } => {}
+    }
+    Ok(None)
+}
+
+/// Tells a v1 client that its event is not relayed, and why.
+pub(crate) fn refuse(
+    outlet: &dyn Outlet,
+    req: Option<ReqId>,
+    refusal: &Refusal,
+) -> Result<(), SendFailure> {
+    outlet.emit(SERVER_ERROR, Arguments::Values(&[v1_error(refusal)]))?;
+    ack(outlet, req, &[v1_failed(refusal.code.as_str(), &refusal.message)])
+}
+
+/// Acknowledges an event of a v1 client, if the client asked for it.
+pub(crate) fn ack(
+    outlet: &dyn Outlet,
+    req: Option<ReqId>,
+    args: &[Value],
+) -> Result<(), SendFailure> {
+    ack_with(outlet, req, Arguments::Values(args))
+}
+
+fn ack_with(
+    outlet: &dyn Outlet,
+    req: Option<ReqId>,
+    args: Arguments<'_>,
+) -> Result<(), SendFailure> {
+    match req.map(i64::try_from) {
+        Some(Ok(id)) => outlet.ack(id, args),
+        // Ids of acknowledgements come from the client as `i64`.
+        Some(Err(_)) | None => Ok(()),
+    }
+}
+
+/// Reads the answer of a v1 client to a registration: nothing, if it cannot be read.
+fn read_answer(args: &Args) -> Vec<Value> {
+    match wire::depth(args.as_json()) {
+        0..=JSON_DEPTH => args.parse().unwrap_or_default(),
+        _ => Vec::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn an_answer_that_is_nested_too_deep_is_none() {
+        let read = |json: &str| read_answer(&Args::from_text(json.to_owned(), Vec::new()).unwrap());
+
+        assert_eq!(read("[true,7]"), [json!(true), json!(7)]);
+        assert!(read(r#"[{"$serde_json::private::RawValue":"true"}]"#).is_empty());
+        let deep = "[".repeat(JSON_DEPTH + 1) + &"]".repeat(JSON_DEPTH + 1);
+        assert!(read(&deep).is_empty());
+    }
+}
