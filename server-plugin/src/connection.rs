@@ -27,11 +27,11 @@ pub(crate) struct Connection {
     pub(crate) id: ConnId,
     pub(crate) client: ClientId,
     pub(crate) dialect: Dialect,
-    /// Whether a v2 client takes attachments.
+    /// `true` if a v2 client accepts attachments.
     pub(crate) binary: bool,
     pub(crate) outlet: Arc<dyn Outlet>,
     pub(crate) throttle: Throttle,
-    /// Whether the host announced it. Before that its socket is not connected, and not gone either.
+    /// `true` once the host announced it. Before that its socket is neither connected nor gone.
     connected: AtomicBool,
     /// Written only when outputs of the broker are carried out, read by the hot path.
     route: RouteCell<Route>,
@@ -49,7 +49,7 @@ pub(crate) struct Route {
 
 /// Ways of a message to the partner.
 pub(crate) enum Way {
-    /// As it came: both ends speak v2.
+    /// The unchanged message: both peers speak v2.
     Straight,
     /// Through the session that the server keeps for a v1 end. The side is the sender's.
     Bridged(Arc<V1Bridge>, Side),

@@ -1,4 +1,4 @@
-//! What clients send: handlers of their events, their rates, and the remains of refused packets.
+//! Messages of clients: handlers of their events, their rates, and the remains of refused packets.
 
 pub(crate) mod dispatch;
 mod salvage;

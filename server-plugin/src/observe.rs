@@ -1,4 +1,4 @@
-//! What an application can see of the plugin.
+//! The observable state of the plugin for an application.
 
 pub(crate) mod counters;
 pub(crate) mod events;

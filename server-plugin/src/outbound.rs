@@ -1,4 +1,4 @@
-//! What is sent to clients: sockets, queues, and the streams below them.
+//! Messages to clients: sockets, queues, and the streams below them.
 
 mod ack_args;
 pub(crate) mod arguments;

@@ -55,8 +55,8 @@ pub(crate) struct Shared {
     last_conn: AtomicU64,
 }
 
-/// What a step leaves to be done when the broker's lock is released: each of it may call a host or
-/// a user, or takes long.
+/// The work that a step leaves until the broker's lock is released: each part of it may call a host
+/// or a user, or takes long.
 #[derive(Default)]
 struct Afterwards {
     /// Connections to be closed.
@@ -137,7 +137,7 @@ impl Shared {
     pub(crate) fn refused(self: &Arc<Self>, from: &Connection, code: Code) {
         self.counters.refused(code);
         if is_offence(code) && from.throttle.strike() {
-            tracing::warn!(client = %from.client, %code, "removed: too much of it was refused");
+            tracing::warn!(client = %from.client, %code, "client removed because too many of its messages were refused");
             self.counters.struck_out();
             self.step(Input::Expel(from.id));
         }
@@ -231,7 +231,7 @@ impl Shared {
         let Afterwards { closing, unread, lists } = afterwards;
         self.events.publish();
         for client in unread {
-            tracing::warn!(%client, "closed: it does not read");
+            tracing::warn!(%client, "client closed because it does not read");
             self.counters.unread();
         }
         for (conn, list) in lists {

@@ -50,7 +50,7 @@ impl Tasks {
         self.stop.cancel();
         self.tracker.close();
         if tokio::time::timeout(timeout, self.tracker.wait()).await.is_err() {
-            tracing::warn!(tasks = self.len(), "not everything ended in time");
+            tracing::warn!(tasks = self.len(), "some tasks did not end in time");
         }
     }
 }

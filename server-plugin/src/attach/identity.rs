@@ -39,7 +39,7 @@ pub(crate) struct Identity {
     pub(crate) client: ClientId,
     pub(crate) dialect: Dialect,
     pub(crate) binary: bool,
-    /// Whether it allows a direct path.
+    /// `true` if the client allows a direct path.
     pub(crate) direct: bool,
     /// The token of an earlier connection, if it shows one.
     pub(crate) resume: Option<ResumeToken>,

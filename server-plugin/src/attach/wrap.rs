@@ -101,7 +101,7 @@ fn admit<A: Adapter>(
 fn fresh_token() -> Result<ResumeToken, Code> {
     let mut bytes = [0; 16];
     getrandom::fill(&mut bytes).map_err(|error| {
-        tracing::error!(%error, "no randomness: no client can be admitted");
+        tracing::error!(%error, "no random numbers available: clients are refused");
         Code::ShuttingDown
     })?;
     Ok(ResumeToken::new(bytes))

@@ -96,7 +96,7 @@ impl Publisher {
             while let Some(event) = self.pop() {
                 match &event {
                     Ok(event) => tracing::info!(?event),
-                    Err(dropped) => tracing::warn!(dropped, "events were not published"),
+                    Err(dropped) => tracing::warn!(dropped, "events were dropped"),
                 }
                 // An application need not read them.
                 self.sender.send(event).ok();

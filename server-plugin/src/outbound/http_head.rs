@@ -162,7 +162,7 @@ impl Requests {
 }
 
 fn unclear() -> io::Error {
-    io::Error::new(io::ErrorKind::InvalidData, "a request that cannot be followed")
+    io::Error::new(io::ErrorKind::InvalidData, "the HTTP request cannot be parsed")
 }
 
 fn skip<'a>(bytes: &'a [u8], left: &mut u64) -> &'a [u8] {
@@ -245,7 +245,7 @@ mod tests {
     const UPGRADE: &str =
         "GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nSec-WebSocket-Key: abc==\r\n\r\n";
 
-    /// What is seen in these bytes, however they are cut.
+    /// Returns the facts in these bytes, regardless of how they are cut.
     fn seen(bytes: &[u8]) -> io::Result<Vec<Seen>> {
         let read = |piece: usize| {
             let (mut requests, mut all) = (Requests::default(), Vec::new());

@@ -150,7 +150,7 @@ impl axum::serve::Listener for QuickAckListener {
                 // That connection is gone already; the next one need not wait.
                 Err(error) if is_of_one_connection(&error) => {}
                 Err(error) => {
-                    tracing::warn!(%error, "connection not accepted");
+                    tracing::warn!(%error, "accepting a connection failed");
                     tokio::time::sleep(RETRY).await;
                 }
             }

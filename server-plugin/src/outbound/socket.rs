@@ -94,7 +94,7 @@ pub(crate) struct Outflow<A: Adapter> {
     socket: Weak<Socket<A>>,
     /// `None` if only the number of packets bounds it.
     queue: Option<Queue>,
-    /// Whether it was seen to poll. If it becomes a websocket, it has a meter from then on.
+    /// `true` if it was seen polling. If it becomes a websocket, it has a meter from then on.
     polls: AtomicBool,
 }
 

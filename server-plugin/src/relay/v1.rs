@@ -45,7 +45,7 @@ pub(crate) fn refuse(
 
 fn log_unanswered(from: &Connection, answered: Result<(), SendFailure>) {
     if let Err(failure) = answered {
-        tracing::debug!(client = %from.client, ?failure, "not answered");
+        tracing::debug!(client = %from.client, ?failure, "sending an answer to a v1 client failed");
     }
 }
 

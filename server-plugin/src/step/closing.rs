@@ -29,7 +29,7 @@ impl Shared {
     pub(crate) fn give_up(self: &Arc<Self>, conn: ConnId) {
         self.step(Input::Disconnected(conn));
         if let Some(connection) = self.drop_connection(conn) {
-            tracing::warn!(client = %connection.client, "closed: it does not read");
+            tracing::warn!(client = %connection.client, "client closed because it does not read");
             self.counters.unread();
             self.disconnect(connection);
         }
