@@ -157,7 +157,7 @@ fn hex<S: serde::Serializer>(blobs: &[Bytes], serializer: S) -> Result<S::Ok, S:
     serializer.collect_seq(blobs.iter().map(digits))
 }
 
-/// Writes a line. If nobody reads stdout any more, there is nobody to tell.
+/// Writes a line. An error means that stdout is not read any more, and is ignored.
 pub(crate) fn say(line: &Line<'_>) {
     let mut text = serde_json::to_string(line).unwrap_or_default();
     text.push('\n');

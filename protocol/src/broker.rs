@@ -8,9 +8,9 @@
 //!    └◄──── unregister, disconnect, unpair, kick, shut down ───────┘
 //! ```
 //!
-//! A request waits beside its target and holds nobody's slot, so nobody is kept busy by being
-//! asked. At acceptance both ends are checked once more and held while the pairing is granted: by
-//! the caller at once on a single node, by an arbiter when there are several. Then both ends are
+//! A request waits beside its target and occupies no client, so a client cannot be kept busy by being
+//! asked. At acceptance both peers are checked again and held while the pairing is granted: by the
+//! caller at once on a single node, by an arbiter if there are several. Then both peers are
 //! committed in one step.
 //!
 //! ```text
@@ -189,7 +189,7 @@ impl Client {
 }
 
 impl Broker {
-    /// A broker that knows nobody.
+    /// Creates a broker without clients.
     #[must_use]
     pub fn new(config: BrokerConfig) -> Self {
         Self {
@@ -335,8 +335,8 @@ impl Broker {
     }
 
     fn received(&mut self, conn: ConnId, message: ClientMessage, now: Instant) {
-        // A client may speak between the moment that it hears of its connection and the moment
-        // that the host says so.
+        // A client may send between the moment at which it learns of its connection and the moment
+        // at which the host reports it.
         self.connected(conn, now);
         let Some(id) = self.conns.get(&conn).cloned() else {
             return;

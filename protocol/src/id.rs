@@ -154,7 +154,7 @@ impl<'de> Deserialize<'de> for PairingId {
     }
 }
 
-/// The secret that resumes a client's session on a later connection: 16 bytes that nobody can guess.
+/// The secret that resumes a client's session on a later connection: 16 unguessable bytes.
 ///
 /// As text it is 32 lower-case hexadecimal digits. Only the codec of the CONNECT auth and of the
 /// welcome writes that text: formatting and serialising a token yield `***`. Comparing two tokens

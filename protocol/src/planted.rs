@@ -20,7 +20,7 @@ pub enum Fault {
     EndTooEarly,
     /// The partner of a client that is back is not told.
     ForgetBack,
-    /// The end of a pairing is told twice.
+    /// The end of a pairing is reported twice.
     TellTwice,
     /// A client that is back does not send its window again.
     ForgetResend,

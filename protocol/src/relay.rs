@@ -163,7 +163,7 @@ impl<'a> Message<'a> {
         // Checks the whole text: nothing that is not JSON is handed on.
         let (_, pairing, payload): (IgnoredAny, &RawValue, &RawValue) =
             serde_json::from_str(text).map_err(|_| Code::BadArgs)?;
-        // The receiver would drop what its parser cannot read, and its session wait for it for ever.
+        // The receiver would drop what its parser cannot read, and its session would wait forever.
         if doubtful && serde_json::from_str::<Value>(text).is_err() {
             return Err(Refused { code: Code::BadArgs, pairing: Named::Json(pairing).id() });
         }

@@ -55,7 +55,7 @@ impl Tasks {
     }
 }
 
-/// Waits until a moment, or for ever if there is none.
+/// Waits until a moment, or forever if there is none.
 pub(crate) async fn until(moment: Option<Instant>) {
     match moment {
         Some(moment) => tokio::time::sleep_until(moment.into()).await,

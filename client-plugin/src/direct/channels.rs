@@ -33,7 +33,7 @@ pub(crate) struct Channels {
     max_message: AtomicUsize,
     /// Window of the partner's raw channels; 0 if the partner states none.
     partner_window: AtomicUsize,
-    /// The main channel, by which a lost connection is told from a closed channel.
+    /// The main channel, which distinguishes a lost connection from a closed channel.
     main: OnceLock<Weak<dyn DataChannel>>,
     /// Number of messages that came over raw channels.
     received: AtomicU64,
@@ -74,7 +74,7 @@ impl Channels {
     /// if that task has ended.
     ///
     /// The lock in webrtc 0.21 wakes only its first waiter. An application may begin a call and then neither
-    /// poll nor drop it: such a waiter would take the wake-ups of the driver for ever.
+    /// poll nor drop it: such a waiter would take the wake-ups of the driver forever.
     pub(crate) async fn call<T: Send + 'static>(
         &self,
         call: impl Future<Output = T> + Send + 'static,

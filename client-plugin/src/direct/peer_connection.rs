@@ -10,10 +10,10 @@
 //!   driver asks for its timer once a pass, after it applied what it received, and [`DriverTicks`] reports that.
 //! - **A channel can be open before it is known.** It is created in one step and entered among those that
 //!   events are for in the next. If the partner's confirmation is handled between them, it is taken for
-//!   a channel of the partner, and its opener waits for ever. [`DriverTicks::excluding_driver`] makes it one
+//!   a channel of the partner, and its opener waits forever. [`DriverTicks::excluding_driver`] makes it one
 //!   step.
 //! - **Its lock wakes only its first waiter.** A call that waits for the lock and is polled no more takes the
-//!   wake-ups of the driver for ever. So the connection's task polls every call that has to wait: see
+//!   wake-ups of the driver forever. So the connection's task polls every call that has to wait: see
 //!   [`Channels::call`](super::channels::Channels::call).
 //! - **Names of servers are looked up by the driver itself**, one after the other, and meanwhile nothing
 //!   is received nor a candidate handed out: [`TunedRuntime`] gives each a second.

@@ -51,7 +51,7 @@ impl Handover {
         waiting.as_mut().map(std::mem::take).unwrap_or_default()
     }
 
-    /// Drops what was given, and what will be. A task that waited here for ever would hold the channels, which
+    /// Drops what was given, and what will be. A task that waited here forever would hold the channels, which
     /// hold it.
     pub(crate) fn shut(&self) {
         let forgotten = self.waiting.lock().unwrap_or_else(PoisonError::into_inner).take();

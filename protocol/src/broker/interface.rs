@@ -115,7 +115,7 @@ pub enum Input {
     Unpair(ClientId),
     /// The host removes a client.
     Kick(ClientId),
-    /// The host removes whoever has this connection, if anybody still does.
+    /// The host removes the client that has this connection, if one still does.
     Expel(ConnId),
     /// The host goes down.
     ShutDown,
@@ -133,7 +133,7 @@ pub enum Output {
     Route(ConnId, Partner),
     /// No longer relay what this connection sends.
     Unroute(ConnId, EndReason),
-    /// Ask whoever grants pairings, and answer with [`Input::Granted`].
+    /// Ask the arbiter of pairings, and answer with [`Input::Granted`].
     Grant {
         /// The id that the pairing will have.
         pairing: PairingId,

@@ -126,7 +126,7 @@ impl Broker {
     /// Ends the pairing that a client is in, granted or not.
     ///
     /// `asker` is the connection that wants it, or was lost, and the number of its request. A
-    /// lost connection is told nothing.
+    /// lost connection is sent nothing.
     pub(super) fn end_pairing_of(
         &mut self,
         id: &ClientId,

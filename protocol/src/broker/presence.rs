@@ -170,8 +170,8 @@ impl Broker {
         }
     }
 
-    /// The connection of a client that may come back is gone: what it had asked is taken back, and
-    /// its partner is told.
+    /// Processes the loss of a connection whose client may return: takes its request back, and informs
+    /// its partner.
     fn lose(&mut self, id: &ClientId, now: Instant) {
         if !self.clients[id].is_present() {
             return;
@@ -223,7 +223,7 @@ impl Broker {
         let connected = self.conns.contains_key(&conn);
         let leaves = reason == EndReason::Disconnected;
         if connected && !leaves {
-            // It is told before it is cut off; its partner hears the same reason.
+            // It is informed before it is disconnected; its partner receives the same reason.
             self.refuse_requests_of(id);
             self.end_pairing_of(id, reason, None);
             let code = match reason {

@@ -46,7 +46,7 @@ impl Broker {
         if let Some((id, partner)) = self.pairing_of(source)
             && *partner == target
         {
-            // Both ends wanted it, and one of them was the slower: the wish is fulfilled.
+            // Both ends wanted it, and one of them was slower: it is paired already.
             let conn = self.clients[source].conn;
             let pairing = self.info(id, source);
             return self.send(conn, ServerMessage::Registered { req, pairing });
@@ -169,7 +169,7 @@ impl Broker {
     }
 
     /// Tells a target that its yes came too late. A v1 client, which now believes itself paired,
-    /// is told only if it is not.
+    /// is informed only if it is not.
     pub(super) fn withdrawn(&mut self, target: &ClientId, req: Option<ReqId>, code: Code) {
         let Some(client) = self.clients.get(target) else {
             return;
@@ -260,7 +260,7 @@ impl Broker {
         }
     }
 
-    /// The same, when it is removed: it is told.
+    /// Refuses its own request and those of others when it is removed. The client is informed.
     pub(super) fn refuse_requests_of(&mut self, id: &ClientId) {
         self.take_back(id, Code::Forbidden);
         self.refuse_inbox_of(id, Code::Offline);

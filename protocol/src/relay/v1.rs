@@ -80,8 +80,8 @@ impl V1Emit {
             return Err(bad(&"the partner's transport does not support attachments"));
         }
         if speaks_v2 {
-            // A string of JavaScript may hold half a pair of surrogates. The parser of a Rust
-            // client would drop the whole frame, and the session wait for it for ever.
+            // A string of JavaScript may contain a lone surrogate. The parser of a Rust client would
+            // drop the whole frame, and the session would wait for it forever.
             self.args.parse::<Vec<Value>>().map_err(|error| bad(&error))?;
         }
         Ok(route)

@@ -48,8 +48,9 @@ pub(crate) struct SimClient {
     pub(crate) running: usize,
     /// Calls that its endpoint has, and that wait for a reply.
     pub(crate) pending: BTreeSet<CallNo>,
-    /// `true` once it was welcomed; the other is true once it was told not to return.
+    /// `true` once it was welcomed.
     pub(crate) welcomed: bool,
+    /// `true` once the server refused its return.
     pub(crate) dismissed: bool,
     /// `true` if the server does not know its session any more.
     pub(crate) restarted: bool,

@@ -18,7 +18,7 @@ use crate::sim::oracle::{CallNo, ClientNo};
 pub(crate) enum Up {
     Message(ClientMessage),
     Frames(PairingId, Vec<Frame>),
-    /// A v1 client emits something to whoever it believes to be its partner.
+    /// A v1 client emits something to the client that it believes to be its partner.
     Emit {
         target: ClientNo,
         args: Args,

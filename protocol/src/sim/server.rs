@@ -1,4 +1,4 @@
-//! The server: a broker, the relay's table of routes, and whoever watches it.
+//! The server: a broker, the relay's table of routes, and the observer of both.
 
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
@@ -460,7 +460,7 @@ impl Server {
         self.watch.who(conn).map(|who| who.dialect)
     }
 
-    /// It is gone at once, and all pairings with it; nobody is told.
+    /// Stops it at once, and all pairings with it, without informing a client.
     pub(crate) fn crash(&mut self, oracle: &mut Oracle) {
         self.watch.forget_all(oracle);
     }

@@ -218,7 +218,7 @@ impl Watch {
         }
     }
 
-    /// All pairings end with the server, and nobody is told by it.
+    /// Ends all pairings with the server, which informs no client.
     pub(crate) fn forget_all(&mut self, oracle: &mut Oracle) {
         for pairing in &self.paired {
             oracle.ended(*pairing, EndReason::Disconnected);

@@ -97,7 +97,7 @@ fn admit<A: Adapter>(
     Ok(())
 }
 
-/// Draws a token that nobody can guess.
+/// Draws an unguessable token.
 fn fresh_token() -> Result<ResumeToken, Code> {
     let mut bytes = [0; 16];
     getrandom::fill(&mut bytes).map_err(|error| {

@@ -125,7 +125,7 @@ impl Events {
     ///
     /// # Errors
     ///
-    /// [`EventsError::Lagged`] once after events were missed; [`EventsError::Closed`] for ever.
+    /// [`EventsError::Lagged`] once after events were missed; [`EventsError::Closed`] forever.
     ///
     /// # Cancel safety
     ///

@@ -180,7 +180,7 @@ impl<A: Adapter> Outlet for Outflow<A> {
     }
 
     fn ack(&self, id: i64, args: Arguments<'_>) -> Result<(), SendFailure> {
-        // A client that waits for it may wait for ever.
+        // A client that waits for it may wait forever.
         let cost = (args.len(), Class::Control);
         self.hand_over(cost, args, |socket| {
             let mut unused = Value::Str("[]".into(), None);

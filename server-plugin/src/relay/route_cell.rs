@@ -32,11 +32,11 @@ impl<T> fmt::Debug for RouteCell<T> {
     }
 }
 
-/// A latch that opens when both ends have certainly been told of their pairing.
+/// A latch that opens when both ends have certainly been informed of their pairing.
 ///
-/// The first end may answer before the second one is told. Its message must not arrive before the
-/// news of the pairing, or a v2 client drops it. Both ends are told in one step, so it is enough to
-/// wait for the end of the present step.
+/// The first end may answer before the second one is informed. Its message must not arrive before the
+/// report of the pairing, or a v2 client drops it. Both ends are informed in one step, so it is enough
+/// to wait for the end of the present step.
 #[derive(Debug)]
 pub(crate) struct Announced(AtomicBool);
 

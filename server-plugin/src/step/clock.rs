@@ -22,7 +22,7 @@ impl Shared {
     }
 }
 
-/// Reports the time to the broker, and sweeps, until the plugin ends or nobody holds it.
+/// Reports the time to the broker, and sweeps, until the plugin ends or its last handle is dropped.
 async fn keep(shared: Weak<Shared>) {
     let Some(mut deadline) = shared.upgrade().map(|shared| shared.deadline.subscribe()) else {
         return;

@@ -37,7 +37,7 @@ impl Shared {
 
     /// Ends the TCP connection of a client when the client has had time to read the last words.
     ///
-    /// The host leaves the namespace only. The connection below could stand for ever with a client
+    /// The host leaves the namespace only. The connection below could stay open forever with a client
     /// that forgot it, and with all that waits for a client that does not read.
     fn hang_up_later(&self, stream: Option<Arc<StreamHandle>>) {
         if let Some(stream) = stream {
@@ -54,7 +54,7 @@ impl Shared {
             return;
         }
         // It is gone for the plugin; the socket itself is closed as soon as its queue has room. The
-        // end of the plugin waits for that, though not for ever.
+        // end of the plugin waits for that, for a limited time.
         let stop = self.tasks.stop().clone();
         self.tasks.spawn_to_its_end(async move {
             let closing = async {
