@@ -303,25 +303,25 @@ pub const CHANNELS_IN_ALL: usize = 4 * CHANNELS;
 /// Longest message that an end takes from its partner on a direct connection, in bytes: what browsers take.
 pub const CHANNEL_MESSAGE_BYTES: usize = 256 * 1024;
 
-/// The window of a raw channel, in bytes: what the partner may have sent that was not read. It equals what is
+/// Window of a raw channel, in bytes: the partner may send so much that was not read. It equals what is
 /// in flight at most, so that a reader that keeps up slows down no sender.
 pub const CHANNEL_WINDOW: usize = 1024 * 1024;
 
 /// Least window of a raw channel, in bytes. A smaller one would cost more messages than it saves memory.
 pub const CHANNEL_WINDOW_MIN: usize = 16 * 1024;
 
-/// What a message on a raw channel counts beside its length, in bytes: about what the queues around it take,
-/// so that a flood of short messages is bounded as well.
+/// Cost of a message on a raw channel besides its length, in bytes: about what the queues around it take, so
+/// that a flood of short messages is bounded as well.
 pub const CHANNEL_OVERHEAD: usize = 128;
 
-/// What a raw channel of a partner that does not count holds unread, in bytes, before it is closed: a page
-/// that sends a file without waiting is not read at once.
+/// Unread bytes of a raw channel of a partner that does not count, before it is closed: a page that sends a
+/// file without waiting is not read at once.
 pub const CHANNEL_UNREAD_BYTES: usize = 8 * 1024 * 1024;
 
-/// Silence after which a channel to a partner that does not count is closed, besides two round trips: what was
-/// under way has come by then.
+/// Silence after which a channel to a partner that does not count is closed, besides two round trips: messages
+/// that were under way have arrived by then.
 pub const CHANNEL_QUIET: Duration = Duration::from_millis(20);
 
-/// How long a partner that counts may take to close a channel that this end has left. After that, this end
+/// Time that a partner that counts may take to close a channel that this end has left. After that, this end
 /// closes it.
 pub const CHANNEL_FAREWELL: Duration = Duration::from_secs(5);

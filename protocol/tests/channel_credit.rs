@@ -62,7 +62,7 @@ fn an_empty_binary_message_gives_back_a_quarter_of_the_senders_own_view_of_the_w
 }
 
 #[test]
-fn whoever_has_read_a_quarter_of_its_window_gives_it_back() {
+fn an_end_that_has_read_a_quarter_of_its_window_gives_it_back() {
     let mut channel = counted();
     receive(&mut channel, 2 * IN_A_QUARTER, Instant::now());
 
@@ -105,7 +105,7 @@ fn an_empty_text_says_that_its_sender_leaves_and_the_receiver_closes_the_channel
 }
 
 #[test]
-fn whoever_leaves_says_so_and_sends_nothing_more() {
+fn an_end_that_leaves_announces_it_and_sends_nothing_more() {
     let now = Instant::now();
     let mut channel = counted();
 
@@ -207,7 +207,7 @@ fn a_channel_that_may_lose_messages_is_not_counted_and_loses_what_does_not_fit()
 }
 
 #[test]
-fn nothing_is_kept_of_a_channel_that_nobody_holds_and_its_control_messages_still_count() {
+fn nothing_is_kept_of_a_channel_that_was_dropped_and_its_control_messages_still_count() {
     let now = Instant::now();
     let mut channel = counted();
     receive(&mut channel, 8, now);

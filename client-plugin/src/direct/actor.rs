@@ -264,7 +264,8 @@ impl Drop for Actor {
     /// Aborts the driver. After [`Self::close`] it has ended; it has not if the actor's task ends by itself.
     fn drop(&mut self) {
         self.connection.abort();
-        // What is not carried out any more must not hold the channels, which hold it.
+        // Tasks that are not carried out any more must not hold the channels, which hold them.
         self.channels.closings.shut();
+        self.channels.calls.shut();
     }
 }

@@ -1,4 +1,4 @@
-//! One end of a raw channel: what has come and was not read, around the credit of the protocol crate.
+//! One end of a raw channel: the messages that were not read, around the credit of the protocol crate.
 //!
 //! webrtc's driver hands out nothing of any channel while one channel's queue of 256 events is full. A channel
 //! that is not read would hold up all others, the session's and its heartbeats. So each raw channel has a
@@ -38,7 +38,7 @@ pub(crate) struct Inbox {
     state: Mutex<State>,
     /// Wakes the reader.
     arrived: Notify,
-    /// Wakes whoever sends, opens or closes.
+    /// Wakes the callers that send, open or close.
     changed: Notify,
     /// Wakes the pump.
     pub(super) stirred: Notify,
@@ -67,7 +67,7 @@ impl Inbox {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes an input, and drops what nobody reads any more.
+    /// Takes an input, and drops messages that are not read any more.
     fn handle(&self, input: Input) {
         let mut state = self.state();
         let before = state.channel.unread();

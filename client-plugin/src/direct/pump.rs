@@ -14,8 +14,8 @@ use super::message::into_message;
 /// Number of messages after which a pump lets others run.
 const BURST: u32 = 64;
 
-/// Carries what comes over a channel into its inbox, until the channel is closed. It runs also when nobody
-/// reads any more, for webrtc 0.21 keeps what comes for a channel that was dropped.
+/// Carries the messages of a channel into its inbox, until the channel is closed. It runs also when the
+/// channel is not read any more, for webrtc 0.21 keeps the messages of a channel that was dropped.
 pub(crate) async fn pump(channel: Arc<dyn DataChannel>, inbox: Arc<Inbox>) {
     let channels = &inbox.channels;
     let mut burst = 0;

@@ -1,4 +1,4 @@
-//! What the handle of a connection, the reader of its events and its actor share.
+//! The state that the handle of a connection, the reader of its events and its actor share.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -53,7 +53,7 @@ pub(crate) struct Shared {
     pub(crate) channels: OnceLock<Arc<Channels>>,
     /// Room in the send buffer, in bytes.
     pub(crate) room: Semaphore,
-    /// Held by whoever puts a message somewhere: a message that is begun, and holds up the channel, stays before
+    /// Held while a message is put somewhere: a message that is begun, and holds up the channel, stays before
     /// those that come after it.
     order: Mutex<()>,
     pub(crate) send_buffer: usize,

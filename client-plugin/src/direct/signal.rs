@@ -1,4 +1,4 @@
-//! What a data channel takes of a partner's signals, and what this end signals.
+//! The part of a partner's signals that a data channel needs, and the signals of this end.
 //!
 //! All signals come from a stranger. The protocol crate reads them; here only what a data channel needs is
 //! kept. Candidates are used only for UDP, with an address that one can send to: for a TCP candidate, webrtc
@@ -10,7 +10,7 @@ use socketio_p2p_protocol::{Candidate, Sdp, Signal, SignalError, Step, limits::C
 
 use super::error::DirectSignalError;
 
-/// What this end does about a signal of the partner.
+/// The request in a signal of the partner.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) enum Request {
     Offer(Sdp),

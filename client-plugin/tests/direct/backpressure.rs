@@ -1,4 +1,4 @@
-//! Raw channels that nobody reads: who waits, and who does not.
+//! Raw channels that are not read: their sender waits, and no other channel does.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

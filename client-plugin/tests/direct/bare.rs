@@ -17,9 +17,9 @@ use crate::pair::{End, PATIENCE, config};
 pub(crate) struct Bare {
     _connection: Arc<dyn PeerConnection>,
     pub(crate) main: Arc<dyn DataChannel>,
-    /// The one that it opened last.
+    /// The channel that it opened last.
     pub(crate) raw: Arc<dyn DataChannel>,
-    /// The messages that came on these two.
+    /// The messages that came on the two channels.
     said: mpsc::Receiver<Vec<u8>>,
 }
 
@@ -35,7 +35,7 @@ impl PeerConnectionEventHandler for Candidates {
     }
 }
 
-/// Such an offerer, and the answerer, open.
+/// Returns a bare offerer and the answerer, open.
 pub(crate) async fn bare() -> Result<(Bare, End), DirectEnd> {
     let (connection, channels, end) = bare_with(1).await?;
     let raw = connection.create_data_channel("raw", None).await.unwrap();
@@ -48,8 +48,8 @@ pub(crate) async fn bare() -> Result<(Bare, End), DirectEnd> {
     Ok((Bare { _connection: connection, main, raw, said }, end))
 }
 
-/// An offerer that opens so many channels at once, in any order, and the answerer, for which one of
-/// them is open; or how that has ended for it.
+/// Returns a bare offerer that opens so many channels at once, in any order, and the answerer, for which one
+/// of them is open; or the end of the answerer's connection.
 pub(crate) async fn bare_with(
     channels: usize,
 ) -> Result<(Arc<dyn PeerConnection>, Vec<Arc<dyn DataChannel>>, End), DirectEnd> {
@@ -100,7 +100,7 @@ pub(crate) async fn bare_with(
     Ok((Arc::new(connection), opening, end))
 }
 
-/// Takes whatever happens, or nothing more would on any channel.
+/// Takes all events of a channel: otherwise no channel would get further ones.
 async fn take_all(channel: Arc<dyn DataChannel>, said: mpsc::Sender<Vec<u8>>) {
     while let Some(event) = channel.poll().await {
         if let DataChannelEvent::OnMessage(message) = event {
@@ -114,7 +114,7 @@ fn read(signal: &Value) -> Signal {
 }
 
 impl Bare {
-    /// The next message that came.
+    /// Returns the next message that came.
     pub(crate) async fn message(&mut self) -> Vec<u8> {
         self.said.recv().await.expect("both channels are closed")
     }

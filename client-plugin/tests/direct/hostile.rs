@@ -6,7 +6,7 @@ use crate::Outcome;
 use crate::bare::bare_with;
 use crate::pair::{apart, config, connect};
 
-/// An offer that webrtc would take, to be spoilt.
+/// Returns an offer that webrtc would take, to be spoilt.
 async fn offer() -> Value {
     let (_connection, mut events) = DirectConnection::offer(config(), &TaskTracker::new());
     match events.recv().await {
@@ -15,8 +15,8 @@ async fn offer() -> Value {
     }
 }
 
-/// Hands a signal to a connection as a partner's program does. What the connection itself refuses is no failure:
-/// it goes on.
+/// Hands a signal to a connection as a partner's program does. A signal that the connection itself refuses is no
+/// failure: the connection continues.
 fn signal(connection: &DirectConnection, signal: &Value) -> Result<(), SignalError> {
     connection.signal(Signal::from_value(signal)?).ok();
     Ok(())

@@ -16,7 +16,7 @@ use crate::pair::End;
 /// The result of a test: the first step that failed.
 type Outcome = Result<(), Box<dyn std::error::Error>>;
 
-/// Both ends, open: the offerer and the answerer.
+/// Returns both ends, open: the offerer and the answerer.
 async fn open() -> (End, End) {
     let (mut a, mut b) = pair::apart(&pair::config(), &TaskTracker::new());
     pair::connect(&mut a, &mut b).await;

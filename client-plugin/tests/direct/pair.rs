@@ -24,7 +24,7 @@ pub(crate) fn config() -> DirectConfig {
     config
 }
 
-/// The same, but silence is reported soon, as by default.
+/// Returns the same configuration, except that silence is reported soon, as by default.
 pub(crate) fn watchful_config() -> DirectConfig {
     let mut config = DirectConfig::default();
     config.bind = vec!["127.0.0.1:0".parse().unwrap()];
@@ -32,7 +32,7 @@ pub(crate) fn watchful_config() -> DirectConfig {
     config
 }
 
-/// Both ends, not connected: the offerer and the answerer.
+/// Returns both ends, not connected: the offerer and the answerer.
 pub(crate) fn apart(config: &DirectConfig, tasks: &TaskTracker) -> (End, End) {
     let (connection, events) = DirectConnection::offer(config.clone(), tasks);
     let a = End { connection, events };
@@ -60,7 +60,7 @@ pub(crate) async fn connect(a: &mut End, b: &mut End) {
 }
 
 impl End {
-    /// The next event that is not a signal.
+    /// Returns the next event that is not a signal.
     pub(crate) async fn event(&mut self) -> DirectEvent {
         let event = async {
             loop {
@@ -73,7 +73,7 @@ impl End {
         tokio::time::timeout(PATIENCE, event).await.expect("no event in time")
     }
 
-    /// The next event, which is a message.
+    /// Returns the next event, which is a message.
     pub(crate) async fn message(&mut self) -> ChannelMessage {
         match self.event().await {
             DirectEvent::Message(message) => message,
@@ -81,7 +81,7 @@ impl End {
         }
     }
 
-    /// The next event, which is a channel that the partner opened.
+    /// Returns the next event, which is a channel that the partner opened.
     pub(crate) async fn channel(&mut self) -> DirectChannel {
         match self.event().await {
             DirectEvent::Channel(channel) => channel,

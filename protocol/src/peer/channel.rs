@@ -35,10 +35,10 @@ pub const LOSSY: &str = ";x-lossy";
 /// The part of a window that is given back at a time: one in so many.
 const PART: usize = 4;
 
-/// What a channel of a partner that counts can hold: its window, which the last message may exceed.
+/// Bytes that a channel of a partner that counts can hold: its window, which the last message may exceed.
 const SHARE: usize = CHANNEL_WINDOW + CHANNEL_MESSAGE_BYTES + CHANNEL_OVERHEAD;
 
-/// What all channels of a connection may hold, in bytes: as much as a partner that counts can send.
+/// Bytes that all channels of a connection may hold: as much as a partner that counts can send.
 const UNREAD_IN_ALL: usize = CHANNELS * SHARE;
 
 /// The reason why nothing more comes over a raw channel.
@@ -71,7 +71,7 @@ pub struct Channel {
     unread: usize,
     /// Weight of the messages that were read and not given back.
     owed: usize,
-    /// What is left of the partner's window. A message that exceeded it makes it negative.
+    /// Rest of the partner's window. A message that exceeds the window makes it negative.
     credit: i64,
     /// Time of the last message.
     came_at: Option<Instant>,
@@ -92,7 +92,7 @@ pub struct Channel {
 pub enum Input {
     /// The application closes the channel, or the host does for this reason.
     Leave(ChannelEnd),
-    /// The application holds the channel no more, so nothing of it is read.
+    /// The application has dropped the channel, so nothing of it is read.
     Abandoned,
     /// The message of [`Output::Leave`] was sent.
     SentLeave,

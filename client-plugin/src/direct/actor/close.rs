@@ -33,7 +33,7 @@ impl Actor {
     /// Closes the main channel, then the connection. Returns when the driver has ended. `patience` ends all
     /// waiting for the partner.
     ///
-    /// Closing either loses what the partner has not read yet. So a partner that runs this library is told first:
+    /// Closing either loses what the partner has not read yet. So this end announces the end first to a partner that runs this library:
     /// it closes the connection when it has read what came before. Others close their end of the channel.
     pub(super) async fn close(self, end: &DirectEnd, mut patience: Pin<Box<Sleep>>) {
         let ticks = self.connection.ticks();
