@@ -1,4 +1,4 @@
-//! Arguments of events and replies, and how serde sees them.
+//! Arguments of events and replies, and their serialisation.
 
 use bytes::Bytes;
 use serde::{
@@ -13,7 +13,7 @@ use crate::FrameError;
 /// Arguments of an emit or a reply: a JSON array, and the blobs that its placeholders
 /// (`{"_placeholder":true,"num":0}`, as Socket.IO spells them) stand for.
 ///
-/// Kept as text: what is relayed stays as it was written, and its size is known.
+/// They are kept as text: relayed arguments stay as they were written, and their size is known.
 #[derive(Clone, Debug)]
 pub struct Args {
     json: Box<RawValue>,
@@ -21,11 +21,11 @@ pub struct Args {
 }
 
 impl Args {
-    /// The arguments in this JSON array.
+    /// Returns the arguments in this JSON array.
     ///
     /// # Errors
     ///
-    /// [`FrameError::NotAnArray`] if it is another kind of value.
+    /// [`FrameError::NotAnArray`] if the value is not an array.
     pub fn new(json: Box<RawValue>, blobs: Vec<Bytes>) -> Result<Self, FrameError> {
         if json.get().starts_with('[') {
             Ok(Self { json, blobs })
@@ -34,16 +34,16 @@ impl Args {
         }
     }
 
-    /// The arguments in this text of a JSON array.
+    /// Returns the arguments in this text of a JSON array.
     ///
     /// # Errors
     ///
-    /// [`FrameError::Json`] if it is not JSON, [`FrameError::NotAnArray`] if it is not an array.
+    /// [`FrameError::Json`] if the text is not JSON, [`FrameError::NotAnArray`] if it is not an array.
     pub fn from_text(text: String, blobs: Vec<Bytes>) -> Result<Self, FrameError> {
         Self::new(RawValue::from_string(text)?, blobs)
     }
 
-    /// The arguments as text of a JSON array.
+    /// Returns the arguments as the text of a JSON array.
     #[must_use]
     pub fn as_json(&self) -> &str {
         self.json.get()
@@ -53,35 +53,35 @@ impl Args {
         &self.json
     }
 
-    /// What the placeholders stand for.
+    /// Returns the blobs that the placeholders stand for.
     #[must_use]
     pub const fn blobs(&self) -> &[Bytes] {
         self.blobs.as_slice()
     }
 
-    /// Text and blobs apart.
+    /// Returns the text and the blobs.
     #[must_use]
     pub fn into_parts(self) -> (Box<RawValue>, Vec<Bytes>) {
         (self.json, self.blobs)
     }
 
-    /// Reads the whole array, for example as `Vec<Value>`; placeholders stay what they are.
+    /// Reads the whole array, for example as `Vec<Value>`. Placeholders stay as they are.
     ///
     /// # Errors
     ///
-    /// Whatever does not fit `T`.
+    /// The error of `T`, if the array does not fit it.
     pub fn parse<T: DeserializeOwned>(&self) -> Result<T, serde_json::Error> {
         serde_json::from_str(self.json.get())
     }
 
-    /// Bytes that they take as text: blobs count as the base64 that they travel as.
+    /// Returns the bytes of the arguments as text. Blobs count as their base64.
     #[must_use]
     pub fn size(&self) -> usize {
         let blob = |blob: &Bytes| blob.len().div_ceil(3) * 4 + 3;
         self.json.get().len() + self.blobs.iter().map(blob).sum::<usize>()
     }
 
-    /// Bytes that they keep: many small blobs are more than their text.
+    /// Returns the bytes of memory that the arguments hold: many small blobs take more than their text.
     pub(crate) fn footprint(&self) -> usize {
         self.size() + size_of_val(self.blobs())
     }
@@ -107,8 +107,8 @@ impl From<Vec<Value>> for Args {
     }
 }
 
-/// As several arguments, in the way of socketioxide: a tuple; blobs as bytes, which its
-/// serializer sends as attachments. Without blobs the text stays as it is.
+/// Serialises the arguments as a tuple, which socketioxide takes for several arguments. Blobs are
+/// bytes, which its serializer sends as attachments. Without blobs the text stays as it is.
 impl Serialize for Args {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         if self.blobs().is_empty() {
@@ -131,7 +131,7 @@ fn tuple<S: Serializer>(serializer: S, items: &[impl Serialize]) -> Result<S::Ok
     tuple.end()
 }
 
-/// A value whose placeholders are blobs.
+/// A value whose placeholders are serialised as blobs.
 struct WithBlobs<'a> {
     value: &'a Value,
     blobs: &'a [Bytes],

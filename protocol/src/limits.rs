@@ -1,247 +1,249 @@
-//! Every number that a stranger can drive up: its unit, its default and its reason.
+//! Every number that another party can drive up: its unit, its default and its reason.
 
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-/// Longest [`ClientId`](crate::ClientId), in bytes: it stands in every log line and list.
+/// Longest [`ClientId`](crate::ClientId), in bytes. It stands in every log line and list.
 pub const CLIENT_ID_BYTES: usize = 128;
 
-/// Longest event name of an emit, in bytes: it is a key of the handlers' table.
+/// Longest event name of an emit, in bytes. It is a key of the handlers' table.
 pub const EVENT_NAME_BYTES: usize = 128;
 
-/// Longest text that explains a refusal or a failed handler, in bytes. Longer ones are cut.
+/// Longest text that explains a refusal or a failed handler, in bytes. A longer text is cut.
 pub const MESSAGE_BYTES: usize = 1024;
 
-/// Longest text of a code, a reason, a state or a kind that another version of this protocol says,
-/// in bytes. Longer ones are cut. The longest that this version knows has 20, and they are copied
-/// with every refusal.
+/// Longest text of a code, a reason, a state or a kind of another version, in bytes. A longer text is
+/// cut. The longest that this version knows has 20 bytes, and such a text is copied with every refusal.
 pub const LABEL_BYTES: usize = 30;
 
 /// Longest message on a connection, in bytes, to be set on the Socket.IO layer
-/// (`ws_max_message_size`, and `max_payload` for polling): enough for the largest frame, and half of
-/// what 64 clients that send all but the end of a message may make a server keep.
+/// (`ws_max_message_size`, and `max_payload` for polling). It is enough for the largest frame, and half
+/// of what 64 clients that send all but the end of a message may make a server keep.
 pub const CONNECTION_MESSAGE_BYTES: usize = 512 * 1024;
 
-/// Longest argument list of one relayed message, in bytes: one pair must not hold up the others.
+/// Longest argument list of one relayed message, in bytes. One pair must not delay the others.
 pub const RELAYED_FRAME_BYTES: usize = 256 * 1024;
 
-/// Longest signal of a WebRTC negotiation, in bytes: an SDP with many candidates is about 10 KiB.
+/// Longest signal of a WebRTC negotiation, in bytes. An SDP with many candidates has about 10 KiB.
 pub const SIGNAL_BYTES: usize = 64 * 1024;
 
-/// Longest payload of a registration, in bytes as JSON: a token and a name, no document.
+/// Longest payload of a registration, in bytes as JSON. It is meant for a token and a name.
 pub const REGISTER_PAYLOAD_BYTES: usize = 16 * 1024;
 
-/// Deepest nesting of arrays and objects in a message. The usual parsers stop at 128; a client
-/// must be able to read what the server lets through.
+/// Deepest nesting of arrays and objects in a message. Usual parsers stop at 128 levels, and a client
+/// must be able to read every message that the server relays.
 pub const JSON_DEPTH: usize = 64;
 
-/// Requests that wait beside one target. More is a crowd that no target can answer in time.
+/// Requests that wait beside one target. No target can answer more of them in time.
 pub const INBOX_REQUESTS: usize = 4;
 
 /// Questions of the server that a client remembers until its application answers. A server has at most
 /// [`INBOX_REQUESTS`] open: older ones are too late to answer.
 pub const QUESTIONS: usize = 4 * INBOX_REQUESTS;
 
-/// How long a registration waits for the target's answer.
+/// Longest time that a registration waits for the target's answer.
 pub const REGISTER_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How long the server waits for a v1 client to acknowledge that its pairing ended.
+/// Longest time that the server waits for a v1 client to acknowledge the end of its pairing.
 pub const RELEASE_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// How long the server remembers that a v1 client left without knowing the end of its pairing.
+/// Time for which the server remembers that a v1 client left without knowing the end of its pairing.
 pub const GHOST_TIME: Duration = Duration::from_secs(10 * 60);
 
-/// Of how many v1 clients it remembers that. Beyond it the oldest is forgotten: it then keeps a
-/// target that refuses every emit, which it can mend by registering anew.
+/// Number of v1 clients of which the server remembers that. Beyond it the oldest is forgotten: that
+/// client keeps a target that refuses every emit until it registers anew.
 pub const GHOSTS: usize = 10_000;
 
-/// For how long the pairing of a v2 client outlives its connection: a change of network or a
-/// restart of a proxy takes a few seconds, and longer than this nobody waits for an answer.
+/// Time for which the pairing of a v2 client outlives its connection. A change of network or a restart
+/// of a proxy takes a few seconds, and callers do not wait longer than this.
 pub const GRACE: Duration = Duration::from_secs(15);
 
-/// Clients that a server knows at once, those that are away among them: at about 1 KiB each in the
-/// broker, far from what fills memory.
+/// Clients that a server knows at once, those that are away included. Each takes about 1 KiB in the
+/// broker, so this many are far from filling the memory.
 pub const CLIENTS: usize = 100_000;
 
-/// Messages a second from one client: a busy session sends a few hundred batches.
+/// Messages per second from one client. A busy session sends a few hundred batches.
 pub const MESSAGE_RATE: u32 = 2_000;
 
-/// Messages that a client may send at once, having been silent before: two seconds of that rate,
-/// which a network may have held up.
+/// Messages that a client may send at once after a silence: two seconds of that rate, which a network
+/// may have delayed.
 pub const MESSAGE_BURST: u32 = 4_000;
 
-/// Bytes a second from one client: eight windows, more than most networks carry.
+/// Bytes per second from one client: eight windows, more than most networks carry.
 pub const BYTE_RATE: u32 = 8 * 1024 * 1024;
 
 /// Bytes that a client may send at once: two seconds of that rate.
 pub const BYTE_BURST: u32 = 16 * 1024 * 1024;
 
-/// Over how long requests are counted.
+/// Time over which requests are counted.
 pub const REQUEST_PERIOD: Duration = Duration::from_secs(10);
 
-/// Registrations of one client in [`REQUEST_PERIOD`]: each makes another client decide.
+/// Registrations of one client in [`REQUEST_PERIOD`]. Each makes another client decide.
 pub const REGISTRATIONS: u32 = 5;
 
-/// Questions of one client for the list of clients in [`REQUEST_PERIOD`]: each answer may be long.
+/// Requests of one client for the list of clients in [`REQUEST_PERIOD`]. Each answer may be long.
 pub const LISTS: u32 = 5;
 
-/// Refused messages after which a client is removed: more than a client sends in the time that
-/// the first refusal takes to reach it.
+/// Refused messages after which a client is removed: more than a client sends before the first refusal
+/// reaches it.
 pub const STRIKES: u32 = 1_000;
 
 /// Refused messages that are forgiven each second.
 pub const STRIKES_FORGIVEN: u32 = 100;
 
-/// Bytes that may wait in the server for one client before its partner is refused with
-/// `congested`: what a window and its acknowledgements need on a slow network.
+/// Bytes that may wait in the server for one client before its partner is refused with `congested`: a
+/// window and its acknowledgements on a slow network.
 pub const QUEUE_SOFT_BYTES: usize = 256 * 1024;
 
-/// Bytes that may wait in the server for one client at all. Beyond them it does not read, and is
-/// disconnected: what it must know no longer reaches it.
+/// Bytes that may wait in the server for one client at all. Beyond them the client does not read, and it
+/// is disconnected: messages that it must receive do not reach it any more.
 pub const QUEUE_HARD_BYTES: usize = 1024 * 1024;
 
-/// Bytes a second that a client is assumed to take where the server cannot count them: one that
-/// polls, or that came over a listener of another kind.
+/// Bytes per second that a client is assumed to read where the server cannot count them: a client that
+/// polls, or that came over another kind of listener.
 pub const UNMETERED_RATE: usize = 1024 * 1024;
 
-/// How often the server asks, by Engine.IO's ping, whether a client is still there. With
-/// [`SERVER_PING_TIMEOUT`] a dead connection is noticed within 10 s, well within [`GRACE`].
+/// Interval of the server's Engine.IO pings. With [`SERVER_PING_TIMEOUT`] a dead connection is detected
+/// within 10 s, well within [`GRACE`].
 pub const SERVER_PING_INTERVAL: Duration = Duration::from_secs(6);
 
-/// How long it waits for the answer.
+/// Longest time that the server waits for the answer to its ping.
 pub const SERVER_PING_TIMEOUT: Duration = Duration::from_secs(4);
 
-/// Frames a session holds that its partner has not taken yet. The only queue: full, it makes the
-/// caller wait.
+/// Frames that a session holds and its partner has not taken yet. It is the only queue: when it is full,
+/// the caller waits.
 pub const WINDOW_FRAMES: usize = 256;
 
 /// Bytes of arguments in that window.
 pub const WINDOW_BYTES: usize = 1024 * 1024;
 
-/// Longest frame of a session, in bytes; a value whose frame is longer travels in parts, so that
-/// others pass between them.
+/// Longest frame of a session, in bytes. A value whose frame is longer travels in parts, so that other
+/// frames pass between them.
 pub const CHUNK_BYTES: usize = 16 * 1024;
 
 /// Parts that are under way at a time. The rest of a value waits at its sender.
 pub const PARTS_UNDER_WAY: usize = 16;
 
-/// Longest arguments of one emit or reply, in bytes: a window full.
+/// Longest arguments of one emit or reply, in bytes: a full window.
 pub const VALUE_BYTES: usize = 1024 * 1024;
 
 /// Calls of one end that wait for a reply, and handlers that run for the partner.
 pub const PENDING_CALLS: usize = 256;
 
-/// Emits of a v1 client that the server holds while its partner's window is full. A v1 client
-/// cannot be made to wait; beyond this it is refused.
+/// Emits of a v1 client that the server holds while its partner's window is full. A v1 client cannot be
+/// made to wait; beyond this its emits are refused.
 pub const BACKLOG_EMITS: usize = 4096;
 
-/// Bytes of arguments in that backlog. Several megabytes a client would let a few of them fill the
-/// memory: so these two are smaller than [`WINDOW_BYTES`], which a client of ours holds itself.
+/// Bytes of arguments in that backlog. With several megabytes a client, a few clients would fill the
+/// memory: so this and [`V1_WINDOW_BYTES`] are smaller than [`WINDOW_BYTES`], which a v2 client holds
+/// itself.
 pub const BACKLOG_BYTES: usize = 128 * 1024;
 
 /// Bytes of arguments in the window that the server keeps for a v1 client.
 pub const V1_WINDOW_BYTES: usize = 128 * 1024;
 
-/// How long the server waits for a v1 client's acknowledgement of a relayed event, and how long a
+/// Longest time that the server waits for a v1 client's acknowledgement of a relayed event, and that a
 /// v1 client waits for one: its library has no deadline of its own.
 pub const V1_CALL_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// How long after a v1 client's full queue an event for it is tried again.
+/// Delay after which an event for a v1 client with a full queue is tried again.
 pub const RETRY_DELAY: Duration = Duration::from_millis(10);
 
-/// Frames that one relayed message may carry: what a tick of a busy client collects.
+/// Frames that one relayed message may carry: those of one turn of a busy client.
 pub const BATCH_FRAMES: usize = 64;
 
-/// When a batch is sent without waiting for more, in bytes of arguments: larger ones gain nothing
-/// and hold up control messages behind them.
+/// Bytes of arguments at which a batch is sent without waiting for more. Larger batches gain nothing and
+/// delay the control messages behind them.
 pub const BATCH_BYTES: usize = 16 * 1024;
 
-/// Frames taken without an acknowledgement of their own, as a share of [`WINDOW_FRAMES`].
+/// Frames that are taken without an acknowledgement of their own, a share of [`WINDOW_FRAMES`].
 pub const ACK_EVERY: u64 = 64;
 
-/// How long the last frame taken may go without acknowledgement. Replies usually carry it sooner.
+/// Longest time for which the last frame taken goes without an acknowledgement. A reply usually carries
+/// it sooner.
 pub const ACK_DELAY: Duration = Duration::from_millis(25);
 
-/// How long after a refusal for congestion the window is sent again.
+/// Delay after which the window is sent again when a frame was refused for congestion.
 pub const RESEND_DELAY: Duration = Duration::from_millis(50);
 
-/// How long that grows, doubling from refusal to refusal until something arrives again: a partner
-/// that does not read is no reason to send it the same 1 MiB twenty times a second.
+/// Longest such delay. It doubles from refusal to refusal until a frame arrives again: a partner that
+/// does not read is not sent the same 1 MiB twenty times a second.
 pub const RESEND_DELAY_MAX: Duration = Duration::from_millis(800);
 
-/// How long `emit2` waits for a reply unless told otherwise.
+/// Default time that `emit2` waits for a reply.
 pub const CALL_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How long `unregister_target` and `clients` wait for the server unless told otherwise.
+/// Default time that `unregister_target` and `clients` wait for the server.
 pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// How long `connect` waits for the welcome.
+/// Longest time that `connect` waits for the welcome.
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Silence after which a client asks the server whether it is still there.
+/// Silence after which a client sends a heartbeat to the server.
 pub const HEARTBEAT_INTERVAL: Duration = Duration::from_secs(4);
 
-/// Silence after which a client gives its connection up.
+/// Silence after which a client gives up its connection.
 pub const HEARTBEAT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Longest SDP, in bytes: that of a data channel with all its candidates is about 8 KiB.
+/// Longest SDP, in bytes. That of a data channel with all its candidates has about 8 KiB.
 pub const SDP_BYTES: usize = 32 * 1024;
 
 /// Longest ICE candidate, in bytes.
 pub const CANDIDATE_BYTES: usize = 1024;
 
-/// Candidates of one end in one attempt at a direct path. A machine with many interfaces has about
-/// 20; what comes after these is left out.
+/// Candidates of one end in one attempt at a direct path. A machine with many interfaces has about 20;
+/// further candidates are left out.
 pub const CANDIDATES: usize = 64;
 
-/// Signals that the server forwards for one end of a pairing in [`SIGNAL_WINDOW`]: three attempts
-/// with all their candidates.
+/// Signals that the server forwards for one end of a pairing in [`SIGNAL_WINDOW`]: three attempts with
+/// all their candidates.
 pub const SIGNALS: u32 = 200;
 
-/// The time in which [`SIGNALS`] are counted.
+/// Time over which [`SIGNALS`] are counted.
 pub const SIGNAL_WINDOW: Duration = Duration::from_secs(10);
 
-/// How long an attempt at a direct path may take until a heartbeat has returned.
+/// Longest time that an attempt at a direct path takes until a heartbeat has returned.
 pub const DIRECT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How long after the first failure a direct path is tried again; twice as long after each more.
+/// Delay after the first failure before a direct path is tried again. It doubles with each further
+/// failure.
 pub const DIRECT_RETRY_MIN: Duration = Duration::from_secs(1);
 
-/// How long it is at most. It is tried so often as long as the pairing lasts: what was in the way may
-/// be gone, and nobody tells.
+/// Longest such delay. A direct path is tried this often as long as the pairing lasts: an obstacle may
+/// disappear without notice.
 pub const DIRECT_RETRY_MAX: Duration = Duration::from_secs(60);
 
-/// How often a direct path's heartbeat goes.
+/// Interval of a direct path's heartbeats.
 pub const BEAT_INTERVAL: Duration = Duration::from_millis(200);
 
-/// Silence after which a direct path is left: a partner that was killed is noticed within a second.
+/// Silence after which a direct path is left. A partner that was killed is detected within a second.
 pub const BEAT_TIMEOUT: Duration = Duration::from_millis(900);
 
-/// How much longer it must stay silent until it is tried anew: many a path comes back by itself, and
-/// the relay carries meanwhile. ICE takes longer to call a connection failed (the Rust client's: 3.5 s
-/// after the last packet).
+/// Further silence after which a direct path is made anew. Many paths come back by themselves, and the
+/// relay carries meanwhile. ICE takes longer to declare a connection failed (that of the Rust client:
+/// 3.5 s after the last packet).
 pub const DIRECT_RESTART_AFTER: Duration = Duration::from_millis(1500);
 
-/// How long after it was left a direct path is not taken again; twice as long each time, until it
-/// has carried for [`DIRECT_STEADY`].
+/// Time after leaving a direct path during which it is not taken again. It doubles each time, until the
+/// path has carried for [`DIRECT_STEADY`].
 pub const DIRECT_HOLD: Duration = Duration::from_secs(2);
 
-/// How long that is at most.
+/// Longest such time.
 pub const DIRECT_HOLD_MAX: Duration = Duration::from_secs(120);
 
-/// A path that has carried for so long is none that flaps, and one that has lived for so long is
-/// tried again at once when it is lost.
+/// Time after which a path that carries does not count as flapping, and a path that was alive is tried
+/// again at once when it is lost.
 pub const DIRECT_STEADY: Duration = Duration::from_secs(30);
 
-/// How long after a refusal a client registers its partner again, of whom it is not parted though
-/// the server has forgotten the pairing.
+/// Interval at which a client registers its partner again after a refusal, if the server has forgotten
+/// the pairing and the direct path stands.
 pub const REASSERT_INTERVAL: Duration = Duration::from_secs(2);
 
-/// For how long one path must be measured better than the other before it is taken instead.
+/// Time for which one path must be measured better than the other before it is taken instead.
 pub const COMPARE_TIME: Duration = Duration::from_secs(3);
 
-/// The limits that a server states in its welcome, so that a client can keep them.
+/// The limits that a server states in its welcome.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase", default)]
 #[non_exhaustive]
@@ -252,18 +254,18 @@ pub struct Limits {
     pub signal_bytes: usize,
     /// See [`JSON_DEPTH`].
     pub json_depth: usize,
-    /// Messages a second; 0 if there is no limit.
+    /// Messages per second; 0 if there is no limit.
     pub message_rate: u32,
-    /// Messages at once.
+    /// Messages that may be sent at once.
     pub message_burst: u32,
-    /// Bytes a second; 0 if there is no limit.
+    /// Bytes per second; 0 if there is no limit.
     pub byte_rate: u64,
-    /// Bytes at once.
+    /// Bytes that may be sent at once.
     pub byte_burst: u64,
 }
 
 impl Limits {
-    /// The same, with these rates a second and these bursts; 0 if there is no limit.
+    /// Returns the limits with these rates per second and these bursts; 0 if there is no limit.
     #[must_use]
     pub const fn with_rates(self, messages: (u32, u32), bytes: (u64, u64)) -> Self {
         let (message_rate, message_burst) = messages;
@@ -286,7 +288,7 @@ impl Default for Limits {
     }
 }
 
-/// `text`, cut to at most [`MESSAGE_BYTES`] at the border of a character.
+/// Returns `text`, cut to at most [`MESSAGE_BYTES`] at the border of a character.
 #[must_use]
 pub fn cut(text: &str) -> &str {
     &text[..text.floor_char_boundary(MESSAGE_BYTES)]

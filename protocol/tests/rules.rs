@@ -33,6 +33,7 @@ mod session_ttl;
 mod session_window;
 mod sessions;
 mod signals;
+mod skewed_world;
 mod specification;
 mod versions;
 mod wires;
