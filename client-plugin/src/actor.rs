@@ -59,6 +59,8 @@ pub(crate) struct Actor {
     observers: Observers,
     timer: CoarseTimer,
     stop: CancellationToken,
+    /// True once the client was told to close. It puts out [`Output::Close`] within a second.
+    stopping: bool,
 }
 
 /// The end of the actor.
@@ -71,8 +73,6 @@ impl Actor {
         while let Ok(()) = going {
             going = self.turn().await;
         }
-        self.client.handle(Input::Command(Command::Close), Instant::now());
-        self.carry_out().await.ok();
         self.consents.shutdown().await;
         self.partner.shutdown().await;
         self.server.close().await;
@@ -83,7 +83,10 @@ impl Actor {
         self.timer.set(self.client.poll_timeout());
         let input = tokio::select! {
             biased;
-            () = self.stop.cancelled() => return Err(Done),
+            () = self.stop.cancelled(), if !self.stopping => {
+                self.stopping = true;
+                Some(Input::Command(Command::Close))
+            }
             input = self.server.happened() => Some(input),
             input = self.partner.happened() => Some(input),
             input = self.handler_tasks.finished() => Some(input),

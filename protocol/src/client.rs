@@ -17,6 +17,7 @@
 //! collected into batches while inputs are fed, so feed all that are there before polling.
 
 mod connection;
+mod ending;
 mod interface;
 mod pacer;
 mod peers;
@@ -28,7 +29,7 @@ use std::{
 };
 
 pub use self::interface::{Answer, ClientConfig, ClientEvent, Command, Input, Output, QuestionId};
-use self::{connection::State, pacer::Pacer, requests::Pending};
+use self::{connection::State, ending::Ending, pacer::Pacer, requests::Pending};
 pub use crate::peer::Complaint;
 use crate::{
     ClientMessage, Code, PairingId, PairingInfo, ReqId, ResumeToken, Signal,
@@ -58,6 +59,7 @@ pub struct Client {
     reassertions: BTreeMap<ReqId, PairingId>,
     /// The pairings, by the name under which each was made. The server grants one at a time.
     peers: BTreeMap<PairingId, Peer>,
+    ending: Ending,
     /// The peer whose frames were sent last.
     served: Option<PairingId>,
     pacer: Pacer,
@@ -75,7 +77,7 @@ impl Client {
     #[must_use]
     pub fn new(config: ClientConfig, now: Instant) -> Self {
         Self {
-            config,
+            config: config.bounded(),
             state: State::Connecting,
             welcomed: false,
             token: None,
@@ -86,6 +88,7 @@ impl Client {
             last_question: 0,
             reassertions: BTreeMap::new(),
             peers: BTreeMap::new(),
+            ending: Ending::default(),
             served: None,
             pacer: Pacer::default(),
             now,
@@ -106,7 +109,8 @@ impl Client {
     /// Returns true if [`Command::Emit`] may be given now. If not, the emit waits with its caller.
     #[must_use]
     pub fn takes_emits(&self) -> bool {
-        self.peers.values().all(Peer::takes_emits)
+        // Once the client was told to close, an emit is refused at once.
+        self.ending.closes() || self.peers.values().all(Peer::takes_emits)
     }
 
     /// Handles an input.
@@ -164,6 +168,7 @@ impl Client {
             }
             Input::Timeout => self.timeout(now),
         }
+        self.end_if_confirmed(now);
     }
 
     /// Returns the next output, if any.
@@ -185,7 +190,8 @@ impl Client {
         let peers = self.peers.values().filter_map(Peer::poll_timeout).min();
         let has_frames = self.peers.values().any(Peer::has_relayed);
         let paced = if has_frames { self.pacer.next_at(self.now) } else { None };
-        [request, peers, paced, self.next_heartbeat()].into_iter().flatten().min()
+        let due = [request, peers, paced, self.next_heartbeat(), self.ending.until()];
+        due.into_iter().flatten().min()
     }
 
     /// Sends a message to the server. Nothing is sent before the welcome.

@@ -186,6 +186,25 @@ pub const HEARTBEAT_INTERVAL: Duration = Duration::from_secs(4);
 /// Silence after which a client gives up its connection.
 pub const HEARTBEAT_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// Longest time for which the end of a pairing waits until the partner has confirmed what was
+/// emitted: several round trips, and short enough for an application that is about to exit.
+pub const CONFIRM_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// Shortest duration of a setting. A shorter one counts as this, zero too: a timer of zero would be
+/// due without end.
+pub const SETTING_MIN: Duration = Duration::from_millis(1);
+
+/// Longest duration of a setting. A longer one counts as this, [`Duration::MAX`] too: it is as good as
+/// never, and it can be added to any instant.
+pub const SETTING_MAX: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
+
+/// Returns the duration of a setting, from [`SETTING_MIN`] to [`SETTING_MAX`]. This is the rule for
+/// every duration that an application may set.
+#[must_use]
+pub fn setting(duration: Duration) -> Duration {
+    duration.clamp(SETTING_MIN, SETTING_MAX)
+}
+
 /// Longest SDP, in bytes. That of a data channel with all its candidates has about 8 KiB.
 pub const SDP_BYTES: usize = 32 * 1024;
 

@@ -153,6 +153,12 @@ impl Peer {
             || (self.direct.is_none() && self.config.policy == PathPolicy::DirectOnly)
     }
 
+    /// Returns true while there is a path and the partner has not confirmed everything that was sent.
+    #[must_use]
+    pub fn is_unconfirmed(&self) -> bool {
+        self.session.path().is_some() && !self.session.is_confirmed()
+    }
+
     /// Handles an input.
     pub fn handle(&mut self, input: Input, now: Instant) {
         if self.ended {
@@ -176,6 +182,7 @@ impl Peer {
             Input::Cancelled(call) => self.session(session::Input::Cancelled(call), now),
             Input::Finished(seq, result) => self.finished(seq, result, now),
             Input::Server(event) => self.server(event, now),
+            Input::Paused => self.session(session::Input::Paused, now),
             Input::NetworkChanged => self.direct(direct::Input::NetworkChanged, now),
             Input::AddressesChanged => self.direct(direct::Input::AddressesChanged, now),
             Input::Parted(reason) => self.part(reason, now),

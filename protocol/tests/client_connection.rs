@@ -6,7 +6,7 @@ use serde_json::json;
 use socketio_p2p_protocol::{
     Cause, ClientEvent, ClientMessage, Code, EndReason, Outcome, Refusal, ServerMessage,
     client::{Answer, Command, Complaint, Input, Output},
-    limits::{HEARTBEAT_INTERVAL, HEARTBEAT_TIMEOUT},
+    limits::{CONFIRM_TIMEOUT, HEARTBEAT_INTERVAL, HEARTBEAT_TIMEOUT},
     wire::WireError,
 };
 
@@ -143,13 +143,15 @@ fn a_loss_answers_everything() {
 #[test]
 fn after_the_close_every_wish_is_answered_and_nothing_else_happens() {
     let mut client = ScriptedClient::paired();
+    client.hear(ServerMessage::Register { req: 1, source: "c".parse().unwrap(), payload: None });
+    let asked = client.questions()[0];
     client.command(Command::Close);
     client.outputs();
 
     client.hear(ServerMessage::Registered { req: None, pairing: info(2) });
     client.frames(1, vec![emit_frame(1, json!("x"), true)]);
     client.handle(Input::Lost);
-    client.handle(Input::Answer(1, Ok(())));
+    client.handle(Input::Answer(asked, Ok(())));
     client.command(Command::Close);
     client.command(Command::Cancel(1));
     client.pass(Duration::from_secs(60));
@@ -180,6 +182,7 @@ fn what_was_said_to_be_sent_is_sent_before_the_close() {
     client.feed_emit(1, json!("last words"), false);
 
     client.command(Command::Close);
+    client.pass(CONFIRM_TIMEOUT);
 
     let outputs = client.outputs();
     let at = |wanted: fn(&Output) -> bool| outputs.iter().position(wanted);

@@ -415,3 +415,128 @@ fn what_waits_for_the_pace_travels_together() {
     });
     assert!(messages.count() <= 2);
 }
+
+#[test]
+fn a_setting_of_any_length_neither_panics_nor_keeps_a_client_busy() {
+    for time in [Duration::ZERO, Duration::from_nanos(1), Duration::MAX] {
+        let mut config = ClientConfig::default();
+        config.heartbeat_interval = time;
+        config.heartbeat_timeout = Duration::MAX;
+        let mut client = ScriptedClient::with_config(config);
+        client.hear(ServerMessage::Welcome(welcome_with(1, false, None)));
+        client.outputs();
+
+        let mut turns = 0;
+        let until = client.now + Duration::from_secs(1);
+        while let Some(due) = client.core.poll_timeout()
+            && due <= until
+        {
+            client.now = client.now.max(due);
+            client.handle(Input::Timeout);
+            turns += 1;
+            assert!(turns <= 1_001, "it is busy");
+        }
+
+        let pings = client.said().len();
+        assert_eq!(pings, if time == Duration::MAX { 0 } else { 1_000 });
+
+        config.heartbeat_timeout = time;
+        let mut client = ScriptedClient::with_config(config);
+        client.pass(Duration::from_millis(1));
+        let gave_up = client.outputs().contains(&Output::Close);
+        assert_eq!(gave_up, time != Duration::MAX, "no welcome came within {time:?}");
+    }
+}
+
+#[test]
+fn unregister_waits_until_the_partner_has_confirmed_what_was_emitted() {
+    let mut client = paired();
+    client.emit(1, json!("last words"));
+    client.outputs();
+
+    client.unregister(2);
+    assert_eq!(client.said(), []);
+    client.frames(1, vec![crate::sessions::frame(0, 1, Body::Ack)]);
+
+    assert_eq!(client.said(), [ClientMessage::Unregister { req: Some(1) }]);
+}
+
+#[test]
+fn unregister_waits_a_second_at_most_and_half_of_its_own_time() {
+    for (patience, wait) in [(5_000, 1_000), (600, 300)] {
+        let mut client = paired();
+        client.emit(1, json!("last words"));
+        client.outputs();
+
+        let deadline = client.now + Duration::from_millis(patience);
+        client.command(Command::Unregister { call: 2, deadline });
+        client.pass(Duration::from_millis(wait - 1));
+        assert_eq!(client.said(), []);
+        client.pass(Duration::from_millis(1));
+
+        assert_eq!(client.said(), [ClientMessage::Unregister { req: Some(1) }]);
+    }
+}
+
+#[test]
+fn where_no_path_is_left_nothing_is_waited_for() {
+    let mut client = paired();
+    client.emit(1, json!("last words"));
+    client.hear(ServerMessage::Partner { pairing: info(1).id, state: Presence::Away });
+    client.outputs();
+
+    client.unregister(2);
+
+    assert_eq!(client.said(), [ClientMessage::Unregister { req: Some(1) }]);
+}
+
+#[test]
+fn an_unregister_that_waits_can_be_taken_back() {
+    let mut client = paired();
+    client.emit(1, json!("last words"));
+    client.unregister(2);
+    client.outputs();
+
+    client.command(Command::Cancel(2));
+    client.pass(PATIENCE);
+
+    let said = client.said();
+    assert!(said.iter().all(|message| matches!(message, ClientMessage::Ping { .. })), "{said:?}");
+}
+
+#[test]
+fn close_waits_as_well_and_refuses_and_delivers_nothing_meanwhile() {
+    let mut client = paired();
+    client.emit(1, json!("last words"));
+    client.outputs();
+
+    client.command(Command::Close);
+    assert!(client.core.takes_emits(), "what is refused at once");
+    client.emit(2, json!("too late"));
+    client.register(3);
+    client.frames(1, vec![emit_frame(1, json!("x"), true)]);
+    let closed = Outcome::NotExecuted(Cause::Code(Code::Closed));
+    assert_eq!(
+        client.outputs(),
+        [Output::Answered(2, Answer::Outcome(closed)), Output::Answered(3, Answer::Closed)]
+    );
+    client.frames(1, vec![crate::sessions::frame(0, 1, Body::Ack)]);
+
+    let outputs = client.outputs();
+    assert!(outputs.contains(&Output::Send(ClientMessage::Leave)), "{outputs:?}");
+    assert_eq!(outputs.last(), Some(&Output::Close));
+}
+
+#[test]
+fn a_close_that_waits_ends_with_the_connection() {
+    let mut client = paired();
+    client.emit(1, json!("last words"));
+    client.command(Command::Close);
+    client.outputs();
+
+    client.handle(Input::Lost);
+
+    let outputs = client.outputs();
+    assert_eq!(outputs.last(), Some(&Output::Close), "{outputs:?}");
+    assert!(!outputs.iter().any(|output| matches!(output, Output::Reconnect { .. })));
+}

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use socketio_p2p_protocol::{
     Args, Body, Client, ClientConfig, ClientId, ClientMessage, EndReason, Frame, PairingId,
     PairingInfo, Refusal, ServerMessage, Welcome,
-    client::{Answer, Command, Input, Output},
+    client::{Answer, Command, Input, Output, QuestionId},
     limits::Limits,
     session::CallId,
 };
@@ -119,6 +119,17 @@ impl ScriptedClient {
         outputs
             .filter_map(|output| match output {
                 Output::Answered(call, answer) => Some((call, answer)),
+                _ => None,
+            })
+            .collect()
+    }
+
+    /// The questions to the application since this was last asked.
+    pub(crate) fn questions(&mut self) -> Vec<QuestionId> {
+        let outputs = self.outputs().into_iter();
+        outputs
+            .filter_map(|output| match output {
+                Output::Ask { question, .. } => Some(question),
                 _ => None,
             })
             .collect()

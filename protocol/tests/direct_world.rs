@@ -26,6 +26,7 @@ enum Event {
     Relayed(ConnId, PairingId, Vec<Frame>),
     Forwarded(ConnId, PairingId, Value),
     Connect(usize, Option<ResumeToken>),
+    ServerLoses(ConnId),
     Link(usize, LinkId, LinkEvent),
 }
 
@@ -50,6 +51,8 @@ struct Node {
     /// Calls, and what became of them.
     calls: BTreeMap<CallId, Option<Answer>>,
     delivered: Vec<CallId>,
+    /// Whether it was told to close.
+    closes: bool,
 }
 
 struct World {
@@ -63,6 +66,10 @@ struct World {
     queue: BTreeMap<(Instant, u64), Event>,
     held: Vec<(usize, LinkId, LinkId, LinkMessage)>,
     is_cut: bool,
+    /// How long a message on a link takes.
+    link_delay: u64,
+    /// Messages that were sent on links.
+    messages: Vec<LinkMessage>,
     serial: u64,
 }
 
@@ -89,6 +96,7 @@ impl World {
                 events: Vec::new(),
                 calls: BTreeMap::new(),
                 delivered: Vec::new(),
+                closes: false,
             }
         });
         let mut world = Self {
@@ -101,6 +109,8 @@ impl World {
             queue: BTreeMap::new(),
             held: Vec::new(),
             is_cut: false,
+            link_delay: 1,
+            messages: Vec::new(),
             serial: 0,
         };
         for (end, policy) in policies.into_iter().enumerate() {
@@ -300,7 +310,12 @@ impl World {
                     self.nodes[end].conn = None;
                     self.later(100, Event::Connect(end, resume));
                 }
-                Output::Close => panic!("end {end} gives up"),
+                Output::Close => {
+                    assert!(self.nodes[end].closes, "end {end} gives up");
+                    if let Some(conn) = self.nodes[end].conn.take() {
+                        self.later(4, Event::ServerLoses(conn));
+                    }
+                }
             }
         }
     }
@@ -325,7 +340,10 @@ impl World {
                 self.nodes[end].links.entry(link).or_default().theirs = Some(answer);
             }
             LinkCommand::Add(_) => {}
-            LinkCommand::Send(message) => self.channel(end, link, message),
+            LinkCommand::Send(message) => {
+                self.messages.push(message.clone());
+                self.channel(end, link, message);
+            }
             LinkCommand::Close => {
                 self.nodes[end].links.remove(&link);
                 self.held.retain(|(from, of, ..)| (*from, *of) != (end, link));
@@ -340,7 +358,10 @@ impl World {
         if self.is_cut {
             self.held.push((end, link, partner, message));
         } else {
-            self.later(1, Event::Link(1 - end, partner, LinkEvent::Received(message)));
+            self.later(
+                self.link_delay,
+                Event::Link(1 - end, partner, LinkEvent::Received(message)),
+            );
         }
     }
 
@@ -349,7 +370,10 @@ impl World {
             return;
         }
         for (end, _, partner, message) in std::mem::take(&mut self.held) {
-            self.later(1, Event::Link(1 - end, partner, LinkEvent::Received(message)));
+            self.later(
+                self.link_delay,
+                Event::Link(1 - end, partner, LinkEvent::Received(message)),
+            );
         }
         let [first, second] = &self.nodes;
         let fitting = first.links.iter().find_map(|(a, one)| {
@@ -420,6 +444,7 @@ impl World {
             Event::Connect(end, _) => {
                 self.handle(end, Input::Rejected(socketio_p2p_protocol::Code::Offline));
             }
+            Event::ServerLoses(conn) => self.tell_broker(broker::Input::Disconnected(conn)),
             Event::Link(end, link, event) => self.handle(end, Input::Link(link, event)),
         }
     }
@@ -867,4 +892,88 @@ fn who_is_in_a_pairing_that_the_server_forgot_says_what_the_server_would_say() {
     world.handle(0, Input::Command(Command::Unregister { call: 3, deadline }));
     assert_eq!(world.nodes[0].calls[&3], Some(Answer::Unregistered));
     assert_eq!(world.unpaired(), [EndReason::Unregistered]);
+}
+
+/// A world in which one end has just emitted 40 events that want no reply, and the ways to end it.
+fn with_last_words(policy: PathPolicy, end: usize) -> World {
+    let mut world = World::new([policy; 2]);
+    world.pass(300);
+    if policy == PathPolicy::PreferDirect {
+        world.both_carry();
+        // The end of the pairing would overtake them.
+        world.link_delay = 20;
+    }
+    let pairing = world.nodes[end].client.pairing().unwrap().id;
+    for call in 1_000..1_040 {
+        world.nodes[end].calls.insert(call, None);
+        let (event, args) = ("note".to_owned(), vec![json!(call)].into());
+        let (reply_by, expires, via) = (None, None, None);
+        let command = Command::Emit { call, pairing, event, args, reply_by, expires, via };
+        world.handle(end, Input::Command(command));
+    }
+    world
+}
+
+#[test]
+fn what_was_emitted_before_unregister_arrives() {
+    for policy in [PathPolicy::PreferDirect, PathPolicy::RelayOnly] {
+        for end in 0..2 {
+            let mut world = with_last_words(policy, end);
+
+            world.nodes[end].calls.insert(1, None);
+            let deadline = world.now + Duration::from_secs(5);
+            let command = Command::Unregister { call: 1, deadline };
+            world.handle(end, Input::Command(command));
+            world.pass(1_000);
+
+            assert_eq!(world.nodes[1 - end].delivered.len(), 40, "{policy:?}, end {end}");
+            assert_eq!(world.nodes[end].calls[&1], Some(Answer::Unregistered));
+            assert_eq!(world.unpaired(), [EndReason::Unregistered; 2]);
+        }
+    }
+}
+
+#[test]
+fn what_was_emitted_before_close_arrives() {
+    for policy in [PathPolicy::PreferDirect, PathPolicy::RelayOnly] {
+        for end in 0..2 {
+            let mut world = with_last_words(policy, end);
+
+            world.nodes[end].closes = true;
+            world.handle(end, Input::Command(Command::Close));
+            world.pass(1_000);
+
+            assert_eq!(world.nodes[1 - end].delivered.len(), 40, "{policy:?}, end {end}");
+            assert_eq!(world.unpaired(), [EndReason::Disconnected; 2]);
+        }
+    }
+}
+
+#[test]
+fn frames_share_messages_on_the_direct_path_and_blobs_travel_as_they_are() {
+    let mut world = World::direct();
+    world.messages.clear();
+    let pairing = world.nodes[0].client.pairing().unwrap().id;
+    for call in 1..=4 {
+        world.nodes[0].calls.insert(call, None);
+        let mut args = socketio_p2p_protocol::Args::from(vec![json!(call)]);
+        if call == 3 {
+            let json = r#"[3,{"_placeholder":true,"num":0}]"#.to_owned();
+            args = socketio_p2p_protocol::Args::from_text(json, vec![vec![7; 100].into()]).unwrap();
+        }
+        let (reply_by, expires, via) = (None, None, None);
+        let event = "note".to_owned();
+        let command = Command::Emit { call, pairing, event, args, reply_by, expires, via };
+        world.nodes[0].client.handle(Input::Command(command), world.now);
+    }
+
+    world.carry_out(0);
+
+    let [LinkMessage::Text(two), LinkMessage::Binary(one), LinkMessage::Text(last)] =
+        &world.messages[..]
+    else {
+        panic!("{:?}", world.messages);
+    };
+    assert!(two.starts_with('[') && last.starts_with('{'));
+    assert!(one.ends_with(&[7; 100]) && one.len() < 250);
 }

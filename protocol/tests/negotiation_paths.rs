@@ -419,3 +419,31 @@ fn an_idle_path_costs_five_heartbeats_a_second() {
 
     assert!((50..=51).contains(&end.pings.len()), "{}", end.pings.len());
 }
+
+#[test]
+fn a_setting_of_any_length_neither_panics_nor_keeps_an_end_busy() {
+    let settings: [fn(&mut PathConfig) -> &mut Duration; 7] = [
+        |config| &mut config.timeout,
+        |config| &mut config.beat_interval,
+        |config| &mut config.beat_timeout,
+        |config| &mut config.restart_after,
+        |config| &mut config.retry_min,
+        |config| &mut config.retry_max,
+        |config| &mut config.hold,
+    ];
+    for setting in settings {
+        for time in [Duration::ZERO, Duration::from_nanos(1), Duration::MAX] {
+            let mut config = PathConfig::default();
+            *setting(&mut config) = time;
+            let mut end = End::new(true, config);
+            end.connect();
+            end.pass(1_000);
+            end.partner = false;
+            end.pass(5_000);
+            end.handle(Input::NetworkChanged);
+            end.pass(1_000);
+
+            assert!(end.turns < 20_000, "it is busy: {} turns with {config:?}", end.turns);
+        }
+    }
+}

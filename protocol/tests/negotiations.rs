@@ -55,6 +55,8 @@ pub(crate) struct End {
     pub(crate) partner_server: Option<u64>,
     answers: Vec<(Instant, Heartbeat)>,
     pub(crate) pings: Vec<u64>,
+    /// How often something happened while time passed.
+    pub(crate) turns: usize,
 }
 
 impl End {
@@ -77,6 +79,7 @@ impl End {
             partner_server: None,
             answers: Vec::new(),
             pings: Vec::new(),
+            turns: 0,
         };
         end.poll();
         end
@@ -177,6 +180,7 @@ impl End {
         let mut turns = 0;
         loop {
             turns += 1;
+            self.turns += 1;
             assert!(turns < 1_000_000, "it is busy without end");
             let answer = self.answers.first().map(|(at, _)| *at);
             let due = self.direct.poll_timeout();

@@ -33,7 +33,8 @@ fn time(value: Duration) -> String {
     match value.as_millis() {
         ms if ms < 1000 || ms % 1000 > 0 => format!("{ms} ms"),
         ms if ms < 120_000 => format!("{} s", ms / 1000),
-        ms => format!("{} min", ms / 60_000),
+        ms if ms < 86_400_000 => format!("{} min", ms / 60_000),
+        ms => format!("{} years", ms / 86_400_000 / 365),
     }
 }
 
@@ -89,6 +90,9 @@ fn the_table_of_limits_agrees_with_the_constants() {
         ("RESEND_DELAY_MAX", time(limits::RESEND_DELAY_MAX)),
         ("CALL_TIMEOUT", time(limits::CALL_TIMEOUT)),
         ("REQUEST_TIMEOUT", time(limits::REQUEST_TIMEOUT)),
+        ("CONFIRM_TIMEOUT", time(limits::CONFIRM_TIMEOUT)),
+        ("SETTING_MIN", time(limits::SETTING_MIN)),
+        ("SETTING_MAX", time(limits::SETTING_MAX)),
         ("CONNECT_TIMEOUT", time(limits::CONNECT_TIMEOUT)),
         ("HEARTBEAT_INTERVAL", time(limits::HEARTBEAT_INTERVAL)),
         ("HEARTBEAT_TIMEOUT", time(limits::HEARTBEAT_TIMEOUT)),

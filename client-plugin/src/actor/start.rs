@@ -126,6 +126,7 @@ pub(crate) fn start(parts: Parts, config: ClientConfig, welcome: ServerMessage) 
         observers: Observers { events, pairing },
         timer: CoarseTimer::new(),
         stop,
+        stopping: false,
     };
     tasks.spawn(actor.run());
     tasks.spawn(running);

@@ -134,9 +134,9 @@ impl<'a> Emit2<'a> {
 
     /// Asks for no reply. Awaiting it waits until the event is in the window, on its way.
     ///
-    /// If the pairing ends before the event has arrived, the event may be lost, and no error reports it:
-    /// the end travels through the server, and can overtake what takes the direct path. A reply to any
-    /// later emit confirms that the event has arrived.
+    /// If this client unregisters or closes, it first waits up to 1 s until the event has arrived. If the
+    /// partner or the server ends the pairing before that, the event may be lost, and no error reports it.
+    /// A reply to any later emit confirms that the event has arrived.
     pub const fn without_ack(self) -> Emit2WithoutAck<'a> {
         Emit2WithoutAck(self)
     }

@@ -70,7 +70,9 @@ impl Client {
             self.event(ClientEvent::Away);
         }
         self.state = State::Away;
-        self.outputs.push_back(Output::Reconnect { resume: self.token });
+        if !self.ending.closes() {
+            self.outputs.push_back(Output::Reconnect { resume: self.token });
+        }
         self.reassertions.clear();
         self.every_peer(&peer::Input::Server(ServerEvent::Lost), now);
     }
@@ -178,16 +180,21 @@ impl Client {
 
     pub(super) fn handle_after_close(&mut self, input: Input) {
         if let Input::Command(command) = input {
-            match command {
-                Command::Register { call, .. }
-                | Command::Unregister { call, .. }
-                | Command::List { call, .. } => self.answer(call, Answer::Closed),
-                Command::Emit { call, .. } => {
-                    let cause = Cause::Code(Code::Closed);
-                    self.answer(call, Answer::Outcome(Outcome::NotExecuted(cause)));
-                }
-                Command::Cancel(_) | Command::NetworkChanged | Command::Close => {}
+            self.refuse_closed(command);
+        }
+    }
+
+    /// Refuses a command: the client is closed, or about to.
+    pub(super) fn refuse_closed(&mut self, command: Command) {
+        match command {
+            Command::Register { call, .. }
+            | Command::Unregister { call, .. }
+            | Command::List { call, .. } => self.answer(call, Answer::Closed),
+            Command::Emit { call, .. } => {
+                let cause = Cause::Code(Code::Closed);
+                self.answer(call, Answer::Outcome(Outcome::NotExecuted(cause)));
             }
+            Command::Cancel(_) | Command::NetworkChanged | Command::Close => {}
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What goes into a client and what comes out of it.
+//! The inputs and outputs of a client.
 
 use std::time::{Duration, Instant};
 
@@ -6,26 +6,37 @@ use serde_json::Value;
 
 use crate::{
     Args, ClientEntry, ClientId, ClientMessage, Code, EndReason, Frame, Outcome, PairingId,
-    PairingInfo, Path, Refusal, ResumeToken, ServerMessage, Signal, Welcome,
-    limits::{HEARTBEAT_INTERVAL, HEARTBEAT_TIMEOUT},
+    PairingInfo, Path, Presence, Refusal, ResumeToken, ServerMessage, Signal, Welcome,
+    limits::{HEARTBEAT_INTERVAL, HEARTBEAT_TIMEOUT, setting},
     peer::{Complaint, LinkCommand, LinkEvent, LinkId, PathConfig},
     session::{CallId, Delivery},
     wire::WireError,
 };
 
-/// What a client is told once.
+/// The settings of a client. A duration counts as 1 ms at least and 100 years at most ([`setting`]).
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct ClientConfig {
-    /// Silence after which the server is asked whether it is still there. 4 s by default.
+    /// The silence after which the client pings the server. 4 s by default.
     pub heartbeat_interval: Duration,
-    /// Silence after which the connection is given up. 10 s by default.
+    /// The silence after which the client gives the connection up. 10 s by default.
     pub heartbeat_timeout: Duration,
-    /// Whether a lost connection is replaced by another. Yes by default.
+    /// True if a lost connection is replaced by another. True by default.
     pub resumes: bool,
-    /// Which paths are used, and how the direct one is looked after. Where a server and a partner
-    /// know of none, there is none.
+    /// The paths that are used, and how the direct one is looked after. There is a direct path only
+    /// where the server and the partner allow one.
     pub direct: PathConfig,
+}
+
+impl ClientConfig {
+    /// Returns the same settings, each duration of the connection bounded by [`setting`].
+    pub(super) fn bounded(self) -> Self {
+        Self {
+            heartbeat_interval: setting(self.heartbeat_interval),
+            heartbeat_timeout: setting(self.heartbeat_timeout),
+            ..self
+        }
+    }
 }
 
 impl Default for ClientConfig {
@@ -42,132 +53,136 @@ impl Default for ClientConfig {
 /// The number of a question to the application.
 pub type QuestionId = u64;
 
-/// What happened.
+/// An input.
 #[derive(Clone, Debug)]
 pub enum Input {
-    /// The server said something.
+    /// A message of the server was received.
     Received(ServerMessage),
-    /// The server relayed frames.
+    /// Frames were received over the relay.
     Frames(PairingId, Vec<Frame>),
-    /// The server said something that cannot be read.
+    /// A message of the server was received that cannot be read.
     Garbled(WireError),
     /// The host reports an error that may be the end of the connection.
     Suspected,
-    /// The connection is gone.
+    /// The connection is lost.
     Lost,
-    /// There is another connection, as [`Output::Reconnect`] wanted.
+    /// There is another connection, as [`Output::Reconnect`] asked.
     Opened,
-    /// There is none: the server refused it.
+    /// There is no other connection: the server refused it.
     Rejected(Code),
-    /// There is none, and the host tries no more.
+    /// There is no other connection, and the host tries no more.
     GaveUp,
-    /// The server forwarded a signal: the pairing and what came.
+    /// A signal was received over the relay: its pairing and the signal.
     Signalled(PairingId, Value),
-    /// The host reports something of a connection to the partner.
+    /// The driver of links reports an event.
     Link(LinkId, LinkEvent),
-    /// The host has noticed that it has other addresses than before.
+    /// The driver of links has noticed that this machine has other addresses than before.
     AddressesChanged,
-    /// The application wants something.
+    /// The application gives a command.
     Command(Command),
     /// The application answers [`Output::Ask`]: yes, or no and the reason. If the server was restarted
     /// since, or the question is too old, the answer has no effect.
     Answer(QuestionId, Result<(), Option<String>>),
-    /// A handler is done: pairing and number of its delivery, and what it returned.
+    /// A handler is done: the pairing and the number of its delivery, and its result.
     Finished(PairingId, u64, Result<Args, Refusal>),
-    /// Some deadline may be due.
+    /// A deadline may be due.
     Timeout,
 }
 
-/// What an application wants. Each that has a `call` is answered once, with [`Output::Answered`].
+/// A command of the application. Each with a `call` is answered once, by [`Output::Answered`].
 #[derive(Clone, Debug)]
 pub enum Command {
-    /// To be paired: answered with [`Answer::Registered`].
+    /// Register a target. Answered with [`Answer::Registered`].
     Register {
-        /// Whose wish it is.
+        /// The number that the caller chose.
         call: CallId,
-        /// With whom.
+        /// The target.
         target: ClientId,
-        /// For the target's decision.
+        /// The payload for the target's decision.
         payload: Option<Value>,
-        /// When it must be answered.
+        /// The time by which it must be answered.
         deadline: Instant,
     },
-    /// Not to be paired: answered with [`Answer::Unregistered`].
+    /// End the pairing, once the partner has confirmed what was emitted, or after
+    /// [`CONFIRM_TIMEOUT`](crate::limits::CONFIRM_TIMEOUT). Answered with [`Answer::Unregistered`].
     Unregister {
-        /// Whose wish it is.
+        /// The number that the caller chose.
         call: CallId,
-        /// When it must be answered.
+        /// The time by which it must be answered. At most half of the time until then is spent on
+        /// waiting for the partner.
         deadline: Instant,
     },
-    /// The list of clients: answered with [`Answer::Clients`].
+    /// List the clients. Answered with [`Answer::Clients`].
     List {
-        /// Whose wish it is.
+        /// The number that the caller chose.
         call: CallId,
-        /// When it must be answered.
+        /// The time by which it must be answered.
         deadline: Instant,
     },
-    /// An event for the partner: answered with [`Answer::Outcome`], or with [`Answer::Sent`] if
-    /// no reply is wanted. Only while [`Client::takes_emits`](super::Client::takes_emits).
+    /// Emit an event. Answered with [`Answer::Outcome`], or with [`Answer::Sent`] if no reply is
+    /// wanted. Only while [`Client::takes_emits`](super::Client::takes_emits).
     Emit {
-        /// Whose wish it is.
+        /// The number that the caller chose.
         call: CallId,
-        /// The pairing that it is meant for: nobody else gets it.
+        /// The pairing whose partner is meant. No other partner gets it.
         pairing: PairingId,
         /// The event's name.
         event: String,
-        /// For the partner's handler.
+        /// The arguments.
         args: Args,
-        /// When the reply must be there; none if none is wanted.
+        /// The time by which the reply must be there, or `None` if no reply is wanted.
         reply_by: Option<Instant>,
-        /// When it is too late to start a handler for it; none if it never is.
+        /// The time after which no handler may start, or `None` if there is none.
         expires: Option<Instant>,
-        /// The path that it takes: without it, it is not executed. Should the path be lost before
-        /// the partner has the emit, it takes the other. None for the present path.
+        /// The path that carries it, or `None` for the present one. Without that path the emit is
+        /// not executed. If the path is lost before the partner has the emit, the other carries it.
         via: Option<Path>,
     },
-    /// The caller no longer wants to know.
+    /// Forget a call: the caller no longer waits.
     Cancel(CallId),
-    /// The host has other addresses than before.
+    /// Make direct paths anew: this machine has other addresses than before.
     NetworkChanged,
-    /// Nothing more.
+    /// Close the client, once the partner has confirmed what was emitted, or after
+    /// [`CONFIRM_TIMEOUT`](crate::limits::CONFIRM_TIMEOUT). From now on commands are refused, and
+    /// nothing is delivered. [`Output::Close`] follows.
     Close,
 }
 
-/// What became of a [`Command`].
+/// The answer to a [`Command`].
 #[derive(Clone, Debug, PartialEq)]
 pub enum Answer {
-    /// Paired.
+    /// The client is paired.
     Registered(PairingInfo),
-    /// Not paired any more.
+    /// The client is not paired any more.
     Unregistered,
-    /// The clients there are.
+    /// The clients of the server.
     Clients(Vec<ClientEntry>),
     /// The event is on its way.
     Sent,
-    /// What became of an acknowledged emit, or of any that was not sent.
+    /// The outcome of an acknowledged emit, or of any emit that was not sent.
     Outcome(Outcome),
-    /// The server said no.
+    /// The server refused the request.
     Refused(Refusal),
-    /// The server said nothing in time.
+    /// The server did not answer in time.
     TimedOut,
-    /// There is no connection any more, or there has never been a welcome.
+    /// The client is closed, or has never been welcomed.
     Closed,
 }
 
-/// What is to be done, in this order.
+/// An output, to be carried out in order.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Output {
-    /// Tell the server something.
+    /// Send a message to the server.
     Send(ClientMessage),
     /// Have the server relay frames.
     SendFrames(PairingId, Vec<Frame>),
     /// Have the server forward a signal, as [`Signal::to_value`] spells it.
     Signal(PairingId, Signal),
-    /// Do something about a connection to the partner.
+    /// Command the driver of a link.
     Link(LinkId, LinkCommand),
-    /// Tell the caller.
+    /// Answer a call.
     Answered(CallId, Answer),
-    /// Ask the application whether it wants to be paired, and answer with [`Input::Answer`].
+    /// Ask the application for its consent to a pairing, and answer with [`Input::Answer`].
     Ask {
         /// The client's number of the question, which no other question of this client has.
         question: QuestionId,
@@ -176,61 +191,61 @@ pub enum Output {
         /// The payload of its request.
         payload: Option<Value>,
     },
-    /// Run a handler for what this partner said, and say [`Input::Finished`] when it is done. The pairing may
-    /// be over by now, or have another name.
+    /// Run a handler for an emit of this partner, and report [`Input::Finished`] when it is done. The
+    /// pairing may be over by then, or have another name.
     Deliver(PairingId, ClientId, Delivery),
-    /// Tell the application.
+    /// Publish an event to the application.
     Event(ClientEvent),
-    /// The partner, or the server, breaks the rules; what it sent was dropped.
+    /// The partner or the server breaks the rules. What it sent was dropped.
     Complain(Complaint),
-    /// The connection is of no use any more: close it and make another, as soon as is wise, and say
-    /// [`Input::Opened`]. Nothing that comes on the old one is to be fed from now on.
+    /// Close the connection, make another with backoff, and report [`Input::Opened`]. From now on
+    /// nothing that is received on the old connection may be fed.
     Reconnect {
-        /// What the CONNECT auth shows.
+        /// The token for the CONNECT auth.
         resume: Option<ResumeToken>,
     },
-    /// Close the connection; nothing more will follow.
+    /// Close the connection. Nothing follows.
     Close,
 }
 
-/// What an application may want to know.
+/// An event for the application.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum ClientEvent {
     /// The server's welcome: the client can be used.
     Connected(Welcome),
-    /// The connection is lost, and another is being made. Calls under way and the pairing wait
-    /// for it.
+    /// The connection is lost, and another is being made. Calls under way and the pairing wait for
+    /// it.
     Away,
     /// There is another connection, and the session goes on.
     Resumed(Welcome),
-    /// There is another connection, and the server knows nothing of the session any more: this is a
-    /// new one. A pairing has ended.
+    /// There is another connection, and the server does not know the session any more: this is a new
+    /// one. The pairing has ended, unless the direct path keeps it.
     Restarted(Welcome),
-    /// Paired.
+    /// The client is paired.
     Paired(PairingInfo),
-    /// Not paired any more.
+    /// The client is not paired any more.
     Unpaired {
         /// The pairing that ended.
         pairing: PairingInfo,
-        /// Why.
+        /// The reason.
         reason: EndReason,
     },
-    /// The connection of the partner went or came back.
-    Partner(crate::Presence),
-    /// What is emitted takes another path from now on. Where a direct path may be tried the last of
-    /// these is always true; before the first the relay carries, or under `DirectOnly` nothing.
+    /// The partner lost its connection, or is back.
+    Partner(Presence),
+    /// Emits take another path from now on. If a direct path may be tried, the last of these events
+    /// is always true. Before the first, emits take the relay, or under `DirectOnly` no path.
     Path {
-        /// Which one; none if there is none.
+        /// The path, or `None` if there is none.
         path: Option<Path>,
         /// Its round-trip time, as far as it is known.
         rtt: Option<Duration>,
     },
-    /// The server had forgotten the pairing, the two ends talked on without it, and it knows it
-    /// again: by this name.
+    /// The server knows the pairing again, by this name, after it had forgotten it while the two ends
+    /// talked on.
     Reasserted(PairingInfo),
-    /// The server refused something that nobody waits for.
+    /// The server refused something that no call waits for.
     Refused(Refusal),
-    /// The connection is gone, and there will be no other.
+    /// The connection is gone, and the client makes no other.
     Disconnected,
 }

@@ -72,7 +72,7 @@ impl Client {
                 Wish::Unregister if self.peers.is_empty() => {
                     self.answer(call, Answer::Unregistered);
                 }
-                Wish::Unregister => self.unregister(call, deadline, now),
+                Wish::Unregister => self.end_pairing(call, deadline, now),
                 Wish::List => self.request(call, Wish::List, deadline),
             }
         }
@@ -102,7 +102,7 @@ impl Client {
         self.answer(call, answer);
     }
 
-    fn unregister(&mut self, call: CallId, deadline: Instant, now: Instant) {
+    pub(super) fn unregister(&mut self, call: CallId, deadline: Instant, now: Instant) {
         match self.forgotten_peer() {
             Some(key) => {
                 self.peer(key, peer::Input::Parted(EndReason::Unregistered), now);
@@ -113,6 +113,9 @@ impl Client {
     }
 
     pub(super) fn command(&mut self, command: Command, now: Instant) {
+        if self.ending.closes() && !matches!(command, Command::Cancel(_)) {
+            return self.refuse_closed(command);
+        }
         match command {
             Command::Register { call, payload: Some(payload), .. } if is_too_large(&payload) => {
                 self.answer(call, Answer::Refused(Code::TooLarge.into()));
@@ -120,7 +123,7 @@ impl Client {
             Command::Register { call, target, payload, deadline } => {
                 self.register(call, target, payload, deadline);
             }
-            Command::Unregister { call, deadline } => self.unregister(call, deadline, now),
+            Command::Unregister { call, deadline } => self.end_pairing(call, deadline, now),
             Command::List { call, deadline } => self.request(call, Wish::List, deadline),
             Command::Emit { call, pairing, event, args, reply_by, expires, via } => {
                 let input = peer::Input::Emit { call, event, args, reply_by, expires, via };
@@ -128,16 +131,14 @@ impl Client {
             }
             Command::Cancel(call) => {
                 self.requests.retain(|_, pending| pending.call != call);
+                self.ending.cancel(call);
                 self.every_peer(&peer::Input::Cancelled(call), now);
             }
             Command::NetworkChanged => {
                 self.every_peer(&peer::Input::NetworkChanged, now);
                 self.ask_for_life(now);
             }
-            Command::Close => {
-                self.send(ClientMessage::Leave); // After the frames that were collected.
-                self.close(now);
-            }
+            Command::Close => self.begin_to_close(now),
         }
     }
 
@@ -193,6 +194,8 @@ impl Client {
         }
         match message {
             ServerMessage::Welcome(welcome) => self.welcome(welcome, now),
+            // The server answers it when this client leaves.
+            ServerMessage::Register { .. } if self.ending.closes() => {}
             ServerMessage::Register { req, source, payload } => match self.forgotten_peer() {
                 Some(key) => self.asked_while_forgotten(key, req, &source),
                 None => self.ask(req, source, payload),
@@ -306,7 +309,9 @@ impl Client {
     }
 
     pub(super) fn close_requests(&mut self) {
-        for Pending { call, .. } in std::mem::take(&mut self.requests).into_values() {
+        let held = self.ending.take_unregister().into_iter().map(|(call, _)| call);
+        let asked = std::mem::take(&mut self.requests).into_values().map(|asked| asked.call);
+        for call in held.chain(asked) {
             self.answer(call, Answer::Closed);
         }
     }

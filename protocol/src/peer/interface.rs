@@ -42,6 +42,8 @@ pub enum Input {
     Finished(u64, Result<Args, Refusal>),
     /// The server, or the connection to it, changed what it knows of the pairing.
     Server(ServerEvent),
+    /// The application takes no more emits: those of the partner stay in its window.
+    Paused,
     /// The application knows that this machine has other addresses than before.
     NetworkChanged,
     /// The driver of links has noticed other addresses.

@@ -170,6 +170,13 @@ impl Session {
             && self.calls.len() < PENDING_CALLS
     }
 
+    /// Returns true if the partner has confirmed everything that this end has sent or is to send: emits
+    /// were taken, replies have arrived.
+    #[must_use]
+    pub fn is_confirmed(&self) -> bool {
+        self.window.is_empty() && self.bulk.is_empty()
+    }
+
     /// Calls of this end that wait for a reply.
     #[must_use]
     pub fn pending_calls(&self) -> usize {

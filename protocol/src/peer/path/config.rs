@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::limits::{
     BEAT_INTERVAL, BEAT_TIMEOUT, DIRECT_HOLD, DIRECT_RESTART_AFTER, DIRECT_RETRY_MAX,
-    DIRECT_RETRY_MIN, DIRECT_TIMEOUT,
+    DIRECT_RETRY_MIN, DIRECT_TIMEOUT, setting,
 };
 
 /// The paths that a client uses for what it sends.
@@ -28,7 +28,8 @@ impl PathPolicy {
     }
 }
 
-/// The settings of a client's paths.
+/// The settings of a client's paths. A duration counts as 1 ms at least and 100 years at most
+/// ([`setting`]).
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct PathConfig {
@@ -67,21 +68,18 @@ impl Default for PathConfig {
     }
 }
 
-/// The longest time that is reckoned with: as good as never, and it can be added to any instant.
-const NEVER: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
-
 impl PathConfig {
-    /// Returns the same settings, bounded so that they can be added to any instant.
+    /// Returns the same settings, each duration bounded by [`setting`].
     pub(in crate::peer) fn bounded(self) -> Self {
         Self {
             policy: self.policy,
-            timeout: self.timeout.min(NEVER),
-            beat_interval: self.beat_interval.min(NEVER),
-            beat_timeout: self.beat_timeout.min(NEVER),
-            restart_after: self.restart_after.min(NEVER),
-            retry_min: self.retry_min.min(NEVER),
-            retry_max: self.retry_max.min(NEVER),
-            hold: self.hold.min(NEVER),
+            timeout: setting(self.timeout),
+            beat_interval: setting(self.beat_interval),
+            beat_timeout: setting(self.beat_timeout),
+            restart_after: setting(self.restart_after),
+            retry_min: setting(self.retry_min),
+            retry_max: setting(self.retry_max),
+            hold: setting(self.hold),
         }
     }
 }

@@ -72,6 +72,11 @@ impl Window {
         full && !planted::is(Fault::NeverFull)
     }
 
+    /// Returns true if the partner has taken everything.
+    pub(super) fn is_empty(&self) -> bool {
+        self.frames.is_empty()
+    }
+
     pub(super) const fn bytes(&self) -> usize {
         self.emits.bytes + self.replies.bytes + self.parts.bytes
     }
