@@ -176,8 +176,8 @@ impl Peer {
             }
             Input::Signalled(signal) => self.direct(direct::Input::Signalled(signal), now),
             Input::Link(link, event) => self.link(link, event, now),
-            Input::Emit { call, event, args, reply_by, expires, via } => {
-                self.emit(call, event, args, (reply_by, expires, via), now);
+            Input::Emit { call, event, args, options } => {
+                self.emit(call, event, args, options, now);
             }
             Input::Cancelled(call) => self.session(session::Input::Cancelled(call), now),
             Input::Finished(seq, result) => self.finished(seq, result, now),

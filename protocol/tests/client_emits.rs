@@ -5,7 +5,7 @@ use socketio_p2p_protocol::{
     Args, Body, Cause, ClientMessage, Code, EndReason, Outcome, Path, Refusal, ServerMessage,
     client::{Answer, Command, Complaint, Input, Output},
     limits::{BATCH_BYTES, BATCH_FRAMES, CHUNK_BYTES, JSON_DEPTH, RESEND_DELAY, VALUE_BYTES},
-    session::Violation,
+    session::{EmitOptions, Violation},
 };
 
 use crate::{
@@ -148,9 +148,7 @@ fn emit(client: &mut ScriptedClient, event: &str, args: Args) -> Answer {
         pairing,
         event,
         args,
-        reply_by,
-        expires: None,
-        via: None,
+        options: EmitOptions { reply_by, expires: None, via: None },
     });
     let answers = client.answers();
     answers.into_iter().next().map_or(Answer::Sent, |(_, a)| a)
@@ -169,9 +167,7 @@ fn an_emit_for_an_earlier_partner_is_not_executed() {
         pairing: earlier,
         event: "note".to_owned(),
         args: Args::default(),
-        reply_by: Some(client.now + PATIENCE),
-        expires: None,
-        via: None,
+        options: EmitOptions { reply_by: Some(client.now + PATIENCE), expires: None, via: None },
     });
 
     let answer = client.answers().remove(0).1;
@@ -241,9 +237,7 @@ fn the_largest_frame_is_a_chunk_and_a_little() {
         pairing: client.present(),
         event,
         args: args(json!("x".repeat(filler))),
-        reply_by: None,
-        expires: None,
-        via: None,
+        options: EmitOptions { reply_by: None, expires: None, via: None },
     }));
 
     let outputs = client.outputs();
@@ -265,9 +259,7 @@ fn an_emit_whose_time_to_live_is_over_is_not_executed() {
         pairing: client.present(),
         event: "note".to_owned(),
         args: Args::default(),
-        reply_by: None,
-        expires: Some(client.now),
-        via: None,
+        options: EmitOptions { reply_by: None, expires: Some(client.now), via: None },
     });
 
     let answer = Answer::Outcome(Outcome::NotExecuted(Cause::Code(Code::Expired)));
@@ -283,9 +275,7 @@ fn an_emit_says_how_long_it_may_wait() {
         pairing: client.present(),
         event: "note".to_owned(),
         args: Args::default(),
-        reply_by: None,
-        expires: Some(client.now + PATIENCE),
-        via: None,
+        options: EmitOptions { reply_by: None, expires: Some(client.now + PATIENCE), via: None },
     });
 
     let outputs = client.outputs();
@@ -332,9 +322,7 @@ fn an_emit_whose_deadline_is_over_is_not_executed() {
         pairing: client.present(),
         event: "note".to_owned(),
         args: Args::default(),
-        reply_by: Some(client.now),
-        expires: None,
-        via: None,
+        options: EmitOptions { reply_by: Some(client.now), expires: None, via: None },
     });
 
     let answer = Answer::Outcome(not_executed(Code::Timeout));

@@ -8,7 +8,7 @@ use socketio_p2p_protocol::{
     PairingInfo, Refusal, ServerMessage, Welcome,
     client::{Answer, Command, Input, Output, QuestionId},
     limits::Limits,
-    session::CallId,
+    session::{CallId, EmitOptions},
 };
 
 pub(crate) const PATIENCE: Duration = Duration::from_secs(5);
@@ -176,9 +176,7 @@ impl ScriptedClient {
             pairing,
             event: "note".to_owned(),
             args: vec![value].into(),
-            reply_by,
-            expires: None,
-            via: None,
+            options: EmitOptions { reply_by, expires: None, via: None },
         }));
     }
 

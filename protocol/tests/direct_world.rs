@@ -15,7 +15,7 @@ use socketio_p2p_protocol::{
     Sdp, ServerMessage, broker,
     client::{Answer, Command, Input, Output},
     peer::{LinkCommand, LinkEvent, LinkMessage},
-    session::CallId,
+    session::{CallId, EmitOptions},
 };
 
 use crate::negotiations::sdp;
@@ -193,7 +193,13 @@ impl World {
         let (event, args) = ("note".to_owned(), vec![json!(call)].into());
         let reply_by = Some(self.now + Duration::from_secs(100));
         let expires = None;
-        let command = Command::Emit { call, pairing, event, args, reply_by, expires, via };
+        let command = Command::Emit {
+            call,
+            pairing,
+            event,
+            args,
+            options: EmitOptions { reply_by, expires, via },
+        };
         self.handle(end, Input::Command(command));
     }
 
@@ -745,7 +751,13 @@ fn what_names_the_former_pairing_is_carried_out() {
     let (event, args) = ("note".to_owned(), vec![json!(7)].into());
     let reply_by = Some(world.now + Duration::from_secs(10));
     let (expires, via) = (None, None);
-    let command = Command::Emit { call: 7, pairing, event, args, reply_by, expires, via };
+    let command = Command::Emit {
+        call: 7,
+        pairing,
+        event,
+        args,
+        options: EmitOptions { reply_by, expires, via },
+    };
     world.handle(0, Input::Command(command));
     world.pass(100);
 
@@ -908,7 +920,13 @@ fn with_last_words(policy: PathPolicy, end: usize) -> World {
         world.nodes[end].calls.insert(call, None);
         let (event, args) = ("note".to_owned(), vec![json!(call)].into());
         let (reply_by, expires, via) = (None, None, None);
-        let command = Command::Emit { call, pairing, event, args, reply_by, expires, via };
+        let command = Command::Emit {
+            call,
+            pairing,
+            event,
+            args,
+            options: EmitOptions { reply_by, expires, via },
+        };
         world.handle(end, Input::Command(command));
     }
     world
@@ -963,7 +981,13 @@ fn frames_share_messages_on_the_direct_path_and_blobs_travel_as_they_are() {
         }
         let (reply_by, expires, via) = (None, None, None);
         let event = "note".to_owned();
-        let command = Command::Emit { call, pairing, event, args, reply_by, expires, via };
+        let command = Command::Emit {
+            call,
+            pairing,
+            event,
+            args,
+            options: EmitOptions { reply_by, expires, via },
+        };
         world.nodes[0].client.handle(Input::Command(command), world.now);
     }
 

@@ -33,11 +33,8 @@ fn some_args() -> impl Strategy<Value = Args> {
 }
 
 fn some_frame() -> impl Strategy<Value = Frame> {
-    let emit = (".*", some_args(), any::<bool>()).prop_map(|(event, args, reply)| Body::Emit {
-        event,
-        args,
-        reply,
-    });
+    let emit = (".*", some_args(), any::<bool>())
+        .prop_map(|(event, args, wants_reply)| Body::Emit { event, args, wants_reply });
     let code = prop::sample::select(Code::ALL);
     let result = prop_oneof![
         some_args().prop_map(Ok),
@@ -88,8 +85,8 @@ fn the_binary_spelling_byte_by_byte() {
     let text = json!([{"_placeholder": true, "num": 0}]).to_string();
     let args = Args::from_text(text, vec![Bytes::from_static(&[1, 2, 3])]).unwrap();
     let event = "f".to_owned();
-    let reply = false;
-    let frame = crate::sessions::frame(1, 0, Body::Emit { event, args, reply });
+    let wants_reply = false;
+    let frame = crate::sessions::frame(1, 0, Body::Emit { event, args, wants_reply });
 
     let header = br#"{"s":1,"k":0,"t":"emit","e":"f","a":[{"_placeholder":true,"num":0}],"b":[3]}"#;
     let mut expected = vec![5];

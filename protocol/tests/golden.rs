@@ -202,7 +202,7 @@ fn what_a_v2_client_hears() {
 
 fn emit(seq: u64, ack: u64, event: &str, args: Args, reply: bool) -> Frame {
     let event = event.to_owned();
-    crate::sessions::frame(seq, ack, Body::Emit { event, args, reply })
+    crate::sessions::frame(seq, ack, Body::Emit { event, args, wants_reply: reply })
 }
 
 fn part(seq: u64, text: &str, last: bool) -> Frame {

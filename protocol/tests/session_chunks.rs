@@ -5,7 +5,7 @@ use serde_json::json;
 use socketio_p2p_protocol::{
     Args, Body, Code, Frame, Outcome, Path,
     limits::{CHUNK_BYTES, JSON_DEPTH, PARTS_UNDER_WAY, PENDING_CALLS, VALUE_BYTES, WINDOW_FRAMES},
-    session::{Input, Violation},
+    session::{EmitOptions, Input, Violation},
 };
 
 use crate::sessions::{End, Pair, args, frame, not_executed, text};
@@ -60,7 +60,8 @@ fn characters_quotes_and_blobs_arrive_as_they_were() {
     let args = Args::from_text(json.to_string(), vec![blob]).unwrap();
 
     let event = "é".to_owned();
-    pair.a.handle(Input::Emit { event, args: args.clone(), call: None, expires: None, via: None });
+    let options = EmitOptions::default();
+    pair.a.handle(Input::Emit { call: 0, event, args: args.clone(), options });
     for (_, frame) in &pair.a.sent {
         assert!(frame.to_text().len() <= CHUNK_BYTES + 1024);
     }

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use socketio_p2p_protocol::{
     Cause, Code, EndReason, Frame, Outcome, Path,
     limits::{CHUNK_BYTES, RESEND_DELAY_MAX},
-    session::{CallId, Input},
+    session::{CallId, EmitOptions, Input},
 };
 
 const ENDED: Cause = Cause::Ended(EndReason::Disconnected);
@@ -204,11 +204,14 @@ impl History {
         self.handle(
             end,
             Input::Emit {
+                call: number,
                 event: "n".to_owned(),
                 args: args(value(number, kind.chunks)),
-                call: kind.acknowledged.then_some((number, now + CALL_TIME)),
-                expires: kind.ttl.map(|ttl| now + Duration::from_millis(ttl)),
-                via: None,
+                options: EmitOptions {
+                    reply_by: kind.acknowledged.then_some(now + CALL_TIME),
+                    expires: kind.ttl.map(|ttl| now + Duration::from_millis(ttl)),
+                    via: None,
+                },
             },
         );
     }

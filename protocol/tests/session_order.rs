@@ -6,7 +6,7 @@ use serde_json::json;
 use socketio_p2p_protocol::{
     Body, Path,
     limits::{ACK_DELAY, ACK_EVERY, RESEND_DELAY, RESEND_DELAY_MAX},
-    session::Input,
+    session::{EmitOptions, Input},
 };
 
 use crate::sessions::{End, Pair, args, emit_frame, text};
@@ -134,11 +134,10 @@ fn a_path_that_is_held_carries_only_what_is_told_to_take_it() {
 
     end.emit(json!(1));
     end.handle(Input::Emit {
+        call: 0,
         event: "note".to_owned(),
         args: args(json!(2)),
-        call: None,
-        expires: None,
-        via: Some(Path::Direct),
+        options: EmitOptions { via: Some(Path::Direct), ..EmitOptions::default() },
     });
     let seq = end.partner_emits(json!("x"), true);
     end.finish(seq, json!("y"));

@@ -16,7 +16,7 @@ fn a_call_is_answered_with_what_the_handler_returned_and_its_way() {
     pair.exchange();
     let delivery = pair.b.delivered.pop_front().unwrap();
     assert_eq!((delivery.seq, &delivery.event[..]), (1, "ask"));
-    assert!(delivery.reply);
+    assert!(delivery.wants_reply);
 
     pair.b.finish(1, json!({"x": 1}));
     pair.exchange();
@@ -46,7 +46,7 @@ fn an_emit_without_acknowledgement_gets_no_reply() {
     let mut pair = Pair::new();
     pair.a.emit(json!("x"));
     pair.exchange();
-    assert!(!pair.b.delivered[0].reply);
+    assert!(!pair.b.delivered[0].wants_reply);
 
     pair.b.finish(1, json!("y"));
 

@@ -296,7 +296,7 @@ fn an_event_that_may_not_be_emitted_runs_no_handler_and_is_answered() {
     let mut end = End::new();
     for (seq, event) in [(1, "disconnect"), (2, "P2P_FRAME")] {
         let event = event.to_owned();
-        let body = Body::Emit { event, args: args(json!(null)), reply: seq == 1 };
+        let body = Body::Emit { event, args: args(json!(null)), wants_reply: seq == 1 };
         end.receive(frame(seq, 0, body));
     }
 
@@ -312,7 +312,8 @@ fn an_event_that_may_not_be_emitted_runs_no_handler_and_is_answered() {
 fn hundreds_of_bad_events_at_once_do_no_harm() {
     let mut end = End::new();
     for seq in (1..=WINDOW_FRAMES as u64).rev() {
-        let body = Body::Emit { event: "connect".to_owned(), args: args(json!(null)), reply: true };
+        let body =
+            Body::Emit { event: "connect".to_owned(), args: args(json!(null)), wants_reply: true };
         end.receive(frame(seq, 0, body));
     }
 

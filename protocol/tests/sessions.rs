@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use socketio_p2p_protocol::{
     Args, Body, Cause, Code, Frame, Outcome, Path, Refusal, Session,
     limits::CHUNK_BYTES,
-    session::{CallId, Delivery, Input, Output, Violation},
+    session::{CallId, Delivery, EmitOptions, Input, Output, Violation},
 };
 
 pub(crate) const CALL_TIME: Duration = Duration::from_secs(10);
@@ -89,7 +89,8 @@ impl End {
 
     pub(crate) fn emit_until(&mut self, value: Value, expires: Option<Instant>) {
         let event = "note".to_owned();
-        self.handle(Input::Emit { event, args: args(value), call: None, expires, via: None });
+        let options = EmitOptions { expires, ..EmitOptions::default() };
+        self.handle(Input::Emit { call: 0, event, args: args(value), options });
     }
 
     pub(crate) fn call(&mut self, call: CallId) {
@@ -97,9 +98,10 @@ impl End {
     }
 
     pub(crate) fn call_with(&mut self, call: CallId, value: Value, expires: Option<Instant>) {
-        let call = Some((call, self.now + CALL_TIME));
+        let reply_by = Some(self.now + CALL_TIME);
         let event = "ask".to_owned();
-        self.handle(Input::Emit { event, args: args(value), call, expires, via: None });
+        let options = EmitOptions { reply_by, expires, via: None };
+        self.handle(Input::Emit { call, event, args: args(value), options });
     }
 
     pub(crate) fn finish(&mut self, seq: u64, value: Value) {
@@ -146,7 +148,7 @@ pub(crate) fn frame(seq: u64, ack: u64, body: Body) -> Frame {
 }
 
 pub(crate) fn emit_frame(seq: u64, value: Value, reply: bool) -> Frame {
-    let body = Body::Emit { event: "note".to_owned(), args: args(value), reply };
+    let body = Body::Emit { event: "note".to_owned(), args: args(value), wants_reply: reply };
     frame(seq, 0, body)
 }
 

@@ -12,7 +12,7 @@ use socketio_p2p_protocol::{
     ListPolicy, PairingId, Refusal, ResumeToken, ServerMessage, broker,
     client::{Answer, Command, Input, Output},
     frame,
-    session::CallId,
+    session::{CallId, EmitOptions},
     wire,
 };
 
@@ -340,9 +340,7 @@ impl World {
             pairing,
             event: event.to_owned(),
             args: vec![json!("x".repeat(bytes))].into(),
-            reply_by: Some(deadline),
-            expires: None,
-            via: None,
+            options: EmitOptions { reply_by: Some(deadline), ..EmitOptions::default() },
         })
     }
 

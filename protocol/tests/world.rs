@@ -10,7 +10,7 @@ use socketio_p2p_protocol::{
     Broker, BrokerConfig, Client, ClientConfig, ClientEvent, ClientMessage, ConnId, Dialect,
     EndReason, Frame, Hello, Outcome, PairingId, ResumeToken, ServerMessage, broker,
     client::{Answer, Command, Input, Output},
-    session::CallId,
+    session::{CallId, EmitOptions},
     wire,
 };
 
@@ -100,9 +100,7 @@ impl World {
             pairing,
             event: "echo".to_owned(),
             args: vec![value].into(),
-            reply_by,
-            expires: None,
-            via: None,
+            options: EmitOptions { reply_by, expires: None, via: None },
         });
     }
 

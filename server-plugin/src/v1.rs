@@ -211,9 +211,9 @@ impl V1Bridge {
         outlet: &dyn Outlet,
         delivery: &Delivery,
     ) -> Result<(), SendFailure> {
-        let Delivery { seq, event, args, reply } = delivery;
+        let Delivery { seq, event, args, wants_reply } = delivery;
         let args = Arguments::Args(args);
-        if !reply {
+        if !wants_reply {
             return outlet.emit(event, args);
         }
         let ack = outlet.emit_with_ack(event, args, V1_CALL_TIMEOUT)?;

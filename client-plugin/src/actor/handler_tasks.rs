@@ -80,7 +80,7 @@ impl HandlerTasks {
         from: ClientId,
         delivery: Delivery,
     ) -> Option<Input> {
-        let Delivery { seq, event, args, reply: wants_reply, .. } = delivery;
+        let Delivery { seq, event, args, wants_reply, .. } = delivery;
         let started = self.handle.upgrade().is_some_and(|shared| {
             let client = P2pClient { shared };
             let incoming = Incoming { client, pairing, from, event, args, wants_reply };

@@ -14,7 +14,7 @@ use socketio_p2p_protocol::{
     Args, Cause, Code, Outcome, PairingId, Path,
     client::{Answer, Command},
     limits::CALL_TIMEOUT,
-    session::CallId,
+    session::{CallId, EmitOptions},
 };
 use tokio::{sync::oneshot, time::timeout_at};
 
@@ -168,8 +168,9 @@ impl<'a> Emit2<'a> {
         let claim = Arc::new(Claim::new());
         let (answer, mut answered) = oneshot::channel();
         let reply_by = wants_reply.then_some(deadline);
+        let options = EmitOptions { reply_by, expires, via };
         permit.send(Asked {
-            command: Command::Emit { call, pairing, event, args, reply_by, expires, via },
+            command: Command::Emit { call, pairing, event, args, options },
             answer: Some((call, answer)),
             claim: Some(claim.clone()),
         });

@@ -105,7 +105,7 @@ fn check_same(parsed: &Frame, frame: &Frame) {
     assert_eq!(first.blobs(), second.blobs());
     assert_eq!(first.parse::<Value>().ok(), second.parse::<Value>().ok());
     let what = |frame: &Frame| match &*frame.body {
-        Body::Emit { event, reply, .. } => (Some((event.clone(), *reply)), None),
+        Body::Emit { event, wants_reply, .. } => (Some((event.clone(), *wants_reply)), None),
         Body::Reply { to, .. } => (None, Some(*to)),
         other => panic!("{other:?} has no arguments"),
     };

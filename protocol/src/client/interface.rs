@@ -9,7 +9,7 @@ use crate::{
     PairingInfo, Path, Presence, Refusal, ResumeToken, ServerMessage, Signal, Welcome,
     limits::{HEARTBEAT_INTERVAL, HEARTBEAT_TIMEOUT, setting},
     peer::{Complaint, LinkCommand, LinkEvent, LinkId, PathConfig},
-    session::{CallId, Delivery},
+    session::{CallId, Delivery, EmitOptions},
     wire::WireError,
 };
 
@@ -130,13 +130,9 @@ pub enum Command {
         event: String,
         /// The arguments.
         args: Args,
-        /// The time by which the reply must be there, or `None` if no reply is wanted.
-        reply_by: Option<Instant>,
-        /// The time after which no handler may start, or `None` if there is none.
-        expires: Option<Instant>,
-        /// The path that carries it, or `None` for the present one. Without that path the emit is
-        /// not executed. If the path is lost before the partner has the emit, the other carries it.
-        via: Option<Path>,
+        /// The options. Without the path that they name the emit is not executed. If that path is
+        /// lost before the partner has the emit, the other carries it.
+        options: EmitOptions,
     },
     /// Forget a call: the caller no longer waits.
     Cancel(CallId),

@@ -125,8 +125,8 @@ impl Client {
             }
             Command::Unregister { call, deadline } => self.end_pairing(call, deadline, now),
             Command::List { call, deadline } => self.request(call, Wish::List, deadline),
-            Command::Emit { call, pairing, event, args, reply_by, expires, via } => {
-                let input = peer::Input::Emit { call, event, args, reply_by, expires, via };
+            Command::Emit { call, pairing, event, args, options } => {
+                let input = peer::Input::Emit { call, event, args, options };
                 self.emit((call, pairing), input, now);
             }
             Command::Cancel(call) => {

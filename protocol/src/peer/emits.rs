@@ -8,7 +8,7 @@ use super::{Output, PathPolicy, Peer, session};
 use crate::{
     Args, Cause, Code, Outcome, Path, Refusal,
     limits::{CHUNK_BYTES, Limits, VALUE_BYTES},
-    session::CallId,
+    session::{CallId, EmitOptions},
     wire::{self, Shape},
 };
 
@@ -21,9 +21,10 @@ impl Peer {
         call: CallId,
         event: String,
         args: Args,
-        (reply_by, expires, via): (Option<Instant>, Option<Instant>, Option<Path>),
+        options: EmitOptions,
         now: Instant,
     ) {
+        let EmitOptions { reply_by, expires, via } = options;
         let checked = if self.has_path(via) {
             wire::check_event(&event).and_then(|()| self.check_args(&args))
         } else {
@@ -39,9 +40,8 @@ impl Peer {
             let outcome = Outcome::NotExecuted(Cause::Code(code));
             return self.outputs.push_back(Output::Resolved(call, outcome));
         }
-        let waits = reply_by.map(|reply_by| (call, reply_by));
-        self.session(session::Input::Emit { event, args, call: waits, expires, via }, now);
-        if reply_by.is_none() {
+        self.session(session::Input::Emit { call, event, args, options }, now);
+        if !options.wants_reply() {
             self.outputs.push_back(Output::Sent(call));
         }
     }

@@ -1,13 +1,13 @@
 //! The inputs and outputs of a peer.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::{LinkCommand, LinkEvent, LinkId};
 use crate::{
     Args, Code, EndReason, Frame, Outcome, PairingInfo, Path, Presence, Refusal, Signal,
     SignalError,
     limits::Limits,
-    session::{CallId, Delivery, Violation},
+    session::{CallId, Delivery, EmitOptions, Violation},
 };
 
 /// An input.
@@ -29,12 +29,8 @@ pub enum Input {
         event: String,
         /// The arguments.
         args: Args,
-        /// The time by which the reply must be there, or `None` if no reply is wanted.
-        reply_by: Option<Instant>,
-        /// The time after which no handler may start, or `None` if there is none.
-        expires: Option<Instant>,
-        /// The path that carries it while that path is there, or `None` for the present one.
-        via: Option<Path>,
+        /// The options.
+        options: EmitOptions,
     },
     /// The caller of an emit no longer waits.
     Cancelled(CallId),

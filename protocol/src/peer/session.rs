@@ -1,32 +1,32 @@
-//! Each end's half of a pairing: order, window, replies and outcomes, above whatever path
+//! The session of one end of a pairing: order, window, replies and outcomes, above whatever path
 //! carries them.
 //!
 //! ```text
 //!   emit ──► window ──► frame on the present path ──► partner's reorder buffer ──► handler
 //!              │  ▲                                                                   │
-//!              │  └── the partner's `k` covers it: taken out                          ▼
+//!              │  └── the partner's `k` covers it: removed                            ▼
 //!              └───── the path changes: everything in it is sent again          reply, likewise
 //! ```
 //!
-//! - Frames are numbered from 1 in each direction and taken strictly in order; one seen before is
-//!   dropped, one that comes early waits.
-//! - An emit stays in the window until the partner's `k` covers it, a reply until it arrived there
-//!   (`g`). The window is the only queue: while [`Session::has_room`] says no, an emit waits with its caller.
+//! - Frames are numbered from 1 in each direction and taken strictly in order. A frame that was seen
+//!   before is dropped, one that comes early waits.
+//! - An emit stays in the window until the partner's `k` covers it, a reply until it has arrived
+//!   there (`g`). The window is the only queue: without [`Session::has_room`] an emit waits with its
+//!   caller.
 //! - Emits go to handlers, at most [`PENDING_CALLS`] at a time; the others wait in the partner's
 //!   window, since `k` covers an emit only when its handler has started. Replies never wait behind
 //!   them, and may exceed the window by [`PENDING_CALLS`] frames: two ends that are both full
-//!   still answer each other. A partner that does not say which replies arrived gets no more
-//!   handlers.
-//! - A value too large for one frame is cut into parts, one value after another and a few parts at a
-//!   time: whatever is small passes between them. It was sent once its last part was.
-//! - A call is answered exactly once: by its reply, at its deadline, or when the pairing ends.
+//!   still answer each other. A partner that does not confirm replies gets no more handlers.
+//! - A value that is too large for one frame is cut into parts, one value after another and a few
+//!   parts at a time, so that small ones pass between them. It counts as sent with its last part.
+//! - A call is resolved exactly once: by its reply, at its deadline, or when the pairing ends.
 //!
 //! No IO, no clock: feed it with [`Session::handle`], carry out what [`Session::poll_output`]
-//! says, and come back with [`Input::Timeout`] when [`Session::poll_timeout`] is due.
+//! returns, and come back with [`Input::Timeout`] when [`Session::poll_timeout`] is due.
 
-mod bulk;
 mod inbox;
 mod interface;
+mod outgoing;
 mod reassembly;
 mod receiving;
 mod sending;
@@ -37,11 +37,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-pub use self::interface::{CallId, Delivery, Input, Output, Violation};
+pub use self::interface::{CallId, Delivery, EmitOptions, Input, Output, Violation};
 use self::{
-    bulk::{Bulk, Terms},
     inbox::Inbox,
-    window::{Kept, Role, Window},
+    outgoing::Outgoing,
+    window::{FrameRole, Unacked, Window},
 };
 use crate::{
     Body, Cause, Code, EndReason, Frame, Outcome, Path,
@@ -49,44 +49,45 @@ use crate::{
     planted::{self, Fault},
 };
 
-/// What a path can be used for.
+/// The use that may be made of a path.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Access {
-    /// Nothing.
+    /// None.
     Closed,
-    /// What is told to take it, and what answers the partner.
+    /// It carries emits that are told to take it, and answers to the partner.
     Held,
-    /// Everything.
+    /// It carries everything.
     Open,
 }
 
+/// A call that waits for its reply.
 #[derive(Clone, Copy, Debug)]
-struct Call {
-    id: CallId,
-    deadline: Instant,
+struct PendingCall {
+    call: CallId,
+    reply_by: Instant,
 }
 
-/// Each end's half of a pairing. See the [module's page](self).
+/// The session of one end of a pairing. See the [module's page](self).
 #[derive(Debug)]
 pub struct Session {
     window: Window,
-    bulk: Bulk,
+    outgoing: Outgoing,
     inbox: Inbox,
     /// Calls of this end, by the number of their emit.
-    calls: BTreeMap<u64, Call>,
-    /// Which paths can be used; the direct one is preferred.
+    calls: BTreeMap<u64, PendingCall>,
+    /// The two paths, of which the direct one is preferred.
     relay: Access,
     direct: Access,
-    /// The highest `k` and `g` that were sent, how many parts `g` covers, and by when the present
-    /// ones must be sent.
-    told_taken: u64,
-    told_arrived: u64,
-    told_parts: u64,
+    /// The highest `k` and `g` that were sent, the number of parts that `g` covered, and the time by
+    /// which the present ones must be sent.
+    acked_taken: u64,
+    acked_arrived: u64,
+    acked_parts: u64,
     ack_due: Option<Instant>,
     resend_due: Option<Instant>,
-    /// How long the window waits after the next refusal.
+    /// The time that the window waits after the next refusal.
     resend_delay: Duration,
-    /// Whether nothing can be delivered.
+    /// True while nothing can be delivered.
     paused: bool,
     ended: bool,
     outputs: VecDeque<Output>,
@@ -104,14 +105,14 @@ impl Session {
     pub fn new() -> Self {
         Self {
             window: Window::default(),
-            bulk: Bulk::default(),
+            outgoing: Outgoing::default(),
             inbox: Inbox::default(),
             calls: BTreeMap::new(),
             relay: Access::Closed,
             direct: Access::Closed,
-            told_taken: 0,
-            told_arrived: 0,
-            told_parts: 0,
+            acked_taken: 0,
+            acked_arrived: 0,
+            acked_parts: 0,
             ack_due: None,
             resend_due: None,
             resend_delay: RESEND_DELAY,
@@ -121,25 +122,26 @@ impl Session {
         }
     }
 
-    /// That of a client whose partner speaks v1: the server keeps little for it.
+    /// The session of a client whose partner speaks v1: the server keeps little for it.
     #[must_use]
     pub fn with_v1_partner() -> Self {
         Self { window: Window::narrow(), ..Self::new() }
     }
 
-    /// That which a server keeps on behalf of a v1 client.
+    /// The session that a server keeps on behalf of a v1 client.
     #[must_use]
     pub fn of_v1_end() -> Self {
         Self { window: Window::narrow(), inbox: Inbox::narrow(), ..Self::new() }
     }
 
-    /// The one place that decides which way frames go: none while there is no path.
+    /// Returns the path that emits take, or `None` while there is none. This is the one place that
+    /// decides it.
     #[must_use]
     pub fn path(&self) -> Option<Path> {
         self.path_with(Access::Open)
     }
 
-    /// The same of what answers the partner: replies and acknowledgements.
+    /// Returns the path that answers to the partner take: replies and acknowledgements.
     fn answers_by(&self) -> Option<Path> {
         self.path().or_else(|| self.path_with(Access::Held))
     }
@@ -155,18 +157,18 @@ impl Session {
         }
     }
 
-    /// Whether there is this path, though it may not be the one that is taken.
+    /// Returns true if there is this path, though emits may take the other.
     #[must_use]
     pub fn has(&self, path: Path) -> bool {
         self.access(path) != Access::Closed
     }
 
-    /// Whether an emit can be taken now; if not, it waits with its caller.
+    /// Returns true if an emit can be taken now. If not, it waits with its caller.
     #[must_use]
     pub fn has_room(&self) -> bool {
         self.path().is_some()
             && !self.window.is_full()
-            && !self.bulk.has_emit()
+            && !self.outgoing.has_emit()
             && self.calls.len() < PENDING_CALLS
     }
 
@@ -174,24 +176,24 @@ impl Session {
     /// were taken, replies have arrived.
     #[must_use]
     pub fn is_confirmed(&self) -> bool {
-        self.window.is_empty() && self.bulk.is_empty()
+        self.window.is_empty() && self.outgoing.is_empty()
     }
 
-    /// Calls of this end that wait for a reply.
+    /// Returns the number of calls of this end that wait for a reply.
     #[must_use]
     pub fn pending_calls(&self) -> usize {
-        self.calls.len() + usize::from(self.bulk.has_call())
+        self.calls.len() + usize::from(self.outgoing.has_call())
     }
 
-    /// Takes note of what happened.
+    /// Handles an input.
     pub fn handle(&mut self, input: Input, now: Instant) {
         if self.ended {
             return self.handle_after_end(input);
         }
         match input {
-            Input::Emit { event, args, call, expires, via } => {
-                let body = Body::Emit { event, args, reply: call.is_some() };
-                self.emit(body, Terms { call, expires, via }, now);
+            Input::Emit { call, event, args, options } => {
+                let body = Body::Emit { event, args, wants_reply: options.wants_reply() };
+                self.emit(call, body, options, now);
             }
             Input::Cancelled(call) => self.cancelled(call, now),
             Input::Received(path, frame) => self.received(path, frame, now),
@@ -212,48 +214,48 @@ impl Session {
             Input::Ended(reason) => self.end(reason),
             Input::Timeout => self.timeout(now),
         }
-        if !self.bulk.is_empty() {
-            self.send_bulk(now);
+        if !self.outgoing.is_empty() {
+            self.send_outgoing(now);
         }
     }
 
-    /// The next thing to do, if any.
+    /// Returns the next output, if any.
     pub fn poll_output(&mut self) -> Option<Output> {
         self.outputs.pop_front()
     }
 
-    /// When [`Input::Timeout`] is due, if ever.
+    /// Returns when [`Input::Timeout`] is due, if ever.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
-        let calls = self.calls.values().map(|call| call.deadline).min();
-        [calls, self.bulk.due(), self.ack_due, self.resend_due].into_iter().flatten().min()
+        let calls = self.calls.values().map(|pending| pending.reply_by).min();
+        [calls, self.outgoing.due(), self.ack_due, self.resend_due].into_iter().flatten().min()
     }
 
-    fn send(&mut self, seq: u64, kept: Kept, now: Instant) {
-        let any = if kept.answers { self.answers_by() } else { self.path() };
-        let Some(path) = kept.via.filter(|via| self.has(*via)).or(any) else { return };
-        self.told_taken = self.inbox.taken();
-        self.told_arrived = self.inbox.arrived();
-        self.told_parts = self.inbox.parts();
+    fn send(&mut self, seq: u64, frame: Unacked, now: Instant) {
+        let any = if frame.answers { self.answers_by() } else { self.path() };
+        let Some(path) = frame.via.filter(|via| self.has(*via)).or(any) else { return };
+        self.acked_taken = self.inbox.taken();
+        self.acked_arrived = self.inbox.arrived();
+        self.acked_parts = self.inbox.parts();
         self.ack_due = None;
-        let (mut ack, mut got) = (self.told_taken, self.told_arrived);
+        let (mut ack, mut got) = (self.acked_taken, self.acked_arrived);
         if planted::is(Fault::AckUnseen) {
             got = self.inbox.seen();
             ack = got;
         }
-        let ttl = kept.expires.map(|at| at.saturating_duration_since(now));
-        let frame = Frame { seq, ack, got, ttl, body: kept.body };
+        let ttl = frame.expires.map(|at| at.saturating_duration_since(now));
+        let frame = Frame { seq, ack, got, ttl, body: frame.body };
         self.outputs.push_back(Output::Send(path, frame));
     }
 
-    fn enqueue(&mut self, kept: Kept, now: Instant) -> u64 {
-        let seq = self.window.push(kept.clone());
-        self.send(seq, kept, now);
+    fn enqueue(&mut self, frame: Unacked, now: Instant) -> u64 {
+        let seq = self.window.push(frame.clone());
+        self.send(seq, frame, now);
         seq
     }
 
     fn acknowledge(&mut self, now: Instant) {
-        self.send(0, Kept::new(Body::Ack, Role::Part, 0, None).answering(), now);
+        self.send(0, Unacked::new(Body::Ack, FrameRole::Part, 0, None).answering(), now);
     }
 
     fn resolve(&mut self, call: CallId, outcome: Outcome) {
@@ -273,15 +275,15 @@ impl Session {
         let was = std::mem::replace(change, access);
         let after = (self.path(), self.answers_by());
         let came_or_went = (was == Access::Closed) != (access == Access::Closed);
-        // What took this path although the others did not is lost with it as well.
+        // Frames that took this path although the others did not are lost with it as well.
         let changed = after != before || (came_or_went && self.window.has_via(path));
         if after.1.is_some() && changed {
             self.resend(now);
         }
     }
 
-    /// The path cannot keep up: the window goes again after a while, which grows from refusal to
-    /// refusal until something arrives.
+    /// Notes that the path cannot keep up: the window is sent again after a delay, which doubles from
+    /// refusal to refusal until something arrives.
     fn refused(&mut self, now: Instant) {
         if self.resend_due.is_none() {
             self.resend_due = Some(now + self.resend_delay);
@@ -290,15 +292,15 @@ impl Session {
     }
 
     /// Sends everything in the window again: the partner drops what it had. An acknowledgement may
-    /// have been lost as well, so that one goes if there is nothing else to carry it.
+    /// have been lost as well, so one is sent if there is no other frame.
     fn resend(&mut self, now: Instant) {
         self.resend_due = None;
         let frames = self.window.frames();
         if frames.is_empty() && self.inbox.arrived() > 0 {
             self.acknowledge(now);
         }
-        for (seq, kept) in frames {
-            self.send(seq, kept, now);
+        for (seq, frame) in frames {
+            self.send(seq, frame, now);
         }
     }
 
@@ -306,12 +308,12 @@ impl Session {
         let due: Vec<u64> = self
             .calls
             .iter()
-            .filter(|(_, call)| call.deadline <= now)
+            .filter(|(_, pending)| pending.reply_by <= now)
             .map(|(seq, _)| *seq)
             .collect();
         for seq in due {
-            if let Some(call) = self.calls.remove(&seq) {
-                self.resolve(call.id, Outcome::Unknown(Cause::Code(Code::Timeout)));
+            if let Some(PendingCall { call, .. }) = self.calls.remove(&seq) {
+                self.resolve(call, Outcome::Unknown(Cause::Code(Code::Timeout)));
             }
         }
         if self.ack_due.is_some_and(|due| due <= now) {
@@ -325,17 +327,17 @@ impl Session {
 
     fn end(&mut self, reason: EndReason) {
         self.ended = true;
-        if let Some(call) = self.bulk.take_emit().and_then(|unsent| unsent.call) {
+        if let Some(call) = self.outgoing.take_emit().and_then(|unsent| unsent.call) {
             self.resolve(call, Outcome::NotExecuted(Cause::Ended(reason)));
         }
-        for call in std::mem::take(&mut self.calls).into_values() {
+        for PendingCall { call, .. } in std::mem::take(&mut self.calls).into_values() {
             let cause = Cause::Ended(reason);
             let guess = planted::is(Fault::GuessNotExecuted);
             let outcome = if guess { Outcome::NotExecuted(cause) } else { Outcome::Unknown(cause) };
-            self.resolve(call.id, outcome);
+            self.resolve(call, outcome);
         }
         self.window = Window::default();
-        self.bulk = Bulk::default();
+        self.outgoing = Outgoing::default();
         self.inbox = Inbox::default();
         self.relay = Access::Closed;
         self.direct = Access::Closed;
@@ -344,7 +346,9 @@ impl Session {
     }
 
     fn handle_after_end(&mut self, input: Input) {
-        if let Input::Emit { call: Some((call, _)), .. } = input {
+        if let Input::Emit { call, options, .. } = input
+            && options.wants_reply()
+        {
             self.resolve(call, Outcome::NotExecuted(Cause::Code(Code::NotPaired)));
         }
     }

@@ -34,7 +34,7 @@ use crate::{
     limits::{BACKLOG_BYTES, BACKLOG_EMITS, JSON_DEPTH, RETRY_DELAY, V1_CALL_TIMEOUT, VALUE_BYTES},
     planted::{self, Fault},
     relay::SendFailure,
-    session::{self, Delivery, Violation},
+    session::{self, Delivery, EmitOptions, Violation},
     wire::{self, v1_failed},
 };
 
@@ -239,7 +239,11 @@ impl V1Peer {
         {
             self.backlog_bytes -= emit.size();
             let Emit { event, args, call } = emit;
-            let input = session::Input::Emit { event, args, call, expires: None, via: None };
+            // The id of an acknowledgement that is not wanted does not matter.
+            let (call, reply_by) = call.unzip();
+            let options = EmitOptions { reply_by, ..EmitOptions::default() };
+            let call = call.unwrap_or_default();
+            let input = session::Input::Emit { call, event, args, options };
             self.session.handle(input, now);
         }
     }
@@ -258,7 +262,7 @@ impl V1Peer {
         }
         let seq = delivery.seq;
         match result {
-            Ok(()) if delivery.reply => {
+            Ok(()) if delivery.wants_reply => {
                 self.awaited.insert(seq, now + V1_CALL_TIMEOUT);
             }
             Ok(()) => self.finish(seq, Ok(Args::default()), now),

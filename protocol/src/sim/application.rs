@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::{
     ClientId,
     client::{Command, Input},
+    session::EmitOptions,
 };
 
 use crate::sim::{
@@ -167,9 +168,11 @@ impl World {
             pairing,
             event: "call".to_owned(),
             args: args_of(call, size),
-            reply_by: manner.acknowledged.then_some(deadline),
-            expires,
-            via: None,
+            options: EmitOptions {
+                reply_by: manner.acknowledged.then_some(deadline),
+                expires,
+                via: None,
+            },
         };
         let acknowledged = manner.acknowledged;
         self.clients[client].waiting.push_back(Waiting { call, command, deadline, acknowledged });

@@ -203,7 +203,7 @@ fn wild_body(rng: &mut Rng) -> Body {
                 2 => "e".repeat(300),
                 _ => "call".to_owned(),
             };
-            Body::Emit { event, args: args(), reply: rng.bool() }
+            Body::Emit { event, args: args(), wants_reply: rng.bool() }
         }
         4..7 => {
             let to = if rng.bool() { rng.u64(..60) } else { rng.u64(..) };

@@ -216,7 +216,7 @@ impl World {
 
     fn legacy_runs(&mut self, legacy: usize, pairing: PairingId, delivery: Delivery) {
         let number = self.number_of_legacy(legacy);
-        let Delivery { seq, args, reply, .. } = delivery;
+        let Delivery { seq, args, wants_reply: reply, .. } = delivery;
         let Some(call) = number_in(&args) else {
             return self.oracle.violate(Rule::Intact, format!("{number} gets something else"));
         };

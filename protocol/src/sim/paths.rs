@@ -9,7 +9,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::{Code, Frame, PairingId, Path, Refusal, Session, session::Input};
+use crate::{
+    Code, Frame, PairingId, Path, Refusal, Session,
+    session::{EmitOptions, Input},
+};
 use fastrand::Rng;
 
 use crate::sim::{
@@ -269,11 +272,10 @@ impl Pair {
         }
         let deadline = self.now + Duration::from_secs(120);
         let input = Input::Emit {
+            call: call as u64,
             event: "call".to_owned(),
             args: args_of(call, size),
-            call: acknowledged.then_some((call as u64, deadline)),
-            expires,
-            via: None,
+            options: EmitOptions { reply_by: acknowledged.then_some(deadline), expires, via: None },
         };
         self.ends[end].waiting.push_back((call, input));
     }

@@ -81,8 +81,8 @@ pub enum Body {
         event: String,
         /// The arguments for the handler.
         args: Args,
-        /// Whether the sender waits for a reply.
-        reply: bool,
+        /// True if the sender waits for a reply.
+        wants_reply: bool,
     },
     /// Reply of a handler.
     Reply {

@@ -10,7 +10,7 @@ use serde_json::json;
 use socketio_p2p_protocol::{
     Args, Body, Cause, Code, EndReason, Frame, Outcome, Path, Refusal, Session,
     limits::{CHUNK_BYTES, PENDING_CALLS, VALUE_BYTES, WINDOW_FRAMES},
-    session::{CallId, Delivery, Input, Output},
+    session::{CallId, Delivery, EmitOptions, Input, Output},
     wire::check_event,
 };
 
@@ -136,7 +136,9 @@ impl End {
             self.promised.insert(number);
         }
         let args = vec![json!(number), json!(" ".repeat(size))].into();
-        self.handle(Input::Emit { event: "n".to_owned(), args, call, expires, via: None });
+        let (_, reply_by) = call.unzip();
+        let options = EmitOptions { reply_by, expires, via: None };
+        self.handle(Input::Emit { call: number, event: "n".to_owned(), args, options });
         Ok(())
     }
 

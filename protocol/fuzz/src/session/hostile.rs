@@ -109,7 +109,7 @@ fn some_frame(end: &End, next: u64, bytes: &mut Unstructured<'_>) -> Result<Fram
         0..=2 => Body::Emit {
             event: (*bytes.choose(&events)?).to_owned(),
             args: vec![json!(next), json!(" ".repeat(*bytes.choose(&[0, 0, 0, 100_000])?))].into(),
-            reply: bytes.arbitrary()?,
+            wants_reply: bytes.arbitrary()?,
         },
         3..=4 => Body::Reply {
             to: *bytes.choose(&[end.emitted, end.emitted + 1, 1, 0, u64::MAX])?,

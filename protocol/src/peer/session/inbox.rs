@@ -1,4 +1,4 @@
-//! What the partner has sent and this end has not handled yet.
+//! The frames that the partner has sent and this end has not handled yet.
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -18,15 +18,15 @@ use crate::{
 };
 
 /// Frames that a lawful partner can have under way: its window, replies beyond it, parts, and one
-/// that gives a value up.
+/// `drop`.
 const FRAMES: u64 = (WINDOW_FRAMES + PENDING_CALLS + PARTS_UNDER_WAY + 1) as u64;
 
-/// Bytes of it that a lawful partner can make this end keep: emits, replies that came early, the
-/// parts of one value, and parts and what was sent when a window was nearly full.
+/// Bytes that a lawful partner can make this end keep: emits, replies that came early, the parts of
+/// one value, other parts, and what was sent when a window was nearly full.
 const BYTES: usize = 2 * WINDOW_BYTES + VALUE_BYTES + 2 * PARTS_UNDER_WAY * CHUNK_BYTES;
 
-/// The same where this end is a v1 client's: its partner has a small window, or one emit in it, and
-/// the parts of another under way.
+/// The same for a v1 end, whose partner has a small window, or one emit in it and the parts of another
+/// under way.
 const NARROW_BYTES: usize = V1_WINDOW_BYTES + RELAYED_FRAME_BYTES + PARTS_UNDER_WAY * CHUNK_BYTES;
 
 #[derive(Debug)]
@@ -34,34 +34,34 @@ struct Arrived {
     body: Arc<Body>,
     size: usize,
     path: Path,
-    /// When it is too late for a handler.
+    /// The time after which no handler may start.
     expires: Option<Instant>,
 }
 
 #[derive(Debug, Default)]
 pub(super) struct Inbox {
     narrow: bool,
-    /// The highest number that arrived without a gap.
+    /// The highest number that has arrived without a gap.
     arrived: u64,
-    /// Parts among that.
+    /// The number of parts among them.
     parts: u64,
     /// Frames that came early.
     early: BTreeMap<u64, Arrived>,
-    /// The parts of a value that is not complete.
+    /// The parts of an incomplete value.
     value: Reassembly,
-    /// Replies that arrived and were not taken yet.
+    /// Replies that have arrived and were not taken yet.
     replies: VecDeque<Arrived>,
-    /// Emits that arrived and wait for a free handler.
+    /// Emits that have arrived and wait for a free handler.
     emits: VecDeque<(u64, Arrived)>,
-    /// Bytes in all four.
+    /// The bytes in all four.
     bytes: usize,
-    /// Emits whose handler runs, and whether a reply is wanted.
+    /// Emits whose handler runs: true if a reply is wanted.
     running: BTreeMap<u64, bool>,
     duplicate: bool,
 }
 
 impl Inbox {
-    /// That of the session which a server keeps for a v1 client.
+    /// The inbox of a session that a server keeps for a v1 client.
     pub(super) fn narrow() -> Self {
         Self { narrow: true, ..Self::default() }
     }
@@ -70,40 +70,42 @@ impl Inbox {
         if self.narrow { NARROW_BYTES } else { BYTES }
     }
 
-    /// The highest number up to which everything arrived: what `g` says.
+    /// Returns the highest number up to which everything has arrived: the value of `g`.
     pub(super) const fn arrived(&self) -> u64 {
         self.arrived
     }
 
-    /// The highest number up to which everything was taken: what `k` says.
+    /// Returns the highest number up to which everything was taken: the value of `k`.
     pub(super) fn taken(&self) -> u64 {
         self.emits.front().map_or(self.arrived, |(seq, _)| seq - 1)
     }
 
-    /// Parts that arrived since the beginning.
+    /// Returns the number of parts that have arrived since the beginning.
     pub(super) const fn parts(&self) -> u64 {
         self.parts
     }
 
-    /// The highest number that came at all.
+    /// Returns the highest number that has arrived at all.
     pub(super) fn seen(&self) -> u64 {
         self.early.last_key_value().map_or(self.arrived, |(seq, _)| *seq)
     }
 
-    /// What an emit that came before would run if nobody had noted that it did.
+    /// Returns the delivery of a repeated emit, as if it had not been seen before.
     pub(super) fn again(&self, frame: &Frame) -> Option<Delivery> {
         match &*frame.body {
-            Body::Emit { event, args, reply } if frame.seq <= self.taken() => Some(Delivery {
-                seq: frame.seq,
-                event: event.clone(),
-                args: args.clone(),
-                reply: *reply,
-            }),
+            Body::Emit { event, args, wants_reply } if frame.seq <= self.taken() => {
+                Some(Delivery {
+                    seq: frame.seq,
+                    event: event.clone(),
+                    args: args.clone(),
+                    wants_reply: *wants_reply,
+                })
+            }
             _ => None,
         }
     }
 
-    /// Whether something came twice since the last time this was asked: its sender missed an
+    /// Returns true if a frame arrived twice since the last call: its sender missed an
     /// acknowledgement.
     pub(super) const fn saw_duplicate(&mut self) -> bool {
         std::mem::replace(&mut self.duplicate, false)
@@ -138,7 +140,7 @@ impl Inbox {
         lawful
     }
 
-    /// Puts what is next in order where it belongs.
+    /// Sorts the frame that is next in order.
     fn sort(&mut self, next: Arrived) -> Result<(), Violation> {
         match &*next.body {
             Body::Emit { .. } => self.emits.push_back((self.arrived, next)),
@@ -170,7 +172,7 @@ impl Inbox {
         Ok(())
     }
 
-    /// A value has come in parts, the last of which is the latest that arrived.
+    /// Sorts a value whose last part is the latest frame that has arrived.
     fn complete(&mut self, value: Arrived) -> Result<(), Violation> {
         let is_emit = matches!(*value.body, Body::Emit { .. });
         let full = self.emits.len() >= WINDOW_FRAMES && is_emit;
@@ -181,7 +183,7 @@ impl Inbox {
         self.sort(value)
     }
 
-    /// The next reply that arrived: the number of the call, what it says, and its way.
+    /// Takes the next reply: the number of the emit, the result, and the path that it took.
     pub(super) fn next_reply(&mut self) -> Option<(u64, Result<Args, Refusal>, Path)> {
         loop {
             let Arrived { body, size, path, .. } = self.replies.pop_front()?;
@@ -192,8 +194,8 @@ impl Inbox {
         }
     }
 
-    /// The next emit, if a handler is free for it, and whether that may run it. A handler is not
-    /// free before its last reply arrived.
+    /// Takes the next emit, if a handler is free for it, with the reason if it may not run. A handler is
+    /// not free before its last reply has arrived.
     pub(super) fn next_delivery(
         &mut self,
         replies: usize,
@@ -204,16 +206,17 @@ impl Inbox {
         }
         let (seq, Arrived { body, size, expires, .. }) = self.emits.pop_front()?;
         self.bytes -= size;
-        let Body::Emit { event, args, reply } = Arc::unwrap_or_clone(body) else {
+        let Body::Emit { event, args, wants_reply } = Arc::unwrap_or_clone(body) else {
             return None;
         };
-        self.running.insert(seq, reply);
+        self.running.insert(seq, wants_reply);
         let is_late = expires.is_some_and(|at| at <= now) && !planted::is(Fault::IgnoreTtl);
         let verdict = if is_late { Err(Code::Expired) } else { wire::check_event(&event) };
-        Some((Delivery { seq, event, args, reply }, verdict))
+        Some((Delivery { seq, event, args, wants_reply }, verdict))
     }
 
-    /// Notes that a handler is done. Whether a reply is wanted; none if it was not running.
+    /// Notes that a handler is done. Returns true if a reply is wanted, and `None` if the handler was
+    /// not running.
     pub(super) fn finish(&mut self, seq: u64) -> Option<bool> {
         self.running.remove(&seq)
     }

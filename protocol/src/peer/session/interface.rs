@@ -1,4 +1,4 @@
-//! What goes into a session and what comes out of it.
+//! The inputs and outputs of a session.
 
 use std::time::Instant;
 
@@ -7,91 +7,107 @@ use crate::{Args, EndReason, Frame, Outcome, Path, Refusal};
 /// A number that the caller of an emit chose, unique in a session.
 pub type CallId = u64;
 
-/// What happened.
+/// The options of an emit.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct EmitOptions {
+    /// The time by which the reply must be there, or `None` if no reply is wanted.
+    pub reply_by: Option<Instant>,
+    /// The time after which no handler may start, or `None` if there is none.
+    pub expires: Option<Instant>,
+    /// The path that carries it while that path is there, or `None` for the present one.
+    pub via: Option<Path>,
+}
+
+impl EmitOptions {
+    /// Returns true if a reply is wanted.
+    #[must_use]
+    pub const fn wants_reply(&self) -> bool {
+        self.reply_by.is_some()
+    }
+}
+
+/// An input.
 #[derive(Clone, Debug)]
 pub enum Input {
     /// This end emits an event. Only while [`Session::has_room`](super::Session::has_room).
     Emit {
+        /// The number that the caller chose. It is resolved if a reply is wanted.
+        call: CallId,
         /// The event's name.
         event: String,
-        /// For the partner's handler.
+        /// The arguments.
         args: Args,
-        /// Whose call it is and when it must be answered; none if no reply is wanted.
-        call: Option<(CallId, Instant)>,
-        /// When it is too late to start a handler for it; none if it never is.
-        expires: Option<Instant>,
-        /// The path that it takes as long as that is there; none for the present one.
-        via: Option<Path>,
+        /// The options.
+        options: EmitOptions,
     },
-    /// The caller no longer wants to know. An emit whose last part was not sent yet is given up.
+    /// The caller no longer waits. An emit whose last part was not sent yet is given up.
     Cancelled(CallId),
-    /// A frame came in on this path.
+    /// A frame was received on this path.
     Received(Path, Frame),
-    /// A handler is done: the number under which the emit was delivered, and what it returned.
+    /// A handler is done: the number of its delivery, and its result.
     Finished(u64, Result<Args, Refusal>),
-    /// Until further notice nothing can be delivered: what the partner emits stays in its window.
+    /// Nothing can be delivered until [`Input::Resumed`]: emits of the partner stay in its window.
     Paused,
-    /// Something can be delivered again.
+    /// Emits can be delivered again.
     Resumed,
     /// A path can be used.
     Opened(Path),
-    /// A path is there for what is told to take it, and for what answers the partner if no path is
-    /// open: another is better, or this end's emits are not to go that way.
+    /// A path carries emits that are told to take it, and answers to the partner if no path is open:
+    /// another path is better, or this end's emits are not to take this one.
     Held(Path),
     /// A path cannot be used any more.
     Closed(Path),
-    /// A path refused a frame; nobody knows which.
+    /// A path refused a frame. It is not known which.
     Refused(Path),
     /// The pairing is over.
     Ended(EndReason),
-    /// Some deadline may be due.
+    /// A deadline may be due.
     Timeout,
 }
 
-/// What is to be done, in this order.
+/// An output, to be carried out in order.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Output {
     /// Send a frame.
     Send(Path, Frame),
-    /// Run a handler, and say [`Input::Finished`] when it is done, whether a reply is wanted or
-    /// not.
+    /// Run a handler, and report [`Input::Finished`] when it is done, also if no reply is wanted.
     Deliver(Delivery),
-    /// Tell a caller.
+    /// Resolve a call.
     Resolved(CallId, Outcome),
-    /// Tell whoever keeps the logs that the partner breaks the rules. What it sent was dropped.
+    /// Log that the partner breaks the rules. What it sent was dropped.
     Violation(Violation),
 }
 
 /// An emit of the partner, for a handler.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Delivery {
-    /// Its number; the reply names it.
+    /// The number of the emit, which the reply names.
     pub seq: u64,
     /// The event's name.
     pub event: String,
     /// The arguments.
     pub args: Args,
-    /// Whether the partner waits for a reply.
-    pub reply: bool,
+    /// True if the partner waits for a reply.
+    pub wants_reply: bool,
 }
 
-/// How a partner broke the rules.
+/// A rule that the partner broke.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Violation {
     /// More frames than the window holds, or more bytes.
     #[error("the partner exceeded its window")]
     Window,
-    /// It acknowledges what was never sent.
+    /// An acknowledgement of what was never sent.
     #[error("the partner acknowledged a frame that was never sent")]
     Ack,
     /// An emit of an event that may not be emitted.
     #[error("the partner emitted a forbidden event")]
     Event,
-    /// A value in parts that is too long, or no value.
+    /// Parts of a value that is too long, or of no value.
     #[error("the partner sent parts that form no value")]
     Value,
-    /// A reply to what was never sent. One to a call that is over may be late, and is ignored.
+    /// A reply to what was never sent. A reply to a call that is over may be late, and is ignored.
     #[error("the partner replied to a call that was never made")]
     Reply,
     /// A message of a kind that this version does not know. It is ignored; the partner may speak a

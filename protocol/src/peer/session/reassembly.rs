@@ -1,4 +1,4 @@
-//! The parts of the partner's value that have come so far: one value at a time.
+//! The parts of the partner's value that have arrived so far: one value at a time.
 
 use super::Violation;
 use crate::{Body, limits::VALUE_BYTES};
@@ -6,23 +6,23 @@ use crate::{Body, limits::VALUE_BYTES};
 /// Bytes of a value beside its arguments: the event's name, fields and punctuation.
 pub(super) const OVERHEAD: usize = 1024;
 
-/// Bytes of a value at most.
+/// The most bytes of a value.
 pub(super) const MOST: usize = VALUE_BYTES + OVERHEAD;
 
 #[derive(Debug, Default)]
 pub(super) struct Reassembly {
     text: String,
-    /// It became too long: the rest of it is ignored.
+    /// True if the value became too long: the rest of it is ignored.
     spoilt: bool,
 }
 
 impl Reassembly {
-    /// Bytes that it keeps.
+    /// Returns the bytes that are kept.
     pub(super) const fn size(&self) -> usize {
         self.text.len()
     }
 
-    /// Adds what came next.
+    /// Adds the next part.
     pub(super) fn add(&mut self, piece: &str) -> Result<(), Violation> {
         if self.spoilt {
             return Ok(());
@@ -35,13 +35,13 @@ impl Reassembly {
         Ok(())
     }
 
-    /// The value whose last part was added; none if it was too long.
+    /// Returns the value whose last part was added, or `None` if it was too long.
     pub(super) fn finish(&mut self) -> Result<Option<Body>, Violation> {
         let Self { text, spoilt } = std::mem::take(self);
         if spoilt {
             return Ok(None);
         }
-        // Its parts looked like any text to whoever relayed them.
+        // The relay saw its parts as any text.
         let body = Body::from_json(&text).map_err(|_| Violation::Value)?;
         if body.size() > MOST || !body.can_be_read() {
             return Err(Violation::Value);
@@ -49,7 +49,7 @@ impl Reassembly {
         Ok(Some(body))
     }
 
-    /// There will be no more parts of it.
+    /// Drops the parts: no more will follow.
     pub(super) fn clear(&mut self) {
         *self = Self::default();
     }

@@ -1,12 +1,12 @@
-//! What a session does with the partner's frames, and what it replies.
+//! The partner's frames: what is taken in order, and the replies to it.
 
 use std::time::Instant;
 
 use super::{
     Output, Session, Violation,
-    bulk::Kind,
+    outgoing::ValueKind,
     reassembly,
-    window::{Kept, Role},
+    window::{FrameRole, Unacked},
 };
 use crate::{
     Args, Body, Cause, Code, Frame, Outcome, Path, Refusal,
@@ -55,9 +55,9 @@ impl Session {
                         Ok(args) => Outcome::Replied(args, path),
                         Err(refusal) => outcome_of(refusal),
                     };
-                    self.resolve(call.id, outcome);
+                    self.resolve(call.call, outcome);
                 }
-                // Late, after its deadline or a cancellation; or never asked for.
+                // It is late, after its deadline or a cancellation.
                 None if self.window.was_sent(to) => {}
                 None => self.violation(Violation::Reply),
             }
@@ -76,10 +76,10 @@ impl Session {
                 }
             }
         }
-        let taken = self.inbox.taken() - self.told_taken;
-        let unacked = taken.max(self.inbox.arrived() - self.told_arrived);
-        // Whoever cuts a large value waits for them.
-        let parts = self.inbox.parts() - self.told_parts;
+        let taken = self.inbox.taken() - self.acked_taken;
+        let unacked = taken.max(self.inbox.arrived() - self.acked_arrived);
+        // A partner that cuts a large value waits for them.
+        let parts = self.inbox.parts() - self.acked_parts;
         if unacked >= ACK_EVERY || parts >= PARTS_UNDER_WAY as u64 / 2 {
             self.acknowledge(now);
         } else if unacked > 0 || self.inbox.saw_duplicate() {
@@ -93,7 +93,7 @@ impl Session {
         }
     }
 
-    /// Replies if a reply is wanted. Whether there was a handler for it.
+    /// Replies if a reply is wanted. Returns true if a handler was running.
     fn reply(&mut self, seq: u64, result: Result<Args, Refusal>, now: Instant) -> bool {
         let wanted = self.inbox.finish(seq);
         if wanted == Some(true) {
@@ -110,24 +110,24 @@ impl Session {
             let refusal = Refusal::new(Code::TooLarge, "the reply is too large");
             self.send_reply(Body::Reply { to, result: Err(refusal) }, now);
         } else if size > CHUNK_BYTES {
-            self.bulk.push_value(&reply, size, Kind::Reply);
+            self.outgoing.push_value(&reply, size, ValueKind::Reply);
         } else if self.window.reply_bytes() < WINDOW_BYTES {
-            self.enqueue(Kept::new(reply, Role::Reply, size, None), now);
+            self.enqueue(Unacked::new(reply, FrameRole::Reply, size, None), now);
         } else {
-            self.bulk.push_reply(reply);
+            self.outgoing.push_reply(reply);
         }
     }
 
-    /// How many replies of this end have not arrived, unless they hold so many bytes that no
-    /// handler may make another.
+    /// Returns the number of replies of this end that have not arrived, or `None` if they hold so many
+    /// bytes that no handler may make another.
     fn replies_if_few(&self) -> Option<usize> {
-        let (count, bytes) = self.bulk.load();
+        let (count, bytes) = self.outgoing.load();
         let few = self.window.reply_bytes() + bytes < WINDOW_BYTES;
         few.then(|| self.window.replies() + count)
     }
 }
 
-/// What a reply without a value says of the emit.
+/// Returns the outcome of a reply without a value.
 fn outcome_of(refusal: Refusal) -> Outcome {
     match refusal.code {
         code @ (Code::Unhandled
@@ -136,7 +136,7 @@ fn outcome_of(refusal: Refusal) -> Outcome {
         | Code::Congested
         | Code::Offline
         | Code::Expired) => Outcome::NotExecuted(Cause::Code(code)),
-        // The handler of a v1 client, which may be missing or slow.
+        // The handler of a v1 client may be missing or slow.
         Code::Timeout => Outcome::Unknown(Cause::Code(Code::Timeout)),
         _ => Outcome::Failed(refusal),
     }

@@ -1,18 +1,18 @@
-//! How a session sends emits, and whatever its window does not take at once.
+//! The sending of emits, and of values that the window did not take at once.
 
 use std::time::Instant;
 
 use super::{
-    Call, CallId, Session,
-    bulk::{Cut, Kind, Terms, Unsent},
+    CallId, EmitOptions, PendingCall, Session,
+    outgoing::{Part, Unsent, ValueKind},
     reassembly,
-    window::{Kept, Role},
+    window::{FrameRole, Unacked},
 };
 use crate::{Body, Cause, Code, Outcome, limits::CHUNK_BYTES};
 
 impl Session {
-    pub(super) fn emit(&mut self, body: Body, terms: Terms, now: Instant) {
-        let Terms { call, expires, via } = terms;
+    pub(super) fn emit(&mut self, call: CallId, body: Body, options: EmitOptions, now: Instant) {
+        let EmitOptions { expires, via, .. } = options;
         let size = body.size();
         let refused = if via.is_some_and(|path| !self.has(path)) {
             Some(Code::NoRoute)
@@ -23,77 +23,77 @@ impl Session {
         } else {
             expires.filter(|at| *at <= now).map(|_| Code::Expired)
         };
-        match (refused, call) {
-            (Some(code), Some((call, _))) => {
+        match refused {
+            Some(code) if options.wants_reply() => {
                 self.resolve(call, Outcome::NotExecuted(Cause::Code(code)));
             }
-            (Some(_), None) => {}
-            (None, _) if size > CHUNK_BYTES => {
-                self.bulk.push_value(&body, size, Kind::Emit(terms));
+            Some(_) => {}
+            None if size > CHUNK_BYTES => {
+                self.outgoing.push_value(&body, size, ValueKind::Emit(call, options));
             }
-            (None, _) => {
-                let seq = self.enqueue(Kept::new(body, Role::Emit, size, expires).via(via), now);
-                self.note_call(seq, call);
+            None => {
+                let frame = Unacked::new(body, FrameRole::Emit, size, expires).via(via);
+                let seq = self.enqueue(frame, now);
+                self.note_call(seq, call, options);
             }
         }
     }
 
-    /// An emit was sent, and somebody waits for its reply.
-    fn note_call(&mut self, seq: u64, call: Option<(CallId, Instant)>) {
-        if let Some((id, deadline)) = call {
-            self.calls.insert(seq, Call { id, deadline });
+    /// Notes that an emit was sent whose reply is wanted.
+    fn note_call(&mut self, seq: u64, call: CallId, options: EmitOptions) {
+        if let Some(reply_by) = options.reply_by {
+            self.calls.insert(seq, PendingCall { call, reply_by });
         }
     }
 
     /// Sends what the window takes by now.
-    pub(super) fn send_bulk(&mut self, now: Instant) {
-        while let Some(reply) = self.bulk.next_reply(&self.window) {
+    pub(super) fn send_outgoing(&mut self, now: Instant) {
+        while let Some(reply) = self.outgoing.next_reply(&self.window) {
             let size = reply.size();
-            self.enqueue(Kept::new(reply, Role::Reply, size, None), now);
+            self.enqueue(Unacked::new(reply, FrameRole::Reply, size, None), now);
         }
-        if let Some(cause) = self.bulk.overdue(now) {
+        if let Some(cause) = self.outgoing.overdue(now) {
             self.give_up(Some(cause), now);
         }
-        let emits_go = self.path().is_some();
+        let has_path = self.path().is_some();
         while self.answers_by().is_some()
-            && let Some(Cut { part, via, answers, complete }) =
-                self.bulk.next_part(&self.window, emits_go)
+            && let Some(part) = self.outgoing.next_part(&self.window, has_path)
         {
-            let Some(value) = complete else {
-                let size = part.size();
-                let kept = Kept::new(part, Role::Part, size, None).via(via);
-                self.enqueue(if answers { kept.answering() } else { kept }, now);
-                continue;
-            };
-            match value.kind {
-                Kind::Emit(Terms { call, expires, .. }) => {
-                    let kept = Kept::new(part, Role::Emit, value.size, expires).via(via);
-                    let seq = self.enqueue(kept, now);
-                    self.note_call(seq, call);
+            let Part { body, via, answers, complete } = part;
+            let size = body.size();
+            match complete.map(|value| (value.kind, value.size)) {
+                None => {
+                    let frame = Unacked::new(body, FrameRole::Part, size, None).via(via);
+                    self.enqueue(if answers { frame.answering() } else { frame }, now);
                 }
-                Kind::Reply => {
-                    let size = part.size();
-                    self.enqueue(Kept::new(part, Role::Reply, size, None), now);
+                Some((ValueKind::Emit(call, options), size)) => {
+                    let role = FrameRole::Emit;
+                    let frame = Unacked::new(body, role, size, options.expires).via(via);
+                    let seq = self.enqueue(frame, now);
+                    self.note_call(seq, call, options);
+                }
+                Some((ValueKind::Reply, _)) => {
+                    self.enqueue(Unacked::new(body, FrameRole::Reply, size, None), now);
                 }
             }
         }
     }
 
-    /// Takes a large emit back that was not sent, and says why to whoever waits for its reply.
+    /// Gives up a large emit that was not sent, and resolves its call if there is a cause.
     fn give_up(&mut self, cause: Option<Cause>, now: Instant) {
-        let Some(Unsent { call, begun }) = self.bulk.take_emit() else { return };
+        let Some(Unsent { call, begun }) = self.outgoing.take_emit() else { return };
         if let (Some(call), Some(cause)) = (call, cause) {
             self.resolve(call, Outcome::NotExecuted(cause));
         }
         if begun {
             let size = Body::Drop.size();
-            self.enqueue(Kept::new(Body::Drop, Role::Part, size, None), now);
+            self.enqueue(Unacked::new(Body::Drop, FrameRole::Part, size, None), now);
         }
     }
 
     pub(super) fn cancelled(&mut self, call: CallId, now: Instant) {
-        self.calls.retain(|_, pending| pending.id != call);
-        if self.bulk.is_of(call) {
+        self.calls.retain(|_, pending| pending.call != call);
+        if self.outgoing.is_of(call) {
             self.give_up(None, now);
         }
     }

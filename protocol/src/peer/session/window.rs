@@ -1,4 +1,4 @@
-//! What this end has sent and its partner has not taken yet.
+//! The frames that this end has sent and its partner has not taken yet.
 
 use std::{collections::BTreeMap, sync::Arc, time::Instant};
 
@@ -9,28 +9,28 @@ use crate::{
     planted::{self, Fault},
 };
 
-/// As what a frame counts in the window. The last part of a value counts as the value itself.
+/// The account of a frame in the window. The last part of a value counts as the value itself.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Role {
-    /// It stays until it was taken.
+pub(super) enum FrameRole {
+    /// An emit, which stays until it was taken.
     Emit,
-    /// It stays until it arrived.
+    /// A reply, which stays until it has arrived.
     Reply,
-    /// It stays until it arrived.
+    /// A part, which stays until it has arrived.
     Part,
 }
 
-/// A frame in the window.
+/// A frame that the partner has not acknowledged.
 #[derive(Clone, Debug)]
-pub(super) struct Kept {
+pub(super) struct Unacked {
     pub(super) body: Arc<Body>,
-    /// When an emit is of no use any more.
+    /// The time after which no handler may start for an emit.
     pub(super) expires: Option<Instant>,
-    /// The path that it takes as long as that is there.
+    /// The path that carries it while that path is there.
     pub(super) via: Option<Path>,
-    /// Whether it answers the partner.
+    /// True if it answers the partner.
     pub(super) answers: bool,
-    role: Role,
+    role: FrameRole,
     size: usize,
 }
 
@@ -43,11 +43,11 @@ struct Load {
 #[derive(Debug, Default)]
 pub(super) struct Window {
     narrow: bool,
-    /// The highest number that was given to a frame.
+    /// The highest number of a frame.
     sent: u64,
-    /// The highest number that arrived there: nothing up to it has to be sent again.
+    /// The highest number that has arrived there: no frame up to it is sent again.
     arrived: u64,
-    frames: BTreeMap<u64, Kept>,
+    frames: BTreeMap<u64, Unacked>,
     emits: Load,
     replies: Load,
     parts: Load,
@@ -56,7 +56,7 @@ pub(super) struct Window {
 }
 
 impl Window {
-    /// One to or from a v1 end.
+    /// The window to or from a v1 end.
     pub(super) fn narrow() -> Self {
         Self { narrow: true, ..Self::default() }
     }
@@ -65,8 +65,8 @@ impl Window {
         if self.narrow { V1_WINDOW_BYTES } else { WINDOW_BYTES }
     }
 
-    /// Whether an emit has to wait. A reply does not: the number of those is bounded by that of
-    /// the handlers.
+    /// Returns true if an emit has to wait. A reply does not: the number of handlers bounds that of
+    /// replies.
     pub(super) fn is_full(&self) -> bool {
         let full = self.frames.len() >= WINDOW_FRAMES || self.bytes() >= self.most();
         full && !planted::is(Fault::NeverFull)
@@ -81,52 +81,52 @@ impl Window {
         self.emits.bytes + self.replies.bytes + self.parts.bytes
     }
 
-    /// Whether an emit of this size fits beside the others; the largest fits alone.
+    /// Returns true if an emit of this size fits beside the others. The largest fits alone.
     pub(super) const fn fits(&self, size: usize) -> bool {
         self.emits.frames == 0 || self.emits.bytes + size <= self.most()
     }
 
-    /// Whether another part may go.
+    /// Returns true if another part may be sent.
     pub(super) const fn takes_parts(&self) -> bool {
         self.parts_under_way < PARTS_UNDER_WAY
     }
 
-    /// Replies in it. A partner that does not acknowledge them gets no more handlers.
+    /// Returns the number of replies. A partner that does not acknowledge them gets no more handlers.
     pub(super) const fn replies(&self) -> usize {
         self.replies.frames
     }
 
-    /// Bytes in those.
+    /// Returns the bytes in the replies.
     pub(super) const fn reply_bytes(&self) -> usize {
         self.replies.bytes
     }
 
-    /// Adds a frame, and says its number.
-    pub(super) fn push(&mut self, kept: Kept) -> u64 {
+    /// Adds a frame, and returns its number.
+    pub(super) fn push(&mut self, frame: Unacked) -> u64 {
         self.sent += 1;
-        self.parts_under_way += usize::from(kept.is_part());
-        let load = self.load(kept.role);
+        self.parts_under_way += usize::from(frame.is_part());
+        let load = self.load(frame.role);
         load.frames += 1;
-        load.bytes += kept.size;
-        self.frames.insert(self.sent, kept);
+        load.bytes += frame.size;
+        self.frames.insert(self.sent, frame);
         self.sent
     }
 
-    /// The highest number that arrived there.
+    /// Returns the highest number that has arrived there.
     pub(super) const fn arrived(&self) -> u64 {
         self.arrived
     }
 
-    /// Takes out the emits that the partner took, and what else arrived there.
+    /// Removes the emits that the partner has taken, and the other frames that have arrived there.
     pub(super) fn acknowledge(&mut self, taken: u64, arrived: u64) -> Result<(), Violation> {
         let arrived = arrived.max(taken);
         if !self.was_sent(arrived) {
             return Err(Violation::Ack);
         }
         for seq in self.arrived + 1..=arrived {
-            if let Some(kept) = self.frames.get(&seq) {
-                self.parts_under_way -= usize::from(kept.is_part());
-                if kept.role != Role::Emit {
+            if let Some(frame) = self.frames.get(&seq) {
+                self.parts_under_way -= usize::from(frame.is_part());
+                if frame.role != FrameRole::Emit {
                     self.remove(seq);
                 }
             }
@@ -142,38 +142,38 @@ impl Window {
     }
 
     fn remove(&mut self, seq: u64) {
-        if let Some(Kept { role, size, .. }) = self.frames.remove(&seq) {
+        if let Some(Unacked { role, size, .. }) = self.frames.remove(&seq) {
             let load = self.load(role);
             load.frames -= 1;
             load.bytes -= size;
         }
     }
 
-    const fn load(&mut self, role: Role) -> &mut Load {
+    const fn load(&mut self, role: FrameRole) -> &mut Load {
         match role {
-            Role::Emit => &mut self.emits,
-            Role::Reply => &mut self.replies,
-            Role::Part => &mut self.parts,
+            FrameRole::Emit => &mut self.emits,
+            FrameRole::Reply => &mut self.replies,
+            FrameRole::Part => &mut self.parts,
         }
     }
 
-    /// Whether a frame has had this number.
+    /// Returns true if a frame has had this number.
     pub(super) const fn was_sent(&self, seq: u64) -> bool {
         seq <= self.sent
     }
 
-    /// Whether a frame that did not arrive takes this path whatever the others do.
+    /// Returns true if a frame that has not arrived takes this path whatever the others do.
     pub(super) fn has_via(&self, path: Path) -> bool {
         let mut frames = self.frames.range(self.arrived + 1..);
-        frames.any(|(_, kept)| kept.via == Some(path))
+        frames.any(|(_, frame)| frame.via == Some(path))
     }
 
-    /// Everything that has to be sent again on another path, in order.
-    pub(super) fn frames(&self) -> Vec<(u64, Kept)> {
+    /// Returns the frames that are sent again on another path, in order.
+    pub(super) fn frames(&self) -> Vec<(u64, Unacked)> {
         let frames = self.frames.range(self.arrived + 1..);
-        let mut frames: Vec<_> = frames.map(|(seq, kept)| (*seq, kept.clone())).collect();
+        let mut frames: Vec<_> = frames.map(|(seq, frame)| (*seq, frame.clone())).collect();
         if planted::is(Fault::LoseLastPart) {
-            frames.retain(|(_, kept)| !matches!(*kept.body, Body::Part { last: true, .. }));
+            frames.retain(|(_, frame)| !matches!(*frame.body, Body::Part { last: true, .. }));
         }
         if planted::is(Fault::ReorderOnPathChange)
             && let [first, second, ..] = &mut *frames
@@ -184,9 +184,9 @@ impl Window {
     }
 }
 
-impl Kept {
-    pub(super) fn new(body: Body, role: Role, size: usize, expires: Option<Instant>) -> Self {
-        let answers = role == Role::Reply;
+impl Unacked {
+    pub(super) fn new(body: Body, role: FrameRole, size: usize, expires: Option<Instant>) -> Self {
+        let answers = role == FrameRole::Reply;
         Self { body: body.into(), expires, via: None, answers, role, size }
     }
 

@@ -14,6 +14,7 @@ use super::{
 use crate::{
     Client, ClientConfig, ClientEvent, ServerMessage, Welcome,
     client::{Answer, Command, Input, Output},
+    session::EmitOptions,
     wire::{self, WireError},
 };
 
@@ -210,7 +211,8 @@ fn write_command(command: &Command, notes: &Notes) -> Value {
         }
         Command::Unregister { call, deadline } => named("unregister", call, deadline),
         Command::List { call, deadline } => named("list", call, deadline),
-        Command::Emit { call, pairing, event, args, reply_by, expires, via } => {
+        Command::Emit { call, pairing, event, args, options } => {
+            let EmitOptions { reply_by, expires, via } = options;
             let [args, blobs] = write_args(args);
             object([
                 ("in", Some("command".into())),
@@ -249,9 +251,11 @@ fn read_command(fields: &Fields<'_>, notes: &Notes) -> Result<Command, String> {
             pairing: fields.read("pairing")?,
             event: fields.text("event")?.to_owned(),
             args: read_args(fields)?,
-            reply_by: optional("reply_by")?,
-            expires: optional("expires")?,
-            via: read_path(fields, "via")?,
+            options: EmitOptions {
+                reply_by: optional("reply_by")?,
+                expires: optional("expires")?,
+                via: read_path(fields, "via")?,
+            },
         },
         "cancel" => Command::Cancel(call()?),
         "network-changed" => Command::NetworkChanged,

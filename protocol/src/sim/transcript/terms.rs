@@ -102,10 +102,10 @@ pub(super) fn read_frames(fields: &Fields<'_>) -> Result<Vec<Frame>, String> {
 }
 
 pub(super) fn write_delivery(delivery: &Delivery) -> [(&'static str, Option<Value>); 5] {
-    let Delivery { seq, event, args, reply } = delivery;
+    let Delivery { seq, event, args, wants_reply } = delivery;
     let [args, blobs] = write_args(args);
     let (seq, event) = (("seq", Some(json!(seq))), ("event", Some(json!(event))));
-    [seq, event, args, blobs, ("reply", Some(json!(reply)))]
+    [seq, event, args, blobs, ("wants_reply", Some(json!(wants_reply)))]
 }
 
 pub(super) fn read_moment(

@@ -150,10 +150,10 @@ impl<'a, B> WireFrame<'a, &'a RawValue, B> {
         };
         let blobs = |args: &Args| args.blobs().iter().map(&blob).collect();
         match body {
-            Body::Emit { event, args, reply } => Self {
+            Body::Emit { event, args, wants_reply } => Self {
                 t: Kind::Emit,
                 e: Some(event.into()),
-                r: *reply,
+                r: *wants_reply,
                 a: Some(args.raw()),
                 b: blobs(args),
                 ..empty
@@ -209,7 +209,7 @@ impl<B> WireFrame<'_, Box<RawValue>, B> {
             Kind::Emit => Body::Emit {
                 event: self.e.ok_or_else(|| missing("e"))?.into_owned(),
                 args: args(self.a, self.b)?,
-                reply: self.r,
+                wants_reply: self.r,
             },
             Kind::Reply => Body::Reply {
                 to: self.to.ok_or_else(|| missing("to"))?,
