@@ -29,7 +29,7 @@ use std::{
 };
 
 pub use self::interface::{Answer, ClientConfig, ClientEvent, Command, Input, Output, QuestionId};
-use self::{connection::State, ending::Ending, pacer::Pacer, requests::Pending};
+use self::{connection::ConnectionState, ending::Ending, pacer::Pacer, requests::PendingRequest};
 pub use crate::peer::Complaint;
 use crate::{
     ClientMessage, Code, PairingId, PairingInfo, ReqId, ResumeToken, Signal,
@@ -43,14 +43,14 @@ use crate::{
 #[derive(Debug)]
 pub struct Client {
     config: ClientConfig,
-    state: State,
+    state: ConnectionState,
     /// True once a server has welcomed it: before that there is no session to resume.
     welcomed: bool,
     /// The token that the next connection shows.
     token: Option<ResumeToken>,
     limits: Limits,
     last_req: ReqId,
-    requests: BTreeMap<ReqId, Pending>,
+    requests: BTreeMap<ReqId, PendingRequest>,
     /// The questions of this server that wait for the application's answer, oldest first: the number
     /// that the application was given, and that of the server.
     questions: VecDeque<(QuestionId, ReqId)>,
@@ -78,7 +78,7 @@ impl Client {
     pub fn new(config: ClientConfig, now: Instant) -> Self {
         Self {
             config: config.bounded(),
-            state: State::Connecting,
+            state: ConnectionState::Connecting,
             welcomed: false,
             token: None,
             limits: Limits::default(),
@@ -116,7 +116,7 @@ impl Client {
     /// Handles an input.
     pub fn handle(&mut self, input: Input, now: Instant) {
         self.now = now;
-        if self.state == State::Closed {
+        if self.state == ConnectionState::Closed {
             return self.handle_after_close(input);
         }
         match input {
@@ -131,7 +131,8 @@ impl Client {
                 }
             }
             Input::Garbled(WireError { refusal, .. })
-                if self.state == State::Connecting && refusal.code == Code::UnsupportedProtocol =>
+                if self.state == ConnectionState::Connecting
+                    && refusal.code == Code::UnsupportedProtocol =>
             {
                 self.refuse_version(refusal, now);
             }
@@ -183,7 +184,7 @@ impl Client {
     /// Returns when [`Input::Timeout`] is due, if ever.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
-        if self.state == State::Closed {
+        if self.state == ConnectionState::Closed {
             return None;
         }
         let request = self.requests.values().map(|pending| pending.deadline).min();
@@ -196,7 +197,7 @@ impl Client {
 
     /// Sends a message to the server. Nothing is sent before the welcome.
     fn send(&mut self, message: ClientMessage) {
-        if self.state == State::Ready {
+        if self.state == ConnectionState::Ready {
             self.flush();
             self.outputs.push_back(Output::Send(message));
         }

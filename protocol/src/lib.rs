@@ -1,4 +1,9 @@
 #![doc = include_str!("../PROTOCOL.md")]
+//!
+//! # Names
+//!
+//! Each state machine has an `Input` and an `Output` of its own, in its module. No other type name
+//! means two things in this crate.
 #![cfg_attr(not(test), warn(clippy::unwrap_used))]
 
 mod args;

@@ -528,7 +528,7 @@ fn a_restart_that_is_never_answered_leaves_a_living_path_alone() {
 fn a_time_may_be_as_good_as_never() {
     let mut config = PathConfig::default();
     config.timeout = Duration::MAX;
-    config.beat_timeout = Duration::MAX;
+    config.heartbeat_timeout = Duration::MAX;
     config.restart_after = Duration::MAX;
     config.retry_min = Duration::MAX;
     config.retry_max = Duration::MAX;
@@ -546,7 +546,7 @@ fn a_time_may_be_as_good_as_never() {
         end.pass(100_000);
     }
 
-    config.beat_interval = Duration::MAX;
+    config.heartbeat_interval = Duration::MAX;
     let mut end = End::new(true, config);
     end.connect();
     end.pass(100_000);

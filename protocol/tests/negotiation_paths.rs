@@ -424,8 +424,8 @@ fn an_idle_path_costs_five_heartbeats_a_second() {
 fn a_setting_of_any_length_neither_panics_nor_keeps_an_end_busy() {
     let settings: [fn(&mut PathConfig) -> &mut Duration; 7] = [
         |config| &mut config.timeout,
-        |config| &mut config.beat_interval,
-        |config| &mut config.beat_timeout,
+        |config| &mut config.heartbeat_interval,
+        |config| &mut config.heartbeat_timeout,
         |config| &mut config.restart_after,
         |config| &mut config.retry_min,
         |config| &mut config.retry_max,

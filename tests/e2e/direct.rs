@@ -33,7 +33,7 @@ use crate::support::{
 /// busy.
 fn direct(builder: P2pBuilder) -> P2pBuilder {
     let mut paths = PathConfig::default();
-    paths.beat_timeout = Duration::from_secs(30);
+    paths.heartbeat_timeout = Duration::from_secs(30);
     paths.retry_min = Duration::from_millis(50);
     paths.hold = Duration::from_millis(100);
     builder.path_policy(PathPolicy::PreferDirect).paths(paths)

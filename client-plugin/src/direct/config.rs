@@ -66,12 +66,12 @@ pub struct DirectConfig {
     /// Silence of the partner before [`DirectEvent::Silent`], which comes at most [`Self::keep_alive`] later.
     /// Default: 750 ms, so that a partner that was killed is noticed within a second; 3 s suits a mobile
     /// network. A client ignores it: there
-    /// [`PathConfig::beat_timeout`](crate::PathConfig::beat_timeout) decides.
+    /// [`PathConfig::heartbeat_timeout`](crate::PathConfig::heartbeat_timeout) decides.
     ///
     /// [`DirectEvent::Silent`]: crate::direct::DirectEvent::Silent
     pub silent_after: Duration,
     /// Further silence after which the connection is given up. Default: 2.6 s. For the connections of a client
-    /// it is at least [`PathConfig::beat_timeout`](crate::PathConfig::beat_timeout).
+    /// it is at least [`PathConfig::heartbeat_timeout`](crate::PathConfig::heartbeat_timeout).
     pub failed_after: Duration,
     /// Interval at which a partner that sends nothing is asked for a sign of life. Default: 200 ms.
     pub keep_alive: Duration,

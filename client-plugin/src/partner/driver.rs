@@ -238,7 +238,7 @@ impl PartnerLink {
 /// decides: it ends attempts, and the connection is not given up while it may still wait for a heartbeat.
 fn for_session(mut config: DirectConfig, paths: &PathConfig) -> DirectConfig {
     config.open_timeout = paths.timeout;
-    config.failed_after = config.failed_after.max(paths.beat_timeout);
+    config.failed_after = config.failed_after.max(paths.heartbeat_timeout);
     config.send_buffer_bytes = config.send_buffer_bytes.max(SESSION_BUFFER);
     config
 }

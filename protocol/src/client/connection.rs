@@ -11,10 +11,10 @@ use crate::{
 };
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum State {
-    /// There is a connection, and the server has not spoken yet.
+pub(super) enum ConnectionState {
+    /// There is a connection, and the server has not sent its welcome.
     Connecting,
-    /// The server said its welcome.
+    /// The server has sent its welcome.
     Ready,
     /// There is no connection, and there will be another.
     Away,
@@ -26,15 +26,15 @@ impl Client {
     pub(super) fn next_heartbeat(&self) -> Option<Instant> {
         let lost = self.last_heard + self.config.heartbeat_timeout;
         match self.state {
-            State::Connecting => Some(lost), // Nothing is sent before the welcome.
-            State::Ready => {
-                // How long the server takes is compared with the direct path.
+            ConnectionState::Connecting => Some(lost), // Nothing is sent before the welcome.
+            ConnectionState::Ready => {
+                // The server's round trip is compared with that of the direct path.
                 let measures = self.peers.values().any(Peer::stands);
                 let last = if measures { self.last_asked } else { self.last_heard };
                 let last = last.max(self.last_asked);
                 Some(lost.min(last + self.config.heartbeat_interval))
             }
-            State::Away | State::Closed => None,
+            ConnectionState::Away | ConnectionState::Closed => None,
         }
     }
 
@@ -50,7 +50,7 @@ impl Client {
     }
 
     pub(super) fn ask_for_life(&mut self, now: Instant) {
-        if self.state == State::Ready {
+        if self.state == ConnectionState::Ready {
             self.last_asked = now;
             let req = self.next_req();
             self.asked = Some((req, now));
@@ -60,34 +60,31 @@ impl Client {
 
     /// Notes that the connection is gone. What the peers hold waits for the next one.
     pub(super) fn lost(&mut self, now: Instant) {
-        if self.state == State::Away {
+        if self.state == ConnectionState::Away {
             return;
         }
         if !self.config.resumes || !self.welcomed {
             return self.close(now);
         }
-        if self.state == State::Ready {
+        if self.state == ConnectionState::Ready {
             self.event(ClientEvent::Away);
         }
-        self.state = State::Away;
-        if !self.ending.closes() {
-            self.outputs.push_back(Output::Reconnect { resume: self.token });
-        }
+        self.reconnect();
         self.reassertions.clear();
         self.every_peer(&peer::Input::Server(ServerEvent::Lost), now);
     }
 
-    /// There is another connection.
+    /// Notes that there is another connection.
     pub(super) fn opened(&mut self, now: Instant) {
-        if self.state == State::Away {
-            self.state = State::Connecting;
+        if self.state == ConnectionState::Away {
+            self.state = ConnectionState::Connecting;
             self.last_heard = now;
         }
     }
 
-    /// The server does not want the other connection.
+    /// Notes that the server refuses the other connection, or cannot be reached.
     pub(super) fn rejected(&mut self, code: Code, now: Instant) {
-        if self.state == State::Ready {
+        if self.state == ConnectionState::Ready {
             return self.ask_for_life(now); // That one stands.
         }
         if code == Code::BadResume {
@@ -96,8 +93,15 @@ impl Client {
             self.event(ClientEvent::Refused(code.into()));
             return self.close(now);
         }
-        self.state = State::Away;
-        self.outputs.push_back(Output::Reconnect { resume: self.token });
+        self.reconnect();
+    }
+
+    /// Asks for another connection, unless this client is about to close.
+    fn reconnect(&mut self) {
+        self.state = ConnectionState::Away;
+        if !self.ending.closes() {
+            self.outputs.push_back(Output::Reconnect { resume: self.token });
+        }
     }
 
     /// Ends a connection whose server speaks no version that this client speaks. Another
@@ -108,13 +112,13 @@ impl Client {
     }
 
     pub(super) fn welcome(&mut self, welcome: Welcome, now: Instant) {
-        if self.state != State::Connecting {
+        if self.state != ConnectionState::Connecting {
             return;
         }
         if !Versions::OURS.contains(welcome.protocol.into()) {
             return self.refuse_version(Code::UnsupportedProtocol.into(), now);
         }
-        self.state = State::Ready;
+        self.state = ConnectionState::Ready;
         self.limits = welcome.limits;
         self.pacer = Pacer::new(&welcome.limits);
         self.token = welcome.resume;
@@ -173,7 +177,7 @@ impl Client {
     pub(super) fn close(&mut self, now: Instant) {
         self.every_peer(&peer::Input::Ended(EndReason::Disconnected), now);
         self.close_requests();
-        self.state = State::Closed;
+        self.state = ConnectionState::Closed;
         self.event(ClientEvent::Disconnected);
         self.outputs.push_back(Output::Close);
     }

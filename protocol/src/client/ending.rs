@@ -5,7 +5,7 @@
 
 use std::time::Instant;
 
-use super::{Client, connection::State};
+use super::{Client, connection::ConnectionState};
 use crate::{
     ClientMessage,
     limits::CONFIRM_TIMEOUT,
@@ -73,7 +73,7 @@ impl Client {
     /// Carries out the ends that wait, if everything is confirmed or the time is over.
     pub(super) fn end_if_confirmed(&mut self, now: Instant) {
         let Some(until) = self.ending.until else { return };
-        if self.state == State::Closed || (now < until && self.is_unconfirmed()) {
+        if self.state == ConnectionState::Closed || (now < until && self.is_unconfirmed()) {
             return;
         }
         self.ending.until = None;

@@ -1,26 +1,27 @@
-//! The pace that the server asks for, so that it need not refuse anything.
+//! The pacer: it keeps to the rates of the server, so that the server need not refuse anything.
 
 use std::time::{Duration, Instant};
 
 use crate::limits::Limits;
 
-/// How much of the server's burst is used: messages that a network held up arrive together.
+/// The share of the server's burst that is used: messages that a network held up arrive together.
 const SHARE: f64 = 0.9;
 
-/// How often messages go, and how many bytes.
+/// Token buckets for messages and bytes, shared by all peers of a client.
 #[derive(Debug, Default)]
 pub(super) struct Pacer {
     messages: Bucket,
     bytes: Bucket,
 }
 
-/// What may be sent at once, and comes back with time.
+/// A token bucket.
 #[derive(Debug, Default)]
 struct Bucket {
-    /// How long one takes to come back; zero if there is no limit.
+    /// The time in which one token comes back; zero if there is no limit.
     each: Duration,
+    /// The time in which the whole burst comes back.
     burst: Duration,
-    /// When it will be full again.
+    /// The time at which the bucket is full again.
     full_at: Option<Instant>,
 }
 
@@ -31,8 +32,8 @@ impl Bucket {
         Self { each, burst: each.mul_f64(burst as f64 * SHARE), full_at: None }
     }
 
-    /// When something may be sent, if not now. What is sent then may be larger than what is left:
-    /// the next waits the longer.
+    /// Returns when something may be sent, or `None` if that is now. It may be larger than what is
+    /// left: then the next waits longer.
     fn next_at(&self, now: Instant) -> Option<Instant> {
         let at = self.full_at?.checked_sub(self.burst)?;
         (at > now).then_some(at)
@@ -54,12 +55,12 @@ impl Pacer {
         }
     }
 
-    /// When the next message may go, if not now.
+    /// Returns when the next message may be sent, or `None` if that is now.
     pub(super) fn next_at(&self, now: Instant) -> Option<Instant> {
         self.messages.next_at(now).max(self.bytes.next_at(now))
     }
 
-    /// A message goes.
+    /// Notes that a message is sent.
     pub(super) fn spend(&mut self, bytes: usize, now: Instant) {
         self.messages.spend(1, now);
         self.bytes.spend(bytes, now);
@@ -81,7 +82,7 @@ mod tests {
         Pacer::new(&limits)
     }
 
-    /// How many messages of this size go within a time from the first on.
+    /// Returns the number of messages of this size that are sent within this time.
     fn sent(pace: &mut Pacer, bytes: usize, time: Duration) -> usize {
         let start = Instant::now();
         let (mut now, mut count) = (start, 0);

@@ -1,11 +1,12 @@
-//! What was asked of the server, and what it says.
+//! Requests to the server, and the server's messages.
 
 use std::time::Instant;
 
 use serde_json::Value;
 
 use super::{
-    Answer, Client, ClientEvent, Command, Complaint, Output, QuestionId, connection::State,
+    Answer, Client, ClientEvent, Command, Complaint, Output, QuestionId,
+    connection::ConnectionState,
 };
 use crate::{
     ClientId, ClientMessage, Code, EndReason, PairingId, PairingInfo, Refusal, ReqId,
@@ -19,22 +20,21 @@ use crate::{
 
 /// A request that waits for its answer, or for a connection on which it can be asked.
 #[derive(Debug)]
-pub(super) struct Pending {
+pub(super) struct PendingRequest {
     call: CallId,
-    wish: Wish,
+    request: ServerRequest,
     pub(super) deadline: Instant,
 }
 
-/// What is asked of the server. Each may be asked again on another connection: it comes to the
-/// same.
+/// A request to the server. Each is idempotent: it may be sent again on another connection.
 #[derive(Clone, Debug)]
-enum Wish {
+enum ServerRequest {
     Register { target: ClientId, payload: Option<Value> },
     Unregister,
     List,
 }
 
-impl Wish {
+impl ServerRequest {
     fn message(self, req: ReqId) -> ClientMessage {
         let req = Some(req);
         match self {
@@ -51,29 +51,31 @@ impl Client {
         self.last_req
     }
 
-    fn request(&mut self, call: CallId, wish: Wish, deadline: Instant) {
+    fn request(&mut self, call: CallId, request: ServerRequest, deadline: Instant) {
         if !self.welcomed {
             return self.answer(call, Answer::Closed);
         }
         let req = self.next_req();
-        self.send(wish.clone().message(req));
-        self.requests.insert(req, Pending { call, wish, deadline });
+        self.send(request.clone().message(req));
+        self.requests.insert(req, PendingRequest { call, request, deadline });
     }
 
-    /// Asks again what was not answered on an earlier connection, unless the welcome was the
-    /// answer.
+    /// Sends the requests again that were not answered on an earlier connection, unless the welcome
+    /// answers them.
     pub(super) fn ask_again(&mut self, now: Instant) {
-        for Pending { call, wish, deadline } in std::mem::take(&mut self.requests).into_values() {
-            match wish {
-                Wish::Register { target, payload } => match self.pairing_with(&target) {
+        for PendingRequest { call, request, deadline } in
+            std::mem::take(&mut self.requests).into_values()
+        {
+            match request {
+                ServerRequest::Register { target, payload } => match self.pairing_with(&target) {
                     Some(info) => self.answer(call, Answer::Registered(info)),
                     None => self.register(call, target, payload, deadline),
                 },
-                Wish::Unregister if self.peers.is_empty() => {
+                ServerRequest::Unregister if self.peers.is_empty() => {
                     self.answer(call, Answer::Unregistered);
                 }
-                Wish::Unregister => self.end_pairing(call, deadline, now),
-                Wish::List => self.request(call, Wish::List, deadline),
+                ServerRequest::Unregister => self.end_pairing(call, deadline, now),
+                ServerRequest::List => self.request(call, ServerRequest::List, deadline),
             }
         }
     }
@@ -93,7 +95,7 @@ impl Client {
         deadline: Instant,
     ) {
         if self.forgotten_peer().is_none() {
-            return self.request(call, Wish::Register { target, payload }, deadline);
+            return self.request(call, ServerRequest::Register { target, payload }, deadline);
         }
         let answer = match self.pairing_with(&target) {
             Some(info) => Answer::Registered(info),
@@ -108,7 +110,7 @@ impl Client {
                 self.peer(key, peer::Input::Parted(EndReason::Unregistered), now);
                 self.answer(call, Answer::Unregistered);
             }
-            None => self.request(call, Wish::Unregister, deadline),
+            None => self.request(call, ServerRequest::Unregister, deadline),
         }
     }
 
@@ -124,7 +126,7 @@ impl Client {
                 self.register(call, target, payload, deadline);
             }
             Command::Unregister { call, deadline } => self.end_pairing(call, deadline, now),
-            Command::List { call, deadline } => self.request(call, Wish::List, deadline),
+            Command::List { call, deadline } => self.request(call, ServerRequest::List, deadline),
             Command::Emit { call, pairing, event, args, options } => {
                 let input = peer::Input::Emit { call, event, args, options };
                 self.emit((call, pairing), input, now);
@@ -142,11 +144,11 @@ impl Client {
         }
     }
 
-    /// Answers the request with this number, if it waits.
+    /// Answers the request with this number. Returns true if it waited.
     fn resolve(&mut self, req: Option<ReqId>, answer: Answer) -> bool {
         let pending = req.and_then(|req| self.requests.remove(&req));
         let waited = pending.is_some();
-        if let Some(Pending { call, .. }) = pending {
+        if let Some(PendingRequest { call, .. }) = pending {
             self.answer(call, answer);
         }
         waited
@@ -186,7 +188,7 @@ impl Client {
                 | ServerMessage::Error { .. }
                 | ServerMessage::Farewell { .. }
         );
-        if self.state != State::Ready && !may_come_first {
+        if self.state != ConnectionState::Ready && !may_come_first {
             let refusal =
                 Refusal::new(Code::BadEvent, "the server did not speak its welcome first");
             let complaint = Complaint::Server(refusal);
@@ -251,7 +253,7 @@ impl Client {
         now: Instant,
     ) {
         if req.is_some() {
-            // Nothing to end is as good as ended.
+            // A pairing that does not exist counts as ended.
             let answer = match refusal.code {
                 Code::NotPaired => Answer::Unregistered,
                 _ => Answer::Refused(refusal),
@@ -303,7 +305,7 @@ impl Client {
 
     pub(super) fn expire_requests(&mut self, now: Instant) {
         let due = self.requests.extract_if(.., |_, pending| pending.deadline <= now);
-        for (_, Pending { call, .. }) in due.collect::<Vec<_>>() {
+        for (_, PendingRequest { call, .. }) in due.collect::<Vec<_>>() {
             self.answer(call, Answer::TimedOut);
         }
     }
@@ -317,7 +319,7 @@ impl Client {
     }
 }
 
-/// Whether a payload is one that the server would not even read.
+/// Returns true if the server would not even read a payload.
 fn is_too_large(payload: &Value) -> bool {
     let text = payload.to_string();
     // Around it there are the fields of the request and the arguments of the event.

@@ -26,7 +26,7 @@ use crate::{
 /// Former names that are known: handlers that still run use them.
 const FORMER: usize = 8;
 
-/// What the server knows of the pairing.
+/// The server's knowledge of the pairing.
 #[derive(Clone, Debug)]
 pub(super) enum ServerView {
     /// It knows the pairing by its name.

@@ -41,13 +41,13 @@ pub(in crate::peer) struct Attempts {
     pub(super) attempt: u64,
     /// True once the partner has numbered a signal; simple-peer does not.
     pub(super) numbers: bool,
-    /// When the partner may make as many offers at once as ever.
+    /// The time from which the partner may make as many offers at once as ever.
     pub(super) offers_at: Option<Instant>,
     links: u32,
     pub(super) link: Option<PresentLink>,
-    /// When to begin the next attempt, or `None` if it is not for this end to begin.
+    /// The time of the next attempt, or `None` if it is not for this end to begin.
     retry_at: Option<Instant>,
-    /// When the last connection was begun, and when one was last restarted.
+    /// The beginning of the last connection, and of the last restart.
     began_at: Option<Instant>,
     restarted_at: Option<Instant>,
     /// Attempts that failed, or made a path that did not last, since something changed.

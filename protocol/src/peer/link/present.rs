@@ -12,7 +12,7 @@ pub(super) struct PresentLink {
     /// The session id in the partner's description, which tells its connections apart.
     pub(super) remote_session: Option<String>,
     pub(super) exchange: Exchange,
-    /// When pings of both ends began to return, while they do.
+    /// The time at which pings of both ends began to return, while they do.
     pub(super) alive_since: Option<Instant>,
     /// The time by which a heartbeat must have returned, while none does.
     pub(super) deadline: Option<Instant>,

@@ -38,9 +38,9 @@ pub struct PathConfig {
     /// The time in which an attempt must lead to a heartbeat that returns. 10 s by default.
     pub timeout: Duration,
     /// The time between two heartbeats. 200 ms by default.
-    pub beat_interval: Duration,
+    pub heartbeat_interval: Duration,
     /// The silence after which the path is left. 900 ms by default.
-    pub beat_timeout: Duration,
+    pub heartbeat_timeout: Duration,
     /// The further silence after which the link is restarted, if the path does not come back by
     /// itself. 1.5 s by default.
     pub restart_after: Duration,
@@ -58,8 +58,8 @@ impl Default for PathConfig {
         Self {
             policy: PathPolicy::default(),
             timeout: DIRECT_TIMEOUT,
-            beat_interval: BEAT_INTERVAL,
-            beat_timeout: BEAT_TIMEOUT,
+            heartbeat_interval: BEAT_INTERVAL,
+            heartbeat_timeout: BEAT_TIMEOUT,
             restart_after: DIRECT_RESTART_AFTER,
             retry_min: DIRECT_RETRY_MIN,
             retry_max: DIRECT_RETRY_MAX,
@@ -74,8 +74,8 @@ impl PathConfig {
         Self {
             policy: self.policy,
             timeout: setting(self.timeout),
-            beat_interval: setting(self.beat_interval),
-            beat_timeout: setting(self.beat_timeout),
+            heartbeat_interval: setting(self.heartbeat_interval),
+            heartbeat_timeout: setting(self.heartbeat_timeout),
             restart_after: setting(self.restart_after),
             retry_min: setting(self.retry_min),
             retry_max: setting(self.retry_max),

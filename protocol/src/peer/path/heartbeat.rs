@@ -25,7 +25,7 @@ pub(super) struct Heartbeats {
     last_ping: u64,
     under_way: VecDeque<(u64, Instant)>,
     next_at: Instant,
-    /// When a ping returned last, and when anything was received.
+    /// The last time at which a ping returned, and at which anything was received.
     returned_at: Option<Instant>,
     heard_at: Instant,
     /// True while this end's pings return, and while the partner says the same of its own.
@@ -41,8 +41,8 @@ impl Heartbeats {
     /// The heartbeats of a channel that has just opened.
     pub(super) const fn new(config: &PathConfig, now: Instant) -> Self {
         Self {
-            interval: config.beat_interval,
-            timeout: config.beat_timeout,
+            interval: config.heartbeat_interval,
+            timeout: config.heartbeat_timeout,
             last_ping: 0,
             under_way: VecDeque::new(),
             next_at: now,

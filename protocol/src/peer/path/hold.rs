@@ -8,7 +8,7 @@ use crate::limits::{DIRECT_HOLD_MAX, DIRECT_STEADY};
 #[derive(Debug, Default)]
 pub(super) struct Hold {
     until: Option<Instant>,
-    /// How often in a row the path did not carry for [`DIRECT_STEADY`].
+    /// The number of times in a row that the path carried for less than [`DIRECT_STEADY`].
     flaps: u32,
 }
 

@@ -11,10 +11,10 @@ const SLACK: Duration = Duration::from_millis(10);
 
 #[derive(Debug, Default)]
 pub(super) struct Selection {
-    /// When the direct path was taken, while it carries.
+    /// The time at which the direct path was taken, while it carries.
     since: Option<Instant>,
     hold: Hold,
-    /// When the relay began to be measured faster, or no longer faster.
+    /// The time at which the relay began to be measured faster, or no longer faster.
     relay_better_since: Option<Instant>,
     relay_worse_since: Option<Instant>,
     /// True if the path was left for the relay, which must be measured slower before the path is
