@@ -21,6 +21,7 @@ mod ending;
 mod interface;
 mod pacer;
 mod peers;
+mod received;
 mod requests;
 
 use std::{

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use serde_json::json;
 use socketio_p2p_protocol::{
-    Cause, ClientEvent, ClientMessage, Code, EndReason, Outcome, Refusal, ServerMessage,
+    Cause, ClientConfig, ClientEvent, ClientMessage, Code, EndReason, Outcome, Refusal,
+    ServerMessage,
     client::{Answer, Command, Complaint, Input, Output},
     limits::{CONFIRM_TIMEOUT, HEARTBEAT_INTERVAL, HEARTBEAT_TIMEOUT},
     wire::WireError,
@@ -199,4 +200,36 @@ fn what_cannot_be_read_is_reported() {
 
     let complaint = Complaint::Server(Refusal::from(Code::BadArgs));
     assert_eq!(client.outputs(), [Output::Complain(complaint)]);
+}
+
+#[test]
+fn a_setting_of_any_length_neither_panics_nor_keeps_a_client_busy() {
+    for time in [Duration::ZERO, Duration::from_nanos(1), Duration::MAX] {
+        let mut config = ClientConfig::default();
+        config.heartbeat_interval = time;
+        config.heartbeat_timeout = Duration::MAX;
+        let mut client = ScriptedClient::with_config(config);
+        client.hear(ServerMessage::Welcome(welcome()));
+        client.outputs();
+
+        let mut turns = 0;
+        let until = client.now + Duration::from_secs(1);
+        while let Some(due) = client.core.poll_timeout()
+            && due <= until
+        {
+            client.now = client.now.max(due);
+            client.handle(Input::Timeout);
+            turns += 1;
+            assert!(turns <= 1_001, "it is busy");
+        }
+
+        let pings = client.said().len();
+        assert_eq!(pings, if time == Duration::MAX { 0 } else { 1_000 });
+
+        config.heartbeat_timeout = time;
+        let mut client = ScriptedClient::with_config(config);
+        client.pass(Duration::from_millis(1));
+        let gave_up = client.outputs().contains(&Output::Close);
+        assert_eq!(gave_up, time != Duration::MAX, "no welcome came within {time:?}");
+    }
 }

@@ -109,7 +109,7 @@ fn control_messages_keep_their_order_relative_to_frames() {
     let mut client = ScriptedClient::paired();
     client.feed_emit(1, json!("before"), false);
     let deadline = client.now + PATIENCE;
-    client.feed(Input::Command(Command::Unregister { call: 2, deadline }));
+    client.feed(Input::Command(Command::List { call: 2, deadline }));
     client.feed_emit(3, json!("after"), false);
 
     client.poll();
@@ -119,13 +119,13 @@ fn control_messages_keep_their_order_relative_to_frames() {
         .into_iter()
         .filter(|output| matches!(output, Output::Send(_) | Output::SendFrames(..)))
         .collect();
-    let [Output::SendFrames(_, before), Output::Send(unregister), Output::SendFrames(_, after)] =
+    let [Output::SendFrames(_, before), Output::Send(list), Output::SendFrames(_, after)] =
         &order[..]
     else {
         panic!("{order:?}");
     };
     assert_eq!((before[0].seq, after[0].seq), (1, 2));
-    assert_eq!(*unregister, ClientMessage::Unregister { req: Some(1) });
+    assert_eq!(*list, ClientMessage::List { req: Some(1) });
 }
 
 #[test]

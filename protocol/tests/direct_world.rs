@@ -18,7 +18,7 @@ use socketio_p2p_protocol::{
     session::{CallId, EmitOptions},
 };
 
-use crate::negotiations::sdp;
+use crate::directs::sdp;
 
 enum Event {
     ToServer(ConnId, FromClient),

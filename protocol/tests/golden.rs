@@ -16,7 +16,7 @@ use socketio_p2p_protocol::{
     signal, wire,
 };
 
-use crate::negotiations::{candidate, sdp};
+use crate::directs::{candidate, sdp};
 
 pub(crate) fn golden(prefix: &str) -> BTreeMap<String, String> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden");

@@ -6,7 +6,7 @@ use socketio_p2p_protocol::{
     limits::{CANDIDATE_BYTES, CANDIDATES, SDP_BYTES},
 };
 
-use crate::negotiations::{candidate, sdp, sdp_text};
+use crate::directs::{candidate, sdp, sdp_text};
 
 fn read(value: &Value) -> Result<Step, SignalError> {
     Signal::from_value(value).map(|signal| signal.step)

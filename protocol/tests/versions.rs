@@ -15,7 +15,7 @@ use socketio_p2p_protocol::{
 
 use crate::{
     clients::{ScriptedClient, info, welcome},
-    negotiations::End,
+    directs::End,
     skewed_world::{A, B, C, CALL_TIME, Place, Skew, World},
 };
 

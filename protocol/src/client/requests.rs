@@ -1,19 +1,14 @@
-//! Requests to the server, and the server's messages.
+//! Requests to the server, and the application's commands.
 
 use std::time::Instant;
 
 use serde_json::Value;
 
-use super::{
-    Answer, Client, ClientEvent, Command, Complaint, Output, QuestionId,
-    connection::ConnectionState,
-};
+use super::{Answer, Client, Command};
 use crate::{
-    ClientId, ClientMessage, Code, EndReason, PairingId, PairingInfo, Refusal, ReqId,
-    ServerMessage,
-    limits::{JSON_DEPTH, QUESTIONS, REGISTER_PAYLOAD_BYTES},
-    peer::{self, Peer, ServerEvent},
-    planted::{self, Fault},
+    ClientId, ClientMessage, Code, EndReason, PairingInfo, ReqId,
+    limits::{JSON_DEPTH, REGISTER_PAYLOAD_BYTES},
+    peer::{self, Peer},
     session::CallId,
     wire,
 };
@@ -145,162 +140,13 @@ impl Client {
     }
 
     /// Answers the request with this number. Returns true if it waited.
-    fn resolve(&mut self, req: Option<ReqId>, answer: Answer) -> bool {
+    pub(super) fn resolve(&mut self, req: Option<ReqId>, answer: Answer) -> bool {
         let pending = req.and_then(|req| self.requests.remove(&req));
         let waited = pending.is_some();
         if let Some(PendingRequest { call, .. }) = pending {
             self.answer(call, answer);
         }
         waited
-    }
-
-    /// Asks the application for its consent. The number is the client's own: a server that was
-    /// restarted uses its numbers again, and the application may still think about an earlier question.
-    fn ask(&mut self, asked: ReqId, source: ClientId, payload: Option<Value>) {
-        if self.questions.len() == QUESTIONS {
-            self.questions.pop_front();
-        }
-        self.last_question += 1;
-        let own = self.last_question;
-        let question = if planted::is(Fault::AnswerFormerServer) { asked } else { own };
-        self.questions.push_back((question, asked));
-        self.outputs.push_back(Output::Ask { question, source, payload });
-    }
-
-    /// Sends the application's answer, unless this server did not ask.
-    pub(super) fn answer_question(
-        &mut self,
-        question: QuestionId,
-        verdict: Result<(), Option<String>>,
-    ) {
-        let at = self.questions.iter().position(|(own, _)| *own == question);
-        let Some((_, asked)) = at.and_then(|at| self.questions.remove(at)) else { return };
-        self.send(match verdict {
-            Ok(()) => ClientMessage::Accept { req: Some(asked) },
-            Err(reason) => ClientMessage::Decline { req: Some(asked), reason },
-        });
-    }
-
-    pub(super) fn received(&mut self, message: ServerMessage, now: Instant) {
-        let may_come_first = matches!(
-            message,
-            ServerMessage::Welcome(_)
-                | ServerMessage::Error { .. }
-                | ServerMessage::Farewell { .. }
-        );
-        if self.state != ConnectionState::Ready && !may_come_first {
-            let refusal =
-                Refusal::new(Code::BadEvent, "the server did not speak its welcome first");
-            let complaint = Complaint::Server(refusal);
-            return self.outputs.push_back(Output::Complain(complaint));
-        }
-        match message {
-            ServerMessage::Welcome(welcome) => self.welcome(welcome, now),
-            // The server answers it when this client leaves.
-            ServerMessage::Register { .. } if self.ending.closes() => {}
-            ServerMessage::Register { req, source, payload } => match self.forgotten_peer() {
-                Some(key) => self.asked_while_forgotten(key, req, &source),
-                None => self.ask(req, source, payload),
-            },
-            ServerMessage::Registered { req, pairing } => {
-                self.take_reassertion(req);
-                self.paired(pairing.clone(), now);
-                self.resolve(req, Answer::Registered(pairing));
-            }
-            ServerMessage::RegisterFailed { req, refusal } => match self.take_reassertion(req) {
-                Some(key) => {
-                    let event = ServerEvent::NotGranted(refusal.code);
-                    self.peer(key, peer::Input::Server(event), now);
-                }
-                None => {
-                    self.resolve(req, Answer::Refused(refusal));
-                }
-            },
-            ServerMessage::Disconnect { pairing, reason, req } => {
-                if let Some(key) = self.knows_as(pairing) {
-                    self.peer(key, peer::Input::Server(ServerEvent::Ended(reason)), now);
-                }
-                self.resolve(req, Answer::Unregistered);
-            }
-            ServerMessage::Partner { pairing, state } => {
-                if let Some(key) = self.peer_named(pairing) {
-                    self.peer(key, peer::Input::Server(ServerEvent::Partner(state)), now);
-                }
-            }
-            ServerMessage::Clients { req, clients } => {
-                self.resolve(req, Answer::Clients(clients));
-            }
-            ServerMessage::Error { refusal, req, pairing } => {
-                self.refused(refusal, req, pairing, now);
-            }
-            ServerMessage::SignalRefused { refusal, .. } => self.signal_refused(refusal),
-            ServerMessage::Farewell { refusal } => {
-                self.event(ClientEvent::Refused(refusal));
-                self.close(now);
-            }
-            ServerMessage::Pong { req } => self.measured(req, now),
-            ServerMessage::Withdrawn { .. }
-            | ServerMessage::Unregistered { .. }
-            | ServerMessage::Ghost => {}
-        }
-    }
-
-    fn refused(
-        &mut self,
-        refusal: Refusal,
-        req: Option<ReqId>,
-        pairing: Option<PairingId>,
-        now: Instant,
-    ) {
-        if req.is_some() {
-            // A pairing that does not exist counts as ended.
-            let answer = match refusal.code {
-                Code::NotPaired => Answer::Unregistered,
-                _ => Answer::Refused(refusal),
-            };
-            self.resolve(req, answer);
-            return;
-        }
-        let key = pairing.and_then(|pairing| self.peer_named(pairing));
-        match (refusal.code, key) {
-            // The relay dropped frames: they stay in the window and are sent again.
-            (Code::Congested | Code::RateLimited | Code::Offline, Some(key)) => {
-                self.peer(key, peer::Input::RelayRefused, now);
-            }
-            (Code::Other(_), Some(key)) => {
-                self.outputs.push_back(Output::Complain(Complaint::Server(refusal)));
-                self.peer(key, peer::Input::RelayRefused, now);
-            }
-            // Frames that were under way when the pairing ended.
-            (Code::StalePairing | Code::NotPaired, _) => {}
-            (Code::BadArgs | Code::BadEvent, _) => {
-                self.outputs.push_back(Output::Complain(Complaint::Server(refusal)));
-            }
-            _ => self.event(ClientEvent::Refused(refusal)),
-        }
-    }
-
-    /// Reports a signal that was refused. The attempt that needs it fails, and is tried again.
-    fn signal_refused(&mut self, refusal: Refusal) {
-        // One that was under way when the pairing ended is not missed.
-        if !matches!(refusal.code, Code::StalePairing | Code::NotPaired) {
-            self.outputs.push_back(Output::Complain(Complaint::Server(refusal)));
-        }
-    }
-
-    /// Answers a request that a server makes which has forgotten this client's pairing.
-    fn asked_while_forgotten(&mut self, key: PairingId, req: ReqId, source: &ClientId) {
-        let is_partner = self.partner_of(key) == Some(source);
-        self.send(if is_partner {
-            ClientMessage::Accept { req: Some(req) }
-        } else {
-            ClientMessage::Decline { req: Some(req), reason: Some("paired".to_owned()) }
-        });
-    }
-
-    /// Returns the peer whose reassertion has this number, which was answered.
-    fn take_reassertion(&mut self, req: Option<ReqId>) -> Option<PairingId> {
-        self.reassertions.remove(&req?)
     }
 
     pub(super) fn expire_requests(&mut self, now: Instant) {
@@ -313,7 +159,9 @@ impl Client {
     pub(super) fn close_requests(&mut self) {
         let held = self.ending.take_unregister().into_iter().map(|(call, _)| call);
         let asked = std::mem::take(&mut self.requests).into_values().map(|asked| asked.call);
-        for call in held.chain(asked) {
+        let mut calls: Vec<_> = held.chain(asked).collect();
+        calls.sort_unstable(); // As they were made.
+        for call in calls {
             self.answer(call, Answer::Closed);
         }
     }

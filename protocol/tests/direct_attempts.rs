@@ -11,7 +11,7 @@ use socketio_p2p_protocol::{
     },
 };
 
-use crate::negotiations::{End, anew, candidate, sdp};
+use crate::directs::{End, anew, candidate, sdp};
 
 fn is_close(command: &LinkCommand) -> bool {
     matches!(command, LinkCommand::Close)

@@ -1,4 +1,4 @@
-//! Two negotiations over signals that get lost and a network that comes, goes and changes: nothing
+//! Two ends of a direct path over signals that get lost and a network that comes, goes and changes: nothing
 //! is said to a connection that is no more, nobody is busy without end, no storm of signals, and
 //! when the trouble is over the direct path carries.
 
@@ -17,7 +17,7 @@ use socketio_p2p_protocol::{
     },
 };
 
-use crate::negotiations::{PAIRING, candidate, sdp};
+use crate::directs::{PAIRING, candidate, sdp};
 
 #[derive(Clone, Copy, Debug)]
 enum Step {

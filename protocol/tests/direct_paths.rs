@@ -7,7 +7,7 @@ use socketio_p2p_protocol::{
     peer::{HeartbeatKind, LinkCommand, LinkEvent, WhyLeft, direct::Input},
 };
 
-use crate::negotiations::{End, anew, sdp};
+use crate::directs::{End, anew, sdp};
 
 #[test]
 fn it_is_taken_only_when_heartbeats_return_on_both_sides() {
