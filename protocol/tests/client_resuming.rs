@@ -157,7 +157,7 @@ fn the_deadline_of_a_call_holds_between_connections() {
 #[test]
 fn an_answer_to_a_question_of_a_server_that_was_restarted_is_dropped() {
     for resumed in [true, false] {
-        let mut client = ScriptedClient::ready();
+        let mut client = ready();
         let ask = |source: &str| ServerMessage::Register {
             req: 1,
             source: source.parse().unwrap(),

@@ -51,6 +51,7 @@ fn the_table_of_limits_agrees_with_the_constants() {
         ("REGISTER_PAYLOAD_BYTES", bytes(limits::REGISTER_PAYLOAD_BYTES)),
         ("JSON_DEPTH", limits::JSON_DEPTH.to_string()),
         ("INBOX_REQUESTS", limits::INBOX_REQUESTS.to_string()),
+        ("QUESTIONS", limits::QUESTIONS.to_string()),
         ("REGISTER_TIMEOUT", time(limits::REGISTER_TIMEOUT)),
         ("RELEASE_TIMEOUT", time(limits::RELEASE_TIMEOUT)),
         ("GHOST_TIME", time(limits::GHOST_TIME)),
