@@ -73,6 +73,8 @@ impl Actor {
         while let Ok(()) = going {
             going = self.turn().await;
         }
+        // Last the answers to commands that arrived in the same turn as the end.
+        self.carry_out().await.ok();
         self.consents.shutdown().await;
         self.partner.shutdown().await;
         self.server.close().await;

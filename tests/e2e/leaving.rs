@@ -1,7 +1,10 @@
 //! The end of a pairing, whichever way it comes: the other end is told, once, with the reason.
 
 use futures_util::future::join;
-use socketio_p2p_client::{EndReason, HandlerError, Incoming, P2pClientExt};
+use socketio_p2p_client::{
+    EndReason, HandlerError, Incoming, P2pBuilder, P2pClient, P2pClientExt, PathPolicy,
+};
+use tokio::sync::mpsc;
 
 use crate::support::{
     cable::Cable,
@@ -50,6 +53,70 @@ async fn what_was_emitted_before_the_end_of_the_pairing_is_handled() {
         pair_up(&a, &b).await;
     }
     soon(join(a.close(), b.close())).await;
+}
+
+/// The events that are emitted in a row, without a reply.
+const NOTES: usize = 40;
+
+/// A client that uses only this path, and the notes that reach it.
+fn reading(
+    server: &TestServer,
+    id: &str,
+    policy: PathPolicy,
+) -> (P2pBuilder, mpsc::Receiver<usize>) {
+    let (arrived, notes) = mpsc::channel(2 * NOTES);
+    let builder = client(server, id).path_policy(policy).on2("note", move |note: Incoming| {
+        let arrived = arrived.clone();
+        async move { Ok(arrived.try_send(note.args()?)?) }
+    });
+    (builder, notes)
+}
+
+async fn emit_notes(client: &P2pClient) {
+    for note in 0..NOTES {
+        soon(client.emit2("note", note).without_ack()).await.unwrap();
+    }
+}
+
+async fn assert_all_arrive(notes: &mut mpsc::Receiver<usize>) {
+    for note in 0..NOTES {
+        assert_eq!(soon(notes.recv()).await, Some(note));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn all_events_emitted_before_unregistering_or_closing_arrive_on_either_path_in_either_direction()
+ {
+    for policy in [PathPolicy::RelayOnly, PathPolicy::DirectOnly] {
+        let server = TestServer::start().await;
+        let (a, mut at_a) = reading(&server, "A", policy);
+        let (b, mut at_b) = reading(&server, "B", policy);
+        let [a, b] = pair(&server, a, b).await;
+
+        for _ in 0..5 {
+            emit_notes(&a).await;
+            soon(a.unregister_target()).await.unwrap();
+            assert_all_arrive(&mut at_b).await;
+            pair_up(&a, &b).await;
+
+            emit_notes(&b).await;
+            soon(b.unregister_target()).await.unwrap();
+            assert_all_arrive(&mut at_a).await;
+            pair_up(&a, &b).await;
+        }
+
+        emit_notes(&a).await;
+        soon(a.close()).await;
+        assert_all_arrive(&mut at_b).await;
+
+        let (a, mut at_a) = reading(&server, "A2", policy);
+        let a = soon(a.connect()).await.unwrap();
+        pair_up(&a, &b).await;
+        emit_notes(&b).await;
+        soon(b.close()).await;
+        assert_all_arrive(&mut at_a).await;
+        soon(a.close()).await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

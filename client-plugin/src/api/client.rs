@@ -95,6 +95,9 @@ impl P2pClient {
     /// Ends the pairing, if there is one, closes the connection, and returns when no task of this client
     /// runs any more. Every waiting call is answered. Handlers that still run are aborted.
     ///
+    /// Before the pairing ends, the client waits until the partner has received every event that was
+    /// emitted, for at most 1 s. A client that closes because its last handle was dropped waits, too.
+    ///
     /// # Cancel safety
     ///
     /// If the future is dropped, the client closes nevertheless.

@@ -59,6 +59,10 @@ pub trait P2pClientExt: sealed::Sealed {
     /// Ends the pairing, cancels a registration that waits, and waits until both are done. A client
     /// without a pairing succeeds at once.
     ///
+    /// Before the pairing ends, the client waits until the partner has received every event that was
+    /// emitted, for at most 1 s, and at most half of the timeout. It does not wait for handlers and
+    /// replies: a call that still waits for its reply resolves as *unknown*.
+    ///
     /// # Errors
     ///
     /// [`RequestError`](crate::RequestError) if the server does not answer.
