@@ -22,6 +22,7 @@ mod pairing;
 mod processes;
 mod queues;
 mod resuming;
+mod settings;
 mod shutdown;
 mod signals;
 mod third_party;

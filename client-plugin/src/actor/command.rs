@@ -1,9 +1,14 @@
 //! The application's commands on their way to the actor, and the answers on their way back.
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{
+    collections::HashMap,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use socketio_p2p_protocol::{
     client::{Answer, Command},
+    limits::SETTING_MAX,
     session::CallId,
 };
 use tokio::sync::oneshot;
@@ -14,8 +19,10 @@ use crate::actor::claim::Claim;
 /// busy with writing to a server that does not read.
 pub(crate) const ANSWER_SLACK: Duration = Duration::from_millis(100);
 
-/// The longest timeout. `Duration::MAX` from now is no moment.
-pub(crate) const TIMEOUT_MAX: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
+/// Returns the deadline of a call with this timeout. A timeout of zero is over at once.
+pub(crate) fn deadline(now: Instant, timeout: Duration) -> Instant {
+    now + timeout.min(SETTING_MAX)
+}
 
 /// A command, and the caller that waits for its answer.
 #[derive(Debug)]

@@ -2,12 +2,9 @@
 
 use std::{fmt, sync::Arc, time::Duration};
 
-use backon::ExponentialBuilder;
 use serde::Serialize;
 use serde_json::{Map, Value};
-use socketio_p2p_protocol::{
-    ClientConfig, ClientId, ClientIdError, PathPolicy, limits::CONNECT_TIMEOUT,
-};
+use socketio_p2p_protocol::{ClientConfig, ClientId, ClientIdError, PathPolicy};
 use tokio_util::task::TaskTracker;
 
 #[cfg(feature = "webrtc")]
@@ -27,15 +24,10 @@ use crate::{
     },
 };
 
-/// The wait before the first attempt to replace a lost connection: most losses are short, and a server
-/// that restarts needs a moment.
-const BACKOFF_MIN: Duration = Duration::from_millis(100);
-
-/// The longest wait between attempts: a third of the grace period, or a server that is back would be
-/// found too late.
-const BACKOFF_MAX: Duration = Duration::from_secs(5);
-
 /// Settings of a [`P2pClient`], from [`P2pBuilderExt::p2p`](crate::P2pBuilderExt::p2p).
+///
+/// Every duration among the settings is bounded by one rule: less than 1 ms, zero too, counts as 1 ms, and
+/// more than 100 years, [`Duration::MAX`] too, counts as 100 years.
 ///
 /// # Examples
 ///
@@ -62,9 +54,8 @@ pub struct P2pBuilder {
     id: Result<ClientId, ClientIdError>,
     auth: Value,
     handlers: Arc<Handlers>,
-    timeout: Duration,
     client: ClientConfig,
-    backoff: ExponentialBuilder,
+    connector: ConnectorConfig,
     /// The paths in use, whatever the client's own settings are.
     policy: Option<PathPolicy>,
     #[cfg(feature = "webrtc")]
@@ -78,17 +69,12 @@ impl P2pBuilder {
             id: id.parse(),
             auth: Value::Object(Map::new()),
             handlers: Arc::new(Handlers::default()),
-            timeout: CONNECT_TIMEOUT,
             client: ClientConfig::default(),
+            connector: ConnectorConfig::default(),
             // Without the feature there is no direct path.
             policy: (!cfg!(feature = "webrtc")).then_some(PathPolicy::RelayOnly),
             #[cfg(feature = "webrtc")]
             direct: DirectConfig::default(),
-            backoff: ExponentialBuilder::new()
-                .with_min_delay(BACKOFF_MIN)
-                .with_max_delay(BACKOFF_MAX)
-                .with_jitter()
-                .without_max_times(),
         }
     }
 
@@ -102,7 +88,7 @@ impl P2pBuilder {
     /// Sets the time that [`Self::connect`] waits for the server's welcome, and that each later attempt to
     /// connect may take. 10 s by default.
     pub const fn connect_timeout(mut self, timeout: Duration) -> Self {
-        self.timeout = timeout;
+        self.connector.timeout = timeout;
         self
     }
 
@@ -118,7 +104,8 @@ impl P2pBuilder {
     /// default. The wait doubles with each attempt, and a random part of up to as much again is added, so
     /// that the clients of a server do not all come back at once.
     pub const fn backoff(mut self, min: Duration, max: Duration) -> Self {
-        self.backoff = self.backoff.with_min_delay(min).with_max_delay(max);
+        self.connector.backoff_min = min;
+        self.connector.backoff_max = max;
         self
     }
 
@@ -240,7 +227,7 @@ impl P2pBuilder {
     ///
     /// Cancel safe: no client is left behind, though the server may see one connect and leave.
     pub async fn connect(self) -> Result<P2pClient, ConnectError> {
-        let timeout = self.timeout;
+        let timeout = self.connector.bounded().timeout;
         let connecting = self.connect_without_deadline();
         tokio::time::timeout(timeout, connecting)
             .await
@@ -248,7 +235,7 @@ impl P2pBuilder {
     }
 
     async fn connect_without_deadline(self) -> Result<P2pClient, ConnectError> {
-        let Self { recipe, id, auth, handlers, timeout, mut client, backoff, .. } = self;
+        let Self { recipe, id, auth, handlers, mut client, connector, .. } = self;
         if let Some(policy) = self.policy {
             client.direct.policy = policy;
         }
@@ -258,7 +245,7 @@ impl P2pBuilder {
         };
         let tasks = TaskTracker::new();
         let direct = client.direct.policy.allows_direct();
-        let config = ConnectorConfig { timeout, backoff };
+        let config = connector.bounded();
         let (connector, mut connection) =
             Connector::first(&id, recipe, auth, direct, config, tasks.clone())
                 .await

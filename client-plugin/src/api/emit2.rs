@@ -21,7 +21,7 @@ use tokio::{sync::oneshot, time::timeout_at};
 use crate::{
     actor::{
         claim::Claim,
-        command::{ANSWER_SLACK, Asked, TIMEOUT_MAX},
+        command::{ANSWER_SLACK, Asked, deadline},
     },
     api::{
         args::{self, ArgsError},
@@ -146,7 +146,7 @@ impl<'a> Emit2<'a> {
         let args = args.map_err(EmitError::Args)?;
         let shared = &*client.shared;
         let now = Instant::now();
-        let deadline = now + timeout.min(TIMEOUT_MAX);
+        let deadline = deadline(now, timeout);
         let expires = ttl.and_then(|ttl| now.checked_add(ttl)); // Or never.
         let (send_by, too_late) = match expires {
             Some(expires) if expires < deadline => (expires, Code::Expired),

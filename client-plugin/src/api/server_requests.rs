@@ -17,7 +17,7 @@ use socketio_p2p_protocol::{
 use tokio::{sync::oneshot, time::timeout_at};
 
 use crate::{
-    actor::command::{ANSWER_SLACK, Asked, TIMEOUT_MAX},
+    actor::command::{ANSWER_SLACK, Asked, deadline},
     api::{
         client::P2pClient,
         error::{RegisterError, RequestError},
@@ -107,7 +107,7 @@ async fn ask(
     timeout: Duration,
     command: impl FnOnce(CallId, Instant) -> Command,
 ) -> Answer {
-    let deadline = Instant::now() + timeout.min(TIMEOUT_MAX);
+    let deadline = deadline(Instant::now(), timeout);
     let call = client.shared.next_call();
     let (answer, answered) = oneshot::channel();
     let command = command(call, deadline);

@@ -5,6 +5,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
+use socketio_p2p_protocol::limits::setting;
+
 #[cfg(feature = "udp-faults")]
 use super::faults::UdpFaults;
 
@@ -46,6 +48,9 @@ impl std::fmt::Debug for IceServer {
 }
 
 /// Settings of a direct connection. The default suits a local network.
+///
+/// Every duration is bounded by one rule: less than 1 ms, zero too, counts as 1 ms, and more than 100 years,
+/// [`Duration::MAX`] too, counts as 100 years.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct DirectConfig {
@@ -110,6 +115,20 @@ impl Default for DirectConfig {
             linger: Duration::from_secs(1),
             #[cfg(feature = "udp-faults")]
             faults: None,
+        }
+    }
+}
+
+impl DirectConfig {
+    /// Returns the same configuration, with durations from 1 ms to 100 years.
+    pub(super) fn bounded(self) -> Self {
+        Self {
+            open_timeout: setting(self.open_timeout),
+            silent_after: setting(self.silent_after),
+            failed_after: setting(self.failed_after),
+            keep_alive: setting(self.keep_alive),
+            linger: setting(self.linger),
+            ..self
         }
     }
 }

@@ -101,6 +101,7 @@ impl DirectConnection {
     }
 
     fn start(role: Role, config: DirectConfig, tasks: &TaskTracker) -> (Self, DirectEvents) {
+        let config = config.bounded();
         let (commands, requests) = mpsc::channel(COMMANDS);
         let (messages, outgoing) = mpsc::channel(MESSAGES);
         let (events, reports) = mpsc::channel(EVENTS);

@@ -11,7 +11,11 @@ use backon::{BackoffBuilder as _, ExponentialBackoff, ExponentialBuilder};
 use futures_util::future::{BoxFuture, FutureExt as _};
 use rust_socketio::asynchronous::ClientBuilder;
 use serde_json::{Map, Value};
-use socketio_p2p_protocol::{ClientId, Dialect, ResumeToken, wire::ConnectAuth};
+use socketio_p2p_protocol::{
+    ClientId, Dialect, ResumeToken,
+    limits::{CONNECT_TIMEOUT, setting},
+    wire::ConnectAuth,
+};
 use tokio::{
     sync::mpsc,
     time::{sleep, timeout},
@@ -36,13 +40,51 @@ pub(crate) enum Recipe {
     Once(Box<ClientBuilder>),
 }
 
+/// The wait before the first attempt to replace a lost connection: most losses are short, and a server
+/// that restarts needs a moment.
+const BACKOFF_MIN: Duration = Duration::from_millis(100);
+
+/// The longest wait between attempts: a third of the grace period, or a server that is back would be
+/// found too late.
+const BACKOFF_MAX: Duration = Duration::from_secs(5);
+
 /// Settings of a client's connections.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct ConnectorConfig {
     /// The longest time that an attempt may take.
     pub(crate) timeout: Duration,
-    /// The waits before attempts.
-    pub(crate) backoff: ExponentialBuilder,
+    /// The wait before the first attempt. It doubles with each attempt, and a random part of up to as much
+    /// again is added.
+    pub(crate) backoff_min: Duration,
+    /// The longest wait, without that random part.
+    pub(crate) backoff_max: Duration,
+}
+
+impl Default for ConnectorConfig {
+    fn default() -> Self {
+        Self { timeout: CONNECT_TIMEOUT, backoff_min: BACKOFF_MIN, backoff_max: BACKOFF_MAX }
+    }
+}
+
+impl ConnectorConfig {
+    /// Returns the same settings, each from 1 ms to 100 years.
+    pub(crate) fn bounded(self) -> Self {
+        Self {
+            timeout: setting(self.timeout),
+            backoff_min: setting(self.backoff_min),
+            backoff_max: setting(self.backoff_max),
+        }
+    }
+
+    /// Returns the waits before the next attempts.
+    fn delays(&self) -> ExponentialBackoff {
+        ExponentialBuilder::new()
+            .with_min_delay(self.backoff_min)
+            .with_max_delay(self.backoff_max)
+            .with_jitter()
+            .without_max_times()
+            .build()
+    }
 }
 
 /// Makes a client's connections.
@@ -135,8 +177,8 @@ impl Connector {
         at_gate: bool,
         resume: Option<ResumeToken>,
     ) {
-        let ConnectorConfig { timeout: limit, backoff } = self.config;
-        let delays = self.delays.get_or_insert_with(|| backoff.build());
+        let config = self.config;
+        let delays = self.delays.get_or_insert_with(|| config.delays());
         let delay = delays.next().unwrap_or_default();
         let auth = self.auth.with(resume);
         self.attempt = match &self.source {
@@ -148,7 +190,7 @@ impl Connector {
                 let connecting = async move {
                     sleep(delay).await;
                     let connecting = Socket::connect(make(), auth);
-                    match timeout(limit, connecting).await {
+                    match timeout(config.timeout, connecting).await {
                         Ok(Ok(connection)) => Attempted::Connected(connection),
                         Ok(Err(error)) => {
                             tracing::debug!(%error, "connecting failed");
@@ -224,7 +266,29 @@ impl fmt::Debug for Connector {
 
 #[cfg(test)]
 mod tests {
+    use socketio_p2p_protocol::limits::{SETTING_MAX, SETTING_MIN};
+
     use super::*;
+
+    #[test]
+    fn every_duration_of_a_connection_is_bounded_so_that_no_wait_is_zero_or_overflows() {
+        for (min, max) in [
+            (Duration::ZERO, Duration::ZERO),
+            (Duration::ZERO, Duration::MAX),
+            (Duration::MAX, Duration::ZERO),
+            (Duration::MAX, Duration::MAX),
+        ] {
+            let config = ConnectorConfig { timeout: min, backoff_min: min, backoff_max: max };
+
+            let config = config.bounded();
+
+            let range = SETTING_MIN..=SETTING_MAX;
+            assert!(range.contains(&config.timeout), "{config:?}");
+            for delay in config.delays().take(200) {
+                assert!(delay >= SETTING_MIN && delay <= 2 * SETTING_MAX, "{config:?}: {delay:?}");
+            }
+        }
+    }
 
     #[tokio::test(start_paused = true)]
     async fn a_client_of_rust_socketio_that_no_longer_reconnects_is_given_up() {
