@@ -7,17 +7,61 @@
 //!
 //! A run that breaks a rule returns a [`Failure`] with the rule, the step and the last events.
 //!
-//! # Examples
+//! # Test an application
+//!
+//! An application whose logic does no IO can be tested in the same way: implement [`Application`] and
+//! run it with [`run_application`] under as many seeds as you like. Connections break, freeze and are
+//! silent; the server refuses, restarts and forgets. `examples/application.rs` tests a transfer of
+//! coins under a thousand seeds, in seconds.
 //!
 //! ```
-//! use socketio_p2p_protocol::sim::{self, Trace};
+//! use std::time::Duration;
 //!
-//! let (counts, result) = sim::run(7, Trace::default());
+//! use serde_json::{Value, json};
+//! use socketio_p2p_protocol::{
+//!     Outcome, Refusal,
+//!     sim::{self, Application, CallNo, Calls, Trace},
+//! };
 //!
-//! let summary = result.map_err(|failure| failure.to_string())?;
-//! assert!(summary.calls > 0 && counts.faults > 0);
+//! /// Client 0 counts at client 1.
+//! #[derive(Default)]
+//! struct Counter {
+//!     confirmed: u64,
+//!     counted: u64,
+//! }
+//!
+//! impl Application for Counter {
+//!     fn tick(&mut self, at: usize, calls: &mut Calls) {
+//!         if at == 0 && !calls.winds_down() {
+//!             calls.call("count", vec![], Duration::from_secs(5));
+//!         }
+//!     }
+//!
+//!     fn handle(&mut self, _: usize, _: &str, _: &[Value]) -> Result<Value, Refusal> {
+//!         self.counted += 1;
+//!         Ok(json!(self.counted))
+//!     }
+//!
+//!     fn resolved(&mut self, _: usize, _: CallNo, outcome: &Outcome) {
+//!         self.confirmed += u64::from(matches!(outcome, Outcome::Replied(..)));
+//!     }
+//!
+//!     fn check(&self, _settled: bool) -> Result<(), String> {
+//!         let right = self.confirmed <= self.counted;
+//!         if right { Ok(()) } else { Err("what was confirmed was not counted".to_owned()) }
+//!     }
+//! }
+//!
+//! for seed in 1..=3 {
+//!     let (_, result) = sim::run_application(seed, Box::new(Counter::default()), Trace::default());
+//!     result.map_err(|failure| failure.to_string())?;
+//! }
 //! # Ok::<(), String>(())
 //! ```
+//!
+//! # Test a client in another language
+//!
+//! [`record`] writes a transcript of a client, and [`replay`] compares one: see `TRANSCRIPTS.md`.
 
 mod application;
 mod client;
@@ -34,6 +78,7 @@ mod plan;
 mod report;
 mod server;
 mod transcript;
+mod under_test;
 mod watch;
 mod weather;
 mod world;
@@ -42,6 +87,7 @@ pub use oracle::{CallNo, ClientNo, Manner, Oracle, Report, Rule, Summary, Verdic
 pub use plan::{PaceOf, Plan};
 pub use report::{Counts, Failure, LINES, Lived, Totals, Trace, run_many};
 pub use transcript::{ReplayError, ReplayErrorKind, replay};
+pub use under_test::{Application, Calls};
 
 /// Runs clients and a server from this seed to the end of the run.
 pub fn run(seed: u64, trace: Trace) -> Lived {
@@ -50,12 +96,12 @@ pub fn run(seed: u64, trace: Trace) -> Lived {
 
 /// Runs clients and a server as this plan describes.
 pub fn run_plan(plan: Plan, trace: Trace) -> Lived {
-    report::observe(plan.seed, "replay", || history::live_through(plan, trace))
+    report::observe(plan.seed, Some("replay"), || history::live_through(plan, trace))
 }
 
 /// Runs two sessions with two paths between them from this seed.
 pub fn run_two_paths(seed: u64, trace: Trace) -> Lived {
-    report::observe(seed, "replay_paths", || paths::live_through(seed, trace))
+    report::observe(seed, Some("replay_paths"), || paths::live_through(seed, trace))
 }
 
 /// Runs the plan and returns the transcript of one client: at least `lines` lines, unless the client
@@ -72,4 +118,10 @@ pub fn run_two_paths(seed: u64, trace: Trace) -> Lived {
 /// ```
 pub fn record(plan: Plan, client: usize, lines: usize) -> Option<String> {
     history::record(plan, client, lines)
+}
+
+/// Runs an application at two clients, with a server and faults between them. A broken invariant of the
+/// application is a [`Failure`], and so is a broken rule of the protocol.
+pub fn run_application(seed: u64, application: Box<dyn Application>, trace: Trace) -> Lived {
+    report::observe(seed, None, || history::live_application(seed, application, trace))
 }

@@ -19,6 +19,9 @@ use crate::sim::{
 impl World {
     /// An application does something, and will again.
     pub(crate) fn act(&mut self, client: usize) {
+        if self.application.is_some() {
+            return self.tick(client);
+        }
         if !self.stormy {
             return;
         }

@@ -64,6 +64,9 @@ impl World {
             let what = format!("{} handlers run", self.clients[client].running);
             self.oracle.violate(Rule::Bounded, what);
         }
+        if self.application.is_some() {
+            return self.handle_by_application(client, pairing, &delivery);
+        }
         let call = match number_in(&delivery.args) {
             Some(call) if source < HOSTILE => call,
             _ if source >= HOSTILE => CallNo::MAX,
@@ -109,6 +112,9 @@ impl World {
         let Handled { pairing, seq, call, returns } = handled;
         if self.oracle.partner_of(client).is_some_and(|(present, _)| present == pairing) {
             self.clients[client].running -= 1;
+        }
+        if let Some(result) = self.result_of(call) {
+            return self.feed(client, Input::Finished(pairing, seq, result));
         }
         let result = match returns {
             Returns::Value(size) => {

@@ -9,6 +9,7 @@ use crate::sim::{
     plan::Plan,
     report::{Failure, Lived, Trace},
     transcript::Recorded,
+    under_test::Application,
     world::World,
 };
 
@@ -31,10 +32,39 @@ pub(crate) fn live_through(plan: Plan, trace: Trace) -> Lived {
     world.everybody_leaves();
 
     let seed = world.plan.seed;
-    let failure = |violation| Failure::new(seed, "replay", violation, &world.counts, &world.trace);
+    let failure =
+        |violation| Failure::new(seed, Some("replay"), violation, &world.counts, &world.trace);
     let result = match world.oracle.violation() {
         None => Ok(world.oracle.summary()),
         Some(violation) => Err(failure(violation)),
+    };
+    (world.counts, result)
+}
+
+/// The calls and faults of a run of an application, after which the faults may stop.
+const APPLICATION: (usize, usize) = (100, 20);
+
+/// The time that an application has to complete what it has begun.
+const WIND_DOWN: Duration = Duration::from_secs(60);
+
+/// One run of an application at two clients.
+pub(crate) fn live_application(
+    seed: u64,
+    application: Box<dyn Application>,
+    trace: Trace,
+) -> Lived {
+    let (calls, faults) = APPLICATION;
+    let plan = Plan { clients: 2, legacies: 0, hostiles: 0, calls, faults, ..Plan::new(seed) };
+    let mut world = World::new(plan, trace);
+    world.application = Some(application);
+    world.run(STORM, |world| world.oracle.calls() >= calls && world.counts.faults >= faults);
+    world.calm_down();
+    world.run(WIND_DOWN, |_| false);
+    world.check_application(true);
+    world.everybody_leaves();
+    let result = match world.oracle.violation() {
+        None => Ok(world.oracle.summary()),
+        Some(violation) => Err(Failure::new(seed, None, violation, &world.counts, &world.trace)),
     };
     (world.counts, result)
 }

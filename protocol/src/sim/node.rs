@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::{
-    ClientEvent, Code, Dialect, Outcome,
+    Cause, ClientEvent, Code, Dialect, Outcome,
     client::{Answer, Command, Input, Output, QuestionId},
     limits::PENDING_CALLS,
 };
@@ -114,6 +114,10 @@ impl World {
         let due: Vec<_> = waiting.iter().filter(|w| w.deadline <= now).map(|w| w.call).collect();
         waiting.retain(|waiting| waiting.deadline > now);
         for call in due {
+            if self.application.is_some() {
+                let outcome = Outcome::NotExecuted(Cause::Code(Code::Timeout));
+                self.resolve_by_application(client, call, &Answer::Outcome(outcome));
+            }
             self.reported(client, call, Report::NotExecuted);
         }
     }
@@ -243,6 +247,9 @@ impl World {
         self.note(|| format!("{client} learns of {call}: {answer:.60?}"));
         let report = match answer {
             Answer::Sent => return,
+            answer if self.application.is_some() => {
+                self.resolve_by_application(client, call, &answer)
+            }
             Answer::Outcome(Outcome::Replied(args, _)) => {
                 let right = number_in(&args) == Some(call);
                 if right { Report::Value } else { Report::WrongValue }

@@ -101,7 +101,7 @@ pub(crate) fn live_through(seed: u64, trace: Trace) -> Lived {
     let result = match pair.oracle.violation() {
         None => Ok(pair.oracle.summary()),
         Some(violation) => {
-            Err(Failure::new(seed, "replay_paths", violation, &pair.counts, &pair.trace))
+            Err(Failure::new(seed, Some("replay_paths"), violation, &pair.counts, &pair.trace))
         }
     };
     (pair.counts, result)

@@ -75,8 +75,8 @@ pub type Lived = (Counts, Result<Summary, Failure>);
 #[derive(Clone, Debug)]
 pub struct Failure {
     seed: u64,
-    /// The test that repeats the run.
-    test: &'static str,
+    /// The test that repeats the run, unless it is of the caller's.
+    test: Option<&'static str>,
     /// The rule.
     pub rule: Rule,
     what: String,
@@ -87,7 +87,7 @@ pub struct Failure {
 impl Failure {
     pub(crate) fn new(
         seed: u64,
-        test: &'static str,
+        test: Option<&'static str>,
         violation: &Violation,
         counts: &Counts,
         trace: &Trace,
@@ -98,6 +98,14 @@ impl Failure {
     }
 }
 
+impl Failure {
+    /// Returns the seed of the run.
+    #[must_use]
+    pub const fn seed(&self) -> u64 {
+        self.seed
+    }
+}
+
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { seed, test, rule, what, step, trace } = self;
@@ -105,6 +113,7 @@ impl fmt::Display for Failure {
         for line in trace {
             writeln!(f, "  {line}")?;
         }
+        let Some(test) = test else { return Ok(()) };
         write!(
             f,
             "SIM_SEED={seed} cargo test -p socketio-p2p-protocol --test simulation {test} \
@@ -114,7 +123,11 @@ impl fmt::Display for Failure {
 }
 
 /// Runs `live`, and turns a panic into a failure.
-pub(crate) fn observe(seed: u64, test: &'static str, live: impl FnOnce() -> Lived) -> Lived {
+pub(crate) fn observe(
+    seed: u64,
+    test: Option<&'static str>,
+    live: impl FnOnce() -> Lived,
+) -> Lived {
     catch_unwind(AssertUnwindSafe(live)).unwrap_or_else(|_| {
         let violation = Violation { rule: Rule::NoPanic, what: "see above".to_owned() };
         let counts = Counts::default();

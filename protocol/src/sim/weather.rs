@@ -18,7 +18,9 @@ impl World {
         if !self.stormy {
             return;
         }
-        let after = self.millis(10..110);
+        // An application has few clients and is to get something done.
+        let pause = if self.application.is_some() { 100..1_500 } else { 10..110 };
+        let after = self.millis(pause);
         self.after(after, Event::Fault);
         let happened = if self.chance(self.plan.restarts) {
             self.restart()

@@ -7,7 +7,7 @@ use std::{
 };
 
 use crate::{
-    Code, ConnId, PairingId, ResumeToken, broker,
+    Args, Code, ConnId, PairingId, Refusal, ResumeToken, broker,
     client::{Input, QuestionId},
 };
 use fastrand::Rng;
@@ -21,6 +21,7 @@ use crate::sim::{
     plan::Plan,
     report::{Counts, Trace},
     server::Server,
+    under_test::Application,
 };
 
 /// The number of whoever got in under somebody else's name.
@@ -79,6 +80,9 @@ pub(crate) struct World {
     pub(crate) last_node: u64,
     pub(crate) server_alarm: Option<Instant>,
     pub(crate) trace: Trace,
+    /// The application under test, and the results of its handlers until they are sent.
+    pub(crate) application: Option<Box<dyn Application>>,
+    pub(crate) results: BTreeMap<CallNo, Result<Args, Refusal>>,
     /// The client whose first life is recorded, and the transcript when that life has ended.
     pub(crate) recording: Option<usize>,
     pub(crate) transcript: Option<String>,
@@ -109,6 +113,8 @@ impl World {
             last_node: 1,
             server_alarm: None,
             trace,
+            application: None,
+            results: BTreeMap::new(),
             recording: None,
             transcript: None,
             stormy: true,

@@ -8,6 +8,7 @@
 //! The first command, which each failure prints, repeats one run and prints its last `SIM_LINES` events
 //! (default: 200). The second is a long run. `SIM_FIRST` sets the first seed.
 
+mod applications;
 #[cfg(feature = "planted-faults")]
 mod planted;
 mod transcripts;

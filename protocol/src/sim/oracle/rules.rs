@@ -69,6 +69,8 @@ pub enum Rule {
     Progress,
     /// No state remains when all clients have left.
     NothingLeft,
+    /// The invariants of the application under test hold.
+    Application,
     /// No input causes a panic.
     NoPanic,
 }
