@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::{
     Args, Cause, ClientId, Code, Outcome, PairingId, Refusal,
     client::{Answer, Command},
-    session::Delivery,
+    session::{Delivery, EmitOptions},
 };
 
 use crate::sim::{
@@ -128,9 +128,7 @@ impl World {
             pairing,
             event,
             args: args.into(),
-            reply_by: Some(deadline),
-            expires: None,
-            via: None,
+            options: EmitOptions { reply_by: Some(deadline), ..EmitOptions::default() },
         };
         let acknowledged = true;
         self.clients[client].waiting.push_back(Waiting { call, command, deadline, acknowledged });
