@@ -211,10 +211,10 @@ fn log(complaint: &Complaint) {
     match complaint {
         // The partner can cause these at any rate.
         Complaint::Partner(violation) => tracing::debug!(%violation),
-        Complaint::Server(refusal) => tracing::warn!(%refusal, "server"),
+        Complaint::Server(refusal) => tracing::warn!(%refusal, "the server broke a rule"),
         Complaint::Direct(error) => {
-            tracing::warn!(error, "the partner's message cannot be read");
+            tracing::warn!(error, "cannot read the partner's message");
         }
-        Complaint::Signal(error) => tracing::debug!(%error, "signal left out"),
+        Complaint::Signal(error) => tracing::debug!(%error, "ignored a signal"),
     }
 }

@@ -16,7 +16,7 @@ pub(crate) enum Request {
     Offer(Sdp),
     Answer(Sdp),
     Candidate(Candidate),
-    /// Nothing: the end of the candidates, or a candidate that is of no use.
+    /// No effect: the end of the candidates, or a candidate that is of no use.
     Nothing,
 }
 

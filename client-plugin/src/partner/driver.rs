@@ -197,7 +197,7 @@ impl PartnerLink {
     fn signal(&self, id: LinkId, step: Step) -> Option<LinkEvent> {
         let link = self.present.as_ref().filter(|link| link.id == id)?;
         let refused = link.connection.signal(Signal { attempt: None, step }).err()?;
-        tracing::debug!(%id, %refused, "a signal of the partner is left out");
+        tracing::debug!(%id, %refused, "ignored a signal of the partner");
         Some(LinkEvent::Closed)
     }
 
@@ -216,18 +216,21 @@ impl PartnerLink {
             LinkMessage::Binary(bytes) => ChannelMessage::Binary(bytes),
         };
         let failed = link.connection.try_send(message).err()?;
-        tracing::debug!(%id, %failed, "nothing more goes over the direct path");
+        tracing::debug!(%id, %failed, "sending over the direct path failed");
         Some(LinkEvent::Closed)
     }
 
     /// Runs the handler of a channel that the partner opened.
     fn take(&mut self, channel: DirectChannel) {
         let Some(handler) = self.handlers.channel() else {
-            tracing::debug!(label = channel.label(), "a channel without a handler is closed");
+            tracing::debug!(label = channel.label(), "closed a channel without a handler");
             return;
         };
         if self.channels.len() >= CHANNEL_HANDLERS {
-            tracing::warn!(label = channel.label(), "too many handlers of channels: it is closed");
+            tracing::warn!(
+                label = channel.label(),
+                "closed a channel: too many channel handlers run"
+            );
             return;
         }
         self.channels.spawn(async move { handler(channel).await });

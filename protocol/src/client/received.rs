@@ -24,7 +24,7 @@ impl Client {
         );
         if self.state != ConnectionState::Ready && !may_come_first {
             let refusal =
-                Refusal::new(Code::BadEvent, "the server did not speak its welcome first");
+                Refusal::new(Code::BadEvent, "the server sent a message before its welcome");
             let complaint = Complaint::Server(refusal);
             return self.outputs.push_back(Output::Complain(complaint));
         }

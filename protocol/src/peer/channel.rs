@@ -143,7 +143,7 @@ pub enum Arrival {
 /// The reason why a message may not be sent now.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Refused {
-    /// Nothing is left of the partner's window.
+    /// The partner's window is used up.
     Full,
     /// The channel has ended, or this end leaves.
     Closed,

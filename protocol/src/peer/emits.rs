@@ -1,4 +1,4 @@
-//! What the application emits and returns, checked before it enters the session.
+//! Emits and results of the application, checked before they enter the session.
 
 use std::time::Instant;
 

@@ -52,7 +52,7 @@ use crate::{
 /// The use that may be made of a path.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Access {
-    /// None.
+    /// No frame takes it.
     Closed,
     /// It carries emits that are told to take it, and answers to the partner.
     Held,

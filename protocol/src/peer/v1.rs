@@ -93,7 +93,7 @@ pub struct V1Peer {
     backlog_bytes: usize,
     /// Emits of the partner that the client's queue has not taken.
     undelivered: VecDeque<Delivery>,
-    /// Whether an emit is handed out and its result outstanding.
+    /// `true` while an emit is handed out and its result is outstanding.
     handed_out: bool,
     /// The time of the next attempt, after the client's queue was full.
     retry_at: Option<Instant>,

@@ -25,7 +25,7 @@ pub(crate) struct Hostile {
     conn: Option<ConnId>,
     tokens: Vec<ResumeToken>,
     pairing: Option<PairingId>,
-    /// What it was asked, ever.
+    /// The questions that it ever received.
     asked: Vec<ReqId>,
     /// The last number that it gave to a frame, and the last that it saw.
     sent: u64,

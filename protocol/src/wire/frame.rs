@@ -95,7 +95,7 @@ pub enum Body {
     Part {
         /// The piece.
         text: String,
-        /// Whether it is the last piece.
+        /// `true` for the last piece.
         last: bool,
     },
     /// End of a value in parts whose sender gave it up.

@@ -46,7 +46,7 @@ pub enum Input {
     Received(Path, Frame),
     /// A handler is done: the number of its delivery, and its result.
     Finished(u64, Result<Args, Refusal>),
-    /// Nothing can be delivered until [`Input::Resumed`]: emits of the partner stay in its window.
+    /// No emit can be delivered until [`Input::Resumed`]: emits of the partner stay in its window.
     Paused,
     /// Emits can be delivered again.
     Resumed,
