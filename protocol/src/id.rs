@@ -6,10 +6,7 @@ use std::{fmt, str::FromStr, sync::Arc};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use subtle::ConstantTimeEq as _;
 
-use crate::limits::CLIENT_ID_BYTES;
-
-/// The text of a secret everywhere but on the wire.
-const HIDDEN: &str = "***";
+use crate::{limits::CLIENT_ID_BYTES, secret::HIDDEN};
 
 /// The id of a client: 1 to 128 bytes of UTF-8 without control characters.
 ///

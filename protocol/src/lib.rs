@@ -20,6 +20,7 @@ pub mod planted;
 #[allow(dead_code, unreachable_pub, reason = "public for the simulation's tests of itself only")]
 mod planted;
 pub mod relay;
+mod secret;
 #[cfg(feature = "sim")]
 pub mod sim;
 pub mod wire;
@@ -38,6 +39,7 @@ pub use peer::{
     LinkId, PathConfig, PathPolicy, Peer,
     session::{self, Session},
 };
+pub use secret::Secret;
 pub use wire::{
     ClientEntry, ClientMessage, ClientState, EndedPairing, PairingInfo, Presence, ReqId,
     ServerMessage, Welcome,

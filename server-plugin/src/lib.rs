@@ -34,5 +34,5 @@ pub use self::{
 pub use outbound::meter::MeteredListener;
 pub use socketio_p2p_protocol::{
     BrokerEvent as Event, ClientEntry, ClientId, ClientState, Code, DuplicatePolicy, EndReason,
-    ListPolicy, PairingId,
+    ListPolicy, PairingId, wire::Label,
 };

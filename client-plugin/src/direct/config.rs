@@ -5,20 +5,20 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use socketio_p2p_protocol::limits::setting;
+use socketio_p2p_protocol::{Secret, limits::setting};
 
 #[cfg(feature = "udp-faults")]
 use super::faults::UdpFaults;
 
 /// A STUN or TURN server that helps two clients to find a path to each other.
-#[derive(Clone, Default, Eq, PartialEq)]
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct IceServer {
     /// Addresses: `stun:host:port`, `turn:host:port?transport=udp`.
     pub urls: Vec<String>,
     /// User of a TURN server; empty for STUN.
     pub username: String,
     /// Password of that user; empty for STUN.
-    pub credential: String,
+    pub credential: Secret,
 }
 
 impl IceServer {
@@ -31,19 +31,9 @@ impl IceServer {
     pub fn turn(
         url: impl Into<String>,
         username: impl Into<String>,
-        credential: impl Into<String>,
+        credential: impl Into<Secret>,
     ) -> Self {
         Self { urls: vec![url.into()], username: username.into(), credential: credential.into() }
-    }
-}
-
-// By hand: a credential has no place in a log.
-impl std::fmt::Debug for IceServer {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("IceServer")
-            .field("urls", &self.urls)
-            .field("username", &self.username)
-            .finish_non_exhaustive()
     }
 }
 
@@ -130,5 +120,20 @@ impl DirectConfig {
             linger: setting(self.linger),
             ..self
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_credential_is_not_shown_in_logs() {
+        let mut config = DirectConfig::default();
+        config.ice_servers.push(IceServer::turn("turn:example.org", "user", "password"));
+
+        let shown = format!("{config:?}");
+
+        assert!(shown.contains("***") && !shown.contains("password"), "{shown}");
     }
 }

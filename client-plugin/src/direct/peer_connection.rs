@@ -103,7 +103,7 @@ impl PeerConnection {
         let servers = config.ice_servers.iter().map(|server| RTCIceServer {
             urls: server.urls.clone(),
             username: server.username.clone(),
-            credential: server.credential.clone(),
+            credential: server.credential.reveal().to_owned(),
         });
         let connection = PeerConnectionBuilder::<SocketAddr>::new()
             .with_configuration(
