@@ -8,9 +8,9 @@
 //!    └◄──── unregister, disconnect, unpair, kick, shut down ───────┘
 //! ```
 //!
-//! A request waits beside its target and occupies no client, so a client cannot be kept busy by being
-//! asked. At acceptance both peers are checked again and held while the pairing is granted: by the
-//! caller at once on a single node, by an arbiter if there are several. Then both peers are
+//! A request waits beside its target and holds nobody's slot, so nobody is kept busy by being
+//! asked. At acceptance both ends are checked once more and held while the pairing is granted: by
+//! the caller at once on a single node, by an arbiter when there are several. Then both ends are
 //! committed in one step.
 //!
 //! ```text
@@ -24,11 +24,13 @@
 //! No IO, no clock: feed it with [`Broker::handle`], carry out what [`Broker::poll_output`] says,
 //! and come back with [`Input::Timeout`] when [`Broker::poll_timeout`] is due.
 
-mod connections;
-mod ghosts;
+mod clients;
+mod departed_v1;
+mod grants;
 mod interface;
 mod pairings;
 mod presence;
+mod releases;
 mod requests;
 
 use std::{
@@ -36,21 +38,28 @@ use std::{
     time::Instant,
 };
 
-use serde_json::Value;
-
 pub use self::interface::{
-    BrokerConfig, BrokerEvent, BrokerStats, DuplicatePolicy, Hello, Input, ListPolicy, Output,
-    Partner,
+    Broken, BrokerConfig, BrokerEvent, BrokerStats, DuplicatePolicy, Hello, Input, ListPolicy,
+    Output, Partner,
 };
 use self::{
-    ghosts::Ghosts,
+    clients::ListRate,
+    departed_v1::DepartedV1,
+    grants::Grant,
+    pairings::Pairing,
     presence::{Presence, Tokens},
+    releases::Release,
+    requests::{Question, Request},
 };
 use crate::{
-    ClientEntry, ClientId, ClientMessage, ClientState, Code, ConnId, Dialect, EndReason,
-    EndedPairing, PairingId, ReqId, ResumeToken, ServerMessage,
+    ClientId, ClientMessage, Code, ConnId, Dialect, EndReason, EndedPairing, PairingId, ReqId,
+    ResumeToken, ServerMessage,
+    limits::setting,
     planted::{self, Fault},
 };
+
+/// The bits of [`BrokerConfig::last_request`] that count: from there JavaScript can count on.
+const LAST_REQUEST_BITS: u64 = (1 << 52) - 1;
 
 /// The server's half of the protocol. See the [module's page](self).
 #[derive(Debug)]
@@ -58,19 +67,20 @@ pub struct Broker {
     config: BrokerConfig,
     clients: BTreeMap<ClientId, Client>,
     conns: BTreeMap<ConnId, ClientId>,
-    /// By the server's number, which is the order of arrival and so that of the deadlines.
+    /// Requests by the server's number, whose order is that of arrival and of the deadlines.
     requests: BTreeMap<ReqId, Request>,
-    /// By the number of the request, whose deadline they share.
+    /// Open questions by the number of the request, whose deadline they share.
     questions: BTreeMap<ReqId, Question>,
-    /// Pairings that are being granted; the order of their numbers is that of the deadlines.
+    /// Pairings that are being granted. The order of their ids is that of the deadlines.
     grants: BTreeMap<PairingId, Grant>,
     pairings: BTreeMap<PairingId, Pairing>,
-    /// Initiators of the end of a pairing who wait until their v1 partner knows; the order of
-    /// their numbers is that of the deadlines.
+    /// Initiators of the end of a pairing who wait until their v1 partner knows. The order of the
+    /// numbers is that of the deadlines.
     releases: BTreeMap<u64, Release>,
-    /// Clients that are away, by when their grace is over.
+    /// Clients that are away, by the end of their grace.
     away: BTreeSet<(Instant, ClientId)>,
-    ghosts: Ghosts,
+    departed_v1: DepartedV1,
+    list_rate: ListRate,
     outputs: VecDeque<Output>,
     last_req: ReqId,
     last_serial: u64,
@@ -83,25 +93,25 @@ struct Client {
     /// Its present connection, or the last one.
     conn: ConnId,
     dialect: Dialect,
-    /// Set if it allows a direct path.
+    /// Whether it allows a direct path.
     direct: bool,
     presence: Presence,
     tokens: Tokens,
     slot: Slot,
-    /// Its last pairing that ended, for a client that was away or whose connection was dead.
+    /// Its last pairing that ended. A client that was away learns of it in its welcome.
     ended: Option<EndedPairing>,
     /// Its own registration, if one waits.
     asking: Option<ReqId>,
     /// Registrations of others that wait for it, in order.
     inbox: VecDeque<ReqId>,
-    /// The questions that it has not answered, in order. A question keeps its place in the inbox even
-    /// if the request is gone: otherwise a source could ask and take back without end.
+    /// The requests that it was asked and has not answered, in order. Each keeps its place in the
+    /// inbox even if the request is gone, or a source could ask and take back without end.
     questions: Vec<ReqId>,
-    /// Set once it has named the registration that it answered. From then on an answer that names
-    /// none is a second one, and must not count for the next registration.
+    /// Whether it has named a registration that it answered. From then on an answer that names none
+    /// is a second answer, and must not count for the next registration.
     names_requests: bool,
-    /// The release in which it is the initiator or the partner. At most one: a client that is
-    /// paired anew has done with the last.
+    /// The release in which it is the initiator or the partner. There is at most one: a client that
+    /// is paired anew has done with the last.
     release: Option<u64>,
 }
 
@@ -110,57 +120,6 @@ enum Slot {
     Free,
     Granting(PairingId),
     Paired(PairingId),
-}
-
-#[derive(Debug)]
-struct Request {
-    source: ClientId,
-    req: Option<ReqId>,
-    target: ClientId,
-    payload: Option<Value>,
-    /// Set once the target has been asked.
-    asked: bool,
-    deadline: Instant,
-}
-
-/// A question that a v1 client has not answered. It outlives the request, so that the answer is not
-/// taken for one to the next question.
-#[derive(Debug)]
-struct Question {
-    target: ClientId,
-    deadline: Instant,
-}
-
-#[derive(Debug)]
-struct Grant {
-    request: Request,
-    consent: Consent,
-    deadline: Instant,
-}
-
-#[derive(Debug)]
-struct Pairing {
-    source: ClientId,
-    target: ClientId,
-}
-
-/// The form in which the target accepted.
-#[derive(Clone, Copy, Debug)]
-enum Consent {
-    /// It was asked under this number.
-    Asked(ReqId),
-    /// It asked the source, with a number of its own.
-    Crossing(Option<ReqId>),
-}
-
-#[derive(Debug)]
-struct Release {
-    pairing: PairingId,
-    /// The v1 partner who has to confirm.
-    partner: ClientId,
-    initiator: ClientId,
-    req: Option<ReqId>,
-    deadline: Instant,
 }
 
 impl Client {
@@ -181,7 +140,8 @@ impl Client {
         }
     }
 
-    /// Places of its inbox that are taken: by requests, and by questions whose request is gone.
+    /// Returns the places of its inbox that are taken by requests, and by questions whose request is
+    /// gone.
     fn places_taken(&self) -> usize {
         let gone = self.questions.iter().filter(|number| !self.inbox.contains(number));
         self.inbox.len() + gone.count()
@@ -192,6 +152,8 @@ impl Broker {
     /// Creates a broker without clients.
     #[must_use]
     pub fn new(config: BrokerConfig) -> Self {
+        let grace = if config.grace.is_zero() { config.grace } else { setting(config.grace) };
+        let config = BrokerConfig { grace, ..config };
         Self {
             config,
             clients: BTreeMap::new(),
@@ -202,25 +164,26 @@ impl Broker {
             pairings: BTreeMap::new(),
             releases: BTreeMap::new(),
             away: BTreeSet::new(),
-            ghosts: Ghosts::default(),
+            departed_v1: DepartedV1::default(),
+            list_rate: ListRate::default(),
             outputs: VecDeque::new(),
-            last_req: 0,
+            last_req: config.last_request & LAST_REQUEST_BITS,
             last_serial: 0,
             last_release: 0,
             closing: false,
         }
     }
 
-    /// Gives a name to a new connection, or says why not. Nobody sees the client until
-    /// [`Input::Connected`] or its first message; [`Input::Disconnected`] gives the name back.
+    /// Gives a name to a new connection. No other client sees it until [`Input::Connected`] or its
+    /// first message; [`Input::Disconnected`] gives the name back.
     ///
-    /// Whoever has the resume token of a client takes its place, also while its connection stands:
-    /// the client's end of a dead connection is noticed before the server's. So there may be
-    /// something to do afterwards: poll.
+    /// A connection with the resume token of a client takes the client's place, also while the old
+    /// connection stands: a client may notice a dead connection before the server does. So there may
+    /// be outputs afterwards: poll.
     ///
     /// # Errors
     ///
-    /// [`Code::DuplicateId`] while somebody has the name, or if this connection has a name
+    /// [`Code::DuplicateId`] while another client has the name, or if this connection has a name
     /// already; [`Code::Quota`] if there are too many clients; [`Code::ShuttingDown`].
     pub fn admit(&mut self, conn: ConnId, hello: Hello, now: Instant) -> Result<(), Code> {
         if self.closing {
@@ -248,7 +211,7 @@ impl Broker {
         Ok(())
     }
 
-    /// Takes note of what happened.
+    /// Handles one input.
     pub fn handle(&mut self, input: Input, now: Instant) {
         match input {
             Input::Connected(conn) => self.connected(conn, now),
@@ -268,12 +231,12 @@ impl Broker {
         }
     }
 
-    /// The next thing to do, if any.
+    /// Returns the next output, if any.
     pub fn poll_output(&mut self) -> Option<Output> {
         self.outputs.pop_front()
     }
 
-    /// Returns the time at which [`Input::Timeout`] is due, or `None`.
+    /// Returns when [`Input::Timeout`] is due, or `None` if nothing waits.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
         let request = self.requests.first_key_value().map(|(_, request)| request.deadline);
@@ -285,24 +248,7 @@ impl Broker {
         deadlines.into_iter().flatten().min()
     }
 
-    /// The clients there are, in the order of their names.
-    #[must_use]
-    pub fn clients(&self) -> Vec<ClientEntry> {
-        let visible =
-            self.clients.iter().filter(|(_, client)| client.presence != Presence::Arriving);
-        visible
-            .map(|(id, client)| ClientEntry {
-                id: id.clone(),
-                state: match (client.presence, client.slot) {
-                    (Presence::Away { .. } | Presence::Returning, _) => ClientState::Away,
-                    (_, Slot::Free | Slot::Granting(_)) => ClientState::Free,
-                    (_, Slot::Paired(_)) => ClientState::Paired,
-                },
-            })
-            .collect()
-    }
-
-    /// The partner of a client, and their pairing.
+    /// Returns the partner of a client and their pairing, or `None` if the client is not paired.
     #[must_use]
     pub fn pairing_of(&self, client: &ClientId) -> Option<(PairingId, &ClientId)> {
         let Slot::Paired(id) = self.clients.get(client)?.slot else {
@@ -322,12 +268,30 @@ impl Broker {
         }
     }
 
-    /// Tells a client something, unless its connection is gone or has not been welcomed: the
-    /// welcome will say how things stand.
+    /// Sends a message to a client, unless its connection is gone or has not been welcomed: the
+    /// welcome states everything.
     fn send(&mut self, conn: ConnId, message: ServerMessage) {
-        if self.conns.get(&conn).is_some_and(|id| self.clients[id].is_present()) {
-            self.outputs.push_back(Output::Send(conn, message));
+        let Some(id) = self.conns.get(&conn) else { return };
+        match self.clients.get(id) {
+            Some(client) if client.is_present() => {
+                self.outputs.push_back(Output::Send(conn, message));
+            }
+            Some(_) => {}
+            None => self.outputs.push_back(Output::Complain(Broken::NoClient(id.clone()))),
         }
+    }
+
+    /// Returns a client that must exist. If it does not, that is logged.
+    fn client_mut(&mut self, id: &ClientId) -> Option<&mut Client> {
+        let client = self.clients.get_mut(id);
+        if client.is_none() {
+            self.outputs.push_back(Output::Complain(Broken::NoClient(id.clone())));
+        }
+        client
+    }
+
+    fn complain(&mut self, broken: Broken) {
+        self.outputs.push_back(Output::Complain(broken));
     }
 
     fn event(&mut self, event: BrokerEvent) {
@@ -335,8 +299,7 @@ impl Broker {
     }
 
     fn received(&mut self, conn: ConnId, message: ClientMessage, now: Instant) {
-        // A client may send between the moment at which it learns of its connection and the moment
-        // at which the host reports it.
+        // A client may send before the host announces its connection.
         self.connected(conn, now);
         let Some(id) = self.conns.get(&conn).cloned() else {
             return;
@@ -346,8 +309,9 @@ impl Broker {
         }
         match message {
             ClientMessage::Leave => {
-                // As if its connection were gone already. It closes that itself: if the server did
-                // so too, one of them might find nothing to close, and leave what is below.
+                // It is treated as if its connection were gone already. The client closes the
+                // connection itself: if the server did so too, one of them might find nothing to
+                // close, and leave the stream below open.
                 self.conns.remove(&conn);
                 self.remove(&id, EndReason::Disconnected, now);
             }
@@ -358,7 +322,7 @@ impl Broker {
             ClientMessage::Decline { req, reason } => self.decline(&id, req, reason.as_deref()),
             ClientMessage::Unregister { req } => self.unregister(&id, req, now),
             ClientMessage::Released { pairing } => self.released(pairing, &id),
-            ClientMessage::List { req } => self.list(&id, req),
+            ClientMessage::List { req } => self.list(&id, req, now),
             ClientMessage::Ping { req } => self.send(conn, ServerMessage::Pong { req }),
         }
     }
@@ -394,5 +358,47 @@ impl Broker {
                 self.remove(&id, EndReason::Disconnected, now);
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn an_invariant_that_does_not_hold_is_reported_and_does_not_panic() {
+        let now = Instant::now();
+        let mut broker = Broker::new(BrokerConfig::new(1));
+        let token = ResumeToken::new([0; 16]);
+        let ids: [ClientId; 2] = ["a", "b"].map(|id| id.parse().unwrap());
+        for (conn, id) in (1..).map(ConnId).zip(&ids) {
+            broker.admit(conn, Hello::new(id.clone(), Dialect::V2, token), now).unwrap();
+            broker.handle(Input::Connected(conn), now);
+        }
+        let register =
+            ClientMessage::Register { req: Some(1), target: ids[1].clone(), payload: None };
+        broker.handle(Input::Received(ConnId(1), register.clone()), now);
+        while broker.poll_output().is_some() {}
+
+        broker.clients.clear();
+        let messages = [
+            register,
+            ClientMessage::Accept { req: Some(1) },
+            ClientMessage::Unregister { req: Some(2) },
+            ClientMessage::List { req: Some(3) },
+            ClientMessage::Ping { req: 4 },
+            ClientMessage::Leave,
+        ];
+        for message in messages {
+            broker.handle(Input::Received(ConnId(1), message), now);
+        }
+        broker.handle(Input::Disconnected(ConnId(2)), now);
+        broker.handle(Input::Timeout, now + Duration::from_secs(60));
+
+        let outputs: Vec<_> = std::iter::from_fn(|| broker.poll_output()).collect();
+        let missing = Output::Complain(Broken::NoClient(ids[0].clone()));
+        assert!(outputs.contains(&missing), "{outputs:?}");
     }
 }

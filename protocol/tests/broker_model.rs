@@ -478,6 +478,7 @@ impl History {
                 }
                 Output::Close(conn) => self.conns.retain(|_, other| *other != conn),
                 Output::Event(_) => {}
+                Output::Complain(broken) => panic!("{broken}"),
             }
         }
         assert!(self.model.agreed.is_none(), "a grant is asked for");

@@ -225,6 +225,7 @@ impl World {
                 }
                 broker::Output::Close(conn) => self.drop_conn(conn),
                 broker::Output::Event(_) => {}
+                broker::Output::Complain(broken) => panic!("{broken}"),
             }
         }
     }

@@ -2,6 +2,7 @@
 
 mod arguments;
 mod broker_away;
+mod broker_bounds;
 mod broker_connections;
 mod broker_crossing;
 mod broker_direct;

@@ -174,6 +174,7 @@ impl Scenario {
                     self.closed.push(conn);
                 }
                 Output::Event(event) => self.events.push(event),
+                Output::Complain(broken) => panic!("{broken}"),
             }
         }
     }

@@ -155,6 +155,7 @@ impl World {
                     self.broker.handle(broker::Input::Granted(pairing, Ok(())), self.now);
                 }
                 broker::Output::Close(_) | broker::Output::Event(_) => {}
+                broker::Output::Complain(broken) => panic!("{broken}"),
             }
         }
     }

@@ -65,6 +65,7 @@ fn the_table_of_limits_agrees_with_the_constants() {
         ("REQUEST_PERIOD", time(limits::REQUEST_PERIOD)),
         ("REGISTRATIONS", limits::REGISTRATIONS.to_string()),
         ("LISTS", limits::LISTS.to_string()),
+        ("LISTED_CLIENTS", limits::LISTED_CLIENTS.to_string()),
         ("STRIKES", limits::STRIKES.to_string()),
         ("STRIKES_FORGIVEN", limits::STRIKES_FORGIVEN.to_string()),
         ("QUEUE_SOFT_BYTES", bytes(limits::QUEUE_SOFT_BYTES)),

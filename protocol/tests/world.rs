@@ -121,6 +121,7 @@ impl World {
                     self.broker.handle(granted, self.now);
                 }
                 broker::Output::Close(_) | broker::Output::Event(_) => {}
+                broker::Output::Complain(broken) => panic!("{broken}"),
             }
         }
     }

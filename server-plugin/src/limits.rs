@@ -6,7 +6,7 @@ use governor::Quota;
 use socketio_p2p_protocol::limits::{
     BYTE_BURST, BYTE_RATE, CLIENTS, LISTS, Limits, MESSAGE_BURST, MESSAGE_RATE, QUEUE_HARD_BYTES,
     QUEUE_SOFT_BYTES, REGISTRATIONS, REQUEST_PERIOD, SIGNAL_WINDOW, SIGNALS, STRIKES,
-    STRIKES_FORGIVEN,
+    STRIKES_FORGIVEN, setting,
 };
 
 use crate::outbound::queue::QueueLimits;
@@ -97,10 +97,11 @@ impl ServerLimits {
     }
 
     /// Limits what waits for one client, in bytes. Beyond `soft` its partner's messages are refused
-    /// with `congested`, beyond `hard` the client is disconnected. 256 KiB and 1 MiB by default.
+    /// with `congested`, beyond `hard` the client is disconnected. 256 KiB and 1 MiB by default. With
+    /// `soft` 0 one message may wait at a time; `hard` counts as at least `soft` and 1.
     #[must_use]
     pub fn queue(self, soft: usize, hard: usize) -> Self {
-        Self { queue: Some(QueueLimits { soft, hard: hard.max(soft) }), ..self }
+        Self { queue: Some(QueueLimits { soft, hard: hard.max(soft).max(1) }), ..self }
     }
 
     /// Removes the limit on the bytes that wait for a client. The number of packets is still limited.
@@ -140,7 +141,10 @@ impl Default for ServerLimits {
 }
 
 impl Rate {
-    /// Creates a rate of `count` in a period, all of which may come at once. Zero counts as one.
+    /// Creates a rate of `count` in a period, all of which may come at once.
+    ///
+    /// A count or a burst of zero counts as one, and of a period 1 ms to
+    /// 100 years count.
     #[must_use]
     pub const fn new(count: u32, period: Duration) -> Self {
         Self { count, period, burst: count }
@@ -153,10 +157,13 @@ impl Rate {
     }
 
     pub(crate) fn quota(self) -> Quota {
-        let each = (self.period / self.count.max(1)).max(Duration::from_nanos(1));
-        Quota::with_period(each)
-            .unwrap_or(Quota::per_second(NonZeroU32::MAX))
-            .allow_burst(NonZeroU32::new(self.burst).unwrap_or(NonZeroU32::MIN))
+        /// The limiter counts in nanoseconds of 64 bits, and a burst must fit in with room to
+        /// spare: about 146 years.
+        const BURST_TIME: Duration = Duration::from_nanos(u64::MAX / 4);
+        let burst = NonZeroU32::new(self.burst).unwrap_or(NonZeroU32::MIN);
+        let each = setting(self.period) / self.count.max(1);
+        let each = each.min(BURST_TIME / burst.get()).max(Duration::from_nanos(1));
+        Quota::with_period(each).unwrap_or(Quota::per_second(NonZeroU32::MAX)).allow_burst(burst)
     }
 
     fn per_second(self) -> u32 {
@@ -198,9 +205,18 @@ mod tests {
 
     #[test]
     fn no_rate_is_too_odd_for_a_quota() {
-        for rate in [Rate::new(0, Duration::ZERO), Rate::new(u32::MAX, SECOND).burst(0)] {
-            assert!(rate.quota().burst_size().get() >= 1);
-            assert!(rate.per_second() >= 1);
+        for count in [0, 1, u32::MAX] {
+            for period in [Duration::ZERO, SECOND, Duration::MAX] {
+                for burst in [0, 1, u32::MAX] {
+                    let rate = Rate::new(count, period).burst(burst);
+
+                    let limiter = governor::RateLimiter::direct(rate.quota());
+
+                    assert!(limiter.check().is_ok(), "{rate:?}");
+                    assert!(limiter.check_n(NonZeroU32::MIN).is_ok(), "{rate:?}");
+                    assert!(rate.per_second() >= 1);
+                }
+            }
         }
     }
 }

@@ -15,7 +15,7 @@ use std::{
 use socketio_p2p_protocol::{
     Broker, ClientId, ClientMessage, Code, ConnId, Dialect, Hello, Partner, Presence, ReqId,
     ServerMessage,
-    broker::{Input, Output},
+    broker::{Broken, Input, Output},
     peer::v1::{Bridge, Side},
     relay::{SendFailure, is_offence, must_arrive},
 };
@@ -63,6 +63,8 @@ struct Afterwards {
     closing: Vec<ConnId>,
     /// Clients that missed a message that they must know.
     unread: Vec<ClientId>,
+    /// Invariants of the broker that do not hold.
+    broken: Vec<Broken>,
     /// Lists of clients, which may be long.
     lists: Vec<(ConnId, ServerMessage)>,
 }
@@ -223,13 +225,17 @@ impl Shared {
             }
             Output::Close(conn) => afterwards.closing.push(conn),
             Output::Event(event) => self.events.push(event),
+            Output::Complain(broken) => afterwards.broken.push(broken),
         }
     }
 
     /// Does what a step left, outside of the broker's lock.
     fn finish(self: &Arc<Self>, afterwards: Afterwards) {
-        let Afterwards { closing, unread, lists } = afterwards;
+        let Afterwards { closing, unread, broken, lists } = afterwards;
         self.events.publish();
+        for broken in broken {
+            tracing::error!(%broken, "an invariant of the broker does not hold");
+        }
         for client in unread {
             tracing::warn!(%client, "client closed because it does not read");
             self.counters.unread();

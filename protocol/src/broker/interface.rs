@@ -1,4 +1,4 @@
-//! The inputs and outputs of a broker, and its settings.
+//! What goes into a broker and what comes out of it.
 
 use std::time::Duration;
 
@@ -8,31 +8,36 @@ use crate::{
     limits::{CLIENTS, GRACE, Limits},
 };
 
-/// The settings of a broker.
+/// Settings of a broker.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct BrokerConfig {
-    /// Tells this server, since its start, from all others. Draw it at random.
+    /// A number that tells this server, since its start, from all others. Draw it at random.
     pub node: u64,
+    /// The number before that of the first request which a client is asked. It must differ from
+    /// start to start, so that an answer to an earlier server never answers a request of this one.
+    /// Derived from `node` by default, and below 2⁵², so that JavaScript can count on from it.
+    pub last_request: ReqId,
     /// The clients that may ask for the list of clients.
     pub list: ListPolicy,
     /// The limits that the welcome states.
     pub limits: Limits,
     /// The time for which the pairing of a v2 client outlives its connection; zero if it does not.
-    /// 15 s by default.
+    /// 15 s by default. Otherwise from 1 ms to 100 years count.
     pub grace: Duration,
     /// The treatment of a connection whose id is in use.
     pub duplicates: DuplicatePolicy,
-    /// Clients at most. 100,000 by default.
+    /// The most clients. 100,000 by default.
     pub clients: usize,
 }
 
 impl BrokerConfig {
-    /// The defaults, on this node.
+    /// Returns the defaults for this node.
     #[must_use]
     pub fn new(node: u64) -> Self {
         Self {
             node,
+            last_request: node >> 12,
             list: ListPolicy::default(),
             limits: Limits::default(),
             grace: GRACE,
@@ -42,18 +47,18 @@ impl BrokerConfig {
     }
 }
 
-/// The treatment of a connection whose id is in use and that does not show its resume token.
+/// The treatment of a connection whose id is in use, and that does not show its resume token.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub enum DuplicatePolicy {
-    /// It is refused: `duplicate-id`. Nobody can push a client out by its name.
+    /// Refuse it with `duplicate-id`. Nobody can push a client out by its name.
     #[default]
     Reject,
-    /// It takes the id over: the pairing of the one before ends with `replaced`, and its
-    /// connection is closed. Only where connections are authenticated.
+    /// Let it take the id over. The pairing of the present client ends with `replaced`, and its
+    /// connection is closed. For servers whose connections are authenticated.
     TakeOver,
 }
 
-/// The properties of a new connection, as verified by the host.
+/// The claims of a new connection, which the host has found to be true.
 #[derive(Clone, Debug)]
 pub struct Hello {
     pub(super) client: ClientId,
@@ -64,21 +69,21 @@ pub struct Hello {
 }
 
 impl Hello {
-    /// A client of this name. `fresh` is what it will show on its next connection: draw it from a
-    /// source of secrets, anew for each connection.
+    /// Creates the claims of a client with this name. `fresh` is the token for its next connection:
+    /// draw it from a source of secrets, anew for each connection.
     #[must_use]
     pub const fn new(client: ClientId, dialect: Dialect, fresh: ResumeToken) -> Self {
         Self { client, dialect, direct: false, resume: None, fresh }
     }
 
-    /// Sets whether it allows a direct path to a partner; a v1 client has none. `false` by default.
+    /// Sets whether it allows a direct path to a partner; a v1 client has none. No by default.
     #[must_use]
     pub const fn direct(mut self, direct: bool) -> Self {
         self.direct = direct;
         self
     }
 
-    /// It shows this token of an earlier connection.
+    /// Sets the token of an earlier connection that it shows.
     #[must_use]
     pub fn resume(mut self, token: Option<ResumeToken>) -> Self {
         self.resume = token;
@@ -89,7 +94,7 @@ impl Hello {
 /// The clients that may ask for the list of clients.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub enum ListPolicy {
-    /// Every v1 client, as its library has it; no v2 client.
+    /// Every v1 client, as in its library, and no v2 client.
     #[default]
     V1Only,
     /// Every client.
@@ -98,14 +103,14 @@ pub enum ListPolicy {
     Nobody,
 }
 
-/// An input of a broker.
+/// Events that a broker handles.
 #[derive(Clone, Debug)]
 pub enum Input {
     /// A connection that [`Broker::admit`](super::Broker::admit) let in can be written to.
     Connected(ConnId),
     /// A connection is gone.
     Disconnected(ConnId),
-    /// A client said something.
+    /// A client sent a message.
     Received(ConnId, ClientMessage),
     /// The host does not allow this registration.
     Forbidden(ConnId, Option<ReqId>, ClientId),
@@ -115,7 +120,7 @@ pub enum Input {
     Unpair(ClientId),
     /// The host removes a client.
     Kick(ClientId),
-    /// The host removes the client that has this connection, if one still does.
+    /// The host removes the client that has this connection, if one still has it.
     Expel(ConnId),
     /// The host goes down.
     ShutDown,
@@ -123,29 +128,47 @@ pub enum Input {
     Timeout,
 }
 
-/// An output of a broker. Outputs are carried out in order.
+/// Actions for the host, in this order.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Output {
-    /// Tell a client something.
+    /// Send a message to a client.
     Send(ConnId, ServerMessage),
-    /// From now on relay what this connection sends to its partner, and nowhere else. A pairing
-    /// has it again when one of its ends is back on another connection.
+    /// Relay the messages of this connection to its partner from now on, and nowhere else. This comes
+    /// again when one end of a pairing is back on another connection.
     Route(ConnId, Partner),
-    /// No longer relay what this connection sends.
+    /// No longer relay the messages of this connection.
     Unroute(ConnId, EndReason),
     /// Ask the arbiter of pairings, and answer with [`Input::Granted`].
     Grant {
-        /// The id that the pairing will have.
+        /// The id of the pairing.
         pairing: PairingId,
         /// The client that asked.
         source: ClientId,
         /// The client that accepted.
         target: ClientId,
     },
-    /// Close a connection; it is forgotten already, and nothing that it says is relayed.
+    /// Close a connection. It is forgotten already, and nothing that it says is relayed.
     Close(ConnId),
-    /// Tell the application.
+    /// Hand an event to the application.
     Event(BrokerEvent),
+    /// Log an invariant of the broker that does not hold: a bug. The input was ignored as far as it
+    /// depended on it.
+    Complain(Broken),
+}
+
+/// Invariants of a broker that do not hold.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Broken {
+    /// A client is named by a connection, a request or a pairing, and does not exist.
+    #[error("the client {0} does not exist")]
+    NoClient(ClientId),
+    /// A pairing is named by a client, and does not exist.
+    #[error("the pairing {0} does not exist")]
+    NoPairing(PairingId),
+    /// A request is named by a client, and does not exist.
+    #[error("the request {0} does not exist")]
+    NoRequest(ReqId),
 }
 
 /// The partner to which the relay forwards the messages of a paired client.
@@ -153,22 +176,22 @@ pub enum Output {
 pub struct Partner {
     /// The pairing that its messages must name.
     pub pairing: PairingId,
-    /// The other end.
+    /// The partner's name.
     pub client: ClientId,
-    /// The other end's connection.
+    /// The partner's connection.
     pub conn: ConnId,
-    /// The dialect of the other end.
+    /// The partner's dialect.
     pub dialect: Dialect,
-    /// Set if both ends allow a direct path. If not, no signal is forwarded between them: it would
-    /// show the address of an end.
+    /// Whether both ends allow a direct path. If not, no signal is forwarded: it would show the
+    /// addresses of an end.
     pub direct: bool,
 }
 
-/// An event for the application.
+/// Events for an application.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum BrokerEvent {
-    /// A client is there.
+    /// A client connected.
     Connected(ClientId),
     /// A client asked for another.
     Registered {
@@ -224,6 +247,6 @@ pub struct BrokerStats {
     pub away: usize,
     /// Registrations that wait for an answer.
     pub requests: usize,
-    /// Pairings, those being granted among them.
+    /// Pairings, including those that are being granted.
     pub pairings: usize,
 }

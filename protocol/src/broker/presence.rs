@@ -1,4 +1,4 @@
-//! The presence of a client: losing its connection, being away, and returning to the same session.
+//! The presence of a client: losing its connection, being away, and coming back to its session.
 
 use std::time::{Duration, Instant};
 
@@ -12,11 +12,11 @@ use crate::{
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Presence {
-    /// It holds its name but nobody sees it: its connection is being made.
+    /// It holds its name, but no other client sees it: its connection is being made.
     Arriving,
     /// Its connection stands.
     Present,
-    /// It lost its connection, and its place is kept until then.
+    /// It lost its connection, and its place is kept until this time.
     Away { until: Instant },
     /// It is away, and the connection on which it comes back is being made.
     Returning,
@@ -26,8 +26,8 @@ pub(super) enum Presence {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Tokens {
     present: ResumeToken,
-    /// The one before, until the client has said something on its new connection: the welcome
-    /// that told it the present one may have been lost.
+    /// The one before, until the client has sent something on its new connection: the welcome with
+    /// the present one may have been lost.
     previous: Option<ResumeToken>,
 }
 
@@ -36,7 +36,7 @@ impl Tokens {
         Self { present: fresh, previous: None }
     }
 
-    /// Returns whether this token is a right one. If it is, the fresh one takes its place.
+    /// Returns whether the shown token is right. If it is, the fresh one takes its place.
     pub(super) fn exchange(&mut self, shown: Option<ResumeToken>, fresh: ResumeToken) -> bool {
         let Some(shown) = shown else { return false };
         // Both are compared in any case: the time that it takes tells nothing.
@@ -49,7 +49,7 @@ impl Tokens {
         true
     }
 
-    /// The client has the present one.
+    /// Notes that the client has the present token.
     pub(super) const fn confirm(&mut self) {
         self.previous = None;
     }
@@ -84,9 +84,10 @@ impl Broker {
 
     fn arrived(&mut self, conn: ConnId, id: ClientId, now: Instant) {
         self.event(BrokerEvent::Connected(id.clone()));
-        match self.clients[&id].dialect {
+        let Some(dialect) = self.client_mut(&id).map(|client| client.dialect) else { return };
+        match dialect {
             Dialect::V1 => {
-                if self.ghosts.recall(&id, now) {
+                if self.departed_v1.recall(&id, now) {
                     self.send(conn, ServerMessage::Ghost);
                 }
             }
@@ -94,21 +95,25 @@ impl Broker {
         }
     }
 
-    /// Back at its place: what its partner says goes to the new connection from now on.
+    /// Gives a returned client its place again. Its partner's messages are routed to the new
+    /// connection from now on.
     fn returned(&mut self, conn: ConnId, id: ClientId) {
         self.event(BrokerEvent::Back(id.clone()));
         let pairing = self.pairing_of(&id).map(|(pairing, partner)| (pairing, partner.clone()));
         let Some((pairing, partner)) = pairing else {
             return self.welcome(conn, id, true);
         };
-        let is_there = self.clients[&partner].is_present();
+        let Some(&mut Client { conn: partner_conn, presence, .. }) = self.client_mut(&partner)
+        else {
+            return self.welcome(conn, id, true);
+        };
+        let is_there = presence == Presence::Present;
         if is_there {
             self.connect_routes(pairing, [&id, &partner]);
         }
         self.welcome(conn, id, true);
         // Each end sends its window again at this, after its welcome.
         if is_there && !planted::is(Fault::ForgetBack) {
-            let partner_conn = self.clients[&partner].conn;
             let message = ServerMessage::Partner { pairing, state: PartnerState::Back };
             self.send(partner_conn, message);
         }
@@ -119,20 +124,20 @@ impl Broker {
     }
 
     fn welcome(&mut self, conn: ConnId, id: ClientId, resumed: bool) {
-        let client = &self.clients[&id];
+        let Some(&mut Client { slot, tokens, ended, .. }) = self.client_mut(&id) else { return };
         let grace = self.config.grace;
-        let pairing = match client.slot {
-            Slot::Paired(pairing) => Some(self.info(pairing, &id)),
+        let pairing = match slot {
+            Slot::Paired(pairing) => self.info(pairing, &id),
             Slot::Free | Slot::Granting(_) => None,
         };
         let welcome = Welcome {
             protocol: wire::PROTOCOL,
-            resume: (!grace.is_zero()).then_some(client.tokens.present),
+            resume: (!grace.is_zero()).then_some(tokens.present),
             grace_ms: u64::try_from(grace.as_millis()).unwrap_or(u64::MAX),
             resumed,
             limits: self.config.limits,
             pairing,
-            ended: client.ended.filter(|_| resumed && !planted::is(Fault::ForgetReason)),
+            ended: ended.filter(|_| resumed && !planted::is(Fault::ForgetReason)),
             client_id: id,
         };
         self.send(conn, ServerMessage::Welcome(welcome));
@@ -151,14 +156,14 @@ impl Broker {
     }
 
     /// Returns whether the place of a client that lost its connection is kept. A client that is not
-    /// paired has nothing to return to.
-    fn may_return(&self, id: &ClientId) -> bool {
-        let client = &self.clients[id];
-        let grace = self.config.grace;
-        let was_here = client.presence != Presence::Arriving;
-        let paired =
-            matches!(client.slot, Slot::Paired(_)) || client.presence == Presence::Returning;
-        was_here && paired && client.dialect == Dialect::V2 && grace > Duration::ZERO
+    /// paired has nothing to come back to.
+    fn may_return(&mut self, id: &ClientId) -> bool {
+        let Some(&mut Client { presence, slot, dialect, .. }) = self.client_mut(id) else {
+            return false;
+        };
+        let was_here = presence != Presence::Arriving;
+        let paired = matches!(slot, Slot::Paired(_)) || presence == Presence::Returning;
+        was_here && paired && dialect == Dialect::V2 && self.config.grace > Duration::ZERO
     }
 
     fn start_grace(&mut self, id: ClientId, now: Instant) {
@@ -170,31 +175,34 @@ impl Broker {
         }
     }
 
-    /// Processes the loss of a connection whose client may return: takes its request back, and informs
-    /// its partner.
+    /// Notes that the connection of a client that may come back is gone. Its requests are taken back,
+    /// and its partner is told.
     fn lose(&mut self, id: &ClientId, now: Instant) {
-        if !self.clients[id].is_present() {
+        let Some(&mut Client { presence: Presence::Present, slot, .. }) = self.client_mut(id)
+        else {
             return;
-        }
+        };
         self.forget_requests_of(id);
-        if let Slot::Granting(_) = self.clients[id].slot {
+        if let Slot::Granting(_) = slot {
             self.end_pairing_of(id, EndReason::Disconnected, None);
         }
         if let Some(client) = self.clients.get_mut(id) {
             client.presence = Presence::Away { until: now };
         }
         self.event(BrokerEvent::Away(id.clone()));
-        if let Some((pairing, partner)) = self.pairing_of(id) {
-            let conn = self.clients[partner].conn;
+        let pairing = self.pairing_of(id).map(|(pairing, partner)| (pairing, partner.clone()));
+        if let Some((pairing, partner)) = pairing
+            && let Some(conn) = self.client_mut(&partner).map(|partner| partner.conn)
+        {
             let message = ServerMessage::Partner { pairing, state: PartnerState::Away };
             self.send(conn, message);
         }
     }
 
-    /// A connection that showed the right token takes the place of the one before, which may be
-    /// gone or only look as if it stood.
+    /// Gives the place of a client to a connection that showed the right token. The connection before
+    /// may be gone or only look as if it stood.
     pub(super) fn succeed(&mut self, conn: ConnId, id: ClientId, direct: bool, now: Instant) {
-        let old = self.clients[&id].conn;
+        let Some(old) = self.client_mut(&id).map(|client| client.conn) else { return };
         if self.conns.remove(&old).is_some() {
             self.lose(&id, now);
             self.outputs.push_back(Output::Close(old));
@@ -213,8 +221,8 @@ impl Broker {
         self.conns.insert(conn, id);
     }
 
-    /// Removes a client for good: its pairing ends for this reason, and its connection is closed
-    /// if it still stands.
+    /// Removes a client for good. Its pairing ends for this reason, and its connection is closed if it
+    /// still stands.
     pub(super) fn remove(&mut self, id: &ClientId, reason: EndReason, now: Instant) {
         let Some(client) = self.clients.get(id) else {
             return;
@@ -223,7 +231,7 @@ impl Broker {
         let connected = self.conns.contains_key(&conn);
         let leaves = reason == EndReason::Disconnected;
         if connected && !leaves {
-            // It is informed before it is disconnected; its partner receives the same reason.
+            // It is told before it is cut off; its partner hears the same reason.
             self.refuse_requests_of(id);
             self.end_pairing_of(id, reason, None);
             let code = match reason {
@@ -235,7 +243,7 @@ impl Broker {
         self.conns.remove(&conn);
         self.forget_requests_of(id);
         if slot != Slot::Free && dialect == Dialect::V1 {
-            self.ghosts.remember(id.clone(), now);
+            self.departed_v1.remember(id.clone(), now);
         }
         self.end_pairing_of(id, reason, Some((conn, None)));
         self.finish_release_of(id);

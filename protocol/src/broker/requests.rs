@@ -5,7 +5,7 @@ use std::time::Instant;
 use serde_json::Value;
 
 use super::{
-    Broker, BrokerEvent, Client, Consent, Output, Question, Request, Slot, presence::Presence,
+    Broken, Broker, BrokerEvent, Client, Output, Slot, grants::Consent, presence::Presence,
 };
 use crate::{
     ClientId, Code, ConnId, Dialect, Refusal, ReqId, ServerMessage,
@@ -13,23 +13,45 @@ use crate::{
     planted::{self, Fault},
 };
 
+/// A registration that waits for its answer.
+#[derive(Debug)]
+pub(super) struct Request {
+    pub(super) source: ClientId,
+    pub(super) req: Option<ReqId>,
+    pub(super) target: ClientId,
+    payload: Option<Value>,
+    /// Whether the target has been asked.
+    asked: bool,
+    pub(super) deadline: Instant,
+}
+
+/// A request that a client was asked and has not answered. It outlives the registration, or the
+/// answer could be taken for one to the next.
+#[derive(Debug)]
+pub(super) struct Question {
+    pub(super) target: ClientId,
+    pub(super) deadline: Instant,
+}
+
 impl Broker {
     /// The one place that decides who may be paired with whom.
-    fn may_pair(&self, source: &ClientId, target: &ClientId) -> Result<(), Code> {
+    fn may_pair(&mut self, source: &ClientId, target: &ClientId) -> Result<(), Code> {
         if source == target {
             return Err(Code::SelfTarget);
         }
-        let seen = |client: &&Client| client.presence != Presence::Arriving;
-        let Some(target) = self.clients.get(target).filter(seen) else {
+        let Some(&Client { slot, presence, .. }) = self.clients.get(target) else {
             return Err(Code::Offline);
         };
-        if self.clients[source].slot != Slot::Free {
+        if presence == Presence::Arriving {
+            return Err(Code::Offline);
+        }
+        if self.client_mut(source).is_none_or(|source| source.slot != Slot::Free) {
             return Err(Code::SourceBusy);
         }
-        if target.slot != Slot::Free && !planted::is(Fault::PairTheBusy) {
+        if slot != Slot::Free && !planted::is(Fault::PairTheBusy) {
             return Err(Code::TargetBusy);
         }
-        if !target.is_present() {
+        if presence != Presence::Present {
             return Err(Code::Offline);
         }
         Ok(())
@@ -46,24 +68,28 @@ impl Broker {
         if let Some((id, partner)) = self.pairing_of(source)
             && *partner == target
         {
-            // Both ends wanted it, and one of them was slower: it is paired already.
-            let conn = self.clients[source].conn;
-            let pairing = self.info(id, source);
-            return self.send(conn, ServerMessage::Registered { req, pairing });
+            // Both ends wanted it, and one of them was the slower: the wish is fulfilled.
+            if let Some(pairing) = self.info(id, source)
+                && let Some(conn) = self.client_mut(source).map(|source| source.conn)
+            {
+                self.send(conn, ServerMessage::Registered { req, pairing });
+            }
+            return;
         }
         if let Err(code) = self.may_pair(source, &target) {
             return self.answer_no(source, req, target, code.into());
         }
-        if let Some(crossing) = self.clients[&target].asking
-            && self.requests[&crossing].target == *source
+        let Some(&mut Client { asking: crossing, .. }) = self.client_mut(&target) else { return };
+        if let Some(crossing) = crossing
+            && self.requests.get(&crossing).is_some_and(|request| request.target == *source)
         {
             self.event(BrokerEvent::Registered { source: source.clone(), target });
             return self.agree(crossing, Consent::Crossing(req), now);
         }
-        if self.clients[source].asking.is_some() {
+        if self.client_mut(source).is_none_or(|source| source.asking.is_some()) {
             return self.answer_no(source, req, target, Code::SourceBusy.into());
         }
-        if self.clients[&target].places_taken() >= INBOX_REQUESTS {
+        if self.client_mut(&target).is_none_or(|target| target.places_taken() >= INBOX_REQUESTS) {
             return self.answer_no(source, req, target, Code::Congested.into());
         }
         self.last_req += 1;
@@ -87,8 +113,8 @@ impl Broker {
         self.ask(&target);
     }
 
-    /// Asks a target what it has not been asked yet; a v1 client, which remembers one target
-    /// only, says yes at once, and does not say to whom, one at a time.
+    /// Asks a target the requests that it has not been asked yet. A v1 client, which remembers one
+    /// target only, accepts at once and does not say whom, is asked one at a time.
     pub(super) fn ask(&mut self, target: &ClientId) {
         let Some(client) = self.clients.get_mut(target) else {
             return;
@@ -118,7 +144,7 @@ impl Broker {
         }
     }
 
-    /// Notes that a client has answered, or is not expected to any more.
+    /// Notes that a client has answered, or is no longer expected to answer.
     pub(super) fn close_question(&mut self, target: &ClientId, number: ReqId) {
         if let Some(client) = self.clients.get_mut(target)
             && let Some(at) = client.questions.iter().position(|question| *question == number)
@@ -128,8 +154,8 @@ impl Broker {
         }
     }
 
-    /// The registration that `target` answers, if it still waits: the one that it names, or that
-    /// it was asked last.
+    /// Returns the registration that `target` answers, if it still waits: the one that it names, or
+    /// else the one that it was asked first.
     fn answered(&mut self, target: &ClientId, req: Option<ReqId>) -> Option<ReqId> {
         let client = self.clients.get_mut(target)?;
         let number = match req {
@@ -168,8 +194,8 @@ impl Broker {
         self.refuse(number, refusal);
     }
 
-    /// Tells a target that its yes came too late. A v1 client, which now believes itself paired,
-    /// is informed only if it is not.
+    /// Tells a target that its consent came too late. A v1 client now believes itself paired, and is
+    /// told only if it is not.
     pub(super) fn withdrawn(&mut self, target: &ClientId, req: Option<ReqId>, code: Code) {
         let Some(client) = self.clients.get(target) else {
             return;
@@ -180,19 +206,19 @@ impl Broker {
         }
     }
 
-    /// Both ends want it: holds them while the pairing is granted, if both are still free.
+    /// Holds both ends of an agreement while the pairing is granted, if both are still free.
     fn agree(&mut self, number: ReqId, consent: Consent, now: Instant) {
-        let (source, target) = {
-            let request = &self.requests[&number];
-            (request.source.clone(), request.target.clone())
+        let Some(Request { source, target, .. }) = self.requests.get(&number) else {
+            return self.complain(Broken::NoRequest(number));
         };
+        let (source, target) = (source.clone(), target.clone());
         if let Err(code) = self.may_pair(&source, &target) {
             self.refuse_without_asking_on(number, code.into());
             match consent {
                 Consent::Asked(req) => self.withdrawn(&target, Some(req), code),
                 Consent::Crossing(req) => self.answer_no(&target, req, source, code.into()),
             }
-            // After that: a v1 client must have forgotten the one before it is asked the next.
+            // After that: a v1 client must forget this one before it is asked the next.
             return self.ask(&target);
         }
         let Some(request) = self.take_request(number) else {
@@ -201,7 +227,7 @@ impl Broker {
         self.hold(request, consent, now);
     }
 
-    /// Removes a request from wherever it is noted.
+    /// Removes a request from all places where it is noted.
     fn take_request(&mut self, number: ReqId) -> Option<Request> {
         let request = self.requests.remove(&number)?;
         if let Some(source) = self.clients.get_mut(&request.source) {
@@ -213,7 +239,7 @@ impl Broker {
         Some(request)
     }
 
-    /// Answers a waiting request with no, and asks its target the next one.
+    /// Refuses a waiting request, and asks its target the next one.
     pub(super) fn refuse(&mut self, number: ReqId, refusal: Refusal) {
         if let Some(target) = self.refuse_without_asking_on(number, refusal) {
             self.ask(&target);
@@ -243,13 +269,14 @@ impl Broker {
         }
     }
 
-    /// Its own request and those of others, when a client is paired.
+    /// Refuses a client's own request and those of others when it is paired.
     pub(super) fn settle_requests_of(&mut self, id: &ClientId) {
         self.take_back(id, Code::SourceBusy);
         self.refuse_inbox_of(id, Code::TargetBusy);
     }
 
-    /// Its own request and those of others, and what it was asked, when its connection is gone.
+    /// Forgets a client's own request, those of others, and its open questions, when its connection is
+    /// gone.
     pub(super) fn forget_requests_of(&mut self, id: &ClientId) {
         self.take_back(id, Code::Cancelled);
         self.refuse_inbox_of(id, Code::Offline);
@@ -260,7 +287,7 @@ impl Broker {
         }
     }
 
-    /// Refuses its own request and those of others when it is removed. The client is informed.
+    /// Refuses a client's own request and those of others when it is removed. The client is told.
     pub(super) fn refuse_requests_of(&mut self, id: &ClientId) {
         self.take_back(id, Code::Forbidden);
         self.refuse_inbox_of(id, Code::Offline);
@@ -268,18 +295,26 @@ impl Broker {
 
     /// Takes back the request of a client that no longer wants it, if one waits.
     pub(super) fn take_back(&mut self, id: &ClientId, code: Code) {
-        if let Some(number) = self.clients[id].asking {
+        if let Some(number) = self.client_mut(id).and_then(|client| client.asking) {
             self.refuse(number, code.into());
         }
     }
 
     pub(super) fn refuse_inbox_of(&mut self, id: &ClientId, code: Code) {
-        while let Some(&number) = self.clients[id].inbox.front() {
-            self.refuse_without_asking_on(number, code.into());
+        while let Some(number) =
+            self.client_mut(id).and_then(|client| client.inbox.front().copied())
+        {
+            if self.refuse_without_asking_on(number, code.into()).is_none() {
+                // Nothing took it out of the inbox: do it here, or this never ends.
+                self.complain(Broken::NoRequest(number));
+                if let Some(client) = self.clients.get_mut(id) {
+                    client.inbox.retain(|other| *other != number);
+                }
+            }
         }
     }
 
-    /// Says no to a registration, and tells the application.
+    /// Refuses a registration, and reports that to the application.
     pub(super) fn answer_no(
         &mut self,
         source: &ClientId,
@@ -287,7 +322,7 @@ impl Broker {
         target: ClientId,
         refusal: Refusal,
     ) {
-        let conn = self.clients[source].conn;
+        let Some(conn) = self.client_mut(source).map(|source| source.conn) else { return };
         let code = refusal.code;
         self.send(conn, ServerMessage::RegisterFailed { req, refusal });
         self.event(BrokerEvent::Refused { source: source.clone(), target, code });

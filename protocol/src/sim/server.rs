@@ -222,6 +222,7 @@ impl Server {
                     self.acts.push_back(Act::Close(conn));
                 }
                 Output::Event(event) => self.watch.happened(event, now, oracle),
+                Output::Complain(broken) => oracle.violate(Rule::NoPanic, broken.to_string()),
             }
         }
         for (pairing, bridged) in &mut self.bridges {

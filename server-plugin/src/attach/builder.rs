@@ -114,7 +114,7 @@ impl P2pServerBuilder {
     }
 
     /// Sets how long the pairing of a v2 client outlives its connection. 15 s by default; zero ends
-    /// it with the connection.
+    /// it with the connection, and otherwise 1 ms to 100 years count.
     pub const fn grace(mut self, grace: Duration) -> Self {
         self.grace = Some(grace);
         self

@@ -222,6 +222,7 @@ impl Host {
                     self.forget(conn);
                 }
                 Output::Event(event) => self.published(&event),
+                Output::Complain(broken) => panic!("{broken}"),
             }
         }
         // Who leaves closes its connection itself.

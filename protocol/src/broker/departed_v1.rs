@@ -1,4 +1,4 @@
-//! V1 clients that left while paired: they do not know that their pairing ended.
+//! V1 clients that left while paired and do not know that their pairing ended.
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -11,15 +11,16 @@ use crate::{
 };
 
 #[derive(Debug, Default)]
-pub(super) struct Ghosts {
+pub(super) struct DepartedV1 {
+    /// The time at which each of them is forgotten.
     forgotten: BTreeMap<ClientId, Instant>,
-    /// In the order in which they left. A client that left more than once stands here more than
-    /// once, and only its last entry counts.
+    /// The same in the order in which they left. A client that left more than once stands here more
+    /// than once, and only its last entry counts.
     order: VecDeque<(Instant, ClientId)>,
 }
 
-impl Ghosts {
-    /// Remembers one, and forgets the oldest if there are too many.
+impl DepartedV1 {
+    /// Remembers a client, and forgets the oldest if there are too many.
     pub(super) fn remember(&mut self, id: ClientId, now: Instant) {
         while let Some((forgotten, _)) = self.order.front()
             && (*forgotten <= now || self.order.len() >= GHOSTS)
@@ -34,7 +35,7 @@ impl Ghosts {
         self.forgotten.insert(id, forgotten);
     }
 
-    /// Forgets this client. Returns whether it is back in time and has to be told.
+    /// Forgets a client that is back. Returns whether it has to be told.
     pub(super) fn recall(&mut self, id: &ClientId, now: Instant) -> bool {
         self.forgotten.remove(id).is_some_and(|forgotten| now < forgotten)
     }
@@ -47,40 +48,40 @@ mod tests {
     #[test]
     fn beyond_the_limit_the_oldest_is_forgotten() {
         let now = Instant::now();
-        let mut ghosts = Ghosts::default();
+        let mut departed = DepartedV1::default();
         let name = |number: usize| -> ClientId { number.to_string().parse().unwrap() };
 
         for number in 0..=GHOSTS {
-            ghosts.remember(name(number), now);
+            departed.remember(name(number), now);
         }
 
-        assert!(!ghosts.recall(&name(0), now));
-        assert!(ghosts.recall(&name(1), now));
-        assert!(ghosts.recall(&name(GHOSTS), now));
+        assert!(!departed.recall(&name(0), now));
+        assert!(departed.recall(&name(1), now));
+        assert!(departed.recall(&name(GHOSTS), now));
     }
 
     #[test]
     fn a_client_that_leaves_again_and_again_takes_no_more_room() {
         let now = Instant::now();
-        let mut ghosts = Ghosts::default();
+        let mut departed = DepartedV1::default();
         let name: ClientId = "a".parse().unwrap();
 
         for _ in 0..3 * GHOSTS {
-            ghosts.remember(name.clone(), now);
-            assert!(ghosts.recall(&name, now));
+            departed.remember(name.clone(), now);
+            assert!(departed.recall(&name, now));
         }
 
-        assert!(ghosts.order.len() <= GHOSTS);
-        assert!(ghosts.forgotten.is_empty());
+        assert!(departed.order.len() <= GHOSTS);
+        assert!(departed.forgotten.is_empty());
     }
 
     #[test]
     fn after_ten_minutes_it_is_forgotten() {
         let now = Instant::now();
-        let mut ghosts = Ghosts::default();
+        let mut departed = DepartedV1::default();
         let name: ClientId = "a".parse().unwrap();
-        ghosts.remember(name.clone(), now);
+        departed.remember(name.clone(), now);
 
-        assert!(!ghosts.recall(&name, now + GHOST_TIME));
+        assert!(!departed.recall(&name, now + GHOST_TIME));
     }
 }
