@@ -2,8 +2,12 @@
 
 use std::time::Instant;
 
-use super::{Broker, BrokerEvent, Output, Slot, pairings::Pairing, requests::Request};
-use crate::{ClientId, Code, PairingId, ReqId, ServerMessage, limits::REGISTER_TIMEOUT};
+use super::{
+    Broker, BrokerEvent, Output, Slot,
+    pairings::Pairing,
+    requests::{Consent, Request},
+};
+use crate::{ClientId, Code, PairingId, ServerMessage, limits::REGISTER_TIMEOUT};
 
 /// An agreement of two clients that waits for its grant. Both are held meanwhile.
 #[derive(Debug)]
@@ -11,15 +15,6 @@ pub(super) struct Grant {
     request: Request,
     consent: Consent,
     pub(super) deadline: Instant,
-}
-
-/// Forms of the target's consent.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Consent {
-    /// It was asked under this number.
-    Asked(ReqId),
-    /// It asked the source, with a number of its own.
-    Crossing(Option<ReqId>),
 }
 
 impl Broker {

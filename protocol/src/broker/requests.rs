@@ -4,9 +4,7 @@ use std::time::Instant;
 
 use serde_json::Value;
 
-use super::{
-    Broken, Broker, BrokerEvent, Client, Output, Slot, grants::Consent, presence::Presence,
-};
+use super::{Broken, Broker, BrokerEvent, Client, Output, Slot, presence::Presence};
 use crate::{
     ClientId, Code, ConnId, Dialect, Refusal, ReqId, ServerMessage,
     limits::{INBOX_REQUESTS, REGISTER_TIMEOUT},
@@ -23,6 +21,15 @@ pub(super) struct Request {
     /// Whether the target has been asked.
     asked: bool,
     pub(super) deadline: Instant,
+}
+
+/// Forms of the target's consent.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Consent {
+    /// It was asked under this number.
+    Asked(ReqId),
+    /// It asked the source, with a number of its own.
+    Crossing(Option<ReqId>),
 }
 
 /// A request that a client was asked and has not answered. It outlives the registration, or the
