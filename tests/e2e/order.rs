@@ -5,6 +5,7 @@ use std::{
     sync::{Arc, Mutex},
 };
 
+use futures_util::{future::join_all, poll};
 use serde_json::json;
 use socketio_p2p_client::{HandlerError, Incoming, P2pClient, P2pClientExt};
 
@@ -53,6 +54,36 @@ async fn large_ones_and_small_ones_keep_their_order() {
 
     assert_echoes(&a).await;
     assert_eq!(heard(), Vec::from_iter(0..EMITS));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn calls_keep_the_order_of_their_first_polls_however_many_a_task_makes_at_once() {
+    let server = TestServer::start().await;
+    let (heard, [a, _b]) = pair_with_recorder(&server).await;
+
+    soon(async {
+        let mut calls = Vec::new();
+        for batch in [0..20, 20..40] {
+            // Most of what tokio lets a task do at once is used up.
+            for _ in 0..115 {
+                tokio::task::consume_budget().await;
+            }
+            for number in batch {
+                let mut call = a.emit2("note", number).into_future();
+                if poll!(&mut call).is_pending() {
+                    calls.push(call);
+                }
+            }
+            // Later ones are polled for the first time before earlier ones are polled again.
+            tokio::task::yield_now().await;
+        }
+        for reply in join_all(calls).await {
+            reply.unwrap();
+        }
+    })
+    .await;
+
+    assert_eq!(heard(), Vec::from_iter(0..40));
 }
 
 #[tokio::test(flavor = "multi_thread")]

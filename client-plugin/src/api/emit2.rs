@@ -16,7 +16,7 @@ use socketio_p2p_protocol::{
     limits::CALL_TIMEOUT,
     session::{CallId, EmitOptions},
 };
-use tokio::{sync::oneshot, time::timeout_at};
+use tokio::{sync::oneshot, task::unconstrained, time::timeout_at};
 
 use crate::{
     actor::{
@@ -158,8 +158,10 @@ impl<'a> Emit2<'a> {
         }
         let pairing = pairing.ok_or_else(|| not_executed(Code::NotPaired))?;
 
-        // The window is the only queue: while it is full, callers wait here, in order.
-        let permit = match timeout_at(send_by.into(), shared.emits.reserve()).await {
+        // The window is the only queue: while it is full, callers wait here, in order. Without tokio's
+        // budget: a task that has used it up would hold a permit while later emits overtake it.
+        let permit = unconstrained(shared.emits.reserve());
+        let permit = match timeout_at(send_by.into(), permit).await {
             Ok(Ok(permit)) => permit,
             Ok(Err(_)) => return Err(not_executed(Code::Closed)),
             Err(_) => return Err(not_executed(too_late)),
