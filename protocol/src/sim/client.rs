@@ -36,6 +36,8 @@ pub(crate) struct SimClient {
     pub(crate) last_request: u64,
     /// Requests without an answer.
     pub(crate) asked: usize,
+    /// The number of client objects that the application has made.
+    pub(crate) lives: u32,
     /// Questions that wait for a decision, and the client that asks.
     pub(crate) questions: BTreeMap<QuestionId, Option<ClientNo>>,
     /// Clients to which it has consented.
@@ -86,6 +88,15 @@ pub(crate) struct Waiting {
     pub(crate) acknowledged: bool,
 }
 
+/// A question to an application.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub(crate) struct Asked {
+    /// The client object that asked.
+    pub(crate) life: u32,
+    pub(crate) question: QuestionId,
+    pub(crate) source: Option<ClientNo>,
+}
+
 impl SimClient {
     pub(crate) fn new(number: usize) -> Self {
         Self {
@@ -98,6 +109,7 @@ impl SimClient {
             open: Vec::new(),
             last_request: REQUESTS,
             asked: 0,
+            lives: 0,
             questions: BTreeMap::new(),
             consents: BTreeSet::new(),
             wanted: BTreeMap::new(),
@@ -124,6 +136,7 @@ impl SimClient {
     pub(crate) fn begin(&mut self, now: Instant, recorded: bool) {
         self.welcomed = false;
         self.dismissed = false;
+        self.lives += 1;
         self.endpoint = Some(Recorded::new(ClientConfig::default(), now, recorded));
     }
 

@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use crate::{
     Cause, ClientEvent, Code, Dialect, Outcome,
-    client::{Answer, Command, Input, Output, QuestionId},
+    client::{Answer, Command, Input, Output},
     limits::PENDING_CALLS,
 };
 
 use crate::sim::{
-    client::{REQUESTS, SimClient},
+    client::{Asked, REQUESTS, SimClient},
     handlers::number_in,
     hostile::HOSTILE,
     link::{self, Link, State, Up},
@@ -147,7 +147,8 @@ impl World {
                 // Some applications ask a person.
                 let slow = self.chance(self.plan.slow_consents);
                 let after = if slow { self.millis(0..12_000) } else { Duration::ZERO };
-                self.after(after, Event::Consent(client, question, source, yes));
+                let life = self.clients[client].lives;
+                self.after(after, Event::Consent(client, Asked { life, question, source }, yes));
             }
             Output::Deliver(pairing, _, delivery) => self.run_handler(client, pairing, delivery),
             Output::Event(event) => self.heard(client, event),
@@ -169,14 +170,12 @@ impl World {
 
     /// An application has decided. The decision is about what it was asked, and nothing else: it is
     /// void if the server has forgotten the question since.
-    pub(crate) fn consent(
-        &mut self,
-        client: usize,
-        question: QuestionId,
-        source: Option<ClientNo>,
-        yes: bool,
-    ) {
+    pub(crate) fn consent(&mut self, client: usize, asked: Asked, yes: bool) {
+        let Asked { life, question, source } = asked;
         let state = &mut self.clients[client];
+        if state.lives != life {
+            return; // The client that asked is closed.
+        }
         let asked = state.questions.get(&question).is_some_and(|by| *by == source);
         if asked {
             state.questions.remove(&question);

@@ -6,14 +6,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::{
-    Args, Code, ConnId, PairingId, Refusal, ResumeToken, broker,
-    client::{Input, QuestionId},
-};
+use crate::{Args, Code, ConnId, PairingId, Refusal, ResumeToken, broker, client::Input};
 use fastrand::Rng;
 
 use crate::sim::{
-    client::{Handled, SimClient},
+    client::{Asked, Handled, SimClient},
     hostile::{HOSTILE, Hostile},
     legacy::Legacy,
     link::Link,
@@ -42,7 +39,7 @@ pub(crate) enum Event {
     /// An application does something.
     Act(usize),
     /// An application has decided on a request of this source.
-    Consent(usize, QuestionId, Option<ClientNo>, bool),
+    Consent(usize, Asked, bool),
     /// A handler is done.
     Finish(usize, Handled),
     Alarm(usize),
@@ -211,9 +208,7 @@ impl World {
                 self.server.handle(input, self.now, &mut self.oracle);
             }
             Event::Act(client) => self.act(client),
-            Event::Consent(client, question, source, yes) => {
-                self.consent(client, question, source, yes);
-            }
+            Event::Consent(client, asked, yes) => self.consent(client, asked, yes),
             Event::Finish(client, handled) => self.finish(client, handled),
             Event::Alarm(client) => {
                 if self.clients[client].alarm.is_none_or(|alarm| alarm > self.now) {
