@@ -95,7 +95,7 @@ struct Client {
     /// Its present connection, or the last one.
     conn: ConnId,
     dialect: Dialect,
-    /// Whether it allows a direct path.
+    /// `true` if the client allows a direct path.
     direct: bool,
     presence: Presence,
     tokens: Tokens,

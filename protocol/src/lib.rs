@@ -47,7 +47,7 @@ pub use wire::{
     signal::{self, Candidate, Sdp, Signal, SignalError, Step, WhyAnew},
 };
 
-/// Which way something goes between paired clients.
+/// A path between paired clients.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub enum Path {
     /// Through the server.

@@ -104,7 +104,7 @@ struct Auth {
     client: ClientId,
     /// The application's own fields.
     application: Map<String, Value>,
-    /// Whether the client allows a direct path.
+    /// `true` if the client allows a direct path.
     direct: bool,
 }
 

@@ -1,4 +1,4 @@
-//! What goes into a broker and what comes out of it.
+//! Inputs and outputs of a broker.
 
 use std::time::Duration;
 

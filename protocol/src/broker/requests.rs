@@ -18,7 +18,7 @@ pub(super) struct Request {
     pub(super) req: Option<ReqId>,
     pub(super) target: ClientId,
     payload: Option<Value>,
-    /// Whether the target has been asked.
+    /// `true` once the target has been asked.
     asked: bool,
     pub(super) deadline: Instant,
 }

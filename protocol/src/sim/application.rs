@@ -1,4 +1,4 @@
-//! What applications do: they pair, part, call, wait, and change their minds.
+//! The behaviour of applications: they pair, unpair, call, wait, and cancel.
 
 use std::time::Duration;
 

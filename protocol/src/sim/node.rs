@@ -1,4 +1,4 @@
-//! What a client does in the world: it connects, hears, calls, runs handlers and comes back.
+//! A client in the world: it connects, receives, calls, runs handlers and reconnects.
 
 use std::time::Duration;
 
@@ -300,7 +300,7 @@ impl World {
         }
     }
 
-    /// Whether whatever its partner says is of no account.
+    /// Returns whether its partner is hostile, so that the partner's messages do not count.
     fn is_with_a_hostile(&self, client: usize) -> bool {
         self.oracle.partner_of(client).is_some_and(|(_, partner)| partner >= HOSTILE)
     }

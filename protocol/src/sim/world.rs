@@ -1,4 +1,4 @@
-//! Everything together, in virtual time: what happens next is drawn from one seed.
+//! The whole system in virtual time: each next event is drawn from one seed.
 
 use std::{
     cmp::Reverse,
@@ -24,7 +24,7 @@ use crate::sim::{
 /// The number of whoever got in under somebody else's name.
 pub(crate) const STRANGER: ClientNo = ClientNo::MAX;
 
-/// What happens at a moment.
+/// An event at a moment.
 #[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub(crate) enum Event {
     ArriveUp(ConnId),
@@ -45,7 +45,7 @@ pub(crate) enum Event {
     Alarm(usize),
     ServerAlarm,
     Fault,
-    /// Whoever keeps no rule does something.
+    /// A hostile client acts.
     Hostile(usize),
     LegacyConnect(usize),
     LegacyAct(usize),
@@ -68,7 +68,7 @@ pub(crate) struct World {
     pub(crate) hostiles: Vec<Hostile>,
     pub(crate) links: BTreeMap<ConnId, Link>,
     pub(crate) oracle: Oracle,
-    /// When calls with a time to live are of no use any more.
+    /// The times at which the time to live of calls ends.
     pub(crate) expiries: BTreeMap<CallNo, Instant>,
     pub(crate) counts: Counts,
     agenda: BinaryHeap<Reverse<(Instant, u64, Event)>>,
@@ -83,9 +83,9 @@ pub(crate) struct World {
     /// The client whose first life is recorded, and the transcript when that life has ended.
     pub(crate) recording: Option<usize>,
     pub(crate) transcript: Option<String>,
-    /// Whether faults and calls still come.
+    /// `true` while faults and calls still occur.
     pub(crate) stormy: bool,
-    /// Whether everybody goes for good.
+    /// `true` while all clients leave for good.
     pub(crate) leaving: bool,
 }
 

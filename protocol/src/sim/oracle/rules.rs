@@ -51,7 +51,7 @@ pub enum Rule {
     ReportedOnce,
     /// Each report is true.
     Truthful,
-    /// Nothing is lost while both peers recover within the grace period.
+    /// No message is lost while both peers recover within the grace period.
     NothingLost,
     /// Events run in the order of emits, for each pairing and direction.
     Order,
@@ -63,9 +63,9 @@ pub enum Rule {
     ToldOnce,
     /// Counters match the objects that they count.
     Counters,
-    /// Nothing grows beyond its limits.
+    /// All state stays within its limits.
     Bounded,
-    /// Everything works again after the last fault.
+    /// The clients make progress after the last fault.
     Progress,
     /// No state remains when all clients have left.
     NothingLeft,
