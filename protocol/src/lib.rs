@@ -2,8 +2,7 @@
 //!
 //! # Names
 //!
-//! Each state machine has an `Input` and an `Output` of its own, in its module. No other type name
-//! means two things in this crate.
+//! Each state machine has an `Input` and an `Output` of its own, in its module.
 #![cfg_attr(not(test), warn(clippy::unwrap_used))]
 
 mod args;
