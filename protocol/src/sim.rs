@@ -66,11 +66,11 @@
 
 mod application;
 mod client;
+mod connection;
 mod handlers;
 mod history;
 mod hostile;
 mod legacy;
-mod link;
 mod network;
 mod node;
 mod oracle;
@@ -85,7 +85,7 @@ mod watch;
 mod weather;
 mod world;
 
-pub use oracle::{CallNo, ClientNo, Manner, Oracle, Report, Rule, Summary, Verdict, Violation};
+pub use oracle::{Breach, CallNo, ClientNo, Manner, Oracle, Report, Rule, Summary, Verdict};
 pub use plan::{PaceOf, Plan};
 pub use report::{Counts, Failure, LINES, Lived, Totals, Trace, run_many};
 pub use transcript::{ReplayError, ReplayErrorKind, replay};

@@ -531,7 +531,7 @@ impl History {
             }
             ServerMessage::Welcome(_)
             | ServerMessage::Withdrawn { .. }
-            | ServerMessage::Ghost
+            | ServerMessage::EndedWhileAway
             | ServerMessage::Farewell { .. } => None,
             other => panic!("{other:?}"),
         }

@@ -152,7 +152,7 @@ impl Client {
             let is_present = present.as_ref().is_some_and(|present| present.id == known);
             let input = if is_present {
                 peer::Input::Server(ServerEvent::Known)
-            } else if planted::is(Fault::KeepGhost) {
+            } else if planted::is(Fault::KeepEndedPairing) {
                 continue;
             } else if resumed {
                 peer::Input::Ended(reason)

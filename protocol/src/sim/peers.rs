@@ -21,7 +21,7 @@ use crate::{
 };
 
 use crate::sim::{
-    link::through_the_codec,
+    connection::through_the_codec,
     transcript::{PeerConfig, PeerOutput, Recorded},
 };
 

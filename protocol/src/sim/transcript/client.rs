@@ -182,14 +182,14 @@ impl Machine for Client {
     }
 }
 
-fn write_message(direction: &str, event: Option<wire::Event>) -> Value {
+fn write_message(direction: &str, event: Option<wire::WireEvent>) -> Value {
     // A v2 client has no other messages.
     let (event, args) = event.unwrap_or_default();
     json!({ direction: "message", "event": event, "args": args })
 }
 
 /// Returns a message of the server, with the number of its token instead of the token.
-fn server_event(message: &ServerMessage, notes: &mut Notes) -> Option<wire::Event> {
+fn server_event(message: &ServerMessage, notes: &mut Notes) -> Option<wire::WireEvent> {
     let (event, mut args) = message.to_event()?;
     if let ServerMessage::Welcome(Welcome { resume: Some(token), .. }) = message {
         args[0]["resume"] = notes.token(*token).into();
