@@ -86,9 +86,11 @@ impl RunningServer {
     /// The error of serving, if it had failed.
     pub async fn stop(self) -> io::Result<()> {
         let closing = async {
+            // First nobody else is let in: a client that came back now would find no namespace, which
+            // tells it to stay away.
+            self.stop.send(()).ok();
             self.p2p.close().await;
             self.io.close().await;
-            self.stop.send(()).ok();
             self.serving.await.map_err(io::Error::other)?
         };
         tokio::time::timeout(Duration::from_secs(10), closing).await.unwrap_or(Ok(()))

@@ -17,6 +17,7 @@ use socketioxide::{
     handler::ConnectHandler as _,
     socket::DisconnectReason,
 };
+use tokio::sync::oneshot;
 
 /// A chat server whose members may also be paired.
 ///
@@ -89,12 +90,17 @@ async fn run(Options { port }: Options) -> Result<(), Box<dyn Error>> {
     let listener = QuickAckListener::bind(SocketAddr::from(([127, 0, 0, 1], port))).await?;
     println!("listening on http://{}", listener.local_addr()?);
     let app = axum::Router::new().layer(layer);
-    axum::serve(listener, app)
-        .with_graceful_shutdown(async move {
-            tokio::signal::ctrl_c().await.ok();
-            p2p.close().await;
-            io.close().await;
-        })
-        .await?;
-    Ok(())
+    let (stop, stopped) = oneshot::channel::<()>();
+    let serving = axum::serve(listener, app).with_graceful_shutdown(async {
+        stopped.await.ok();
+    });
+    let closing = async move {
+        tokio::signal::ctrl_c().await.ok();
+        // In this order: nobody else is let in, last words, the end of all connections.
+        stop.send(()).ok();
+        p2p.close().await;
+        io.close().await;
+    };
+    let (served, ()) = tokio::join!(serving.into_future(), closing);
+    Ok(served?)
 }

@@ -135,7 +135,7 @@ fn a_kicked_client_has_its_requests_answered_and_those_beside_it() {
 }
 
 #[test]
-fn a_server_that_shuts_down_answers_everything_and_closes_everybody() {
+fn a_server_that_shuts_down_answers_everything_and_hangs_up_on_everybody() {
     let mut broker = Scenario::with_clients(["a", "b", "c", "d"]);
     broker.pair("a", "b");
     let req = broker.register("c", "d");
@@ -146,7 +146,8 @@ fn a_server_that_shuts_down_answers_everything_and_closes_everybody() {
     assert_eq!(broker.ends_told_to("a"), [EndReason::ShuttingDown]);
     assert_eq!(broker.ends_told_to("b"), [EndReason::ShuttingDown]);
     assert_eq!(broker.refusals_to("c"), [(Some(req), Code::ShuttingDown)]);
-    assert_eq!(broker.closed.len(), 4);
+    assert_eq!(broker.hung_up.len(), 4);
+    assert_eq!(broker.closed, [], "that would tell stock clients to stay away");
     assert_eq!(broker.broker.stats(), <_>::default());
     assert_eq!(broker.broker.poll_timeout(), None);
     let gone = |event: &&BrokerEvent| matches!(event, BrokerEvent::Disconnected(_));

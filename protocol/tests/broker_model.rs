@@ -476,7 +476,9 @@ impl History {
                     self.model.granting.insert(pairing, grant);
                     self.grants.push(pairing);
                 }
-                Output::Close(conn) => self.conns.retain(|_, other| *other != conn),
+                Output::Close(conn) | Output::HangUp(conn) => {
+                    self.conns.retain(|_, other| *other != conn);
+                }
                 Output::Event(_) => {}
                 Output::Complain(broken) => panic!("{broken}"),
             }
@@ -531,7 +533,7 @@ impl History {
             }
             ServerMessage::Welcome(_)
             | ServerMessage::Withdrawn { .. }
-            | ServerMessage::EndedWhileAway
+            | ServerMessage::Ghost
             | ServerMessage::Farewell { .. } => None,
             other => panic!("{other:?}"),
         }

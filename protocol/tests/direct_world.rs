@@ -223,7 +223,7 @@ impl World {
                 broker::Output::Grant { pairing, .. } => {
                     self.broker.handle(broker::Input::Granted(pairing, Ok(())), self.now);
                 }
-                broker::Output::Close(conn) => self.drop_conn(conn),
+                broker::Output::Close(conn) | broker::Output::HangUp(conn) => self.drop_conn(conn),
                 broker::Output::Event(_) => {}
                 broker::Output::Complain(broken) => panic!("{broken}"),
             }

@@ -46,6 +46,7 @@ pub(crate) struct Scenario {
     pub(crate) routes: BTreeMap<ConnId, Partner>,
     pub(crate) unrouted: Vec<(ConnId, EndReason)>,
     pub(crate) closed: Vec<ConnId>,
+    pub(crate) hung_up: Vec<ConnId>,
     pub(crate) events: Vec<BrokerEvent>,
 }
 
@@ -73,6 +74,7 @@ impl Scenario {
             routes: BTreeMap::new(),
             unrouted: Vec::new(),
             closed: Vec::new(),
+            hung_up: Vec::new(),
             events: Vec::new(),
         }
     }
@@ -172,6 +174,10 @@ impl Scenario {
                 Output::Close(conn) => {
                     self.routes.remove(&conn);
                     self.closed.push(conn);
+                }
+                Output::HangUp(conn) => {
+                    self.routes.remove(&conn);
+                    self.hung_up.push(conn);
                 }
                 Output::Event(event) => self.events.push(event),
                 Output::Complain(broken) => panic!("{broken}"),

@@ -97,10 +97,27 @@ impl P2pServer {
         self.shared.counters.read()
     }
 
-    /// Ends all pairings with `shutting-down`, closes the connections of all clients, refuses new
-    /// ones, and returns when nothing of the plugin runs any more, at the latest after 5 s.
+    /// Ends all pairings with `shutting-down`, ends the connections of all clients, lets no client in
+    /// any more, and returns when nothing of the plugin runs any more, at the latest after 5 s.
     ///
-    /// Connections that are no P2P clients stay.
+    /// No client is told to leave the namespace: stock clients would stay away for good. Each one
+    /// gets its last messages, then its transport ends, and it comes back after its backoff. Stop the
+    /// listener first, or it comes back to this server; close `io` afterwards:
+    ///
+    /// ```
+    /// # async fn example(p2p: socketio_p2p_server::P2pServer, io: socketioxide::SocketIo,
+    /// #     stop_listening: tokio::sync::oneshot::Sender<()>) {
+    /// stop_listening.send(()).ok(); // axum::serve(…).with_graceful_shutdown(…)
+    /// p2p.close().await;
+    /// io.close().await;
+    /// # }
+    /// ```
+    ///
+    /// The plugin can end the transport of connections that a [`QuickAckListener`] or another metered
+    /// listener accepted. Others stay until `io` is closed, as do connections that are no P2P
+    /// clients.
+    ///
+    /// [`QuickAckListener`]: crate::QuickAckListener
     ///
     /// # Cancel safety
     ///

@@ -59,8 +59,10 @@ pub(crate) struct Shared {
 /// or a user, or takes long.
 #[derive(Default)]
 struct Afterwards {
-    /// Connections to be closed.
+    /// Connections to be closed, whose clients are to stay away.
     closing: Vec<ConnId>,
+    /// Connections to be ended, whose clients may come back.
+    hanging_up: Vec<ConnId>,
     /// Clients that missed a message that they must know.
     unread: Vec<ClientId>,
     /// Invariants of the broker that do not hold.
@@ -208,7 +210,7 @@ impl Shared {
                 if full && must_arrive(&message) {
                     broker.handle(Input::Disconnected(conn), Instant::now());
                     afterwards.unread.push(connection.client.clone());
-                    afterwards.closing.push(conn);
+                    afterwards.hanging_up.push(conn);
                 }
             }
             Output::Route(conn, partner) => self.route(conn, &partner),
@@ -224,6 +226,7 @@ impl Shared {
                 broker.handle(Input::Granted(pairing, Ok(())), Instant::now());
             }
             Output::Close(conn) => afterwards.closing.push(conn),
+            Output::HangUp(conn) => afterwards.hanging_up.push(conn),
             Output::Event(event) => self.events.push(event),
             Output::Complain(broken) => afterwards.broken.push(broken),
         }
@@ -231,7 +234,7 @@ impl Shared {
 
     /// Does what a step left, outside of the broker's lock.
     fn finish(self: &Arc<Self>, afterwards: Afterwards) {
-        let Afterwards { closing, unread, broken, lists } = afterwards;
+        let Afterwards { closing, hanging_up, unread, broken, lists } = afterwards;
         self.events.publish();
         for broken in broken {
             tracing::error!(%broken, "an invariant of the broker does not hold");
@@ -249,6 +252,11 @@ impl Shared {
         for conn in closing {
             if let Some(connection) = self.drop_connection(conn) {
                 self.disconnect(connection);
+            }
+        }
+        for conn in hanging_up {
+            if let Some(connection) = self.drop_connection(conn) {
+                self.hang_up(connection);
             }
         }
     }

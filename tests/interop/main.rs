@@ -16,6 +16,7 @@ mod mixed_values;
 mod order;
 mod pairing;
 mod refusals;
+mod restart;
 mod simple_peer;
 mod stock;
 

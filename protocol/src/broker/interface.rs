@@ -147,8 +147,13 @@ pub enum Output {
         /// The client that accepted.
         target: ClientId,
     },
-    /// Close a connection. It is forgotten already, and nothing that it says is relayed.
+    /// Close a connection, and tell its client to stay away: a stock client does not reconnect. The
+    /// connection is forgotten already, and nothing that it says is relayed.
     Close(ConnId),
+    /// End the transport of a connection once its last messages are written. To the client that is a
+    /// lost connection, and it may come back. The connection is forgotten already, as with
+    /// [`Self::Close`].
+    HangUp(ConnId),
     /// Hand an event to the application.
     Event(BrokerEvent),
     /// Log an invariant of the broker that does not hold: a bug. The input was ignored as far as it

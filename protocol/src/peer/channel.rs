@@ -142,7 +142,7 @@ pub enum Arrival {
 
 /// The reason why a message may not be sent now.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum SpendError {
+pub enum Refused {
     /// The partner's window is used up.
     Full,
     /// The channel has ended, or this end leaves.
@@ -267,14 +267,14 @@ impl Channel {
     ///
     /// # Errors
     ///
-    /// [`SpendError::Full`] if the message has to wait for the partner, [`SpendError::Closed`] if it cannot be sent.
-    pub fn spend(&mut self, len: usize) -> Result<(), SpendError> {
+    /// [`Refused::Full`] if the message has to wait for the partner, [`Refused::Closed`] if it cannot be sent.
+    pub fn spend(&mut self, len: usize) -> Result<(), Refused> {
         if self.end.is_some() || self.leaving.is_some() {
-            return Err(SpendError::Closed);
+            return Err(Refused::Closed);
         }
         if self.partner_window.is_some() {
             if self.credit <= 0 {
-                return Err(SpendError::Full);
+                return Err(Refused::Full);
             }
             self.credit = self.credit.saturating_sub(signed(weight(len)));
         }

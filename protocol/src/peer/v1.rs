@@ -110,11 +110,11 @@ pub struct V1Peer {
 struct Emit {
     event: String,
     args: Args,
-    call: Option<V1Call>,
+    call: Option<Call>,
 }
 
 /// The id of the client's acknowledgement, and its deadline.
-type V1Call = (ReqId, Instant);
+type Call = (ReqId, Instant);
 
 impl Emit {
     /// Returns the bytes that it takes in the backlog.

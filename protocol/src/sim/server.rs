@@ -170,7 +170,7 @@ impl Server {
                 Output::Grant { pairing, .. } => {
                     self.broker.handle(Input::Granted(pairing, Ok(())), now);
                 }
-                Output::Close(conn) => {
+                Output::Close(conn) | Output::HangUp(conn) => {
                     self.routes.remove(&conn);
                     self.acts.push_back(Act::Close(conn));
                 }

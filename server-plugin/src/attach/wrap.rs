@@ -7,7 +7,9 @@ use std::{
 };
 
 use serde_json::Value as Json;
-use socketio_p2p_protocol::{Code, ConnId, Hello, ResumeToken, limits::JSON_DEPTH, wire};
+use socketio_p2p_protocol::{
+    Code, ConnId, Dialect, Hello, ResumeToken, limits::JSON_DEPTH, wire,
+};
 use socketioxide::{
     adapter::Adapter,
     handler::{ConnectHandler, ConnectMiddleware, Value},
@@ -18,7 +20,7 @@ use super::identity::{Handshake, Identity};
 use crate::{
     connection::Connection,
     inbound::{dispatch, throttle::Throttle},
-    outbound::socket::Outflow,
+    outbound::socket::{Outflow, stream_of},
     server::P2pServer,
     step::Shared,
 };
@@ -64,10 +66,18 @@ impl<H> Wrapper<H> {
         let auth = read_auth(auth.and_then(Value::as_str).map(|text| &**text))?;
         let handshake =
             Handshake { auth: &auth, request: socket.req_parts(), extensions: &socket.extensions };
-        match self.shared.hooks.identify(&handshake)? {
-            Some(identity) => admit(&self.shared, socket, identity),
-            None => Ok(()),
+        let Some(identity) = self.shared.hooks.identify(&handshake)? else { return Ok(()) };
+        let dialect = identity.dialect;
+        let admitted = admit(&self.shared, socket, identity);
+        if admitted == Err(Code::ShuttingDown)
+            && dialect == Dialect::V1
+            && let Some(stream) = stream_of(socket)
+        {
+            // A stock client takes a refusal for final. It loses its transport before it reads it, and
+            // tries again: soon there is another server.
+            stream.cut();
         }
+        admitted
     }
 }
 
@@ -152,7 +162,10 @@ where
             && !self.shared.connected(guard.conn)
         {
             // Removed, or the server was closed, before it could be told anything.
-            socket.disconnect().ok();
+            match stream_of(&socket) {
+                Some(stream) => stream.cut(),
+                None => drop(socket.disconnect()),
+            }
             return;
         }
         self.handler.call(socket, auth);

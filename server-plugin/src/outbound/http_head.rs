@@ -27,6 +27,8 @@ pub(crate) enum Key {
     WebSocket(Box<[u8]>),
     /// The session that is upgraded from polling, which the server drew at random.
     Session(Box<str>),
+    /// The session that waits for messages with a request of its own, a poll.
+    Poll(Box<str>),
 }
 
 impl Key {
@@ -48,7 +50,7 @@ pub(crate) fn parameter<'a>(uri: &'a Uri, name: &str) -> Option<&'a str> {
 #[derive(Debug, Eq, PartialEq)]
 pub(crate) enum Seen {
     /// A request. `quick`: the client asks for TCP acknowledgements at once. `key`: the identity of
-    /// the websocket, if the request asks for one.
+    /// the websocket or of the session, if the request asks for a websocket or polls.
     Request { quick: bool, key: Option<Key> },
     /// No websocket came of the last request.
     NoWebSocket,
@@ -213,7 +215,7 @@ fn read_head(head: &[u8]) -> io::Result<(Requests, Option<Seen>)> {
             request.headers.iter().filter(move |header| header.name.eq_ignore_ascii_case(name));
         named.map(|header| header.value).collect::<Vec<_>>()
     };
-    let key = all(header::SEC_WEBSOCKET_KEY.as_str()).first().map(|key| Key::new(&uri, key));
+    let websocket = all(header::SEC_WEBSOCKET_KEY.as_str()).first().map(|key| Key::new(&uri, key));
     let body =
         match (&*all(header::TRANSFER_ENCODING.as_str()), &*all(header::CONTENT_LENGTH.as_str())) {
             ([], []) => Requests::default(),
@@ -227,7 +229,7 @@ fn read_head(head: &[u8]) -> io::Result<(Requests, Option<Seen>)> {
             }
             _ => return Err(unclear()),
         };
-    let next = match (body, &key) {
+    let next = match (body, &websocket) {
         (Requests::Body(0) | Requests::Head(_), Some(_)) => Requests::Asked,
         // A request for a websocket has no body.
         (_, Some(_)) => return Err(unclear()),
@@ -235,7 +237,14 @@ fn read_head(head: &[u8]) -> io::Result<(Requests, Option<Seen>)> {
         (body, None) => body,
     };
     let quick = !all(QUICK_ACK).is_empty();
+    let key = websocket.or_else(|| (request.method == Some("GET")).then(|| poll(&uri)).flatten());
     Ok((next, Some(Seen::Request { quick, key })))
+}
+
+/// Returns the session that polls with a request for `uri`, if it does.
+fn poll(uri: &Uri) -> Option<Key> {
+    let polls = parameter(uri, "transport=") == Some("polling");
+    parameter(uri, "sid=").filter(|_| polls).map(|sid| Key::Poll(sid.into()))
 }
 
 #[cfg(test)]
@@ -290,6 +299,15 @@ mod tests {
         let upgrade = UPGRADE.replace(" HTTP", "&sid=first&sid=second HTTP");
 
         assert_eq!(asked(&upgrade), [Some(Key::Session("first".into()))]);
+    }
+
+    #[test]
+    fn a_poll_tells_its_session() {
+        let poll = "GET /socket.io/?EIO=4&transport=polling&sid=one HTTP/1.1\r\n\r\n";
+
+        assert_eq!(asked(poll), [Some(Key::Poll("one".into()))]);
+        assert_eq!(asked(&poll.replace("GET", "POST")), [None], "it does not wait for messages");
+        assert_eq!(asked(&poll.replace("&sid=one", "")), [None], "it has no session yet");
     }
 
     #[test]

@@ -19,8 +19,8 @@ use super::{
     queue::Meter,
 };
 
-/// The streams of all websockets of this process, by their keys in socketioxide, which knows
-/// nothing of the stream below. An entry lives as long as its stream.
+/// The streams of all websockets and polls of this process, by their keys in socketioxide, which
+/// knows nothing of the stream below. An entry lives no longer than its stream.
 static STREAMS: LazyLock<DashMap<Key, Weak<StreamHandle>>> = LazyLock::new(DashMap::new);
 
 /// A handle to a stream: the bytes that it took, and a way to end it.
@@ -42,7 +42,7 @@ impl StreamHandle {
         self.meter.clone()
     }
 
-    /// Ends the stream: its reader finds it aborted.
+    /// Ends the stream: its reader finds it aborted, and nothing more is written.
     pub(crate) fn cut(&self) {
         self.is_cut.store(true, Ordering::Release);
         if let Some(reader) = self.lock().take() {
@@ -54,14 +54,16 @@ impl StreamHandle {
         self.is_cut.load(Ordering::Acquire)
     }
 
-    /// Lets the reader wait also for [`Self::cut`]. Returns whether that was called meanwhile.
-    fn wait(&self, cx: &Context<'_>) -> bool {
+    fn check(&self) -> io::Result<()> {
+        if self.is_cut() { Err(io::ErrorKind::ConnectionAborted.into()) } else { Ok(()) }
+    }
+
+    /// Lets the reader wait also for [`Self::cut`], which may have been called already.
+    fn wait(&self, cx: &Context<'_>) {
         let mut reader = self.lock();
         if !reader.as_ref().is_some_and(|reader| reader.will_wake(cx.waker())) {
             *reader = Some(cx.waker().clone());
         }
-        drop(reader);
-        self.is_cut()
     }
 
     fn lock(&self) -> MutexGuard<'_, Option<Waker>> {
@@ -85,6 +87,12 @@ pub(crate) fn of<A: Adapter>(socket: &Socket<A>) -> Option<Arc<StreamHandle>> {
     STREAMS.get(&key)?.upgrade()
 }
 
+/// Returns the stream on which a socket polled last, if that was over a metered stream. It counts
+/// the bytes of one poll only, and maybe those of others: it is no meter of the socket.
+pub(crate) fn of_poll<A: Adapter>(socket: &Socket<A>) -> Option<Arc<StreamHandle>> {
+    STREAMS.get(&Key::Poll(socket.id.as_str().into()))?.upgrade()
+}
+
 /// A byte stream that counts what is written, so that the plugin knows how much waits for a client.
 ///
 /// It parses the HTTP requests on it, and ends a connection whose requests cannot be followed: a
@@ -99,25 +107,31 @@ pub struct MeteredStream<S> {
     entry: Option<Registered>,
 }
 
-/// The entry of a stream's websocket, until it is dropped.
+/// The entry of a stream's websocket or poll, until it is dropped.
 #[derive(Debug)]
-struct Registered(Key);
+struct Registered(Key, Weak<StreamHandle>);
 
 impl Registered {
     fn new(key: Key, handle: &Arc<StreamHandle>) -> io::Result<Self> {
+        let handle = Arc::downgrade(handle);
         match STREAMS.entry(key.clone()) {
-            Entry::Vacant(entry) => drop(entry.insert(Arc::downgrade(handle))),
+            Entry::Vacant(entry) => drop(entry.insert(handle.clone())),
+            // The poll before ended, or its client gave it up.
+            Entry::Occupied(mut entry) if matches!(key, Key::Poll(_)) => {
+                entry.insert(handle.clone());
+            }
             // Keys are drawn at random, so that two are never equal by chance. With equal keys the
             // traffic of one stream would count for the other.
             Entry::Occupied(_) => return Err(io::ErrorKind::AddrInUse.into()),
         }
-        Ok(Self(key))
+        Ok(Self(key, handle))
     }
 }
 
 impl Drop for Registered {
     fn drop(&mut self) {
-        STREAMS.remove(&self.0);
+        let Self(key, handle) = self;
+        STREAMS.remove_if(key, |_, other| other.ptr_eq(handle));
     }
 }
 
@@ -160,9 +174,10 @@ impl<S: AsyncRead + Unpin> AsyncRead for MeteredStream<S> {
     ) -> Poll<io::Result<()>> {
         let before = buf.filled().len();
         let read = Pin::new(&mut self.stream).poll_read(cx, buf);
-        if read.is_pending() && self.handle.wait(cx) || self.handle.is_cut() {
-            return Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into()));
+        if read.is_pending() {
+            self.handle.wait(cx);
         }
+        self.handle.check()?;
         ready!(read)?;
         Poll::Ready(self.read_along(&buf.filled()[before..]))
     }
@@ -174,6 +189,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for MeteredStream<S> {
         cx: &mut Context<'_>,
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
+        self.handle.check()?;
         let written = ready!(Pin::new(&mut self.stream).poll_write(cx, buf))?;
         self.handle.meter.took(written);
         Poll::Ready(Ok(written))
@@ -192,6 +208,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for MeteredStream<S> {
         cx: &mut Context<'_>,
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
+        self.handle.check()?;
         let written = ready!(Pin::new(&mut self.stream).poll_write_vectored(cx, bufs))?;
         self.handle.meter.took(written);
         Poll::Ready(Ok(written))
@@ -280,6 +297,39 @@ mod tests {
         assert_eq!(refused.kind(), io::ErrorKind::AddrInUse);
         drop(second);
         assert!(registered("two"));
+    }
+
+    #[tokio::test]
+    async fn the_last_poll_of_a_session_counts() {
+        let request = b"GET /?transport=polling&sid=three HTTP/1.1\r\n\r\n";
+        let stream = || {
+            let (client, server) = duplex(1024);
+            (client, MeteredStream::new(server))
+        };
+        let ((mut client, mut first), (mut other, mut second)) = (stream(), stream());
+        let key = Key::Poll("three".into());
+        let registered = || STREAMS.get(&key).and_then(|handle| handle.upgrade());
+        let mut read = vec![0; request.len()];
+        for (client, server) in [(&mut client, &mut first), (&mut other, &mut second)] {
+            client.write_all(request).await.unwrap();
+            server.read_exact(&mut read).await.unwrap();
+        }
+
+        drop(first);
+        assert!(Arc::ptr_eq(&registered().unwrap(), &second.handle));
+        drop(second);
+        assert!(registered().is_none());
+    }
+
+    #[tokio::test]
+    async fn nothing_is_written_to_a_stream_that_is_cut() {
+        let (_client, server) = duplex(64);
+        let mut server = MeteredStream::new(server);
+        server.handle.cut();
+
+        let written = server.write_all(b"too late").await;
+
+        assert_eq!(written.unwrap_err().kind(), io::ErrorKind::ConnectionAborted);
     }
 
     #[tokio::test]

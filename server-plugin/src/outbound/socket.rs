@@ -60,6 +60,8 @@ pub(crate) trait Outlet: Send + Sync + 'static {
     /// Returns the stream below, if it can be ended from here.
     fn stream(&self) -> Option<Arc<StreamHandle>>;
     fn is_connected(&self) -> bool;
+    /// Returns whether everything is written that was handed over, as far as that is known.
+    fn is_flushed(&self) -> bool;
     /// Returns whether it missed a message because too much waits for it.
     fn is_overfull(&self) -> bool;
     /// Returns whether its transport takes blobs as attachments at present.
@@ -151,6 +153,11 @@ fn failure(error: SendError) -> SendFailure {
     }
 }
 
+/// Returns the stream below a socket, if it can be ended from here.
+pub(crate) fn stream_of<A: Adapter>(socket: &Socket<A>) -> Option<Arc<StreamHandle>> {
+    meter::of(socket).or_else(|| meter::of_poll(socket))
+}
+
 fn takes_attachments<A: Adapter>(socket: &Socket<A>) -> bool {
     socket.protocol() != ProtocolVersion::V4 || socket.transport_type() != TransportType::Polling
 }
@@ -190,7 +197,7 @@ impl<A: Adapter> Outlet for Outflow<A> {
     }
 
     fn stream(&self) -> Option<Arc<StreamHandle>> {
-        self.socket.upgrade().and_then(|socket| meter::of(&socket))
+        self.socket.upgrade().and_then(|socket| stream_of(&socket))
     }
 
     fn disconnect(&self) -> Result<(), SendFailure> {
@@ -200,6 +207,10 @@ impl<A: Adapter> Outlet for Outflow<A> {
 
     fn is_connected(&self) -> bool {
         self.socket.upgrade().is_some_and(|socket| socket.connected())
+    }
+
+    fn is_flushed(&self) -> bool {
+        self.queue.as_ref().is_some_and(|queue| queue.waiting() == 0)
     }
 
     fn is_overfull(&self) -> bool {

@@ -2,11 +2,11 @@
 
 use std::{sync::Arc, time::Duration};
 
-use socketio_p2p_protocol::{ConnId, broker::Input, relay::SendFailure};
+use socketio_p2p_protocol::{ConnId, Dialect, broker::Input, relay::SendFailure};
 use tokio::runtime::Handle;
 
 use super::Shared;
-use crate::{connection::Connection, outbound::meter::StreamHandle};
+use crate::connection::Connection;
 
 /// The longest time that the end of the plugin may take.
 pub(crate) const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
@@ -14,8 +14,11 @@ pub(crate) const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 /// The pause before a socket is closed again whose queue was too full for it.
 const CLOSE_INTERVAL: Duration = Duration::from_millis(200);
 
-/// The time in which a removed client can read why.
+/// The time in which a client whose connection ends can read why.
 const LAST_WORDS: Duration = Duration::from_secs(1);
+
+/// The pause before it is looked again whether the last words are written.
+const FLUSH_INTERVAL: Duration = Duration::from_millis(20);
 
 impl Shared {
     /// Forgets a connection. Nothing that its socket still says is relayed.
@@ -31,25 +34,51 @@ impl Shared {
         if let Some(connection) = self.drop_connection(conn) {
             tracing::warn!(client = %connection.client, "client closed because it does not read");
             self.counters.unread();
-            self.disconnect(connection);
+            self.hang_up(connection);
         }
     }
 
-    /// Ends the TCP connection of a client when the client has had time to read the last words.
+    /// Ends the transport of a client once it has taken the last words, or had the time to.
+    ///
+    /// A stock client that is told to leave the namespace stays away for good. One that loses its
+    /// transport comes back after its backoff.
+    pub(super) fn hang_up(self: &Arc<Self>, connection: Arc<Connection>) {
+        if connection.outlet.stream().is_none() {
+            // The transport cannot be ended from here. A v2 client comes back all the same; a v1
+            // client is left to the end of the host.
+            if connection.dialect == Dialect::V2 {
+                self.disconnect(connection);
+            }
+            return;
+        }
+        self.tasks.spawn_to_its_end(async move {
+            let flushing = async {
+                while !connection.outlet.is_flushed() {
+                    tokio::time::sleep(FLUSH_INTERVAL).await;
+                }
+                // The transport may hold the last frame for a moment.
+                tokio::time::sleep(FLUSH_INTERVAL).await;
+            };
+            tokio::time::timeout(LAST_WORDS, flushing).await.ok();
+            // Of a polling client, that of the last poll.
+            if let Some(stream) = connection.outlet.stream() {
+                stream.cut();
+            }
+        });
+    }
+
+    /// Leaves the namespace of a client, which is thereby told to stay away, and ends its transport
+    /// when it has had the time to read why.
     ///
     /// The host leaves the namespace only. The connection below could stay open forever with a client
     /// that forgot it, and with all that waits for a client that does not read.
-    fn hang_up_later(&self, stream: Option<Arc<StreamHandle>>) {
-        if let Some(stream) = stream {
+    pub(super) fn disconnect(self: &Arc<Self>, connection: Arc<Connection>) {
+        if let Some(stream) = connection.outlet.stream() {
             self.tasks.spawn(async move {
                 tokio::time::sleep(LAST_WORDS).await;
                 stream.cut();
             });
         }
-    }
-
-    pub(super) fn disconnect(self: &Arc<Self>, connection: Arc<Connection>) {
-        self.hang_up_later(connection.outlet.stream());
         if connection.outlet.disconnect() != Err(SendFailure::Full) {
             return;
         }

@@ -213,7 +213,7 @@ impl Host {
                     self.check_consent(input, &source, &target);
                     self.grants.push(pairing);
                 }
-                Output::Close(conn) => {
+                Output::Close(conn) | Output::HangUp(conn) => {
                     assert!(self.conns.contains_key(&conn), "closed once");
                     if matches!(input, Some(Input::ShutDown)) {
                         let mut open = self.pending.iter().filter(|(asker, _)| *asker == conn);
@@ -341,7 +341,7 @@ impl Host {
                 self.answered(to, req);
             }
             ServerMessage::Pong { req } => self.answered(to, Some(req)),
-            ServerMessage::EndedWhileAway => assert!(!is_v2 && now_paired.is_none()),
+            ServerMessage::Ghost => assert!(!is_v2 && now_paired.is_none()),
             ServerMessage::SignalRefused { .. } => unreachable!("the broker forwards none"),
             ServerMessage::Farewell { .. } => conn.dismissed = true,
             ServerMessage::Withdrawn { req, .. } => assert!(!is_v2 || req.is_some()),
