@@ -154,9 +154,8 @@ impl World {
                 broker::Output::Grant { pairing, .. } => {
                     self.broker.handle(broker::Input::Granted(pairing, Ok(())), self.now);
                 }
-                broker::Output::Close(_)
-                | broker::Output::HangUp(_)
-                | broker::Output::Event(_) => {}
+                broker::Output::Close(_) | broker::Output::HangUp(_) | broker::Output::Event(_) => {
+                }
                 broker::Output::Complain(broken) => panic!("{broken}"),
             }
         }

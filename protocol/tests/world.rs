@@ -120,9 +120,8 @@ impl World {
                     let granted = broker::Input::Granted(pairing, Ok(()));
                     self.broker.handle(granted, self.now);
                 }
-                broker::Output::Close(_)
-                | broker::Output::HangUp(_)
-                | broker::Output::Event(_) => {}
+                broker::Output::Close(_) | broker::Output::HangUp(_) | broker::Output::Event(_) => {
+                }
                 broker::Output::Complain(broken) => panic!("{broken}"),
             }
         }

@@ -7,9 +7,7 @@ use std::{
 };
 
 use serde_json::Value as Json;
-use socketio_p2p_protocol::{
-    Code, ConnId, Dialect, Hello, ResumeToken, limits::JSON_DEPTH, wire,
-};
+use socketio_p2p_protocol::{Code, ConnId, Dialect, Hello, ResumeToken, limits::JSON_DEPTH, wire};
 use socketioxide::{
     adapter::Adapter,
     handler::{ConnectHandler, ConnectMiddleware, Value},
