@@ -1,7 +1,8 @@
-//! Records the transcript of a simulated client, or replays one. See `TRANSCRIPTS.md`.
+//! Records the transcript of a simulated client or peer, or replays one. See `TRANSCRIPTS.md`.
 //!
 //! ```text
 //! cargo run -p socketio-p2p-protocol --features sim --example transcript -- record 7 0 300 > client.jsonl
+//! cargo run -p socketio-p2p-protocol --features sim --example transcript -- record-peer 7 0 > peer.jsonl
 //! cargo run -p socketio-p2p-protocol --features sim --example transcript -- replay client.jsonl
 //! ```
 
@@ -9,7 +10,8 @@ use std::{env, error::Error, fs};
 
 use socketio_p2p_protocol::sim::{self, Plan};
 
-const USAGE: &str = "usage: transcript record SEED CLIENT LINES | transcript replay FILE";
+const USAGE: &str = "usage: transcript record SEED CLIENT LINES | transcript record-peer SEED END | \
+                     transcript replay FILE";
 
 fn main() -> Result<(), Box<dyn Error>> {
     let args: Vec<_> = env::args().skip(1).collect();
@@ -17,6 +19,9 @@ fn main() -> Result<(), Box<dyn Error>> {
         ["record", seed, client, lines] => {
             let (plan, client) = (Plan::new(seed.parse()?), client.parse()?);
             print!("{}", sim::record(plan, client, lines.parse()?).ok_or("no such client")?);
+        }
+        ["record-peer", seed, end] => {
+            print!("{}", sim::record_peer(seed.parse()?, end.parse()?).ok_or("no such end")?);
         }
         ["replay", file] => {
             let lines = sim::replay(&fs::read_to_string(file)?)?;

@@ -24,6 +24,7 @@
 //! No IO, no clock: feed it with [`Broker::handle`], carry out what [`Broker::poll_output`] says,
 //! and come back with [`Input::Timeout`] when [`Broker::poll_timeout`] is due.
 
+mod attendance;
 #[cfg(test)]
 mod broken;
 mod clients;
@@ -31,7 +32,6 @@ mod departed_v1;
 mod grants;
 mod interface;
 mod pairings;
-mod presence;
 mod releases;
 mod requests;
 
@@ -45,11 +45,11 @@ pub use self::interface::{
     Output, Partner,
 };
 use self::{
+    attendance::{Attendance, Tokens},
     clients::ListRate,
     departed_v1::DepartedV1,
     grants::Grant,
     pairings::Pairing,
-    presence::{Presence, Tokens},
     releases::Release,
     requests::{Question, Request},
 };
@@ -67,7 +67,7 @@ const LAST_REQUEST_BITS: u64 = (1 << 52) - 1;
 #[derive(Debug)]
 pub struct Broker {
     config: BrokerConfig,
-    clients: BTreeMap<ClientId, Client>,
+    clients: BTreeMap<ClientId, ClientRecord>,
     conns: BTreeMap<ConnId, ClientId>,
     /// Requests by the server's number, whose order is that of arrival and of the deadlines.
     requests: BTreeMap<ReqId, Request>,
@@ -91,13 +91,13 @@ pub struct Broker {
 }
 
 #[derive(Debug)]
-struct Client {
+struct ClientRecord {
     /// Its present connection, or the last one.
     conn: ConnId,
     dialect: Dialect,
     /// `true` if the client allows a direct path.
     direct: bool,
-    presence: Presence,
+    attendance: Attendance,
     tokens: Tokens,
     slot: Slot,
     /// Its last pairing that ended. A client that was away learns of it in its welcome.
@@ -124,13 +124,13 @@ enum Slot {
     Paired(PairingId),
 }
 
-impl Client {
+impl ClientRecord {
     const fn new(conn: ConnId, dialect: Dialect, direct: bool, fresh: ResumeToken) -> Self {
         Self {
             conn,
             dialect,
             direct,
-            presence: Presence::Arriving,
+            attendance: Attendance::Arriving,
             tokens: Tokens::new(fresh),
             slot: Slot::Free,
             ended: None,
@@ -209,7 +209,7 @@ impl Broker {
             return Err(Code::Quota);
         }
         self.conns.insert(conn, id.clone());
-        self.clients.insert(id, Client::new(conn, dialect, direct, fresh));
+        self.clients.insert(id, ClientRecord::new(conn, dialect, direct, fresh));
         Ok(())
     }
 
@@ -284,7 +284,7 @@ impl Broker {
     }
 
     /// Returns a client that must exist. If it does not, that is logged.
-    fn client_mut(&mut self, id: &ClientId) -> Option<&mut Client> {
+    fn client_mut(&mut self, id: &ClientId) -> Option<&mut ClientRecord> {
         let client = self.clients.get_mut(id);
         if client.is_none() {
             self.outputs.push_back(Output::Complain(Broken::NoClient(id.clone())));

@@ -49,11 +49,11 @@ pub const REGISTER_TIMEOUT: Duration = Duration::from_secs(10);
 pub const RELEASE_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// Time for which the server remembers that a v1 client left without knowing the end of its pairing.
-pub const GHOST_TIME: Duration = Duration::from_secs(10 * 60);
+pub const DEPARTED_V1_TIME: Duration = Duration::from_secs(10 * 60);
 
 /// Number of v1 clients of which the server remembers that. Beyond it the oldest is forgotten: that
 /// client keeps a target that refuses every emit until it registers anew.
-pub const GHOSTS: usize = 10_000;
+pub const DEPARTED_V1: usize = 10_000;
 
 /// Time for which the pairing of a v2 client outlives its connection. A change of network or a restart
 /// of a proxy takes a few seconds, and callers do not wait longer than this.

@@ -25,7 +25,7 @@ pub enum Fault {
     /// A client that is back does not send its window again.
     ForgetResend,
     /// A pairing that ended while a client was away goes on at its end.
-    KeepGhost,
+    KeepEndedPairing,
     /// The reason of an end during a client's absence is not reported on its return.
     ForgetReason,
     /// The window forgets its oldest frame before it is acknowledged.

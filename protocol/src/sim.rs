@@ -61,19 +61,21 @@
 //!
 //! # Test a client in another language
 //!
-//! [`record`] writes a transcript of a client, and [`replay`] compares one: see `TRANSCRIPTS.md`.
+//! [`record`] and [`record_peer`] write transcripts of a client and of a peer, and [`replay`] compares one:
+//! see `TRANSCRIPTS.md`.
 
 mod application;
 mod client;
+mod connection;
 mod handlers;
 mod history;
 mod hostile;
 mod legacy;
-mod link;
 mod network;
 mod node;
 mod oracle;
 mod paths;
+mod peers;
 mod plan;
 mod report;
 mod server;
@@ -83,7 +85,7 @@ mod watch;
 mod weather;
 mod world;
 
-pub use oracle::{CallNo, ClientNo, Manner, Oracle, Report, Rule, Summary, Verdict, Violation};
+pub use oracle::{Breach, CallNo, ClientNo, Manner, Oracle, Report, Rule, Summary, Verdict};
 pub use plan::{PaceOf, Plan};
 pub use report::{Counts, Failure, LINES, Lived, Totals, Trace, run_many};
 pub use transcript::{ReplayError, ReplayErrorKind, replay};
@@ -118,6 +120,23 @@ pub fn run_two_paths(seed: u64, trace: Trace) -> Lived {
 /// ```
 pub fn record(plan: Plan, client: usize, lines: usize) -> Option<String> {
     history::record(plan, client, lines)
+}
+
+/// Runs the two peers of one pairing, with a direct link between them that is made, fails in each way
+/// and is made again, and returns the transcript of one: the initiator is the end 0, its partner 1.
+/// Returns `None` for any other end.
+///
+/// # Examples
+///
+/// ```
+/// use socketio_p2p_protocol::sim;
+///
+/// let transcript = sim::record_peer(7, 0).expect("there is an end 0");
+///
+/// assert_eq!(sim::replay(&transcript), Ok(transcript.lines().count()));
+/// ```
+pub fn record_peer(seed: u64, end: usize) -> Option<String> {
+    peers::record(seed, end)
 }
 
 /// Runs an application at two clients, with a server and faults between them. A broken invariant of the

@@ -33,7 +33,7 @@ pub use self::{
 use crate::{Code, Refusal};
 
 /// A message as a Socket.IO event: its name and its arguments.
-pub type Event = (&'static str, Vec<Value>);
+pub type WireEvent = (&'static str, Vec<Value>);
 
 /// The reason for which an event is not a message.
 #[derive(Clone, Debug, Eq, PartialEq)]

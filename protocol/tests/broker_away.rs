@@ -302,7 +302,7 @@ fn a_free_client_has_nothing_to_come_back_to() {
 }
 
 #[test]
-fn a_v1_client_has_no_grace_and_is_told_of_its_ghost() {
+fn a_v1_client_has_no_grace_and_is_told_that_its_pairing_ended() {
     let mut broker = with_grace(["a"]);
     broker.connect("b", Dialect::V1);
     broker.register("a", "b");
@@ -314,7 +314,7 @@ fn a_v1_client_has_no_grace_and_is_told_of_its_ghost() {
     assert_eq!(broker.ends_told_to("a"), [EndReason::Disconnected]);
     let conn = broker.admit("b", Dialect::V1).unwrap();
     broker.handle(Input::Connected(conn));
-    assert_eq!(broker.told("b"), [ServerMessage::Ghost]);
+    assert_eq!(broker.told("b"), [ServerMessage::EndedWhileAway]);
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use socketio_p2p_protocol::{
     BrokerEvent, ClientEntry, ClientMessage, ClientState, Code, ConnId, Dialect, EndReason, Hello,
-    ListPolicy, ServerMessage, broker::Input, limits::GHOST_TIME,
+    ListPolicy, ServerMessage, broker::Input, limits::DEPARTED_V1_TIME,
 };
 
 use crate::scenario::{Scenario, name, token};
@@ -203,7 +203,7 @@ fn a_v1_client_that_left_while_paired_is_told_so_once_when_it_is_back() {
     broker.pair("a", "b");
     broker.disconnect("a");
 
-    for told in [vec![ServerMessage::Ghost], vec![]] {
+    for told in [vec![ServerMessage::EndedWhileAway], vec![]] {
         let conn = broker.admit("a", Dialect::V1).unwrap();
         broker.handle(Input::Connected(conn));
         assert_eq!(broker.told("a"), told);
@@ -212,7 +212,7 @@ fn a_v1_client_that_left_while_paired_is_told_so_once_when_it_is_back() {
 }
 
 #[test]
-fn a_v1_client_that_was_free_when_it_left_has_no_ghost() {
+fn a_v1_client_that_was_free_when_it_left_is_not_remembered() {
     let mut broker = Scenario::with_v1_clients(["a", "b"]);
     broker.pair("a", "b");
     broker.unregister("a");
@@ -227,11 +227,11 @@ fn a_v1_client_that_was_free_when_it_left_has_no_ghost() {
 }
 
 #[test]
-fn a_ghost_is_forgotten_after_ten_minutes() {
+fn a_v1_client_that_left_is_forgotten_after_ten_minutes() {
     let mut broker = Scenario::with_v1_clients(["a", "b"]);
     broker.pair("a", "b");
     broker.disconnect("a");
-    broker.pass(GHOST_TIME);
+    broker.pass(DEPARTED_V1_TIME);
 
     let conn = broker.admit("a", Dialect::V1).unwrap();
     broker.handle(Input::Connected(conn));

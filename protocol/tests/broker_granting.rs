@@ -210,7 +210,7 @@ fn a_v1_client_that_leaves_while_granting_is_told_when_it_is_back() {
     let conn = broker.admit("b", Dialect::V1).unwrap();
     broker.handle(Input::Connected(conn));
 
-    assert_eq!(broker.told("b"), [ServerMessage::Ghost]);
+    assert_eq!(broker.told("b"), [ServerMessage::EndedWhileAway]);
 }
 
 #[test]

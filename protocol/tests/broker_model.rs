@@ -533,7 +533,7 @@ impl History {
             }
             ServerMessage::Welcome(_)
             | ServerMessage::Withdrawn { .. }
-            | ServerMessage::Ghost
+            | ServerMessage::EndedWhileAway
             | ServerMessage::Farewell { .. } => None,
             other => panic!("{other:?}"),
         }

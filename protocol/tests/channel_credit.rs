@@ -8,7 +8,7 @@ use socketio_p2p_protocol::{
         CHANNEL_UNREAD_BYTES, CHANNEL_WINDOW, CHANNEL_WINDOW_MIN, CHANNELS, CHANNELS_IN_ALL,
     },
     peer::channel::{
-        Admission, Arrival, Channel, ChannelEnd, Input, Kind, Output, Refused, admit, is_counted,
+        Admission, Arrival, Channel, ChannelEnd, Input, Kind, Output, SpendError, admit, is_counted,
     },
 };
 
@@ -46,7 +46,7 @@ fn a_message_counts_its_length_and_128_bytes_and_the_last_one_may_exceed_the_win
         assert_eq!(channel.spend(1), Ok(()));
     }
     assert_eq!(channel.spend(CHANNEL_MESSAGE_BYTES), Ok(()), "something was left");
-    assert_eq!(channel.spend(1), Err(Refused::Full));
+    assert_eq!(channel.spend(1), Err(SpendError::Full));
 }
 
 #[test]
@@ -82,7 +82,7 @@ fn a_message_that_was_not_sent_costs_nothing() {
     channel.refund(LEN);
 
     assert_eq!(channel.spend(LEN), Ok(()));
-    assert_eq!(channel.spend(LEN), Err(Refused::Full));
+    assert_eq!(channel.spend(LEN), Err(SpendError::Full));
 }
 
 #[test]
@@ -94,7 +94,7 @@ fn an_empty_text_says_that_its_sender_leaves_and_the_receiver_closes_the_channel
     assert_eq!(channel.received(Kind::Text, 0, 0, now), Arrival::PartnerLeft);
 
     assert_eq!(channel.end(), Some(ChannelEnd::Partner));
-    assert_eq!(channel.spend(1), Err(Refused::Closed), "it sends nothing more either");
+    assert_eq!(channel.spend(1), Err(SpendError::Closed), "it sends nothing more either");
     assert!(channel.unread() > 0, "what came before can be read");
     assert_eq!(channel.poll_output(), None, "its own empty text is not needed");
     assert_eq!(channel.poll_timeout(now, ROUND_TRIP), Some(now));
@@ -116,7 +116,7 @@ fn an_end_that_leaves_announces_it_and_sends_nothing_more() {
     channel.handle(Input::SentLeave, now);
     assert!(channel.has_left());
     assert_eq!(channel.poll_output(), None);
-    assert_eq!(channel.spend(1), Err(Refused::Closed));
+    assert_eq!(channel.spend(1), Err(SpendError::Closed));
     assert_eq!(receive(&mut channel, 1, now), Arrival::Kept, "what still comes is read");
     channel.handle(Input::Ended(ChannelEnd::Partner), now);
     assert_eq!(channel.end(), Some(ChannelEnd::Here));
@@ -174,7 +174,7 @@ fn of_a_partner_that_does_not_count_8_mib_are_kept_then_the_channel_is_closed() 
     assert_eq!(channel.unread(), 0, "what was unread is lost");
     assert_eq!(channel.end(), Some(ChannelEnd::Unread));
     assert_eq!(receive(&mut channel, 1, now), Arrival::Lost);
-    assert_eq!(channel.spend(1), Err(Refused::Closed));
+    assert_eq!(channel.spend(1), Err(SpendError::Closed));
     assert!(channel.poll_timeout(now, ROUND_TRIP).is_some(), "it is closed when nothing comes");
 }
 
@@ -389,7 +389,7 @@ mod model {
             for end in 0..2 {
                 let sent = world.ends[end].channel.spend(1);
                 if has_left {
-                    prop_assert_eq!(sent, Err(Refused::Closed));
+                    prop_assert_eq!(sent, Err(SpendError::Closed));
                 } else {
                     prop_assert_eq!(sent, Ok(()), "all was read, so that there is room");
                 }

@@ -59,6 +59,26 @@ fn sent(outputs: &[Output]) -> Vec<u64> {
 }
 
 #[test]
+fn no_event_holds_the_resume_token() {
+    let mut client = ScriptedClient::with_config(ClientConfig::default());
+    let shown = |resumed| Welcome { resumed, ..welcome() };
+
+    client.hear(ServerMessage::Welcome(welcome_with(1, false, None)));
+    assert_eq!(client.outputs(), [Output::Event(ClientEvent::Connected(shown(false)))]);
+
+    client.handle(Input::Lost);
+    let outputs = client.back(welcome_with(2, true, None));
+    assert_eq!(outputs, [Output::Event(ClientEvent::Resumed(shown(true)))]);
+
+    client.handle(Input::Lost);
+    let outputs = client.back(welcome_with(3, false, None));
+    assert_eq!(outputs, [Output::Event(ClientEvent::Restarted(shown(false)))]);
+
+    client.handle(Input::Lost);
+    assert!(client.outputs().contains(&Output::Reconnect { resume: Some(token(3)) }));
+}
+
+#[test]
 fn a_lost_connection_is_replaced_and_the_token_shown() {
     let mut client = paired();
 
@@ -193,7 +213,7 @@ fn a_session_that_the_server_has_forgotten_is_over() {
     assert_eq!(
         outputs,
         [
-            Output::Event(ClientEvent::Restarted(again)),
+            Output::Event(ClientEvent::Restarted(Welcome { resume: None, ..again })),
             Output::Answered(1, Answer::Outcome(Outcome::Unknown(lost))),
             Output::Event(ClientEvent::Unpaired {
                 pairing: info(1),

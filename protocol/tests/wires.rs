@@ -123,7 +123,7 @@ fn what_only_a_v1_client_says_or_hears_has_no_v2_event() {
     let released = socketio_p2p_protocol::ClientMessage::Released { pairing };
 
     assert_eq!(released.to_event(), None);
-    assert_eq!(ServerMessage::Ghost.to_event(), None);
+    assert_eq!(ServerMessage::EndedWhileAway.to_event(), None);
     assert_eq!(ServerMessage::Unregistered { req: None }.to_event(), None);
 }
 

@@ -263,7 +263,7 @@ pub(crate) fn tell(
         }
         ServerMessage::Disconnect { .. }
         | ServerMessage::Withdrawn { .. }
-        | ServerMessage::Ghost => emit(DISCONNECT, &[])?,
+        | ServerMessage::EndedWhileAway => emit(DISCONNECT, &[])?,
         ServerMessage::Unregistered { req } => ack(outlet, *req, &[])?,
         ServerMessage::Clients { req, clients } => {
             let ids = clients.iter().map(|client| client.id.as_str().into()).collect();

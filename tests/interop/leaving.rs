@@ -1,4 +1,4 @@
-//! The end of a pairing: from either end, by a partner that vanishes, and the ghost it leaves.
+//! The end of a pairing: from either end, by a partner that vanishes, and of a v1 client that returns.
 
 use std::time::Instant;
 
@@ -154,7 +154,7 @@ async fn a_freed_partner_can_be_paired_again() -> Story {
 }
 
 #[tokio::test]
-async fn a_client_that_reconnects_is_told_to_forget_its_ghost() -> Story {
+async fn a_client_that_reconnects_is_told_to_forget_its_pairing() -> Story {
     for kinds in PAIRS {
         let server = Server::start().await?;
         let (mut a, mut b) = paired(&server, kinds).await?;

@@ -19,7 +19,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use socketio_p2p_protocol::peer::channel::{
-    Arrival, Channel, ChannelEnd, Input, Kind, Output, Refused,
+    Arrival, Channel, ChannelEnd, Input, Kind, Output, SpendError,
 };
 use tokio::sync::Notify;
 use tokio::time::timeout;
@@ -116,8 +116,8 @@ impl Inbox {
     pub(crate) fn try_spend(&self, len: usize) -> Option<Result<(), DirectSendError>> {
         match self.state().channel.spend(len) {
             Ok(()) => Some(Ok(())),
-            Err(Refused::Full) => None,
-            Err(Refused::Closed) => Some(Err(DirectSendError::Closed)),
+            Err(SpendError::Full) => None,
+            Err(SpendError::Closed) => Some(Err(DirectSendError::Closed)),
         }
     }
 

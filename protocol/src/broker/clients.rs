@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::{Broker, BrokerEvent, Client, ListPolicy, Output, Slot, presence::Presence};
+use super::{Broker, BrokerEvent, ClientRecord, ListPolicy, Output, Slot, attendance::Attendance};
 use crate::{
     ClientEntry, ClientId, ClientState, Code, Dialect, EndReason, ReqId, ServerMessage,
     limits::LISTED_CLIENTS,
@@ -34,12 +34,12 @@ impl Broker {
     #[must_use]
     pub fn clients(&self) -> Vec<ClientEntry> {
         let visible =
-            self.clients.iter().filter(|(_, client)| client.presence != Presence::Arriving);
+            self.clients.iter().filter(|(_, client)| client.attendance != Attendance::Arriving);
         visible
             .map(|(id, client)| ClientEntry {
                 id: id.clone(),
-                state: match (client.presence, client.slot) {
-                    (Presence::Away { .. } | Presence::Returning, _) => ClientState::Away,
+                state: match (client.attendance, client.slot) {
+                    (Attendance::Away { .. } | Attendance::Returning, _) => ClientState::Away,
                     (_, Slot::Free | Slot::Granting(_)) => ClientState::Free,
                     (_, Slot::Paired(_)) => ClientState::Paired,
                 },
@@ -48,7 +48,7 @@ impl Broker {
     }
 
     pub(super) fn list(&mut self, id: &ClientId, req: Option<ReqId>, now: Instant) {
-        let Some(&mut Client { conn, dialect, .. }) = self.client_mut(id) else { return };
+        let Some(&mut ClientRecord { conn, dialect, .. }) = self.client_mut(id) else { return };
         let allowed = match self.config.list {
             ListPolicy::V1Only => dialect == Dialect::V1,
             ListPolicy::All => true,
@@ -85,7 +85,7 @@ impl Broker {
         }
         self.away.clear();
         for (id, client) in std::mem::take(&mut self.clients) {
-            if client.presence != Presence::Arriving {
+            if client.attendance != Attendance::Arriving {
                 self.event(BrokerEvent::Disconnected(id));
             }
             if self.conns.remove(&client.conn).is_some() {

@@ -7,7 +7,7 @@ use std::{
 
 use crate::{
     ClientId,
-    limits::{GHOST_TIME, GHOSTS},
+    limits::{DEPARTED_V1, DEPARTED_V1_TIME},
 };
 
 #[derive(Debug, Default)]
@@ -23,14 +23,14 @@ impl DepartedV1 {
     /// Remembers a client, and forgets the oldest if there are too many.
     pub(super) fn remember(&mut self, id: ClientId, now: Instant) {
         while let Some((forgotten, _)) = self.order.front()
-            && (*forgotten <= now || self.order.len() >= GHOSTS)
+            && (*forgotten <= now || self.order.len() >= DEPARTED_V1)
             && let Some((forgotten, id)) = self.order.pop_front()
         {
             if self.forgotten.get(&id) == Some(&forgotten) {
                 self.forgotten.remove(&id);
             }
         }
-        let forgotten = now + GHOST_TIME;
+        let forgotten = now + DEPARTED_V1_TIME;
         self.order.push_back((forgotten, id.clone()));
         self.forgotten.insert(id, forgotten);
     }
@@ -51,13 +51,13 @@ mod tests {
         let mut departed = DepartedV1::default();
         let name = |number: usize| -> ClientId { number.to_string().parse().unwrap() };
 
-        for number in 0..=GHOSTS {
+        for number in 0..=DEPARTED_V1 {
             departed.remember(name(number), now);
         }
 
         assert!(!departed.recall(&name(0), now));
         assert!(departed.recall(&name(1), now));
-        assert!(departed.recall(&name(GHOSTS), now));
+        assert!(departed.recall(&name(DEPARTED_V1), now));
     }
 
     #[test]
@@ -66,12 +66,12 @@ mod tests {
         let mut departed = DepartedV1::default();
         let name: ClientId = "a".parse().unwrap();
 
-        for _ in 0..3 * GHOSTS {
+        for _ in 0..3 * DEPARTED_V1 {
             departed.remember(name.clone(), now);
             assert!(departed.recall(&name, now));
         }
 
-        assert!(departed.order.len() <= GHOSTS);
+        assert!(departed.order.len() <= DEPARTED_V1);
         assert!(departed.forgotten.is_empty());
     }
 
@@ -82,6 +82,6 @@ mod tests {
         let name: ClientId = "a".parse().unwrap();
         departed.remember(name.clone(), now);
 
-        assert!(!departed.recall(&name, now + GHOST_TIME));
+        assert!(!departed.recall(&name, now + DEPARTED_V1_TIME));
     }
 }

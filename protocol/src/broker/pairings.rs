@@ -1,6 +1,6 @@
 //! Pairings: their routes, what each end learns of them, and their end.
 
-use super::{Broker, BrokerEvent, Client, Output, Partner, Slot};
+use super::{Broker, BrokerEvent, ClientRecord, Output, Partner, Slot};
 use crate::{
     ClientId, Code, ConnId, Dialect, EndReason, EndedPairing, PairingId, PairingInfo, ReqId,
     ServerMessage,
@@ -26,7 +26,9 @@ impl Broker {
         let direct = self.allow_direct(first, second);
         for (end, other) in [(first, second), (second, first)] {
             let Some(from) = self.client_mut(end).map(|client| client.conn) else { continue };
-            let Some(&mut Client { conn, dialect, .. }) = self.client_mut(other) else { continue };
+            let Some(&mut ClientRecord { conn, dialect, .. }) = self.client_mut(other) else {
+                continue;
+            };
             let partner = Partner { pairing, client: other.clone(), conn, dialect, direct };
             self.outputs.push_back(Output::Route(from, partner));
         }

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use super::{Broker, Client};
+use super::{Broker, ClientRecord};
 use crate::{
     ClientId, Code, Dialect, EndReason, PairingId, ReqId, ServerMessage, limits::RELEASE_TIMEOUT,
 };
@@ -20,7 +20,7 @@ pub(super) struct Release {
 
 impl Broker {
     pub(super) fn unregister(&mut self, id: &ClientId, req: Option<ReqId>, now: Instant) {
-        let Some(&mut Client { conn, dialect, .. }) = self.client_mut(id) else { return };
+        let Some(&mut ClientRecord { conn, dialect, .. }) = self.client_mut(id) else { return };
         self.take_back(id, Code::Cancelled);
         let Some((ended, pairing)) =
             self.end_pairing_of(id, EndReason::Unregistered, Some((conn, req)))

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use serde_json::Value;
 
-use super::{Broken, Broker, BrokerEvent, Client, Output, Slot, presence::Presence};
+use super::{Broken, Broker, BrokerEvent, ClientRecord, Output, Slot, attendance::Attendance};
 use crate::{
     ClientId, Code, ConnId, Dialect, Refusal, ReqId, ServerMessage,
     limits::{INBOX_REQUESTS, REGISTER_TIMEOUT},
@@ -46,10 +46,10 @@ impl Broker {
         if source == target {
             return Err(Code::SelfTarget);
         }
-        let Some(&Client { slot, presence, .. }) = self.clients.get(target) else {
+        let Some(&ClientRecord { slot, attendance, .. }) = self.clients.get(target) else {
             return Err(Code::Offline);
         };
-        if presence == Presence::Arriving {
+        if attendance == Attendance::Arriving {
             return Err(Code::Offline);
         }
         if self.client_mut(source).is_none_or(|source| source.slot != Slot::Free) {
@@ -58,7 +58,7 @@ impl Broker {
         if slot != Slot::Free && !planted::is(Fault::PairTheBusy) {
             return Err(Code::TargetBusy);
         }
-        if presence != Presence::Present {
+        if attendance != Attendance::Present {
             return Err(Code::Offline);
         }
         Ok(())
@@ -86,7 +86,9 @@ impl Broker {
         if let Err(code) = self.may_pair(source, &target) {
             return self.answer_no(source, req, target, code.into());
         }
-        let Some(&mut Client { asking: crossing, .. }) = self.client_mut(&target) else { return };
+        let Some(&mut ClientRecord { asking: crossing, .. }) = self.client_mut(&target) else {
+            return;
+        };
         if let Some(crossing) = crossing
             && self.requests.get(&crossing).is_some_and(|request| request.target == *source)
         {

@@ -111,7 +111,7 @@ impl Client {
         self.close(now);
     }
 
-    pub(super) fn welcome(&mut self, welcome: Welcome, now: Instant) {
+    pub(super) fn welcome(&mut self, mut welcome: Welcome, now: Instant) {
         if self.state != ConnectionState::Connecting {
             return;
         }
@@ -121,7 +121,7 @@ impl Client {
         self.state = ConnectionState::Ready;
         self.limits = welcome.limits;
         self.pacer = Pacer::new(&welcome.limits);
-        self.token = welcome.resume;
+        self.token = welcome.resume.take(); // A secret, which no event carries.
         if !std::mem::replace(&mut self.welcomed, true) {
             return self.event(ClientEvent::Connected(welcome));
         }
@@ -152,7 +152,7 @@ impl Client {
             let is_present = present.as_ref().is_some_and(|present| present.id == known);
             let input = if is_present {
                 peer::Input::Server(ServerEvent::Known)
-            } else if planted::is(Fault::KeepGhost) {
+            } else if planted::is(Fault::KeepEndedPairing) {
                 continue;
             } else if resumed {
                 peer::Input::Ended(reason)

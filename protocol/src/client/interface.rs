@@ -208,15 +208,15 @@ pub enum Output {
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum ClientEvent {
-    /// The server's welcome: the client can be used.
+    /// The server's welcome, without its resume token: the client can be used.
     Connected(Welcome),
     /// The connection is lost, and another is being made. Calls under way and the pairing wait for
     /// it.
     Away,
-    /// There is another connection, and the session goes on.
+    /// There is another connection, and the session goes on. The resume token is left out.
     Resumed(Welcome),
     /// There is another connection, and the server does not know the session any more: this is a new
-    /// one. The pairing has ended, unless the direct path keeps it.
+    /// one. The pairing has ended, unless the direct path keeps it. The resume token is left out.
     Restarted(Welcome),
     /// The client is paired.
     Paired(PairingInfo),

@@ -75,7 +75,7 @@ impl Client {
             ServerMessage::Pong { req } => self.measured(req, now),
             ServerMessage::Withdrawn { .. }
             | ServerMessage::Unregistered { .. }
-            | ServerMessage::Ghost => {}
+            | ServerMessage::EndedWhileAway => {}
         }
     }
 

@@ -142,7 +142,7 @@ pub enum Arrival {
 
 /// The reason why a message may not be sent now.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Refused {
+pub enum SpendError {
     /// The partner's window is used up.
     Full,
     /// The channel has ended, or this end leaves.
@@ -267,14 +267,14 @@ impl Channel {
     ///
     /// # Errors
     ///
-    /// [`Refused::Full`] if the message has to wait for the partner, [`Refused::Closed`] if it cannot be sent.
-    pub fn spend(&mut self, len: usize) -> Result<(), Refused> {
+    /// [`SpendError::Full`] if the message has to wait for the partner, [`SpendError::Closed`] if it cannot be sent.
+    pub fn spend(&mut self, len: usize) -> Result<(), SpendError> {
         if self.end.is_some() || self.leaving.is_some() {
-            return Err(Refused::Closed);
+            return Err(SpendError::Closed);
         }
         if self.partner_window.is_some() {
             if self.credit <= 0 {
-                return Err(Refused::Full);
+                return Err(SpendError::Full);
             }
             self.credit = self.credit.saturating_sub(signed(weight(len)));
         }

@@ -110,11 +110,11 @@ pub struct V1Peer {
 struct Emit {
     event: String,
     args: Args,
-    call: Option<Call>,
+    call: Option<V1Call>,
 }
 
 /// The id of the client's acknowledgement, and its deadline.
-type Call = (ReqId, Instant);
+type V1Call = (ReqId, Instant);
 
 impl Emit {
     /// Returns the bytes that it takes in the backlog.

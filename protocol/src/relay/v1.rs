@@ -27,7 +27,7 @@ pub struct V1Emit {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Wire<'a> {
+struct V1EmitFields<'a> {
     target_client_id: String,
     event: String,
     #[serde(borrow)]
@@ -48,7 +48,7 @@ impl V1Emit {
         }
         let packet: Vec<&RawValue> = serde_json::from_str(text).map_err(|error| bad(&error))?;
         let emit = packet.get(1).ok_or_else(|| bad(&"arguments are missing"))?;
-        let Wire { target_client_id, event, args } =
+        let V1EmitFields { target_client_id, event, args } =
             serde_json::from_str(emit.get()).map_err(|error| bad(&error))?;
         let args = Args::new(args.to_owned(), attachments).map_err(|error| bad(&error))?;
         check_event(&event)?;

@@ -32,11 +32,10 @@ pub(crate) fn live_through(plan: Plan, trace: Trace) -> Lived {
     world.everybody_leaves();
 
     let seed = world.plan.seed;
-    let failure =
-        |violation| Failure::new(seed, Some("replay"), violation, &world.counts, &world.trace);
-    let result = match world.oracle.violation() {
+    let failure = |breach| Failure::new(seed, Some("replay"), breach, &world.counts, &world.trace);
+    let result = match world.oracle.breach() {
         None => Ok(world.oracle.summary()),
-        Some(violation) => Err(failure(violation)),
+        Some(breach) => Err(failure(breach)),
     };
     (world.counts, result)
 }
@@ -62,9 +61,9 @@ pub(crate) fn live_application(
     world.run(WIND_DOWN, |_| false);
     world.check_application(true);
     world.everybody_leaves();
-    let result = match world.oracle.violation() {
+    let result = match world.oracle.breach() {
         None => Ok(world.oracle.summary()),
-        Some(violation) => Err(Failure::new(seed, None, violation, &world.counts, &world.trace)),
+        Some(breach) => Err(Failure::new(seed, None, breach, &world.counts, &world.trace)),
     };
     (world.counts, result)
 }
@@ -92,7 +91,7 @@ impl World {
 
     /// Checks that each paired client can call its partner.
     fn everything_goes_on(&mut self) {
-        if self.oracle.violation().is_some() {
+        if self.oracle.breach().is_some() {
             return;
         }
         let mut calls = Vec::new();
@@ -140,7 +139,7 @@ impl World {
 
     /// Lets every client leave, and checks that nothing is left.
     fn everybody_leaves(&mut self) {
-        if self.oracle.violation().is_some() {
+        if self.oracle.breach().is_some() {
             return;
         }
         self.leaving = true;

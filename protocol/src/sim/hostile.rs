@@ -11,7 +11,7 @@ use fastrand::Rng;
 use serde_json::Value;
 
 use crate::sim::{
-    link::{Down, Link, Up},
+    connection::{Connection, Down, Up},
     oracle::ClientNo,
     watch::Who,
     world::{Event, World},
@@ -87,7 +87,7 @@ impl World {
             if tokens.is_empty() { None } else { Some(tokens[self.rng.usize(..tokens.len())]) };
         let tokens = (shown, self.fresh_token());
         if self.server.admit(conn, who, tokens, self.now, &mut self.oracle).is_ok() {
-            self.links.insert(conn, Link::new(HOSTILE + hostile, self.now));
+            self.connections.insert(conn, Connection::new(HOSTILE + hostile, self.now));
             self.hostiles[hostile].conn = Some(conn);
             self.after(Duration::from_millis(1), Event::Announce(conn));
         }
@@ -158,7 +158,7 @@ impl World {
 
     /// A connection sends frames of pairings that are not its own and never were.
     pub(crate) fn meddle(&mut self, conn: ConnId) -> bool {
-        let foreign = self.oracle.foreign(self.links[&conn].client);
+        let foreign = self.oracle.foreign(self.connections[&conn].client);
         if foreign.is_empty() {
             return false;
         }

@@ -10,8 +10,8 @@ use crate::{
 
 use crate::sim::{
     client::{Handled, Returns, SimClient},
+    connection::{Connection, Down, State, Up},
     handlers::{args_of, number_in},
-    link::{Down, Link, State, Up},
     oracle::{CallNo, ClientNo, Manner, Report, Rule, Verdict},
     watch::Who,
     world::{Event, World},
@@ -109,7 +109,7 @@ impl World {
         if self.server.admit(conn, who, tokens, self.now, &mut self.oracle).is_err() {
             return self.legacy_connects_later(legacy);
         }
-        self.links.insert(conn, Link::new(number, self.now));
+        self.connections.insert(conn, Connection::new(number, self.now));
         self.legacies[legacy].conn = Some(conn);
         let after = self.delay();
         self.after(after, Event::Announce(conn));
@@ -135,8 +135,8 @@ impl World {
             let number = self.number_of_legacy(legacy);
             self.oracle.unpaired(number, pairing, EndReason::Disconnected);
         }
-        if let Some(link) = self.links.get(&conn)
-            && link.state == State::Silent
+        if let Some(connection) = self.connections.get(&conn)
+            && connection.state == State::Silent
         {
             self.cut(conn, false);
         }

@@ -5,8 +5,8 @@ use std::time::Duration;
 use crate::{Code, ConnId, Dialect, PairingId, client::Input};
 
 use crate::sim::{
+    connection::{self, Down, State, Up},
     hostile::HOSTILE,
-    link::{self, Down, State, Up},
     oracle::Rule,
     server::Act,
     world::{Event, World},
@@ -20,14 +20,14 @@ impl World {
                 Act::Tell(conn, message) => {
                     let is_v1 = self.server.dialect(conn) == Some(Dialect::V1);
                     let message = match self.plan.codec && !is_v1 {
-                        true => link::server_message(&message),
+                        true => connection::server_message(&message),
                         false => message,
                     };
                     self.send_down(conn, Down::Message(message));
                 }
                 Act::Relay(conn, pairing, frames) => {
                     let frames = match self.plan.codec {
-                        true => link::through_the_codec(&frames),
+                        true => connection::through_the_codec(&frames),
                         false => Some(frames),
                     };
                     let what = frames.map_or(Down::Garbled, |frames| Down::Frames(pairing, frames));
@@ -67,23 +67,27 @@ impl World {
 
     pub(crate) fn send_up(&mut self, conn: ConnId, what: Up) {
         let delay = self.delay();
-        let link = self.links.get_mut(&conn);
-        if let Some(at) = link.and_then(|link| link.send_up(what, self.now, delay)) {
+        let connection = self.connections.get_mut(&conn);
+        if let Some(at) =
+            connection.and_then(|connection| connection.send_up(what, self.now, delay))
+        {
             self.at(at, Event::ArriveUp(conn));
         }
     }
 
     fn send_down(&mut self, conn: ConnId, what: Down) {
         let delay = self.delay();
-        let link = self.links.get_mut(&conn);
-        if let Some(at) = link.and_then(|link| link.send_down(what, self.now, delay)) {
+        let connection = self.connections.get_mut(&conn);
+        if let Some(at) =
+            connection.and_then(|connection| connection.send_down(what, self.now, delay))
+        {
             self.at(at, Event::ArriveDown(conn));
         }
     }
 
     pub(crate) fn arrive_up(&mut self, conn: ConnId) {
-        let Some(link) = self.links.get_mut(&conn) else { return };
-        match link.arrived_up(self.now) {
+        let Some(connection) = self.connections.get_mut(&conn) else { return };
+        match connection.arrived_up(self.now) {
             Some(Up::Message(message)) => {
                 self.note(|| format!("the server hears from {conn}: {message:?}"));
                 self.server.received(conn, message, self.now, &mut self.oracle);
@@ -106,9 +110,9 @@ impl World {
     }
 
     pub(crate) fn arrive_down(&mut self, conn: ConnId) {
-        let Some(link) = self.links.get_mut(&conn) else { return };
-        let client = link.client;
-        let Some(what) = link.arrived_down(self.now) else { return };
+        let Some(connection) = self.connections.get_mut(&conn) else { return };
+        let client = connection.client;
+        let Some(what) = connection.arrived_down(self.now) else { return };
         if let Down::Message(message) = &what {
             self.note(|| format!("{client} hears on {conn}: {message:?}"));
         }
@@ -155,24 +159,24 @@ impl World {
 
     /// The server closes a connection, after what it said.
     fn close(&mut self, conn: ConnId) {
-        let Some(link) = self.links.get_mut(&conn) else { return };
-        if link.state != State::Whole {
+        let Some(connection) = self.connections.get_mut(&conn) else { return };
+        if connection.state != State::Whole {
             self.cut(conn, true);
             return;
         }
-        link.state = State::Closing;
-        let last = link.last_down().max(self.now);
+        connection.state = State::Closing;
+        let last = connection.last_down().max(self.now);
         self.at(last, Event::ClientLoses(conn));
     }
 
     /// A connection ends, and what is under way on it is lost. Each side notices when it does; the
     /// server at once if it was the server.
     pub(crate) fn cut(&mut self, conn: ConnId, by_server: bool) -> bool {
-        let Some(link) = self.links.get_mut(&conn) else { return false };
-        if matches!(link.state, State::Cut | State::Closing) {
+        let Some(connection) = self.connections.get_mut(&conn) else { return false };
+        if matches!(connection.state, State::Cut | State::Closing) {
             return false;
         }
-        link.state = State::Cut;
+        connection.state = State::Cut;
         let after = self.millis(0..300);
         self.after(after, Event::ClientLoses(conn));
         if !by_server {

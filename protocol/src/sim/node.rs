@@ -10,9 +10,9 @@ use crate::{
 
 use crate::sim::{
     client::{Asked, REQUESTS, SimClient},
+    connection::{self, Connection, State, Up},
     handlers::number_in,
     hostile::HOSTILE,
-    link::{self, Link, State, Up},
     oracle::{CallNo, ClientNo, Report, Rule},
     transcript::Recorded,
     watch::Who,
@@ -40,7 +40,7 @@ impl World {
                 None => self.connect_later(client),
             };
         }
-        self.links.insert(conn, Link::new(client, self.now));
+        self.connections.insert(conn, Connection::new(client, self.now));
         self.clients[client].conn = Some(conn);
         if self.clients[client].endpoint.is_none() {
             let recorded = self.recording == Some(client) && self.transcript.is_none();
@@ -127,7 +127,7 @@ impl World {
         match output {
             Output::Send(message) => {
                 let message = match self.plan.codec {
-                    true => link::client_message(&message),
+                    true => connection::client_message(&message),
                     false => message,
                 };
                 if let Some(conn) = conn {
@@ -222,11 +222,11 @@ impl World {
     /// The client is done with its connection; the server notices sooner or later.
     fn leave_link(&mut self, client: usize) {
         if let Some(conn) = self.clients[client].conn.take()
-            && let Some(link) = self.links.get(&conn)
-            && link.state != State::Cut
+            && let Some(connection) = self.connections.get(&conn)
+            && connection.state != State::Cut
         {
             // What it said last is still under way.
-            let silent = link.state == State::Silent;
+            let silent = connection.state == State::Silent;
             let after = if silent { self.millis(1_000..10_000) } else { self.millis(200..500) };
             self.after(after, Event::ServerLoses(conn));
         }

@@ -8,10 +8,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{EndReason, PairingId};
 
-pub use rules::{CallNo, ClientNo, Manner, Report, Rule, Summary, Verdict, Violation};
+pub use rules::{Breach, CallNo, ClientNo, Manner, Report, Rule, Summary, Verdict};
 
 #[derive(Debug)]
-struct Call {
+struct CallRecord {
     caller: ClientNo,
     callee: ClientNo,
     pairing: PairingId,
@@ -25,7 +25,7 @@ struct Call {
 }
 
 #[derive(Debug)]
-struct Pairing {
+struct PairingRecord {
     ends: [ClientNo; 2],
     /// The peers that know that it began.
     begun: BTreeSet<ClientNo>,
@@ -42,31 +42,31 @@ struct Pairing {
 /// A record of calls, handlers, reports and pairings, and of the rules that they break.
 #[derive(Debug, Default)]
 pub struct Oracle {
-    calls: Vec<Call>,
-    pairings: BTreeMap<PairingId, Pairing>,
+    calls: Vec<CallRecord>,
+    pairings: BTreeMap<PairingId, PairingRecord>,
     /// The pairing that each client believes it is in.
     present: BTreeMap<ClientNo, PairingId>,
     /// Pairings that ended, and the true reasons.
     ends: BTreeMap<PairingId, EndReason>,
     /// Clients that break the protocol on purpose. Their reports prove nothing.
     distrusted: BTreeSet<ClientNo>,
-    violations: Vec<Violation>,
+    breaches: Vec<Breach>,
 }
 
 impl Oracle {
-    /// Returns the first violation.
-    pub fn violation(&self) -> Option<&Violation> {
-        self.violations().first()
+    /// Returns the first breach.
+    pub fn breach(&self) -> Option<&Breach> {
+        self.breaches().first()
     }
 
-    /// Returns all violations, oldest first.
-    pub fn violations(&self) -> &[Violation] {
-        &self.violations
+    /// Returns all breaches, oldest first.
+    pub fn breaches(&self) -> &[Breach] {
+        &self.breaches
     }
 
-    /// Records a violation that the caller found itself.
+    /// Records a breach that the caller found itself.
     pub fn violate(&mut self, rule: Rule, what: impl Into<String>) {
-        self.violations.push(Violation { rule, what: what.into() });
+        self.breaches.push(Breach { rule, what: what.into() });
     }
 
     /// Marks a client that breaks the protocol on purpose. Reports to the others must still be true.
@@ -82,7 +82,7 @@ impl Oracle {
         let mut ends = [client, partner];
         ends.sort_unstable();
         let reason = self.ends.get(&id).copied();
-        let pairing = self.pairings.entry(id).or_insert_with(|| Pairing {
+        let pairing = self.pairings.entry(id).or_insert_with(|| PairingRecord {
             ends,
             begun: BTreeSet::new(),
             over: BTreeMap::new(),
@@ -160,7 +160,8 @@ impl Oracle {
     pub fn called(&mut self, caller: ClientNo, manner: Manner) -> CallNo {
         let (pairing, callee) = self.partner_of(caller).expect("only who is paired calls");
         let (executed, verdict, reported, forgotten) = (false, None, None, false);
-        let call = Call { caller, callee, pairing, manner, executed, verdict, reported, forgotten };
+        let call =
+            CallRecord { caller, callee, pairing, manner, executed, verdict, reported, forgotten };
         self.calls.push(call);
         self.calls.len() - 1
     }
@@ -304,7 +305,7 @@ impl Oracle {
 
     /// Checks that each end that a client was informed of was recorded with [`Self::ended`].
     pub fn check_ends(&mut self) {
-        let heard = |(_, pairing): &(&PairingId, &Pairing)| !pairing.over.is_empty();
+        let heard = |(_, pairing): &(&PairingId, &PairingRecord)| !pairing.over.is_empty();
         let without = self.pairings.iter().filter(heard).find(|(_, p)| p.reason.is_none());
         if let Some((id, pairing)) = without {
             let what = format!("{id} did not end, but they hear {:?}", pairing.over);

@@ -29,7 +29,7 @@ const CALLS: usize = 800;
 const FAULTS: usize = 80;
 
 #[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
-enum Event {
+enum PathEvent {
     Act(usize),
     /// An arrival, if the path has not died since.
     Arrive(usize, Path),
@@ -52,13 +52,13 @@ struct End {
 }
 
 /// One way of a path: in order, and lost with it.
-type Way = VecDeque<(Instant, Frame)>;
+type InFlight = VecDeque<(Instant, Frame)>;
 
 /// A path, and what is under way to each end.
 #[derive(Default)]
 struct Wire {
     stands: bool,
-    ways: [Way; 2],
+    ways: [InFlight; 2],
     last: [Option<Instant>; 2],
 }
 
@@ -72,7 +72,7 @@ struct Pair {
     oracle: Oracle,
     expiries: Vec<Option<Instant>>,
     counts: Counts,
-    agenda: BinaryHeap<Reverse<(Instant, u64, Event)>>,
+    agenda: BinaryHeap<Reverse<(Instant, u64, PathEvent)>>,
     last_event: u64,
     trace: Trace,
     stormy: bool,
@@ -84,10 +84,10 @@ pub(crate) fn live_through(seed: u64, trace: Trace) -> Lived {
     for end in 0..2 {
         pair.oracle.paired(end, 1 - end, PAIRING);
         pair.hear(end, Path::Relay, true);
-        pair.after(1..20, Event::Act(end));
+        pair.after(1..20, PathEvent::Act(end));
     }
-    pair.at(pair.now, Event::Opens(Path::Direct));
-    pair.after(10..200, Event::Fault);
+    pair.at(pair.now, PathEvent::Opens(Path::Direct));
+    pair.after(10..200, PathEvent::Fault);
     let short = pair.rng.u8(..4) == 0;
     let calls = if short { pair.rng.usize(..CALLS) } else { CALLS };
     pair.run(600, |pair| pair.oracle.calls() >= calls && (short || pair.counts.faults >= FAULTS));
@@ -98,10 +98,10 @@ pub(crate) fn live_through(seed: u64, trace: Trace) -> Lived {
     }
     pair.end();
 
-    let result = match pair.oracle.violation() {
+    let result = match pair.oracle.breach() {
         None => Ok(pair.oracle.summary()),
-        Some(violation) => {
-            Err(Failure::new(seed, Some("replay_paths"), violation, &pair.counts, &pair.trace))
+        Some(breach) => {
+            Err(Failure::new(seed, Some("replay_paths"), breach, &pair.counts, &pair.trace))
         }
     };
     (pair.counts, result)
@@ -137,19 +137,19 @@ impl Pair {
         Duration::from_millis(self.rng.u64(range))
     }
 
-    fn after(&mut self, millis: std::ops::Range<u64>, event: Event) {
+    fn after(&mut self, millis: std::ops::Range<u64>, event: PathEvent) {
         let time = self.millis(millis);
         self.at(self.now + time, event);
     }
 
-    fn at(&mut self, moment: Instant, event: Event) {
+    fn at(&mut self, moment: Instant, event: PathEvent) {
         self.last_event += 1;
         self.agenda.push(Reverse((moment, self.last_event, event)));
     }
 
     fn run(&mut self, seconds: u64, done: impl Fn(&Self) -> bool) {
         let until = self.now + Duration::from_secs(seconds);
-        while self.oracle.violation().is_none()
+        while self.oracle.breach().is_none()
             && !done(self)
             && let Some(Reverse((moment, _, event))) = self.agenda.pop()
             && moment <= until
@@ -161,17 +161,17 @@ impl Pair {
         }
     }
 
-    fn happen(&mut self, event: Event) {
+    fn happen(&mut self, event: PathEvent) {
         match event {
-            Event::Act(end) => self.act(end),
-            Event::Arrive(end, path) => {
+            PathEvent::Act(end) => self.act(end),
+            PathEvent::Arrive(end, path) => {
                 let now = self.now;
                 let way = &mut self.path(path).ways[end];
                 if let Some((_, frame)) = way.pop_front_if(|(at, _)| *at <= now) {
                     self.feed(end, Input::Received(path, frame));
                 }
             }
-            Event::Finish(end, seq, call, returns) => {
+            PathEvent::Finish(end, seq, call, returns) => {
                 let result = match returns {
                     Returns::Value(size) => Ok(args_of(call, size)),
                     Returns::Failure => Err(Refusal::from(Code::HandlerFailed)),
@@ -184,21 +184,21 @@ impl Pair {
                 }
                 self.feed(end, Input::Finished(seq, result));
             }
-            Event::Alarm(end) => {
+            PathEvent::Alarm(end) => {
                 if self.ends[end].alarm.is_some_and(|alarm| alarm <= self.now) {
                     self.ends[end].alarm = None;
                     self.feed(end, Input::Timeout);
                 }
             }
-            Event::Fault => self.fault(),
-            Event::Opens(path) => {
+            PathEvent::Fault => self.fault(),
+            PathEvent::Opens(path) => {
                 self.path(path).stands = true;
                 for end in 0..2 {
-                    self.after(0..300, Event::Hears(end, path, true));
+                    self.after(0..300, PathEvent::Hears(end, path, true));
                 }
             }
-            Event::Hears(end, path, open) => self.hear(end, path, open),
-            Event::Refused(end) => self.feed(end, Input::Refused(Path::Relay)),
+            PathEvent::Hears(end, path, open) => self.hear(end, path, open),
+            PathEvent::Refused(end) => self.feed(end, Input::Refused(Path::Relay)),
         }
     }
 
@@ -221,7 +221,7 @@ impl Pair {
         if !self.stormy {
             return;
         }
-        self.after(50..700, Event::Fault);
+        self.after(50..700, PathEvent::Fault);
         let path = if self.rng.u8(..3) == 0 { Path::Relay } else { Path::Direct };
         if !self.path(path).stands {
             return;
@@ -230,17 +230,17 @@ impl Pair {
         *self.path(path) = Wire::default();
         const NOTICED: u64 = 1_000;
         for end in 0..2 {
-            self.after(0..NOTICED, Event::Hears(end, path, false));
+            self.after(0..NOTICED, PathEvent::Hears(end, path, false));
         }
         let again = Duration::from_millis(NOTICED) + self.millis(0..1_000);
-        self.at(self.now + again, Event::Opens(path));
+        self.at(self.now + again, PathEvent::Opens(path));
     }
 
     fn act(&mut self, end: usize) {
         if !self.stormy {
             return;
         }
-        self.after(10..600, Event::Act(end));
+        self.after(10..600, PathEvent::Act(end));
         if self.rng.u8(..50) == 0 && !self.ends[end].open.is_empty() {
             let which = self.rng.usize(..self.ends[end].open.len());
             let call = self.ends[end].open.swap_remove(which);
@@ -297,7 +297,7 @@ impl Pair {
             && self.ends[end].alarm.is_none_or(|alarm| next < alarm)
         {
             self.ends[end].alarm = Some(next);
-            self.at(next.max(now), Event::Alarm(end));
+            self.at(next.max(now), PathEvent::Alarm(end));
         }
     }
 }

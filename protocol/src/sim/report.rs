@@ -11,7 +11,7 @@ use std::{
     time::Duration,
 };
 
-use crate::sim::oracle::{Rule, Summary, Violation};
+use crate::sim::oracle::{Breach, Rule, Summary};
 
 /// The number of events that a failure report shows: enough for a few round trips of each client.
 pub const LINES: usize = 200;
@@ -88,11 +88,11 @@ impl Failure {
     pub(crate) fn new(
         seed: u64,
         test: Option<&'static str>,
-        violation: &Violation,
+        breach: &Breach,
         counts: &Counts,
         trace: &Trace,
     ) -> Self {
-        let Violation { rule, what } = violation.clone();
+        let Breach { rule, what } = breach.clone();
         let trace = trace.lines.iter().cloned().collect();
         Self { seed, test, rule, what, step: counts.steps, trace }
     }
@@ -129,9 +129,9 @@ pub(crate) fn observe(
     live: impl FnOnce() -> Lived,
 ) -> Lived {
     catch_unwind(AssertUnwindSafe(live)).unwrap_or_else(|_| {
-        let violation = Violation { rule: Rule::NoPanic, what: "see above".to_owned() };
+        let breach = Breach { rule: Rule::NoPanic, what: "see above".to_owned() };
         let counts = Counts::default();
-        (counts, Err(Failure::new(seed, test, &violation, &counts, &Trace::default())))
+        (counts, Err(Failure::new(seed, test, &breach, &counts, &Trace::default())))
     })
 }
 
@@ -153,7 +153,7 @@ impl fmt::Display for Totals {
         let Self { runs, seen, counts, failure } = self;
         let Summary { calls, executed, values, not_executed, unknown, pairings } = seen;
         let Counts { steps, faults, hostile, legacy, resumed, restarted } = counts;
-        // A run ends at the first violation.
+        // A run ends at the first breach.
         let broken =
             |rules: &[Rule]| failure.iter().filter(|failure| rules.contains(&failure.rule)).count();
         let twice = broken(&[Rule::AtMostOnce]);

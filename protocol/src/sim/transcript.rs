@@ -1,4 +1,5 @@
-//! Transcripts: the inputs of a client with their times, and all its outputs, as lines of JSON.
+//! Transcripts: the inputs of a client or a peer with their times, and all its outputs, as lines of
+//! JSON.
 //!
 //! `TRANSCRIPTS.md` specifies the format. It names no type of Rust, so that a client in another
 //! language can replay a transcript and compare its own outputs.
@@ -6,6 +7,7 @@
 mod client;
 mod fields;
 mod link;
+mod peer;
 mod terms;
 
 use std::{
@@ -17,7 +19,8 @@ use std::{
 use serde_json::{Map, Value, json};
 
 use self::fields::Fields;
-use crate::{Client, LinkId, ResumeToken};
+pub(crate) use self::peer::{PeerConfig, PeerOutput};
+use crate::{Client, LinkId, Peer, ResumeToken};
 
 /// The version of the format.
 const VERSION: u64 = 1;
@@ -103,7 +106,7 @@ pub(crate) struct Recorded<M> {
 pub(crate) struct Recorder {
     notes: Notes,
     lines: Vec<String>,
-    /// True after an input, until the outputs have been polled.
+    /// True at the start and after an input, until the outputs have been polled.
     busy: bool,
 }
 
@@ -115,7 +118,7 @@ impl<M: Machine> Recorded<M> {
                 "of": M::NAME,
                 "config": M::write_config(&config),
             });
-            Recorder { notes: Notes::new(now), lines: vec![header.to_string()], busy: false }
+            Recorder { notes: Notes::new(now), lines: vec![header.to_string()], busy: true }
         });
         Self { machine: M::new(config, now), recorder }
     }
@@ -201,12 +204,11 @@ pub struct ReplayError {
 pub enum ReplayErrorKind {
     /// The line is not one of a transcript.
     Malformed(String),
-    /// The line says something else than the client did.
+    /// The line says something else than the client or the peer did.
     Differs {
         /// The line of the transcript.
         expected: Value,
-        /// The output of the client, or the time at which its next timeout is due. `None` if the
-        /// client had no output.
+        /// The output, or the time at which the next timeout is due. `None` if there was no output.
         got: Option<Value>,
     },
 }
@@ -228,12 +230,12 @@ impl fmt::Display for ReplayError {
     }
 }
 
-/// Replays a transcript with a client of this crate, and returns the number of lines.
+/// Replays a transcript with the client or the peer of this crate, and returns the number of lines.
 ///
 /// # Errors
 ///
-/// A [`ReplayError`] for the first line that cannot be read, or that differs from what the client
-/// does.
+/// A [`ReplayError`] for the first line that cannot be read, or that differs from what the client or
+/// the peer does.
 pub fn replay(transcript: &str) -> Result<usize, ReplayError> {
     let mut lines = transcript.lines().enumerate().map(|(at, line)| (at + 1, line));
     let malformed = |line, error: String| {
@@ -249,6 +251,7 @@ pub fn replay(transcript: &str) -> Result<usize, ReplayError> {
     }
     match of {
         Client::NAME => replay_lines::<Client>(&fields, lines),
+        Peer::NAME => replay_lines::<Peer>(&fields, lines),
         other => Err(malformed(1, format!("a transcript of {other:?}"))),
     }
 }

@@ -6,7 +6,7 @@ use crate::{ClientId, Code, ConnId, Dialect, DuplicatePolicy, broker::Input};
 
 use crate::sim::{
     client::SimClient,
-    link::{Link, State},
+    connection::{Connection, State},
     server::Server,
     watch::Who,
     world::{Event, STRANGER, World},
@@ -26,12 +26,12 @@ impl World {
             self.restart()
         } else {
             let standing = self
-                .links
+                .connections
                 .iter()
-                .filter(|(_, link)| matches!(link.state, State::Whole | State::Silent));
-            let links: Vec<ConnId> = standing.map(|(conn, _)| *conn).collect();
-            let which = self.rng.usize(..links.len().max(1));
-            links.get(which).is_some_and(|conn| self.strike(*conn))
+                .filter(|(_, connection)| matches!(connection.state, State::Whole | State::Silent));
+            let connections: Vec<ConnId> = standing.map(|(conn, _)| *conn).collect();
+            let which = self.rng.usize(..connections.len().max(1));
+            connections.get(which).is_some_and(|conn| self.strike(*conn))
         };
         self.counts.faults += usize::from(happened);
     }
@@ -53,9 +53,9 @@ impl World {
     fn silence(&mut self, conn: ConnId) -> bool {
         let after =
             if self.rng.bool() { self.millis(6_000..10_000) } else { self.millis(10_000..45_000) };
-        let Some(link) = self.links.get_mut(&conn) else { return false };
-        link.state = State::Silent;
-        let client = link.client;
+        let Some(connection) = self.connections.get_mut(&conn) else { return false };
+        connection.state = State::Silent;
+        let client = connection.client;
         self.after(after, Event::ServerLoses(conn));
         if self.legacy_of(client).is_some() {
             let after = self.millis(6_000..45_000);
@@ -66,9 +66,9 @@ impl World {
 
     fn freeze(&mut self, conn: ConnId) -> bool {
         let until = self.now + self.millis(10..2_000);
-        let Some(link) = self.links.get_mut(&conn) else { return false };
-        link.freeze(until);
-        let client = link.client;
+        let Some(connection) = self.connections.get_mut(&conn) else { return false };
+        connection.freeze(until);
+        let client = connection.client;
         if self.legacy_of(client).is_some() {
             // What is for it waits on the server.
             self.server.pause(conn, true);
@@ -79,7 +79,7 @@ impl World {
 
     /// A stranger wants the name of a client whose pairing stands.
     fn steal(&mut self, conn: ConnId) -> bool {
-        let Some(victim) = self.clients.get(self.links[&conn].client) else { return false };
+        let Some(victim) = self.clients.get(self.connections[&conn].client) else { return false };
         let id: ClientId = victim.name.parse().expect("an id");
         if self.server.broker.pairing_of(&id).is_none() {
             return false; // The name may be free, and then it is anybody's.
@@ -96,7 +96,7 @@ impl World {
         let admitted = self.server.admit(stranger, who, tokens, self.now, &mut self.oracle);
         if admitted != Err(Code::DuplicateId) {
             // It got in: what is meant for its victim is not for it.
-            self.links.insert(stranger, Link::new(STRANGER, self.now));
+            self.connections.insert(stranger, Connection::new(STRANGER, self.now));
             self.after(Duration::ZERO, Event::Announce(stranger));
         }
         true
@@ -104,7 +104,7 @@ impl World {
 
     /// The host parts two clients, or removes one.
     fn interfere(&mut self, conn: ConnId) -> bool {
-        let client = self.links[&conn].client;
+        let client = self.connections[&conn].client;
         if client >= self.clients.len() + self.legacies.len() || !self.chance(0.2) {
             return false;
         }
@@ -125,7 +125,7 @@ impl World {
             self.serve();
             self.check_that_nobody_is_left();
         }
-        let conns: Vec<_> = self.links.keys().copied().collect();
+        let conns: Vec<_> = self.connections.keys().copied().collect();
         for conn in conns {
             self.cut(conn, true);
         }

@@ -11,9 +11,9 @@ use fastrand::Rng;
 
 use crate::sim::{
     client::{Asked, Handled, SimClient},
+    connection::Connection,
     hostile::{HOSTILE, Hostile},
     legacy::Legacy,
-    link::Link,
     oracle::{CallNo, ClientNo, Oracle},
     plan::Plan,
     report::{Counts, Trace},
@@ -66,7 +66,7 @@ pub(crate) struct World {
     /// V1 clients, whose numbers follow.
     pub(crate) legacies: Vec<Legacy>,
     pub(crate) hostiles: Vec<Hostile>,
-    pub(crate) links: BTreeMap<ConnId, Link>,
+    pub(crate) connections: BTreeMap<ConnId, Connection>,
     pub(crate) oracle: Oracle,
     /// The times at which the time to live of calls ends.
     pub(crate) expiries: BTreeMap<CallNo, Instant>,
@@ -100,7 +100,7 @@ impl World {
             clients: (0..plan.clients).map(SimClient::new).collect(),
             legacies: (0..plan.legacies).map(Legacy::new).collect(),
             hostiles: (0..plan.hostiles).map(|_| Hostile::default()).collect(),
-            links: BTreeMap::new(),
+            connections: BTreeMap::new(),
             oracle: Oracle::default(),
             expiries: BTreeMap::new(),
             counts: Counts::default(),
@@ -166,7 +166,7 @@ impl World {
         let until = self.now + time;
         while let Some(Reverse((moment, _, _))) = self.agenda.peek()
             && *moment <= until
-            && self.oracle.violation().is_none()
+            && self.oracle.breach().is_none()
             && !done(self)
         {
             let Some(Reverse((moment, _, event))) = self.agenda.pop() else { return };
@@ -195,7 +195,8 @@ impl World {
                 self.server.handle(input, self.now, &mut self.oracle);
             }
             Event::ClientLoses(conn) => {
-                let client = self.links.get(&conn).map_or(STRANGER, |link| link.client);
+                let client =
+                    self.connections.get(&conn).map_or(STRANGER, |connection| connection.client);
                 if let Some(legacy) = self.legacy_of(client) {
                     self.legacy_loses(legacy, conn);
                 } else if self.clients.get(client).is_some_and(|c| c.conn == Some(conn)) {

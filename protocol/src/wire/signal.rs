@@ -20,7 +20,7 @@ use serde::Deserialize as _;
 use serde_json::{Map, Value, json};
 
 pub use self::{candidate::Candidate, sdp::Sdp};
-use super::{Event, SIGNAL, WireError, bad_args, labels};
+use super::{SIGNAL, WireError, WireEvent, bad_args, labels};
 use crate::PairingId;
 
 /// The largest number of an attempt: JavaScript has no larger exact integers.
@@ -111,7 +111,7 @@ impl Signal {
 
     /// Returns the signal as a Socket.IO event, in both directions.
     #[must_use]
-    pub fn to_event(&self, pairing: PairingId) -> Event {
+    pub fn to_event(&self, pairing: PairingId) -> WireEvent {
         (SIGNAL, vec![json!(pairing), self.to_value()])
     }
 

@@ -55,7 +55,7 @@ planted! {
     telling_the_end_twice_is_caught: TellTwice by ToldOnce;
     forgetting_to_send_the_window_again_is_caught: ForgetResend by NothingLost, Progress;
     ending_a_pairing_too_early_is_caught: EndTooEarly by Lasting;
-    keeping_a_ghost_is_caught: KeepGhost by Exclusive, ToldOnce, Mutual;
+    keeping_an_ended_pairing_is_caught: KeepEndedPairing by Exclusive, ToldOnce, Mutual;
     forgetting_why_a_pairing_ended_is_caught: ForgetReason by ToldOnce;
     a_window_that_evicts_early_is_caught: WindowEvictsEarly by NothingLost, Progress, Bounded;
     another_order_after_a_change_of_path_is_caught: ReorderOnPathChange by Order, AtMostOnce, Bounded, NothingLost;

@@ -1,6 +1,10 @@
 //! Transcripts: what one process records, another replays.
 
-use std::{env, fs, path::Path, process::Command};
+use std::{
+    env, fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
 
 use serde_json::{Value, json};
 use socketio_p2p_protocol::sim::{self, Plan, ReplayErrorKind};
@@ -13,7 +17,7 @@ fn recorded(seed: u64) -> String {
 }
 
 /// Replays a transcript in another process: returns true on success, and the output.
-fn replayed_elsewhere(name: &str, transcript: &str) -> (bool, String) {
+pub(crate) fn replayed_elsewhere(name: &str, transcript: &str) -> (bool, String) {
     let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
     fs::write(&file, transcript).unwrap();
     let mut test = Command::new(env::current_exe().unwrap());
@@ -126,7 +130,13 @@ fn the_committed_transcripts_replay() {
     let files = fs::read_dir(folder).unwrap().map(|file| file.unwrap().path());
     let files: Vec<_> =
         files.filter(|file| file.extension().is_some_and(|end| end == "jsonl")).collect();
-    assert!(files.len() >= 2);
+    for of in ["client", "peer"] {
+        let is_of = |file: &&PathBuf| {
+            let header = fs::read_to_string(file).unwrap();
+            header.lines().next().unwrap().contains(&format!(r#""of":"{of}""#))
+        };
+        assert!(files.iter().filter(is_of).count() >= 2, "{of}");
+    }
     for file in files {
         let transcript = fs::read_to_string(&file).unwrap();
 

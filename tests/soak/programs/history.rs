@@ -184,8 +184,8 @@ impl History {
     pub(crate) fn broken(&self) -> Vec<(Rule, String)> {
         let oracle = &mut self.lock().oracle;
         oracle.settle();
-        let violations = oracle.violations().iter();
-        violations.map(|broken| (broken.rule, broken.what.clone())).collect()
+        let breaches = oracle.breaches().iter();
+        breaches.map(|broken| (broken.rule, broken.what.clone())).collect()
     }
 
     /// Judges what happened; everything must have come to rest by now.

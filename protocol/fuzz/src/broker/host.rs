@@ -341,7 +341,7 @@ impl Host {
                 self.answered(to, req);
             }
             ServerMessage::Pong { req } => self.answered(to, Some(req)),
-            ServerMessage::Ghost => assert!(!is_v2 && now_paired.is_none()),
+            ServerMessage::EndedWhileAway => assert!(!is_v2 && now_paired.is_none()),
             ServerMessage::SignalRefused { .. } => unreachable!("the broker forwards none"),
             ServerMessage::Farewell { .. } => conn.dismissed = true,
             ServerMessage::Withdrawn { req, .. } => assert!(!is_v2 || req.is_some()),

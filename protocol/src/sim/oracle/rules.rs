@@ -77,7 +77,7 @@ pub enum Rule {
 
 /// A broken rule.
 #[derive(Clone, Debug)]
-pub struct Violation {
+pub struct Breach {
     /// The rule.
     pub rule: Rule,
     /// A description of what broke it.

@@ -5,7 +5,7 @@ use crate::{
     session::{Delivery, Input, Output},
 };
 
-use super::{Event, PAIRING, Pair};
+use super::{PAIRING, Pair, PathEvent};
 use crate::sim::{
     client::Returns,
     handlers::{LONGEST_WAY, number_in},
@@ -39,7 +39,7 @@ impl Pair {
     fn send(&mut self, end: usize, path: Path, frame: Frame) {
         if path == Path::Relay && self.stormy && self.rng.u16(..200) == 0 {
             self.counts.faults += 1;
-            return self.after(1..60, Event::Refused(end));
+            return self.after(1..60, PathEvent::Refused(end));
         }
         let slow = if path == Path::Relay { 2..90 } else { 1..30 };
         let at = self.now + self.millis(slow);
@@ -48,7 +48,7 @@ impl Pair {
             let at = wire.last[1 - end].map_or(at, |last| last.max(at));
             wire.last[1 - end] = Some(at);
             wire.ways[1 - end].push_back((at, frame));
-            self.at(at, Event::Arrive(1 - end, path));
+            self.at(at, PathEvent::Arrive(1 - end, path));
         }
     }
 
@@ -72,12 +72,12 @@ impl Pair {
             }
         }
         let after = if self.rng.u8(..50) == 0 { 0..3_000 } else { 0..20 };
-        self.after(after, Event::Finish(end, delivery.seq, call, returns));
+        self.after(after, PathEvent::Finish(end, delivery.seq, call, returns));
     }
 
     /// The pairing ends, at any moment: everything is resolved, and nothing is left.
     pub(super) fn end(&mut self) {
-        if self.oracle.violation().is_some() {
+        if self.oracle.breach().is_some() {
             return;
         }
         self.stormy = false;

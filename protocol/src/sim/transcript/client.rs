@@ -5,16 +5,15 @@ use std::time::Instant;
 use serde_json::{Value, json};
 
 use super::{
-    Fields, Machine, Notes, link, micros,
+    Fields, Machine, Notes, link, merge, micros,
     terms::{
-        object, path_of, read_args, read_frames, read_moment, read_path, read_refusal, read_result,
-        write_args, write_delivery, write_frames, write_outcome, write_refusal, write_result,
+        object, read_emit, read_frames, read_moment, read_refusal, read_result, write_delivery,
+        write_emit, write_frames, write_outcome, write_path, write_refusal, write_result,
     },
 };
 use crate::{
     Client, ClientConfig, ClientEvent, ServerMessage, Welcome,
     client::{Answer, Command, Input, Output},
-    session::EmitOptions,
     wire::{self, WireError},
 };
 
@@ -150,7 +149,7 @@ impl Machine for Client {
             Output::Link(id, command) => link::write_command(*id, command, notes),
             Output::Answered(call, answer) => {
                 let mut line = json!({ "out": "answered", "call": call });
-                super::merge(&mut line, write_answer(answer));
+                merge(&mut line, write_answer(answer));
                 line
             }
             Output::Ask { question, source, payload } => object([
@@ -168,7 +167,7 @@ impl Machine for Client {
             }
             Output::Event(event) => {
                 let mut line = json!({ "out": "event" });
-                super::merge(&mut line, write_event(event));
+                merge(&mut line, write_event(event));
                 line
             }
             Output::Complain(complaint) => {
@@ -183,14 +182,14 @@ impl Machine for Client {
     }
 }
 
-fn write_message(direction: &str, event: Option<wire::Event>) -> Value {
+fn write_message(direction: &str, event: Option<wire::WireEvent>) -> Value {
     // A v2 client has no other messages.
     let (event, args) = event.unwrap_or_default();
     json!({ direction: "message", "event": event, "args": args })
 }
 
 /// Returns a message of the server, with the number of its token instead of the token.
-fn server_event(message: &ServerMessage, notes: &mut Notes) -> Option<wire::Event> {
+fn server_event(message: &ServerMessage, notes: &mut Notes) -> Option<wire::WireEvent> {
     let (event, mut args) = message.to_event()?;
     if let ServerMessage::Welcome(Welcome { resume: Some(token), .. }) = message {
         args[0]["resume"] = notes.token(*token).into();
@@ -212,20 +211,11 @@ fn write_command(command: &Command, notes: &Notes) -> Value {
         Command::Unregister { call, deadline } => named("unregister", call, deadline),
         Command::List { call, deadline } => named("list", call, deadline),
         Command::Emit { call, pairing, event, args, options } => {
-            let EmitOptions { reply_by, expires, via } = options;
-            let [args, blobs] = write_args(args);
-            object([
-                ("in", Some("command".into())),
-                ("command", Some("emit".into())),
-                ("call", Some(json!(call))),
-                ("pairing", Some(json!(pairing))),
-                ("event", Some(json!(event))),
-                args,
-                blobs,
-                ("reply_by", reply_by.map(|at| notes.micros(at).into())),
-                ("expires", expires.map(|at| notes.micros(at).into())),
-                ("via", via.and_then(path_of)),
-            ])
+            let mut line = json!({ "in": "command", "command": "emit" });
+            line["call"] = json!(call);
+            line["pairing"] = json!(pairing);
+            merge(&mut line, write_emit(event, args, options, notes));
+            line
         }
         Command::Cancel(call) => json!({ "in": "command", "command": "cancel", "call": call }),
         Command::NetworkChanged => json!({ "in": "command", "command": "network-changed" }),
@@ -236,7 +226,6 @@ fn write_command(command: &Command, notes: &Notes) -> Value {
 fn read_command(fields: &Fields<'_>, notes: &Notes) -> Result<Command, String> {
     let call = || fields.number("call");
     let deadline = || read_moment(fields, "deadline", notes);
-    let optional = |name| fields.has(name).then(|| read_moment(fields, name, notes)).transpose();
     Ok(match fields.text("command")? {
         "register" => Command::Register {
             call: call()?,
@@ -246,17 +235,11 @@ fn read_command(fields: &Fields<'_>, notes: &Notes) -> Result<Command, String> {
         },
         "unregister" => Command::Unregister { call: call()?, deadline: deadline()? },
         "list" => Command::List { call: call()?, deadline: deadline()? },
-        "emit" => Command::Emit {
-            call: call()?,
-            pairing: fields.read("pairing")?,
-            event: fields.text("event")?.to_owned(),
-            args: read_args(fields)?,
-            options: EmitOptions {
-                reply_by: optional("reply_by")?,
-                expires: optional("expires")?,
-                via: read_path(fields, "via")?,
-            },
-        },
+        "emit" => {
+            let (call, pairing) = (call()?, fields.read("pairing")?);
+            let (event, args, options) = read_emit(fields, notes)?;
+            Command::Emit { call, pairing, event, args, options }
+        }
         "cancel" => Command::Cancel(call()?),
         "network-changed" => Command::NetworkChanged,
         "close" => Command::Close,
@@ -272,7 +255,7 @@ fn write_answer(answer: &Answer) -> Value {
         Answer::Sent => json!({ "answer": "sent" }),
         Answer::Outcome(outcome) => {
             let mut line = json!({ "answer": "outcome" });
-            super::merge(&mut line, write_outcome(outcome));
+            merge(&mut line, write_outcome(outcome));
             line
         }
         Answer::Refused(refusal) => {
@@ -294,11 +277,11 @@ fn write_event(event: &ClientEvent) -> Value {
             json!({ "event": "unpaired", "pairing": pairing, "reason": reason })
         }
         ClientEvent::Partner(presence) => json!({ "event": "partner", "state": presence }),
-        ClientEvent::Path { path, rtt } => object([
-            ("event", Some("path".into())),
-            ("path", path.and_then(path_of)),
-            ("rtt", rtt.map(|rtt| micros(rtt).into())),
-        ]),
+        ClientEvent::Path { path, rtt } => {
+            let mut line = json!({ "event": "path" });
+            merge(&mut line, write_path(*path, *rtt));
+            line
+        }
         ClientEvent::Reasserted(info) => json!({ "event": "reasserted", "pairing": info }),
         ClientEvent::Refused(refusal) => {
             json!({ "event": "refused", "refusal": write_refusal(refusal) })

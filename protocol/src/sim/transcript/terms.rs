@@ -1,10 +1,15 @@
 //! Terms that several lines share: arguments, refusals, outcomes, frames and times.
 
+use std::time::Duration;
+
 use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
 use serde_json::{Map, Value, json};
 
-use super::{Fields, Notes};
-use crate::{Args, Cause, Frame, Outcome, Path, Refusal, frame, session::Delivery};
+use super::{Fields, Notes, micros};
+use crate::{
+    Args, Cause, Frame, Outcome, Path, Refusal, frame,
+    session::{Delivery, EmitOptions},
+};
 
 /// Returns an object of the fields that are there.
 pub(super) fn object<const N: usize>(fields: [(&str, Option<Value>); N]) -> Value {
@@ -19,12 +24,39 @@ pub(super) fn write_args(args: &Args) -> [(&'static str, Option<Value>); 2] {
     [("args", Some(values)), ("blobs", (!blobs.is_empty()).then(|| json!(blobs)))]
 }
 
-pub(super) fn read_args(fields: &Fields<'_>) -> Result<Args, String> {
+fn read_args(fields: &Fields<'_>) -> Result<Args, String> {
     let text = Value::Array(fields.array("args")?.clone()).to_string();
     let blobs: Vec<String> = fields.read_some("blobs")?.unwrap_or_default();
     let blobs = blobs.into_iter().map(|blob| BASE64.decode(blob).map(Into::into));
     let blobs = blobs.collect::<Result<_, _>>().map_err(|error| error.to_string())?;
     Args::from_text(text, blobs).map_err(|error| error.to_string())
+}
+
+/// Returns the fields of an emit: `event`, `args`, and those of the options that are there.
+pub(super) fn write_emit(event: &str, args: &Args, options: &EmitOptions, notes: &Notes) -> Value {
+    let EmitOptions { reply_by, expires, via } = options;
+    let [args, blobs] = write_args(args);
+    object([
+        ("event", Some(json!(event))),
+        args,
+        blobs,
+        ("reply_by", reply_by.map(|at| notes.micros(at).into())),
+        ("expires", expires.map(|at| notes.micros(at).into())),
+        ("via", via.and_then(path_of)),
+    ])
+}
+
+pub(super) fn read_emit(
+    fields: &Fields<'_>,
+    notes: &Notes,
+) -> Result<(String, Args, EmitOptions), String> {
+    let optional = |name| fields.has(name).then(|| read_moment(fields, name, notes)).transpose();
+    let options = EmitOptions {
+        reply_by: optional("reply_by")?,
+        expires: optional("expires")?,
+        via: read_path(fields, "via")?,
+    };
+    Ok((fields.text("event")?.to_owned(), read_args(fields)?, options))
 }
 
 pub(super) fn write_refusal(refusal: &Refusal) -> Value {
@@ -79,11 +111,16 @@ fn write_cause(cause: &Cause) -> Value {
     }
 }
 
-pub(super) fn path_of(path: Path) -> Option<Value> {
+fn path_of(path: Path) -> Option<Value> {
     Some(path.to_string().into())
 }
 
-pub(super) fn read_path(fields: &Fields<'_>, name: &str) -> Result<Option<Path>, String> {
+/// Returns the fields of another path: `path`, unless there is none, and `rtt`, if it is known.
+pub(super) fn write_path(path: Option<Path>, rtt: Option<Duration>) -> Value {
+    object([("path", path.and_then(path_of)), ("rtt", rtt.map(|rtt| micros(rtt).into()))])
+}
+
+fn read_path(fields: &Fields<'_>, name: &str) -> Result<Option<Path>, String> {
     match fields.value(name).map(|path| path.as_str()) {
         None => Ok(None),
         Some(Some("relay")) => Ok(Some(Path::Relay)),

@@ -8,8 +8,8 @@ use crate::{
     ClientId, Code, PairingId, Refusal,
     limits::REGISTER_PAYLOAD_BYTES,
     wire::{
-        Event, LEAVE, LIST, PING, REGISTER, REGISTER_FAILED, REGISTER_SUCCESS, UNREGISTER,
-        WireError, bad_args, object,
+        LEAVE, LIST, PING, REGISTER, REGISTER_FAILED, REGISTER_SUCCESS, UNREGISTER, WireError,
+        WireEvent, bad_args, object,
     },
 };
 
@@ -63,7 +63,7 @@ pub enum ClientMessage {
 
 /// The last argument of a v2 request.
 #[derive(Deserialize)]
-pub(super) struct Request {
+pub(super) struct RequestFields {
     pub(super) req: ReqId,
     #[serde(default)]
     pub(super) payload: Option<Value>,
@@ -71,7 +71,7 @@ pub(super) struct Request {
     reason: Option<String>,
 }
 
-pub(super) fn request(args: &mut Vec<Value>, count: usize) -> Result<Request, WireError> {
+pub(super) fn request(args: &mut Vec<Value>, count: usize) -> Result<RequestFields, WireError> {
     if args.len() < count {
         return Err(bad_args("arguments are missing"));
     }
@@ -105,7 +105,7 @@ pub fn target(args: &[Value]) -> Result<ClientId, Refusal> {
 pub fn client_message(event: &str, mut args: Vec<Value>) -> Result<ClientMessage, WireError> {
     match event {
         REGISTER => {
-            let Request { req, payload, .. } = request(&mut args, 2)?;
+            let RequestFields { req, payload, .. } = request(&mut args, 2)?;
             let refuse = |refusal| WireError { refusal, req: Some(req) };
             if payload
                 .as_ref()
@@ -118,7 +118,7 @@ pub fn client_message(event: &str, mut args: Vec<Value>) -> Result<ClientMessage
         }
         REGISTER_SUCCESS => Ok(ClientMessage::Accept { req: Some(request(&mut args, 1)?.req) }),
         REGISTER_FAILED => {
-            let Request { req, reason, .. } = request(&mut args, 1)?;
+            let RequestFields { req, reason, .. } = request(&mut args, 1)?;
             Ok(ClientMessage::Decline { req: Some(req), reason })
         }
         UNREGISTER => Ok(ClientMessage::Unregister { req: Some(request(&mut args, 1)?.req) }),
@@ -136,7 +136,7 @@ pub fn client_message(event: &str, mut args: Vec<Value>) -> Result<ClientMessage
 impl ClientMessage {
     /// Returns the event of a v2 client; `None` for a message that only v1 has.
     #[must_use]
-    pub fn to_event(&self) -> Option<Event> {
+    pub fn to_event(&self) -> Option<WireEvent> {
         let event = match self {
             Self::Register { req, target, payload: None } => {
                 (REGISTER, vec![json!(target), json!({ "req": req })])

@@ -5,13 +5,13 @@ use serde_json::{Value, json};
 
 use super::{
     ClientEntry, PairingInfo, Presence, ReqId, Welcome,
-    client::{Request, request, target},
+    client::{RequestFields, request, target},
 };
 use crate::{
     ClientId, Code, EndReason, PairingId, Refusal,
     wire::{
-        CLIENTS, DISCONNECT, ERROR, Event, PARTNER, PONG, REGISTER, REGISTER_FAILED,
-        REGISTER_SUCCESS, WELCOME, WireError, bad_args, object,
+        CLIENTS, DISCONNECT, ERROR, PARTNER, PONG, REGISTER, REGISTER_FAILED, REGISTER_SUCCESS,
+        WELCOME, WireError, WireEvent, bad_args, object,
     },
 };
 
@@ -65,7 +65,7 @@ pub enum ServerMessage {
         req: Option<ReqId>,
     },
     /// News to a v1 client that its pairing ended while it was away.
-    Ghost,
+    EndedWhileAway,
     /// State of the partner's connection.
     Partner {
         /// The pairing.
@@ -120,7 +120,7 @@ fn with(mut fields: Value, key: &str, value: Option<impl Into<Value>>) -> Value 
 impl ServerMessage {
     /// Returns the event for a v2 client; `None` for a message that only v1 has.
     #[must_use]
-    pub fn to_event(&self) -> Option<Event> {
+    pub fn to_event(&self) -> Option<WireEvent> {
         let (event, mut args) = match self {
             Self::Welcome(welcome) => (WELCOME, vec![welcome.to_value()]),
             Self::Register { req, source, payload } => {
@@ -167,7 +167,7 @@ impl ServerMessage {
                 let fields = with(fields, "req", *req);
                 (ERROR, vec![with(fields, "pairing", pairing.map(|id| id.to_string()))])
             }
-            Self::Unregistered { .. } | Self::Ghost => return None,
+            Self::Unregistered { .. } | Self::EndedWhileAway => return None,
         };
         args.shrink_to_fit();
         Some((event, args))
@@ -239,7 +239,7 @@ pub fn server_message(event: &str, mut args: Vec<Value>) -> Result<ServerMessage
             Ok(ServerMessage::Welcome(Welcome::read(fields)?))
         }
         REGISTER => {
-            let Request { req, payload, .. } = request(&mut args, 2)?;
+            let RequestFields { req, payload, .. } = request(&mut args, 2)?;
             let source = target(&args).map_err(|refusal| WireError { refusal, req: Some(req) })?;
             Ok(ServerMessage::Register { req, source, payload })
         }

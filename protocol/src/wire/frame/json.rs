@@ -70,7 +70,7 @@ impl From<UnknownFrame> for Frame {
 }
 
 #[derive(Deserialize, Serialize)]
-struct WireError {
+struct ErrorFields {
     code: Code,
     #[serde(default)]
     message: String,
@@ -97,7 +97,7 @@ pub(super) struct WireFrame<'a, A, B> {
     #[serde(default = "none", skip_serializing_if = "Option::is_none")]
     a: Option<A>,
     #[serde(default = "none", skip_serializing_if = "Option::is_none")]
-    err: Option<WireError>,
+    err: Option<ErrorFields>,
     #[serde(default = "Vec::new", skip_serializing_if = "Vec::is_empty")]
     b: Vec<B>,
     #[serde(default = "none", skip_serializing_if = "Option::is_none")]
@@ -162,7 +162,7 @@ impl<'a, B> WireFrame<'a, &'a RawValue, B> {
                 Self { t: Kind::Reply, to: Some(*to), a: Some(args.raw()), b: blobs(args), ..empty }
             }
             Body::Reply { to, result: Err(Refusal { code, message }) } => {
-                let err = WireError { code: *code, message: message.clone().into_owned() };
+                let err = ErrorFields { code: *code, message: message.clone().into_owned() };
                 Self { t: Kind::Reply, to: Some(*to), err: Some(err), ..empty }
             }
             Body::Part { text, last } => {

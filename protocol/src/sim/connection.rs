@@ -82,7 +82,7 @@ pub(crate) enum State {
 
 /// A connection between a client and the server.
 #[derive(Debug)]
-pub(crate) struct Link {
+pub(crate) struct Connection {
     pub(crate) client: usize,
     pub(crate) state: State,
     up: Way<Up>,
@@ -91,7 +91,7 @@ pub(crate) struct Link {
     frozen: Instant,
 }
 
-impl Link {
+impl Connection {
     pub(crate) fn new(client: usize, now: Instant) -> Self {
         Self { client, state: State::Whole, up: Way::new(now), down: Way::new(now), frozen: now }
     }

@@ -1,8 +1,8 @@
-//! The presence of a client: losing its connection, being away, and coming back to its session.
+//! The attendance of a client: losing its connection, being away, and coming back to its session.
 
 use std::time::{Duration, Instant};
 
-use super::{Broker, BrokerEvent, Client, Output, Slot};
+use super::{Broker, BrokerEvent, ClientRecord, Output, Slot};
 use crate::{
     ClientId, Code, ConnId, Dialect, EndReason, Presence as PartnerState, ResumeToken,
     ServerMessage, Welcome,
@@ -11,7 +11,7 @@ use crate::{
 };
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Presence {
+pub(super) enum Attendance {
     /// It holds its name, but no other client sees it: its connection is being made.
     Arriving,
     /// Its connection stands.
@@ -55,9 +55,9 @@ impl Tokens {
     }
 }
 
-impl Client {
+impl ClientRecord {
     pub(super) fn is_present(&self) -> bool {
-        self.presence == Presence::Present
+        self.attendance == Attendance::Present
     }
 }
 
@@ -69,16 +69,16 @@ impl Broker {
         let Some(client) = self.clients.get_mut(&id) else {
             return;
         };
-        match client.presence {
-            Presence::Arriving => {
-                client.presence = Presence::Present;
+        match client.attendance {
+            Attendance::Arriving => {
+                client.attendance = Attendance::Present;
                 self.arrived(conn, id, now);
             }
-            Presence::Returning => {
-                client.presence = Presence::Present;
+            Attendance::Returning => {
+                client.attendance = Attendance::Present;
                 self.returned(conn, id);
             }
-            Presence::Present | Presence::Away { .. } => {}
+            Attendance::Present | Attendance::Away { .. } => {}
         }
     }
 
@@ -88,7 +88,7 @@ impl Broker {
         match dialect {
             Dialect::V1 => {
                 if self.departed_v1.recall(&id, now) {
-                    self.send(conn, ServerMessage::Ghost);
+                    self.send(conn, ServerMessage::EndedWhileAway);
                 }
             }
             Dialect::V2 => self.welcome(conn, id, false),
@@ -103,11 +103,12 @@ impl Broker {
         let Some((pairing, partner)) = pairing else {
             return self.welcome(conn, id, true);
         };
-        let Some(&mut Client { conn: partner_conn, presence, .. }) = self.client_mut(&partner)
+        let Some(&mut ClientRecord { conn: partner_conn, attendance, .. }) =
+            self.client_mut(&partner)
         else {
             return self.welcome(conn, id, true);
         };
-        let is_there = presence == Presence::Present;
+        let is_there = attendance == Attendance::Present;
         if is_there {
             self.connect_routes(pairing, [&id, &partner]);
         }
@@ -124,7 +125,9 @@ impl Broker {
     }
 
     fn welcome(&mut self, conn: ConnId, id: ClientId, resumed: bool) {
-        let Some(&mut Client { slot, tokens, ended, .. }) = self.client_mut(&id) else { return };
+        let Some(&mut ClientRecord { slot, tokens, ended, .. }) = self.client_mut(&id) else {
+            return;
+        };
         let grace = self.config.grace;
         let pairing = match slot {
             Slot::Paired(pairing) => self.info(pairing, &id),
@@ -158,11 +161,11 @@ impl Broker {
     /// Returns whether the place of a client that lost its connection is kept. A client that is not
     /// paired has nothing to come back to.
     fn may_return(&mut self, id: &ClientId) -> bool {
-        let Some(&mut Client { presence, slot, dialect, .. }) = self.client_mut(id) else {
+        let Some(&mut ClientRecord { attendance, slot, dialect, .. }) = self.client_mut(id) else {
             return false;
         };
-        let was_here = presence != Presence::Arriving;
-        let paired = matches!(slot, Slot::Paired(_)) || presence == Presence::Returning;
+        let was_here = attendance != Attendance::Arriving;
+        let paired = matches!(slot, Slot::Paired(_)) || attendance == Attendance::Returning;
         was_here && paired && dialect == Dialect::V2 && self.config.grace > Duration::ZERO
     }
 
@@ -170,7 +173,7 @@ impl Broker {
         let grace = self.config.grace;
         let until = now + if planted::is(Fault::EndTooEarly) { grace / 4 } else { grace };
         if let Some(client) = self.clients.get_mut(&id) {
-            client.presence = Presence::Away { until };
+            client.attendance = Attendance::Away { until };
             self.away.insert((until, id));
         }
     }
@@ -178,7 +181,8 @@ impl Broker {
     /// Notes that the connection of a client that may come back is gone. Its requests are taken back,
     /// and its partner is told.
     fn lose(&mut self, id: &ClientId, now: Instant) {
-        let Some(&mut Client { presence: Presence::Present, slot, .. }) = self.client_mut(id)
+        let Some(&mut ClientRecord { attendance: Attendance::Present, slot, .. }) =
+            self.client_mut(id)
         else {
             return;
         };
@@ -187,7 +191,7 @@ impl Broker {
             self.end_pairing_of(id, EndReason::Disconnected, None);
         }
         if let Some(client) = self.clients.get_mut(id) {
-            client.presence = Presence::Away { until: now };
+            client.attendance = Attendance::Away { until: now };
         }
         self.event(BrokerEvent::Away(id.clone()));
         let pairing = self.pairing_of(id).map(|(pairing, partner)| (pairing, partner.clone()));
@@ -211,12 +215,12 @@ impl Broker {
             }
         }
         if let Some(client) = self.clients.get_mut(&id) {
-            if let Presence::Away { until } = client.presence {
+            if let Attendance::Away { until } = client.attendance {
                 self.away.remove(&(until, id.clone()));
             }
             client.conn = conn;
             client.direct = direct;
-            client.presence = Presence::Returning;
+            client.attendance = Attendance::Returning;
         }
         self.conns.insert(conn, id);
     }
@@ -227,7 +231,7 @@ impl Broker {
         let Some(client) = self.clients.get(id) else {
             return;
         };
-        let Client { conn, slot, dialect, presence, .. } = *client;
+        let ClientRecord { conn, slot, dialect, attendance, .. } = *client;
         let connected = self.conns.contains_key(&conn);
         let leaves = reason == EndReason::Disconnected;
         if connected && !leaves {
@@ -247,11 +251,11 @@ impl Broker {
         }
         self.end_pairing_of(id, reason, Some((conn, None)));
         self.finish_release_of(id);
-        if let Presence::Away { until } = presence {
+        if let Attendance::Away { until } = attendance {
             self.away.remove(&(until, id.clone()));
         }
         self.clients.remove(id);
-        if presence != Presence::Arriving {
+        if attendance != Attendance::Arriving {
             self.event(BrokerEvent::Disconnected(id.clone()));
         }
         if connected {

@@ -1,0 +1,349 @@
+//! The two peers of one pairing, recorded: with a server that relays between them, and drivers that
+//! make direct links. Delays, and the order in which things fail, are drawn from a seed.
+
+mod faults;
+mod links;
+
+use std::{
+    collections::BTreeMap,
+    time::{Duration, Instant},
+};
+
+use fastrand::Rng;
+use serde_json::json;
+
+use self::{faults::Fault, links::Driver};
+use crate::{
+    Args, Code, PairingId, PairingInfo, Path, PathConfig, PathPolicy, Peer, Refusal,
+    limits::Limits,
+    peer::{Input, LinkEvent, LinkId, Output, ServerEvent},
+    session::EmitOptions,
+};
+
+use crate::sim::{
+    connection::through_the_codec,
+    transcript::{PeerConfig, PeerOutput, Recorded},
+};
+
+/// The time that an end's server takes to answer.
+const SERVER_RTT: Duration = Duration::from_millis(12);
+
+/// The longest run. The faults end long before.
+const LONGEST: Duration = Duration::from_secs(600);
+
+#[derive(Clone, Debug)]
+enum Event {
+    /// An end hears or is told something, whatever happens meanwhile.
+    Told(usize, Input),
+    /// Something arrives over the relay, unless a connection was lost since it was sent: the number
+    /// of losses then, and the pairing as its sender knows it.
+    Relayed(usize, u32, PairingId, Input),
+    /// A link reports something to its driver's peer.
+    Reported(usize, LinkId, LinkEvent),
+    Alarm(usize),
+    /// The application does something.
+    Act(usize),
+    /// The server answers a ping.
+    Answer(usize),
+    Fault,
+}
+
+struct End {
+    peer: Recorded<Peer>,
+    /// True while it has a connection to the server.
+    is_connected: bool,
+    /// False from the time that the server forgets the pairing until it knows it again.
+    is_known: bool,
+    driver: Option<Driver>,
+    /// The path that its emits take.
+    path: Option<Path>,
+    alarm: Option<Instant>,
+    /// The last arrivals over the relay and over the direct link, which keep the order.
+    last: [Instant; 2],
+    has_ended: bool,
+}
+
+struct Pair {
+    rng: Rng,
+    start: Instant,
+    now: Instant,
+    ends: [End; 2],
+    agenda: BTreeMap<(Instant, u64), Event>,
+    last_event: u64,
+    last_call: u64,
+    last_session: u64,
+    /// The number of connections to the server that were lost.
+    losses: u32,
+    /// Registrations since the server forgot the pairing, and the number of its names so far.
+    asked: u32,
+    names: u64,
+    /// The time until which nothing gets through on the direct link.
+    silent_until: Instant,
+    /// True from a change of addresses until a restart of the link.
+    has_moved: bool,
+    /// The faults to come, and the times that the next has waited for the direct path.
+    faults: Vec<Fault>,
+    waited: u32,
+}
+
+/// Returns the transcript of one of the two ends, 0 or 1. The end 0 is the initiator.
+pub(crate) fn record(seed: u64, end: usize) -> Option<String> {
+    let mut pair = Pair::new(seed, end);
+    for end in 0..2 {
+        pair.carry_out_all(end);
+        pair.after(1..200, Event::Act(end));
+        pair.after(2_000..4_000, Event::Answer(end));
+    }
+    pair.after(200..400, Event::Fault);
+    while let Some(((at, _), event)) = pair.agenda.pop_first()
+        && at <= pair.start + LONGEST
+    {
+        pair.now = at;
+        pair.happen(event);
+    }
+    let end = pair.ends.into_iter().nth(end)?;
+    end.peer.into_transcript()
+}
+
+impl Pair {
+    fn new(seed: u64, recorded: usize) -> Self {
+        let mut rng = Rng::with_seed(seed);
+        let start = Instant::now();
+        let policy = match rng.u8(..4) {
+            0 => PathPolicy::DirectOnly,
+            _ => PathPolicy::PreferDirect,
+        };
+        // A slow heartbeat makes a short transcript.
+        let paths = PathConfig {
+            policy,
+            heartbeat_interval: Duration::from_millis(400),
+            hold: Duration::from_millis(100),
+            ..PathConfig::default()
+        };
+        let ends = [0, 1].map(|end| {
+            let pairing = info(PairingId::new(1, 1), end, 0);
+            let (limits, server_rtt) = (Limits::default(), Some(SERVER_RTT));
+            let config = PeerConfig { paths, pairing, limits, server_rtt };
+            End {
+                peer: Recorded::new(config, start, end == recorded),
+                is_connected: true,
+                is_known: true,
+                driver: None,
+                path: None,
+                alarm: None,
+                last: [start; 2],
+                has_ended: false,
+            }
+        });
+        let faults = Fault::all(&mut rng);
+        Self {
+            rng,
+            start,
+            now: start,
+            ends,
+            agenda: BTreeMap::new(),
+            last_event: 0,
+            last_call: 0,
+            last_session: 0,
+            losses: 0,
+            asked: 0,
+            names: 1,
+            silent_until: start,
+            has_moved: false,
+            faults,
+            waited: 0,
+        }
+    }
+
+    fn after(&mut self, millis: std::ops::Range<u64>, event: Event) {
+        let at = self.now + Duration::from_millis(self.rng.u64(millis));
+        self.at(at, event);
+    }
+
+    fn at(&mut self, at: Instant, event: Event) {
+        // Whole microseconds, as transcripts have them.
+        let nanos = u64::from((at - self.start).subsec_nanos() % 1_000);
+        let at = at.max(self.now) + Duration::from_nanos((1_000 - nanos) % 1_000);
+        self.last_event += 1;
+        self.agenda.insert((at, self.last_event), event);
+    }
+
+    /// Lets something arrive after everything before it on the same path.
+    fn send(&mut self, to: usize, path: Path, event: Event) {
+        let micros = match path {
+            Path::Relay => self.rng.u64(4_000..12_000),
+            Path::Direct => self.rng.u64(500..3_000),
+        };
+        let last = &mut self.ends[to].last[usize::from(path == Path::Direct)];
+        *last = (*last).max(self.now + Duration::from_micros(micros));
+        let at = *last;
+        self.at(at, event);
+    }
+
+    fn happen(&mut self, event: Event) {
+        match event {
+            Event::Told(end, input) => {
+                if let Input::Server(ServerEvent::Welcomed(_)) = &input {
+                    self.ends[end].is_connected = true;
+                }
+                self.feed(end, input);
+            }
+            Event::Relayed(end, losses, pairing, input) => {
+                let known = self.ends[end].peer.pairing().id == pairing;
+                if losses == self.losses && known {
+                    self.feed(end, input);
+                }
+            }
+            Event::Reported(end, link, event) => self.feed(end, Input::Link(link, event)),
+            Event::Alarm(end) => {
+                if self.ends[end].alarm.take_if(|alarm| *alarm <= self.now).is_some() {
+                    self.feed(end, Input::Timeout);
+                }
+            }
+            Event::Act(end) => self.act(end),
+            Event::Answer(end) => {
+                if !self.ends[end].has_ended {
+                    self.feed(end, Input::Server(ServerEvent::Answered(SERVER_RTT)));
+                    self.after(2_000..4_000, Event::Answer(end));
+                }
+            }
+            Event::Fault => self.fault(),
+        }
+    }
+
+    fn feed(&mut self, end: usize, input: Input) {
+        if !self.ends[end].has_ended {
+            let now = self.now;
+            self.ends[end].peer.handle(input, now);
+            self.carry_out_all(end);
+        }
+    }
+
+    fn carry_out_all(&mut self, end: usize) {
+        while let Some(output) = self.ends[end].peer.poll_output() {
+            self.carry_out(end, output);
+        }
+        if let Some(next) = self.ends[end].peer.poll_timeout()
+            && self.ends[end].alarm.is_none_or(|alarm| next < alarm)
+        {
+            self.ends[end].alarm = Some(next);
+            self.at(next, Event::Alarm(end));
+        }
+    }
+
+    fn carry_out(&mut self, end: usize, output: PeerOutput) {
+        let output = match output {
+            PeerOutput::Polled(output) => output,
+            // Rarely, the receiver's queue is full.
+            PeerOutput::Relay(_) if self.rng.u8(..40) == 0 => {
+                return self.after(4..12, Event::Told(end, Input::RelayRefused));
+            }
+            PeerOutput::Relay(frames) => {
+                let frames = through_the_codec(&frames).unwrap_or_default();
+                return self.relay(end, Input::Relayed(frames));
+            }
+        };
+        match output {
+            Output::Signal(signal) => self.relay(end, Input::Signalled(signal)),
+            Output::Link(link, command) => self.command(end, link, command),
+            Output::Deliver(delivery) => {
+                let result = match self.rng.u8(..20) {
+                    0 => Err(Refusal::new(Code::HandlerFailed, "on purpose")),
+                    1 => Err(Code::Unhandled.into()),
+                    _ => Ok(delivery.args),
+                };
+                self.after(0..40, Event::Told(end, Input::Finished(delivery.seq, result)));
+            }
+            Output::Path { path, .. } => self.ends[end].path = path,
+            Output::Register => self.register(end),
+            Output::Ended(reason) => {
+                self.ends[end].has_ended = true;
+                let input = Input::Server(ServerEvent::Ended(reason));
+                self.after(4..12, Event::Told(1 - end, input));
+            }
+            Output::Reasserted(_) => self.ends[end].is_known = true,
+            Output::Sent(_)
+            | Output::Resolved(..)
+            | Output::Partner(_)
+            | Output::Unregister
+            | Output::Complain(_) => {}
+        }
+    }
+
+    fn relay(&mut self, from: usize, input: Input) {
+        if self.ends.iter().all(|end| end.is_connected) {
+            let pairing = self.ends[from].peer.pairing().id;
+            let event = Event::Relayed(1 - from, self.losses, pairing, input);
+            self.send(1 - from, Path::Relay, event);
+        }
+    }
+
+    /// The server has forgotten the pairing. The first registration comes before the partner is
+    /// back; it grants the next.
+    fn register(&mut self, from: usize) {
+        self.asked += 1;
+        match self.asked {
+            1 => {
+                let input = Input::Server(ServerEvent::NotGranted(Code::Offline));
+                self.after(4..12, Event::Told(from, input));
+            }
+            2 => {
+                self.names += 1;
+                let pairing = PairingId::new(self.names, 1);
+                for end in 0..2 {
+                    let input = Input::Server(ServerEvent::Granted(info(pairing, end, from)));
+                    self.after(4..12, Event::Told(end, input));
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// The application emits, and sometimes no longer waits.
+    fn act(&mut self, end: usize) {
+        if self.ends[end].has_ended {
+            return;
+        }
+        self.after(60..900, Event::Act(end));
+        for _ in 0..self.rng.usize(1..4) {
+            if !self.ends[end].peer.takes_emits() {
+                return;
+            }
+            self.last_call += 1;
+            let call = self.last_call;
+            let args = match self.rng.u8(..12) {
+                0 => {
+                    let blob: Vec<u8> = (0..self.rng.u8(1..40)).collect();
+                    let args = json!([call, { "_placeholder": true, "num": 0 }]).to_string();
+                    Args::from_text(args, vec![blob.into()]).unwrap_or_default()
+                }
+                _ => Args::from(vec![json!(call), json!("text")]),
+            };
+            let via = match self.rng.u8(..10) {
+                0 => Some(Path::Relay),
+                1 => Some(Path::Direct),
+                _ => None,
+            };
+            let reply_by = (self.rng.u8(..5) > 0).then(|| self.now + Duration::from_secs(30));
+            let expires = (self.rng.u8(..15) == 0)
+                .then(|| self.now + Duration::from_millis(self.rng.u64(1..400)));
+            let options = EmitOptions { reply_by, expires, via };
+            self.feed(end, Input::Emit { call, event: "event".to_owned(), args, options });
+            if self.rng.u8(..30) == 0 {
+                self.after(0..30, Event::Told(end, Input::Cancelled(call)));
+            }
+        }
+    }
+}
+
+/// Returns the pairing as one end sees it.
+fn info(id: PairingId, end: usize, initiator: usize) -> PairingInfo {
+    let partner = ["left", "right"][1 - end].parse();
+    PairingInfo {
+        id,
+        partner: partner.expect("the name is an id"),
+        initiator: end == initiator,
+        partner_protocol: 2,
+        direct: true,
+    }
+}

@@ -1,0 +1,141 @@
+//! The faults of a recorded run: each kind once or twice, in an order of the seed's.
+
+use std::time::Duration;
+
+use fastrand::Rng;
+
+use super::{Event, Pair};
+use crate::{
+    EndReason, Path, Presence,
+    limits::Limits,
+    peer::{Input, LinkEvent, LinkMessage, ServerEvent},
+};
+
+/// A fault.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Fault {
+    /// Nothing gets through on the direct link for a while.
+    Silent,
+    /// Nothing gets through until the link is restarted.
+    Moved,
+    /// The link fails at both ends.
+    Failed,
+    /// An end loses its connection to the server, and resumes its session.
+    Lost(usize),
+    /// The server is restarted, and knows the pairing no more.
+    Forgotten,
+    /// An end's application, or its driver, finds that the machine has other addresses.
+    NetworkChanged(usize),
+    AddressesChanged(usize),
+    /// An end sends a message of another version, or one that nobody can read.
+    Future(usize),
+    Unreadable(usize),
+}
+
+impl Fault {
+    pub(super) fn all(rng: &mut Rng) -> Vec<Self> {
+        let end = rng.usize(..2);
+        let mut faults = vec![
+            Self::Silent,
+            Self::Moved,
+            Self::Moved,
+            Self::Failed,
+            Self::Lost(end),
+            Self::Forgotten,
+            Self::NetworkChanged(1 - end),
+            Self::AddressesChanged(end),
+            Self::Future(0),
+            Self::Future(1),
+            Self::Unreadable(end),
+        ];
+        rng.shuffle(&mut faults);
+        faults
+    }
+}
+
+impl Pair {
+    /// The next fault, once the direct path has recovered from the last; or the end.
+    pub(super) fn fault(&mut self) {
+        const PATIENCE: u32 = 60;
+        let has_recovered = self.ends.iter().all(|end| {
+            let is_direct = end.peer.is_alive() && end.path == Some(Path::Direct);
+            end.is_connected && end.is_known && is_direct
+        });
+        self.waited += 1;
+        if !has_recovered && self.waited < PATIENCE {
+            return self.after(200..300, Event::Fault);
+        }
+        self.waited = 0;
+        match self.faults.pop() {
+            Some(fault) => {
+                self.begin(fault);
+                // A silence is noticed by then.
+                self.after(1_000..1_500, Event::Fault);
+            }
+            None => {
+                for end in 0..2 {
+                    let input = Input::Server(ServerEvent::Ended(EndReason::Unregistered));
+                    self.after(4..12, Event::Told(end, input));
+                }
+            }
+        }
+    }
+
+    fn begin(&mut self, fault: Fault) {
+        match fault {
+            // Longer than a heartbeat may be missing, and shorter than the wait for a restart.
+            Fault::Silent => self.silent_until = self.now + Duration::from_millis(1_500),
+            Fault::Moved => self.has_moved = true,
+            Fault::Failed => {
+                let links = [0, 1].map(|end| self.joined(1 - end));
+                for (end, link) in links.into_iter().enumerate() {
+                    if let Some(link) = link {
+                        self.after(1..50, Event::Reported(end, link, LinkEvent::Closed));
+                    }
+                }
+            }
+            Fault::Lost(end) => {
+                self.lose(end);
+                let partner = |state| Input::Server(ServerEvent::Partner(state));
+                self.after(4..12, Event::Told(1 - end, partner(Presence::Away)));
+                self.after(500..1_500, Event::Told(1 - end, partner(Presence::Back)));
+                self.resume(end, ServerEvent::Known);
+            }
+            Fault::Forgotten => {
+                self.asked = 0;
+                for end in 0..2 {
+                    self.lose(end);
+                    self.ends[end].is_known = false;
+                    self.resume(end, ServerEvent::Forgotten(EndReason::Disconnected));
+                }
+            }
+            Fault::NetworkChanged(end) => self.feed(end, Input::NetworkChanged),
+            Fault::AddressesChanged(end) => self.feed(end, Input::AddressesChanged),
+            Fault::Future(end) => self.say(end, r#"{"t":"future"}"#),
+            Fault::Unreadable(end) => self.say(end, "not a frame"),
+        }
+    }
+
+    fn lose(&mut self, end: usize) {
+        self.losses += 1;
+        self.ends[end].is_connected = false;
+        self.after(0..20, Event::Told(end, Input::Server(ServerEvent::Lost)));
+    }
+
+    /// Makes another connection to the server, which says what it knows of the pairing.
+    fn resume(&mut self, end: usize, known: ServerEvent) {
+        let after = self.rng.u64(100..400);
+        for event in [ServerEvent::Welcomed(Limits::default()), known] {
+            self.after(after..after + 1, Event::Told(end, Input::Server(event)));
+        }
+    }
+
+    /// The partner of this end receives a message that the end's peer did not send.
+    fn say(&mut self, end: usize, text: &str) {
+        if let Some(link) = self.joined(end) {
+            let message = LinkMessage::Text(text.to_owned());
+            let event = Event::Reported(1 - end, link, LinkEvent::Received(message));
+            self.send(1 - end, Path::Direct, event);
+        }
+    }
+}
