@@ -31,6 +31,7 @@ mod clients;
 mod departed_v1;
 mod grants;
 mod interface;
+mod listing;
 mod pairings;
 mod releases;
 mod requests;
@@ -44,11 +45,13 @@ pub use self::interface::{
     Broken, BrokerConfig, BrokerEvent, BrokerStats, DuplicatePolicy, Hello, Input, ListPolicy,
     Output, Partner,
 };
+pub use self::listing::Listing;
 use self::{
     attendance::{Attendance, Tokens},
     clients::ListRate,
     departed_v1::DepartedV1,
     grants::Grant,
+    listing::Clients,
     pairings::Pairing,
     releases::Release,
     requests::{Question, Request},
@@ -67,7 +70,7 @@ const LAST_REQUEST_BITS: u64 = (1 << 52) - 1;
 #[derive(Debug)]
 pub struct Broker {
     config: BrokerConfig,
-    clients: BTreeMap<ClientId, ClientRecord>,
+    clients: Clients,
     conns: BTreeMap<ConnId, ClientId>,
     /// Requests by the server's number, whose order is that of arrival and of the deadlines.
     requests: BTreeMap<ReqId, Request>,
@@ -115,6 +118,8 @@ struct ClientRecord {
     /// The release in which it is the initiator or the partner. There is at most one: a client that
     /// is paired anew has done with the last.
     release: Option<u64>,
+    /// The part of the list in which it stands.
+    part: u8,
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -139,6 +144,7 @@ impl ClientRecord {
             questions: Vec::new(),
             names_requests: false,
             release: None,
+            part: 0,
         }
     }
 
@@ -158,7 +164,7 @@ impl Broker {
         let config = BrokerConfig { grace, ..config };
         Self {
             config,
-            clients: BTreeMap::new(),
+            clients: Clients::new(),
             conns: BTreeMap::new(),
             requests: BTreeMap::new(),
             questions: BTreeMap::new(),
@@ -188,6 +194,12 @@ impl Broker {
     /// [`Code::DuplicateId`] while another client has the name, or if this connection has a name
     /// already; [`Code::Quota`] if there are too many clients; [`Code::ShuttingDown`].
     pub fn admit(&mut self, conn: ConnId, hello: Hello, now: Instant) -> Result<(), Code> {
+        let admitted = self.let_in(conn, hello, now);
+        self.clients.settle();
+        admitted
+    }
+
+    fn let_in(&mut self, conn: ConnId, hello: Hello, now: Instant) -> Result<(), Code> {
         if self.closing {
             return Err(Code::ShuttingDown);
         }
@@ -231,6 +243,7 @@ impl Broker {
             Input::ShutDown => self.shut_down(),
             Input::Timeout => self.timeout(now),
         }
+        self.clients.settle();
     }
 
     /// Returns the next output, if any.
@@ -273,14 +286,19 @@ impl Broker {
     /// Sends a message to a client, unless its connection is gone or has not been welcomed: the
     /// welcome states everything.
     fn send(&mut self, conn: ConnId, message: ServerMessage) {
-        let Some(id) = self.conns.get(&conn) else { return };
-        match self.clients.get(id) {
-            Some(client) if client.is_present() => {
-                self.outputs.push_back(Output::Send(conn, message));
-            }
-            Some(_) => {}
-            None => self.outputs.push_back(Output::Complain(Broken::NoClient(id.clone()))),
+        if self.reaches(conn) {
+            self.outputs.push_back(Output::Send(conn, message));
         }
+    }
+
+    /// Returns whether a client has this connection and has been welcomed on it.
+    fn reaches(&mut self, conn: ConnId) -> bool {
+        let Some(id) = self.conns.get(&conn) else { return false };
+        let client = self.clients.get(id);
+        if client.is_none() {
+            self.outputs.push_back(Output::Complain(Broken::NoClient(id.clone())));
+        }
+        client.is_some_and(ClientRecord::is_present)
     }
 
     /// Returns a client that must exist. If it does not, that is logged.

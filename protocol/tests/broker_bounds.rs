@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use socketio_p2p_protocol::{
     BrokerConfig, ClientMessage, ClientState, Code, Dialect, ListPolicy, ReqId, ServerMessage,
+    broker::Listing,
 };
 
 use crate::scenario::{Scenario, name};
@@ -103,4 +104,25 @@ fn all_lists_of_a_server_together_have_a_rate() {
     assert_eq!(at_once, 1_001, "a million clients at once, and one list more");
     assert_eq!(later, 100, "and a million a second");
     assert_eq!(broker.broker.clients()[0].id, name("0"));
+}
+
+#[test]
+fn a_list_shows_the_clients_at_the_moment_of_the_request() {
+    let mut broker = Scenario::with_config(BrokerConfig::new(1));
+    for client in ["a", "b", "c"] {
+        broker.connect(client, Dialect::V2);
+    }
+
+    let list = broker.broker.listing();
+    broker.pair("a", "b");
+    broker.disconnect("a");
+    broker.disconnect("c");
+
+    let states = |list: Listing| -> Vec<_> {
+        list.entries().into_iter().map(|entry| (entry.id.to_string(), entry.state)).collect()
+    };
+    let entry = |id: &str, state| (id.to_owned(), state);
+    use ClientState::{Away, Free, Paired};
+    assert_eq!(states(list), [entry("a", Free), entry("b", Free), entry("c", Free)]);
+    assert_eq!(states(broker.broker.listing()), [entry("a", Away), entry("b", Paired)]);
 }

@@ -465,6 +465,7 @@ impl History {
                     let (&client, _) = owner.expect("nothing is sent to a connection that is gone");
                     said.extend(self.heard(client, conn, message).map(|said| (client, said)));
                 }
+                Output::List(..) => unreachable!("no client asks for the list"),
                 Output::Route(conn, partner) => {
                     assert_eq!(self.routes.insert(conn, partner), None);
                 }

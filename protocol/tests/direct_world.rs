@@ -226,6 +226,7 @@ impl World {
                 broker::Output::Close(conn) | broker::Output::HangUp(conn) => self.drop_conn(conn),
                 broker::Output::Event(_) => {}
                 broker::Output::Complain(broken) => panic!("{broken}"),
+                broker::Output::List(..) => unreachable!("no client asks for the list"),
             }
         }
     }

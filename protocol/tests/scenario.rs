@@ -156,6 +156,9 @@ impl Scenario {
                     }
                     self.mail.entry(conn).or_default().push(message);
                 }
+                Output::List(conn, req, listing) => {
+                    self.mail.entry(conn).or_default().push(listing.message(req));
+                }
                 Output::Route(conn, partner) => {
                     // Anew only when an end is back on another connection.
                     if let Some(before) = self.routes.insert(conn, partner.clone()) {

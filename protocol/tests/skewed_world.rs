@@ -145,6 +145,7 @@ impl World {
         while let Some(output) = self.broker.poll_output() {
             match output {
                 broker::Output::Send(conn, message) => self.send(conn, &message),
+                broker::Output::List(conn, req, list) => self.send(conn, &list.message(req)),
                 broker::Output::Route(conn, partner) => {
                     self.routes.insert(conn, (partner.pairing, partner.conn));
                 }

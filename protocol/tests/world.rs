@@ -123,6 +123,7 @@ impl World {
                 broker::Output::Close(_) | broker::Output::HangUp(_) | broker::Output::Event(_) => {
                 }
                 broker::Output::Complain(broken) => panic!("{broken}"),
+                broker::Output::List(..) => unreachable!("no client asks for the list"),
             }
         }
     }

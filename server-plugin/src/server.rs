@@ -30,7 +30,8 @@ impl P2pServer {
     /// Returns all clients, in the order of their names.
     #[must_use]
     pub fn clients(&self) -> Vec<ClientEntry> {
-        self.shared.lock().clients()
+        let listing = self.shared.lock().listing();
+        listing.entries() // Where the broker is not locked.
     }
 
     /// Returns the partner of a client and the id of their pairing, or `None` if the client is not

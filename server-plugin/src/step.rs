@@ -15,7 +15,7 @@ use std::{
 use socketio_p2p_protocol::{
     Broker, ClientId, ClientMessage, Code, ConnId, Dialect, Hello, Partner, Presence, ReqId,
     ServerMessage,
-    broker::{Broken, Input, Output},
+    broker::{Broken, Input, Listing, Output},
     peer::v1::{Bridge, Side},
     relay::{SendFailure, is_offence, must_arrive},
 };
@@ -67,8 +67,8 @@ struct Afterwards {
     unread: Vec<ClientId>,
     /// Invariants of the broker that do not hold.
     broken: Vec<Broken>,
-    /// Lists of clients, which may be long.
-    lists: Vec<(ConnId, ServerMessage)>,
+    /// Lists of clients, with the numbers of the requests: they may be long.
+    lists: Vec<(ConnId, Option<ReqId>, Listing)>,
 }
 
 impl Shared {
@@ -201,9 +201,7 @@ impl Shared {
         afterwards: &mut Afterwards,
     ) {
         match output {
-            Output::Send(conn, message @ ServerMessage::Clients { .. }) => {
-                afterwards.lists.push((conn, message));
-            }
+            Output::List(conn, req, listing) => afterwards.lists.push((conn, req, listing)),
             Output::Send(conn, message) => {
                 let Some(connection) = self.connection(conn) else { return };
                 let full = self.tell(&connection, &message) == Err(SendFailure::Full);
@@ -243,10 +241,10 @@ impl Shared {
             tracing::warn!(%client, "client closed because it does not read");
             self.counters.unread();
         }
-        for (conn, list) in lists {
+        for (conn, req, listing) in lists {
             if let Some(connection) = self.connection(conn) {
                 // If its queue is full, the client misses a list, nothing more.
-                self.tell(&connection, &list).ok();
+                self.tell(&connection, &listing.message(req)).ok();
             }
         }
         for conn in closing {

@@ -2,10 +2,11 @@
 
 use std::time::{Duration, Instant};
 
-use super::{Broker, BrokerEvent, ClientRecord, ListPolicy, Output, Slot, attendance::Attendance};
+use super::{
+    Broker, BrokerEvent, ClientRecord, ListPolicy, Listing, Output, attendance::Attendance,
+};
 use crate::{
-    ClientEntry, ClientId, ClientState, Code, Dialect, EndReason, ReqId, ServerMessage,
-    limits::LISTED_CLIENTS,
+    ClientEntry, ClientId, Code, Dialect, EndReason, ReqId, ServerMessage, limits::LISTED_CLIENTS,
 };
 
 /// The rate of all lists of a server together, in clients that they name.
@@ -31,20 +32,17 @@ impl ListRate {
 
 impl Broker {
     /// Returns all clients, in the order of their names.
+    ///
+    /// It takes time in proportion to their number: where a lock is held, use [`Self::listing`].
     #[must_use]
     pub fn clients(&self) -> Vec<ClientEntry> {
-        let visible =
-            self.clients.iter().filter(|(_, client)| client.attendance != Attendance::Arriving);
-        visible
-            .map(|(id, client)| ClientEntry {
-                id: id.clone(),
-                state: match (client.attendance, client.slot) {
-                    (Attendance::Away { .. } | Attendance::Returning, _) => ClientState::Away,
-                    (_, Slot::Free | Slot::Granting(_)) => ClientState::Free,
-                    (_, Slot::Paired(_)) => ClientState::Paired,
-                },
-            })
-            .collect()
+        self.listing().entries()
+    }
+
+    /// Returns the list of clients at this moment, at little cost.
+    #[must_use]
+    pub fn listing(&self) -> Listing {
+        self.clients.listing()
     }
 
     pub(super) fn list(&mut self, id: &ClientId, req: Option<ReqId>, now: Instant) {
@@ -61,11 +59,14 @@ impl Broker {
         } else {
             None
         };
-        let message = match refusal {
-            None => ServerMessage::Clients { req, clients: self.clients() },
-            Some(code) => ServerMessage::Error { refusal: code.into(), req, pairing: None },
-        };
-        self.send(conn, message);
+        if let Some(code) = refusal {
+            let refusal = code.into();
+            return self.send(conn, ServerMessage::Error { refusal, req, pairing: None });
+        }
+        self.clients.settle(); // The caller itself may have arrived with this message.
+        if self.reaches(conn) {
+            self.outputs.push_back(Output::List(conn, req, self.listing()));
+        }
     }
 
     pub(super) fn shut_down(&mut self) {
@@ -84,7 +85,7 @@ impl Broker {
             self.finish_release(number);
         }
         self.away.clear();
-        for (id, client) in std::mem::take(&mut self.clients) {
+        for (id, client) in self.clients.take() {
             if client.attendance != Attendance::Arriving {
                 self.event(BrokerEvent::Disconnected(id));
             }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::Listing;
 use crate::{
     ClientId, ClientMessage, Code, ConnId, Dialect, EndReason, PairingId, ReqId, ResumeToken,
     ServerMessage,
@@ -133,6 +134,10 @@ pub enum Input {
 pub enum Output {
     /// Send a message to a client.
     Send(ConnId, ServerMessage),
+    /// Send the list of clients to a client, as the answer to the request with this number
+    /// ([`Listing::message`]). If its queue is full, it misses the list and nothing more, so this may be
+    /// done later, where the broker is not locked.
+    List(ConnId, Option<ReqId>, Listing),
     /// Relay the messages of this connection to its partner from now on, and nowhere else. This comes
     /// again when one end of a pairing is back on another connection.
     Route(ConnId, Partner),

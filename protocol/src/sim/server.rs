@@ -148,6 +148,9 @@ impl Server {
                         message => self.acts.push_back(Act::Tell(conn, message)),
                     }
                 }
+                Output::List(conn, req, listing) => {
+                    self.acts.push_back(Act::Tell(conn, listing.message(req)));
+                }
                 Output::Route(conn, partner) => {
                     self.watch.routed(conn, partner.pairing, partner.conn);
                     let side = self.bridge(conn, &partner, now);

@@ -203,6 +203,7 @@ impl Host {
         while let Some(output) = self.broker.poll_output() {
             match output {
                 Output::Send(conn, message) => self.told(conn, message),
+                Output::List(conn, req, listing) => self.told(conn, listing.message(req)),
                 Output::Route(conn, partner) => {
                     assert!(self.conns[&conn].announced, "only who is there is relayed");
                     self.routes.insert(conn, partner);
