@@ -26,6 +26,7 @@ mod directs;
 mod frames;
 mod future;
 mod golden;
+mod reassertion;
 mod scenario;
 mod session_chunks;
 mod session_model;

@@ -149,12 +149,14 @@ impl Client {
             self.peer(key, peer::Input::Server(ServerEvent::Welcomed(self.limits)), now);
             let ended = ended.filter(|ended| ended.pairing == known);
             let reason = ended.map_or(EndReason::Disconnected, |ended| ended.reason);
+            // A server that is new to the pairing does not end it, however often it is reached.
+            let goes_on = ended.is_none() && self.peers.get(&key).is_some_and(Peer::is_forgotten);
             let is_present = present.as_ref().is_some_and(|present| present.id == known);
             let input = if is_present {
                 peer::Input::Server(ServerEvent::Known)
             } else if planted::is(Fault::KeepEndedPairing) {
                 continue;
-            } else if resumed {
+            } else if resumed && !goes_on {
                 peer::Input::Ended(reason)
             } else {
                 peer::Input::Server(ServerEvent::Forgotten(reason))

@@ -153,7 +153,7 @@ impl Client {
 
     /// Notes a pairing that the server has granted. It replaces any other.
     pub(super) fn paired(&mut self, info: PairingInfo, now: Instant) {
-        if self.peers.values().any(|peer| *peer.pairing() == info) {
+        if self.peers.values().any(|peer| *peer.pairing() == info || peer.known_as() == info.id) {
             return; // The answer to a request that was fulfilled already.
         }
         if let Some(key) = self.find_peer(|peer| peer.reasserts(&info)) {
