@@ -114,6 +114,12 @@ impl PairingId {
         Self { node, serial }
     }
 
+    /// Returns the number of the node.
+    #[cfg(feature = "sim")]
+    pub(crate) const fn node(self) -> u64 {
+        self.node
+    }
+
     /// Returns a number that differs between pairings, for choices that could be random.
     pub(crate) const fn seed(self) -> u64 {
         self.node ^ self.serial.rotate_left(32)

@@ -2,8 +2,10 @@
 //!
 //! Everything that happens is drawn from one seed, so a seed repeats a run exactly. The clients and
 //! the server are the [`Client`](crate::Client), the [`Broker`](crate::Broker), the
-//! [relay](crate::relay) and the [v1 ends](crate::peer::v1) of this crate, and after each step the [`Oracle`] checks the guarantees of the specification. A second
-//! simulation has two sessions with two paths between them.
+//! [relay](crate::relay) and the [v1 ends](crate::peer::v1) of this crate. In a third of the seeds
+//! clients also have direct paths, over links that are cut, slow, closed and left behind by changed
+//! addresses, and a pairing may outlive the server. After each step the [`Oracle`] checks the
+//! guarantees of the specification. A second simulation has two sessions with two paths between them.
 //!
 //! A run that breaks a rule returns a [`Failure`] with the rule, the step and the last events.
 //!
@@ -11,7 +13,7 @@
 //!
 //! An application whose logic does no IO can be tested in the same way: implement [`Application`] and
 //! run it with [`run_application`] under as many seeds as you like. Connections break, freeze and are
-//! silent; the server refuses, restarts and forgets. `examples/application.rs` tests a transfer of
+//! silent; the server refuses, restarts and forgets; direct paths come and go. `examples/application.rs` tests a transfer of
 //! coins under a thousand seeds, in seconds.
 //!
 //! ```
@@ -67,12 +69,15 @@
 mod application;
 mod client;
 mod connection;
+mod direct;
+mod flow;
 mod handlers;
 mod history;
 mod hostile;
 mod legacy;
 mod network;
 mod node;
+mod observed;
 mod oracle;
 mod paths;
 mod peers;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::{
-    ClientId,
+    ClientId, Path,
     client::{Command, Input},
     session::EmitOptions,
 };
@@ -16,6 +16,25 @@ use crate::sim::{
     world::{Event, World},
 };
 
+/// An emit, as far as its options matter.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Emission {
+    pub(crate) manner: Manner,
+    /// The time until its deadline.
+    pub(crate) patience: Duration,
+    pub(crate) ttl: Option<Duration>,
+    /// About so many bytes.
+    pub(crate) size: usize,
+    /// The path that it demands.
+    pub(crate) via: Option<Path>,
+}
+
+impl Emission {
+    pub(crate) const fn new(manner: Manner, patience: Duration) -> Self {
+        Self { manner, patience, ttl: None, size: 0, via: None }
+    }
+}
+
 impl World {
     /// An application does something, and will again.
     pub(crate) fn act(&mut self, client: usize) {
@@ -25,7 +44,7 @@ impl World {
         if !self.stormy {
             return;
         }
-        let after = self.millis(1..110);
+        let after = self.millis(1..110) * self.plan.slowness;
         self.after(after, Event::Act(client));
         if self.clients[client].endpoint.is_none() {
             return;
@@ -119,7 +138,10 @@ impl World {
         let ttl = fleeting.then(|| self.millis(1..200));
         let excused = impatient || fleeting;
         let size = if self.chance(0.004) { self.rng.usize(..200_000) } else { 0 };
-        let call = self.emit(client, Manner { acknowledged, excused }, patience, ttl, size);
+        let demands = self.clients[client].direct && self.chance(0.1);
+        let via = demands.then(|| if self.rng.bool() { Path::Direct } else { Path::Relay });
+        let manner = Manner { acknowledged, excused: excused || demands };
+        let call = self.emit(client, Emission { manner, patience, ttl, size, via });
         if acknowledged {
             self.clients[client].open.push(call);
         }
@@ -129,7 +151,7 @@ impl World {
     fn burst(&mut self, client: usize) {
         let manner = Manner { acknowledged: self.rng.bool(), excused: false };
         for _ in 0..self.rng.usize(300..1_000) {
-            let call = self.emit(client, manner, Duration::from_secs(120), None, 0);
+            let call = self.emit(client, Emission::new(manner, Duration::from_secs(120)));
             if manner.acknowledged {
                 self.clients[client].open.push(call);
             }
@@ -137,28 +159,15 @@ impl World {
     }
 
     /// Emits something, now or when there is room.
-    pub(crate) fn emit(
-        &mut self,
-        client: usize,
-        manner: Manner,
-        patience: Duration,
-        ttl: Option<Duration>,
-        size: usize,
-    ) -> CallNo {
-        let call = self.emit_later(client, manner, patience, ttl, size);
+    pub(crate) fn emit(&mut self, client: usize, emission: Emission) -> CallNo {
+        let call = self.emit_later(client, emission);
         self.feed(client, Input::Timeout);
         call
     }
 
     /// Emits something when the client has its turn again.
-    pub(crate) fn emit_later(
-        &mut self,
-        client: usize,
-        manner: Manner,
-        patience: Duration,
-        ttl: Option<Duration>,
-        size: usize,
-    ) -> CallNo {
+    pub(crate) fn emit_later(&mut self, client: usize, emission: Emission) -> CallNo {
+        let Emission { manner, patience, ttl, size, via } = emission;
         let call = self.oracle.called(client, manner);
         let (pairing, _) = self.oracle.partner_of(client).expect("who calls is paired");
         let deadline = self.now + patience;
@@ -166,16 +175,13 @@ impl World {
         if let Some(expires) = expires {
             self.expiries.insert(call, expires);
         }
+        let reply_by = manner.acknowledged.then_some(deadline);
         let command = Command::Emit {
             call: call as u64,
             pairing,
             event: "call".to_owned(),
             args: args_of(call, size),
-            options: EmitOptions {
-                reply_by: manner.acknowledged.then_some(deadline),
-                expires,
-                via: None,
-            },
+            options: EmitOptions { reply_by, expires, via },
         };
         let acknowledged = manner.acknowledged;
         self.clients[client].waiting.push_back(Waiting { call, command, deadline, acknowledged });

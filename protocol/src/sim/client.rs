@@ -6,7 +6,7 @@ use std::{
 };
 
 use crate::{
-    Client, ClientConfig, ConnId, PairingId, ResumeToken,
+    Client, ClientConfig, ConnId, PairingId, Path, PathPolicy, ResumeToken,
     client::{Command, QuestionId},
 };
 
@@ -54,8 +54,16 @@ pub(crate) struct SimClient {
     pub(crate) welcomed: bool,
     /// `true` once the server refused its return.
     pub(crate) dismissed: bool,
-    /// `true` if the server does not know its session any more.
-    pub(crate) restarted: bool,
+    /// The server whose message it handles that tells why a pairing ended, and the pairing if the
+    /// message names one.
+    pub(crate) told_by: Option<(u64, Option<PairingId>)>,
+    /// `true` if it allows direct paths.
+    pub(crate) direct: bool,
+    pub(crate) policy: PathPolicy,
+    /// The path that it reported last.
+    pub(crate) path: Option<Path>,
+    /// Partners whose pairing it asserts anew by itself.
+    pub(crate) reasserted: BTreeSet<ClientNo>,
     /// `true` once its endpoint has closed.
     pub(crate) closed: bool,
     /// The time for which its timer is set.
@@ -118,7 +126,11 @@ impl SimClient {
             pending: BTreeSet::new(),
             welcomed: false,
             dismissed: false,
-            restarted: false,
+            told_by: None,
+            direct: false,
+            policy: PathPolicy::PreferDirect,
+            path: None,
+            reasserted: BTreeSet::new(),
             closed: false,
             alarm: None,
         }
@@ -137,7 +149,9 @@ impl SimClient {
         self.welcomed = false;
         self.dismissed = false;
         self.lives += 1;
-        self.endpoint = Some(Recorded::new(ClientConfig::default(), now, recorded));
+        let mut config = ClientConfig::default();
+        config.direct.policy = self.policy;
+        self.endpoint = Some(Recorded::new(config, now, recorded));
     }
 
     pub(crate) fn next_request(&mut self) -> u64 {

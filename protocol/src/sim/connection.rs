@@ -6,6 +6,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use serde_json::Value;
+
 use crate::{
     Args, ClientMessage, Frame, Outcome, PairingId, ServerMessage, frame::batch_from_text,
     peer::v1::NoAck, session::Delivery, wire,
@@ -18,6 +20,7 @@ use crate::sim::oracle::{CallNo, ClientNo};
 pub(crate) enum Up {
     Message(ClientMessage),
     Frames(PairingId, Vec<Frame>),
+    Signal(PairingId, Value),
     /// A v1 client emits something to the client that it believes to be its partner.
     Emit {
         target: ClientNo,
@@ -37,6 +40,7 @@ pub(crate) enum Up {
 pub(crate) enum Down {
     Message(ServerMessage),
     Frames(PairingId, Vec<Frame>),
+    Signal(PairingId, Value),
     /// A message that cannot be read.
     Garbled,
     /// An event for a v1 client. It does not see of which pairing, nor its number.
@@ -53,18 +57,18 @@ pub(crate) struct Way<T> {
 }
 
 impl<T> Way<T> {
-    fn new(now: Instant) -> Self {
+    pub(crate) fn new(now: Instant) -> Self {
         Self { under_way: VecDeque::new(), last: now }
     }
 
     /// Sends something, and says when it arrives: after what was sent before.
-    fn send(&mut self, what: T, at: Instant) -> Instant {
+    pub(crate) fn send(&mut self, what: T, at: Instant) -> Instant {
         self.last = self.last.max(at);
         self.under_way.push_back((self.last, what));
         self.last
     }
 
-    fn arrived(&mut self, now: Instant) -> Option<T> {
+    pub(crate) fn arrived(&mut self, now: Instant) -> Option<T> {
         let (at, _) = self.under_way.front()?;
         if *at > now { None } else { self.under_way.pop_front().map(|(_, what)| what) }
     }

@@ -8,13 +8,15 @@ use crate::{
 use serde_json::Value;
 
 use crate::sim::{
+    application::Emission,
     client::{Handled, Returns, SimClient},
+    direct::LONGEST_CUT,
     hostile::HOSTILE,
     oracle::{CallNo, Manner, Rule, Verdict},
     world::{Event, STRANGER, World},
 };
 
-/// Longer than anything is under way, frozen twice: the receiver counts from the arrival.
+/// Longer than anything is under way on the relay, frozen twice: the receiver counts from the arrival.
 pub(crate) const LONGEST_WAY: Duration = Duration::from_millis(4_500);
 
 /// Returns the arguments of a call: its number, and a text of about that many bytes of which every
@@ -56,6 +58,7 @@ fn text(call: CallNo, size: usize) -> String {
 impl World {
     /// An emit came: it runs.
     pub(crate) fn run_handler(&mut self, client: usize, pairing: PairingId, delivery: Delivery) {
+        self.name_pairing(client, pairing);
         let source = self.clients[client].endpoint.as_ref().and_then(|e| e.pairing());
         let source = source.and_then(|info| SimClient::number_of(info.partner.as_str()));
         let source = source.unwrap_or(STRANGER);
@@ -86,16 +89,17 @@ impl World {
             self.oracle.unhandled(call);
         } else {
             self.oracle.executed(call, client, source, pairing);
-            if self.expiries.get(&call).is_some_and(|at| self.now > *at + LONGEST_WAY) {
+            let cut = if self.clients[client].direct { LONGEST_CUT } else { Duration::ZERO };
+            if self.expiries.get(&call).is_some_and(|at| self.now > *at + LONGEST_WAY + cut) {
                 self.oracle.violate(Rule::InTime, format!("{call} runs after its time"));
             }
         }
         let handled = Handled { pairing, seq: delivery.seq, call, returns };
-        let with_partner = self.oracle.partner_of(client) == Some((pairing, source));
+        let with_partner = self.is_paired_as(client, pairing);
         if with_partner && matches!(returns, Returns::Value(_)) && self.stormy && self.chance(0.01)
         {
             let manner = Manner { acknowledged: true, excused: false };
-            let own = self.emit_later(client, manner, Duration::from_secs(60), None, 0);
+            let own = self.emit_later(client, Emission::new(manner, Duration::from_secs(60)));
             self.clients[client].nested.insert(own, handled);
             return;
         }
@@ -110,7 +114,7 @@ impl World {
     /// A handler is done.
     pub(crate) fn finish(&mut self, client: usize, handled: Handled) {
         let Handled { pairing, seq, call, returns } = handled;
-        if self.oracle.partner_of(client).is_some_and(|(present, _)| present == pairing) {
+        if self.is_paired_as(client, pairing) {
             self.clients[client].running -= 1;
         }
         if let Some(result) = self.result_of(call) {
@@ -128,5 +132,19 @@ impl World {
             Returns::Nothing => Err(Code::Unhandled.into()),
         };
         self.feed(client, Input::Finished(pairing, seq, result));
+    }
+
+    /// Returns whether a client believes to be in the pairing that has, or had, this name.
+    pub(crate) fn is_paired_as(&self, client: usize, pairing: PairingId) -> bool {
+        let present = self.oracle.partner_of(client).map(|(present, _)| present);
+        present.map(|present| self.oracle.first_name(present))
+            == Some(self.oracle.first_name(pairing))
+    }
+
+    /// Notes the name that a client has for its pairing, which the server may have granted anew.
+    pub(crate) fn name_pairing(&mut self, client: usize, name: PairingId) {
+        if self.oracle.partner_of(client).is_some_and(|(present, _)| present != name) {
+            self.oracle.renamed(client, name);
+        }
     }
 }

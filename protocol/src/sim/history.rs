@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use crate::client::Command;
+use crate::{Path, client::Command};
 
 use crate::sim::{
+    application::Emission,
     oracle::{Manner, Report, Rule},
     plan::Plan,
     report::{Failure, Lived, Trace},
@@ -28,6 +29,7 @@ pub(crate) fn live_through(plan: Plan, trace: Trace) -> Lived {
     world.run(CALM, |_| false);
     world.oracle.settle();
     world.oracle.check_ends();
+    world.check_direct_paths();
     world.everything_goes_on();
     world.everybody_leaves();
 
@@ -102,7 +104,13 @@ impl World {
             };
             if endpoint.pairing().is_some() {
                 let manner = Manner { acknowledged: true, excused: false };
-                calls.push(self.emit(client, manner, Duration::from_secs(60), None, 0));
+                let emission = Emission::new(manner, Duration::from_secs(60));
+                calls.push(self.emit(client, emission));
+                let may_demand = self.may_be_direct(client);
+                let paths = [Path::Relay, Path::Direct].into_iter().filter(|_| may_demand);
+                for via in paths {
+                    calls.push(self.emit(client, Emission { via: Some(via), ..emission }));
+                }
             }
             if self.clients[client].asked > 0 {
                 self.oracle.violate(Rule::Progress, format!("{client} still waits for the server"));
@@ -125,6 +133,25 @@ impl World {
             if let Some(call) = self.legacies[legacy].open.first() {
                 let what = format!("{call} of v1 client {legacy} is never answered");
                 self.oracle.violate(Rule::ReportedOnce, what);
+            }
+        }
+    }
+
+    /// Returns whether a client and its partner allow direct paths.
+    fn may_be_direct(&self, client: usize) -> bool {
+        let partner = self.oracle.partner_of(client).map(|(_, partner)| partner);
+        let partner = partner.and_then(|partner| self.clients.get(partner));
+        self.clients[client].direct && partner.is_some_and(|partner| partner.direct)
+    }
+
+    /// Checks that the direct path carries where both peers allow it, each on one link.
+    fn check_direct_paths(&mut self) {
+        for client in 0..self.clients.len() {
+            let may = self.may_be_direct(client);
+            let (path, links) = (self.clients[client].path, self.open_links(client));
+            if may && path != Some(Path::Direct) || links != usize::from(may) {
+                let what = format!("{client} has {links} open links, and sends by {path:?}");
+                self.oracle.violate(Rule::Direct, what);
             }
         }
     }

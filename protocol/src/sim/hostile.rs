@@ -8,10 +8,11 @@ use crate::{
     ResumeToken, ServerMessage,
 };
 use fastrand::Rng;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::sim::{
     connection::{Connection, Down, Up},
+    direct::description,
     oracle::ClientNo,
     watch::Who,
     world::{Event, World},
@@ -59,6 +60,10 @@ impl World {
                 let message = self.wild_message(hostile);
                 self.send_up(conn, Up::Message(message));
             }
+            (Some(pairing), 10..15) if self.plan.direct > 0.0 => {
+                let signal = wild_signal(&mut self.rng);
+                self.send_up(conn, Up::Signal(pairing, signal));
+            }
             (Some(pairing), 10..95) => {
                 let state = &mut self.hostiles[hostile];
                 let count = self.rng.usize(1..8);
@@ -79,9 +84,13 @@ impl World {
     }
 
     fn hostile_connect(&mut self, hostile: usize) {
+        if self.is_down() {
+            return;
+        }
         let conn = self.new_conn();
         let id = name_of(hostile).parse().expect("an id");
-        let who = Who { number: HOSTILE + hostile, id, dialect: Dialect::V2 };
+        let direct = self.plan.direct > 0.0;
+        let who = Who { number: HOSTILE + hostile, id, dialect: Dialect::V2, direct };
         let tokens = &self.hostiles[hostile].tokens;
         let shown =
             if tokens.is_empty() { None } else { Some(tokens[self.rng.usize(..tokens.len())]) };
@@ -163,9 +172,35 @@ impl World {
             return false;
         }
         let pairing = foreign[self.rng.usize(..foreign.len())];
-        let frame = wild_frame(&mut self.rng, &mut Hostile::default());
-        self.send_up(conn, Up::Frames(pairing, vec![frame]));
+        // An honest client sends no signal before its welcome.
+        let is_hostile = self.connections[&conn].client >= HOSTILE;
+        if is_hostile && self.plan.direct > 0.0 && self.rng.bool() {
+            let signal = wild_signal(&mut self.rng);
+            self.send_up(conn, Up::Signal(pairing, signal));
+        } else {
+            let frame = wild_frame(&mut self.rng, &mut Hostile::default());
+            self.send_up(conn, Up::Frames(pairing, vec![frame]));
+        }
         true
+    }
+}
+
+/// A signal that may be lawful or not.
+fn wild_signal(rng: &mut Rng) -> Value {
+    let attempt = match rng.u8(..4) {
+        0 => Value::Null,
+        1 => Value::from(u64::MAX),
+        _ => Value::from(rng.u64(..20)),
+    };
+    let sdp = description(rng.u64(..5), rng.u64(..5));
+    let why = ["silent", "closed", "changed", "novel"][rng.usize(..4)];
+    match rng.u8(..6) {
+        0 => json!({ "type": "offer", "sdp": sdp.as_str(), "attempt": attempt }),
+        1 => json!({ "type": "answer", "sdp": sdp.as_str(), "attempt": attempt }),
+        2 => json!({ "type": "renegotiate", "renegotiate": true, "why": why, "attempt": attempt }),
+        3 => json!({ "type": "offer", "sdp": "v=0", "attempt": attempt }),
+        4 => json!({ "candidate": "candidate:1", "attempt": attempt }),
+        _ => attempt,
     }
 }
 

@@ -101,10 +101,13 @@ impl World {
     }
 
     pub(crate) fn legacy_connect(&mut self, legacy: usize) {
+        if self.is_down() {
+            return self.legacy_connects_later(legacy);
+        }
         let conn = self.new_conn();
         let number = self.number_of_legacy(legacy);
         let id = SimClient::new(number).name.parse().expect("a name is an id");
-        let who = Who { number, id, dialect: Dialect::V1 };
+        let who = Who { number, id, dialect: Dialect::V1, direct: false };
         let tokens = (None, self.fresh_token());
         if self.server.admit(conn, who, tokens, self.now, &mut self.oracle).is_err() {
             return self.legacy_connects_later(legacy);
@@ -167,7 +170,7 @@ impl World {
                     );
                 }
             }
-            Down::Frames(..) | Down::Garbled => {
+            Down::Frames(..) | Down::Signal(..) | Down::Garbled => {
                 self.oracle.violate(Rule::NoStranger, "a v1 client gets frames");
             }
         }

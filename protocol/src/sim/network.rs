@@ -12,6 +12,9 @@ use crate::sim::{
     world::{Event, World},
 };
 
+/// The probability that the server refuses a signal, because its receiver's queue is full.
+const LOST_SIGNALS: f64 = 0.03;
+
 impl World {
     /// Carries out what the server wants.
     pub(crate) fn serve(&mut self) {
@@ -32,6 +35,9 @@ impl World {
                     };
                     let what = frames.map_or(Down::Garbled, |frames| Down::Frames(pairing, frames));
                     self.send_down(conn, what);
+                }
+                Act::Signal(conn, pairing, signal) => {
+                    self.send_down(conn, Down::Signal(pairing, signal));
                 }
                 Act::Bridge(conn, pairing, frame) => {
                     let congested = self.stormy && self.chance(self.plan.congestion);
@@ -98,6 +104,12 @@ impl World {
                 let now = self.now;
                 self.server.relay(conn, pairing, frames, congested, now, &mut self.oracle);
             }
+            Some(Up::Signal(pairing, signal)) => {
+                let congested = self.stormy && self.chance(LOST_SIGNALS);
+                self.counts.faults += usize::from(congested);
+                let now = self.now;
+                self.server.signal(conn, pairing, signal, congested, now, &mut self.oracle);
+            }
             Some(Up::Emit { target, args, call }) => {
                 self.server.emit(conn, target, (args, call), self.now, &mut self.oracle);
             }
@@ -126,7 +138,7 @@ impl World {
         }
         if client >= self.clients.len() {
             // A stranger that got in under somebody's name hears what is not for it.
-            if let Down::Frames(pairing, _) = what {
+            if let Down::Frames(pairing, _) | Down::Signal(pairing, _) = what {
                 self.oracle.violate(Rule::NoStranger, format!("a stranger hears {pairing}"));
             }
             return;
@@ -139,6 +151,7 @@ impl World {
             match what {
                 Down::Message(message) => Input::Received(message),
                 Down::Frames(pairing, frames) => Input::Frames(pairing, frames),
+                Down::Signal(pairing, signal) => Input::Signalled(pairing, signal),
                 Down::Emit(..) | Down::Acknowledge(..) | Down::Garbled => {
                     Input::Garbled(Code::BadArgs.into())
                 }

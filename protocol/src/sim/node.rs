@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use crate::{
-    Cause, ClientEvent, Code, Dialect, Outcome,
+    Cause, ClientEvent, Code, Dialect, Outcome, Path, Refusal,
     client::{Answer, Command, Input, Output},
     limits::PENDING_CALLS,
+    peer::Complaint,
 };
 
 use crate::sim::{
@@ -22,6 +23,12 @@ use crate::sim::{
 impl World {
     pub(crate) fn connect(&mut self, client: usize) {
         self.clients[client].connecting = false;
+        if self.clients[client].endpoint.is_none() && self.is_down() {
+            return self.connect_later(client);
+        }
+        if self.is_down() {
+            return self.feed(client, Input::Rejected(Code::Offline));
+        }
         if self.stormy && self.clients[client].endpoint.is_some() && self.chance(0.05) {
             // The server cannot be reached.
             self.counts.faults += 1;
@@ -31,7 +38,8 @@ impl World {
         self.note(|| format!("{client} connects as {conn:?}"));
         let token = self.clients[client].resume;
         let id = self.clients[client].name.parse().expect("a name is an id");
-        let who = Who { number: client, id, dialect: Dialect::V2 };
+        let direct = self.clients[client].direct;
+        let who = Who { number: client, id, dialect: Dialect::V2, direct };
         let tokens = (token, self.fresh_token());
         let admitted = self.server.admit(conn, who, tokens, self.now, &mut self.oracle);
         if let Err(code) = admitted {
@@ -62,7 +70,7 @@ impl World {
     /// Feeds a client's endpoint, and carries out what it says.
     pub(crate) fn feed(&mut self, client: usize, input: Input) {
         let now = self.now;
-        self.clients[client].restarted = false;
+        self.note_source(client, &input);
         let Some(endpoint) = &mut self.clients[client].endpoint else { return };
         endpoint.handle(input, now);
         self.make_room(client);
@@ -130,11 +138,14 @@ impl World {
                     true => connection::client_message(&message),
                     false => message,
                 };
+                self.note_reassertion(client, &message);
                 if let Some(conn) = conn {
                     self.send_up(conn, Up::Message(message));
                 }
             }
             Output::SendFrames(pairing, frames) => {
+                self.name_pairing(client, pairing);
+                self.note_frames(client, pairing, &frames);
                 if let Some(conn) = conn {
                     self.send_up(conn, Up::Frames(pairing, frames));
                 }
@@ -152,6 +163,7 @@ impl World {
             }
             Output::Deliver(pairing, _, delivery) => self.run_handler(client, pairing, delivery),
             Output::Event(event) => self.heard(client, event),
+            Output::Complain(Complaint::Server(Refusal { code: Code::Congested, .. })) => {}
             Output::Complain(complaint) => {
                 if !self.is_with_a_hostile(client) {
                     let what = format!("{client} complains: {complaint:?}");
@@ -163,7 +175,16 @@ impl World {
                 self.leave_link(client);
                 self.connect_later(client);
             }
-            Output::Signal(..) | Output::Link(..) => unreachable!("nobody allows a direct path"),
+            Output::Signal(pairing, signal) => {
+                self.note(|| format!("{client} signals for {pairing}: {signal:.90?}"));
+                if let Some(conn) = conn {
+                    self.send_up(conn, Up::Signal(pairing, signal.to_value()));
+                }
+            }
+            Output::Link(link, command) => {
+                self.note_direct_frames(client, link, &command);
+                self.command_link(client, link, command);
+            }
             Output::Close => self.clients[client].closed = true,
         }
     }
@@ -189,10 +210,12 @@ impl World {
 
     /// A client that is paired has asked for it, or has consented.
     fn check_consent(&mut self, client: usize, partner: ClientNo) {
-        let SimClient { consents, wanted, .. } = &mut self.clients[client];
+        let SimClient { consents, wanted, reasserted, .. } = &mut self.clients[client];
+        if consents.remove(&Some(partner)) || reasserted.remove(&partner) {
+            return;
+        }
         let asked = wanted.iter().find(|(_, wanted)| **wanted == partner).map(|(call, _)| *call);
-        let asked = asked.is_some_and(|call| wanted.remove(&call).is_some());
-        if !consents.remove(&Some(partner)) && !asked {
+        if asked.is_none_or(|call| wanted.remove(&call).is_none()) {
             self.oracle.violate(Rule::Consent, format!("{client} did not agree to {partner}"));
         }
     }
@@ -208,6 +231,10 @@ impl World {
         self.clients[client].questions.clear();
         self.clients[client].consents.clear();
         self.clients[client].wanted.clear();
+        self.clients[client].reasserted.clear();
+        if self.direct.links.keys().any(|(owner, _)| *owner == client) {
+            self.oracle.violate(Rule::NothingLeft, format!("{client} leaves links open"));
+        }
         let ended = self.clients[client].endpoint.take();
         if let Some(transcript) = ended.and_then(Recorded::into_transcript) {
             self.transcript = Some(transcript);
@@ -276,6 +303,7 @@ impl World {
                 if let Some(partner) = SimClient::number_of(info.partner.as_str()) {
                     self.check_consent(client, partner);
                     self.oracle.paired(client, partner, info.id);
+                    self.clients[client].path = Some(Path::Relay);
                 }
             }
             ClientEvent::Connected(_) => self.clients[client].welcomed = true,
@@ -283,19 +311,16 @@ impl World {
             ClientEvent::Restarted(_) => {
                 self.counts.restarted += 1;
                 let state = &mut self.clients[client];
-                state.restarted = true;
                 state.questions.clear();
                 state.consents.clear();
             }
             ClientEvent::Refused(_) => self.clients[client].dismissed = true,
             ClientEvent::Unpaired { pairing, reason } => {
                 self.clients[client].running = 0;
-                self.oracle.unpaired(client, pairing.id, reason);
-                let SimClient { restarted, dismissed, .. } = self.clients[client];
-                if !restarted && !dismissed {
-                    self.oracle.told_why(client, pairing.id);
-                }
+                self.heard_the_end(client, pairing.id, reason);
             }
+            ClientEvent::Reasserted(info) => self.name_pairing(client, info.id),
+            ClientEvent::Path { path, .. } => self.path_changed(client, path),
             _ => {}
         }
     }

@@ -35,6 +35,8 @@ struct PairingRecord {
     told_why: BTreeSet<ClientNo>,
     /// The true reason of its end, if it is known.
     reason: Option<EndReason>,
+    /// The name that the server gave it last.
+    name: PairingId,
     /// The last call that ran, by caller.
     last: BTreeMap<ClientNo, CallNo>,
 }
@@ -46,6 +48,8 @@ pub struct Oracle {
     pairings: BTreeMap<PairingId, PairingRecord>,
     /// The pairing that each client believes it is in.
     present: BTreeMap<ClientNo, PairingId>,
+    /// The first names of pairings that the server granted anew.
+    names: BTreeMap<PairingId, PairingId>,
     /// Pairings that ended, and the true reasons.
     ends: BTreeMap<PairingId, EndReason>,
     /// Clients that break the protocol on purpose. Their reports prove nothing.
@@ -81,6 +85,9 @@ impl Oracle {
         }
         let mut ends = [client, partner];
         ends.sort_unstable();
+        if self.names.contains_key(&id) {
+            self.violate(Rule::Mutual, format!("{id} is new to {client}, and not to {partner}"));
+        }
         let reason = self.ends.get(&id).copied();
         let pairing = self.pairings.entry(id).or_insert_with(|| PairingRecord {
             ends,
@@ -88,6 +95,7 @@ impl Oracle {
             over: BTreeMap::new(),
             told_why: BTreeSet::new(),
             reason,
+            name: id,
             last: BTreeMap::new(),
         });
         let agreed = pairing.ends == ends;
@@ -100,11 +108,42 @@ impl Oracle {
         }
     }
 
+    /// Records that a client has another name for its pairing, which the server had forgotten and
+    /// granted anew.
+    pub fn renamed(&mut self, client: ClientNo, name: PairingId) {
+        let Some(before) = self.present.insert(client, name) else {
+            self.present.remove(&client);
+            return self.violate(Rule::Mutual, format!("{client} is not paired: {name}"));
+        };
+        let first = self.first_name(before);
+        if self.first_name(name) == first {
+            return;
+        }
+        if self.pairings.contains_key(&name) {
+            let what = format!("{name} is {before} to {client}, and new to its partner");
+            self.violate(Rule::Mutual, what);
+        }
+        self.names.insert(name, first);
+        let reason = self.ends.get(&name).copied();
+        let Some(pairing) = self.pairings.get_mut(&first) else { return };
+        pairing.name = name;
+        if std::mem::replace(&mut pairing.reason, reason).is_none() {
+            let what = format!("{client} calls {before} {name}, and the server did not forget it");
+            self.violate(Rule::Mutual, what);
+        }
+    }
+
+    /// Returns the name that a pairing had first.
+    pub fn first_name(&self, id: PairingId) -> PairingId {
+        self.names.get(&id).copied().unwrap_or(id)
+    }
+
     /// Records that a client was informed that its pairing ended.
     pub fn unpaired(&mut self, client: ClientNo, id: PairingId, reason: EndReason) {
         if self.present.get(&client) == Some(&id) {
             self.present.remove(&client);
         }
+        let id = self.first_name(id);
         let Some(pairing) = self.pairings.get_mut(&id) else {
             return self
                 .violate(Rule::ToldOnce, format!("{client} hears the end of nothing: {id}"));
@@ -116,6 +155,7 @@ impl Oracle {
 
     /// Records that the client got the reason from the server, not from the loss of its own session.
     pub fn told_why(&mut self, client: ClientNo, id: PairingId) {
+        let id = self.first_name(id);
         if let Some(pairing) = self.pairings.get_mut(&id) {
             pairing.told_why.insert(client);
         }
@@ -125,16 +165,18 @@ impl Oracle {
     pub fn ended(&mut self, id: PairingId, reason: EndReason) {
         // The clients may not know yet that it began.
         let reason = *self.ends.entry(id).or_insert(reason);
-        if let Some(pairing) = self.pairings.get_mut(&id) {
+        let first = self.first_name(id);
+        if let Some(pairing) = self.pairings.get_mut(&first)
+            && pairing.name == id
+        {
             pairing.reason = Some(reason);
         }
     }
 
     /// Records that a client has closed: it is informed of nothing from now on.
     pub fn gone(&mut self, client: ClientNo) {
-        if let Some(id) = self.present.remove(&client)
-            && let Some(pairing) = self.pairings.get_mut(&id)
-        {
+        let id = self.present.remove(&client).map(|id| self.first_name(id));
+        if let Some(pairing) = id.and_then(|id| self.pairings.get_mut(&id)) {
             pairing.over.entry(client).or_insert(EndReason::Disconnected);
         }
     }
@@ -142,7 +184,7 @@ impl Oracle {
     /// Returns the pairing and partner that a client believes it has.
     pub fn partner_of(&self, client: ClientNo) -> Option<(PairingId, ClientNo)> {
         let id = self.present.get(&client)?;
-        let ends = self.pairings[id].ends;
+        let ends = self.pairings[&self.first_name(*id)].ends;
         Some((*id, if ends[0] == client { ends[1] } else { ends[0] }))
     }
 
@@ -159,6 +201,7 @@ impl Oracle {
     /// If the client is not paired.
     pub fn called(&mut self, caller: ClientNo, manner: Manner) -> CallNo {
         let (pairing, callee) = self.partner_of(caller).expect("only who is paired calls");
+        let pairing = self.first_name(pairing);
         let (executed, verdict, reported, forgotten) = (false, None, None, false);
         let call =
             CallRecord { caller, callee, pairing, manner, executed, verdict, reported, forgotten };
@@ -175,6 +218,7 @@ impl Oracle {
             }
             return;
         }
+        let pairing = self.first_name(pairing);
         let Some(call) = self.calls.get_mut(number) else {
             return self.violate(Rule::NoStranger, format!("{at} runs what nobody called"));
         };
@@ -285,10 +329,12 @@ impl Oracle {
                     let what = format!("{end} does not hear that {id} ended: {reason}");
                     found.push((Rule::ToldOnce, what));
                 }
-                // A peer whose own session was lost does not get the reason.
+                // A peer whose own session was lost does not get the reason, nor one that goes on
+                // without the server: its application or the loss of the direct path ends the pairing.
                 let may_not_know = |end: &ClientNo| !pairing.told_why.contains(end);
+                let own = [EndReason::Disconnected, EndReason::Unregistered];
                 let wrong = |(end, told): (&ClientNo, &EndReason)| {
-                    *told != reason && !(*told == EndReason::Disconnected && may_not_know(end))
+                    *told != reason && !(own.contains(told) && may_not_know(end))
                 };
                 if pairing.over.iter().any(wrong) {
                     let what = format!("{id} ended: {reason}, but they hear {heard:?}");

@@ -36,6 +36,10 @@ pub struct Plan {
     pub paced: bool,
     /// True if each message is serialised and parsed on its way.
     pub codec: bool,
+    /// The probability that a client allows direct paths. 0 if none does.
+    pub direct: f64,
+    /// The factor of all pauses between faults, and between the acts of an application.
+    pub slowness: u32,
 }
 
 /// A rate limit: messages per second and burst, then bytes per second and burst.
@@ -51,7 +55,7 @@ impl Plan {
     pub fn new(seed: u64) -> Self {
         let mut rng = Rng::with_seed(seed ^ 0x5eed);
         let near = rng.bool();
-        Self {
+        let plan = Self {
             seed,
             clients: rng.usize(4..9),
             legacies: if rng.u8(..3) == 0 { rng.usize(1..4) } else { 0 },
@@ -70,6 +74,17 @@ impl Plan {
             paced: rng.u8(..8) == 0,
             codec: rng.u8(..16) == 0,
             slow_consents: if rng.u8(..4) == 0 { 0.8 } else { 0.1 },
-        }
+            direct: 0.0,
+            slowness: 1,
+        };
+        if rng.u8(..3) == 1 { plan.with_direct() } else { plan }
+    }
+
+    /// Returns the same plan with direct paths: slower, so that a path has time to open between faults.
+    #[must_use]
+    pub fn with_direct(self) -> Self {
+        let slowness = 2 + (self.seed % 7) as u32;
+        let restarts = if self.seed.is_multiple_of(2) { 0.015 } else { self.restarts / 2.0 };
+        Self { direct: 0.9, slowness, restarts, ..self }
     }
 }

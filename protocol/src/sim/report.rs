@@ -50,6 +50,8 @@ pub struct Counts {
     pub hostile: usize,
     /// Emits from and to v1 clients.
     pub legacy: usize,
+    /// Frames that took a direct path.
+    pub direct: usize,
     /// Connections that resumed a session.
     pub resumed: usize,
     /// Connections to a server that did not know the session.
@@ -58,11 +60,12 @@ pub struct Counts {
 
 impl Counts {
     pub(crate) fn add(&mut self, other: Self) {
-        let Self { steps, faults, hostile, legacy, resumed, restarted } = other;
+        let Self { steps, faults, hostile, legacy, direct, resumed, restarted } = other;
         self.steps += steps;
         self.faults += faults;
         self.hostile += hostile;
         self.legacy += legacy;
+        self.direct += direct;
         self.resumed += resumed;
         self.restarted += restarted;
     }
@@ -152,7 +155,7 @@ impl fmt::Display for Totals {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { runs, seen, counts, failure } = self;
         let Summary { calls, executed, values, not_executed, unknown, pairings } = seen;
-        let Counts { steps, faults, hostile, legacy, resumed, restarted } = counts;
+        let Counts { steps, faults, hostile, legacy, direct, resumed, restarted } = counts;
         // A run ends at the first breach.
         let broken =
             |rules: &[Rule]| failure.iter().filter(|failure| rules.contains(&failure.rule)).count();
@@ -168,7 +171,8 @@ impl fmt::Display for Totals {
         write!(
             f,
             "{runs} runs, {steps} steps, {pairings} pairings; {resumed} resumed, \
-             {restarted} restarted; {legacy} by v1 clients and for them; {executed} executed, {values} values, \
+             {restarted} restarted; {legacy} by v1 clients and for them; {direct} frames on direct paths; \
+             {executed} executed, {values} values, \
              {not_executed} not executed, {unknown} unknown"
         )
     }

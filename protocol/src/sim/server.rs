@@ -7,20 +7,23 @@ use std::{
     time::Instant,
 };
 
+use serde_json::Value;
+
 use self::bridged::Bridged;
 use crate::{
     Broker, BrokerConfig, ClientMessage, Code, ConnId, Dialect, DuplicatePolicy, Frame, Hello,
     Outcome, PairingId, ResumeToken, ServerMessage,
     broker::{Input, Output},
-    limits::RELAYED_FRAME_BYTES,
+    limits::{RELAYED_FRAME_BYTES, SIGNAL_BYTES, SIGNAL_WINDOW, SIGNALS},
     peer::v1::{self, Side},
     relay::{self, Message, Named, Refused, Route, SendFailure},
     session::Delivery,
+    wire::SIGNAL,
 };
 
 use crate::sim::{
     hostile::HOSTILE,
-    oracle::{CallNo, Oracle, Rule},
+    oracle::{CallNo, ClientNo, Oracle, Rule},
     plan::Plan,
     watch::{GRACE, Watch, Who},
 };
@@ -30,6 +33,7 @@ use crate::sim::{
 pub(crate) enum Act {
     Tell(ConnId, ServerMessage),
     Relay(ConnId, PairingId, Vec<Frame>),
+    Signal(ConnId, PairingId, Value),
     Close(ConnId),
     /// Frames for the v2 partner of a v1 client.
     Bridge(ConnId, PairingId, Frame),
@@ -54,6 +58,8 @@ pub(crate) struct Server {
     distant_grants: bool,
     /// Set if messages are read from their text.
     codec: bool,
+    /// The times of the signals of each client, within [`SIGNAL_WINDOW`].
+    signals: BTreeMap<ClientNo, VecDeque<Instant>>,
 }
 
 /// A route, its partner's connection, and the sender's side of the bridge, if there is one.
@@ -82,6 +88,7 @@ impl Server {
             duplicates: plan.duplicates,
             distant_grants: plan.distant_grants,
             codec: plan.codec,
+            signals: BTreeMap::new(),
         }
     }
 
@@ -97,7 +104,8 @@ impl Server {
         if self.duplicates == DuplicatePolicy::TakeOver {
             self.watch.begin_take_over(who.id.clone());
         }
-        let hello = Hello::new(who.id.clone(), who.dialect, fresh).resume(shown);
+        let hello = Hello::new(who.id.clone(), who.dialect, fresh);
+        let hello = hello.direct(who.direct).resume(shown);
         let admitted = self.broker.admit(conn, hello, now);
         if admitted.is_ok() {
             self.watch.admitted(conn, who);
@@ -218,23 +226,69 @@ impl Server {
                 if !self.watch.is_member(to, pairing) {
                     oracle.violate(Rule::NoStranger, format!("{to} gets frames of {pairing}"));
                 }
-                if let [Some(sender), Some(receiver)] = [from, to].map(|conn| self.watch.who(conn))
-                {
-                    let ends = [sender.number, receiver.number];
-                    if ends.iter().all(|end| *end < HOSTILE) {
-                        self.watch.relayed(ends, pairing, &frames, oracle);
-                    }
-                }
                 self.acts.push_back(Act::Relay(to, pairing, frames));
                 return;
             }
             Err(refused) => refused,
         };
+        self.strike(from, code, oracle);
+        self.acts.push_back(Act::Tell(from, Refused { code, pairing }.of_frame()));
+    }
+
+    /// Counts a strike for a refusal, if it is the client's fault. An honest client never has one.
+    fn strike(&self, from: ConnId, code: Code, oracle: &mut Oracle) {
         let is_honest = self.watch.who(from).is_some_and(|who| who.number < HOSTILE);
         if is_honest && relay::is_offence(code) {
             oracle.violate(Rule::Bounded, format!("{from} gets a strike: {code}"));
         }
-        self.acts.push_back(Act::Tell(from, Refused { code, pairing }.of_frame()));
+    }
+
+    /// Forwards a signal, unless it is refused: `congested` plays a partner whose queue is full.
+    pub(crate) fn signal(
+        &mut self,
+        from: ConnId,
+        pairing: PairingId,
+        signal: Value,
+        congested: bool,
+        now: Instant,
+        oracle: &mut Oracle,
+    ) {
+        let refused = match self.admit_signal(from, pairing, &signal, now) {
+            Ok(_) if congested => {
+                Refused { code: SendFailure::Full.into(), pairing: Some(pairing) }
+            }
+            Ok(to) => {
+                if !self.watch.is_member(to, pairing) {
+                    oracle.violate(Rule::NoStranger, format!("{to} gets a signal of {pairing}"));
+                }
+                return self.acts.push_back(Act::Signal(to, pairing, signal));
+            }
+            Err(refused) => refused,
+        };
+        self.strike(from, refused.code, oracle);
+        self.acts.push_back(Act::Tell(from, refused.of_signal()));
+    }
+
+    fn admit_signal(
+        &mut self,
+        from: ConnId,
+        pairing: PairingId,
+        signal: &Value,
+        now: Instant,
+    ) -> Result<ConnId, Refused> {
+        let routed = self.routes.get(&from);
+        let route = routed.map(|routed| &routed.route);
+        let text = format!(r#"["{SIGNAL}","{pairing}",{signal}]"#);
+        let message = Message::read(&text, SIGNAL_BYTES)?;
+        let route = relay::admit(route, Named::Json(message.pairing))?;
+        let who = self.watch.who(from).map_or(ClientNo::MAX, |who| who.number);
+        let signals = self.signals.entry(who).or_default();
+        relay::admit_signal(route, || {
+            while signals.pop_front_if(|at| *at + SIGNAL_WINDOW <= now).is_some() {}
+            signals.push_back(now);
+            signals.len() <= SIGNALS as usize
+        })?;
+        routed.map(|routed| routed.to).ok_or_else(|| Code::NotPaired.into())
     }
 
     /// Returns where the frames go, and the sender's side of the bridge, if there is one.

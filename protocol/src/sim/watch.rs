@@ -6,8 +6,8 @@ use std::{
 };
 
 use crate::{
-    BrokerEvent, BrokerStats, ClientId, ClientMessage, ConnId, Dialect, EndReason, Frame,
-    PairingId, broker, limits,
+    BrokerEvent, BrokerStats, ClientId, ClientMessage, ConnId, Dialect, EndReason, PairingId,
+    broker,
 };
 
 use crate::sim::oracle::{ClientNo, Oracle, Rule};
@@ -15,22 +15,14 @@ use crate::sim::oracle::{ClientNo, Oracle, Rule};
 /// The time for which a pairing outlives a connection here.
 pub(crate) const GRACE: Duration = Duration::from_secs(15);
 
-/// Frames that one end may have under way, as the specification has it.
-const UNDER_WAY: u64 = 529;
-
 /// The owner of a connection.
 #[derive(Clone, Debug)]
 pub(crate) struct Who {
     pub(crate) number: ClientNo,
     pub(crate) id: ClientId,
     pub(crate) dialect: Dialect,
-}
-
-/// The frames that one end of a pairing has sent, and those of the other end that arrived there.
-#[derive(Debug, Default)]
-struct Flow {
-    sent: u64,
-    got: u64,
+    /// True if it allows direct paths.
+    pub(crate) direct: bool,
 }
 
 /// The knowledge of the server from outside.
@@ -52,7 +44,6 @@ pub(crate) struct Watch {
     /// The reason for which a pairing may end in this step, and its client; any pairing if no client is
     /// named.
     cause: Option<(EndReason, Option<ClientId>)>,
-    flows: BTreeMap<(PairingId, ClientNo), Flow>,
 }
 
 impl Watch {
@@ -168,33 +159,6 @@ impl Watch {
         }
         let away_too_long = |end| self.away.get(end).is_some_and(|since| *since + GRACE <= now);
         reason == EndReason::Disconnected && ends.into_iter().any(away_too_long)
-    }
-
-    /// Frames of an end of a pairing are relayed to the other.
-    pub(crate) fn relayed(
-        &mut self,
-        [from, to]: [ClientNo; 2],
-        pairing: PairingId,
-        frames: &[Frame],
-        oracle: &mut Oracle,
-    ) {
-        let got = self.flows.get(&(pairing, to)).map_or(0, |flow| flow.got);
-        let flow = self.flows.entry((pairing, from)).or_default();
-        for frame in frames {
-            flow.sent = flow.sent.max(frame.seq);
-            flow.got = flow.got.max(frame.got);
-        }
-        if flow.sent > got + UNDER_WAY {
-            let what = format!("{from} sends {}, and only {got} arrived", flow.sent);
-            oracle.violate(Rule::Bounded, what);
-        }
-        if let [_, _, ..] = frames {
-            let bytes: usize = frames.iter().map(|frame| frame.body.size()).sum();
-            if frames.len() > limits::BATCH_FRAMES || bytes > limits::BATCH_BYTES {
-                let what = format!("{} frames of {bytes} bytes at once", frames.len());
-                oracle.violate(Rule::Bounded, what);
-            }
-        }
     }
 
     /// The rules that can be seen at any moment.

@@ -20,10 +20,12 @@ impl World {
         }
         // An application has few clients and is to get something done.
         let pause = if self.application.is_some() { 100..1_500 } else { 10..110 };
-        let after = self.millis(pause);
+        let after = self.millis(pause) * self.plan.slowness;
         self.after(after, Event::Fault);
         let happened = if self.chance(self.plan.restarts) {
             self.restart()
+        } else if self.plan.direct > 0.0 && self.chance(0.4) {
+            self.strike_link()
         } else {
             let standing = self
                 .connections
@@ -91,7 +93,7 @@ impl World {
         let stranger = self.new_conn();
         let shown = self.chance(0.5).then(|| self.fresh_token());
         let dialect = if shown.is_some() { Dialect::V2 } else { Dialect::V1 };
-        let who = Who { number: STRANGER, id, dialect };
+        let who = Who { number: STRANGER, id, dialect, direct: false };
         let tokens = (shown, self.fresh_token());
         let admitted = self.server.admit(stranger, who, tokens, self.now, &mut self.oracle);
         if admitted != Err(Code::DuplicateId) {
@@ -132,6 +134,9 @@ impl World {
         self.last_node += 1;
         self.server.crash(&mut self.oracle);
         self.server = Server::new(self.last_node, &self.plan);
+        if self.plan.direct > 0.0 {
+            self.down_until = Some(self.now + self.millis(0..20_000));
+        }
         true
     }
 }

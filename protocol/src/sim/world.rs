@@ -6,15 +6,19 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::{Args, Code, ConnId, PairingId, Refusal, ResumeToken, broker, client::Input};
+use crate::{
+    Args, Code, ConnId, LinkId, PairingId, PathPolicy, Refusal, ResumeToken, broker, client::Input,
+};
 use fastrand::Rng;
 
 use crate::sim::{
     client::{Asked, Handled, SimClient},
     connection::Connection,
+    direct::DirectNetwork,
+    flow::Flows,
     hostile::{HOSTILE, Hostile},
     legacy::Legacy,
-    oracle::{CallNo, ClientNo, Oracle},
+    oracle::{CallNo, ClientNo, Oracle, Rule},
     plan::Plan,
     report::{Counts, Trace},
     server::Server,
@@ -23,6 +27,9 @@ use crate::sim::{
 
 /// The number of whoever got in under somebody else's name.
 pub(crate) const STRANGER: ClientNo = ClientNo::MAX;
+
+/// The most events at one moment. More mean that somebody is busy without end.
+const CROWD: usize = 100_000;
 
 /// An event at a moment.
 #[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
@@ -36,6 +43,10 @@ pub(crate) enum Event {
     Connect(usize),
     /// The host announces a connection to the broker.
     Announce(ConnId),
+    /// An event of a link reaches its owner.
+    Link(usize, LinkId),
+    /// Something passes again between two clients.
+    Join(usize, usize),
     /// An application does something.
     Act(usize),
     /// An application has decided on a request of this source.
@@ -67,6 +78,9 @@ pub(crate) struct World {
     pub(crate) legacies: Vec<Legacy>,
     pub(crate) hostiles: Vec<Hostile>,
     pub(crate) connections: BTreeMap<ConnId, Connection>,
+    /// The links between clients.
+    pub(crate) direct: DirectNetwork,
+    pub(crate) flows: Flows,
     pub(crate) oracle: Oracle,
     /// The times at which the time to live of calls ends.
     pub(crate) expiries: BTreeMap<CallNo, Instant>,
@@ -76,6 +90,10 @@ pub(crate) struct World {
     last_conn: u64,
     pub(crate) last_node: u64,
     pub(crate) server_alarm: Option<Instant>,
+    /// The time until which the server cannot be reached.
+    pub(crate) down_until: Option<Instant>,
+    /// The number of events at the present moment.
+    crowd: usize,
     pub(crate) trace: Trace,
     /// The application under test, and the results of its handlers until they are sent.
     pub(crate) application: Option<Box<dyn Application>>,
@@ -101,6 +119,8 @@ impl World {
             legacies: (0..plan.legacies).map(Legacy::new).collect(),
             hostiles: (0..plan.hostiles).map(|_| Hostile::default()).collect(),
             connections: BTreeMap::new(),
+            direct: DirectNetwork::default(),
+            flows: Flows::default(),
             oracle: Oracle::default(),
             expiries: BTreeMap::new(),
             counts: Counts::default(),
@@ -109,6 +129,8 @@ impl World {
             last_conn: 0,
             last_node: 1,
             server_alarm: None,
+            down_until: None,
+            crowd: 0,
             trace,
             application: None,
             results: BTreeMap::new(),
@@ -119,6 +141,7 @@ impl World {
             plan,
         };
         for client in 0..world.clients.len() {
+            world.draw_policy(client);
             world.clients[client].connecting = true;
             let after = world.millis(0..100);
             world.after(after, Event::Connect(client));
@@ -139,6 +162,16 @@ impl World {
         let after = world.millis(100..400);
         world.after(after, Event::Fault);
         world
+    }
+
+    /// Draws whether a client allows direct paths.
+    fn draw_policy(&mut self, client: usize) {
+        if self.plan.direct > 0.0 {
+            let allows = self.rng.f64() < self.plan.direct;
+            self.clients[client].direct = allows;
+            self.clients[client].policy =
+                if allows { PathPolicy::PreferDirect } else { PathPolicy::RelayOnly };
+        }
     }
 
     pub(crate) fn millis(&mut self, range: std::ops::Range<u64>) -> Duration {
@@ -170,6 +203,10 @@ impl World {
             && !done(self)
         {
             let Some(Reverse((moment, _, event))) = self.agenda.pop() else { return };
+            self.crowd = if moment > self.now { 0 } else { self.crowd + 1 };
+            if self.crowd > CROWD {
+                self.oracle.violate(Rule::Bounded, format!("busy without end: {event:?}"));
+            }
             self.now = self.now.max(moment);
             self.counts.steps += 1;
             self.note(|| format!("{event:?}"));
@@ -208,6 +245,8 @@ impl World {
                 let input = broker::Input::Connected(conn);
                 self.server.handle(input, self.now, &mut self.oracle);
             }
+            Event::Link(client, link) => self.link_reports(client, link),
+            Event::Join(a, b) => self.join_clients(a, b),
             Event::Act(client) => self.act(client),
             Event::Consent(client, asked, yes) => self.consent(client, asked, yes),
             Event::Finish(client, handled) => self.finish(client, handled),
@@ -241,6 +280,11 @@ impl World {
             }
         }
         self.serve();
+    }
+
+    /// Returns whether the server cannot be reached.
+    pub(crate) fn is_down(&self) -> bool {
+        self.down_until.is_some_and(|until| self.now < until)
     }
 
     pub(crate) fn new_conn(&mut self) -> ConnId {

@@ -65,6 +65,9 @@ pub enum Rule {
     Counters,
     /// All state stays within its limits.
     Bounded,
+    /// Links are used while they are open, and the direct path carries again after the last fault if
+    /// both peers allow it.
+    Direct,
     /// The clients make progress after the last fault.
     Progress,
     /// No state remains when all clients have left.
