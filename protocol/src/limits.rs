@@ -42,6 +42,17 @@ pub const INBOX_REQUESTS: usize = 4;
 /// [`INBOX_REQUESTS`] open: older ones are too late to answer.
 pub const QUESTIONS: usize = 4 * INBOX_REQUESTS;
 
+/// Handlers of a client that run at once. A session starts at most [`PENDING_CALLS`]; the others belong
+/// to earlier pairings.
+pub const HANDLERS: usize = 2 * PENDING_CALLS;
+
+/// Packets that wait in the server for one client: the window of a session, and other messages that come
+/// at once. Without a byte counter below it, it is the only bound.
+pub const QUEUE_PACKETS: usize = 1024;
+
+/// Attachments of one message. The server holds them until the last one came.
+pub const ATTACHMENTS: usize = 256;
+
 /// Longest time that a registration waits for the target's answer.
 pub const REGISTER_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -219,6 +230,10 @@ pub const CANDIDATE_BYTES: usize = 1024;
 /// further candidates are left out.
 pub const CANDIDATES: usize = 64;
 
+/// Offers that a partner may make at once; after that one in each `retry_min`. Each may cost a
+/// connection.
+pub const OFFERS: u32 = 8;
+
 /// Signals that the server forwards for one end of a pairing in [`SIGNAL_WINDOW`]: three attempts with
 /// all their candidates.
 pub const SIGNALS: u32 = 200;
@@ -238,10 +253,10 @@ pub const DIRECT_RETRY_MIN: Duration = Duration::from_secs(1);
 pub const DIRECT_RETRY_MAX: Duration = Duration::from_secs(60);
 
 /// Interval of a direct path's heartbeats.
-pub const BEAT_INTERVAL: Duration = Duration::from_millis(200);
+pub const DIRECT_HEARTBEAT_INTERVAL: Duration = Duration::from_millis(200);
 
 /// Silence after which a direct path is left. A partner that was killed is detected within a second.
-pub const BEAT_TIMEOUT: Duration = Duration::from_millis(900);
+pub const DIRECT_HEARTBEAT_TIMEOUT: Duration = Duration::from_millis(900);
 
 /// Further silence after which a direct path is made anew. Many paths come back by themselves, and the
 /// relay carries meanwhile. ICE takes longer to declare a connection failed (that of the Rust client:

@@ -59,16 +59,18 @@ impl ServerLimits {
         unlimited.lists(None).signals(None).strikes(None)
     }
 
-    /// Limits the messages from one client. 2,000 a second and 4,000 at once by default.
+    /// Limits the messages from one client. 2,000 a second and 4,000 at once by default. The welcome
+    /// states this rate in whole messages a second, so a slower one counts as 1 a second.
     #[must_use]
     pub fn messages(self, rate: impl Into<Option<Rate>>) -> Self {
-        Self { messages: rate.into(), ..self }
+        Self { messages: rate.into().map(Rate::at_least_one_a_second), ..self }
     }
 
-    /// Limits the bytes from one client. 8 MiB a second and 16 MiB at once by default.
+    /// Limits the bytes from one client. 8 MiB a second and 16 MiB at once by default. A rate below 1
+    /// byte a second counts as that.
     #[must_use]
     pub fn bytes(self, rate: impl Into<Option<Rate>>) -> Self {
-        Self { bytes: rate.into(), ..self }
+        Self { bytes: rate.into().map(Rate::at_least_one_a_second), ..self }
     }
 
     /// Limits the registrations of one client. 5 in 10 s by default.
@@ -119,8 +121,9 @@ impl ServerLimits {
 
     /// Returns the limits that the welcome states.
     pub(crate) fn stated(&self) -> Limits {
-        let messages = self.messages.map_or((0, 0), |rate| (rate.per_second(), rate.burst));
-        let bytes = self.bytes.map_or((0, 0), |rate| (rate.per_second(), rate.burst));
+        // Zero says that there is no limit.
+        let messages = self.messages.map_or((0, 0), Rate::stated);
+        let bytes = self.bytes.map_or((0, 0), Rate::stated);
         Limits::default().with_rates(messages, (bytes.0.into(), bytes.1.into()))
     }
 }
@@ -157,19 +160,31 @@ impl Rate {
     }
 
     pub(crate) fn quota(self) -> Quota {
+        let each = Quota::with_period(self.each()).unwrap_or(Quota::per_second(NonZeroU32::MAX));
+        each.allow_burst(self.at_once())
+    }
+
+    /// Returns the time in which one comes.
+    fn each(self) -> Duration {
         /// The limiter counts in nanoseconds of 64 bits, and a burst must fit in with room to
         /// spare: about 146 years.
         const BURST_TIME: Duration = Duration::from_nanos(u64::MAX / 4);
-        let burst = NonZeroU32::new(self.burst).unwrap_or(NonZeroU32::MIN);
         let each = setting(self.period) / self.count.max(1);
-        let each = each.min(BURST_TIME / burst.get()).max(Duration::from_nanos(1));
-        Quota::with_period(each).unwrap_or(Quota::per_second(NonZeroU32::MAX)).allow_burst(burst)
+        each.min(BURST_TIME / self.at_once().get()).max(Duration::from_nanos(1))
     }
 
-    fn per_second(self) -> u32 {
-        let count = f64::from(self.count) / self.period.as_secs_f64();
-        // Zero would say that there is no limit. The cast saturates.
-        (count as u32).max(1)
+    fn at_once(self) -> NonZeroU32 {
+        NonZeroU32::new(self.burst).unwrap_or(NonZeroU32::MIN)
+    }
+
+    fn at_least_one_a_second(self) -> Self {
+        if self.each() > SECOND { Self { count: 1, period: SECOND, ..self } } else { self }
+    }
+
+    /// Returns the whole number a second that this rate allows, and the number at once.
+    fn stated(self) -> (u32, u32) {
+        let a_second = SECOND.as_nanos() / self.each().as_nanos();
+        (u32::try_from(a_second).unwrap_or(u32::MAX), self.at_once().get())
     }
 }
 
@@ -204,6 +219,24 @@ mod tests {
     }
 
     #[test]
+    fn a_client_that_keeps_to_the_stated_rate_is_never_refused() {
+        for count in [0, 1, 3, 30, 700, u32::MAX] {
+            for period in [Duration::ZERO, SECOND, Duration::from_secs(60), Duration::MAX] {
+                for burst in [0, 1, 1_000] {
+                    let rate = Rate::new(count, period).burst(burst);
+                    let limits = ServerLimits::default().messages(rate);
+
+                    let (stated, enforced) = (limits.stated(), limits.messages.unwrap());
+
+                    let stated_each = SECOND / stated.message_rate;
+                    assert!(stated_each + Duration::from_nanos(1) >= enforced.each(), "{rate:?}");
+                    assert_eq!(stated.message_burst, enforced.at_once().get());
+                }
+            }
+        }
+    }
+
+    #[test]
     fn no_rate_is_too_odd_for_a_quota() {
         for count in [0, 1, u32::MAX] {
             for period in [Duration::ZERO, SECOND, Duration::MAX] {
@@ -214,7 +247,8 @@ mod tests {
 
                     assert!(limiter.check().is_ok(), "{rate:?}");
                     assert!(limiter.check_n(NonZeroU32::MIN).is_ok(), "{rate:?}");
-                    assert!(rate.per_second() >= 1);
+                    let stated = ServerLimits::default().messages(rate).stated();
+                    assert!(stated.message_rate >= 1 && stated.message_burst >= 1);
                 }
             }
         }

@@ -1,6 +1,9 @@
 //! The tasks of the plugin. Each of them ends with it.
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::{Arc, OnceLock},
+    time::{Duration, Instant},
+};
 
 use tokio::runtime::Handle;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -10,29 +13,28 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 pub(crate) struct Tasks {
     tracker: TaskTracker,
     stop: CancellationToken,
+    /// The runtime in which the first task was started, for callers outside of any.
+    runtime: Arc<OnceLock<Handle>>,
 }
 
 impl Tasks {
     /// Starts a task that is dropped when the plugin ends.
     pub(crate) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
         let stop = self.stop.clone();
-        self.tracker.spawn(async move {
+        self.spawn_to_its_end(async move {
             stop.run_until_cancelled(task).await;
         });
     }
 
     /// Starts a task that the plugin waits for when it ends.
+    ///
+    /// An application may call the plugin on a thread outside of the runtime; the first client was let
+    /// in inside of it. Before that there is nothing to do.
     pub(crate) fn spawn_to_its_end(&self, task: impl Future<Output = ()> + Send + 'static) {
-        self.tracker.spawn(task);
-    }
-
-    /// Starts a task that the plugin waits for when it ends, from a thread outside of the runtime.
-    pub(crate) fn spawn_on(
-        &self,
-        runtime: &Handle,
-        task: impl Future<Output = ()> + Send + 'static,
-    ) {
-        self.tracker.spawn_on(task, runtime);
+        let present = Handle::try_current().ok();
+        if let Some(runtime) = present.or_else(|| self.runtime.get().cloned()) {
+            self.tracker.spawn_on(task, self.runtime.get_or_init(|| runtime));
+        }
     }
 
     /// Returns the token that is cancelled when the plugin ends.

@@ -186,14 +186,14 @@ impl V1Bridge {
                         Err(failed) => ack(outlet, Some(id), &[failed]),
                     };
                     if let Err(failure) = sent {
-                        tracing::debug!(pairing = %self.pairing, ?side, ?failure, "no acknowledgement");
+                        self.log(format!("no acknowledgement at {side:?}: {failure:?}"));
                     }
                     if sent == Err(SendFailure::Arguments) {
                         state.bridge.handle(side, Input::Unacknowledged(id), now);
                     }
                 }
                 Output::Complain(violation) => {
-                    tracing::debug!(pairing = %self.pairing, ?side, %violation, "frame dropped");
+                    self.log(format!("frame dropped at {side:?}: {violation}"));
                 }
             }
         }
@@ -202,6 +202,12 @@ impl V1Bridge {
             state.armed = next;
             self.changed.notify_one();
         }
+    }
+
+    /// Logs something outside of all locks: an application's subscriber may call the plugin.
+    fn log(&self, line: String) {
+        let pairing = self.pairing;
+        self.tasks.spawn(async move { tracing::debug!(%pairing, "{line}") });
     }
 
     /// Puts an event into the queue of the v1 end at `side`.

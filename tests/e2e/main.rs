@@ -17,6 +17,7 @@ mod host;
 mod leaving;
 mod limits;
 mod order;
+mod outside;
 mod own_handler;
 mod pairing;
 mod processes;

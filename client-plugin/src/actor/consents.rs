@@ -5,7 +5,7 @@ use std::{panic::AssertUnwindSafe, sync::Arc};
 use futures_util::FutureExt as _;
 use socketio_p2p_protocol::{
     client::{Input, QuestionId},
-    limits::INBOX_REQUESTS,
+    limits::QUESTIONS,
 };
 use tokio::task::JoinSet;
 
@@ -14,11 +14,8 @@ use crate::api::{
     incoming::{Consent, PairingRequest},
 };
 
-/// Decisions under way at once: the requests that the server lets wait, and some that outlived their
-/// request. Beyond it a request is declined.
-const CONSENTS: usize = 4 * INBOX_REQUESTS;
-
-/// Decisions about pairing requests, each in a task of its own.
+/// Decisions about pairing requests, each in a task of its own. Some outlive their request; beyond
+/// [`QUESTIONS`] a request is declined.
 #[derive(Debug)]
 pub(crate) struct Consents {
     handlers: Arc<Handlers>,
@@ -35,7 +32,7 @@ impl Consents {
         let Some(decide) = self.handlers.consent() else {
             return Some(Input::Answer(question, Ok(())));
         };
-        if self.deciding.len() >= CONSENTS {
+        if self.deciding.len() >= QUESTIONS {
             let reason = "too many requests wait for a decision".to_owned();
             return Some(Input::Answer(question, Err(Some(reason))));
         }

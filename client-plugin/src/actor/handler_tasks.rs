@@ -16,7 +16,9 @@ use futures_util::{
     future::{BoxFuture, CatchUnwind},
 };
 use socketio_p2p_protocol::{
-    Args, ClientId, Code, PairingId, Refusal, client::Input, limits::PENDING_CALLS,
+    Args, ClientId, Code, PairingId, Refusal,
+    client::Input,
+    limits::{HANDLERS, PENDING_CALLS},
     session::Delivery,
 };
 use tokio::{
@@ -30,10 +32,6 @@ use crate::api::{
     handlers::{EventHandler, HandlerResult, Handlers},
     incoming::Incoming,
 };
-
-/// Handlers that run at once. A session starts at most [`PENDING_CALLS`]; the others belong to earlier
-/// pairings.
-const RUNNING: usize = 2 * PENDING_CALLS;
 
 /// Events that wait for their handler, and results that wait for the actor: all that a session may
 /// have started, and as many of earlier pairings.
@@ -144,7 +142,7 @@ impl Running {
     /// Makes room for a handler of this pairing, if need be by ending handlers of earlier pairings: a
     /// partner could leave them behind and pair again without end. Returns whether there is room.
     fn make_room(&mut self, pairing: PairingId) -> bool {
-        if self.tasks.len() < RUNNING {
+        if self.tasks.len() < HANDLERS {
             return true;
         }
         self.handles.retain(|(_, handle)| !handle.is_finished());
@@ -153,11 +151,11 @@ impl Running {
                 handle.abort();
             }
         }
-        self.handles.iter().filter(|(other, _)| *other == pairing).count() < RUNNING
+        self.handles.iter().filter(|(other, _)| *other == pairing).count() < HANDLERS
     }
 
     fn spawn(&mut self, pairing: PairingId, task: impl Future<Output = Finished> + Send + 'static) {
-        if self.handles.len() >= 2 * RUNNING {
+        if self.handles.len() >= 2 * HANDLERS {
             self.handles.retain(|(_, handle)| !handle.is_finished());
         }
         let handle = self.tasks.spawn(task);

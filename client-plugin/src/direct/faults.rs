@@ -15,6 +15,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
+use socketio_p2p_protocol::limits::SETTING_MAX;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, Sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
@@ -121,7 +122,7 @@ impl Arriving {
         self.number += 1;
         meta.len = datagram.len();
         meta.stride = datagram.len().max(1);
-        let (due, number) = (Instant::now() + by, self.number);
+        let (due, number) = (Instant::now() + by.min(SETTING_MAX), self.number);
         self.late.push(Reverse(Late { due, number, datagram: datagram.to_vec(), meta }));
     }
 
@@ -157,7 +158,7 @@ impl AsyncUdpSocket for FaultySocket {
             Fate::Drop => {}
             Fate::Delay(by) => {
                 let late = Late {
-                    due: Instant::now() + by,
+                    due: Instant::now() + by.min(SETTING_MAX),
                     number: 0, // The task that sends it assigns it.
                     datagram: datagram.to_vec(),
                     meta: transmit.destination,

@@ -122,7 +122,7 @@ impl World {
         let call = self.oracle.called(client, manner);
         // The oracle's number comes first, and is taken off again.
         args.insert(0, call.into());
-        let deadline = self.now + patience;
+        let deadline = self.now + patience.min(crate::limits::SETTING_MAX);
         let command = Command::Emit {
             call: call as u64,
             pairing,

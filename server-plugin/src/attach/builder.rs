@@ -8,18 +8,15 @@ use std::{
 
 use socketio_p2p_protocol::{
     Broker, BrokerConfig, ClientId, Code, DuplicatePolicy, ListPolicy,
-    limits::{CONNECTION_MESSAGE_BYTES, SERVER_PING_INTERVAL, SERVER_PING_TIMEOUT},
+    limits::{
+        ATTACHMENTS, CONNECTION_MESSAGE_BYTES, QUEUE_PACKETS, SERVER_PING_INTERVAL,
+        SERVER_PING_TIMEOUT,
+    },
 };
 use socketioxide::{ParserConfig, SocketIo, SocketIoBuilder, adapter::LocalAdapter};
 
 use super::identity::{Handshake, Hooks};
 use crate::{limits::ServerLimits, server::P2pServer};
-
-/// Packets in a socket's queue: the window of a session, and other messages that come at once.
-const SOCKET_QUEUE: usize = 1024;
-
-/// Attachments of one message. The server holds them until the last one came.
-const ATTACHMENTS: usize = 256;
 
 impl P2pServer {
     /// Returns the default settings of a plugin.
@@ -42,7 +39,7 @@ impl P2pServer {
             .ws_max_message_size(CONNECTION_MESSAGE_BYTES)
             .ws_max_frame_size(CONNECTION_MESSAGE_BYTES)
             .with_parser(parser)
-            .max_buffer_size(SOCKET_QUEUE)
+            .max_buffer_size(QUEUE_PACKETS)
             .ping_interval(SERVER_PING_INTERVAL)
             .ping_timeout(SERVER_PING_TIMEOUT)
     }

@@ -3,7 +3,6 @@
 use std::{sync::Arc, time::Duration};
 
 use socketio_p2p_protocol::{ConnId, Dialect, broker::Input, relay::SendFailure};
-use tokio::runtime::Handle;
 
 use super::Shared;
 use crate::connection::Connection;
@@ -100,11 +99,9 @@ impl Shared {
 
     /// Notes that a socket is gone. May be called from wherever the socket was dropped.
     pub(crate) fn departed(self: &Arc<Self>, conn: ConnId) {
-        if self.connection(conn).is_some()
-            && let Ok(runtime) = Handle::try_current()
-        {
+        if self.connection(conn).is_some() {
             let shared = self.clone();
-            self.tasks.spawn_on(&runtime, async move { shared.forget(conn) });
+            self.tasks.spawn_to_its_end(async move { shared.forget(conn) });
         }
     }
 

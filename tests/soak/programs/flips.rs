@@ -15,7 +15,7 @@ use futures_util::future::join_all;
 use socketio_p2p_client::direct::{DirectConfig, UdpWay};
 use socketio_p2p_client::{P2pClient, PathConfig};
 use socketio_p2p_harness::{UdpWeather, panics};
-use socketio_p2p_protocol::limits::BEAT_TIMEOUT;
+use socketio_p2p_protocol::limits::DIRECT_HEARTBEAT_TIMEOUT;
 use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 
 use super::history::History;
@@ -143,7 +143,7 @@ pub(crate) async fn run(settings: Settings) -> Result<Report> {
     let goal = |most| (!counts_only).then_some(most);
     report.time("slowest call as it is taken, p99, ms", millis(taken.p99), goal(stall));
     report.time("… as it is left with notice", millis(forced.p99), goal(stall));
-    let most = goal(millis(BEAT_TIMEOUT) + stall);
+    let most = goal(millis(DIRECT_HEARTBEAT_TIMEOUT) + stall);
     report.time("… as it is cut without notice", millis(cut.p99), most);
     report.at_most("clients that do not answer", mute as f64, 0.0);
     report.at_most("objects left on the server", left as f64, 0.0);

@@ -1,6 +1,6 @@
 //! Descriptions and candidates, both ways.
 
-use socketio_p2p_protocol::{Candidate, Sdp, Signal, Step};
+use socketio_p2p_protocol::{Candidate, Sdp, Signal, Step, limits::CANDIDATES};
 
 use super::super::channel::DirectChannel;
 use super::super::error::DirectEnd;
@@ -12,8 +12,6 @@ use super::{Actor, Opened};
 
 /// The name of the main channel. The partner's first channel is the main one, whatever its name.
 const MAIN: &str = "socketio-p2p";
-/// Candidates of the partner that are tried; simple-peer's has about ten. Further ones are ignored.
-const MAX_CANDIDATES: usize = 64;
 
 impl Actor {
     /// Opens the main channel and makes an offer to the partner.
@@ -74,7 +72,7 @@ impl Actor {
 
     fn keep(&mut self, candidate: Candidate) {
         self.candidates_seen += 1;
-        if self.candidates_seen <= MAX_CANDIDATES {
+        if self.candidates_seen <= CANDIDATES {
             self.candidates.push(candidate);
         }
     }

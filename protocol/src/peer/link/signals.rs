@@ -6,11 +6,7 @@ use super::{
     Attempts, LinkCommand, Output,
     present::{Exchange, PresentLink, SdpRole},
 };
-use crate::{Sdp, Signal, Step, WhyAnew, peer::path::Liveness};
-
-/// Offers that a partner may make at once; then one in each `retry_min`. Each may cost a
-/// connection.
-const OFFERS: u32 = 8;
+use crate::{Sdp, Signal, Step, WhyAnew, limits::OFFERS, peer::path::Liveness};
 
 impl Attempts {
     pub(in crate::peer) fn signalled(&mut self, signal: Signal, life: Liveness, now: Instant) {

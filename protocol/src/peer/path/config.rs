@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::limits::{
-    BEAT_INTERVAL, BEAT_TIMEOUT, DIRECT_HOLD, DIRECT_RESTART_AFTER, DIRECT_RETRY_MAX,
+    DIRECT_HEARTBEAT_INTERVAL, DIRECT_HEARTBEAT_TIMEOUT, DIRECT_HOLD, DIRECT_RESTART_AFTER, DIRECT_RETRY_MAX,
     DIRECT_RETRY_MIN, DIRECT_TIMEOUT, setting,
 };
 
@@ -58,8 +58,8 @@ impl Default for PathConfig {
         Self {
             policy: PathPolicy::default(),
             timeout: DIRECT_TIMEOUT,
-            heartbeat_interval: BEAT_INTERVAL,
-            heartbeat_timeout: BEAT_TIMEOUT,
+            heartbeat_interval: DIRECT_HEARTBEAT_INTERVAL,
+            heartbeat_timeout: DIRECT_HEARTBEAT_TIMEOUT,
             restart_after: DIRECT_RESTART_AFTER,
             retry_min: DIRECT_RETRY_MIN,
             retry_max: DIRECT_RETRY_MAX,
