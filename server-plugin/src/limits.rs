@@ -183,7 +183,10 @@ impl Rate {
 
     /// Returns the whole number a second that this rate allows, and the number at once.
     fn stated(self) -> (u32, u32) {
-        let a_second = SECOND.as_nanos() / self.each().as_nanos();
+        let exact =
+            SECOND.as_nanos() * u128::from(self.count.max(1)) / setting(self.period).as_nanos();
+        // A period of nanoseconds is rounded, mostly down.
+        let a_second = exact.min(SECOND.as_nanos() / self.each().as_nanos()).max(1);
         (u32::try_from(a_second).unwrap_or(u32::MAX), self.at_once().get())
     }
 }
