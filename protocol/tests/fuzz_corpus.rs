@@ -41,7 +41,7 @@ fn resume_token() {
 
 #[test]
 fn broker() {
-    run("broker", targets::broker::run, 5 * HISTORIES);
+    run("broker", targets::broker::run, 40 * HISTORIES);
 }
 
 #[test]

@@ -8,7 +8,6 @@ mod broker_crossing;
 mod broker_direct;
 mod broker_ending;
 mod broker_granting;
-mod broker_model;
 mod broker_registering;
 mod broker_v1;
 mod channel_credit;

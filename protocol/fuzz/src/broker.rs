@@ -5,6 +5,7 @@
 
 mod host;
 mod model;
+mod requests;
 
 use std::time::Duration;
 

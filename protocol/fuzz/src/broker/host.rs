@@ -14,7 +14,10 @@ use socketio_p2p_protocol::{
     broker::{Hello, Input, Output},
 };
 
-use super::model::{Conn, Model, Shown};
+use super::{
+    model::{Conn, Model, Shown},
+    requests::Said,
+};
 
 type Pairings = BTreeMap<ClientId, (PairingId, ClientId)>;
 
@@ -27,14 +30,14 @@ pub(super) struct Host {
     routes: BTreeMap<ConnId, Partner>,
     /// Asked for and not answered, as far as the host knows.
     pub(super) grants: Vec<PairingId>,
-    /// Questions to clients, under the broker's numbers: to whom, and from whom.
-    asked: BTreeMap<ReqId, (ConnId, ClientId)>,
+    /// Questions to clients, under the broker's numbers: to whom.
+    asked: BTreeMap<ReqId, ConnId>,
     /// Requests of clients that were not answered.
     pending: BTreeSet<(ConnId, ReqId)>,
     /// Pairings that the application was told of, and whether they last.
     pairings: BTreeMap<PairingId, (ClientId, ClientId, bool)>,
-    /// The clients that were told that a pairing ended.
-    told_end: BTreeSet<(PairingId, ClientId)>,
+    /// The messages of this step about requests and pairings.
+    said: Vec<(ClientId, Said)>,
     /// The pairings before the present step.
     before: Pairings,
 }
@@ -52,7 +55,7 @@ impl Host {
             asked: BTreeMap::new(),
             pending: BTreeSet::new(),
             pairings: BTreeMap::new(),
-            told_end: BTreeSet::new(),
+            said: Vec::new(),
             before: BTreeMap::new(),
         }
     }
@@ -67,7 +70,7 @@ impl Host {
 
     /// The numbers of what a client was asked on this connection.
     pub(super) fn asked_of(&self, conn: ConnId) -> Vec<ReqId> {
-        let asked = self.asked.iter().filter(|(_, (target, _))| *target == conn);
+        let asked = self.asked.iter().filter(|(_, target)| **target == conn);
         asked.map(|(req, _)| *req).collect()
     }
 
@@ -139,8 +142,7 @@ impl Host {
             | Input::Forbidden(conn, ..) => self.conns.get(conn).map(|conn| conn.client.clone()),
             _ => None,
         };
-        let paired = owner.as_ref().is_some_and(|owner| self.before.contains_key(owner));
-        self.model.foretell(&input, owner.as_ref(), paired, self.now);
+        self.model.foretell(&input, owner.as_ref(), self.now);
         match &input {
             Input::Connected(conn) | Input::Received(conn, _) | Input::Forbidden(conn, ..) => {
                 if let Some(conn) = self.conns.get_mut(conn) {
@@ -206,12 +208,20 @@ impl Host {
                 Output::List(conn, req, listing) => self.told(conn, listing.message(req)),
                 Output::Route(conn, partner) => {
                     assert!(self.conns[&conn].announced, "only who is there is relayed");
-                    self.routes.insert(conn, partner);
+                    if let Some(before) = self.routes.insert(conn, partner.clone()) {
+                        // Anew only when an end is back on another connection.
+                        assert_eq!(before.pairing, partner.pairing);
+                        assert_ne!(before.conn, partner.conn);
+                    }
                 }
-                // The host may have done it before: when the connection went.
-                Output::Unroute(conn, _) => drop(self.routes.remove(&conn)),
+                Output::Unroute(conn, _) => {
+                    // It went with its connection; and there is none between two that were away.
+                    let may_miss = !self.conns.contains_key(&conn)
+                        || self.conns.values().any(|conn| conn.resumes);
+                    assert!(self.routes.remove(&conn).is_some() || may_miss, "{conn} had a route");
+                }
                 Output::Grant { pairing, source, target } => {
-                    self.check_consent(input, &source, &target);
+                    self.model.requests.grant(pairing, &source, &target);
                     self.grants.push(pairing);
                 }
                 Output::Close(conn) | Output::HangUp(conn) => {
@@ -230,30 +240,12 @@ impl Host {
         if let Some(Input::Received(conn, ClientMessage::Leave)) = input {
             self.forget(*conn);
         }
+        let (mut said, mut foretold) =
+            (std::mem::take(&mut self.said), self.model.requests.take_foretold());
+        said.sort();
+        foretold.sort();
+        assert_eq!(said, foretold, "said and foretold");
         self.check();
-    }
-
-    /// Checks the consent to a pairing: the target said yes to this source, or asked it.
-    fn check_consent(&self, input: Option<&Input>, source: &ClientId, target: &ClientId) {
-        let Some(Input::Received(conn, message)) = input else {
-            panic!("nobody said anything");
-        };
-        let speaker = &self.conns[conn].client;
-        assert_eq!(speaker, target);
-        match message {
-            ClientMessage::Accept { req: Some(req) } => {
-                assert_eq!(self.asked.get(req), Some(&(*conn, source.clone())));
-            }
-            ClientMessage::Accept { req: None } => {
-                let asked = self.asked.values().any(|asked| *asked == (*conn, source.clone()));
-                assert!(asked, "{source} had asked");
-            }
-            ClientMessage::Register { target: wanted, .. } => assert_eq!(wanted, source),
-            other => panic!("{other:?} is no consent"),
-        }
-        for end in [source, target] {
-            assert!(!self.before.contains_key(end), "{end} is paired");
-        }
     }
 
     fn published(&mut self, event: &BrokerEvent) {
@@ -294,27 +286,24 @@ impl Host {
                 }
             }
             ServerMessage::Register { req, source, .. } => {
-                assert_ne!(source, conn.client);
-                assert_eq!(self.asked.insert(req, (to, source)), None, "asked once");
+                self.model.requests.asked(&conn.client, !is_v2, req, &source);
+                assert_eq!(self.asked.insert(req, to), None, "a number of its own");
             }
             ServerMessage::Registered { req, pairing } => {
                 let PairingInfo { id, partner, initiator, .. } = pairing;
                 let client = conn.client.clone();
                 assert_eq!(now_paired, Some((id, partner)));
+                self.said.push((client.clone(), Said::Paired(req, id)));
                 self.answered(to, req);
                 // Told before the application is, or again.
                 if let Some((source, ..)) = self.pairings.get(&id) {
                     assert_eq!(initiator, *source == client);
                 }
             }
-            ServerMessage::Disconnect { pairing, req, .. } => {
-                let client = conn.client.clone();
+            ServerMessage::Disconnect { pairing, reason, req } => {
+                self.said.push((conn.client.clone(), Said::Ended(pairing, reason)));
                 conn.ended = Some(pairing);
                 conn.partner = None;
-                assert!(now_paired.is_none_or(|(present, _)| present != pairing));
-                let (source, target, _) = &self.pairings[&pairing];
-                assert!([source, target].contains(&&client), "a pairing of its own");
-                assert!(self.told_end.insert((pairing, client)), "told once");
                 // A v1 client is answered apart from this, when its partner knows as well.
                 self.answered(to, req.filter(|_| is_v2));
             }
@@ -338,9 +327,11 @@ impl Host {
                 assert!(!is_v2, "in v2 the end of the pairing is the answer");
                 self.answered(to, req);
             }
-            ServerMessage::RegisterFailed { req, .. } | ServerMessage::Error { req, .. } => {
+            ServerMessage::RegisterFailed { req, refusal } => {
+                self.said.push((conn.client.clone(), Said::No(req, refusal.code)));
                 self.answered(to, req);
             }
+            ServerMessage::Error { req, .. } => self.answered(to, req),
             ServerMessage::Pong { req } => self.answered(to, Some(req)),
             ServerMessage::EndedWhileAway => assert!(!is_v2 && now_paired.is_none()),
             ServerMessage::SignalRefused { .. } => unreachable!("the broker forwards none"),

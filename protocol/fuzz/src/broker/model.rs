@@ -1,11 +1,13 @@
-//! The clients that a broker has to know, and the messages of each connection: predicted from its inputs.
+//! The clients that a broker has to know, and the state of each connection: predicted from its inputs.
 
 use std::{collections::BTreeMap, time::Instant};
 
 use socketio_p2p_protocol::{
     BrokerConfig, BrokerEvent, ClientId, ClientMessage, Code, ConnId, Dialect, DuplicatePolicy,
-    PairingId, Presence, ResumeToken, broker::Input,
+    EndReason, PairingId, Presence, ResumeToken, broker::Input,
 };
+
+use super::requests::Requests;
 
 /// The token that a connection shows.
 #[derive(Clone, Copy)]
@@ -66,14 +68,16 @@ pub(super) enum State {
 pub(super) struct Model {
     config: BrokerConfig,
     pub(super) known: BTreeMap<ClientId, Known>,
+    pub(super) requests: Requests,
     pub(super) closing: bool,
     /// The clients that the application believes to be there, and whether they are away.
     believed: BTreeMap<ClientId, bool>,
 }
 
 impl Model {
-    pub(super) const fn new(config: BrokerConfig) -> Self {
-        Self { config, known: BTreeMap::new(), closing: false, believed: BTreeMap::new() }
+    pub(super) fn new(config: BrokerConfig) -> Self {
+        let (known, requests) = (BTreeMap::new(), Requests::default());
+        Self { config, known, requests, closing: false, believed: BTreeMap::new() }
     }
 
     pub(super) fn token(&self, client: &ClientId, shown: Shown) -> Option<ResumeToken> {
@@ -110,12 +114,13 @@ impl Model {
             if dialect == Dialect::V2 && shown.is_some() && right.contains(&shown) {
                 (known.present, known.previous) = (fresh, shown);
                 (known.conn, known.state) = (conn, State::Returning);
+                self.requests.is_away(client);
                 return Ok(true);
             }
             if self.config.duplicates == DuplicatePolicy::Reject {
                 return Err(Code::DuplicateId);
             }
-            self.known.remove(client);
+            self.remove(client, EndReason::Replaced);
         }
         if self.known.len() >= self.config.clients {
             return Err(Code::Quota);
@@ -126,33 +131,55 @@ impl Model {
         Ok(false)
     }
 
-    /// Applies an input to the known clients. `paired` is whether its client is.
-    pub(super) fn foretell(
-        &mut self,
-        input: &Input,
-        owner: Option<&ClientId>,
-        paired: bool,
-        now: Instant,
-    ) {
+    fn remove(&mut self, client: &ClientId, reason: EndReason) {
+        if self.known.remove(client).is_some() {
+            self.requests.is_gone(client, reason);
+        }
+    }
+
+    /// Applies an input to what is known, and predicts what clients are told of their requests and
+    /// pairings.
+    pub(super) fn foretell(&mut self, input: &Input, owner: Option<&ClientId>, now: Instant) {
         match input {
-            Input::Kick(client) => drop(self.known.remove(client)),
-            Input::Expel(_) => drop(owner.map(|owner| self.known.remove(owner))),
+            Input::Kick(client) => self.remove(client, EndReason::Kicked),
+            Input::Expel(_) => {
+                if let Some(owner) = owner {
+                    self.remove(owner, EndReason::Kicked);
+                }
+            }
             Input::ShutDown => {
+                self.requests.shut_down();
                 self.known.clear();
                 self.closing = true;
             }
-            Input::Timeout => self.known.retain(|_, known| match known.state {
-                State::Away { until } => until > now,
-                _ => true,
-            }),
+            Input::Timeout => {
+                self.requests.expire(now);
+                let is_over = |(id, known): (&ClientId, &Known)| match known.state {
+                    State::Away { until } if until <= now => Some(id.clone()),
+                    _ => None,
+                };
+                for client in self.known.iter().filter_map(is_over).collect::<Vec<_>>() {
+                    self.remove(&client, EndReason::Disconnected);
+                }
+            }
             Input::Connected(_) | Input::Received(..) | Input::Forbidden(..) => {
-                let Some(known) = owner.and_then(|owner| self.known.get_mut(owner)) else { return };
+                let Some(owner) = owner else { return };
+                let Some(known) = self.known.get_mut(owner) else { return };
                 known.state = State::Present;
+                self.requests.is_there(owner);
                 match input {
                     Input::Received(_, ClientMessage::Leave) => {
-                        owner.map(|owner| self.known.remove(owner));
+                        self.remove(owner, EndReason::Disconnected);
                     }
-                    Input::Received(..) => known.previous = None,
+                    Input::Received(_, message) => {
+                        known.previous = None;
+                        let is_known = |client: &ClientId| {
+                            let known = self.known.get(client);
+                            known.is_some_and(|known| known.state != State::Arriving)
+                        };
+                        self.requests.received(owner, message, is_known, now);
+                    }
+                    Input::Forbidden(_, req, _) => self.requests.forbidden(owner, *req),
                     _ => {}
                 }
             }
@@ -160,14 +187,17 @@ impl Model {
                 let Some(owner) = owner else { return };
                 let Some(known) = self.known.get_mut(owner) else { return };
                 let keeps = !self.config.grace.is_zero() && known.dialect == Dialect::V2;
-                let paired = paired && known.state == State::Present;
+                let is_paired = self.requests.paired.contains_key(owner);
+                let paired = is_paired && known.state == State::Present;
                 if keeps && (paired || known.state == State::Returning) {
                     known.state = State::Away { until: now + self.config.grace };
+                    self.requests.is_away(owner);
                 } else {
-                    self.known.remove(owner);
+                    self.remove(owner, EndReason::Disconnected);
                 }
             }
-            Input::Granted(..) | Input::Unpair(_) => {}
+            Input::Granted(pairing, verdict) => self.requests.granted(*pairing, *verdict),
+            Input::Unpair(client) => self.requests.unpair(client),
         }
     }
 

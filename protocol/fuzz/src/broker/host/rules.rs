@@ -1,49 +1,46 @@
 //! The rules that hold after each step.
 
-use socketio_p2p_protocol::{ClientId, Partner};
+use std::collections::BTreeSet;
+
+use socketio_p2p_protocol::{ClientId, Dialect, Partner};
 
 use super::{
-    super::model::{Conn, Known, State},
+    super::model::{Conn, State},
     Host, Pairings,
 };
 
 impl Host {
-    /// Exclusive, mutual, told, routed, counted.
+    /// Exclusive, mutual, asked, routed, counted.
     pub(super) fn check(&mut self) {
         let mut after = Pairings::new();
         for (id, known) in &self.model.known {
             let stands = self.conns.get(&known.conn).is_some_and(|conn| conn.client == *id);
             assert_eq!(stands, !matches!(known.state, State::Away { .. }), "{id}");
             if let Some((pairing, partner)) = self.broker.pairing_of(id) {
-                after.insert(id.clone(), (pairing, partner.clone()));
-                let back = self.broker.pairing_of(partner);
-                assert_eq!(back, Some((pairing, id)), "{id} and {partner} agree");
                 assert_ne!(id, partner);
+                after.insert(id.clone(), (pairing, partner.clone()));
             }
         }
+        assert_eq!(after, self.model.requests.paired, "as it was agreed, and both ends agree");
         for (conn, Conn { dismissed, .. }) in &self.conns {
             let is_present = self.model.known.values().any(|known| known.conn == *conn);
             assert!(is_present && !dismissed, "{conn} is nobody's");
         }
-        self.check_told(&after);
+        self.check_asked();
         self.check_routes(&after);
         self.check_counts(&after);
         self.model.check();
         self.before = after;
     }
 
-    /// Each end that is still there was told of the end of its pairing.
-    fn check_told(&self, after: &Pairings) {
-        for (client, (pairing, _)) in &self.before {
-            let ended = after.get(client).is_none_or(|(present, _)| present != pairing);
-            let (.., lasts) = &self.pairings[pairing];
-            assert_eq!(*lasts, !ended, "the application is told of the end of {pairing}");
-            let welcomed =
-                |known: &Known| self.conns.get(&known.conn).is_some_and(|conn| conn.announced);
-            if ended && self.model.known.get(client).is_some_and(welcomed) {
-                let told = self.told_end.contains(&(*pairing, client.clone()));
-                assert!(told, "{client} is told of the end of {pairing}");
-            }
+    /// What waits is asked, of a v1 client after the one before.
+    fn check_asked(&self) {
+        let requests = &self.model.requests;
+        for request in &requests.waiting {
+            let target = &request.target;
+            let is_v1 = self.model.known[target].dialect == Dialect::V1;
+            let waits = is_v1 && (requests.is_busy(target) || requests.has_question(target));
+            assert!(request.asked.is_some() || waits, "{target} is asked, or the one before");
         }
     }
 
@@ -77,12 +74,13 @@ impl Host {
         let away = known.filter(|known| matches!(known.state, State::Away { .. })).count();
         assert_eq!((stats.clients, stats.away), (self.model.known.len(), away));
         assert!(stats.clients <= self.config.clients);
-        // A client has one request of its own at most.
-        assert!(stats.requests <= stats.clients);
-        let paired = after.len() / 2;
-        assert!((paired..=paired + self.grants.len()).contains(&stats.pairings));
-        let lasting = self.pairings.values().filter(|(.., lasts)| *lasts).count();
-        assert_eq!(lasting, paired);
+        let requests = &self.model.requests;
+        assert_eq!(stats.requests, requests.waiting.len());
+        assert_eq!(stats.pairings, requests.pairings());
+        // The application was told the same as the clients.
+        let lasting = self.pairings.iter().filter(|(_, (.., lasts))| *lasts);
+        let lasting: BTreeSet<_> = lasting.map(|(pairing, _)| *pairing).collect();
+        assert_eq!(lasting, after.values().map(|(pairing, _)| *pairing).collect());
         let listed = self.broker.clients();
         let visible = self.model.known.values().filter(|known| known.state != State::Arriving);
         assert_eq!(listed.len(), visible.count());
