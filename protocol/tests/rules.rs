@@ -28,7 +28,6 @@ mod golden;
 mod reassertion;
 mod scenario;
 mod session_chunks;
-mod session_model;
 mod session_order;
 mod session_outcomes;
 mod session_ttl;

@@ -11,6 +11,7 @@ use std::{
 
 use crate::{
     Code, Frame, PairingId, Path, Refusal, Session,
+    limits::CHUNK_BYTES,
     session::{EmitOptions, Input},
 };
 use fastrand::Rng;
@@ -27,6 +28,9 @@ const PAIRING: PairingId = PairingId::new(1, 1);
 /// Calls, and faults, of a history.
 const CALLS: usize = 800;
 const FAULTS: usize = 80;
+
+/// The time that most callers wait for a reply.
+const PATIENCE: Duration = Duration::from_secs(120);
 
 #[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
 enum PathEvent {
@@ -49,6 +53,18 @@ struct End {
     waiting: VecDeque<(CallNo, Input)>,
     open: Vec<CallNo>,
     alarm: Option<Instant>,
+    /// The time until which its handlers are slow.
+    lazy_until: Instant,
+}
+
+/// The terms of a call, by which its outcome is judged.
+#[derive(Clone, Copy)]
+struct CallTerms {
+    expires: Option<Instant>,
+    /// It travels in parts, and is given up if its time is over before the last was sent.
+    is_large: bool,
+    /// It was sent in a frame of its own, and may have arrived.
+    was_sent: bool,
 }
 
 /// One way of a path: in order, and lost with it.
@@ -70,12 +86,26 @@ struct Pair {
     relay: Wire,
     direct: Wire,
     oracle: Oracle,
-    expiries: Vec<Option<Instant>>,
+    terms: Vec<CallTerms>,
     counts: Counts,
     agenda: BinaryHeap<Reverse<(Instant, u64, PathEvent)>>,
     last_event: u64,
     trace: Trace,
-    stormy: bool,
+    weather: PathWeather,
+    /// The direct path does not open any more.
+    direct_is_gone: bool,
+    has_ended: bool,
+}
+
+/// The faults of a time.
+#[derive(Clone, Copy, Eq, PartialEq)]
+enum PathWeather {
+    /// Paths die, and the relay refuses.
+    Storm,
+    /// The relay refuses, and nothing else has what is lost sent again.
+    Drizzle,
+    /// None, and no calls.
+    Calm,
 }
 
 /// One history.
@@ -92,9 +122,12 @@ pub(crate) fn live_through(seed: u64, trace: Trace) -> Lived {
     let calls = if short { pair.rng.usize(..CALLS) } else { CALLS };
     pair.run(600, |pair| pair.oracle.calls() >= calls && (short || pair.counts.faults >= FAULTS));
     if !short {
-        pair.stormy = false;
+        pair.drizzle();
+        pair.run(10, |_| false);
+        pair.weather = PathWeather::Calm;
         pair.run(150, |_| false);
         pair.oracle.settle();
+        pair.check_idle();
     }
     pair.end();
 
@@ -115,6 +148,7 @@ impl Pair {
             waiting: VecDeque::new(),
             open: Vec::new(),
             alarm: None,
+            lazy_until: now,
         });
         Self {
             rng: Rng::with_seed(seed),
@@ -124,12 +158,14 @@ impl Pair {
             relay: Wire { stands: true, ..Wire::default() },
             direct: Wire::default(),
             oracle: Oracle::default(),
-            expiries: Vec::new(),
+            terms: Vec::new(),
             counts: Counts::default(),
             agenda: BinaryHeap::new(),
             last_event: 0,
             trace,
-            stormy: true,
+            weather: PathWeather::Storm,
+            direct_is_gone: false,
+            has_ended: false,
         }
     }
 
@@ -151,8 +187,8 @@ impl Pair {
         let until = self.now + Duration::from_secs(seconds);
         while self.oracle.breach().is_none()
             && !done(self)
+            && self.agenda.peek().is_some_and(|Reverse((moment, ..))| *moment <= until)
             && let Some(Reverse((moment, _, event))) = self.agenda.pop()
-            && moment <= until
         {
             self.now = self.now.max(moment);
             self.counts.steps += 1;
@@ -191,12 +227,15 @@ impl Pair {
                 }
             }
             PathEvent::Fault => self.fault(),
+            PathEvent::Opens(Path::Direct) if self.direct_is_gone => {}
             PathEvent::Opens(path) => {
                 self.path(path).stands = true;
                 for end in 0..2 {
                     self.after(0..300, PathEvent::Hears(end, path, true));
                 }
             }
+            // It has died before it was heard of.
+            PathEvent::Hears(_, path, true) if !self.path(path).stands => {}
             PathEvent::Hears(end, path, open) => self.hear(end, path, open),
             PathEvent::Refused(end) => self.feed(end, Input::Refused(Path::Relay)),
         }
@@ -216,13 +255,18 @@ impl Pair {
         }
     }
 
-    /// A path dies or opens. It opens anew only when both ends know that it was dead.
+    /// A path dies.
     fn fault(&mut self) {
-        if !self.stormy {
+        if self.weather != PathWeather::Storm {
             return;
         }
         self.after(50..700, PathEvent::Fault);
         let path = if self.rng.u8(..3) == 0 { Path::Relay } else { Path::Direct };
+        self.die(path);
+    }
+
+    /// A path dies, if it stands. It opens anew only when both ends know that it was dead.
+    fn die(&mut self, path: Path) {
         if !self.path(path).stands {
             return;
         }
@@ -236,15 +280,25 @@ impl Pair {
         self.at(self.now + again, PathEvent::Opens(path));
     }
 
+    /// No path dies any more. In half of the histories only the relay is left.
+    fn drizzle(&mut self) {
+        self.weather = PathWeather::Drizzle;
+        if self.rng.bool() {
+            self.die(Path::Direct);
+            self.direct_is_gone = true;
+        }
+    }
+
     fn act(&mut self, end: usize) {
-        if !self.stormy {
+        if self.weather == PathWeather::Calm {
             return;
         }
         self.after(10..600, PathEvent::Act(end));
         if self.rng.u8(..50) == 0 && !self.ends[end].open.is_empty() {
             let which = self.rng.usize(..self.ends[end].open.len());
-            let call = self.ends[end].open.swap_remove(which);
-            if self.oracle.is_open(call) && self.ends[end].waiting.iter().all(|w| w.0 != call) {
+            let call = self.ends[end].open[which];
+            if self.ends[end].waiting.iter().all(|waiting| waiting.0 != call) {
+                self.ends[end].open.swap_remove(which);
                 self.oracle.forgotten(call);
                 self.feed(end, Input::Cancelled(call as u64));
             }
@@ -252,25 +306,36 @@ impl Pair {
         if self.ends[end].waiting.len() > 300 {
             return;
         }
-        let many = if self.rng.u8(..150) == 0 { 100..400 } else { 1..6 };
-        for _ in 0..self.rng.usize(many) {
-            self.emit(end);
+        let is_burst = self.rng.u8(..150) == 0;
+        if is_burst && self.rng.bool() {
+            self.ends[1 - end].lazy_until = self.now + Duration::from_secs(2);
+        }
+        let wants_no_reply = is_burst && self.rng.bool();
+        for _ in 0..self.rng.usize(if is_burst { 100..700 } else { 1..6 }) {
+            let acknowledged = !wants_no_reply && self.rng.u8(..5) > 0;
+            self.emit(end, acknowledged);
         }
         self.feed(end, Input::Timeout);
     }
 
-    fn emit(&mut self, end: usize) {
-        let acknowledged = self.rng.u8(..5) > 0;
+    fn emit(&mut self, end: usize, acknowledged: bool) {
         let ttl = (self.rng.u8(..30) == 0).then(|| self.millis(1..500));
-        let size = if self.rng.u16(..250) == 0 { self.rng.usize(..200_000) } else { 0 };
-        let excused = ttl.is_some();
+        let size = match self.rng.u16(..500) {
+            0 => self.rng.usize(..600_000),
+            1 => self.rng.usize(..100_000),
+            _ => 0,
+        };
+        let hurries = acknowledged && self.rng.u8(..30) == 0;
+        let excused = ttl.is_some() || hurries;
         let call = self.oracle.called(end, Manner { acknowledged, excused });
         let expires = ttl.map(|ttl| self.now + ttl);
-        self.expiries.push(expires);
+        let is_large = size > CHUNK_BYTES / 2;
+        self.terms.push(CallTerms { expires, is_large, was_sent: false });
         if acknowledged {
             self.ends[end].open.push(call);
         }
-        let deadline = self.now + Duration::from_secs(120);
+        let patience = if hurries { self.millis(1..3_000) } else { PATIENCE };
+        let deadline = self.now + patience;
         let input = Input::Emit {
             call: call as u64,
             event: "call".to_owned(),

@@ -12,7 +12,7 @@ use std::{
 use fastrand::Rng;
 use serde_json::json;
 
-use self::{faults::Fault, links::Driver};
+use self::{faults::PeerFault, links::Driver};
 use crate::{
     Args, Code, PairingId, PairingInfo, Path, PathConfig, PathPolicy, Peer, Refusal,
     limits::Limits,
@@ -32,7 +32,7 @@ const SERVER_RTT: Duration = Duration::from_millis(12);
 const LONGEST: Duration = Duration::from_secs(600);
 
 #[derive(Clone, Debug)]
-enum Event {
+enum PeerEvent {
     /// An end hears or is told something, whatever happens meanwhile.
     Told(usize, Input),
     /// Something arrives over the relay, unless a connection was lost since it was sent: the number
@@ -48,7 +48,7 @@ enum Event {
     Fault,
 }
 
-struct End {
+struct PeerEnd {
     peer: Recorded<Peer>,
     /// True while it has a connection to the server.
     is_connected: bool,
@@ -63,12 +63,12 @@ struct End {
     has_ended: bool,
 }
 
-struct Pair {
+struct PeerPair {
     rng: Rng,
     start: Instant,
     now: Instant,
-    ends: [End; 2],
-    agenda: BTreeMap<(Instant, u64), Event>,
+    ends: [PeerEnd; 2],
+    agenda: BTreeMap<(Instant, u64), PeerEvent>,
     last_event: u64,
     last_call: u64,
     last_session: u64,
@@ -82,19 +82,19 @@ struct Pair {
     /// True from a change of addresses until a restart of the link.
     has_moved: bool,
     /// The faults to come, and the times that the next has waited for the direct path.
-    faults: Vec<Fault>,
+    faults: Vec<PeerFault>,
     waited: u32,
 }
 
 /// Returns the transcript of one of the two ends, 0 or 1. The end 0 is the initiator.
 pub(crate) fn record(seed: u64, end: usize) -> Option<String> {
-    let mut pair = Pair::new(seed, end);
+    let mut pair = PeerPair::new(seed, end);
     for end in 0..2 {
         pair.carry_out_all(end);
-        pair.after(1..200, Event::Act(end));
-        pair.after(2_000..4_000, Event::Answer(end));
+        pair.after(1..200, PeerEvent::Act(end));
+        pair.after(2_000..4_000, PeerEvent::Answer(end));
     }
-    pair.after(200..400, Event::Fault);
+    pair.after(200..400, PeerEvent::Fault);
     while let Some(((at, _), event)) = pair.agenda.pop_first()
         && at <= pair.start + LONGEST
     {
@@ -105,7 +105,7 @@ pub(crate) fn record(seed: u64, end: usize) -> Option<String> {
     end.peer.into_transcript()
 }
 
-impl Pair {
+impl PeerPair {
     fn new(seed: u64, recorded: usize) -> Self {
         let mut rng = Rng::with_seed(seed);
         let start = Instant::now();
@@ -124,7 +124,7 @@ impl Pair {
             let pairing = info(PairingId::new(1, 1), end, 0);
             let (limits, server_rtt) = (Limits::default(), Some(SERVER_RTT));
             let config = PeerConfig { paths, pairing, limits, server_rtt };
-            End {
+            PeerEnd {
                 peer: Recorded::new(config, start, end == recorded),
                 is_connected: true,
                 is_known: true,
@@ -135,7 +135,7 @@ impl Pair {
                 has_ended: false,
             }
         });
-        let faults = Fault::all(&mut rng);
+        let faults = PeerFault::all(&mut rng);
         Self {
             rng,
             start,
@@ -155,12 +155,12 @@ impl Pair {
         }
     }
 
-    fn after(&mut self, millis: std::ops::Range<u64>, event: Event) {
+    fn after(&mut self, millis: std::ops::Range<u64>, event: PeerEvent) {
         let at = self.now + Duration::from_millis(self.rng.u64(millis));
         self.at(at, event);
     }
 
-    fn at(&mut self, at: Instant, event: Event) {
+    fn at(&mut self, at: Instant, event: PeerEvent) {
         // Whole microseconds, as transcripts have them.
         let nanos = u64::from((at - self.start).subsec_nanos() % 1_000);
         let at = at.max(self.now) + Duration::from_nanos((1_000 - nanos) % 1_000);
@@ -169,7 +169,7 @@ impl Pair {
     }
 
     /// Lets something arrive after everything before it on the same path.
-    fn send(&mut self, to: usize, path: Path, event: Event) {
+    fn send(&mut self, to: usize, path: Path, event: PeerEvent) {
         let micros = match path {
             Path::Relay => self.rng.u64(4_000..12_000),
             Path::Direct => self.rng.u64(500..3_000),
@@ -180,34 +180,34 @@ impl Pair {
         self.at(at, event);
     }
 
-    fn happen(&mut self, event: Event) {
+    fn happen(&mut self, event: PeerEvent) {
         match event {
-            Event::Told(end, input) => {
+            PeerEvent::Told(end, input) => {
                 if let Input::Server(ServerEvent::Welcomed(_)) = &input {
                     self.ends[end].is_connected = true;
                 }
                 self.feed(end, input);
             }
-            Event::Relayed(end, losses, pairing, input) => {
+            PeerEvent::Relayed(end, losses, pairing, input) => {
                 let known = self.ends[end].peer.pairing().id == pairing;
                 if losses == self.losses && known {
                     self.feed(end, input);
                 }
             }
-            Event::Reported(end, link, event) => self.feed(end, Input::Link(link, event)),
-            Event::Alarm(end) => {
+            PeerEvent::Reported(end, link, event) => self.feed(end, Input::Link(link, event)),
+            PeerEvent::Alarm(end) => {
                 if self.ends[end].alarm.take_if(|alarm| *alarm <= self.now).is_some() {
                     self.feed(end, Input::Timeout);
                 }
             }
-            Event::Act(end) => self.act(end),
-            Event::Answer(end) => {
+            PeerEvent::Act(end) => self.act(end),
+            PeerEvent::Answer(end) => {
                 if !self.ends[end].has_ended {
                     self.feed(end, Input::Server(ServerEvent::Answered(SERVER_RTT)));
-                    self.after(2_000..4_000, Event::Answer(end));
+                    self.after(2_000..4_000, PeerEvent::Answer(end));
                 }
             }
-            Event::Fault => self.fault(),
+            PeerEvent::Fault => self.fault(),
         }
     }
 
@@ -227,7 +227,7 @@ impl Pair {
             && self.ends[end].alarm.is_none_or(|alarm| next < alarm)
         {
             self.ends[end].alarm = Some(next);
-            self.at(next, Event::Alarm(end));
+            self.at(next, PeerEvent::Alarm(end));
         }
     }
 
@@ -236,7 +236,7 @@ impl Pair {
             PeerOutput::Polled(output) => output,
             // Rarely, the receiver's queue is full.
             PeerOutput::Relay(_) if self.rng.u8(..40) == 0 => {
-                return self.after(4..12, Event::Told(end, Input::RelayRefused));
+                return self.after(4..12, PeerEvent::Told(end, Input::RelayRefused));
             }
             PeerOutput::Relay(frames) => {
                 let frames = through_the_codec(&frames).unwrap_or_default();
@@ -252,14 +252,14 @@ impl Pair {
                     1 => Err(Code::Unhandled.into()),
                     _ => Ok(delivery.args),
                 };
-                self.after(0..40, Event::Told(end, Input::Finished(delivery.seq, result)));
+                self.after(0..40, PeerEvent::Told(end, Input::Finished(delivery.seq, result)));
             }
             Output::Path { path, .. } => self.ends[end].path = path,
             Output::Register => self.register(end),
             Output::Ended(reason) => {
                 self.ends[end].has_ended = true;
                 let input = Input::Server(ServerEvent::Ended(reason));
-                self.after(4..12, Event::Told(1 - end, input));
+                self.after(4..12, PeerEvent::Told(1 - end, input));
             }
             Output::Reasserted(_) => self.ends[end].is_known = true,
             Output::Sent(_)
@@ -273,7 +273,7 @@ impl Pair {
     fn relay(&mut self, from: usize, input: Input) {
         if self.ends.iter().all(|end| end.is_connected) {
             let pairing = self.ends[from].peer.pairing().id;
-            let event = Event::Relayed(1 - from, self.losses, pairing, input);
+            let event = PeerEvent::Relayed(1 - from, self.losses, pairing, input);
             self.send(1 - from, Path::Relay, event);
         }
     }
@@ -285,14 +285,14 @@ impl Pair {
         match self.asked {
             1 => {
                 let input = Input::Server(ServerEvent::NotGranted(Code::Offline));
-                self.after(4..12, Event::Told(from, input));
+                self.after(4..12, PeerEvent::Told(from, input));
             }
             2 => {
                 self.names += 1;
                 let pairing = PairingId::new(self.names, 1);
                 for end in 0..2 {
                     let input = Input::Server(ServerEvent::Granted(info(pairing, end, from)));
-                    self.after(4..12, Event::Told(end, input));
+                    self.after(4..12, PeerEvent::Told(end, input));
                 }
             }
             _ => {}
@@ -304,7 +304,7 @@ impl Pair {
         if self.ends[end].has_ended {
             return;
         }
-        self.after(60..900, Event::Act(end));
+        self.after(60..900, PeerEvent::Act(end));
         for _ in 0..self.rng.usize(1..4) {
             if !self.ends[end].peer.takes_emits() {
                 return;
@@ -330,7 +330,7 @@ impl Pair {
             let options = EmitOptions { reply_by, expires, via };
             self.feed(end, Input::Emit { call, event: "event".to_owned(), args, options });
             if self.rng.u8(..30) == 0 {
-                self.after(0..30, Event::Told(end, Input::Cancelled(call)));
+                self.after(0..30, PeerEvent::Told(end, Input::Cancelled(call)));
             }
         }
     }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use fastrand::Rng;
 
-use super::{Event, Pair};
+use super::{PeerEvent, PeerPair};
 use crate::{
     EndReason, Path, Presence,
     limits::Limits,
@@ -13,7 +13,7 @@ use crate::{
 
 /// A fault.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Fault {
+pub(super) enum PeerFault {
     /// Nothing gets through on the direct link for a while.
     Silent,
     /// Nothing gets through until the link is restarted.
@@ -32,7 +32,7 @@ pub(super) enum Fault {
     Unreadable(usize),
 }
 
-impl Fault {
+impl PeerFault {
     pub(super) fn all(rng: &mut Rng) -> Vec<Self> {
         let end = rng.usize(..2);
         let mut faults = vec![
@@ -53,7 +53,7 @@ impl Fault {
     }
 }
 
-impl Pair {
+impl PeerPair {
     /// The next fault, once the direct path has recovered from the last; or the end.
     pub(super) fn fault(&mut self) {
         const PATIENCE: u32 = 60;
@@ -63,45 +63,45 @@ impl Pair {
         });
         self.waited += 1;
         if !has_recovered && self.waited < PATIENCE {
-            return self.after(200..300, Event::Fault);
+            return self.after(200..300, PeerEvent::Fault);
         }
         self.waited = 0;
         match self.faults.pop() {
             Some(fault) => {
                 self.begin(fault);
                 // A silence is noticed by then.
-                self.after(1_000..1_500, Event::Fault);
+                self.after(1_000..1_500, PeerEvent::Fault);
             }
             None => {
                 for end in 0..2 {
                     let input = Input::Server(ServerEvent::Ended(EndReason::Unregistered));
-                    self.after(4..12, Event::Told(end, input));
+                    self.after(4..12, PeerEvent::Told(end, input));
                 }
             }
         }
     }
 
-    fn begin(&mut self, fault: Fault) {
+    fn begin(&mut self, fault: PeerFault) {
         match fault {
             // Longer than a heartbeat may be missing, and shorter than the wait for a restart.
-            Fault::Silent => self.silent_until = self.now + Duration::from_millis(1_500),
-            Fault::Moved => self.has_moved = true,
-            Fault::Failed => {
+            PeerFault::Silent => self.silent_until = self.now + Duration::from_millis(1_500),
+            PeerFault::Moved => self.has_moved = true,
+            PeerFault::Failed => {
                 let links = [0, 1].map(|end| self.joined(1 - end));
                 for (end, link) in links.into_iter().enumerate() {
                     if let Some(link) = link {
-                        self.after(1..50, Event::Reported(end, link, LinkEvent::Closed));
+                        self.after(1..50, PeerEvent::Reported(end, link, LinkEvent::Closed));
                     }
                 }
             }
-            Fault::Lost(end) => {
+            PeerFault::Lost(end) => {
                 self.lose(end);
                 let partner = |state| Input::Server(ServerEvent::Partner(state));
-                self.after(4..12, Event::Told(1 - end, partner(Presence::Away)));
-                self.after(500..1_500, Event::Told(1 - end, partner(Presence::Back)));
+                self.after(4..12, PeerEvent::Told(1 - end, partner(Presence::Away)));
+                self.after(500..1_500, PeerEvent::Told(1 - end, partner(Presence::Back)));
                 self.resume(end, ServerEvent::Known);
             }
-            Fault::Forgotten => {
+            PeerFault::Forgotten => {
                 self.asked = 0;
                 for end in 0..2 {
                     self.lose(end);
@@ -109,24 +109,24 @@ impl Pair {
                     self.resume(end, ServerEvent::Forgotten(EndReason::Disconnected));
                 }
             }
-            Fault::NetworkChanged(end) => self.feed(end, Input::NetworkChanged),
-            Fault::AddressesChanged(end) => self.feed(end, Input::AddressesChanged),
-            Fault::Future(end) => self.say(end, r#"{"t":"future"}"#),
-            Fault::Unreadable(end) => self.say(end, "not a frame"),
+            PeerFault::NetworkChanged(end) => self.feed(end, Input::NetworkChanged),
+            PeerFault::AddressesChanged(end) => self.feed(end, Input::AddressesChanged),
+            PeerFault::Future(end) => self.say(end, r#"{"t":"future"}"#),
+            PeerFault::Unreadable(end) => self.say(end, "not a frame"),
         }
     }
 
     fn lose(&mut self, end: usize) {
         self.losses += 1;
         self.ends[end].is_connected = false;
-        self.after(0..20, Event::Told(end, Input::Server(ServerEvent::Lost)));
+        self.after(0..20, PeerEvent::Told(end, Input::Server(ServerEvent::Lost)));
     }
 
     /// Makes another connection to the server, which says what it knows of the pairing.
     fn resume(&mut self, end: usize, known: ServerEvent) {
         let after = self.rng.u64(100..400);
         for event in [ServerEvent::Welcomed(Limits::default()), known] {
-            self.after(after..after + 1, Event::Told(end, Input::Server(event)));
+            self.after(after..after + 1, PeerEvent::Told(end, Input::Server(event)));
         }
     }
 
@@ -134,7 +134,7 @@ impl Pair {
     fn say(&mut self, end: usize, text: &str) {
         if let Some(link) = self.joined(end) {
             let message = LinkMessage::Text(text.to_owned());
-            let event = Event::Reported(1 - end, link, LinkEvent::Received(message));
+            let event = PeerEvent::Reported(1 - end, link, LinkEvent::Received(message));
             self.send(1 - end, Path::Direct, event);
         }
     }

@@ -1,7 +1,7 @@
 //! The drivers of direct links, and the network between them: a link opens when each end has the
 //! other's present description.
 
-use super::{Event, Pair};
+use super::{PeerEvent, PeerPair};
 use crate::{
     Candidate, Path, Sdp,
     peer::{LinkCommand, LinkEvent, LinkId},
@@ -29,7 +29,7 @@ impl Driver {
     }
 }
 
-impl Pair {
+impl PeerPair {
     pub(super) fn command(&mut self, end: usize, link: LinkId, command: LinkCommand) {
         match command {
             LinkCommand::Offer(attempt) => {
@@ -52,13 +52,13 @@ impl Pair {
             LinkCommand::Add(_) => {}
             LinkCommand::Send(message) => {
                 if let Some(partner) = self.joined(end) {
-                    let event = Event::Reported(1 - end, partner, LinkEvent::Received(message));
+                    let event = PeerEvent::Reported(1 - end, partner, LinkEvent::Received(message));
                     self.send(1 - end, Path::Direct, event);
                 }
             }
             LinkCommand::Close => {
                 if let Some(partner) = self.joined(end) {
-                    let event = Event::Reported(1 - end, partner, LinkEvent::Closed);
+                    let event = PeerEvent::Reported(1 - end, partner, LinkEvent::Closed);
                     self.send(1 - end, Path::Direct, event);
                 }
                 self.ends[end].driver = None;
@@ -80,9 +80,9 @@ impl Pair {
         driver.remote = offer.map(names_in);
         let (link, session, ufrag) = (driver.link, driver.session, driver.ufrag());
         let described = LinkEvent::described(attempt, &sdp(session, &ufrag));
-        self.after(5..20, Event::Reported(end, link, described.expect("it is a description")));
+        self.after(5..20, PeerEvent::Reported(end, link, described.expect("it is a description")));
         let gathered = LinkEvent::Gathered(candidate(session, &ufrag));
-        self.after(1..30, Event::Reported(end, link, gathered));
+        self.after(1..30, PeerEvent::Reported(end, link, gathered));
     }
 
     /// Opens the link, or finds other addresses for it, if both ends have all that it takes.
@@ -99,7 +99,7 @@ impl Pair {
         });
         for (end, link) in opened.into_iter().enumerate() {
             if let Some(link) = link {
-                self.send(end, Path::Direct, Event::Reported(end, link, LinkEvent::Opened));
+                self.send(end, Path::Direct, PeerEvent::Reported(end, link, LinkEvent::Opened));
             }
         }
     }
