@@ -9,7 +9,6 @@
 //! (default: 200). The second is a long run. `SIM_FIRST` sets the first seed.
 
 mod applications;
-mod peer_transcripts;
 #[cfg(feature = "planted-faults")]
 mod planted;
 mod transcripts;

@@ -1,6 +1,7 @@
 //! Transcripts: what one process records, another replays.
 
 use std::{
+    collections::BTreeSet,
     env, fs,
     path::{Path, PathBuf},
     process::Command,
@@ -16,8 +17,12 @@ fn recorded(seed: u64) -> String {
     sim::record(Plan::new(seed), 0, LINES).expect("there is a client 0")
 }
 
+fn recorded_peer(seed: u64, end: usize) -> String {
+    sim::record_peer(seed, end).expect("there are the ends 0 and 1")
+}
+
 /// Replays a transcript in another process: returns true on success, and the output.
-pub(crate) fn replayed_elsewhere(name: &str, transcript: &str) -> (bool, String) {
+fn replayed_elsewhere(name: &str, transcript: &str) -> (bool, String) {
     let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
     fs::write(&file, transcript).unwrap();
     let mut test = Command::new(env::current_exe().unwrap());
@@ -39,13 +44,15 @@ fn replay_file() {
 #[test]
 fn a_transcript_replays_to_the_same_outputs_in_another_process() {
     for seed in 1..=8 {
-        let transcript = recorded(seed);
+        let peers = [0, 1].map(|end| recorded_peer(seed, end));
+        for (of, transcript) in [recorded(seed)].into_iter().chain(peers).enumerate() {
+            let (same, printed) =
+                replayed_elsewhere(&format!("same-{seed}-{of}.jsonl"), &transcript);
 
-        let (same, printed) = replayed_elsewhere(&format!("same-{seed}.jsonl"), &transcript);
-
-        assert!(same, "seed {seed}: {printed}");
-        let lines = transcript.lines().count();
-        assert!(printed.contains(&format!("{lines} lines replayed")), "{printed}");
+            assert!(same, "seed {seed}: {printed}");
+            let lines = transcript.lines().count();
+            assert!(printed.contains(&format!("{lines} lines replayed")), "{printed}");
+        }
     }
 }
 
@@ -86,22 +93,28 @@ fn an_output_too_few_or_too_many_is_a_difference() {
 
 #[test]
 fn a_line_that_cannot_be_read_is_named() {
-    let header = recorded(1).lines().next().unwrap().to_owned();
-    for line in [
-        "",
-        "{",
-        "[]",
-        r#"{"at":1,"in":"nothing"}"#,
-        r#"{"in":"lost"}"#,
-        r#"{"at":1,"in":"rejected"}"#,
-    ] {
-        let error = sim::replay(&format!("{header}\n{line}\n")).unwrap_err();
+    let of_both = ["", "{", "[]", r#"{"at":1,"in":"nothing"}"#, r#"{"in":"timeout"}"#];
+    let of_client = [r#"{"at":1,"in":"rejected"}"#];
+    let of_peer = [
+        r#"{"at":1,"in":"opened"}"#,
+        r#"{"at":1,"in":"server","event":"nothing"}"#,
+        r#"{"at":1,"in":"link","link":"1-1/9","event":"opened"}"#,
+        r#"{"at":1,"in":"signal","signal":{"type":"offer"}}"#,
+        r#"{"at":1,"in":"emit","call":1,"event":"e"}"#,
+        r#"{"at":1,"in":"ended"}"#,
+    ];
+    for (transcript, lines) in [(recorded(1), &of_client[..]), (recorded_peer(1, 1), &of_peer)] {
+        let header = transcript.lines().next().unwrap();
+        for line in of_both.iter().chain(lines) {
+            let error = sim::replay(&format!("{header}\n{line}\n")).unwrap_err();
 
-        assert_eq!(error.line, 2, "{line}");
-        assert!(matches!(error.kind, ReplayErrorKind::Malformed(_)), "{line}: {error}");
+            assert_eq!(error.line, 2, "{line}");
+            assert!(matches!(error.kind, ReplayErrorKind::Malformed(_)), "{line}: {error}");
+        }
     }
     assert_eq!(sim::replay("").unwrap_err().line, 1);
     assert_eq!(sim::replay(r#"{"transcript":2,"of":"client","config":{}}"#).unwrap_err().line, 1);
+    assert_eq!(sim::record_peer(1, 2), None, "a pairing has two ends");
 }
 
 #[test]
@@ -119,6 +132,39 @@ fn a_transcript_holds_no_resume_token() {
     assert!(!shown.is_empty());
     for token in shown {
         assert!(u128::from_str_radix(&token, 16).unwrap() < 1_000, "{token}");
+    }
+}
+
+/// Returns the kinds of the lines of both ends: the input or output, and the event, the command or the
+/// path that tells its kind.
+fn kinds(seed: u64) -> BTreeSet<String> {
+    let kind = |line: &str| {
+        let line: Value = serde_json::from_str(line).unwrap();
+        let name = ["in", "out"].into_iter().find_map(|key| line[key].as_str())?.to_owned();
+        let detail = ["event", "command", "path"].into_iter().find_map(|key| line[key].as_str());
+        let detail = detail.filter(|_| ["link", "server", "path"].contains(&name.as_str()));
+        Some(detail.map_or(name.clone(), |detail| format!("{name} {detail}")))
+    };
+    let both = [0, 1].map(|end| recorded_peer(seed, end)).concat();
+    both.lines().filter_map(kind).collect()
+}
+
+#[test]
+fn the_transcripts_of_peers_show_direct_links_from_their_offers_to_their_ends() {
+    let of_each = "link offer,link described,link gathered,link answer,link accept,link add,link opened,\
+        link send,link received,link restart,link closed,link close,signal,path direct,frames,emit,deliver,\
+        finished,resolved,sent,complain,network-changed,addresses-changed,server answered,server lost,\
+        server welcomed,server known,server forgotten,server partner,partner,register,server granted,\
+        reasserted,server ended,ended";
+    let of_some = "path relay,relay-refused,cancel,server not-granted";
+    let seen: Vec<_> = (1..=8).map(kinds).collect();
+
+    for kind in of_each.split(',') {
+        let without = seen.iter().position(|seen| !seen.contains(kind));
+        assert_eq!(without, None, "{kind}");
+    }
+    for kind in of_some.split(',') {
+        assert!(seen.iter().any(|seen| seen.contains(kind)), "{kind}");
     }
 }
 
