@@ -66,7 +66,7 @@ impl Pair {
             // Its last part was not sent, or no path was open.
             (Report::NotExecuted, Cause::Code(Code::Timeout)) => is_large || !was_sent,
             // Whether it may be so late is judged in the end.
-            (Report::Unknown, Cause::Code(Code::Timeout)) => true,
+            (Report::Unknown, Cause::Code(Code::Timeout)) => !self.has_ended,
             _ => false,
         };
         if !can_be {
