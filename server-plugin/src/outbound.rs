@@ -2,6 +2,7 @@
 
 mod ack_args;
 pub(crate) mod arguments;
+mod deadlines;
 mod http_head;
 pub(crate) mod listener;
 pub(crate) mod meter;

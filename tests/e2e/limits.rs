@@ -6,7 +6,6 @@ use futures_util::future::join_all;
 use serde_json::{Value, json};
 use socketio_p2p_client::P2pClientExt;
 use socketio_p2p_server::{Counters, EndReason, Event, P2pServer, Rate, ServerLimits};
-use tokio_tungstenite::connect_async;
 
 use crate::support::{
     bystanders::Bystanders,
@@ -297,23 +296,6 @@ async fn when_everybody_left_nothing_is_held() {
     soon(b.close()).await;
     server.is_empty_soon().await;
     holds_nothing(&server.p2p).await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_server_that_cannot_follow_a_request_ends_the_connection() {
-    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-    let server = TestServer::start().await;
-    let mut stream = tokio::net::TcpStream::connect(server.address).await.unwrap();
-    let head = format!("GET /socket.io/?a={} HTTP/1.1\r\n", "x".repeat(20_000));
-
-    stream.write_all(head.as_bytes()).await.unwrap();
-
-    let mut answer = Vec::new();
-    soon(stream.read_to_end(&mut answer)).await.ok();
-    assert!(!String::from_utf8_lossy(&answer).contains("101"));
-    // Others are not concerned.
-    let url = format!("ws://{}/socket.io/?EIO=4&transport=websocket", server.address);
-    soon(connect_async(url)).await.unwrap();
 }
 
 /// Waits until the plugin holds nothing for anybody.

@@ -14,6 +14,7 @@ mod events;
 mod handlers;
 mod hooks;
 mod host;
+mod http_edge;
 mod leaving;
 mod limits;
 mod order;

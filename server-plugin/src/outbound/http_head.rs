@@ -1,14 +1,12 @@
 //! The heads of the HTTP/1 requests on a connection, searched for those that ask for a websocket.
 //!
-//! It parses as hyper does, with the same parser. A connection that is no longer HTTP/1 is left alone.
-
-use std::io;
+//! It parses as hyper does, with the same parser. A connection that is no longer HTTP/1, or whose
+//! requests cannot be followed, is left alone: its server answers, or refuses with a status.
 
 use http::{Uri, header};
 use socketio_p2p_protocol::wire::QUICK_ACK;
 
-/// The longest head of a request, in bytes. Servers and proxies allow about as much; a connection
-/// with a longer one is given up, or a websocket could come about unseen.
+/// The longest head of a request that is followed, in bytes. Servers and proxies allow about as much.
 const HEAD_BYTES: usize = 16 * 1024;
 
 /// The most headers of a request, as in hyper.
@@ -71,8 +69,10 @@ pub(crate) enum Requests {
     Trailer(Vec<u8>),
     /// Behind a request for a websocket. The next byte tells whether it was granted.
     Asked,
-    /// In something else.
+    /// In a websocket.
     Over,
+    /// In something that cannot be followed.
+    Lost,
 }
 
 impl Default for Requests {
@@ -81,33 +81,57 @@ impl Default for Requests {
     }
 }
 
+/// The progress of a connection.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Progress {
+    /// No request has begun since the last one.
+    Between,
+    Head,
+    Body,
+    /// A websocket.
+    Over,
+    /// Something that cannot be followed.
+    Lost,
+}
+
 impl Requests {
+    pub(super) fn progress(&self) -> Progress {
+        match self {
+            Self::Head(head) if head.is_empty() => Progress::Between,
+            Self::Head(_) => Progress::Head,
+            Self::Body(_) | Self::ChunkSize(_) | Self::Chunk(_) | Self::Trailer(_) => {
+                Progress::Body
+            }
+            Self::Asked | Self::Over => Progress::Over,
+            Self::Lost => Progress::Lost,
+        }
+    }
+
     /// Reads received bytes.
-    ///
-    /// # Errors
-    ///
-    /// `InvalidData` if the requests cannot be followed any further.
-    pub(crate) fn read(
-        &mut self,
-        mut bytes: &[u8],
-        mut seen: impl FnMut(Seen) -> io::Result<()>,
-    ) -> io::Result<()> {
+    pub(crate) fn read(&mut self, bytes: &[u8], seen: impl FnMut(Seen)) {
+        if self.follow(bytes, seen).is_none() {
+            *self = Self::Lost;
+        }
+    }
+
+    /// Reads received bytes. Returns `None` if the requests cannot be followed any further.
+    fn follow(&mut self, mut bytes: &[u8], mut seen: impl FnMut(Seen)) -> Option<()> {
         while !bytes.is_empty() {
             match self {
                 Self::Head(head) => {
                     let before = head.len();
                     head.extend_from_slice(bytes);
                     let Some(end) = end_of_head(head, before) else {
-                        return if head.len() > HEAD_BYTES { Err(unclear()) } else { Ok(()) };
+                        return (head.len() <= HEAD_BYTES).then_some(());
                     };
                     if end > HEAD_BYTES {
-                        return Err(unclear());
+                        return None;
                     }
                     let (next, request) = read_head(&head[..end])?;
-                    bytes = &bytes[end - before..];
+                    bytes = bytes.get(end - before..)?;
                     *self = next;
                     if let Some(request) = request {
-                        seen(request)?;
+                        seen(request);
                     }
                 }
                 Self::Body(left) => {
@@ -117,19 +141,16 @@ impl Requests {
                     }
                 }
                 Self::ChunkSize(line) => {
-                    if let Some(rest) = read_line(bytes, line)? {
-                        bytes = rest;
-                        *self = match httparse::parse_chunk_size(line) {
-                            Ok(httparse::Status::Complete((_, 0))) => Self::Trailer(Vec::new()),
-                            // The line break behind the chunk counts.
-                            Ok(httparse::Status::Complete((_, size))) => {
-                                Self::Chunk(size.checked_add(2).ok_or_else(unclear)?)
-                            }
-                            _ => return Err(unclear()),
-                        };
-                    } else {
-                        return Ok(());
-                    }
+                    let Some(rest) = read_line(bytes, line)? else { return Some(()) };
+                    bytes = rest;
+                    *self = match httparse::parse_chunk_size(line) {
+                        Ok(httparse::Status::Complete((_, 0))) => Self::Trailer(Vec::new()),
+                        // The line break behind the chunk counts.
+                        Ok(httparse::Status::Complete((_, size))) => {
+                            Self::Chunk(size.checked_add(2)?)
+                        }
+                        _ => return None,
+                    };
                 }
                 Self::Chunk(left) => {
                     bytes = skip(bytes, left);
@@ -138,7 +159,7 @@ impl Requests {
                     }
                 }
                 Self::Trailer(line) => {
-                    let Some(rest) = read_line(bytes, line)? else { return Ok(()) };
+                    let Some(rest) = read_line(bytes, line)? else { return Some(()) };
                     bytes = rest;
                     let is_last = line.trim_ascii().is_empty();
                     line.clear();
@@ -152,19 +173,15 @@ impl Requests {
                     if bytes[0] & 0x70 == 0 && !b"\r\n".contains(&bytes[0]) {
                         *self = Self::Over;
                     } else {
-                        seen(Seen::NoWebSocket)?;
+                        seen(Seen::NoWebSocket);
                         *self = Self::default();
                     }
                 }
-                Self::Over => return Ok(()),
+                Self::Over | Self::Lost => return Some(()),
             }
         }
-        Ok(())
+        Some(())
     }
-}
-
-fn unclear() -> io::Error {
-    io::Error::new(io::ErrorKind::InvalidData, "the HTTP request cannot be parsed")
 }
 
 fn skip<'a>(bytes: &'a [u8], left: &mut u64) -> &'a [u8] {
@@ -173,15 +190,16 @@ fn skip<'a>(bytes: &'a [u8], left: &mut u64) -> &'a [u8] {
     &bytes[skipped..]
 }
 
-/// Adds bytes to a line, and returns what follows the line if it ends.
-fn read_line<'a>(bytes: &'a [u8], line: &mut Vec<u8>) -> io::Result<Option<&'a [u8]>> {
+/// Adds bytes to a line, and returns what follows the line if it ends. Returns `None` if the line is
+/// too long.
+fn read_line<'a>(bytes: &'a [u8], line: &mut Vec<u8>) -> Option<Option<&'a [u8]>> {
     let end = bytes.iter().position(|byte| *byte == b'\n').map(|at| at + 1);
     let (more, rest) = bytes.split_at(end.unwrap_or(bytes.len()));
     if line.len() + more.len() > CHUNK_LINE_BYTES {
-        return Err(unclear());
+        return None;
     }
     line.extend_from_slice(more);
-    Ok(end.map(|_| rest))
+    Some(end.map(|_| rest))
 }
 
 /// Returns the end of a head that was searched up to `before`, if it ends.
@@ -197,18 +215,18 @@ fn end_of_head(head: &[u8], before: usize) -> Option<usize> {
     Some(at + if head[at + 1] == b'\n' { 2 } else { 3 })
 }
 
-/// Returns what follows a head, and the finding in it.
-fn read_head(head: &[u8]) -> io::Result<(Requests, Option<Seen>)> {
+/// Returns what follows a head, and the finding in it; `None` if the end of the request is unclear.
+fn read_head(head: &[u8]) -> Option<(Requests, Option<Seen>)> {
     let mut headers = [httparse::EMPTY_HEADER; HEADERS];
     let mut request = httparse::Request::new(&mut headers);
     let parsed = request.parse(head);
     let (Ok(httparse::Status::Complete(_)), Some(path)) = (parsed, request.path) else {
         // HTTP/2, a tunnel, or a request that the server refuses before it closes the connection.
         debug_assert!(parsed.is_err() || head.starts_with(HTTP_2));
-        return Ok((Requests::Over, None));
+        return Some((Requests::Lost, None));
     };
     let Ok(uri) = path.parse::<Uri>() else {
-        return Ok((Requests::Over, None));
+        return Some((Requests::Lost, None));
     };
     let all = |name: &str| {
         let named =
@@ -222,23 +240,23 @@ fn read_head(head: &[u8]) -> io::Result<(Requests, Option<Seen>)> {
             ([], [length]) => {
                 let length =
                     std::str::from_utf8(length).ok().and_then(|length| length.parse().ok());
-                Requests::Body(length.ok_or_else(unclear)?)
+                Requests::Body(length?)
             }
             ([coding], []) if coding.eq_ignore_ascii_case(b"chunked") => {
                 Requests::ChunkSize(Vec::new())
             }
-            _ => return Err(unclear()),
+            _ => return None,
         };
     let next = match (body, &websocket) {
         (Requests::Body(0) | Requests::Head(_), Some(_)) => Requests::Asked,
         // A request for a websocket has no body.
-        (_, Some(_)) => return Err(unclear()),
+        (_, Some(_)) => return None,
         (Requests::Body(0), None) => Requests::default(),
         (body, None) => body,
     };
     let quick = !all(QUICK_ACK).is_empty();
     let key = websocket.or_else(|| (request.method == Some("GET")).then(|| poll(&uri)).flatten());
-    Ok((next, Some(Seen::Request { quick, key })))
+    Some((next, Some(Seen::Request { quick, key })))
 }
 
 /// Returns the session that polls with a request for `uri`, if it does.
@@ -255,20 +273,17 @@ mod tests {
         "GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nSec-WebSocket-Key: abc==\r\n\r\n";
 
     /// Returns the facts in these bytes, regardless of how they are cut.
-    fn seen(bytes: &[u8]) -> io::Result<Vec<Seen>> {
+    fn seen(bytes: &[u8]) -> Vec<Seen> {
         let read = |piece: usize| {
             let (mut requests, mut all) = (Requests::default(), Vec::new());
             for piece in bytes.chunks(piece) {
-                requests.read(piece, |seen| {
-                    all.push(seen);
-                    Ok(())
-                })?;
+                requests.read(piece, |seen| all.push(seen));
             }
-            Ok::<_, io::Error>(all)
+            all
         };
         let whole = read(usize::MAX);
         for piece in [1, 2, 3, 7, 64] {
-            assert_eq!(read(piece).ok(), whole.as_ref().ok().map(|_| read(usize::MAX).unwrap()));
+            assert_eq!(read(piece), whole);
         }
         whole
     }
@@ -278,7 +293,7 @@ mod tests {
             Seen::Request { key, .. } => key,
             Seen::NoWebSocket => None,
         };
-        seen(text.as_bytes()).unwrap().into_iter().map(key).collect()
+        seen(text.as_bytes()).into_iter().map(key).collect()
     }
 
     fn websocket() -> Option<Key> {
@@ -337,7 +352,7 @@ mod tests {
             bytes.push(first);
             bytes.extend_from_slice(UPGRADE.as_bytes());
 
-            assert_eq!(seen(&bytes).unwrap().len(), 1, "{first}");
+            assert_eq!(seen(&bytes).len(), 1, "{first}");
         }
     }
 
@@ -345,12 +360,12 @@ mod tests {
     fn http_2_is_left_alone() {
         let text = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\nand frames\r\n\r\n";
 
-        assert_eq!(seen(text.as_bytes()).unwrap(), []);
+        assert_eq!(seen(text.as_bytes()), []);
     }
 
     #[test]
     fn only_a_client_that_asks_is_acknowledged_at_once() {
-        let quick = |text: &str| match &seen(text.as_bytes()).unwrap()[..] {
+        let quick = |text: &str| match &seen(text.as_bytes())[..] {
             [Seen::Request { quick, .. }] => *quick,
             other => panic!("{other:?}"),
         };
@@ -360,7 +375,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_followed_ends_the_connection() {
+    fn what_cannot_be_followed_is_left_to_the_server() {
         let long = format!("GET / HTTP/1.1\r\na: {}\r\n\r\n", "x".repeat(HEAD_BYTES));
         let post = |headers: &str| format!("POST / HTTP/1.1\r\n{headers}\r\n\r\n");
         for text in [
@@ -375,7 +390,8 @@ mod tests {
             post("transfer-encoding: chunked") + &"1".repeat(2 * CHUNK_LINE_BYTES),
             post("transfer-encoding: chunked") + "ffffffffffffffff\r\n",
         ] {
-            assert!(seen(text.as_bytes()).is_err(), "{text}");
+            let before = seen(text.as_bytes()).len();
+            assert_eq!(seen((text.clone() + UPGRADE).as_bytes()).len(), before, "{text}");
         }
     }
 }

@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use socket2::SockRef;
+use socket2::{SockRef, TcpKeepalive};
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     net::{TcpListener, TcpStream},
@@ -20,6 +20,14 @@ use super::meter::MeteredStream;
 /// peer that stops reading keeps its socket, and what waits in it, for a quarter of an hour.
 const USER_TIMEOUT: Duration = Duration::from_secs(20);
 
+/// The silence after which the kernel asks a peer for life, the interval at which it asks again, and the
+/// number of times. A machine that is gone is noticed after 10 s, also if nothing is sent to it; a page
+/// or a process that is only busy is not, for its kernel answers.
+const KEEPALIVE: TcpKeepalive = TcpKeepalive::new()
+    .with_time(Duration::from_secs(4))
+    .with_interval(Duration::from_secs(2))
+    .with_retries(3);
+
 /// A TCP listener for [`axum::serve()`], for clients that leave Nagle's algorithm on.
 ///
 /// rust_socketio leaves it on and has no setting for it: its second small message waits until the
@@ -27,8 +35,9 @@ const USER_TIMEOUT: Duration = Duration::from_secs(20);
 /// If a client asks with the header `p2p-quick-ack`, as this project's client does, this listener
 /// acknowledges at once (`TCP_QUICKACK`, on Linux only). Other clients are left alone: an
 /// acknowledgement for each message would cost up to a fifth of a busy server. The listener also
-/// sends small messages at once (`TCP_NODELAY`), and gives up connections whose peer takes nothing
-/// for 20 s (`TCP_USER_TIMEOUT`). Its connections are [metered](MeteredStream).
+/// sends small messages at once (`TCP_NODELAY`), gives up connections whose peer takes nothing for 20 s
+/// (`TCP_USER_TIMEOUT`) or does not answer the kernel for 10 s (`SO_KEEPALIVE`), and logs failures to
+/// accept a connection at most every 10 s. Its connections are [metered](MeteredStream).
 #[derive(Debug)]
 pub struct QuickAckListener(TcpListener);
 
@@ -71,6 +80,7 @@ impl QuickAckListener {
     pub async fn accept(&self) -> io::Result<(QuickAckStream, SocketAddr)> {
         let (stream, address) = self.0.accept().await?;
         stream.set_nodelay(true)?;
+        SockRef::from(&stream).set_tcp_keepalive(&KEEPALIVE)?;
         #[cfg(target_os = "linux")]
         SockRef::from(&stream).set_tcp_user_timeout(Some(USER_TIMEOUT))?;
         Ok((QuickAckStream(MeteredStream::new(stream)), address))
@@ -144,13 +154,19 @@ impl axum::serve::Listener for QuickAckListener {
     async fn accept(&mut self) -> (Self::Io, Self::Addr) {
         /// The pause after an error: a busy loop finds no descriptor where the system has none left.
         const RETRY: Duration = Duration::from_millis(100);
+        /// The attempts between two lines in the log.
+        const LOGGED: u32 = 100;
+        let mut failed = 0;
         loop {
             match Self::accept(self).await {
                 Ok(accepted) => return accepted,
                 // That connection is gone already; the next one need not wait.
                 Err(error) if is_of_one_connection(&error) => {}
                 Err(error) => {
-                    tracing::warn!(%error, "accepting a connection failed");
+                    if failed % LOGGED == 0 {
+                        tracing::warn!(%error, failed, "accepting a connection failed");
+                    }
+                    failed += 1;
                     tokio::time::sleep(RETRY).await;
                 }
             }

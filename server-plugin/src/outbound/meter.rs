@@ -15,13 +15,23 @@ use socketioxide::{adapter::Adapter, socket::Socket};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::{
-    http_head::{Key, Requests, Seen, parameter},
+    deadlines::Deadlines,
+    http_head::{Key, Progress, Requests, Seen, parameter},
     queue::Meter,
 };
 
 /// The streams of all websockets and polls of this process, by their keys in socketioxide, which
 /// knows nothing of the stream below. An entry lives no longer than its stream.
-static STREAMS: LazyLock<DashMap<Key, Weak<StreamHandle>>> = LazyLock::new(DashMap::new);
+static STREAMS: LazyLock<DashMap<Key, Streams>> = LazyLock::new(DashMap::new);
+
+/// The streams with one key.
+#[derive(Debug)]
+struct Streams {
+    /// The only one, or the last that polled. Dangling if a websocket's key is in use on several: it is
+    /// unclear which of them belongs to a socket.
+    stream: Weak<StreamHandle>,
+    count: usize,
+}
 
 /// A handle to a stream: the bytes that it took, and a way to end it.
 #[derive(Debug)]
@@ -84,24 +94,25 @@ pub(crate) fn of<A: Adapter>(socket: &Socket<A>) -> Option<Arc<StreamHandle>> {
     } else {
         Key::Session(socket.id.as_str().into())
     };
-    STREAMS.get(&key)?.upgrade()
+    STREAMS.get(&key)?.stream.upgrade()
 }
 
 /// Returns the stream on which a socket polled last, if that was over a metered stream. It counts
 /// the bytes of one poll only, and maybe those of others: it is no meter of the socket.
 pub(crate) fn of_poll<A: Adapter>(socket: &Socket<A>) -> Option<Arc<StreamHandle>> {
-    STREAMS.get(&Key::Poll(socket.id.as_str().into()))?.upgrade()
+    STREAMS.get(&Key::Poll(socket.id.as_str().into()))?.stream.upgrade()
 }
 
 /// A byte stream that counts what is written, so that the plugin knows how much waits for a client.
 ///
-/// It parses the HTTP requests on it, and ends a connection whose requests cannot be followed: a
-/// head of more than 16 KiB, a body of unclear length, or a websocket whose key is in use on another
-/// connection. With TLS, put it inside: around the stream on which HTTP is spoken.
+/// It parses the HTTP requests on it. A connection whose requests cannot be followed is not metered: after
+/// a head of more than 16 KiB or a body of unclear length, or with a websocket whose key is in use on
+/// another connection. With TLS, put it inside: around the stream on which HTTP is spoken.
 #[derive(Debug)]
 pub struct MeteredStream<S> {
     stream: S,
     requests: Requests,
+    deadlines: Deadlines,
     quick: bool,
     handle: Arc<StreamHandle>,
     entry: Option<Registered>,
@@ -109,37 +120,49 @@ pub struct MeteredStream<S> {
 
 /// The entry of a stream's websocket or poll, until it is dropped.
 #[derive(Debug)]
-struct Registered(Key, Weak<StreamHandle>);
+struct Registered(Key);
 
 impl Registered {
-    fn new(key: Key, handle: &Arc<StreamHandle>) -> io::Result<Self> {
-        let handle = Arc::downgrade(handle);
+    fn new(key: Key, handle: &Arc<StreamHandle>) -> Self {
+        let stream = Arc::downgrade(handle);
         match STREAMS.entry(key.clone()) {
-            Entry::Vacant(entry) => drop(entry.insert(handle.clone())),
-            // The poll before ended, or its client gave it up.
-            Entry::Occupied(mut entry) if matches!(key, Key::Poll(_)) => {
-                entry.insert(handle.clone());
+            Entry::Vacant(entry) => drop(entry.insert(Streams { stream, count: 1 })),
+            Entry::Occupied(mut entry) => {
+                let streams = entry.get_mut();
+                streams.count += 1;
+                streams.stream = match key {
+                    // The poll before ended, or its client gave it up.
+                    Key::Poll(_) => stream,
+                    // A client may always send the same key. With equal keys the traffic of one
+                    // stream would count for the other, so neither counts.
+                    Key::WebSocket(_) | Key::Session(_) => Weak::new(),
+                };
             }
-            // Keys are drawn at random, so that two are never equal by chance. With equal keys the
-            // traffic of one stream would count for the other.
-            Entry::Occupied(_) => return Err(io::ErrorKind::AddrInUse.into()),
         }
-        Ok(Self(key, handle))
+        Self(key)
     }
 }
 
 impl Drop for Registered {
     fn drop(&mut self) {
-        let Self(key, handle) = self;
-        STREAMS.remove_if(key, |_, other| other.ptr_eq(handle));
+        STREAMS.remove_if_mut(&self.0, |_, streams| {
+            streams.count -= 1;
+            streams.count == 0
+        });
     }
 }
 
 impl<S> MeteredStream<S> {
     /// Wraps a new stream, of which nothing was read yet.
     pub fn new(stream: S) -> Self {
-        let requests = Requests::default();
-        Self { stream, requests, quick: false, handle: Arc::new(StreamHandle::new()), entry: None }
+        Self {
+            stream,
+            requests: Requests::default(),
+            deadlines: Deadlines::new(),
+            quick: false,
+            handle: Arc::new(StreamHandle::new()),
+            entry: None,
+        }
     }
 
     /// Returns the stream below.
@@ -152,17 +175,28 @@ impl<S> MeteredStream<S> {
         self.quick
     }
 
-    fn read_along(&mut self, bytes: &[u8]) -> io::Result<()> {
+    fn read_along(&mut self, bytes: &[u8]) {
+        let before = self.requests.progress();
+        if before == Progress::Over && !matches!(self.requests, Requests::Asked) {
+            return;
+        }
         let Self { requests, quick, handle, entry, .. } = self;
         requests.read(bytes, |seen| {
             // The old entry goes first: the same request may be tried again.
             *entry = None;
             if let Seen::Request { quick: asks, key } = seen {
                 *quick |= asks;
-                *entry = key.map(|key| Registered::new(key, handle)).transpose()?;
+                *entry = key.map(|key| Registered::new(key, handle));
             }
-            Ok(())
-        })
+        });
+        self.deadlines.read(before, self.requests.progress());
+    }
+
+    fn wrote(&mut self, bytes: usize) {
+        self.handle.meter.took(bytes);
+        if self.requests.progress() != Progress::Over {
+            self.deadlines.wrote();
+        }
     }
 }
 
@@ -174,12 +208,17 @@ impl<S: AsyncRead + Unpin> AsyncRead for MeteredStream<S> {
     ) -> Poll<io::Result<()>> {
         let before = buf.filled().len();
         let read = Pin::new(&mut self.stream).poll_read(cx, buf);
+        let Self { handle, deadlines, requests, .. } = &mut *self;
         if read.is_pending() {
-            self.handle.wait(cx);
+            handle.wait(cx);
+            if deadlines.poll(requests, cx).is_ready() {
+                return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
+            }
         }
-        self.handle.check()?;
+        handle.check()?;
         ready!(read)?;
-        Poll::Ready(self.read_along(&buf.filled()[before..]))
+        self.read_along(&buf.filled()[before..]);
+        Poll::Ready(Ok(()))
     }
 }
 
@@ -191,7 +230,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for MeteredStream<S> {
     ) -> Poll<io::Result<usize>> {
         self.handle.check()?;
         let written = ready!(Pin::new(&mut self.stream).poll_write(cx, buf))?;
-        self.handle.meter.took(written);
+        self.wrote(written);
         Poll::Ready(Ok(written))
     }
 
@@ -210,7 +249,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for MeteredStream<S> {
     ) -> Poll<io::Result<usize>> {
         self.handle.check()?;
         let written = ready!(Pin::new(&mut self.stream).poll_write_vectored(cx, bufs))?;
-        self.handle.meter.took(written);
+        self.wrote(written);
         Poll::Ready(Ok(written))
     }
 
@@ -280,23 +319,28 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_key_in_use_is_refused_and_stays_with_its_stream() {
-        let stream = || {
-            let (client, server) = duplex(1024);
-            (client, MeteredStream::new(server))
-        };
-        let ((mut client, mut first), (mut other, mut second)) = (stream(), stream());
+    async fn of_streams_with_the_same_key_none_is_metered() {
         let request = upgrade("two");
-        client.write_all(request.as_bytes()).await.unwrap();
-        other.write_all(request.as_bytes()).await.unwrap();
         let mut read = vec![0; request.len()];
-        first.read_exact(&mut read).await.unwrap();
+        let mut streams = Vec::new();
+        for _ in 0..3 {
+            let (mut client, server) = duplex(1024);
+            let mut server = MeteredStream::new(server);
+            client.write_all(request.as_bytes()).await.unwrap();
+            server.read_exact(&mut read).await.unwrap();
+            streams.push(server);
+        }
+        let key = Key::WebSocket((*b"two").into());
+        let found = || STREAMS.get(&key).map(|streams| streams.stream.upgrade().is_some());
 
-        let refused = second.read_exact(&mut read).await.unwrap_err();
-
-        assert_eq!(refused.kind(), io::ErrorKind::AddrInUse);
-        drop(second);
-        assert!(registered("two"));
+        while streams.pop().is_some() {
+            assert_eq!(found(), (!streams.is_empty()).then_some(false));
+        }
+        let (mut client, server) = duplex(1024);
+        let mut server = MeteredStream::new(server);
+        client.write_all(request.as_bytes()).await.unwrap();
+        server.read_exact(&mut read).await.unwrap();
+        assert_eq!(found(), Some(true), "the key is free again");
     }
 
     #[tokio::test]
@@ -308,7 +352,7 @@ mod tests {
         };
         let ((mut client, mut first), (mut other, mut second)) = (stream(), stream());
         let key = Key::Poll("three".into());
-        let registered = || STREAMS.get(&key).and_then(|handle| handle.upgrade());
+        let registered = || STREAMS.get(&key).and_then(|streams| streams.stream.upgrade());
         let mut read = vec![0; request.len()];
         for (client, server) in [(&mut client, &mut first), (&mut other, &mut second)] {
             client.write_all(request).await.unwrap();
