@@ -58,7 +58,7 @@ use self::{
 };
 use crate::{
     ClientId, ClientMessage, Code, ConnId, Dialect, EndReason, EndedPairing, PairingId, ReqId,
-    ResumeToken, ServerMessage,
+    ServerMessage,
     limits::setting,
     planted::{self, Fault},
 };
@@ -98,6 +98,8 @@ struct ClientRecord {
     /// Its present connection, or the last one.
     conn: ConnId,
     dialect: Dialect,
+    /// The version that it speaks.
+    protocol: u8,
     /// `true` if the client allows a direct path.
     direct: bool,
     attendance: Attendance,
@@ -130,10 +132,12 @@ enum Slot {
 }
 
 impl ClientRecord {
-    const fn new(conn: ConnId, dialect: Dialect, direct: bool, fresh: ResumeToken) -> Self {
+    const fn new(conn: ConnId, hello: &Hello) -> Self {
+        let Hello { dialect, protocol, direct, fresh, .. } = *hello;
         Self {
             conn,
             dialect,
+            protocol,
             direct,
             attendance: Attendance::Arriving,
             tokens: Tokens::new(fresh),
@@ -206,22 +210,23 @@ impl Broker {
         if self.conns.contains_key(&conn) {
             return Err(Code::DuplicateId);
         }
-        let Hello { client: id, dialect, direct, resume, fresh } = hello;
-        if let Some(present) = self.clients.get_mut(&id) {
-            if dialect == Dialect::V2 && present.tokens.exchange(resume, fresh) {
-                self.succeed(conn, id, direct, now);
+        let id = &hello.client;
+        if let Some(present) = self.clients.get_mut(id) {
+            if hello.dialect == Dialect::V2 && present.tokens.exchange(hello.resume, hello.fresh) {
+                self.succeed(conn, hello, now);
                 return Ok(());
             }
             match self.config.duplicates {
                 DuplicatePolicy::Reject => return Err(Code::DuplicateId),
-                DuplicatePolicy::TakeOver => self.remove(&id, EndReason::Replaced, now),
+                DuplicatePolicy::TakeOver => self.remove(id, EndReason::Replaced, now),
             }
         }
         if self.clients.len() >= self.config.clients {
             return Err(Code::Quota);
         }
         self.conns.insert(conn, id.clone());
-        self.clients.insert(id, ClientRecord::new(conn, dialect, direct, fresh));
+        let record = ClientRecord::new(conn, &hello);
+        self.clients.insert(hello.client, record);
         Ok(())
     }
 

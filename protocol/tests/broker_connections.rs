@@ -1,8 +1,9 @@
 //! Names and connections: who is there, and since when.
 
 use socketio_p2p_protocol::{
-    BrokerEvent, ClientEntry, ClientMessage, ClientState, Code, ConnId, Dialect, EndReason, Hello,
-    ListPolicy, ServerMessage, broker::Input, limits::DEPARTED_V1_TIME,
+    BrokerConfig, BrokerEvent, ClientEntry, ClientMessage, ClientState, Code, ConnId, Dialect,
+    EndReason, Hello, ListPolicy, ResumeToken, ServerMessage, broker::Input,
+    limits::DEPARTED_V1_TIME,
 };
 
 use crate::scenario::{Scenario, name, token};
@@ -254,4 +255,47 @@ fn when_everybody_is_gone_nothing_is_left() {
     assert!(broker.routes.is_empty());
     let reason = EndReason::Disconnected;
     assert!(broker.unrouted.iter().all(|(_, other)| *other == reason));
+}
+
+/// Connects with this version of v2, and returns that of the welcome.
+fn agreed(broker: &mut Scenario, protocol: u8, client: &str, resume: Option<ResumeToken>) -> u8 {
+    broker.protocol = protocol;
+    let conn = broker.admit_with(client, Dialect::V2, resume).unwrap();
+    broker.handle(Input::Connected(conn));
+    let told = broker.told(client).into_iter();
+    let mut welcomes = told.filter_map(|message| match message {
+        ServerMessage::Welcome(welcome) => Some(welcome),
+        _ => None,
+    });
+    let welcome = welcomes.next().expect("it is welcomed");
+    assert_eq!(welcome.resumed, resume.is_some());
+    welcome.protocol
+}
+
+#[test]
+fn the_welcome_states_the_version_on_which_server_and_client_agreed() {
+    let mut broker = Scenario::with_config(BrokerConfig::new(1));
+
+    assert_eq!(agreed(&mut broker, 3, "a", None), 3);
+    assert_eq!(agreed(&mut broker, 2, "b", None), 2);
+    broker.register("a", "b");
+    broker.accept("b", "a");
+
+    let mut partner_protocol = |client| match &broker.told(client)[..] {
+        [.., ServerMessage::Registered { pairing, .. }] => pairing.partner_protocol,
+        other => panic!("not paired: {other:?}"),
+    };
+    assert_eq!((partner_protocol("a"), partner_protocol("b")), (2, 3));
+}
+
+#[test]
+fn a_client_may_resume_with_another_version() {
+    let mut broker = Scenario::with_config(BrokerConfig::new(1));
+    for client in ["a", "b"] {
+        broker.connect(client, Dialect::V2);
+    }
+    broker.pair("a", "b");
+    let resume = broker.token_of("a");
+
+    assert_eq!(agreed(&mut broker, 3, "a", Some(resume)), 3);
 }

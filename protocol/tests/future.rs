@@ -221,7 +221,7 @@ fn a_client_that_speaks_no_version_of_the_server_is_refused() {
             Value::String(text) => Ok(Some(text.clone())),
             other => Ok(Some(other.to_string())),
         };
-        ConnectAuth::read(&auth, said).map(|auth| auth.dialect.number())
+        ConnectAuth::read(&auth, said).map(|auth| auth.protocol)
     };
 
     assert_eq!(read(json!({})), Ok(1));

@@ -9,6 +9,7 @@ use socketio_p2p_protocol::{
     Broker, BrokerConfig, BrokerEvent, ClientId, ClientMessage, Code, ConnId, Dialect, EndReason,
     Hello, ListPolicy, PairingId, Partner, ReqId, ResumeToken, ServerMessage,
     broker::{Input, Output},
+    wire::PROTOCOL,
 };
 
 pub(crate) const NODE: u64 = 0xabc;
@@ -36,6 +37,8 @@ pub(crate) struct Scenario {
     hold_grants: bool,
     /// Set if clients allow a direct path from now on.
     pub(crate) direct: bool,
+    /// The version that the next v2 client speaks.
+    pub(crate) protocol: u8,
     conns: BTreeMap<String, ConnId>,
     last_conn: u64,
     last_req: ReqId,
@@ -65,6 +68,7 @@ impl Scenario {
             now: Instant::now(),
             hold_grants: false,
             direct: false,
+            protocol: PROTOCOL,
             conns: BTreeMap::new(),
             last_conn: 0,
             last_req: 100,
@@ -116,7 +120,7 @@ impl Scenario {
         self.last_conn += 1;
         let conn = ConnId(self.last_conn);
         let hello = Hello::new(name(client), dialect, token(conn.0));
-        let hello = hello.direct(self.direct).resume(resume);
+        let hello = hello.protocol(self.protocol).direct(self.direct).resume(resume);
         self.broker.admit(conn, hello, self.now)?;
         self.conns.insert(client.to_owned(), conn);
         self.carry_out();

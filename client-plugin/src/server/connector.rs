@@ -12,9 +12,9 @@ use futures_util::future::{BoxFuture, FutureExt as _};
 use rust_socketio::asynchronous::ClientBuilder;
 use serde_json::{Map, Value};
 use socketio_p2p_protocol::{
-    ClientId, Dialect, ResumeToken,
+    ClientId, ResumeToken,
     limits::{CONNECT_TIMEOUT, setting},
-    wire::ConnectAuth,
+    wire::{ConnectAuth, PROTOCOL},
 };
 use tokio::{
     sync::mpsc,
@@ -112,7 +112,7 @@ impl Auth {
     /// Returns the auth of a connection that resumes the session of this token, if there is one.
     fn with(&self, resume: Option<ResumeToken>) -> Value {
         let mut auth = self.application.clone();
-        let own = ConnectAuth { dialect: Dialect::V2, binary: false, direct: self.direct, resume };
+        let own = ConnectAuth { protocol: PROTOCOL, binary: false, direct: self.direct, resume };
         own.write(&self.client, &mut auth);
         Value::Object(auth)
     }

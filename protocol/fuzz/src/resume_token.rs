@@ -5,7 +5,9 @@ use std::{fmt, str::FromStr};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Map, json};
 use socketio_p2p_protocol::{
-    ClientId, Dialect, PairingId, ResumeToken, limits::CLIENT_ID_BYTES, wire::ConnectAuth,
+    ClientId, PairingId, ResumeToken,
+    limits::CLIENT_ID_BYTES,
+    wire::{ConnectAuth, PROTOCOL},
 };
 
 /// Reads the text as each of these.
@@ -39,8 +41,8 @@ pub fn run(data: &[u8]) {
 /// Returns the text of a token in the CONNECT auth.
 fn written(token: ResumeToken) -> String {
     let mut auth = Map::new();
-    let (dialect, resume) = (Dialect::V2, Some(token));
-    ConnectAuth { dialect, binary: false, direct: false, resume }.write(&client(), &mut auth);
+    let (protocol, resume) = (PROTOCOL, Some(token));
+    ConnectAuth { protocol, binary: false, direct: false, resume }.write(&client(), &mut auth);
     auth["resume"].as_str().map(ToOwned::to_owned).unwrap_or_default()
 }
 

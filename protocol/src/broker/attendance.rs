@@ -2,12 +2,11 @@
 
 use std::time::{Duration, Instant};
 
-use super::{Broker, BrokerEvent, ClientRecord, Output, Slot};
+use super::{Broker, BrokerEvent, ClientRecord, Hello, Output, Slot};
 use crate::{
     ClientId, Code, ConnId, Dialect, EndReason, Presence as PartnerState, ResumeToken,
     ServerMessage, Welcome,
     planted::{self, Fault},
-    wire,
 };
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -125,7 +124,8 @@ impl Broker {
     }
 
     fn welcome(&mut self, conn: ConnId, id: ClientId, resumed: bool) {
-        let Some(&mut ClientRecord { slot, tokens, ended, .. }) = self.client_mut(&id) else {
+        let Some(&mut ClientRecord { protocol, slot, tokens, ended, .. }) = self.client_mut(&id)
+        else {
             return;
         };
         let grace = self.config.grace;
@@ -134,7 +134,7 @@ impl Broker {
             Slot::Free | Slot::Granting(_) => None,
         };
         let welcome = Welcome {
-            protocol: wire::PROTOCOL,
+            protocol,
             resume: (!grace.is_zero()).then_some(tokens.present),
             grace_ms: u64::try_from(grace.as_millis()).unwrap_or(u64::MAX),
             resumed,
@@ -205,7 +205,8 @@ impl Broker {
 
     /// Gives the place of a client to a connection that showed the right token. The connection before
     /// may be gone or only look as if it stood.
-    pub(super) fn succeed(&mut self, conn: ConnId, id: ClientId, direct: bool, now: Instant) {
+    pub(super) fn succeed(&mut self, conn: ConnId, hello: Hello, now: Instant) {
+        let Hello { client: id, protocol, direct, .. } = hello;
         let Some(old) = self.client_mut(&id).map(|client| client.conn) else { return };
         if self.conns.remove(&old).is_some() {
             self.lose(&id, now);
@@ -219,6 +220,7 @@ impl Broker {
                 self.away.remove(&(until, id.clone()));
             }
             client.conn = conn;
+            client.protocol = protocol;
             client.direct = direct;
             client.attendance = Attendance::Returning;
         }

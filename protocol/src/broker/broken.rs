@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::*;
+use crate::ResumeToken;
 
 #[test]
 fn an_invariant_that_does_not_hold_is_reported_and_does_not_panic() {

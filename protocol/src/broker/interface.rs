@@ -7,6 +7,7 @@ use crate::{
     ClientId, ClientMessage, Code, ConnId, Dialect, EndReason, PairingId, ReqId, ResumeToken,
     ServerMessage,
     limits::{CLIENTS, GRACE, Limits},
+    wire::PROTOCOL,
 };
 
 /// Settings of a broker.
@@ -64,6 +65,7 @@ pub enum DuplicatePolicy {
 pub struct Hello {
     pub(super) client: ClientId,
     pub(super) dialect: Dialect,
+    pub(super) protocol: u8,
     pub(super) direct: bool,
     pub(super) resume: Option<ResumeToken>,
     pub(super) fresh: ResumeToken,
@@ -74,7 +76,21 @@ impl Hello {
     /// draw it from a source of secrets, anew for each connection.
     #[must_use]
     pub const fn new(client: ClientId, dialect: Dialect, fresh: ResumeToken) -> Self {
-        Self { client, dialect, direct: false, resume: None, fresh }
+        let protocol = match dialect {
+            Dialect::V1 => dialect.number(),
+            Dialect::V2 => PROTOCOL,
+        };
+        Self { client, dialect, protocol, direct: false, resume: None, fresh }
+    }
+
+    /// Sets the version of v2 on which the server and this client have agreed, which the welcome states.
+    /// By default [`PROTOCOL`]. A v1 client has none.
+    #[must_use]
+    pub const fn protocol(mut self, version: u8) -> Self {
+        if matches!(self.dialect, Dialect::V2) {
+            self.protocol = version;
+        }
+        self
     }
 
     /// Sets whether it allows a direct path to a partner; a v1 client has none. No by default.

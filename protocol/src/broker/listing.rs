@@ -132,15 +132,16 @@ impl Deref for Clients {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{ConnId, Dialect, ResumeToken};
+    use crate::{ConnId, Dialect, Hello, ResumeToken};
 
     fn clients(count: u64) -> Clients {
         let mut clients = Clients::new();
         for number in 0..count {
-            let token = ResumeToken::new([0; 16]);
-            let mut record = ClientRecord::new(ConnId(number), Dialect::V2, false, token);
+            let id: ClientId = number.to_string().parse().unwrap();
+            let hello = Hello::new(id.clone(), Dialect::V2, ResumeToken::new([0; 16]));
+            let mut record = ClientRecord::new(ConnId(number), &hello);
             record.attendance = Attendance::Present;
-            clients.insert(number.to_string().parse().unwrap(), record);
+            clients.insert(id, record);
         }
         clients.settle();
         clients

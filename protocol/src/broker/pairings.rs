@@ -43,7 +43,7 @@ impl Broker {
         let partner = pairing.partner_of(end).clone();
         let initiator = *end == pairing.source;
         let direct = self.allow_direct(end, &partner);
-        let partner_protocol = self.client_mut(&partner)?.dialect.number();
+        let partner_protocol = self.client_mut(&partner)?.protocol;
         Some(PairingInfo { id, initiator, partner_protocol, direct, partner })
     }
 

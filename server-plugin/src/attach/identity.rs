@@ -4,7 +4,7 @@ use std::{fmt, sync::Arc};
 
 use serde_json::Value;
 use socketio_p2p_protocol::{
-    ClientId, Code, Dialect, ResumeToken,
+    ClientId, Code,
     wire::{CLIENT_ID, ConnectAuth, P2P},
 };
 use socketioxide::extensions::Extensions;
@@ -37,12 +37,8 @@ pub(crate) struct Hooks {
 #[derive(Debug, PartialEq)]
 pub(crate) struct Identity {
     pub(crate) client: ClientId,
-    pub(crate) dialect: Dialect,
-    pub(crate) binary: bool,
-    /// `true` if the client allows a direct path.
-    pub(crate) direct: bool,
-    /// The token of an earlier connection, if it shows one.
-    pub(crate) resume: Option<ResumeToken>,
+    /// Its handshake, with the version on which it and the server have agreed.
+    pub(crate) auth: ConnectAuth,
 }
 
 impl Hooks {
@@ -51,9 +47,8 @@ impl Hooks {
             return Ok(None);
         };
         let said = |key: &str| said(handshake, key);
-        let ConnectAuth { dialect, binary, direct, resume } =
-            ConnectAuth::read(handshake.auth, said)?;
-        Ok(Some(Identity { client, dialect, binary, direct, resume }))
+        let auth = ConnectAuth::read(handshake.auth, said)?;
+        Ok(Some(Identity { client, auth }))
     }
 
     pub(crate) fn authorize(&self, source: &ClientId, target: &ClientId) -> bool {
@@ -136,14 +131,8 @@ mod tests {
     }
 
     fn v1(client: &str) -> Result<Option<Identity>, Code> {
-        let client = client.parse().unwrap();
-        Ok(Some(Identity {
-            client,
-            dialect: Dialect::V1,
-            binary: false,
-            direct: false,
-            resume: None,
-        }))
+        let auth = ConnectAuth { protocol: 1, binary: false, direct: false, resume: None };
+        Ok(Some(Identity { client: client.parse().unwrap(), auth }))
     }
 
     #[test]
@@ -162,8 +151,8 @@ mod tests {
     #[test]
     fn a_connection_is_v2_if_its_auth_or_query_says_so() {
         let v2 = |binary| {
-            let client = "A".parse().unwrap();
-            Ok(Some(Identity { client, dialect: Dialect::V2, binary, direct: false, resume: None }))
+            let auth = ConnectAuth { protocol: 2, binary, direct: false, resume: None };
+            Ok(Some(Identity { client: "A".parse().unwrap(), auth }))
         };
         assert_eq!(identify("clientId=A&p2p=2", &Value::Null), v2(false));
         assert_eq!(identify("", &json!({ "clientId": "A", "p2p": 2 })), v2(false));
@@ -174,7 +163,7 @@ mod tests {
 
     #[test]
     fn a_direct_path_is_allowed_in_the_auth() {
-        let direct = |auth| identify("direct=true", &auth).unwrap().unwrap().direct;
+        let direct = |auth| identify("direct=true", &auth).unwrap().unwrap().auth.direct;
 
         assert!(direct(json!({ "clientId": "A", "p2p": 2, "direct": true })));
         assert!(!direct(json!({ "clientId": "A", "p2p": 2, "direct": "true" })));
@@ -200,8 +189,8 @@ mod tests {
         let token = "000102030405060708090a0b0c0d0e0f";
 
         let identity = identify("", &auth(token.into())).unwrap().unwrap();
-        assert_eq!(identity.resume, Some(token.parse().unwrap()));
-        assert_eq!(identify("", &auth(Value::Null)).unwrap().unwrap().resume, None);
+        assert_eq!(identity.auth.resume, Some(token.parse().unwrap()));
+        assert_eq!(identify("", &auth(Value::Null)).unwrap().unwrap().auth.resume, None);
         for malformed in [json!("00"), json!(7), json!([token])] {
             assert_eq!(identify("", &auth(malformed)), Err(Code::BadResume));
         }

@@ -7,7 +7,11 @@ use std::{
 };
 
 use serde_json::Value as Json;
-use socketio_p2p_protocol::{Code, ConnId, Dialect, Hello, ResumeToken, limits::JSON_DEPTH, wire};
+use socketio_p2p_protocol::{
+    Code, ConnId, Dialect, Hello, ResumeToken,
+    limits::JSON_DEPTH,
+    wire::{self, ConnectAuth},
+};
 use socketioxide::{
     adapter::Adapter,
     handler::{ConnectHandler, ConnectMiddleware, Value},
@@ -65,7 +69,7 @@ impl<H> Wrapper<H> {
         let handshake =
             Handshake { auth: &auth, request: socket.req_parts(), extensions: &socket.extensions };
         let Some(identity) = self.shared.hooks.identify(&handshake)? else { return Ok(()) };
-        let dialect = identity.dialect;
+        let dialect = identity.auth.dialect();
         let admitted = admit(&self.shared, socket, identity);
         if admitted == Err(Code::ShuttingDown)
             && dialect == Dialect::V1
@@ -89,8 +93,11 @@ fn admit<A: Adapter>(
     socket: &Arc<Socket<A>>,
     identity: Identity,
 ) -> Result<(), Code> {
-    let Identity { client, dialect, binary, direct, resume } = identity;
-    let hello = Hello::new(client.clone(), dialect, fresh_token()?).direct(direct).resume(resume);
+    let Identity { client, auth } = identity;
+    let ConnectAuth { protocol, binary, direct, resume } = auth;
+    let dialect = auth.dialect();
+    let hello = Hello::new(client.clone(), dialect, fresh_token()?);
+    let hello = hello.protocol(protocol).direct(direct).resume(resume);
     let id = shared.next_conn();
     let outlet = Arc::new(Outflow::new(socket, shared.limits.queue));
     let throttle = Throttle::new(&shared.limits);
