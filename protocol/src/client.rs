@@ -159,7 +159,7 @@ impl Client {
             Input::Suspected => self.ask_for_life(now),
             Input::Lost => self.lost(now),
             Input::Opened => self.opened(now),
-            Input::Rejected(code) => self.rejected(code, now),
+            Input::Rejected(refusal) => self.rejected(refusal, now),
             Input::GaveUp => self.close(now),
             Input::Command(command) => self.command(command, now),
             Input::Answer(question, verdict) => self.answer_question(question, verdict),

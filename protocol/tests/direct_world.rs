@@ -170,7 +170,7 @@ impl World {
                 self.handle(end, Input::Opened);
                 self.tell_broker(broker::Input::Connected(conn));
             }
-            Err(code) => self.handle(end, Input::Rejected(code)),
+            Err(code) => self.handle(end, Input::Rejected(code.into())),
         }
     }
 
@@ -450,7 +450,7 @@ impl World {
             }
             Event::Connect(end, resume) if self.is_up => self.connect(end, resume, true),
             Event::Connect(end, _) => {
-                self.handle(end, Input::Rejected(socketio_p2p_protocol::Code::Offline));
+                self.handle(end, Input::Rejected(socketio_p2p_protocol::Code::Offline.into()));
             }
             Event::ServerLoses(conn) => self.tell_broker(broker::Input::Disconnected(conn)),
             Event::Link(end, link, event) => self.handle(end, Input::Link(link, event)),

@@ -202,7 +202,7 @@ fn a_connection_that_is_refused_for_its_version_is_not_tried_again() {
         client.handle(Input::Lost);
         client.outputs();
 
-        client.handle(Input::Rejected(code));
+        client.handle(Input::Rejected(code.into()));
 
         let outputs = client.outputs();
         assert!(outputs.contains(&Output::Close), "{code}");

@@ -3,7 +3,7 @@
 use rust_socketio::Payload;
 use serde_json::Value;
 use socketio_p2p_protocol::{
-    Code,
+    Code, Refusal,
     client::Input,
     frame::batch_from_value,
     signal,
@@ -71,7 +71,7 @@ impl FromServer {
                 Err(error) => Input::Garbled(error),
             },
             Self::Closed | Self::AtGate => Input::Lost,
-            Self::Refused(message) => Input::Rejected(refusal_code(&message)),
+            Self::Refused(message) => Input::Rejected(refusal(&message)),
             Self::Failed(message) => {
                 // The connection may still work. If it does not, writing fails, or nothing is received
                 // any more.
@@ -82,10 +82,13 @@ impl FromServer {
     }
 }
 
-/// Returns the code of a refused connection. Any other text is that of the application's own middleware
-/// on the server, which is the server's policy.
-fn refusal_code(message: &str) -> Code {
-    code_named(message).unwrap_or(Code::Forbidden)
+/// Returns the refusal of a connection. A text that is no known code may be that of a later version, or of
+/// the application's own middleware on the server: it is kept, and also as the code, which is cut.
+fn refusal(message: &str) -> Refusal {
+    match Code::from(message) {
+        code @ Code::Other(_) => Refusal::new(code, message),
+        code => code.into(),
+    }
 }
 
 /// Returns the code with this name.
@@ -113,5 +116,18 @@ mod tests {
 
         let other = FromServer::error("EngineIO Error".into());
         assert!(matches!(other, FromServer::Failed(text) if text == "EngineIO Error"));
+    }
+
+    #[test]
+    fn the_text_with_which_a_server_refuses_a_connection_is_kept() {
+        let refused = |text: &str| match FromServer::Refused(text.to_owned()).into_input() {
+            Input::Rejected(refusal) => refusal,
+            other => panic!("{other:?}"),
+        };
+
+        assert_eq!(refused("duplicate-id"), Code::DuplicateId.into());
+        let text = "closed on Sundays, and on all other days after six";
+        let refusal = refused(text);
+        assert_eq!((refusal.code.as_str(), &*refusal.message), (&text[..30], text));
     }
 }

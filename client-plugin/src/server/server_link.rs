@@ -65,7 +65,7 @@ impl ServerLink {
     fn replaced(&mut self, attempted: Attempted) -> Input {
         let connection = match attempted {
             Attempted::Connected(connection) => connection,
-            Attempted::Failed => return Input::Rejected(Code::Offline),
+            Attempted::Failed => return Input::Rejected(Code::Offline.into()),
             Attempted::Impossible => return Input::GaveUp,
         };
         self.is_lost = false;

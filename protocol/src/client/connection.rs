@@ -83,14 +83,14 @@ impl Client {
     }
 
     /// Notes that the server refuses the other connection, or cannot be reached.
-    pub(super) fn rejected(&mut self, code: Code, now: Instant) {
+    pub(super) fn rejected(&mut self, refusal: Refusal, now: Instant) {
         if self.state == ConnectionState::Ready {
             return self.ask_for_life(now); // That one stands.
         }
-        if code == Code::BadResume {
+        if refusal.code == Code::BadResume {
             self.token = None;
-        } else if !code.is_retryable() {
-            self.event(ClientEvent::Refused(code.into()));
+        } else if !refusal.code.is_retryable() {
+            self.event(ClientEvent::Refused(refusal));
             return self.close(now);
         }
         self.reconnect();

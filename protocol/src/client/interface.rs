@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use crate::{
-    Args, ClientEntry, ClientId, ClientMessage, Code, EndReason, Frame, Outcome, PairingId,
-    PairingInfo, Path, Presence, Refusal, ResumeToken, ServerMessage, Signal, Welcome,
+    Args, ClientEntry, ClientId, ClientMessage, EndReason, Frame, Outcome, PairingId, PairingInfo,
+    Path, Presence, Refusal, ResumeToken, ServerMessage, Signal, Welcome,
     limits::{HEARTBEAT_INTERVAL, HEARTBEAT_TIMEOUT, setting},
     peer::{Complaint, LinkCommand, LinkEvent, LinkId, PathConfig},
     session::{CallId, Delivery, EmitOptions},
@@ -69,7 +69,7 @@ pub enum Input {
     /// There is another connection, as [`Output::Reconnect`] asked.
     Opened,
     /// There is no other connection: the server refused it.
-    Rejected(Code),
+    Rejected(Refusal),
     /// There is no other connection, and the host tries no more.
     GaveUp,
     /// A signal was received over the relay: its pairing and the signal.

@@ -27,12 +27,12 @@ impl World {
             return self.connect_later(client);
         }
         if self.is_down() {
-            return self.feed(client, Input::Rejected(Code::Offline));
+            return self.feed(client, Input::Rejected(Code::Offline.into()));
         }
         if self.stormy && self.clients[client].endpoint.is_some() && self.chance(0.05) {
             // The server cannot be reached.
             self.counts.faults += 1;
-            return self.feed(client, Input::Rejected(Code::Offline));
+            return self.feed(client, Input::Rejected(Code::Offline.into()));
         }
         let conn = self.new_conn();
         self.note(|| format!("{client} connects as {conn:?}"));
@@ -44,7 +44,7 @@ impl World {
         let admitted = self.server.admit(conn, who, tokens, self.now, &mut self.oracle);
         if let Err(code) = admitted {
             return match self.clients[client].endpoint {
-                Some(_) => self.feed(client, Input::Rejected(code)),
+                Some(_) => self.feed(client, Input::Rejected(code.into())),
                 None => self.connect_later(client),
             };
         }

@@ -12,7 +12,7 @@ use super::{
     },
 };
 use crate::{
-    Client, ClientConfig, ClientEvent, ServerMessage, Welcome,
+    Client, ClientConfig, ClientEvent, Code, Refusal, ServerMessage, Welcome,
     client::{Answer, Command, Input, Output},
     wire::{self, WireError},
 };
@@ -72,7 +72,11 @@ impl Machine for Client {
             Input::Suspected => json!({ "in": "suspected" }),
             Input::Lost => json!({ "in": "lost" }),
             Input::Opened => json!({ "in": "opened" }),
-            Input::Rejected(code) => json!({ "in": "rejected", "code": code }),
+            Input::Rejected(Refusal { code, message }) => object([
+                ("in", Some("rejected".into())),
+                ("code", Some(json!(code))),
+                ("message", (*message != *code.message()).then(|| json!(message))),
+            ]),
             Input::GaveUp => json!({ "in": "gave-up" }),
             Input::Signalled(pairing, signal) => {
                 json!({ "in": "signal", "pairing": pairing, "signal": signal })
@@ -114,7 +118,11 @@ impl Machine for Client {
             "suspected" => Input::Suspected,
             "lost" => Input::Lost,
             "opened" => Input::Opened,
-            "rejected" => Input::Rejected(fields.read("code")?),
+            "rejected" => {
+                let code: Code = fields.read("code")?;
+                let message: Option<String> = fields.read_some("message")?;
+                Input::Rejected(message.map_or(code.into(), |text| Refusal::new(code, &text)))
+            }
             "gave-up" => Input::GaveUp,
             "signal" => Input::Signalled(fields.read("pairing")?, fields.read("signal")?),
             "link" => {
