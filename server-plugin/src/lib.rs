@@ -22,7 +22,7 @@ pub use self::{
     limits::{Rate, ServerLimits},
     observe::{
         counters::{Counters, Stats},
-        events::{Events, EventsError},
+        events::{Events, EventsError, Lagged},
     },
     outbound::{
         listener::{QuickAckListener, QuickAckStream},

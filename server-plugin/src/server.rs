@@ -68,7 +68,6 @@ impl P2pServer {
     /// }
     /// # }
     /// ```
-    #[must_use]
     pub fn events(&self) -> Events {
         let Shared { events, tasks, .. } = &*self.shared;
         events.subscribe(tasks.stop().clone())

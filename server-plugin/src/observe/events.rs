@@ -2,23 +2,60 @@
 
 use std::{
     collections::VecDeque,
+    fmt,
+    future::poll_fn,
+    pin::Pin,
     sync::{Mutex, MutexGuard, PoisonError, TryLockError},
+    task::{Context, Poll, ready},
 };
 
+use futures_util::Stream;
 use socketio_p2p_protocol::BrokerEvent;
 use tokio::sync::broadcast::{self, error::RecvError};
-use tokio_util::sync::CancellationToken;
+use tokio_util::sync::{CancellationToken, ReusableBoxFuture};
 
 /// The events that a reader may be behind before it misses some, and the events that may wait to be
 /// published. Beyond it the oldest are dropped, and readers get [`EventsError::Lagged`].
 const EVENTS: usize = 1024;
 
 /// The events from the moment of [`P2pServer::events`](crate::P2pServer::events) on.
-#[derive(Debug)]
-pub struct Events {
+///
+/// It is a [`Stream`], which ends when the server is closed, and [`Self::recv`] needs no extension
+/// trait.
+///
+/// # Examples
+///
+/// ```no_run
+/// use futures_util::StreamExt as _;
+/// use socketio_p2p_server::{Event, Lagged, P2pServer};
+///
+/// async fn log(server: &P2pServer) {
+///     let mut events = server.events();
+///     while let Some(event) = events.next().await {
+///         match event {
+///             Ok(Event::Paired { source, target, .. }) => println!("{source} and {target}"),
+///             Ok(_) => {}
+///             Err(Lagged(missed)) => println!("{missed} events were missed"),
+///         }
+///     }
+/// }
+/// ```
+#[must_use = "events are lost unless they are read"]
+pub struct Events(ReusableBoxFuture<'static, Received>);
+
+type Received = (Result<BrokerEvent, EventsError>, Source);
+
+/// The source of a reader's events.
+struct Source {
     receiver: broadcast::Receiver<Published>,
     stop: CancellationToken,
 }
+
+/// The number of events that a reader of a [`Stream`] of events has missed, because it was too slow.
+/// The next item is the oldest event that is left.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("{0} events were missed")]
+pub struct Lagged(pub u64);
 
 /// Reasons why there is no event.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
@@ -71,7 +108,8 @@ impl Publisher {
     }
 
     pub(crate) fn subscribe(&self, stop: CancellationToken) -> Events {
-        Events { receiver: self.sender.subscribe(), stop }
+        let source = Source { receiver: self.sender.subscribe(), stop };
+        Events(ReusableBoxFuture::new(source.receive()))
     }
 
     /// Adds an event. It is published by the next [`Self::publish`].
@@ -131,7 +169,19 @@ impl Events {
     ///
     /// Cancel safe: no event is lost.
     pub async fn recv(&mut self) -> Result<BrokerEvent, EventsError> {
-        tokio::select! {
+        poll_fn(|context| self.poll_event(context)).await
+    }
+
+    fn poll_event(&mut self, context: &mut Context<'_>) -> Poll<Result<BrokerEvent, EventsError>> {
+        let (event, source) = ready!(self.0.poll(context));
+        self.0.set(source.receive());
+        Poll::Ready(event)
+    }
+}
+
+impl Source {
+    async fn receive(mut self) -> Received {
+        let event = tokio::select! {
             biased;
             event = self.receiver.recv() => match event {
                 Ok(event) => event.map_err(EventsError::Lagged),
@@ -139,12 +189,33 @@ impl Events {
                 Err(RecvError::Closed) => Err(EventsError::Closed),
             },
             () = self.stop.cancelled() => Err(EventsError::Closed),
-        }
+        };
+        (event, self)
+    }
+}
+
+impl Stream for Events {
+    type Item = Result<BrokerEvent, Lagged>;
+
+    fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        Poll::Ready(match ready!(self.get_mut().poll_event(context)) {
+            Ok(event) => Some(Ok(event)),
+            Err(EventsError::Lagged(missed)) => Some(Err(Lagged(missed))),
+            Err(EventsError::Closed) => None,
+        })
+    }
+}
+
+impl fmt::Debug for Events {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Events").finish_non_exhaustive()
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use futures_util::{FutureExt as _, StreamExt as _};
+
     use super::*;
 
     fn event(number: usize) -> BrokerEvent {
@@ -192,5 +263,37 @@ mod tests {
         publisher.publish();
 
         assert!(publisher.is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_stream_of_events_tells_how_many_were_missed_and_ends_with_the_server() {
+        let (publisher, stop) = (Publisher::new(), CancellationToken::new());
+        let mut events = publisher.subscribe(stop.clone());
+        for number in 0..EVENTS + 2 {
+            publisher.push(event(number));
+            publisher.publish();
+        }
+        stop.cancel();
+
+        assert_eq!(events.next().await, Some(Err(Lagged(2))));
+        for number in 2..EVENTS + 2 {
+            assert_eq!(events.next().await, Some(Ok(event(number))));
+        }
+        assert_eq!(events.next().await, None);
+        assert_eq!(events.next().await, None);
+        assert_eq!(events.recv().await, Err(EventsError::Closed));
+    }
+
+    #[tokio::test]
+    async fn a_wait_for_an_event_that_is_dropped_loses_none() {
+        let publisher = Publisher::new();
+        let mut events = publisher.subscribe(CancellationToken::new());
+
+        assert_eq!(events.recv().now_or_never(), None);
+        publisher.push(event(1));
+        publisher.publish();
+
+        assert_eq!(events.recv().await, Ok(event(1)));
+        assert_eq!(events.next().now_or_never(), None);
     }
 }
