@@ -156,13 +156,35 @@ impl<'a> Message<'a> {
     /// [`Code::TooLarge`] if it is too long or nested too deep; [`Code::BadArgs`] if it is no JSON,
     /// or JSON that a usual parser cannot read.
     pub fn read(text: &'a str, bytes: usize) -> Result<Self, Refused> {
+        Self::read_with(text, bytes, |text| {
+            let (IgnoredAny, pairing, payload) = serde_json::from_str(text)?;
+            Ok(Self { pairing, payload })
+        })
+    }
+
+    /// Reads the whole text of a `P2P_SIGNAL`, which may have surplus arguments.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::read`].
+    pub fn read_signal(text: &'a str, bytes: usize) -> Result<Self, Refused> {
+        Self::read_with(text, bytes, |text| match serde_json::from_str::<Vec<_>>(text)?[..] {
+            [_, pairing, payload, ..] => Ok(Self { pairing, payload }),
+            _ => Err(serde::de::Error::custom("arguments are missing")),
+        })
+    }
+
+    fn read_with(
+        text: &'a str,
+        bytes: usize,
+        split: impl FnOnce(&'a str) -> Result<Self, serde_json::Error>,
+    ) -> Result<Self, Refused> {
         let Shape { depth, doubtful } = Shape::of(text);
         if text.len() > bytes || depth > JSON_DEPTH {
             return Err(Code::TooLarge.into());
         }
         // Checks the whole text: nothing that is not JSON is handed on.
-        let (_, pairing, payload): (IgnoredAny, &RawValue, &RawValue) =
-            serde_json::from_str(text).map_err(|_| Code::BadArgs)?;
+        let Self { pairing, payload } = split(text).map_err(|_| Code::BadArgs)?;
         // The receiver would drop what its parser cannot read, and its session would wait forever.
         if doubtful && serde_json::from_str::<Value>(text).is_err() {
             return Err(Refused { code: Code::BadArgs, pairing: Named::Json(pairing).id() });
@@ -288,6 +310,18 @@ mod tests {
             refusal(Message::read(r#"["P2P_FRAME","1f-2",1]"#, 9)),
             Some((Code::TooLarge, None))
         );
+    }
+
+    #[test]
+    fn a_signal_may_have_surplus_arguments_and_a_frame_may_not() {
+        let text = r#"["P2P_SIGNAL","1f-2",{"type":"end"},{"later":1},2]"#;
+
+        let signal = Message::read_signal(text, 999).unwrap();
+
+        assert_eq!(signal.payload.get(), r#"{"type":"end"}"#);
+        assert_eq!(refusal(Message::read(text, 999)), Some((Code::BadArgs, None)));
+        let short = refusal(Message::read_signal(r#"["P2P_SIGNAL","1f-2"]"#, 999));
+        assert_eq!(short, Some((Code::BadArgs, None)));
     }
 
     #[test]

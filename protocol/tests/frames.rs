@@ -214,13 +214,14 @@ fn a_batch_is_one_frame_or_an_array_of_1_to_64() {
         (batch(1), Some(1)),
         (batch(BATCH_FRAMES), Some(BATCH_FRAMES)),
         (batch(BATCH_FRAMES + 1), None),
-        (format!("[{one},7]"), None),
+        (format!("[{one},7]"), Some(1)),
+        ("[7]".to_owned(), None),
         (format!("[[{one}]]"), None),
     ] {
-        let from_text = frame::batch_from_text(&text).ok().map(|batch| batch.len());
+        let from_text = frame::batch_from_text(&text).ok().map(|batch| batch.frames.len());
         assert_eq!(from_text, frames, "{text}");
         let value = serde_json::from_str(&text).unwrap();
-        let from_value = frame::batch_from_value(value).ok().map(|batch| batch.len());
+        let from_value = frame::batch_from_value(value).ok().map(|batch| batch.frames.len());
         assert_eq!(from_value, frames, "{text}");
     }
 }

@@ -7,7 +7,8 @@ use socketio_p2p_protocol::{
     limits::LABEL_BYTES,
     signal,
     wire::{
-        self, ConnectAuth, DirectMessage, HeartbeatKind, Versions, WireError, client_message,
+        self, ConnectAuth, DirectMessage, HeartbeatKind, LIST, PING, PONG, REGISTER,
+        REGISTER_FAILED, REGISTER_SUCCESS, UNREGISTER, Versions, WireError, client_message,
         server_message,
     },
 };
@@ -31,8 +32,9 @@ fn client(name: &str) -> Result<ClientMessage, WireError> {
 /// The frames of a packet, which are the same from text and from a value.
 fn frames(name: &str) -> Vec<Frame> {
     let (_, args) = packet(name);
-    let frames = frame::batch_from_value(args[1].clone()).unwrap();
-    assert_eq!(frame::batch_from_text(&args[1].to_string()).unwrap(), frames);
+    let frames = frame::batch_from_value(args[1].clone()).unwrap().all().unwrap();
+    let text = frame::batch_from_text(&args[1].to_string()).unwrap();
+    assert_eq!(text.all().unwrap(), frames);
     frames
 }
 
@@ -231,4 +233,59 @@ fn a_client_that_speaks_no_version_of_the_server_is_refused() {
     assert_eq!(read(json!({ "p2p": 7, "p2pMin": 2 })), Ok(2));
     assert_eq!(read(json!({ "p2p": 7, "p2pMin": 3 })), Err(Code::UnsupportedProtocol));
     assert_eq!(read(json!({ "p2p": 7, "p2pMin": "x" })), Err(Code::BadArgs));
+}
+
+#[test]
+fn a_field_that_another_kind_of_frame_has_is_ignored() {
+    for (own, foreign) in [
+        (r#"{"s":1,"k":0,"t":"reply","to":2,"a":[]"#, r#","e":5,"r":{},"d":[],"z":7"#),
+        (r#"{"s":1,"k":0,"t":"emit","e":"x","a":[]"#, r#","to":"x","err":7,"d":{},"z":null"#),
+        (r#"{"s":1,"k":0,"t":"part","d":"x""#, r#","e":5,"to":{},"b":7,"a":1"#),
+        (r#"{"s":1,"k":0,"t":"drop""#, r#","e":5,"x":"soon","b":[7]"#),
+        (r#"{"k":0,"t":"ack""#, r#","s":"x","x":{}"#),
+        (r#"{"s":1,"k":0,"t":"later""#, r#","e":5,"x":{}"#),
+    ] {
+        let frame = Frame::from_text(&format!("{own}}}")).unwrap();
+        let text = format!("{own}{foreign}}}");
+
+        assert_eq!(Frame::from_text(&text).unwrap(), frame, "{text}");
+        let value = serde_json::from_str(&text).unwrap();
+        assert_eq!(Frame::from_value(value).unwrap(), frame, "{text}");
+    }
+}
+
+#[test]
+fn a_field_that_another_message_has_is_ignored() {
+    let fields = json!({
+        "req": 7, "reason": 5, "payload": 5, "pairing": 5, "asked": "x", "signal": 5, "final": "x",
+    });
+    let with = |field: &str, value: Value| {
+        let mut fields = fields.clone();
+        fields[field] = value;
+        fields
+    };
+    for event in [UNREGISTER, LIST, PING, REGISTER_SUCCESS] {
+        assert!(client_message(event, vec![fields.clone()]).is_ok(), "{event}");
+    }
+    assert!(client_message(REGISTER, vec![json!("b"), fields.clone()]).is_ok());
+    let declined = client_message(REGISTER_FAILED, vec![with("reason", json!("no"))]);
+    assert!(declined.is_ok());
+
+    assert!(server_message(PONG, vec![fields.clone()]).is_ok());
+    assert!(server_message(REGISTER, vec![json!("b"), fields.clone()]).is_ok());
+    let refused = server_message(REGISTER_FAILED, vec![with("code", json!("offline"))]);
+    assert!(refused.is_ok());
+}
+
+#[test]
+fn a_heartbeat_is_read_whatever_its_other_fields_are() {
+    let absent = [r#""server":350.5"#, r#""server":"x""#, r#""server":[{}]"#, r#""server":null"#];
+    for field in absent.into_iter().chain([r#""k":7"#, r#""e":7"#]) {
+        let text = format!(r#"{{"t":"ping","n":7,"pairing":"1f-1","ok":true,{field}}}"#);
+
+        let Ok(DirectMessage::Heartbeat(beat)) = DirectMessage::from_text(&text) else {
+            panic!("{text}");
+        };
+        assert_eq!((beat.n, beat.ok, beat.server), (7, true, None), "{text}");
+    }
 }

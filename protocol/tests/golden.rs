@@ -255,9 +255,9 @@ fn frames() {
         };
         assert_eq!(event.get(), "\"P2P_FRAME\"");
         assert_eq!(serde_json::from_str::<PairingId>(id.get()).unwrap(), pairing());
-        let text = frame::batch_from_text(frames.get()).unwrap();
+        let text = frame::batch_from_text(frames.get()).unwrap().all().unwrap();
         let value = serde_json::from_str(frames.get()).unwrap();
-        assert_eq!(frame::batch_from_value(value).unwrap(), text);
+        assert_eq!(frame::batch_from_value(value).unwrap().all().unwrap(), text);
         text
     };
     check("v2_frame_", messages, decode, |frames: &Vec<Frame>| {

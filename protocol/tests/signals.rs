@@ -96,7 +96,7 @@ fn what_is_no_signal_is_refused() {
         json!({}),
         json!({ "type": "offer" }),
         json!({ "type": "offer", "sdp": 7 }),
-        json!({ "type": "pranswer", "sdp": sdp_text(7, "abcd") }),
+        json!({ "type": 7, "candidate": null }),
         json!({ "sdp": sdp_text(7, "abcd") }),
         json!({ "type": "end", "attempt": -1 }),
         json!({ "type": "end", "attempt": u64::MAX }),
@@ -172,4 +172,15 @@ fn a_candidate_that_cannot_be_read_is_refused() {
     ] {
         assert_eq!(read(&value), Err(SignalError::Candidate), "{value}");
     }
+}
+
+#[test]
+fn the_type_decides_what_a_signal_is() {
+    let of = |kind: &str| json!({ "type": kind, "candidate": { "candidate": 7 }, "sdp": sdp_text(7, "abcd") });
+
+    assert_eq!(read(&of("pranswer")), Err(SignalError::Unknown));
+    assert_eq!(read(&of("offer")), Ok(Step::Offer(sdp(7, "abcd"))), "its other fields are ignored");
+    assert_eq!(read(&of("end")), Ok(Step::End));
+    assert_eq!(read(&of("transceiverRequest")), Ok(Step::Other));
+    assert_eq!(read(&of("candidate")), Err(SignalError::Candidate));
 }

@@ -228,7 +228,7 @@ impl World {
     fn read(&mut self, at: usize, event: &str, mut args: Vec<Value>) {
         let input = if event == wire::FRAME {
             let pairing = args[0].as_str().unwrap().parse().unwrap();
-            Input::Frames(pairing, frame::batch_from_value(args.remove(1)).unwrap())
+            Input::Frames(pairing, frame::batch_from_value(args.remove(1)).unwrap().frames)
         } else {
             match wire::server_message(event, args) {
                 Ok(message) => Input::Received(message),

@@ -188,7 +188,7 @@ fn the_frames_that_it_shows_are_frames() {
     let (_, rest) = TEXT.split_once("```json\n").unwrap();
     let (json, _) = rest.split_once("```").unwrap();
 
-    let frames = socketio_p2p_protocol::frame::batch_from_text(json).unwrap();
+    let frames = socketio_p2p_protocol::frame::batch_from_text(json).unwrap().all().unwrap();
 
     assert_eq!(frames.len(), 10);
 }

@@ -167,7 +167,7 @@ impl World {
             let input = if event == wire::FRAME {
                 let pairing = args[0].as_str().unwrap().parse().unwrap();
                 let frames = socketio_p2p_protocol::frame::batch_from_text(&args[1].to_string());
-                Input::Frames(pairing, frames.unwrap())
+                Input::Frames(pairing, frames.unwrap().frames)
             } else {
                 let args = args.as_array().unwrap().clone();
                 Input::Received(wire::server_message(&event, args).unwrap())

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use socketio_p2p_protocol::{
     Code,
-    frame::batch_from_text,
+    frame::{Batch, batch_from_text},
     limits::{RELAYED_FRAME_BYTES, SIGNAL_BYTES},
     relay::{Message, Named, Refused, SendFailure, admit, admit_signal, read_binary},
     wire::{FRAME, SIGNAL},
@@ -74,7 +74,7 @@ pub(crate) fn refuse_signal(shared: &Arc<Shared>, from: &Connection, refused: Re
 }
 
 fn forward_signal(shared: &Shared, from: &Connection, text: &str) -> Result<(), Refused> {
-    let Message { pairing, payload } = Message::read(text, SIGNAL_BYTES)?;
+    let Message { pairing, payload } = Message::read_signal(text, SIGNAL_BYTES)?;
     let route = admit(route(shared, from), Named::Json(pairing))?;
     admit_signal(&route.verdicts, || from.throttle.admits_signal())?;
     let sent = route.partner.outlet.emit(SIGNAL, Arguments::Raw(&[pairing, payload]));
@@ -90,10 +90,10 @@ fn frame_text(shared: &Shared, from: &Connection, text: &str) -> Result<(), Refu
             sent.map_err(|failure| route.refused(failure))
         }
         Way::Bridged(bridge, side) => {
-            let frames =
-                batch_from_text(payload.get()).map_err(|_| route.refused(Code::BadArgs))?;
+            let unreadable = |_| route.refused(Code::BadArgs);
+            let Batch { frames, unread } = batch_from_text(payload.get()).map_err(unreadable)?;
             bridge.receive(*side, frames);
-            Ok(())
+            unread.map_or(Ok(()), |error| Err(unreadable(error)))
         }
     }
 }

@@ -5,7 +5,7 @@ use serde_json::Value;
 use socketio_p2p_protocol::{
     Code, Refusal,
     client::Input,
-    frame::batch_from_value,
+    frame::{Batch, batch_from_value},
     signal,
     wire::{self, FRAME, SIGNAL},
 };
@@ -58,7 +58,12 @@ impl FromServer {
                 let frames = args.pop();
                 let pairing = args.pop().and_then(|id| serde_json::from_value(id).ok());
                 match (pairing, frames.map(batch_from_value)) {
-                    (Some(pairing), Some(Ok(frames))) => Input::Frames(pairing, frames),
+                    (Some(pairing), Some(Ok(Batch { frames, unread }))) => {
+                        if let Some(error) = unread {
+                            tracing::debug!(%error, "the partner sent a frame that cannot be read");
+                        }
+                        Input::Frames(pairing, frames)
+                    }
                     _ => Input::Garbled(Code::BadArgs.into()),
                 }
             }

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use serde_json::Value;
 use socketio_p2p_protocol::{
     Args, Body, Frame, FrameError, PairingId,
-    frame::{batch_from_text, batch_from_value},
+    frame::{Batch, batch_from_text, batch_from_value},
     limits::{BATCH_FRAMES, JSON_DEPTH, LABEL_BYTES, MESSAGE_BYTES},
     wire::Shape,
 };
@@ -16,7 +16,7 @@ pub fn run(data: &[u8]) {
     binary(data);
     let Ok(json) = std::str::from_utf8(data) else { return };
     text::check_shape(json);
-    let batch = batch_from_text(json);
+    let batch = batch_from_text(json).and_then(Batch::all);
     if let Ok(frames) = &batch {
         assert!((1..=BATCH_FRAMES).contains(&frames.len()));
         frames.iter().for_each(check);
@@ -31,7 +31,7 @@ pub fn run(data: &[u8]) {
     if Shape::of(json).depth <= JSON_DEPTH
         && let Ok(value) = serde_json::from_str::<Value>(json)
     {
-        let parsed = batch_from_value(value);
+        let parsed = batch_from_value(value).and_then(Batch::all);
         if let Ok(frames) = &batch {
             let parsed = parsed.expect("what is a batch as text is one as a value");
             assert_eq!(parsed.len(), frames.len());

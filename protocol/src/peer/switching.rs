@@ -8,7 +8,7 @@ use super::{
     link::{LinkCommand, LinkMessage},
     session::{self, Violation},
 };
-use crate::Path;
+use crate::{Path, frame::Batch};
 
 impl Peer {
     /// Opens the relay for the session. Under `DirectOnly` it only carries answers to the partner.
@@ -102,10 +102,13 @@ impl Peer {
                 self.direct(direct::Input::Heartbeat(link, heartbeat), now);
                 self.partner_names(&heartbeat, now);
             }
-            Ok(DirectMessage::Frames(frames)) => {
+            Ok(DirectMessage::Frames(Batch { frames, unread })) => {
                 self.direct(direct::Input::Link(link, LinkEvent::Heard), now);
                 for frame in frames {
                     self.session(session::Input::Received(Path::Direct, frame), now);
+                }
+                if unread.is_some() {
+                    self.outputs.push_back(Output::Complain(Complaint::Partner(Violation::Frame)));
                 }
             }
             // A sign of life, and nothing else.
@@ -114,7 +117,7 @@ impl Peer {
                 self.direct(direct::Input::Link(link, LinkEvent::Heard), now);
             }
             Err(error) => {
-                // What it was meant to say is sent again on the other path.
+                // Its frames are sent again on the other path.
                 self.outputs.push_back(Output::Complain(Complaint::Direct(error.to_string())));
                 self.direct(direct::Input::Link(link, LinkEvent::Closed), now);
             }

@@ -9,8 +9,11 @@ use std::{
 use serde_json::Value;
 
 use crate::{
-    Args, ClientMessage, Frame, Outcome, PairingId, ServerMessage, frame::batch_from_text,
-    peer::v1::NoAck, session::Delivery, wire,
+    Args, ClientMessage, Frame, Outcome, PairingId, ServerMessage,
+    frame::{Batch, batch_from_text},
+    peer::v1::NoAck,
+    session::Delivery,
+    wire,
 };
 
 use crate::sim::oracle::{CallNo, ClientNo};
@@ -140,7 +143,7 @@ impl Connection {
 /// The same as it comes off the wire, written and read, if it can be read.
 pub(crate) fn through_the_codec(frames: &[Frame]) -> Option<Vec<Frame>> {
     let texts: Vec<_> = frames.iter().map(Frame::to_text).collect();
-    batch_from_text(&format!("[{}]", texts.join(","))).ok()
+    batch_from_text(&format!("[{}]", texts.join(","))).and_then(Batch::all).ok()
 }
 
 /// A message of a client as it comes off the wire.

@@ -4,6 +4,7 @@
 use crate::{
     ClientMessage, EndReason, Frame, LinkId, PairingId, Path, ServerMessage,
     client::Input,
+    frame::Batch,
     peer::{DirectMessage, LinkCommand, LinkMessage},
 };
 
@@ -74,7 +75,7 @@ impl World {
             LinkMessage::Text(text) => DirectMessage::from_text(text),
             LinkMessage::Binary(bytes) => DirectMessage::from_binary(bytes.clone()),
         };
-        if let Ok(DirectMessage::Frames(frames)) = read {
+        if let Ok(DirectMessage::Frames(Batch { frames, .. })) = read {
             self.counts.direct += frames.len();
             self.note_frames(client, link.pairing, &frames);
         }

@@ -19,7 +19,7 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use bytes::Bytes;
 use serde_json::{Value, value::RawValue};
 
-use self::json::{Kind, UnknownFrame, UnknownKind, WireFrame};
+use self::json::{Kind, WireFrame};
 use crate::{
     Args, Refusal, limits,
     wire::{Label, Shape},
@@ -107,11 +107,13 @@ pub enum Body {
 }
 
 impl Body {
+    /// Bytes that every frame holds beside its event, its arguments and its texts.
+    pub(crate) const FRAME: usize = 64;
+
     /// Returns the bytes that the content holds in a window, roughly as many as on the wire.
     #[must_use]
     pub fn size(&self) -> usize {
-        const FRAME: usize = 64;
-        FRAME
+        Self::FRAME
             + match self {
                 Self::Emit { event, args, .. } => event.len() + args.footprint(),
                 Self::Reply { result: Ok(args), .. } => args.footprint(),
@@ -139,19 +141,18 @@ impl Body {
 
     /// Reads the text that was cut into parts: an emit or a reply.
     pub(crate) fn from_json(text: &str) -> Result<Self, FrameError> {
-        check_object(text.starts_with('{'))?;
-        let wire: WireFrame<'_, _, _> = serde_json::from_str(text)?;
-        match wire.body(from_base64)? {
+        match WireFrame::read(text)?.body(from_base64)? {
             body @ (Self::Emit { .. } | Self::Reply { .. }) => Ok(body),
             Self::Part { .. } | Self::Drop | Self::Ack | Self::Other(_) => Err(FrameError::Part),
         }
     }
 }
 
-/// Returns the bytes that one byte of JSON takes inside a JSON string.
+/// Returns the bytes that one byte of a text takes inside a JSON string.
 pub(crate) const fn spelled(byte: u8) -> usize {
     match byte {
         b'"' | b'\\' | b'\n' | b'\r' | b'\t' => 2,
+        ..b' ' => 6,
         _ => 1,
     }
 }
@@ -178,11 +179,7 @@ impl Frame {
     ///
     /// Any [`FrameError`] but those of the binary spelling.
     pub fn from_text(text: &str) -> Result<Self, FrameError> {
-        check_object(text.trim_start().starts_with('{'))?;
-        match serde_json::from_str::<WireFrame<'_, _, _>>(text) {
-            Ok(wire) => wire.frame(from_base64),
-            Err(error) => unknown(text.as_bytes()).ok_or_else(|| error.into()),
-        }
+        WireFrame::read(text)?.frame(from_base64)
     }
 
     /// Reads a JSON object.
@@ -190,11 +187,9 @@ impl Frame {
     /// # Errors
     ///
     /// As [`Self::from_text`].
-    pub fn from_value(value: Value) -> Result<Self, FrameError> {
+    pub fn from_value(mut value: Value) -> Result<Self, FrameError> {
         check_object(value.is_object())?;
-        if let Some(Kind::Other(_)) = Kind::of_value(&value) {
-            return Ok(serde_json::from_value::<UnknownFrame>(value)?.into());
-        }
+        json::keep_own_fields(&mut value);
         let wire: WireFrame<'_, _, _> = serde_json::from_value(value)?;
         wire.frame(from_base64)
     }
@@ -209,37 +204,69 @@ fn check_object(is_object: bool) -> Result<(), FrameError> {
     }
 }
 
-/// Reads a JSON object whose kind no frame of this version has, whatever its other fields are.
-fn unknown(json: &[u8]) -> Option<Frame> {
-    serde_json::from_slice::<UnknownFrame>(json).ok().map(Frame::from)
-}
-
 /// Returns the kind of a JSON object, if no frame of this version has it.
 pub(super) fn unknown_kind(text: &str) -> Option<Label> {
     #[derive(serde::Deserialize)]
     struct Object {
-        t: UnknownKind,
+        t: Kind,
     }
     check_object(text.trim_start().starts_with('{')).ok()?;
-    serde_json::from_str(text).ok().map(|Object { t: UnknownKind(label) }| label)
+    match serde_json::from_str(text).ok()? {
+        Object { t: Kind::Other(label) } => Some(label),
+        Object { .. } => None,
+    }
 }
 
 fn from_base64(blobs: Vec<String>) -> Result<Vec<Bytes>, FrameError> {
     blobs.into_iter().map(|blob| Ok(STANDARD.decode(blob)?.into())).collect()
 }
 
+/// Frames that travelled together.
+#[derive(Debug, Default)]
+pub struct Batch {
+    /// The frames that could be read, in order.
+    pub frames: Vec<Frame>,
+    /// The error of the first frame that could not be read. The others are of use without it.
+    pub unread: Option<FrameError>,
+}
+
+impl Batch {
+    fn read(frames: impl Iterator<Item = Result<Frame, FrameError>>) -> Result<Self, FrameError> {
+        let mut batch = Self::default();
+        for frame in frames {
+            match frame {
+                Ok(frame) => batch.frames.push(frame),
+                Err(error) => batch.unread = batch.unread.or(Some(error)),
+            }
+        }
+        match batch.unread {
+            Some(error) if batch.frames.is_empty() => Err(error),
+            unread => Ok(Self { unread, ..batch }),
+        }
+    }
+
+    /// Returns the frames.
+    ///
+    /// # Errors
+    ///
+    /// The error of the first frame that could not be read.
+    pub fn all(self) -> Result<Vec<Frame>, FrameError> {
+        self.unread.map_or(Ok(self.frames), Err)
+    }
+}
+
 /// Reads the second argument of a `P2P_FRAME`: one frame, or an array of them.
 ///
 /// # Errors
 ///
-/// The error of the first frame that cannot be read, or [`FrameError::Batch`].
-pub fn batch_from_value(value: Value) -> Result<Vec<Frame>, FrameError> {
+/// [`FrameError::Batch`], or the error of the first frame if none can be read.
+pub fn batch_from_value(value: Value) -> Result<Batch, FrameError> {
     match value {
         Value::Array(frames) if (1..=limits::BATCH_FRAMES).contains(&frames.len()) => {
-            frames.into_iter().map(Frame::from_value).collect()
+            Batch::read(frames.into_iter().map(Frame::from_value))
         }
         Value::Array(_) => Err(FrameError::Batch),
-        frame => Ok(vec![Frame::from_value(frame)?]),
+        frame => Batch::read(std::iter::once(Frame::from_value(frame))),
     }
 }
 
@@ -248,13 +275,13 @@ pub fn batch_from_value(value: Value) -> Result<Vec<Frame>, FrameError> {
 /// # Errors
 ///
 /// As [`batch_from_value`].
-pub fn batch_from_text(text: &str) -> Result<Vec<Frame>, FrameError> {
+pub fn batch_from_text(text: &str) -> Result<Batch, FrameError> {
     if !text.trim_start().starts_with('[') {
-        return Ok(vec![Frame::from_text(text)?]);
+        return Batch::read(std::iter::once(Frame::from_text(text)));
     }
     let frames: Vec<&RawValue> = serde_json::from_str(text)?;
     if !(1..=limits::BATCH_FRAMES).contains(&frames.len()) {
         return Err(FrameError::Batch);
     }
-    frames.into_iter().map(|frame| Frame::from_text(frame.get())).collect()
+    Batch::read(frames.into_iter().map(|frame| Frame::from_text(frame.get())))
 }

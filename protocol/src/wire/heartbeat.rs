@@ -1,9 +1,13 @@
 //! The heartbeat of a direct path, and the messages of a link's first channel.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::value::RawValue;
 
-use super::{Label, frame};
-use crate::{Frame, FrameError, PairingId};
+use super::{
+    Label,
+    frame::{self, Batch},
+};
+use crate::{Body, Frame, FrameError, PairingId};
 
 /// A heartbeat, as it is sent beside the frames on a direct path.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
@@ -18,8 +22,14 @@ pub struct Heartbeat {
     /// True while the sender's own pings return.
     pub ok: bool,
     /// The shortest recent time in which the sender's server answered, in microseconds, if known.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
     pub server: Option<u64>,
+}
+
+/// Reads an integer. Any other value counts as absent: it is only a measurement.
+fn lenient<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
+    let text = Box::<RawValue>::deserialize(deserializer)?;
+    Ok(serde_json::from_str(text.get()).ok())
 }
 
 /// The kind of a heartbeat.
@@ -49,12 +59,12 @@ impl Heartbeat {
 }
 
 /// The content of a message on the first channel of a link.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Debug)]
 pub enum DirectMessage {
     /// A heartbeat.
     Heartbeat(Heartbeat),
     /// Frames of the session.
-    Frames(Vec<Frame>),
+    Frames(Batch),
     /// A message of a kind that this version does not know.
     Other(Label),
 }
@@ -66,12 +76,21 @@ impl DirectMessage {
     ///
     /// As [`frame::batch_from_text`].
     pub fn from_text(text: &str) -> Result<Self, FrameError> {
-        frame::batch_from_text(text).map(Self::Frames).or_else(|error| {
-            let heartbeat = Heartbeat::from_text(text).map(Self::Heartbeat);
-            let is_new = |kind: &Label| !["ping", "pong"].contains(&kind.as_str());
-            let other = || frame::unknown_kind(text).filter(is_new).map(Self::Other);
-            heartbeat.or_else(other).ok_or(error)
-        })
+        let is_heartbeat = |kind: &Label| ["ping", "pong"].contains(&kind.as_str());
+        let error = match frame::batch_from_text(text) {
+            Ok(batch) => match &*batch.frames {
+                // A heartbeat may have a field that only frames have at present.
+                [frame] if matches!(&*frame.body, Body::Other(kind) if is_heartbeat(kind)) => {
+                    let heartbeat = Heartbeat::from_text(text).map(Self::Heartbeat);
+                    return Ok(heartbeat.unwrap_or(Self::Frames(batch)));
+                }
+                _ => return Ok(Self::Frames(batch)),
+            },
+            Err(error) => error,
+        };
+        let heartbeat = Heartbeat::from_text(text).map(Self::Heartbeat);
+        let other = || frame::unknown_kind(text).filter(|kind| !is_heartbeat(kind));
+        heartbeat.or_else(|| other().map(Self::Other)).ok_or(error)
     }
 
     /// Reads a frame in its binary spelling. The pairing that it names is ignored: the link tells
@@ -82,6 +101,6 @@ impl DirectMessage {
     /// As [`Frame::from_binary`].
     pub fn from_binary(bytes: bytes::Bytes) -> Result<Self, FrameError> {
         let (_, frame) = Frame::from_binary(bytes)?;
-        Ok(Self::Frames(vec![frame]))
+        Ok(Self::Frames(Batch { frames: vec![frame], unread: None }))
     }
 }

@@ -24,7 +24,7 @@ use super::{SIGNAL, WireError, WireEvent, bad_args, labels};
 use crate::PairingId;
 
 /// The largest number of an attempt: JavaScript has no larger exact integers.
-const ATTEMPT_MAX: u64 = (1 << 53) - 1;
+pub(crate) const ATTEMPT_MAX: u64 = (1 << 53) - 1;
 
 /// A step of a negotiation, with the attempt that it belongs to.
 #[derive(Clone, Debug, PartialEq)]
@@ -152,30 +152,28 @@ pub fn from_args(args: Vec<Value>) -> Result<(PairingId, Value), WireError> {
     Ok((pairing, signal))
 }
 
-/// Reads the step. As in simple-peer its fields decide; the type only tells offers from answers.
+/// Reads the step. The type decides; without one the fields do, as in simple-peer.
 fn step(fields: &Map<String, Value>) -> Result<Step, SignalError> {
-    let kind = fields.get("type").and_then(Value::as_str);
-    if let Some(candidate) = fields.get("candidate") {
-        return Ok(Candidate::from_value(candidate)?.map_or(Step::End, Step::Candidate));
-    }
-    if let Some(sdp) = fields.get("sdp") {
-        let sdp = || sdp.as_str().ok_or(SignalError::Shape)?.parse();
-        return match kind {
-            Some("offer") => Ok(Step::Offer(sdp()?)),
-            Some("answer") => Ok(Step::Answer(sdp()?)),
-            _ => Err(SignalError::Shape),
-        };
-    }
+    let candidate = |candidate| -> Result<Step, SignalError> {
+        Ok(Candidate::from_value(candidate)?.map_or(Step::End, Step::Candidate))
+    };
+    let sdp = || fields.get("sdp").and_then(Value::as_str).ok_or(SignalError::Shape)?.parse();
+    let kind = match fields.get("type") {
+        None | Some(Value::Null) => {
+            return candidate(fields.get("candidate").ok_or(SignalError::Shape)?);
+        }
+        Some(kind) => kind.as_str().ok_or(SignalError::Shape)?,
+    };
     match kind {
-        Some("end") => Ok(Step::End),
-        Some("renegotiate") => {
+        "offer" => Ok(Step::Offer(sdp()?)),
+        "answer" => Ok(Step::Answer(sdp()?)),
+        "candidate" => candidate(fields.get("candidate").ok_or(SignalError::Shape)?),
+        "end" => Ok(Step::End),
+        "renegotiate" => {
             let why = fields.get("why").and_then(Value::as_str);
             Ok(Step::Renegotiate(why.map(WhyAnew::from)))
         }
-        Some("transceiverRequest") => Ok(Step::Other),
-        Some(kind) if !["offer", "answer", "candidate"].contains(&kind) => {
-            Err(SignalError::Unknown)
-        }
-        _ => Err(SignalError::Shape),
+        "transceiverRequest" => Ok(Step::Other),
+        _ => Err(SignalError::Unknown),
     }
 }

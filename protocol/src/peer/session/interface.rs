@@ -112,6 +112,9 @@ pub enum Violation {
     Reply,
     /// A message of a kind that this version does not know. It is ignored; the partner may speak a
     /// later version.
+    /// A frame that cannot be read. The others that travelled with it are taken.
+    #[error("the partner sent a frame that cannot be read")]
+    Frame,
     #[error("the partner sent a message of an unknown kind")]
     Unknown,
 }

@@ -7,7 +7,8 @@ use serde_json::{Map, Value, json};
 
 use super::{Fields, Notes, micros};
 use crate::{
-    Args, Cause, Frame, Outcome, Path, Refusal, frame,
+    Args, Cause, Frame, Outcome, Path, Refusal,
+    frame::{self, Batch},
     session::{Delivery, EmitOptions},
 };
 
@@ -135,7 +136,8 @@ pub(super) fn write_frames(frames: &[Frame]) -> Value {
 
 pub(super) fn read_frames(fields: &Fields<'_>) -> Result<Vec<Frame>, String> {
     let frames = Value::Array(fields.array("frames")?.clone());
-    frame::batch_from_text(&frames.to_string()).map_err(|error| error.to_string())
+    let frames = frame::batch_from_text(&frames.to_string()).and_then(Batch::all);
+    frames.map_err(|error| error.to_string())
 }
 
 pub(super) fn write_delivery(delivery: &Delivery) -> [(&'static str, Option<Value>); 5] {

@@ -1,7 +1,6 @@
 //! Messages of clients, and their events.
 
-use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::ReqId;
 use crate::{
@@ -9,7 +8,7 @@ use crate::{
     limits::REGISTER_PAYLOAD_BYTES,
     wire::{
         LEAVE, LIST, PING, REGISTER, REGISTER_FAILED, REGISTER_SUCCESS, UNREGISTER, WireError,
-        WireEvent, bad_args, object,
+        WireEvent, bad_args,
     },
 };
 
@@ -61,24 +60,48 @@ pub enum ClientMessage {
     },
 }
 
-/// The last argument of a v2 request.
-#[derive(Deserialize)]
+/// The last argument of a v2 request, and its number. Each message reads no other fields than its
+/// own: those of another version may have any name and any value.
 pub(super) struct RequestFields {
     pub(super) req: ReqId,
-    #[serde(default)]
-    pub(super) payload: Option<Value>,
-    #[serde(default)]
-    reason: Option<String>,
+    fields: Map<String, Value>,
 }
 
-pub(super) fn request(args: &mut Vec<Value>, count: usize) -> Result<RequestFields, WireError> {
-    if args.len() < count {
-        return Err(bad_args("arguments are missing"));
+impl RequestFields {
+    /// Takes the fields out of the last of so many arguments.
+    pub(super) fn take(args: &mut Vec<Value>, count: usize) -> Result<Self, WireError> {
+        if args.len() < count {
+            return Err(bad_args("arguments are missing"));
+        }
+        args.truncate(count);
+        let Some(Value::Object(fields)) = args.pop() else {
+            return Err(bad_args("an argument is not an object"));
+        };
+        let req = fields.get("req").and_then(Value::as_u64);
+        let req = req.ok_or_else(|| bad_args("the number of the request is missing"))?;
+        Ok(Self { req, fields })
     }
-    args.truncate(count);
-    let fields = args.pop().unwrap_or_default();
-    let req = fields.get("req").and_then(Value::as_u64);
-    object(fields).map_err(|error| WireError { req, ..error })
+
+    /// Takes a field; `None` if it is missing or null.
+    pub(super) fn remove(&mut self, field: &str) -> Option<Value> {
+        self.fields.remove(field).filter(|value| !value.is_null())
+    }
+
+    /// Takes a text; `None` if it is missing or null.
+    fn remove_text(&mut self, field: &str) -> Result<Option<String>, WireError> {
+        match self.remove(field) {
+            None => Ok(None),
+            Some(Value::String(text)) => Ok(Some(text)),
+            Some(_) => {
+                Err(WireError { req: Some(self.req), ..bad_args("a field is not a string") })
+            }
+        }
+    }
+}
+
+/// Reads the number of a request that has no other fields.
+pub(super) fn number(args: &mut Vec<Value>) -> Result<ReqId, WireError> {
+    RequestFields::take(args, 1).map(|fields| fields.req)
 }
 
 /// Reads the target, the first argument of a registration.
@@ -105,7 +128,8 @@ pub fn target(args: &[Value]) -> Result<ClientId, Refusal> {
 pub fn client_message(event: &str, mut args: Vec<Value>) -> Result<ClientMessage, WireError> {
     match event {
         REGISTER => {
-            let RequestFields { req, payload, .. } = request(&mut args, 2)?;
+            let mut fields = RequestFields::take(&mut args, 2)?;
+            let (req, payload) = (fields.req, fields.remove("payload"));
             let refuse = |refusal| WireError { refusal, req: Some(req) };
             if payload
                 .as_ref()
@@ -116,16 +140,17 @@ pub fn client_message(event: &str, mut args: Vec<Value>) -> Result<ClientMessage
             let target = target(&args).map_err(refuse)?;
             Ok(ClientMessage::Register { req: Some(req), target, payload })
         }
-        REGISTER_SUCCESS => Ok(ClientMessage::Accept { req: Some(request(&mut args, 1)?.req) }),
+        REGISTER_SUCCESS => Ok(ClientMessage::Accept { req: Some(number(&mut args)?) }),
         REGISTER_FAILED => {
-            let RequestFields { req, reason, .. } = request(&mut args, 1)?;
-            Ok(ClientMessage::Decline { req: Some(req), reason })
+            let mut fields = RequestFields::take(&mut args, 1)?;
+            let reason = fields.remove_text("reason")?;
+            Ok(ClientMessage::Decline { req: Some(fields.req), reason })
         }
-        UNREGISTER => Ok(ClientMessage::Unregister { req: Some(request(&mut args, 1)?.req) }),
-        LIST => Ok(ClientMessage::List { req: Some(request(&mut args, 1)?.req) }),
+        UNREGISTER => Ok(ClientMessage::Unregister { req: Some(number(&mut args)?) }),
+        LIST => Ok(ClientMessage::List { req: Some(number(&mut args)?) }),
         // Its arguments do not matter.
         LEAVE => Ok(ClientMessage::Leave),
-        PING => Ok(ClientMessage::Ping { req: request(&mut args, 1)?.req }),
+        PING => Ok(ClientMessage::Ping { req: number(&mut args)? }),
         _ => {
             let req = args.last().and_then(|fields| fields.get("req")?.as_u64());
             Err(WireError { refusal: Code::BadEvent.into(), req })

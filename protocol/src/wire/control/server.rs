@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::{
     ClientEntry, PairingInfo, Presence, ReqId, Welcome,
-    client::{RequestFields, request, target},
+    client::{RequestFields, number, target},
 };
 use crate::{
     ClientId, Code, EndReason, PairingId, Refusal,
@@ -182,7 +182,16 @@ struct RegisteredFields {
 }
 
 #[derive(Deserialize)]
-struct RefusalFields {
+struct RegisterFailedFields {
+    #[serde(default)]
+    req: Option<ReqId>,
+    code: Code,
+    #[serde(default)]
+    message: String,
+}
+
+#[derive(Deserialize)]
+struct ErrorFields {
     #[serde(default)]
     req: Option<ReqId>,
     #[serde(default)]
@@ -239,7 +248,8 @@ pub fn server_message(event: &str, mut args: Vec<Value>) -> Result<ServerMessage
             Ok(ServerMessage::Welcome(Welcome::read(fields)?))
         }
         REGISTER => {
-            let RequestFields { req, payload, .. } = request(&mut args, 2)?;
+            let mut fields = RequestFields::take(&mut args, 2)?;
+            let (req, payload) = (fields.req, fields.remove("payload"));
             let source = target(&args).map_err(|refusal| WireError { refusal, req: Some(req) })?;
             Ok(ServerMessage::Register { req, source, payload })
         }
@@ -248,7 +258,7 @@ pub fn server_message(event: &str, mut args: Vec<Value>) -> Result<ServerMessage
             Ok(ServerMessage::Registered { req, pairing })
         }
         REGISTER_FAILED => {
-            let RefusalFields { req, code, message, .. } = first(args)?;
+            let RegisterFailedFields { req, code, message } = first(args)?;
             Ok(ServerMessage::RegisterFailed { req, refusal: Refusal::new(code, &message) })
         }
         DISCONNECT => {
@@ -265,10 +275,10 @@ pub fn server_message(event: &str, mut args: Vec<Value>) -> Result<ServerMessage
             let clients = clients.into_iter().filter_map(|entry| object(entry).ok()).collect();
             Ok(ServerMessage::Clients { req, clients })
         }
-        PONG => Ok(ServerMessage::Pong { req: request(&mut args, 1)?.req }),
+        PONG => Ok(ServerMessage::Pong { req: number(&mut args)? }),
         ERROR => {
-            let fields: RefusalFields = first(args)?;
-            let RefusalFields { req, asked, pairing, code, message, is_final, is_signal } = fields;
+            let fields: ErrorFields = first(args)?;
+            let ErrorFields { req, asked, pairing, code, message, is_final, is_signal } = fields;
             let refusal = Refusal::new(code, &message);
             Ok(if is_final {
                 ServerMessage::Farewell { refusal }

@@ -2,7 +2,7 @@
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 
-use super::{Body, Frame, FrameError, check_object, json::WireFrame, unknown};
+use super::{Body, Frame, FrameError, check_object, json::WireFrame};
 use crate::PairingId;
 
 impl Frame {
@@ -39,12 +39,11 @@ impl Frame {
         let length = binary.try_get_u32().map_err(|_| FrameError::Lengths)?;
         let header = take(&mut binary, usize::try_from(length).map_err(|_| FrameError::Lengths)?)?;
         check_object(header.starts_with(b"{"))?;
-        let frame = match serde_json::from_slice::<WireFrame<'_, _, usize>>(&header) {
-            Ok(wire) => wire.frame(|lengths| {
-                lengths.into_iter().map(|length| take(&mut binary, length)).collect()
-            })?,
-            Err(error) => unknown(&header).ok_or(error)?,
-        };
+        let header = str::from_utf8(&header)
+            .map_err(|error| FrameError::Json(serde::de::Error::custom(error)))?;
+        let frame = WireFrame::<_, usize>::read(header)?.frame(|lengths| {
+            lengths.into_iter().map(|length| take(&mut binary, length)).collect()
+        })?;
         // What follows the header of an unknown kind is unknown, too.
         let is_whole = binary.is_empty() || matches!(*frame.body, Body::Other(_));
         if is_whole { Ok((pairing, frame)) } else { Err(FrameError::Lengths) }

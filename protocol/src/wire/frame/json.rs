@@ -1,15 +1,15 @@
 //! A frame as a JSON object.
 
-use std::{borrow::Cow, time::Duration};
+use std::{borrow::Cow, collections::BTreeMap, time::Duration};
 
 use bytes::Bytes;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::{Value, value::RawValue};
 
-use super::{Body, Frame, FrameError};
+use super::{Body, Frame, FrameError, check_object};
 use crate::{
     Args, Code, Refusal, limits,
-    wire::{self, Label, labels},
+    wire::{self, labels},
 };
 
 labels! {
@@ -29,44 +29,38 @@ labels! {
 }
 
 impl Kind {
-    /// Returns the kind of a frame; `None` if it has none.
-    pub(super) fn of_value(frame: &Value) -> Option<Self> {
-        Some(frame.get("t")?.as_str()?.into())
-    }
-}
-
-/// A kind that this version does not know.
-#[derive(Deserialize)]
-#[serde(try_from = "Kind")]
-pub(super) struct UnknownKind(pub(super) Label);
-
-impl TryFrom<Kind> for UnknownKind {
-    type Error = &'static str;
-
-    fn try_from(kind: Kind) -> Result<Self, Self::Error> {
-        match kind {
-            Kind::Other(label) => Ok(Self(label)),
-            _ => Err("a known kind"),
+    /// Returns true if frames of this kind have a field of this name. Any other field is ignored,
+    /// whatever its value is.
+    fn has(self, field: &str) -> bool {
+        match field {
+            "k" | "g" | "t" => true,
+            "s" => self != Self::Ack,
+            "e" | "r" => self == Self::Emit,
+            "to" | "err" => self == Self::Reply,
+            "a" | "b" => matches!(self, Self::Emit | Self::Reply),
+            "x" => matches!(self, Self::Emit | Self::Part),
+            "d" | "z" => self == Self::Part,
+            _ => false,
         }
     }
 }
 
-/// A frame of an unknown kind: the fields that every version can read.
-#[derive(Deserialize)]
-pub(super) struct UnknownFrame {
-    #[serde(default)]
-    s: u64,
-    k: u64,
-    #[serde(default)]
-    g: u64,
-    t: UnknownKind,
+/// Removes the fields of a JSON object that its kind does not have.
+pub(super) fn keep_own_fields(frame: &mut Value) {
+    let kind = frame.get("t").and_then(Value::as_str).map(Kind::from);
+    if let (Some(kind), Some(fields)) = (kind, frame.as_object_mut()) {
+        fields.retain(|field, _| kind.has(field));
+    }
 }
 
-impl From<UnknownFrame> for Frame {
-    fn from(frame: UnknownFrame) -> Self {
-        let UnknownFrame { s: seq, k: ack, g, t: UnknownKind(label) } = frame;
-        Self { seq, ack, got: g.max(ack), ttl: None, body: Body::Other(label).into() }
-    }
+/// Returns the text of a JSON object without the fields that its kind does not have; `None` if it
+/// has no such fields.
+fn own_fields(text: &str) -> Option<String> {
+    let mut fields: BTreeMap<Cow<'_, str>, &RawValue> = serde_json::from_str(text).ok()?;
+    let kind: Kind = serde_json::from_str(fields.get("t")?.get()).ok()?;
+    let count = fields.len();
+    fields.retain(|field, _| kind.has(field));
+    (fields.len() < count).then(|| serde_json::to_string(&fields).ok())?
 }
 
 #[derive(Deserialize, Serialize)]
@@ -172,6 +166,18 @@ impl<'a, B> WireFrame<'a, &'a RawValue, B> {
             Body::Other(label) => Self { t: Kind::Other(*label), ..empty },
             Body::Ack => empty,
         }
+    }
+}
+
+impl<B: DeserializeOwned> WireFrame<'_, Box<RawValue>, B> {
+    /// Reads the text of a JSON object.
+    pub(super) fn read(text: &str) -> Result<Self, FrameError> {
+        check_object(text.trim_start().starts_with('{'))?;
+        // A field of another kind of frame may have any value: only then it is read twice.
+        Ok(serde_json::from_str(text).or_else(|error| match own_fields(text) {
+            Some(text) => serde_json::from_str(&text),
+            None => Err(error),
+        })?)
     }
 }
 
