@@ -218,7 +218,11 @@ impl Peer {
             match output {
                 session::Output::Send(Path::Relay, frame) => self.outbox.push_relay(frame),
                 session::Output::Send(Path::Direct, frame) => {
+        let resends = self.session.resends();
                     if let Some(link) = self.direct.as_ref().and_then(Direct::link) {
+        if self.session.resends() != resends {
+            self.outbox.clear();
+        }
                         self.outbox.push_direct(link, frame);
                     }
                 }

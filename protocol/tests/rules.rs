@@ -25,6 +25,8 @@ mod directs;
 mod frames;
 mod future;
 mod golden;
+mod hostile_partner;
+mod peers;
 mod reassertion;
 mod scenario;
 mod session_chunks;

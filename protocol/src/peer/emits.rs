@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// Bytes of a relayed message beside the arguments that it carries: names, numbers, punctuation.
-const FRAME_OVERHEAD: usize = 1024;
+pub(super) const FRAME_OVERHEAD: usize = 1024;
 
 impl Peer {
     pub(super) fn emit(

@@ -88,6 +88,8 @@ pub struct Session {
     /// The time that the window waits after the next refusal.
     resend_delay: Duration,
     /// True while nothing can be delivered.
+    /// The number of times that the window was sent again.
+    resends: u64,
     paused: bool,
     ended: bool,
     outputs: VecDeque<Output>,
@@ -117,6 +119,7 @@ impl Session {
             resend_due: None,
             resend_delay: RESEND_DELAY,
             paused: false,
+            resends: 0,
             ended: false,
             outputs: VecDeque::new(),
         }
@@ -231,9 +234,16 @@ impl Session {
         [calls, self.outgoing.due(), self.ack_due, self.resend_due].into_iter().flatten().min()
     }
 
-    fn send(&mut self, seq: u64, frame: Unacked, now: Instant) {
+    /// Returns the number of times that everything was sent again. What waited to be sent before the
+    /// last time can be dropped: the [`Output::Send`]s since then contain it.
+    pub(super) const fn resends(&self) -> u64 {
+        self.resends
+    }
+
+    /// Sends a frame. Returns false if there is no path for it.
+    fn send(&mut self, seq: u64, frame: Unacked, now: Instant) -> bool {
         let any = if frame.answers { self.answers_by() } else { self.path() };
-        let Some(path) = frame.via.filter(|via| self.has(*via)).or(any) else { return };
+        let Some(path) = frame.via.filter(|via| self.has(*via)).or(any) else { return false };
         self.acked_taken = self.inbox.taken();
         self.acked_arrived = self.inbox.arrived();
         self.acked_parts = self.inbox.parts();
@@ -248,6 +258,7 @@ impl Session {
         self.outputs.push_back(Output::Send(path, frame));
     }
 
+        true
     fn enqueue(&mut self, frame: Unacked, now: Instant) -> u64 {
         let seq = self.window.push(frame.clone());
         self.send(seq, frame, now);
@@ -292,15 +303,17 @@ impl Session {
     }
 
     /// Sends everything in the window again: the partner drops what it had. An acknowledgement may
-    /// have been lost as well, so one is sent if there is no other frame.
+    /// have been lost as well, so one is sent if no other frame is.
     fn resend(&mut self, now: Instant) {
         self.resend_due = None;
-        let frames = self.window.frames();
-        if frames.is_empty() && self.inbox.arrived() > 0 {
-            self.acknowledge(now);
+        self.resends += 1;
+        self.outputs.retain(|output| !matches!(output, Output::Send(..)));
+        let mut is_any_sent = false;
+        for (seq, frame) in self.window.frames() {
+            is_any_sent |= self.send(seq, frame, now);
         }
-        for (seq, frame) in frames {
-            self.send(seq, frame, now);
+        if !is_any_sent && self.inbox.arrived() > 0 {
+            self.acknowledge(now);
         }
     }
 

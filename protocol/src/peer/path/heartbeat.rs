@@ -31,6 +31,8 @@ pub(super) struct Heartbeats {
     /// True while this end's pings return, and while the partner says the same of its own.
     returns: bool,
     partner_returns: bool,
+    /// The time before which the partner's `ok` does not become true again.
+    doubted_until: Option<Instant>,
     /// True once both returned at the same time.
     was_alive: bool,
     mean: Option<Duration>,
@@ -50,6 +52,7 @@ impl Heartbeats {
             heard_at: now,
             returns: false,
             partner_returns: false,
+            doubted_until: None,
             was_alive: false,
             mean: None,
             min: MinRtt::new(),
@@ -104,11 +107,22 @@ impl Heartbeats {
     /// Notes a heartbeat that was received.
     pub(super) fn received(&mut self, heartbeat: &Heartbeat, now: Instant) {
         self.heard_at = now;
-        self.partner_returns = heartbeat.ok;
+        self.partner_says(heartbeat.ok, now);
         if heartbeat.kind == HeartbeatKind::Pong {
             self.returned(heartbeat.n, now);
         }
         self.was_alive |= self.is_alive();
+    }
+
+    /// Notes whether the partner's pings return, as it says. That they return again counts at most once
+    /// in an interval: a partner cannot make this end leave and take the path as fast as it likes.
+    fn partner_says(&mut self, returns: bool, now: Instant) {
+        if !returns {
+            self.partner_returns = false;
+        } else if !self.partner_returns && self.doubted_until.is_none_or(|until| until <= now) {
+            self.partner_returns = true;
+            self.doubted_until = Some(now + self.interval);
+        }
     }
 
     fn returned(&mut self, n: u64, now: Instant) {
