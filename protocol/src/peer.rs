@@ -69,6 +69,8 @@ pub struct Peer {
     /// True while this end has a connection to the server.
     is_connected: bool,
     outbox: Outbox,
+    /// True once the pairing is to end: the server does not relay what this end sends.
+    is_unwanted: bool,
     ended: bool,
     outputs: VecDeque<Output>,
 }
@@ -101,6 +103,7 @@ impl Peer {
             server: ServerView::Known,
             is_connected: true,
             outbox: Outbox::default(),
+            is_unwanted: false,
             ended: false,
             outputs: VecDeque::new(),
         };
@@ -170,10 +173,12 @@ impl Peer {
                     self.session(session::Input::Received(Path::Relay, frame), now);
                 }
             }
+            Input::RelayRefused if self.is_unwanted => {}
             Input::RelayRefused => {
                 self.outbox.clear_relay();
                 self.session(session::Input::Refused(Path::Relay), now);
             }
+            Input::Undeliverable => self.give_up(now),
             Input::Signalled(signal) => self.direct(direct::Input::Signalled(signal), now),
             Input::Link(link, event) => self.link(link, event, now),
             Input::Emit { call, event, args, options } => {
@@ -213,16 +218,16 @@ impl Peer {
     }
 
     fn session(&mut self, input: session::Input, now: Instant) {
+        let resends = self.session.resends();
         self.session.handle(input, now);
+        if self.session.resends() != resends {
+            self.outbox.clear();
+        }
         while let Some(output) = self.session.poll_output() {
             match output {
                 session::Output::Send(Path::Relay, frame) => self.outbox.push_relay(frame),
                 session::Output::Send(Path::Direct, frame) => {
-        let resends = self.session.resends();
                     if let Some(link) = self.direct.as_ref().and_then(Direct::link) {
-        if self.session.resends() != resends {
-            self.outbox.clear();
-        }
                         self.outbox.push_direct(link, frame);
                     }
                 }
@@ -236,6 +241,16 @@ impl Peer {
                     self.outputs.push_back(Output::Complain(Complaint::Partner(violation)));
                 }
             }
+        }
+    }
+
+    /// Has the server end the pairing. It stands until the server says so: a connection that is lost
+    /// meanwhile may take the wish with it.
+    fn give_up(&mut self, now: Instant) {
+        if !self.is_known() {
+            self.part(EndReason::Unregistered, now);
+        } else if !std::mem::replace(&mut self.is_unwanted, true) {
+            self.outputs.push_back(Output::Unregister);
         }
     }
 

@@ -2,9 +2,12 @@
 
 use serde_json::{Value, json};
 use socketio_p2p_protocol::{
-    Args, Body, Cause, ClientMessage, Code, EndReason, Outcome, Path, Refusal, ServerMessage,
+    Args, Body, Cause, ClientConfig, ClientEvent, ClientMessage, Code, EndReason, Frame, Outcome,
+    Path, Refusal, ServerMessage, Welcome,
     client::{Answer, Command, Complaint, Input, Output},
-    limits::{BATCH_BYTES, BATCH_FRAMES, CHUNK_BYTES, JSON_DEPTH, RESEND_DELAY, VALUE_BYTES},
+    limits::{
+        BATCH_BYTES, BATCH_FRAMES, CHUNK_BYTES, JSON_DEPTH, Limits, RESEND_DELAY, VALUE_BYTES,
+    },
     session::{EmitOptions, Violation},
 };
 
@@ -383,22 +386,151 @@ fn when_the_partner_is_gone_its_calls_are_answered() {
     assert_eq!(client.answers(), [(7, Answer::Outcome(Outcome::Unknown(gone)))]);
 }
 
+fn frames_refused(code: Code) -> ServerMessage {
+    ServerMessage::Error { refusal: code.into(), req: None, pairing: Some(info(1).id) }
+}
+
+/// The codes of a refusal that do not say that the pairing is over.
+fn codes() -> impl Iterator<Item = Code> {
+    let are_over = [Code::NotPaired, Code::StalePairing];
+    Code::ALL.iter().copied().filter(move |code| !are_over.contains(code))
+}
+
 #[test]
-fn frames_that_the_relay_refused_for_congestion_go_again() {
-    for code in [Code::Congested, Code::RateLimited] {
+fn frames_that_the_relay_refused_for_a_reason_that_may_pass_are_sent_again() {
+    let may_pass = codes().filter(Code::is_retryable);
+    for code in may_pass.chain([Code::from("of another version")]) {
         let mut client = ScriptedClient::paired();
         client.emit(1, json!("x"));
         client.outputs();
 
-        client.hear(ServerMessage::Error {
-            refusal: code.into(),
-            req: None,
-            pairing: Some(info(1).id),
-        });
+        client.hear(frames_refused(code));
         client.pass(RESEND_DELAY);
 
-        assert_eq!(batches(&client.outputs()), [[1]]);
+        assert_eq!(batches(&client.outputs()), [[1]], "{code}");
     }
+}
+
+#[test]
+fn frames_that_the_relay_refused_for_any_other_reason_end_the_pairing() {
+    for code in codes().filter(|code| !code.is_retryable()) {
+        let mut client = ScriptedClient::paired();
+        client.call(7);
+        client.outputs();
+
+        client.hear(frames_refused(code));
+        client.hear(frames_refused(code));
+        let outputs = client.outputs();
+        client.hear(disconnect(1, EndReason::Unregistered));
+
+        assert_eq!(outputs[0], Output::Event(ClientEvent::Refused(code.into())));
+        let is_unregister =
+            |output: &&Output| matches!(output, Output::Send(ClientMessage::Unregister { .. }));
+        assert_eq!(outputs.iter().filter(is_unregister).count(), 1, "{code}");
+        let ended = Outcome::Unknown(Cause::Ended(EndReason::Unregistered));
+        assert_eq!(client.answers(), [(7, Answer::Outcome(ended))], "{code}");
+    }
+}
+
+#[test]
+fn the_end_of_a_pairing_whose_frames_were_refused_is_asked_for_again_on_another_connection() {
+    let mut client = ScriptedClient::with_config(ClientConfig::default());
+    client.hear(ServerMessage::Welcome(welcome()));
+    client.hear(ServerMessage::Registered { req: None, pairing: info(1) });
+    client.hear(frames_refused(Code::BadArgs));
+    client.handle(Input::Lost);
+    client.outputs();
+
+    client.handle(Input::Opened);
+    let pairing = Some(info(1));
+    client.hear(ServerMessage::Welcome(Welcome { resumed: true, pairing, ..welcome() }));
+
+    let said = client.said();
+    assert!(matches!(said[..], [ClientMessage::Unregister { .. }]), "{said:?}");
+}
+
+fn limits(frame_bytes: usize) -> Limits {
+    let mut limits = Limits::default();
+    limits.frame_bytes = frame_bytes;
+    limits
+}
+
+/// A client that was welcomed by a server whose messages have at most so many bytes.
+fn paired_where(frame_bytes: usize) -> ScriptedClient {
+    let mut client = ScriptedClient::with_config(ClientConfig::default());
+    let limits = limits(frame_bytes);
+    client.hear(ServerMessage::Welcome(Welcome { limits, ..welcome() }));
+    client.hear(ServerMessage::Registered { req: None, pairing: info(1) });
+    client.outputs();
+    client
+}
+
+fn messages(outputs: &[Output]) -> Vec<String> {
+    let message = |output: &Output| match output {
+        Output::SendFrames(pairing, frames) => {
+            let frames: Vec<_> = frames.iter().map(Frame::to_text).collect();
+            Some(format!("[\"P2P_FRAME\",\"{pairing}\",[{}]]", frames.join(",")))
+        }
+        _ => None,
+    };
+    outputs.iter().filter_map(message).collect()
+}
+
+#[test]
+fn a_batch_is_no_larger_than_the_server_allows() {
+    let mut client = paired_where(4096);
+    for value in 0..200 {
+        client.feed_emit(value, json!("x".repeat(value as usize)), false);
+    }
+
+    client.poll();
+
+    let messages = messages(&client.outputs());
+    assert!(messages.len() > 4);
+    for message in messages {
+        assert!(message.len() <= 4096, "{}", message.len());
+    }
+}
+
+#[test]
+fn what_no_longer_fits_after_another_welcome_does_not_hold_up_the_rest() {
+    let mut client = paired_where(1 << 18);
+    let sizes = [10, 10_000, 10, 100_000];
+    for (call, size) in sizes.into_iter().enumerate() {
+        client.feed_emit(call as u64, json!("x".repeat(size)), true);
+    }
+    client.poll();
+    client.handle(Input::Lost);
+    client.outputs();
+
+    client.handle(Input::Opened);
+    let limits = limits(4096);
+    let pairing = Some(info(1));
+    client.hear(ServerMessage::Welcome(Welcome { limits, resumed: true, pairing, ..welcome() }));
+
+    let outputs = client.outputs();
+    for message in messages(&outputs) {
+        assert!(message.len() <= 4096, "{}", message.len());
+    }
+    let mut numbers = batches(&outputs).concat();
+    numbers.dedup();
+    assert_eq!(
+        numbers,
+        (1..=*numbers.last().unwrap()).collect::<Vec<_>>(),
+        "no number is left out"
+    );
+    let answered = outputs.into_iter().filter_map(|output| match output {
+        Output::Answered(call, answer) => Some((call, answer)),
+        _ => None,
+    });
+    let too_large = Cause::Code(Code::TooLarge);
+    assert_eq!(
+        answered.collect::<Vec<_>>(),
+        [
+            (1, Answer::Outcome(Outcome::Unknown(too_large))),
+            (3, Answer::Outcome(Outcome::Unknown(too_large))),
+        ]
+    );
 }
 
 #[test]

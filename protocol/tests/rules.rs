@@ -28,6 +28,7 @@ mod golden;
 mod hostile_partner;
 mod peers;
 mod reassertion;
+mod reassertion_refused;
 mod scenario;
 mod session_chunks;
 mod session_order;

@@ -86,6 +86,10 @@ impl Client {
         pairing: Option<PairingId>,
         now: Instant,
     ) {
+        if let Some(key) = self.take_reassertion(req) {
+            let event = ServerEvent::NotGranted(refusal.code);
+            return self.peer(key, peer::Input::Server(event), now);
+        }
         if req.is_some() {
             // A pairing that does not exist counts as ended.
             let answer = match refusal.code {
@@ -97,20 +101,25 @@ impl Client {
         }
         let key = pairing.and_then(|pairing| self.peer_named(pairing));
         match (refusal.code, key) {
+            // Frames that were under way when the pairing ended.
+            (Code::StalePairing | Code::NotPaired, _) => {}
             // The relay dropped frames: they stay in the window and are sent again.
-            (Code::Congested | Code::RateLimited | Code::Offline, Some(key)) => {
+            (code, Some(key)) if code.is_retryable() => {
                 self.peer(key, peer::Input::RelayRefused, now);
             }
             (Code::Other(_), Some(key)) => {
                 self.outputs.push_back(Output::Complain(Complaint::Server(refusal)));
                 self.peer(key, peer::Input::RelayRefused, now);
             }
-            // Frames that were under way when the pairing ended.
-            (Code::StalePairing | Code::NotPaired, _) => {}
-            (Code::BadArgs | Code::BadEvent, _) => {
+            // It will never relay them, and whatever follows waits for them.
+            (_, Some(key)) => {
+                self.event(ClientEvent::Refused(refusal));
+                self.peer(key, peer::Input::Undeliverable, now);
+            }
+            (Code::BadArgs | Code::BadEvent, None) => {
                 self.outputs.push_back(Output::Complain(Complaint::Server(refusal)));
             }
-            _ => self.event(ClientEvent::Refused(refusal)),
+            (_, None) => self.event(ClientEvent::Refused(refusal)),
         }
     }
 

@@ -6,8 +6,8 @@ use serde_json::Value;
 
 use super::{Output, PathPolicy, Peer, session};
 use crate::{
-    Args, Cause, Code, Outcome, Path, Refusal,
-    limits::{CHUNK_BYTES, Limits, VALUE_BYTES},
+    Args, Body, Cause, Code, Outcome, Path, Refusal,
+    limits::{CHUNK_BYTES, EVENT_NAME_BYTES, Limits, VALUE_BYTES},
     session::{CallId, EmitOptions},
     wire::{self, Shape},
 };
@@ -15,7 +15,25 @@ use crate::{
 /// Bytes of a relayed message beside the arguments that it carries: names, numbers, punctuation.
 pub(super) const FRAME_OVERHEAD: usize = 1024;
 
+/// Levels around the arguments of a frame: the arguments of the event, the batch and the frame.
+const LEVELS: usize = 3;
+
+/// Bytes of a relayed message beside the size of its one frame. Every frame that is accepted with
+/// [`FRAME_OVERHEAD`] fits.
+const MESSAGE_OVERHEAD: usize = FRAME_OVERHEAD - Body::FRAME - EVENT_NAME_BYTES;
+
 impl Peer {
+    /// Gives up what was accepted under the limits of an earlier connection and cannot be relayed
+    /// under the present ones.
+    pub(super) fn give_up_unfit(&mut self, former: Limits, now: Instant) {
+        let Limits { frame_bytes, json_depth, .. } = self.limits;
+        if frame_bytes < former.frame_bytes || json_depth < former.json_depth {
+            let bytes = frame_bytes.saturating_sub(MESSAGE_OVERHEAD);
+            let depth = json_depth.saturating_sub(LEVELS);
+            self.session(session::Input::Narrowed { bytes, depth }, now);
+        }
+    }
+
     pub(super) fn emit(
         &mut self,
         call: CallId,
@@ -78,8 +96,7 @@ impl Peer {
             CHUNK_BYTES.. if has_session => VALUE_BYTES,
             less => less,
         };
-        // Around the arguments there are those of the event, the batch and the frame.
-        if depth + 3 > json_depth || args.footprint() > most {
+        if depth + LEVELS > json_depth || args.footprint() > most {
             return Err(Code::TooLarge);
         }
         if doubtful && args.parse::<Vec<Value>>().is_err() {

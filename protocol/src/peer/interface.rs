@@ -17,6 +17,8 @@ pub enum Input {
     Relayed(Vec<Frame>),
     /// The server dropped frames of this end: they are sent again.
     RelayRefused,
+    /// The server will never relay what this end has sent: the pairing is to end.
+    Undeliverable,
     /// The server forwarded a signal of the partner.
     Signalled(Signal),
     /// The driver of a link reports an event.
@@ -102,7 +104,7 @@ pub enum Output {
     /// Register the partner with the server, which has forgotten the pairing. A refusal is reported
     /// as [`ServerEvent::NotGranted`].
     Register,
-    /// Unregister: what [`Output::Register`] asked for is no longer wanted.
+    /// Unregister: what [`Output::Register`] asked for is no longer wanted, or the pairing is not.
     Unregister,
     /// The partner breaks the rules; what it sent was dropped.
     Complain(Complaint),

@@ -95,14 +95,18 @@ impl Peer {
             }
             ServerEvent::Welcomed(limits) => {
                 self.is_connected = true;
-                self.limits = limits;
+                let former = std::mem::replace(&mut self.limits, limits);
+                self.give_up_unfit(former, now);
             }
             ServerEvent::Known => {
                 self.open_relay(now);
                 self.reassert(now);
+                if self.is_unwanted {
+                    self.outputs.push_back(Output::Unregister);
+                }
             }
             ServerEvent::Forgotten(reason) => {
-                if self.is_alive() || self.is_forgotten() {
+                if !self.is_unwanted && (self.is_alive() || self.is_forgotten()) {
                     self.forgotten(now);
                     self.reassert(now);
                 } else {
@@ -121,7 +125,7 @@ impl Peer {
             ServerEvent::Ended(reason) => {
                 // A server that only goes down leaves the two to talk on.
                 let goes = matches!(reason, EndReason::ShuttingDown | EndReason::NodeLost);
-                if goes && self.is_alive() && self.is_known() {
+                if goes && self.is_alive() && self.is_known() && !self.is_unwanted {
                     self.forgotten(now);
                 } else {
                     self.end(reason, now);
@@ -165,18 +169,13 @@ impl Peer {
         if !matches!(self.server, ServerView::Forgotten { is_asked: true, .. }) {
             return;
         }
-        match code {
-            // The partner is with another, or does not want to be with this end; or the code is one
-            // of another version, which is final.
-            Code::TargetBusy | Code::Declined | Code::Forbidden | Code::Other(_) => {
-                self.end(EndReason::Disconnected, now);
-            }
-            // The partner is not back yet: it will ask as well.
-            _ => {
-                let ask_at = now + REASSERT_INTERVAL;
-                self.server = ServerView::Forgotten { is_asked: false, ask_at };
-            }
+        // A partner that is busy is with another: it gave this pairing up.
+        if code == Code::TargetBusy || !code.is_retryable() {
+            return self.end(EndReason::Disconnected, now);
         }
+        // The partner is not back yet: it will ask as well.
+        let ask_at = now + REASSERT_INTERVAL;
+        self.server = ServerView::Forgotten { is_asked: false, ask_at };
     }
 
     /// Notes that the server has granted the pairing anew. Heartbeats use the new name from now on,

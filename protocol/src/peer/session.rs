@@ -26,6 +26,7 @@
 
 mod inbox;
 mod interface;
+mod narrowing;
 mod outgoing;
 mod reassembly;
 mod receiving;
@@ -87,9 +88,9 @@ pub struct Session {
     resend_due: Option<Instant>,
     /// The time that the window waits after the next refusal.
     resend_delay: Duration,
-    /// True while nothing can be delivered.
     /// The number of times that the window was sent again.
     resends: u64,
+    /// True while nothing can be delivered.
     paused: bool,
     ended: bool,
     outputs: VecDeque<Output>,
@@ -118,8 +119,8 @@ impl Session {
             ack_due: None,
             resend_due: None,
             resend_delay: RESEND_DELAY,
-            paused: false,
             resends: 0,
+            paused: false,
             ended: false,
             outputs: VecDeque::new(),
         }
@@ -214,6 +215,7 @@ impl Session {
                     self.refused(now);
                 }
             }
+            Input::Narrowed { bytes, depth } => self.narrowed(bytes, depth, now),
             Input::Ended(reason) => self.end(reason),
             Input::Timeout => self.timeout(now),
         }
@@ -256,9 +258,9 @@ impl Session {
         let ttl = frame.expires.map(|at| at.saturating_duration_since(now));
         let frame = Frame { seq, ack, got, ttl, body: frame.body };
         self.outputs.push_back(Output::Send(path, frame));
+        true
     }
 
-        true
     fn enqueue(&mut self, frame: Unacked, now: Instant) -> u64 {
         let seq = self.window.push(frame.clone());
         self.send(seq, frame, now);

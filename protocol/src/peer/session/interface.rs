@@ -59,6 +59,14 @@ pub enum Input {
     Closed(Path),
     /// A path refused a frame. It is not known which.
     Refused(Path),
+    /// The relay takes less than before: of frames at most so many bytes, of arguments at most so
+    /// many levels.
+    Narrowed {
+        /// The largest size of a frame's content.
+        bytes: usize,
+        /// The deepest nesting of its arguments.
+        depth: usize,
+    },
     /// The pairing is over.
     Ended(EndReason),
     /// A deadline may be due.
@@ -104,6 +112,9 @@ pub enum Violation {
     /// An emit of an event that may not be emitted.
     #[error("the partner emitted a forbidden event")]
     Event,
+    /// A frame that cannot be read. The others that travelled with it are taken.
+    #[error("the partner sent a frame that cannot be read")]
+    Frame,
     /// Parts of a value that is too long, or of no value.
     #[error("the partner sent parts that form no value")]
     Value,
@@ -112,9 +123,6 @@ pub enum Violation {
     Reply,
     /// A message of a kind that this version does not know. It is ignored; the partner may speak a
     /// later version.
-    /// A frame that cannot be read. The others that travelled with it are taken.
-    #[error("the partner sent a frame that cannot be read")]
-    Frame,
     #[error("the partner sent a message of an unknown kind")]
     Unknown,
 }

@@ -32,6 +32,21 @@ pub(super) struct LargeValue {
     sent: usize,
 }
 
+impl LargeValue {
+    /// Returns true if parts of it were sent.
+    pub(super) const fn is_begun(&self) -> bool {
+        self.sent > 0
+    }
+
+    /// Returns the number of the emit to which it replies.
+    pub(super) fn replies_to(&self) -> Option<u64> {
+        match Body::from_json(&self.text) {
+            Ok(Body::Reply { to, .. }) => Some(to),
+            _ => None,
+        }
+    }
+}
+
 /// A part, as it is sent.
 pub(super) struct Part {
     pub(super) body: Body,
@@ -67,6 +82,20 @@ impl Outgoing {
     /// Adds a value that is too large for one frame.
     pub(super) fn push_value(&mut self, body: &Body, size: usize, kind: ValueKind) {
         self.values.push_back(LargeValue { kind, size, text: body.to_json(), sent: 0 });
+    }
+
+    /// Puts other replies in the place of those for which there are any.
+    pub(super) fn replace_replies(&mut self, substitute: impl Fn(&Body) -> Option<Body>) {
+        for reply in &mut self.replies {
+            if let Some(other) = substitute(reply) {
+                *reply = other;
+            }
+        }
+    }
+
+    /// Removes the large values.
+    pub(super) fn take_values(&mut self) -> VecDeque<LargeValue> {
+        std::mem::take(&mut self.values)
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -119,7 +148,7 @@ impl Outgoing {
         let is_emit = |value: &LargeValue| matches!(value.kind, ValueKind::Emit(..));
         let value = self.values.remove(self.values.iter().position(is_emit)?)?;
         let ValueKind::Emit(call, options) = value.kind else { return None };
-        Some(Unsent { call: options.wants_reply().then_some(call), begun: value.sent > 0 })
+        Some(Unsent { call: options.wants_reply().then_some(call), begun: value.is_begun() })
     }
 
     /// Returns the number of replies in here, and their bytes. They count like those in the window.
@@ -143,10 +172,10 @@ impl Outgoing {
         }
         let may_send = |value: &LargeValue| match value.kind {
             ValueKind::Reply => true,
-            ValueKind::Emit(..) => has_path && (value.sent > 0 || window.fits(value.size)),
+            ValueKind::Emit(..) => has_path && (value.is_begun() || window.fits(value.size)),
         };
         // No value passes one that was begun.
-        let is_begun = self.values.front().is_some_and(|value| value.sent > 0);
+        let is_begun = self.values.front().is_some_and(LargeValue::is_begun);
         let few = if is_begun { 1 } else { self.values.len() };
         let at = self.values.iter().take(few).position(may_send)?;
         let mut value = self.values.remove(at)?;

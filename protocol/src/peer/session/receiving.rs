@@ -102,7 +102,7 @@ impl Session {
         wanted.is_some()
     }
 
-    fn send_reply(&mut self, reply: Body, now: Instant) {
+    pub(super) fn send_reply(&mut self, reply: Body, now: Instant) {
         let size = reply.size();
         if let Body::Reply { to, .. } = reply
             && size > reassembly::MOST

@@ -30,6 +30,8 @@ pub(super) struct Unacked {
     pub(super) via: Option<Path>,
     /// True if it answers the partner.
     pub(super) answers: bool,
+    /// True for a part, and for a `drop` that ends parts.
+    is_part: bool,
     role: FrameRole,
     size: usize,
 }
@@ -104,7 +106,7 @@ impl Window {
     /// Adds a frame, and returns its number.
     pub(super) fn push(&mut self, frame: Unacked) -> u64 {
         self.sent += 1;
-        self.parts_under_way += usize::from(frame.is_part());
+        self.parts_under_way += usize::from(frame.is_part);
         let load = self.load(frame.role);
         load.frames += 1;
         load.bytes += frame.size;
@@ -125,7 +127,7 @@ impl Window {
         }
         for seq in self.arrived + 1..=arrived {
             if let Some(frame) = self.frames.get(&seq) {
-                self.parts_under_way -= usize::from(frame.is_part());
+                self.parts_under_way -= usize::from(frame.is_part);
                 if frame.role != FrameRole::Emit {
                     self.remove(seq);
                 }
@@ -168,6 +170,20 @@ impl Window {
         frames.any(|(_, frame)| frame.via == Some(path))
     }
 
+    /// Puts other contents in the place of those for which there are any, in frames that have not
+    /// arrived. Returns the numbers of these frames. They count as before.
+    pub(super) fn replace(
+        &mut self,
+        mut substitute: impl FnMut(&Body) -> Option<Body>,
+    ) -> Vec<u64> {
+        let frames = self.frames.range_mut(self.arrived + 1..);
+        let replaced = frames.filter_map(|(seq, frame)| {
+            frame.body = substitute(&frame.body)?.into();
+            Some(*seq)
+        });
+        replaced.collect()
+    }
+
     /// Returns the frames that are sent again on another path, in order.
     pub(super) fn frames(&self) -> Vec<(u64, Unacked)> {
         let frames = self.frames.range(self.arrived + 1..);
@@ -187,7 +203,8 @@ impl Window {
 impl Unacked {
     pub(super) fn new(body: Body, role: FrameRole, size: usize, expires: Option<Instant>) -> Self {
         let answers = role == FrameRole::Reply;
-        Self { body: body.into(), expires, via: None, answers, role, size }
+        let is_part = matches!(body, Body::Part { .. } | Body::Drop);
+        Self { body: body.into(), expires, via: None, answers, is_part, role, size }
     }
 
     pub(super) const fn via(mut self, via: Option<Path>) -> Self {
@@ -198,9 +215,5 @@ impl Unacked {
     pub(super) const fn answering(mut self) -> Self {
         self.answers = true;
         self
-    }
-
-    fn is_part(&self) -> bool {
-        matches!(*self.body, Body::Part { .. } | Body::Drop)
     }
 }

@@ -87,6 +87,7 @@ impl Machine for Peer {
         match input {
             Input::Relayed(frames) => json!({ "in": "frames", "frames": write_frames(frames) }),
             Input::RelayRefused => json!({ "in": "relay-refused" }),
+            Input::Undeliverable => json!({ "in": "undeliverable" }),
             Input::Signalled(signal) => json!({ "in": "signal", "signal": signal.to_value() }),
             Input::Link(id, event) => link::write_event(*id, event, notes),
             Input::Emit { call, event, args, options } => {
@@ -118,6 +119,7 @@ impl Machine for Peer {
         Ok(match fields.text("in")? {
             "frames" => Input::Relayed(read_frames(fields)?),
             "relay-refused" => Input::RelayRefused,
+            "undeliverable" => Input::Undeliverable,
             "signal" => {
                 let signal = Signal::from_value(&fields.read("signal")?);
                 Input::Signalled(signal.map_err(|error| error.to_string())?)
