@@ -563,3 +563,14 @@ fn the_end_of_the_pairing_closes_everything() {
     assert!(!end.outputs().iter().any(|output| matches!(output, Output::Signal(_))));
     assert_eq!(end.direct.poll_timeout(), None);
 }
+
+#[test]
+fn an_offer_whose_number_leaves_no_room_for_others_is_ignored() {
+    let mut end = End::partner();
+
+    end.hear(Some((1 << 53) - 1), Step::Offer(sdp(21, "theirs")));
+    assert_eq!(end.commands(), []);
+    end.hear(Some(1), Step::Offer(sdp(21, "theirs")));
+
+    assert_eq!(end.commands().len(), 1);
+}

@@ -447,3 +447,47 @@ fn a_setting_of_any_length_neither_panics_nor_keeps_an_end_busy() {
         }
     }
 }
+
+#[test]
+fn the_wait_is_forgotten_when_the_partner_says_that_its_network_changed() {
+    for initiator in [true, false] {
+        let mut end = End::open(initiator);
+        for _ in 0..3 {
+            end.beat(HeartbeatKind::Ping, 1, false);
+            end.pass(20_000);
+        }
+        end.beat(HeartbeatKind::Ping, 1, false);
+        end.pass(1_000);
+        assert!(!end.direct.carries(), "it is held back");
+
+        end.hear(Some(1), anew(WhyAnew::Changed));
+
+        end.pass(1_000);
+        assert!(end.direct.carries(), "initiator: {initiator}");
+    }
+}
+
+#[test]
+fn either_end_tells_its_partner_that_its_network_changed() {
+    for initiator in [true, false] {
+        let mut end = End::open(initiator);
+
+        end.handle(Input::NetworkChanged);
+
+        assert_eq!(end.signals(), [anew(WhyAnew::Changed)]);
+    }
+}
+
+#[test]
+fn a_wait_that_is_set_to_more_than_two_minutes_is_not_cut() {
+    let mut config = PathConfig::default();
+    config.hold = Duration::from_secs(600);
+    let mut end = End::open_with(true, config);
+    end.beat(HeartbeatKind::Ping, 1, false);
+
+    end.pass(590_000);
+    assert!(!end.direct.carries());
+    end.pass(20_000);
+
+    assert!(end.direct.carries());
+}

@@ -193,15 +193,17 @@ impl Attempts {
         }
     }
 
-    /// Notes that this end's network changed: tries again, or has the initiator do so.
+    /// Notes that this end's network changed: tries again, or has the initiator do so. The partner
+    /// learns it in either case.
     pub(in crate::peer) fn network_changed(&mut self, life: Liveness, now: Instant) {
         self.failures = 0;
+        self.report(WhyAnew::Changed);
         if !self.relay {
             if self.initiator {
                 self.retry_at = Some(now); // Once the server can be reached.
             }
         } else if !self.initiator {
-            self.ask(WhyAnew::Changed);
+            // The initiator begins.
         } else if life.is_open {
             self.restart(now);
         } else {

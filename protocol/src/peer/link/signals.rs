@@ -6,7 +6,12 @@ use super::{
     Attempts, LinkCommand, Output,
     present::{Exchange, PresentLink, SdpRole},
 };
-use crate::{Sdp, Signal, Step, WhyAnew, limits::OFFERS, peer::path::Liveness};
+use crate::{
+    Sdp, Signal, Step, WhyAnew, limits::OFFERS, peer::path::Liveness, wire::signal::ATTEMPT_MAX,
+};
+
+/// The largest number of an attempt that the partner may begin. As many are left after it.
+const OFFER_MAX: u64 = ATTEMPT_MAX / 2;
 
 impl Attempts {
     pub(in crate::peer) fn signalled(&mut self, signal: Signal, life: Liveness, now: Instant) {
@@ -31,7 +36,7 @@ impl Attempts {
                     Some(_) => attempt == self.attempt,
                     None => attempt <= self.attempt,
                 });
-                if is_new && (self.initiator || why == WhyAnew::Silent) {
+                if is_new {
                     self.asked(why, life, now);
                 }
             }
@@ -47,8 +52,11 @@ impl Attempts {
 
     fn offered(&mut self, attempt: Option<u64>, sdp: &Sdp, life: Liveness, now: Instant) {
         let is_old = match attempt {
-            // Those of this end's parity are its own.
-            Some(attempt) => attempt <= self.attempt || (attempt % 2 == 1) == self.initiator,
+            // Those of this end's parity are its own, and further ones need room.
+            Some(attempt) => {
+                let is_own = (attempt % 2 == 1) == self.initiator;
+                attempt <= self.attempt || attempt > OFFER_MAX || is_own
+            }
             None => self.link.as_ref().is_some_and(|link| {
                 link.exchange.role == SdpRole::Answerer
                     && link.exchange.remote_ufrag.as_deref() == Some(sdp.ufrag())
@@ -100,7 +108,7 @@ impl Attempts {
     /// wants another attempt than the present one.
     fn asked(&mut self, why: WhyAnew, life: Liveness, now: Instant) {
         match why {
-            WhyAnew::Closed if self.link.is_some() => self.lost(life, now),
+            WhyAnew::Closed if self.initiator && self.link.is_some() => self.lost(life, now),
             WhyAnew::Closed => {}
             // Both leave the path together: what the end that still hears the other says may not
             // get through.
@@ -109,6 +117,9 @@ impl Attempts {
             WhyAnew::Changed | WhyAnew::Other(_) => {
                 self.failures = 0;
                 self.outputs.push_back(Output::PartnerMoved);
+                if !self.initiator {
+                    return; // The offer of the initiator follows.
+                }
                 if life.was_proven {
                     let at = self.soonest_restart(now);
                     if let Some(link) = &mut self.link {

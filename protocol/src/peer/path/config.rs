@@ -48,8 +48,8 @@ pub struct PathConfig {
     pub retry_min: Duration,
     /// The longest wait between attempts, which go on as long as the pairing. 60 s by default.
     pub retry_max: Duration,
-    /// The time for which a path that was left is not taken again. It doubles each time. 2 s by
-    /// default.
+    /// The time for which a path that was left is not taken again. It doubles each time, up to
+    /// 2 min or this setting, whichever is longer. 2 s by default.
     pub hold: Duration,
 }
 

@@ -18,7 +18,8 @@ impl Hold {
         if carried >= DIRECT_STEADY {
             self.flaps = 0;
         }
-        let hold = hold.saturating_mul(1 << self.flaps.min(16)).min(DIRECT_HOLD_MAX);
+        let most = DIRECT_HOLD_MAX.max(hold);
+        let hold = hold.saturating_mul(1 << self.flaps.min(16)).min(most);
         self.flaps += 1;
         self.until = Some(now + hold);
     }
