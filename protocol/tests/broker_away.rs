@@ -265,6 +265,19 @@ fn a_partner_who_unregisters_meanwhile_is_free_and_the_returning_client_learns_w
 }
 
 #[test]
+fn a_free_client_that_is_away_is_offline_to_a_busy_source_too() {
+    let (mut broker, ..) = with_a_away();
+    broker.unregister("b");
+    broker.register("c", "b");
+    broker.accept("b", "c");
+    assert_eq!(broker.target_of("c"), Some("b"));
+
+    broker.register("c", "a");
+
+    assert_eq!(broker.refusal_to("c"), Some(Code::Offline));
+}
+
+#[test]
 fn both_ends_away_come_back_in_any_order() {
     let (mut broker, pairing, a) = with_a_away();
     broker.disconnect("b");

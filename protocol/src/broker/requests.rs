@@ -49,17 +49,21 @@ impl Broker {
         let Some(&ClientRecord { slot, attendance, .. }) = self.clients.get(target) else {
             return Err(Code::Offline);
         };
-        if attendance == Attendance::Arriving {
+        // A paired client that is away is busy.
+        let is_here = match attendance {
+            Attendance::Present => true,
+            Attendance::Arriving => false,
+            Attendance::Away { .. } | Attendance::Returning => slot != Slot::Free,
+        };
+        if !is_here {
             return Err(Code::Offline);
         }
         if self.client_mut(source).is_none_or(|source| source.slot != Slot::Free) {
             return Err(Code::SourceBusy);
         }
-        if slot != Slot::Free && !planted::is(Fault::PairTheBusy) {
+        let is_ignored = attendance == Attendance::Present && planted::is(Fault::PairTheBusy);
+        if slot != Slot::Free && !is_ignored {
             return Err(Code::TargetBusy);
-        }
-        if attendance != Attendance::Present {
-            return Err(Code::Offline);
         }
         Ok(())
     }

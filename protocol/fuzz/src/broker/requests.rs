@@ -148,16 +148,15 @@ impl Requests {
         let crosses = |other: &Request| other.source == *target && other.target == *source;
         let crossing = self.waiting.iter().position(crosses);
         let deadline = now + REGISTER_TIMEOUT;
+        let is_free_and_away = !self.present.contains(target) && !self.is_busy(target);
         let refusal = if source == target {
             Code::SelfTarget
-        } else if !is_known {
+        } else if !is_known || is_free_and_away {
             Code::Offline
         } else if self.is_busy(source) {
             Code::SourceBusy
         } else if self.is_busy(target) {
             Code::TargetBusy
-        } else if !self.present.contains(target) {
-            Code::Offline
         } else if let Some(at) = crossing {
             let request = self.waiting.remove(at);
             self.agreed = Some(Grant { request, crossing: Some(req), deadline });
