@@ -195,6 +195,7 @@ impl Actor {
                 }
                 Output::Complain(complaint) => {
                     log(&complaint);
+                    self.observers.counters.count(&complaint);
                     None
                 }
                 Output::Close => return Err(Done),
@@ -211,7 +212,9 @@ fn log(complaint: &Complaint) {
     match complaint {
         // The partner can cause these at any rate.
         Complaint::Partner(violation) => tracing::debug!(%violation),
-        Complaint::Server(refusal) => tracing::warn!(%refusal, "the server broke a rule"),
+        Complaint::Server(error) => tracing::warn!(%error, "cannot use a message of the server"),
+        Complaint::UnknownEvent => tracing::debug!("ignored an unknown event of the server"),
+        Complaint::Refused(refusal) => tracing::warn!(%refusal, "the server refused a message"),
         Complaint::Direct(error) => {
             tracing::warn!(error, "cannot read the partner's message");
         }

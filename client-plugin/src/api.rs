@@ -10,6 +10,7 @@
 //! | `incoming` | events and pairing requests from other clients |
 //! | `handlers` | the application's handlers |
 //! | `events` | the changes of a client's connection and pairing |
+//! | `counters` | counters of what a client has ignored |
 //! | `args` | Rust values as arguments of an event |
 //! | `error` | one error type for each operation |
 
@@ -17,6 +18,7 @@ pub(crate) mod args;
 pub(crate) mod builder;
 pub(crate) mod builder_ext;
 pub(crate) mod client;
+pub(crate) mod counters;
 pub(crate) mod emit2;
 pub(crate) mod error;
 pub(crate) mod events;

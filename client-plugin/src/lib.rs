@@ -15,6 +15,7 @@ pub use api::{
     builder::P2pBuilder,
     builder_ext::P2pBuilderExt,
     client::P2pClient,
+    counters::Counters,
     emit2::{Emit2, Emit2Reply, Emit2WithoutAck, Reply},
     error::{ConnectError, EmitError, HandlerError, RegisterError, RequestError},
     events::{Events, EventsError, Lagged},

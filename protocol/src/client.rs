@@ -139,7 +139,11 @@ impl Client {
             }
             Input::Garbled(error) => {
                 self.last_heard = now;
-                self.outputs.push_back(Output::Complain(Complaint::Server(error.refusal)));
+                let complaint = match error.refusal.code {
+                    Code::BadEvent => Complaint::UnknownEvent,
+                    _ => Complaint::Server(error.refusal),
+                };
+                self.outputs.push_back(Output::Complain(complaint));
             }
             Input::Signalled(pairing, signal) => {
                 self.last_heard = now;

@@ -8,7 +8,7 @@ use socketio_p2p_protocol::{
     ServerMessage,
     client::{Answer, Command, Complaint, Input, Output},
     limits::{CONFIRM_TIMEOUT, HEARTBEAT_INTERVAL, HEARTBEAT_TIMEOUT},
-    wire::WireError,
+    wire::{self, WireError},
 };
 
 use crate::{
@@ -200,6 +200,18 @@ fn what_cannot_be_read_is_reported() {
 
     let complaint = Complaint::Server(Refusal::from(Code::BadArgs));
     assert_eq!(client.outputs(), [Output::Complain(complaint)]);
+}
+
+#[test]
+fn an_event_that_this_version_does_not_know_is_reported_as_such() {
+    let mut client = ScriptedClient::ready();
+    let unknown = wire::server_message("P2P_NOVEL", Vec::new()).unwrap_err();
+
+    client.handle(Input::Garbled(unknown));
+
+    assert_eq!(client.outputs(), [Output::Complain(Complaint::UnknownEvent)]);
+    assert!(Complaint::UnknownEvent.is_about_unknown());
+    assert!(!Complaint::Server(Code::BadArgs.into()).is_about_unknown());
 }
 
 #[test]

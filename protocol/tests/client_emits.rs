@@ -544,7 +544,7 @@ fn a_signal_that_was_refused_is_no_frame_that_was() {
         client.hear(ServerMessage::SignalRefused { refusal: refusal.clone(), pairing });
         client.pass(RESEND_DELAY);
 
-        assert_eq!(client.outputs(), [Output::Complain(Complaint::Server(refusal))]);
+        assert_eq!(client.outputs(), [Output::Complain(Complaint::Refused(refusal))]);
     }
 }
 

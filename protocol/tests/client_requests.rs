@@ -166,7 +166,7 @@ fn a_message_that_the_server_could_not_read_is_a_complaint() {
     let refusal = Refusal::from(Code::BadArgs);
     client.hear(ServerMessage::Error { refusal: refusal.clone(), req: None, pairing: None });
 
-    assert_eq!(client.outputs(), [Output::Complain(Complaint::Server(refusal))]);
+    assert_eq!(client.outputs(), [Output::Complain(Complaint::Refused(refusal))]);
 }
 
 #[test]

@@ -122,3 +122,19 @@ async fn the_list_of_clients_is_for_those_whom_the_server_allows() {
     let (free, paired) = (ClientState::Free, ClientState::Paired);
     assert_eq!(listed, [("A", paired), ("B", free), ("C", paired)]);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_event_of_a_later_server_is_counted_and_has_no_other_effect() {
+    let server = TestServer::start().await;
+    let (a, b) = (connect(&server, "A").await, connect(&server, "B").await);
+    pair_up(&a, &b).await;
+
+    for event in ["P2P_NOVEL", "novel"] {
+        server.io.emit(event, &json!({ "novel": true })).await.unwrap();
+    }
+    // Whatever the server sent before, it sent before this answer.
+    soon(a.unregister_target()).await.unwrap();
+
+    assert_eq!(a.counters().unknown, 1);
+    assert_eq!(a.counters().unusable, 0);
+}

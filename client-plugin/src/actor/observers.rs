@@ -1,13 +1,19 @@
-//! The observers of a client: readers of its events, and its handles, which show the pairing.
+//! The observers of a client: readers of its events, and its handles, which show the pairing and the
+//! counters.
+
+use std::sync::Arc;
 
 use socketio_p2p_protocol::{ClientEvent, PairingInfo};
 use tokio::sync::{broadcast, watch};
+
+use crate::api::counters::ComplaintCounters;
 
 /// Publishes events, and the present pairing.
 #[derive(Debug)]
 pub(crate) struct Observers {
     pub(crate) events: broadcast::Sender<ClientEvent>,
     pub(crate) pairing: watch::Sender<Option<PairingInfo>>,
+    pub(crate) counters: Arc<ComplaintCounters>,
 }
 
 impl Observers {

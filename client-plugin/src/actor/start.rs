@@ -20,6 +20,7 @@ use crate::{
     },
     api::{
         client::{P2pClient, Shared},
+        counters::ComplaintCounters,
         error::ConnectError,
         events,
         handlers::Handlers,
@@ -63,7 +64,7 @@ pub(crate) async fn welcome(
             FromServer::Closed | FromServer::Failed(_) | FromServer::AtGate => {
                 return Err(ConnectError::Closed);
             }
-            FromServer::Event(..) => {}
+            FromServer::Event(..) | FromServer::Unknown => {}
         }
     }
     Err(ConnectError::Closed)
@@ -92,6 +93,7 @@ pub(crate) fn start(parts: Parts, config: ClientConfig, welcome: ServerMessage) 
     let (emits, emits_rx) = mpsc::channel(EMITS);
     let (events, first_events) = broadcast::channel::<ClientEvent>(events::EVENTS);
     let (pairing, pairing_rx) = watch::channel(None);
+    let counters = Arc::new(ComplaintCounters::default());
     let stop = CancellationToken::new();
     let first_socket = connection.socket.clone();
     let (server, socket) = ServerLink::new(connector, connection);
@@ -108,6 +110,7 @@ pub(crate) fn start(parts: Parts, config: ClientConfig, welcome: ServerMessage) 
         direct_connection: parts.direct_connection,
         last_call: AtomicU64::new(1),
         events: events.downgrade(),
+        counters: counters.clone(),
         first_events: Mutex::new(Some(first_events)),
         tasks: tasks.clone(),
         stop: stop.clone(),
@@ -123,7 +126,7 @@ pub(crate) fn start(parts: Parts, config: ClientConfig, welcome: ServerMessage) 
         callers: Callers::default(),
         handler_tasks,
         consents: Consents::new(handlers),
-        observers: Observers { events, pairing },
+        observers: Observers { events, pairing, counters },
         timer: CoarseTimer::new(),
         stop,
         stopping: false,

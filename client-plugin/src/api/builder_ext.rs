@@ -49,7 +49,7 @@ impl P2pBuilderExt for ClientBuilder {
 
 impl P2pBuilderExt for String {
     fn p2p(self, client_id: impl AsRef<str>) -> P2pBuilder {
-        (move || ClientBuilder::new(self.as_str())).p2p(client_id)
+        P2pBuilder::new(Recipe::Url(self), client_id.as_ref())
     }
 }
 

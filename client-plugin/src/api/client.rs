@@ -19,7 +19,11 @@ use tokio_util::{
 
 use crate::{
     actor::command::Asked,
-    api::{events::Events, handlers::Handlers},
+    api::{
+        counters::{ComplaintCounters, Counters},
+        events::Events,
+        handlers::Handlers,
+    },
     server::socket::Socket,
 };
 
@@ -59,6 +63,7 @@ pub(crate) struct Shared {
     pub(crate) events: broadcast::WeakSender<ClientEvent>,
     /// The events since the connection, for the first reader.
     pub(crate) first_events: Mutex<Option<broadcast::Receiver<ClientEvent>>>,
+    pub(crate) counters: Arc<ComplaintCounters>,
     pub(crate) tasks: TaskTracker,
     pub(crate) stop: CancellationToken,
     pub(crate) _stop_on_drop: DropGuard,
@@ -69,6 +74,12 @@ impl P2pClient {
     #[must_use]
     pub fn id(&self) -> &ClientId {
         &self.shared.id
+    }
+
+    /// Returns the counters of what this client has ignored since it connected.
+    #[must_use]
+    pub fn counters(&self) -> Counters {
+        self.shared.counters.read()
     }
 
     /// Returns rust_socketio's client of the present connection, or else of the last one.

@@ -24,7 +24,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::server::{
     from_server::FromServer,
-    socket::{Gate, ServerConnection, Socket},
+    socket::{Gate, ServerConnection, Socket, Unknown},
 };
 
 /// The longest wait for rust_socketio's own reconnect, where a client is made from a single builder. It
@@ -32,10 +32,15 @@ use crate::server::{
 /// nobody answers ends after some 2 min. After that its task has ended, or hangs for good.
 const GATE_TIMEOUT: Duration = Duration::from_secs(5 * 60);
 
+/// A function that makes a builder for each connection.
+type MakeBuilder = Arc<dyn Fn() -> ClientBuilder + Send + Sync>;
+
 /// The source of connections.
 pub(crate) enum Recipe {
     /// A new builder for each connection.
-    Anew(Arc<dyn Fn() -> ClientBuilder + Send + Sync>),
+    Anew(MakeBuilder),
+    /// A new connection to this URL each time.
+    Url(String),
     /// A single builder.
     Once(Box<ClientBuilder>),
 }
@@ -121,7 +126,7 @@ impl Auth {
 /// The source of all connections but the first.
 enum Source {
     /// A new client of rust_socketio for each connection.
-    Recipe(Arc<dyn Fn() -> ClientBuilder + Send + Sync>),
+    Recipe(MakeBuilder, Unknown),
     /// The one client of rust_socketio, behind its gate.
     Gate(Arc<Gate>),
 }
@@ -153,7 +158,15 @@ impl Connector {
         let first_auth = auth.with(None);
         let (connection, source) = match recipe {
             Recipe::Anew(make) => {
-                (Socket::connect(make(), first_auth).await?, Source::Recipe(make))
+                let unknown = Unknown::Unseen;
+                let connection = Socket::connect(make(), first_auth, unknown).await?;
+                (connection, Source::Recipe(make, unknown))
+            }
+            Recipe::Url(url) => {
+                let make: MakeBuilder = Arc::new(move || ClientBuilder::new(url.as_str()));
+                let unknown = Unknown::Forwarded;
+                let connection = Socket::connect(make(), first_auth, unknown).await?;
+                (connection, Source::Recipe(make, unknown))
             }
             Recipe::Once(builder) => {
                 let (connection, gate) = Socket::connect_gated(*builder, first_auth).await?;
@@ -182,14 +195,14 @@ impl Connector {
         let delay = delays.next().unwrap_or_default();
         let auth = self.auth.with(resume);
         self.attempt = match &self.source {
-            Source::Recipe(make) => {
+            Source::Recipe(make, unknown) => {
                 if let Some(old) = old {
                     self.tasks.spawn(async move { old.socket.disconnect().await });
                 }
-                let make = make.clone();
+                let (make, unknown) = (make.clone(), *unknown);
                 let connecting = async move {
                     sleep(delay).await;
-                    let connecting = Socket::connect(make(), auth);
+                    let connecting = Socket::connect(make(), auth, unknown);
                     match timeout(config.timeout, connecting).await {
                         Ok(Ok(connection)) => Attempted::Connected(connection),
                         Ok(Err(error)) => {

@@ -7,7 +7,7 @@ use socketio_p2p_protocol::{
     client::Input,
     frame::{Batch, batch_from_value},
     signal,
-    wire::{self, FRAME, SIGNAL},
+    wire::{self, FRAME, PREFIX, SIGNAL, TO_CLIENT},
 };
 
 /// The beginning of rust_socketio's text for a refused CONNECT.
@@ -18,6 +18,8 @@ const CONNECT_ERROR: &str = "Received an ConnectError frame: ";
 pub(crate) enum FromServer {
     /// One of the plugin's events.
     Event(&'static str, Vec<Value>),
+    /// An event of the plugin's own name space that this version does not know.
+    Unknown,
     /// The server refused the connection, with this message.
     Refused(String),
     /// A failure: the connection may be lost.
@@ -32,6 +34,12 @@ impl FromServer {
     /// Reads the plugin's event of this name.
     pub(super) fn event(name: &'static str, payload: Payload) -> Self {
         Self::Event(name, values(payload))
+    }
+
+    /// Returns an event of this name if it is one of the plugin's own name space that this version does not
+    /// know.
+    pub(super) fn unknown(name: &str) -> Option<Self> {
+        (name.starts_with(PREFIX) && !TO_CLIENT.contains(&name)).then_some(Self::Unknown)
     }
 
     /// Reads rust_socketio's `error` event.
@@ -75,6 +83,7 @@ impl FromServer {
                 Ok(message) => Input::Received(message),
                 Err(error) => Input::Garbled(error),
             },
+            Self::Unknown => Input::Garbled(Code::BadEvent.into()),
             Self::Closed | Self::AtGate => Input::Lost,
             Self::Refused(message) => Input::Rejected(refusal(&message)),
             Self::Failed(message) => {
@@ -134,5 +143,13 @@ mod tests {
         let text = "closed on Sundays, and on all other days after six";
         let refusal = refused(text);
         assert_eq!((refusal.code.as_str(), &*refusal.message), (&text[..30], text));
+    }
+
+    #[test]
+    fn an_event_of_the_plugins_name_space_that_is_not_known_is_forwarded_without_its_content() {
+        assert!(matches!(FromServer::unknown("P2P_NOVEL"), Some(FromServer::Unknown)));
+        for event in TO_CLIENT.into_iter().chain(["novel", "message"]) {
+            assert!(FromServer::unknown(event).is_none(), "{event}");
+        }
     }
 }

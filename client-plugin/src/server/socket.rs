@@ -62,6 +62,15 @@ pub(crate) struct ServerConnection {
     pub(crate) received: mpsc::Receiver<FromServer>,
 }
 
+/// The treatment of events of the server that this version does not know.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Unknown {
+    /// They are forwarded, to be counted.
+    Forwarded,
+    /// They are not seen: the only callback that gets them, `on_any`, is the application's.
+    Unseen,
+}
+
 /// Holds rust_socketio's own reconnect until it may proceed, with the next auth.
 #[derive(Debug)]
 pub(crate) struct Gate(mpsc::Sender<Value>);
@@ -79,9 +88,17 @@ impl Socket {
     pub(crate) async fn connect(
         builder: ClientBuilder,
         auth: Value,
+        unknown: Unknown,
     ) -> Result<ServerConnection, rust_socketio::Error> {
         let (events, received) = mpsc::channel(EVENTS);
-        let builder = builder.reconnect(false).reconnect_on_disconnect(false);
+        let mut builder = builder.reconnect(false).reconnect_on_disconnect(false);
+        if unknown == Unknown::Forwarded {
+            let events = events.clone();
+            builder = builder.on_any(move |event, _, _| match FromServer::unknown(&String::from(event)) {
+                Some(event) => send(&events, event),
+                None => ready(()).boxed(),
+            });
+        }
         let client = listening(builder, auth, &events).connect().await?;
         Ok(ServerConnection { socket: Self(client), received })
     }
@@ -230,15 +247,17 @@ fn forward(
     events: mpsc::Sender<FromServer>,
     read: impl Fn(Payload) -> FromServer + Send + Sync + 'static,
 ) -> impl FnMut(Payload, Client) -> BoxFuture<'static, ()> + Send + Sync {
-    move |payload, _| {
-        let event = read(payload);
-        match events.try_send(event) {
-            Err(mpsc::error::TrySendError::Full(event)) => {
-                let events = events.clone();
-                async move { _ = events.send(event).await }.boxed()
-            }
-            // `Closed`: the client needs this connection no longer.
-            Ok(()) | Err(mpsc::error::TrySendError::Closed(_)) => ready(()).boxed(),
+    move |payload, _| send(&events, read(payload))
+}
+
+/// Sends an event to the actor, in order.
+fn send(events: &mpsc::Sender<FromServer>, event: FromServer) -> BoxFuture<'static, ()> {
+    match events.try_send(event) {
+        Err(mpsc::error::TrySendError::Full(event)) => {
+            let events = events.clone();
+            async move { _ = events.send(event).await }.boxed()
         }
+        // `Closed`: the client needs this connection no longer.
+        Ok(()) | Err(mpsc::error::TrySendError::Closed(_)) => ready(()).boxed(),
     }
 }

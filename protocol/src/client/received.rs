@@ -108,7 +108,7 @@ impl Client {
                 self.peer(key, peer::Input::RelayRefused, now);
             }
             (Code::Other(_), Some(key)) => {
-                self.outputs.push_back(Output::Complain(Complaint::Server(refusal)));
+                self.outputs.push_back(Output::Complain(Complaint::Refused(refusal)));
                 self.peer(key, peer::Input::RelayRefused, now);
             }
             // It will never relay them, and whatever follows waits for them.
@@ -117,7 +117,7 @@ impl Client {
                 self.peer(key, peer::Input::Undeliverable, now);
             }
             (Code::BadArgs | Code::BadEvent, None) => {
-                self.outputs.push_back(Output::Complain(Complaint::Server(refusal)));
+                self.outputs.push_back(Output::Complain(Complaint::Refused(refusal)));
             }
             (_, None) => self.event(ClientEvent::Refused(refusal)),
         }
@@ -127,7 +127,7 @@ impl Client {
     fn signal_refused(&mut self, refusal: Refusal) {
         // One that was under way when the pairing ended is not missed.
         if !matches!(refusal.code, Code::StalePairing | Code::NotPaired) {
-            self.outputs.push_back(Output::Complain(Complaint::Server(refusal)));
+            self.outputs.push_back(Output::Complain(Complaint::Refused(refusal)));
         }
     }
 

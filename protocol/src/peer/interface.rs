@@ -112,15 +112,34 @@ pub enum Output {
     Ended(EndReason),
 }
 
-/// A broken rule, and who broke it.
+/// A message that had no effect, or of which that is reported.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Complaint {
-    /// The partner.
+    /// The partner broke a rule.
     Partner(Violation),
-    /// The partner, whose message on the direct path cannot be read: the path is closed.
+    /// The partner's message on the direct path cannot be read: the path is closed.
     Direct(String),
-    /// The partner, whose signal was ignored.
+    /// A signal of the partner was ignored.
     Signal(SignalError),
-    /// The server, or something between.
+    /// A message of the server cannot be read, or came at the wrong time.
     Server(Refusal),
+    /// The server sent an event that this version does not know.
+    UnknownEvent,
+    /// The server refused what this client sent, and no call waits for it.
+    Refused(Refusal),
+}
+
+impl Complaint {
+    /// Returns whether it is about a value that this version does not know: the sender may speak a later
+    /// version.
+    #[must_use]
+    pub const fn is_about_unknown(&self) -> bool {
+        matches!(
+            self,
+            Self::Partner(Violation::Unknown)
+                | Self::Signal(SignalError::Unknown)
+                | Self::UnknownEvent
+                | Self::Refused(Refusal { code: Code::Other(_), .. })
+        )
+    }
 }

@@ -163,7 +163,7 @@ impl World {
             }
             Output::Deliver(pairing, _, delivery) => self.run_handler(client, pairing, delivery),
             Output::Event(event) => self.heard(client, event),
-            Output::Complain(Complaint::Server(Refusal { code: Code::Congested, .. })) => {}
+            Output::Complain(Complaint::Refused(Refusal { code: Code::Congested, .. })) => {}
             Output::Complain(complaint) => {
                 if !self.is_with_a_hostile(client) {
                     let what = format!("{client} complains: {complaint:?}");

@@ -150,5 +150,7 @@ pub(super) fn write_complaint(complaint: &Complaint) -> Value {
         Complaint::Direct(error) => json!({ "direct": error }),
         Complaint::Signal(error) => json!({ "signal": error.to_string() }),
         Complaint::Server(refusal) => json!({ "server": write_refusal(refusal) }),
+        Complaint::UnknownEvent => json!({ "server": "unknown event" }),
+        Complaint::Refused(refusal) => json!({ "refused": write_refusal(refusal) }),
     }
 }
