@@ -10,6 +10,7 @@
 //!
 //! All of it only asks. A message that is relayed costs no allocation here but those of its parser.
 
+mod requests;
 mod v1;
 
 use std::{borrow::Borrow, ops::Deref};
@@ -18,7 +19,10 @@ use bytes::Bytes;
 use serde::de::IgnoredAny;
 use serde_json::{Value, value::RawValue};
 
-pub use self::v1::V1Emit;
+pub use self::{
+    requests::{RefusalForm, read_request, read_v1_request, refuse_request, request_number},
+    v1::V1Emit,
+};
 use crate::{
     Body, ClientId, Code, Dialect, Frame, PairingId, Partner, ServerMessage,
     limits::{JSON_DEPTH, RELAYED_FRAME_BYTES},

@@ -17,7 +17,7 @@ mod v1;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-pub(crate) use self::label::labels;
+pub(crate) use self::{label::labels, v1::V1EmitFields};
 pub use self::{
     control::{
         ClientEntry, ClientMessage, ClientState, EndedPairing, PairingInfo, Presence, ReqId,

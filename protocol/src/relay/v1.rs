@@ -3,14 +3,13 @@
 use std::{borrow::Borrow, ops::Deref};
 
 use bytes::Bytes;
-use serde::Deserialize;
 use serde_json::{Value, value::RawValue};
 
 use super::Route;
 use crate::{
     Args, Code, Dialect, Refusal,
     limits::{JSON_DEPTH, RELAYED_FRAME_BYTES},
-    wire::{self, check_event},
+    wire::{self, V1EmitFields, check_event},
 };
 
 /// An event of a v1 client for its partner: the argument of `P2P_EMIT` or
@@ -23,15 +22,6 @@ pub struct V1Emit {
     pub event: String,
     /// The arguments for the partner's handler.
     pub args: Args,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct V1EmitFields<'a> {
-    target_client_id: String,
-    event: String,
-    #[serde(borrow)]
-    args: &'a RawValue,
 }
 
 impl V1Emit {

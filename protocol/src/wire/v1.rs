@@ -1,8 +1,19 @@
 //! The arguments of v1 messages that the server writes or reads itself.
 
-use serde_json::{Value, json};
+use serde::Deserialize;
+use serde_json::{Value, json, value::RawValue};
 
 use crate::{ClientMessage, Refusal, ReqId, limits};
+
+/// The argument of `P2P_EMIT` and `P2P_EMIT_ACKNOWLEDGE`.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct V1EmitFields<'a> {
+    pub(crate) target_client_id: String,
+    pub(crate) event: String,
+    #[serde(borrow)]
+    pub(crate) args: &'a RawValue,
+}
 
 /// Reads a v1 client's answer to a registration: the arguments of its event or of its
 /// acknowledgement. `true` as the first is a yes; anything else, and no argument, is a no.

@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use serde_json::Value as Json;
 use socketio_p2p_protocol::{
-    ClientId, ClientMessage, Code, Dialect, Refusal, ReqId, ServerMessage,
-    limits::{JSON_DEPTH, REGISTER_PAYLOAD_BYTES, RELAYED_FRAME_BYTES},
-    relay::{Refused, is_exempt_from_rate},
+    ClientId, ClientMessage, Code, Dialect, Refusal, ReqId,
+    relay::{
+        RefusalForm, Refused, is_exempt_from_rate, read_request, read_v1_request, refuse_request,
+        request_number,
+    },
     wire::{
-        self, EMIT, EMIT_ACKNOWLEDGE, FRAME, LEAVE, LIST, LIST_CLIENTS, PING, PREFIX, REGISTER,
+        EMIT, EMIT_ACKNOWLEDGE, FRAME, LEAVE, LIST, LIST_CLIENTS, PING, PREFIX, REGISTER,
         REGISTER_FAILED, REGISTER_SUCCESS, SIGNAL, UNREGISTER, WireError,
     },
 };
@@ -21,9 +22,6 @@ use socketioxide::{
 
 use super::salvage;
 use crate::{connection::Connection, relay, step::Shared};
-
-/// The longest request that is read for its number although it is refused, in bytes.
-const REQUEST_BYTES: usize = REGISTER_PAYLOAD_BYTES + 1024;
 
 const V1_EVENTS: [&str; 7] =
     [REGISTER, REGISTER_SUCCESS, REGISTER_FAILED, UNREGISTER, EMIT, EMIT_ACKNOWLEDGE, LIST_CLIENTS];
@@ -99,65 +97,52 @@ impl EventHandler {
     fn over_rate(&self, text: &str, attachments: &[Bytes], req: Option<ReqId>) {
         let Self { shared, connection, event } = self;
         let refusal = Refusal::from(Code::RateLimited);
-        match (*event, connection.dialect) {
-            (Some(FRAME), _) => {
+        match RefusalForm::over_rate(*event, connection.dialect) {
+            RefusalForm::Frame => {
                 let pairing = salvage::pairing(text, attachments);
                 relay::refuse(shared, connection, Refused { code: refusal.code, pairing });
             }
-            (Some(EMIT | EMIT_ACKNOWLEDGE), _) | (None, Dialect::V1) => {
-                relay::v1::refuse(shared, connection, req, &refusal);
-            }
-            (Some(event), Dialect::V1) => self.refuse_request(event, refusal, req),
-            (Some(event @ (REGISTER | LIST)), Dialect::V2) if text.len() <= REQUEST_BYTES => {
-                let req = match read_v2(event, text) {
-                    Ok(ClientMessage::Register { req, .. } | ClientMessage::List { req }) => req,
-                    Ok(_) => None,
-                    Err(WireError { req, .. }) => req,
-                };
-                self.refuse_request(event, refusal, req);
-            }
-            (Some(SIGNAL), Dialect::V2) => {
+            RefusalForm::Signal => {
                 relay::refuse_signal(shared, connection, refusal.code.into());
             }
-            (_, Dialect::V2) => self.refuse(refusal),
+            RefusalForm::V1Emit => relay::v1::refuse(shared, connection, req, &refusal),
+            RefusalForm::Request => {
+                let req = self.number(*event, text, req);
+                self.refuse(*event, refusal, req);
+            }
+            RefusalForm::Unnumbered => self.refuse(*event, refusal, None),
+        }
+    }
+
+    /// Returns the number of a request that is refused.
+    fn number(&self, event: Option<&str>, text: &str, ack: Option<ReqId>) -> Option<ReqId> {
+        match self.connection.dialect {
+            Dialect::V1 => ack,
+            Dialect::V2 => request_number(event?, text),
         }
     }
 
     fn v1(&self, event: &str, text: &str, req: Option<ReqId>) {
-        let args = match arguments(text) {
-            Ok(args) => args,
-            Err(refusal) => return self.refuse_request(event, refusal, req),
-        };
-        let message = match event {
-            REGISTER => match wire::target(&args) {
-                Ok(target) => ClientMessage::Register { req, target, payload: None },
-                Err(refusal) => return self.refuse_request(event, refusal, req),
-            },
-            REGISTER_SUCCESS => ClientMessage::Accept { req: None },
-            REGISTER_FAILED => ClientMessage::Decline { req: None, reason: None },
-            UNREGISTER => ClientMessage::Unregister { req },
-            _ => ClientMessage::List { req },
-        };
-        self.received(message);
-    }
-
-    /// Answers a request that is not carried out.
-    fn refuse_request(&self, event: &str, refusal: Refusal, req: Option<ReqId>) {
-        let code = refusal.code;
-        let is_answer = self.connection.dialect == Dialect::V1 || req.is_some();
-        let message = match event {
-            REGISTER if is_answer => ServerMessage::RegisterFailed { req, refusal },
-            _ => ServerMessage::Error { refusal, req, pairing: None },
-        };
-        self.tell(&message);
-        self.shared.refused(&self.connection, code);
+        match read_v1_request(event, text, req) {
+            Ok(message) => self.received(message),
+            Err(refusal) => self.refuse(Some(event), refusal, req),
+        }
     }
 
     fn v2(&self, event: &str, text: &str) {
-        match read_v2(event, text) {
+        match read_request(event, text) {
             Ok(message) => self.received(message),
-            Err(WireError { refusal, req }) => self.refuse_request(event, refusal, req),
+            Err(WireError { refusal, req }) => self.refuse(Some(event), refusal, req),
         }
+    }
+
+    /// Answers a message that is not carried out.
+    fn refuse(&self, event: Option<&str>, refusal: Refusal, req: Option<ReqId>) {
+        let code = refusal.code;
+        let message = refuse_request(event, self.connection.dialect, refusal, req);
+        // If its queue is full, the client does not read; it misses a refusal, nothing more.
+        self.shared.tell(&self.connection, &message).ok();
+        self.shared.refused(&self.connection, code);
     }
 
     fn received(&self, message: ClientMessage) {
@@ -170,7 +155,7 @@ impl EventHandler {
             _ => None,
         };
         if let Some((event, req)) = over_quota {
-            return self.refuse_request(event, Code::RateLimited.into(), req);
+            return self.refuse(Some(event), Code::RateLimited.into(), req);
         }
         if let ClientMessage::Register { req, target, .. } = &message
             && !self.may_register(target)
@@ -186,31 +171,16 @@ impl EventHandler {
 
     /// Refuses an event of the plugin's own name space that is unknown.
     fn unknown(&self, text: &str, req: Option<ReqId>) {
-        match self.connection.dialect {
-            Dialect::V1 => {
-                relay::v1::refuse(&self.shared, &self.connection, req, &Code::BadEvent.into());
+        let refusal = Refusal::from(Code::BadEvent);
+        match RefusalForm::of_unknown(self.connection.dialect) {
+            RefusalForm::V1Emit => {
+                relay::v1::refuse(&self.shared, &self.connection, req, &refusal);
             }
-            Dialect::V2 => {
-                let event = salvage::event(text).filter(|_| text.len() <= REQUEST_BYTES);
-                let read = event.map(|event| read_v2(&event, text));
-                let req = read.and_then(|read| read.err()?.req);
-                let refusal = Code::BadEvent.into();
-                self.tell(&ServerMessage::Error { refusal, req, pairing: None });
-                self.shared.refused(&self.connection, Code::BadEvent);
+            _ => {
+                let req = self.number(salvage::event(text).as_deref(), text, req);
+                self.refuse(None, refusal, req);
             }
         }
-    }
-
-    /// Refuses a message of a v2 client that is no request.
-    fn refuse(&self, refusal: Refusal) {
-        let code = refusal.code;
-        self.tell(&ServerMessage::Error { refusal, req: None, pairing: None });
-        self.shared.refused(&self.connection, code);
-    }
-
-    fn tell(&self, message: &ServerMessage) {
-        // If its queue is full, the client does not read; it misses a refusal, nothing more.
-        self.shared.tell(&self.connection, message).ok();
     }
 }
 
@@ -218,22 +188,4 @@ impl EventHandler {
 /// application's, which has no handler for them either.
 fn is_ours(text: &str) -> bool {
     salvage::event(text).is_some_and(|event| event.starts_with(PREFIX))
-}
-
-fn read_v2(event: &str, text: &str) -> Result<ClientMessage, WireError> {
-    let args = arguments(text).map_err(|refusal| WireError { refusal, req: None })?;
-    wire::client_message(event, args)
-}
-
-/// Reads the arguments of an event, without its name.
-fn arguments(text: &str) -> Result<Vec<Json>, Refusal> {
-    if text.len() > RELAYED_FRAME_BYTES || wire::depth(text) > JSON_DEPTH {
-        return Err(Code::TooLarge.into());
-    }
-    let mut args: Vec<Json> = serde_json::from_str(text)
-        .map_err(|error| Refusal::new(Code::BadArgs, &error.to_string()))?;
-    if !args.is_empty() {
-        args.remove(0);
-    }
-    Ok(args)
 }
