@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use futures_util::future::join_all;
+use futures_util::future::{FutureExt as _, join_all};
 use rust_socketio::asynchronous::ClientBuilder;
 use serde_json::{Value, json};
 use socketio_p2p_client::{
@@ -155,6 +155,26 @@ async fn a_client_made_from_a_single_builder_comes_back_with_the_same_client_of_
 
     soon(b.close()).await;
     server.becomes(1, 0, 0).await;
+}
+
+// One thread: the last wait, of five minutes, is spent in virtual time.
+#[tokio::test]
+async fn a_client_made_from_a_single_builder_whose_rust_socketio_is_gone_ends() {
+    let server = TestServer::with_grace().await;
+    // Not a panic, which would be reported: but it ends rust_socketio's task as one does.
+    let ends_the_task = |_, _| async { std::panic::resume_unwind(Box::new("gone")); }.boxed();
+    let single = ClientBuilder::new(server.url.as_str()).on("end", ends_the_task).p2p("A");
+    let single = single.heartbeat(Duration::from_millis(200), Duration::from_millis(600));
+    let a = soon(single.connect()).await.unwrap();
+    let mut events = a.events();
+
+    server.io.emit("end", &json!(1)).await.unwrap();
+    event(&mut events, |event| (event == Event::Away).then_some(())).await;
+    tokio::time::pause();
+
+    let ended = async { while events.recv().await.unwrap() != Event::Disconnected {} };
+    tokio::time::timeout(Duration::from_secs(400), ended).await.expect("it does not stay away");
+    assert!(a.is_closed());
 }
 
 #[tokio::test(flavor = "multi_thread")]
