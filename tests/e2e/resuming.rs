@@ -162,7 +162,12 @@ async fn a_client_made_from_a_single_builder_comes_back_with_the_same_client_of_
 async fn a_client_made_from_a_single_builder_whose_rust_socketio_is_gone_ends() {
     let server = TestServer::with_grace().await;
     // Not a panic, which would be reported: but it ends rust_socketio's task as one does.
-    let ends_the_task = |_, _| async { std::panic::resume_unwind(Box::new("gone")); }.boxed();
+    let ends_the_task = |_, _| {
+        async {
+            std::panic::resume_unwind(Box::new("gone"));
+        }
+        .boxed()
+    };
     let single = ClientBuilder::new(server.url.as_str()).on("end", ends_the_task).p2p("A");
     let single = single.heartbeat(Duration::from_millis(200), Duration::from_millis(600));
     let a = soon(single.connect()).await.unwrap();

@@ -94,9 +94,11 @@ impl Socket {
         let mut builder = builder.reconnect(false).reconnect_on_disconnect(false);
         if unknown == Unknown::Forwarded {
             let events = events.clone();
-            builder = builder.on_any(move |event, _, _| match FromServer::unknown(&String::from(event)) {
-                Some(event) => send(&events, event),
-                None => ready(()).boxed(),
+            builder = builder.on_any(move |event, _, _| {
+                match FromServer::unknown(&String::from(event)) {
+                    Some(event) => send(&events, event),
+                    None => ready(()).boxed(),
+                }
             });
         }
         let client = listening(builder, auth, &events).connect().await?;

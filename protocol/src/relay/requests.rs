@@ -112,9 +112,7 @@ pub fn read_v1_request(
 ) -> Result<ClientMessage, Refusal> {
     let args = arguments(text)?;
     Ok(match event {
-        REGISTER => {
-            ClientMessage::Register { req, target: wire::target(&args)?, payload: None }
-        }
+        REGISTER => ClientMessage::Register { req, target: wire::target(&args)?, payload: None },
         REGISTER_SUCCESS => ClientMessage::Accept { req: None },
         REGISTER_FAILED => ClientMessage::Decline { req: None, reason: None },
         UNREGISTER => ClientMessage::Unregister { req },
@@ -151,14 +149,18 @@ mod tests {
         for event in [EMIT, EMIT_ACKNOWLEDGE] {
             assert_eq!(form(Some(event), Dialect::V1), V1Emit, "{event}");
         }
-        for (event, expected) in [(FRAME, Frame), (SIGNAL, Signal), (REGISTER, Request), (LIST, Request)]
+        for (event, expected) in
+            [(FRAME, Frame), (SIGNAL, Signal), (REGISTER, Request), (LIST, Request)]
         {
             assert_eq!(form(Some(event), Dialect::V2), expected, "{event}");
         }
         for event in [REGISTER_SUCCESS, REGISTER_FAILED, UNREGISTER, LEAVE, PING] {
             assert_eq!(form(Some(event), Dialect::V2), Unnumbered, "{event}");
         }
-        assert_eq!([Dialect::V1, Dialect::V2].map(|dialect| form(None, dialect)), [V1Emit, Unnumbered]);
+        assert_eq!(
+            [Dialect::V1, Dialect::V2].map(|dialect| form(None, dialect)),
+            [V1Emit, Unnumbered]
+        );
     }
 
     #[test]
