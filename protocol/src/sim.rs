@@ -61,6 +61,11 @@
 //! # Ok::<(), String>(())
 //! ```
 //!
+//! # Test one history
+//!
+//! A [`Testbed`] is the same simulator without random faults: a test connects clients, pairs them, cuts
+//! and stops what it likes, and reads what each client reported.
+//!
 //! # Test a client in another language
 //!
 //! [`record`] and [`record_peer`] write transcripts of a client and of a peer, and [`replay`] compares one:
@@ -83,7 +88,9 @@ mod paths;
 mod peers;
 mod plan;
 mod report;
+mod script;
 mod server;
+mod testbed;
 mod transcript;
 mod under_test;
 mod watch;
@@ -93,6 +100,8 @@ mod world;
 pub use oracle::{Breach, CallNo, ClientNo, Manner, Oracle, Report, Rule, Summary, Verdict};
 pub use plan::{PaceOf, Plan};
 pub use report::{Counts, Failure, LINES, Lived, Totals, Trace, run_many};
+pub use script::{Delivered, Handling, Passing};
+pub use testbed::{Noticed, Testbed};
 pub use transcript::{ReplayError, ReplayErrorKind, replay};
 pub use under_test::{Application, Calls};
 

@@ -6,7 +6,7 @@ use std::{
 };
 
 use crate::{
-    Client, ClientConfig, ConnId, PairingId, Path, PathPolicy, ResumeToken,
+    Client, ClientConfig, ConnId, PairingId, Path, ResumeToken,
     client::{Command, QuestionId},
 };
 
@@ -59,7 +59,9 @@ pub(crate) struct SimClient {
     pub(crate) told_by: Option<(u64, Option<PairingId>)>,
     /// `true` if it allows direct paths.
     pub(crate) direct: bool,
-    pub(crate) policy: PathPolicy,
+    pub(crate) config: ClientConfig,
+    /// `true` if the server said that its partner is away.
+    pub(crate) is_partner_away: bool,
     /// The path that it reported last.
     pub(crate) path: Option<Path>,
     /// Partners whose pairing it asserts anew by itself.
@@ -128,7 +130,8 @@ impl SimClient {
             dismissed: false,
             told_by: None,
             direct: false,
-            policy: PathPolicy::PreferDirect,
+            config: ClientConfig::default(),
+            is_partner_away: false,
             path: None,
             reasserted: BTreeSet::new(),
             closed: false,
@@ -149,9 +152,7 @@ impl SimClient {
         self.welcomed = false;
         self.dismissed = false;
         self.lives += 1;
-        let mut config = ClientConfig::default();
-        config.direct.policy = self.policy;
-        self.endpoint = Some(Recorded::new(config, now, recorded));
+        self.endpoint = Some(Recorded::new(self.config, now, recorded));
     }
 
     pub(crate) fn next_request(&mut self) -> u64 {

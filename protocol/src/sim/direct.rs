@@ -76,9 +76,10 @@ impl World {
         let own = self.direct.describe(key, self.now);
         let candidates: Vec<_> =
             (0..self.rng.u64(1..4)).map(|port| candidate(own.ufrag(), 1_000 + port)).collect();
-        self.report_link(key, 1..40, LinkEvent::Described(attempt, own));
+        let describes = self.direct.describes.clone();
+        self.report_link(key, describes.clone(), LinkEvent::Described(attempt, own));
         for candidate in candidates {
-            self.report_link(key, 1..40, LinkEvent::Gathered(candidate));
+            self.report_link(key, describes.clone(), LinkEvent::Gathered(candidate));
         }
     }
 
@@ -131,7 +132,8 @@ impl World {
     fn join_links(&mut self) {
         for pair in self.direct.join() {
             for key in pair {
-                self.report_link(key, 5..50, LinkEvent::Opened);
+                let opens = self.direct.opens.clone();
+                self.report_link(key, opens, LinkEvent::Opened);
             }
         }
         for key in self.direct.waiting() {

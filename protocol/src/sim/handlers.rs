@@ -67,6 +67,9 @@ impl World {
             let what = format!("{} handlers run", self.clients[client].running);
             self.oracle.violate(Rule::Bounded, what);
         }
+        if self.script.is_some() {
+            return self.handle_by_script(client, pairing, delivery);
+        }
         if self.application.is_some() {
             return self.handle_by_application(client, pairing, &delivery);
         }

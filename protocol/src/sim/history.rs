@@ -29,6 +29,7 @@ pub(crate) fn live_through(plan: Plan, trace: Trace) -> Lived {
     world.run(CALM, |_| false);
     world.oracle.settle();
     world.oracle.check_ends();
+    world.pair_the_free();
     world.check_direct_paths();
     world.everything_goes_on();
     world.everybody_leaves();
@@ -144,9 +145,36 @@ impl World {
         self.clients[client].direct && partner.is_some_and(|partner| partner.direct)
     }
 
+    /// Checks that two clients that are free can be paired.
+    fn pair_the_free(&mut self) {
+        let free: Vec<_> = (0..self.clients.len())
+            .filter(|client| self.clients[*client].endpoint.is_some())
+            .filter(|client| self.oracle.partner_of(*client).is_none())
+            .collect();
+        for two in free.chunks_exact(2) {
+            self.register_with(two[0], two[1]);
+        }
+        self.run(Duration::from_secs(5), |_| false);
+        for two in free.chunks_exact(2) {
+            let partner = self.oracle.partner_of(two[0]).map(|(_, partner)| partner);
+            if partner != Some(two[1]) {
+                let what = format!("{} cannot be paired with {}", two[0], two[1]);
+                self.oracle.violate(Rule::Progress, what);
+            }
+        }
+    }
+
     /// Checks that the direct path carries where both peers allow it, each on one link.
     fn check_direct_paths(&mut self) {
         for client in 0..self.clients.len() {
+            let pairing = self.oracle.partner_of(client);
+            if let Some((name, partner)) = pairing
+                && partner < self.clients.len()
+                && self.oracle.partner_of(partner) != Some((name, client))
+            {
+                let what = format!("{client} and {partner} do not agree on {name}");
+                self.oracle.violate(Rule::Mutual, what);
+            }
             let may = self.may_be_direct(client);
             let (path, links) = (self.clients[client].path, self.open_links(client));
             if may && path != Some(Path::Direct) || links != usize::from(may) {

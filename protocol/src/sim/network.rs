@@ -9,7 +9,7 @@ use crate::sim::{
     hostile::HOSTILE,
     oracle::Rule,
     server::Act,
-    world::{Event, World},
+    world::{Event, STRANGER, World},
 };
 
 /// The probability that the server refuses a signal, because its receiver's queue is full.
@@ -81,7 +81,14 @@ impl World {
         }
     }
 
-    fn send_down(&mut self, conn: ConnId, what: Down) {
+    pub(crate) fn send_down(&mut self, conn: ConnId, what: Down) {
+        let client = self.connections.get(&conn).map_or(STRANGER, |connection| connection.client);
+        for what in self.rewrite_down(client, what) {
+            self.send_down_as_it_is(conn, what);
+        }
+    }
+
+    fn send_down_as_it_is(&mut self, conn: ConnId, what: Down) {
         let delay = self.delay();
         let connection = self.connections.get_mut(&conn);
         if let Some(at) =
@@ -99,7 +106,7 @@ impl World {
                 self.server.received(conn, message, self.now, &mut self.oracle);
             }
             Some(Up::Frames(pairing, frames)) => {
-                let congested = self.stormy && self.chance(self.plan.congestion);
+                let congested = self.is_congested();
                 self.counts.faults += usize::from(congested);
                 let now = self.now;
                 self.server.relay(conn, pairing, frames, congested, now, &mut self.oracle);
@@ -152,11 +159,22 @@ impl World {
                 Down::Message(message) => Input::Received(message),
                 Down::Frames(pairing, frames) => Input::Frames(pairing, frames),
                 Down::Signal(pairing, signal) => Input::Signalled(pairing, signal),
+                Down::Unreadable(error) => Input::Garbled(error),
                 Down::Emit(..) | Down::Acknowledge(..) | Down::Garbled => {
                     Input::Garbled(Code::BadArgs.into())
                 }
             },
         );
+    }
+
+    /// Returns whether the partner's queue is full.
+    fn is_congested(&mut self) -> bool {
+        if let Some(script) = &mut self.script {
+            let congested = script.congested > 0;
+            script.congested -= usize::from(congested);
+            return congested;
+        }
+        self.stormy && self.chance(self.plan.congestion)
     }
 
     /// Most pairings are granted soon; in bad weather some never are, or when it is too late.

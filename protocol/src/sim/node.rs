@@ -20,6 +20,9 @@ use crate::sim::{
     world::{Event, World},
 };
 
+/// The time after which a client of a script has another connection.
+const RECONNECT: Duration = Duration::from_millis(100);
+
 impl World {
     pub(crate) fn connect(&mut self, client: usize) {
         self.clients[client].connecting = false;
@@ -62,7 +65,11 @@ impl World {
     fn connect_later(&mut self, client: usize) {
         if !std::mem::replace(&mut self.clients[client].connecting, true) {
             let patient = self.stormy && self.chance(self.plan.long_absence);
-            let after = if patient { self.millis(10_000..25_000) } else { self.millis(20..800) };
+            let after = match patient {
+                _ if self.script.is_some() => RECONNECT,
+                true => self.millis(10_000..25_000),
+                false => self.millis(20..800),
+            };
             self.after(after, Event::Connect(client));
         }
     }
@@ -122,6 +129,10 @@ impl World {
         let due: Vec<_> = waiting.iter().filter(|w| w.deadline <= now).map(|w| w.call).collect();
         waiting.retain(|waiting| waiting.deadline > now);
         for call in due {
+            if self.script.is_some() {
+                self.expired_by_script(client, call);
+                continue;
+            }
             if self.application.is_some() {
                 let outcome = Outcome::NotExecuted(Cause::Code(Code::Timeout));
                 self.resolve_by_application(client, call, &Answer::Outcome(outcome));
@@ -138,6 +149,7 @@ impl World {
                     true => connection::client_message(&message),
                     false => message,
                 };
+                let message = self.rewrite_up(client, message);
                 self.note_reassertion(client, &message);
                 if let Some(conn) = conn {
                     self.send_up(conn, Up::Message(message));
@@ -146,6 +158,7 @@ impl World {
             Output::SendFrames(pairing, frames) => {
                 self.name_pairing(client, pairing);
                 self.note_frames(client, pairing, &frames);
+                let frames = self.rewrite_frames(client, pairing, frames);
                 if let Some(conn) = conn {
                     self.send_up(conn, Up::Frames(pairing, frames));
                 }
@@ -154,10 +167,7 @@ impl World {
             Output::Ask { question, source, .. } => {
                 let source = SimClient::number_of(source.as_str());
                 self.clients[client].questions.insert(question, source);
-                let yes = self.chance(0.9);
-                // Some applications ask a person.
-                let slow = self.chance(self.plan.slow_consents);
-                let after = if slow { self.millis(0..12_000) } else { Duration::ZERO };
+                let (after, yes) = self.draw_consent(client);
                 let life = self.clients[client].lives;
                 self.after(after, Event::Consent(client, Asked { life, question, source }, yes));
             }
@@ -165,6 +175,9 @@ impl World {
             Output::Event(event) => self.heard(client, event),
             Output::Complain(Complaint::Refused(Refusal { code: Code::Congested, .. })) => {}
             Output::Complain(complaint) => {
+                if let Some(records) = self.records(client) {
+                    records.complaints.push(complaint.clone());
+                }
                 if !self.is_with_a_hostile(client) {
                     let what = format!("{client} complains: {complaint:?}");
                     self.oracle.violate(Rule::Bounded, what);
@@ -172,11 +185,18 @@ impl World {
             }
             Output::Reconnect { resume } => {
                 self.clients[client].resume = resume;
+                if let Some(records) = self.records(client) {
+                    records.reconnects += 1;
+                }
                 self.leave_link(client);
                 self.connect_later(client);
             }
             Output::Signal(pairing, signal) => {
                 self.note(|| format!("{client} signals for {pairing}: {signal:.90?}"));
+                if conn.is_none() || self.clients[client].is_partner_away {
+                    let what = format!("{client} signals, and nothing gets through");
+                    self.oracle.violate(Rule::Direct, what);
+                }
                 if let Some(conn) = conn {
                     self.send_up(conn, Up::Signal(pairing, signal.to_value()));
                 }
@@ -187,6 +207,20 @@ impl World {
             }
             Output::Close => self.clients[client].closed = true,
         }
+    }
+
+    /// Draws when an application consents to a pairing, or declines it.
+    fn draw_consent(&mut self, client: usize) -> (Duration, bool) {
+        if let Some(records) = self.records(client) {
+            return (Duration::ZERO, !records.refuses);
+        }
+        if !self.stormy {
+            return (Duration::ZERO, true);
+        }
+        let yes = self.chance(0.9);
+        // Some applications ask a person.
+        let slow = self.chance(self.plan.slow_consents);
+        (if slow { self.millis(0..12_000) } else { Duration::ZERO }, yes)
     }
 
     /// An application has decided. The decision is about what it was asked, and nothing else: it is
@@ -241,7 +275,7 @@ impl World {
         }
         self.clients[client].resume = None;
         self.oracle.gone(client);
-        if !self.leaving {
+        if !self.leaving && self.script.is_none() {
             self.connect_later(client);
         }
     }
@@ -260,6 +294,9 @@ impl World {
     }
 
     fn answered(&mut self, client: usize, id: u64, answer: Answer) {
+        if self.script.is_some() {
+            return self.answered_by_script(client, id, answer);
+        }
         if id > REQUESTS {
             let state = &mut self.clients[client];
             state.asked -= 1;
@@ -297,6 +334,9 @@ impl World {
     }
 
     fn heard(&mut self, client: usize, event: ClientEvent) {
+        if let Some(records) = self.records(client) {
+            records.events.push(event.clone());
+        }
         self.note(|| format!("{client} hears {event:?}"));
         match event {
             ClientEvent::Paired(info) => {

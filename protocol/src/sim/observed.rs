@@ -2,7 +2,7 @@
 //! anew by itself.
 
 use crate::{
-    ClientMessage, EndReason, Frame, LinkId, PairingId, Path, ServerMessage,
+    ClientMessage, EndReason, Frame, LinkId, PairingId, Path, Presence, ServerMessage,
     client::Input,
     frame::Batch,
     peer::{DirectMessage, LinkCommand, LinkMessage},
@@ -20,8 +20,19 @@ impl World {
         }
     }
 
-    /// Notes the server that tells a client why a pairing ended, if the input may do so.
+    /// Notes what the server tells a client: of the end of a pairing, or of a partner that is away.
     pub(crate) fn note_source(&mut self, client: usize, input: &Input) {
+        match input {
+            Input::Received(ServerMessage::Partner { pairing, state })
+                if self.is_paired_as(client, *pairing) =>
+            {
+                self.clients[client].is_partner_away = *state == Presence::Away;
+            }
+            Input::Received(ServerMessage::Welcome(_) | ServerMessage::Registered { .. }) => {
+                self.clients[client].is_partner_away = false;
+            }
+            _ => {}
+        }
         self.clients[client].told_by = match input {
             Input::Received(ServerMessage::Welcome(welcome)) if welcome.resumed => {
                 Some((self.last_node, None))
@@ -71,6 +82,9 @@ impl World {
         command: &LinkCommand,
     ) {
         let LinkCommand::Send(message) = command else { return };
+        if let Some(records) = self.records(client) {
+            records.messages.push(message.clone());
+        }
         let read = match message {
             LinkMessage::Text(text) => DirectMessage::from_text(text),
             LinkMessage::Binary(bytes) => DirectMessage::from_binary(bytes.clone()),

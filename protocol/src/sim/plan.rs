@@ -1,6 +1,6 @@
 //! The parameters of a run, drawn from its seed.
 
-use crate::DuplicatePolicy;
+use crate::{DuplicatePolicy, ListPolicy};
 use fastrand::Rng;
 
 /// The parameters of a run.
@@ -36,6 +36,8 @@ pub struct Plan {
     pub paced: bool,
     /// True if each message is serialised and parsed on its way.
     pub codec: bool,
+    /// The clients that may ask for the list of clients.
+    pub list: ListPolicy,
     /// The probability that a client allows direct paths. 0 if none does.
     pub direct: f64,
     /// The factor of all pauses between faults, and between the acts of an application.
@@ -74,6 +76,7 @@ impl Plan {
             paced: rng.u8(..8) == 0,
             codec: rng.u8(..16) == 0,
             slow_consents: if rng.u8(..4) == 0 { 0.8 } else { 0.1 },
+            list: ListPolicy::default(),
             direct: 0.0,
             slowness: 1,
         };

@@ -75,6 +75,7 @@ impl Server {
         let mut config = BrokerConfig::new(node);
         config.grace = GRACE;
         config.duplicates = plan.duplicates;
+        config.list = plan.list;
         if let Some((messages, bytes)) = plan.pace() {
             config.limits = config.limits.with_rates(messages, bytes);
         }

@@ -108,7 +108,7 @@ impl World {
         self.check_application(false);
     }
 
-    fn register_with(&mut self, client: usize, partner: usize) {
+    pub(crate) fn register_with(&mut self, client: usize, partner: usize) {
         let target: ClientId = SimClient::new(partner).name.parse().expect("a name is an id");
         let call = self.clients[client].next_request();
         self.clients[client].wanted.insert(call, partner);

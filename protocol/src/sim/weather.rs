@@ -122,7 +122,16 @@ impl World {
 
     /// The server ends, with a goodbye or without, and another begins that knows nobody.
     fn restart(&mut self) -> bool {
-        if self.rng.bool() {
+        let goodbye = self.rng.bool();
+        self.stop(goodbye);
+        if self.plan.direct > 0.0 {
+            self.down_until = Some(self.now + self.millis(0..20_000));
+        }
+        true
+    }
+
+    pub(crate) fn stop(&mut self, goodbye: bool) {
+        if goodbye {
             self.server.handle(Input::ShutDown, self.now, &mut self.oracle);
             self.serve();
             self.check_that_nobody_is_left();
@@ -134,9 +143,5 @@ impl World {
         self.last_node += 1;
         self.server.crash(&mut self.oracle);
         self.server = Server::new(self.last_node, &self.plan);
-        if self.plan.direct > 0.0 {
-            self.down_until = Some(self.now + self.millis(0..20_000));
-        }
-        true
     }
 }

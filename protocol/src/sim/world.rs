@@ -21,6 +21,7 @@ use crate::sim::{
     oracle::{CallNo, ClientNo, Oracle, Rule},
     plan::Plan,
     report::{Counts, Trace},
+    script::Script,
     server::Server,
     under_test::Application,
 };
@@ -97,6 +98,8 @@ pub(crate) struct World {
     pub(crate) trace: Trace,
     /// The application under test, and the results of its handlers until they are sent.
     pub(crate) application: Option<Box<dyn Application>>,
+    /// The script of a test, if it decides what happens.
+    pub(crate) script: Option<Box<Script>>,
     pub(crate) results: BTreeMap<CallNo, Result<Args, Refusal>>,
     /// The client whose first life is recorded, and the transcript when that life has ended.
     pub(crate) recording: Option<usize>,
@@ -108,9 +111,10 @@ pub(crate) struct World {
 }
 
 impl World {
-    pub(crate) fn new(plan: Plan, trace: Trace) -> Self {
+    /// Returns a world in which nothing happens yet.
+    pub(crate) fn empty(plan: Plan, trace: Trace) -> Self {
         let start = Instant::now();
-        let mut world = Self {
+        Self {
             rng: Rng::with_seed(plan.seed),
             now: start,
             start,
@@ -133,13 +137,19 @@ impl World {
             crowd: 0,
             trace,
             application: None,
+            script: None,
             results: BTreeMap::new(),
             recording: None,
             transcript: None,
             stormy: true,
             leaving: false,
             plan,
-        };
+        }
+    }
+
+    /// Returns a world in which clients connect, applications act and faults happen.
+    pub(crate) fn new(plan: Plan, trace: Trace) -> Self {
+        let mut world = Self::empty(plan, trace);
         for client in 0..world.clients.len() {
             world.draw_policy(client);
             world.clients[client].connecting = true;
@@ -169,7 +179,7 @@ impl World {
         if self.plan.direct > 0.0 {
             let allows = self.rng.f64() < self.plan.direct;
             self.clients[client].direct = allows;
-            self.clients[client].policy =
+            self.clients[client].config.direct.policy =
                 if allows { PathPolicy::PreferDirect } else { PathPolicy::RelayOnly };
         }
     }
@@ -199,7 +209,7 @@ impl World {
         let until = self.now + time;
         while let Some(Reverse((moment, _, _))) = self.agenda.peek()
             && *moment <= until
-            && self.oracle.breach().is_none()
+            && (self.script.is_some() || self.oracle.breach().is_none())
             && !done(self)
         {
             let Some(Reverse((moment, _, event))) = self.agenda.pop() else { return };

@@ -2,6 +2,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
+    ops::Range,
     time::{Duration, Instant},
 };
 
@@ -36,7 +37,7 @@ pub(crate) struct HostLink {
 }
 
 /// The links of all clients.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct DirectNetwork {
     pub(crate) links: BTreeMap<LinkKey, HostLink>,
     closed: BTreeSet<LinkKey>,
@@ -46,12 +47,31 @@ pub(crate) struct DirectNetwork {
     cuts: BTreeMap<[ClientNo; 2], u32>,
     /// Pairs of clients between which messages take longer until this time.
     slow: BTreeMap<[ClientNo; 2], (Instant, Duration)>,
+    /// The milliseconds that a description takes, and the opening of a link.
+    pub(crate) describes: Range<u64>,
+    pub(crate) opens: Range<u64>,
     last_session: u64,
     last_ufrag: u64,
 }
 
 const fn pair(a: ClientNo, b: ClientNo) -> [ClientNo; 2] {
     if a < b { [a, b] } else { [b, a] }
+}
+
+impl Default for DirectNetwork {
+    fn default() -> Self {
+        Self {
+            links: BTreeMap::new(),
+            closed: BTreeSet::new(),
+            addresses: BTreeMap::new(),
+            cuts: BTreeMap::new(),
+            slow: BTreeMap::new(),
+            describes: 1..40,
+            opens: 5..50,
+            last_session: 0,
+            last_ufrag: 0,
+        }
+    }
 }
 
 impl DirectNetwork {
@@ -142,6 +162,13 @@ impl DirectNetwork {
     pub(crate) fn waiting(&self) -> Vec<LinkKey> {
         let waiting = self.links.iter().filter(|(_, link)| !link.held.is_empty());
         waiting.map(|(key, _)| *key).collect()
+    }
+
+    /// Has the other end of a link never notice that it ends.
+    pub(crate) fn abandon(&mut self, key: LinkKey) {
+        if let Some(link) = self.links.get_mut(&key) {
+            link.partner = None;
+        }
     }
 
     /// Forgets a link, for good.
