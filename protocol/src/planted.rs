@@ -58,6 +58,20 @@ pub enum Fault {
     AnswerFormerServer,
     /// An event for which a v1 client's queue had no room is dropped.
     DropUndelivered,
+    /// A direct path that failed is not tried again.
+    NeverRetry,
+    /// A link that was given up is not closed.
+    KeepClosedLink,
+    /// The partner is told of a silent path as often as it is looked at.
+    RepeatSilent,
+    /// A path whose heartbeats do not return counts as alive.
+    IgnoreSilence,
+    /// A direct path that was left is never taken again.
+    HoldForever,
+    /// The session is not told that the direct path is closed.
+    ForgetClosedPath,
+    /// What the server grants is taken for the former pairing, whatever the partner says.
+    TrustGrant,
 }
 
 #[cfg(feature = "planted-faults")]

@@ -21,6 +21,7 @@ use super::{Heartbeat, HeartbeatKind, Output, Peer, ServerEvent, direct};
 use crate::{
     Code, EndReason, PairingId, PairingInfo, Presence,
     limits::{DIRECT_TIMEOUT, REASSERT_INTERVAL},
+    planted::{self, Fault},
 };
 
 /// Former names that are known: handlers that still run use them.
@@ -187,6 +188,11 @@ impl Peer {
         let Some(direct) = &mut self.direct else { return };
         direct.rename(info.id, info.initiator);
         let after = direct.last_ping();
+        if planted::is(Fault::TrustGrant) {
+            let old = std::mem::replace(&mut self.info, info);
+            self.former.push_back(old.id);
+            return self.known_again(now);
+        }
         self.server = ServerView::Granted { info, until: now + DIRECT_TIMEOUT, after };
     }
 

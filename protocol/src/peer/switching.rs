@@ -8,7 +8,11 @@ use super::{
     link::{LinkCommand, LinkMessage},
     session::{self, Violation},
 };
-use crate::{Path, frame::Batch};
+use crate::{
+    Path,
+    frame::Batch,
+    planted::{self, Fault},
+};
 
 impl Peer {
     /// Opens the relay for the session. Under `DirectOnly` it only carries answers to the partner.
@@ -79,7 +83,9 @@ impl Peer {
         let input = match (direct.carries(), direct.is_alive()) {
             (true, _) if !carried => session::Input::Opened(Path::Direct),
             (false, true) if carried || !was_there => session::Input::Held(Path::Direct),
-            (false, false) if was_there => session::Input::Closed(Path::Direct),
+            (false, false) if was_there && !planted::is(Fault::ForgetClosedPath) => {
+                session::Input::Closed(Path::Direct)
+            }
             _ => return,
         };
         self.session(input, now);

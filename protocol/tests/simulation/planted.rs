@@ -25,6 +25,11 @@ fn with_v1_clients(seed: u64, trace: Trace) -> Lived {
     sim::run_plan(Plan { legacies: 4, hostiles: 0, ..Plan::new(seed) }, trace)
 }
 
+/// Runs a plan in which clients have direct paths.
+fn with_direct_paths(seed: u64, trace: Trace) -> Lived {
+    sim::run_plan(Plan::new(seed).with_direct(), trace)
+}
+
 #[track_caller]
 fn assert_caught(what: &str, failure: Option<(u64, Failure)>, rules: &[Rule]) {
     let Some((runs, failure)) = failure else {
@@ -78,6 +83,17 @@ planted! {
 }
 
 planted! {
+    with_direct_paths;
+    never_trying_a_direct_path_again_is_caught: NeverRetry by Direct;
+    leaving_a_link_open_is_caught: KeepClosedLink by Direct, NothingLeft;
+    telling_of_a_silent_path_without_end_is_caught: RepeatSilent by Bounded;
+    ignoring_that_heartbeats_do_not_return_is_caught: IgnoreSilence by Direct, NothingLost, Progress, InTime;
+    never_taking_a_path_again_is_caught: HoldForever by Direct;
+    sending_on_a_closed_path_is_caught: ForgetClosedPath by Direct, NothingLost, Progress;
+    taking_any_grant_for_the_former_pairing_is_caught: TrustGrant by Mutual, NothingLost, Progress;
+}
+
+planted! {
     sim::run_two_paths;
     a_window_that_evicts_early_is_caught_on_two_paths: WindowEvictsEarly by NothingLost, Progress, Bounded;
     another_order_is_caught_on_two_paths: ReorderOnPathChange by Order, AtMostOnce, Bounded, NothingLost;
@@ -107,7 +123,7 @@ fn a_transcript_of_a_right_client_does_not_replay_with_a_fault() {
 
 #[test]
 fn without_a_planted_fault_nothing_is_caught() {
-    for live in [sim::run, with_v1_clients, sim::run_two_paths] {
+    for live in [sim::run, with_v1_clients, with_direct_paths, sim::run_two_paths] {
         if let Some((_, failure)) = caught(None, live) {
             panic!("{failure}");
         }

@@ -13,6 +13,7 @@ use crate::{
     PairingId, Signal, Step, WhyAnew,
     limits::DIRECT_STEADY,
     peer::path::{Liveness, PathConfig},
+    planted::{self, Fault},
 };
 
 /// A result of the attempts, to be carried out in this order.
@@ -146,7 +147,9 @@ impl Attempts {
     }
 
     fn drop_link(&mut self) {
-        self.command(LinkCommand::Close);
+        if !planted::is(Fault::KeepClosedLink) {
+            self.command(LinkCommand::Close);
+        }
         self.link = None;
     }
 
@@ -269,6 +272,9 @@ impl Attempts {
                 self.report(WhyAnew::Silent);
             }
         }
+        if planted::is(Fault::RepeatSilent) && life.is_open {
+            self.report(WhyAnew::Silent);
+        }
         let Some(link) = &self.link else { return };
         if link.deadline.is_some_and(|deadline| deadline <= now) {
             return self.lost(life, now);
@@ -295,6 +301,9 @@ impl Attempts {
             return self.ask(WhyAnew::Closed);
         }
         self.failures += 1;
+        if planted::is(Fault::NeverRetry) {
+            return;
+        }
         self.retry_at = Some(if life.was_proven && self.failures == 1 {
             self.soonest(now) // It worked a moment ago.
         } else {

@@ -2,7 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use crate::limits::{DIRECT_HOLD_MAX, DIRECT_STEADY};
+use crate::{
+    limits::{DIRECT_HOLD_MAX, DIRECT_STEADY},
+    planted::{self, Fault},
+};
 
 /// A backoff: each time that the path is left soon after it was taken, the wait doubles.
 #[derive(Debug, Default)]
@@ -20,6 +23,7 @@ impl Hold {
         }
         let most = DIRECT_HOLD_MAX.max(hold);
         let hold = hold.saturating_mul(1 << self.flaps.min(16)).min(most);
+        let hold = if planted::is(Fault::HoldForever) { hold * 10_000 } else { hold };
         self.flaps += 1;
         self.until = Some(now + hold);
     }
