@@ -5,12 +5,19 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use socketio_p2p_protocol::{
-    ClientConfig, ClientEvent, ClientMessage, LinkId, PairingId, PairingInfo, ServerMessage,
-    client::{Input, Output},
+    ClientConfig, ClientEvent, ClientMessage, Code, EndReason, LinkId, PairingId, PairingInfo,
+    Path, ServerMessage,
+    client::{Answer, Input, Output},
     peer::{LinkCommand, LinkEvent, LinkMessage},
+    session::EmitOptions,
+    sim::Noticed,
 };
 
-use crate::clients::{ScriptedClient, info, welcome};
+use crate::{
+    clients::{ScriptedClient, info, welcome},
+    direct_world::{call, direct as direct_world, pass, replied_by},
+    world::{A, B, unpaired},
+};
 
 /// A client whose direct path is alive, and the partner on the other side of it.
 struct Direct {
@@ -119,4 +126,106 @@ fn a_pairing_that_the_server_forgot_outlives_another_loss_of_the_connection() {
 
     assert_eq!(direct_path.registered().len(), 1, "it is registered anew");
     assert_eq!(direct_path.client.core.pairing(), Some(&direct(1)));
+}
+
+#[test]
+fn paired_clients_talk_on_while_the_server_is_away_and_assert_their_pairing_when_it_is_back() {
+    for goodbye in [false, true] {
+        let mut testbed = direct_world();
+        let old = testbed.pairing(A);
+
+        testbed.stop_server(goodbye);
+        pass(&mut testbed, 30_000);
+        call(&mut testbed, A);
+        pass(&mut testbed, 100);
+        assert_eq!(replied_by(&testbed, A), [Path::Direct]);
+        testbed.start_server();
+        pass(&mut testbed, 5_000);
+
+        assert_eq!(unpaired(&testbed), []);
+        assert_eq!(testbed.pairing(A), testbed.pairing(B));
+        assert!(testbed.pairing(A).is_some() && testbed.pairing(A) != old);
+        for client in [A, B] {
+            let again = |event: &&ClientEvent| matches!(event, ClientEvent::Reasserted(_));
+            assert_eq!(testbed.events(client).iter().filter(again).count(), 1);
+        }
+        // And the relay can be used as before.
+        testbed.cut_link(A, B);
+        call(&mut testbed, B);
+        pass(&mut testbed, 1_200);
+        assert_eq!(replied_by(&testbed, B), [Path::Relay]);
+    }
+}
+
+#[test]
+fn what_names_the_former_pairing_is_carried_out() {
+    let mut testbed = direct_world();
+    let old = testbed.pairing(A).unwrap();
+    testbed.stop_server(false);
+    testbed.start_server();
+    pass(&mut testbed, 5_000);
+    assert_ne!(testbed.pairing(A), Some(old));
+
+    let reply_by = Some(testbed.now() + Duration::from_secs(10));
+    testbed.emit_in(A, old, "note", vec![], EmitOptions { reply_by, ..EmitOptions::default() });
+    pass(&mut testbed, 100);
+
+    assert_eq!(replied_by(&testbed, A), [Path::Direct]);
+}
+
+#[test]
+fn without_the_server_the_pairing_ends_with_the_direct_path() {
+    let mut testbed = direct_world();
+    testbed.stop_server(true);
+    pass(&mut testbed, 1_000);
+
+    testbed.cut_link(A, B);
+    pass(&mut testbed, 12_000);
+
+    assert_eq!(unpaired(&testbed), [EndReason::Disconnected; 2]);
+}
+
+#[test]
+fn one_that_only_lost_its_connection_talks_on_within_its_grace() {
+    let mut testbed = direct_world();
+    testbed.lose(A, Noticed::AtOnce);
+    testbed.block_server();
+    for client in [A, B] {
+        call(&mut testbed, client);
+    }
+    pass(&mut testbed, 2_000);
+    testbed.start_server();
+    pass(&mut testbed, 1_000);
+
+    assert_eq!(unpaired(&testbed), []);
+    assert_eq!([A, B].map(|client| replied_by(&testbed, client)), [[Path::Direct]; 2]);
+}
+
+#[test]
+fn one_that_stays_away_for_too_long_is_parted_from_its_partner() {
+    let mut testbed = direct_world();
+    testbed.lose(A, Noticed::AtOnce);
+    testbed.block_server();
+    pass(&mut testbed, 20_000);
+    testbed.start_server();
+    pass(&mut testbed, 20_000);
+
+    assert_eq!(unpaired(&testbed), [EndReason::Disconnected; 2]);
+}
+
+#[test]
+fn who_is_in_a_pairing_that_the_server_forgot_says_what_the_server_would_say() {
+    let mut testbed = direct_world();
+    testbed.stop_server(true);
+    pass(&mut testbed, 10);
+
+    let [partner, stranger] = [B, 2].map(|target| testbed.register(A, target));
+
+    assert!(matches!(testbed.answer(A, partner), Some(Answer::Registered(_))));
+    let Some(Answer::Refused(refusal)) = testbed.answer(A, stranger) else { panic!() };
+    assert_eq!(refusal.code, Code::SourceBusy);
+
+    let unregister = testbed.unregister(A);
+    assert_eq!(testbed.answer(A, unregister), Some(&Answer::Unregistered));
+    assert_eq!(unpaired(&testbed), [EndReason::Unregistered]);
 }
