@@ -53,6 +53,10 @@ pub const QUEUE_PACKETS: usize = 1024;
 /// Attachments of one message. The server holds them until the last one came.
 pub const ATTACHMENTS: usize = 256;
 
+/// Attachments of an event or an acknowledgement for a v1 client. The parser of socket.io-client 4.8.4
+/// (socket.io-parser 4.2.7) takes no more and ends its connection with "parse error".
+pub const V1_ATTACHMENTS: usize = 10;
+
 /// Longest time that a registration waits for the target's answer.
 pub const REGISTER_TIMEOUT: Duration = Duration::from_secs(10);
 

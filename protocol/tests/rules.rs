@@ -37,6 +37,7 @@ mod session_window;
 mod sessions;
 mod signals;
 mod specification;
+mod v1_peer;
 mod versions;
 mod wires;
 mod world;

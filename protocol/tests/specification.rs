@@ -54,6 +54,7 @@ fn the_table_of_limits_agrees_with_the_constants() {
         ("QUESTIONS", limits::QUESTIONS.to_string()),
         ("HANDLERS", limits::HANDLERS.to_string()),
         ("QUEUE_PACKETS", limits::QUEUE_PACKETS.to_string()),
+        ("V1_ATTACHMENTS", limits::V1_ATTACHMENTS.to_string()),
         ("ATTACHMENTS", limits::ATTACHMENTS.to_string()),
         ("REGISTER_TIMEOUT", time(limits::REGISTER_TIMEOUT)),
         ("RELEASE_TIMEOUT", time(limits::RELEASE_TIMEOUT)),

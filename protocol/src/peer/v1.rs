@@ -31,7 +31,10 @@ use serde_json::Value;
 pub use self::bridge::{Bridge, Side};
 use crate::{
     Args, Cause, Code, EndReason, Frame, Outcome, Path, Presence, Refusal, ReqId, Session,
-    limits::{BACKLOG_BYTES, BACKLOG_EMITS, JSON_DEPTH, RETRY_DELAY, V1_CALL_TIMEOUT, VALUE_BYTES},
+    limits::{
+        BACKLOG_BYTES, BACKLOG_EMITS, JSON_DEPTH, RETRY_DELAY, V1_ATTACHMENTS, V1_CALL_TIMEOUT,
+        VALUE_BYTES,
+    },
     planted::{self, Fault},
     relay::SendFailure,
     session::{self, Delivery, EmitOptions, Violation},
@@ -104,6 +107,8 @@ pub struct V1Peer {
     /// Acknowledgements that the session knows nothing of.
     answers: VecDeque<(ReqId, Outcome)>,
     ended: bool,
+    /// The time of the last input.
+    now: Instant,
 }
 
 #[derive(Debug)]
@@ -140,6 +145,7 @@ impl V1Peer {
             awaited: BTreeMap::new(),
             answers: VecDeque::new(),
             ended: false,
+            now,
         }
     }
 
@@ -155,6 +161,7 @@ impl V1Peer {
         ack: Option<ReqId>,
         now: Instant,
     ) -> Result<(), Code> {
+        self.now = now;
         if self.ended {
             return Err(Code::NotPaired);
         }
@@ -172,6 +179,7 @@ impl V1Peer {
 
     /// Handles one input.
     pub fn handle(&mut self, input: Input, now: Instant) {
+        self.now = now;
         if self.retry_at.is_some_and(|at| at <= now) {
             self.retry_at = None;
         }
@@ -213,7 +221,10 @@ impl V1Peer {
             }
             match self.session.poll_output()? {
                 session::Output::Send(_, frame) => return Some(Output::Send(frame)),
-                session::Output::Deliver(delivery) => self.undelivered.push_back(delivery),
+                session::Output::Deliver(delivery) => match check_attachments(&delivery.args) {
+                    Ok(()) => self.undelivered.push_back(delivery),
+                    Err(refusal) => self.finish(delivery.seq, Err(refusal), self.now),
+                },
                 session::Output::Resolved(ack, outcome) => {
                     return Some(Output::Acknowledge(ack, outcome));
                 }
@@ -349,6 +360,19 @@ fn check_reply(reply: Args) -> Result<Args, Code> {
     Ok(reply)
 }
 
+/// Checks that a v1 client can take the attachments of these arguments.
+///
+/// # Errors
+///
+/// [`Code::BadArgs`] if there are too many.
+pub(crate) fn check_attachments(args: &Args) -> Result<(), Refusal> {
+    if args.blobs().len() <= V1_ATTACHMENTS {
+        return Ok(());
+    }
+    let why = format!("a v1 client takes at most {V1_ATTACHMENTS} attachments");
+    Err(Refusal::new(Code::BadArgs, &why))
+}
+
 /// Returns the arguments with which a v1 client's event is acknowledged: those of the partner's
 /// reply, or else one argument that describes the failure.
 ///
@@ -357,7 +381,9 @@ fn check_reply(reply: Args) -> Result<Args, Code> {
 /// The argument that describes the failure.
 pub fn acknowledgement(outcome: &Outcome) -> Result<&Args, Value> {
     match outcome {
-        Outcome::Replied(args, _) => Ok(args),
+        Outcome::Replied(args, _) => check_attachments(args)
+            .map(|()| args)
+            .map_err(|refusal| v1_failed(refusal.code.as_str(), &refusal.message)),
         Outcome::Failed(refusal) => Err(v1_failed(refusal.code.as_str(), &refusal.message)),
         Outcome::NotExecuted(cause) | Outcome::Unknown(cause) => {
             Err(v1_failed(cause.as_str(), &cause.to_string()))

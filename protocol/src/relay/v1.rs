@@ -9,6 +9,7 @@ use super::Route;
 use crate::{
     Args, Code, Dialect, Refusal,
     limits::{JSON_DEPTH, RELAYED_FRAME_BYTES},
+    peer::v1::check_attachments,
     wire::{self, V1EmitFields, check_event},
 };
 
@@ -73,6 +74,8 @@ impl V1Emit {
             // A string of JavaScript may contain a lone surrogate. The parser of a Rust client would
             // drop the whole frame, and the session would wait for it forever.
             self.args.parse::<Vec<Value>>().map_err(|error| bad(&error))?;
+        } else {
+            check_attachments(&self.args)?;
         }
         Ok(route)
     }
@@ -138,5 +141,21 @@ mod tests {
 
         assert!(emit.admit(Some(&route(Dialect::V1)), |_| true).is_ok());
         assert_eq!(code(emit.admit(Some(&route(Dialect::V1)), |_| false)), Some(Code::BadArgs));
+    }
+
+    #[test]
+    fn more_attachments_than_a_v1_partner_takes_are_refused() {
+        let with = |count: usize| {
+            let places: Vec<_> =
+                (0..count).map(|num| format!(r#"{{"_placeholder":true,"num":{num}}}"#)).collect();
+            let blobs = vec![Bytes::from_static(b"blob"); count];
+            let args = Args::from_text(format!("[{}]", places.join(",")), blobs).unwrap();
+            V1Emit { args, ..emit("[]") }
+        };
+        let admitted = |count, dialect| code(with(count).admit(Some(&route(dialect)), |_| true));
+
+        assert_eq!(admitted(10, Dialect::V1), None);
+        assert_eq!(admitted(11, Dialect::V1), Some(Code::BadArgs));
+        assert_eq!(admitted(11, Dialect::V2), None);
     }
 }

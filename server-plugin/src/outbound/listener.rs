@@ -20,13 +20,11 @@ use super::meter::MeteredStream;
 /// peer that stops reading keeps its socket, and what waits in it, for a quarter of an hour.
 const USER_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// The silence after which the kernel asks a peer for life, the interval at which it asks again, and the
-/// number of times. A machine that is gone is noticed after 10 s, also if nothing is sent to it; a page
-/// or a process that is only busy is not, for its kernel answers.
-const KEEPALIVE: TcpKeepalive = TcpKeepalive::new()
-    .with_time(Duration::from_secs(4))
-    .with_interval(Duration::from_secs(2))
-    .with_retries(3);
+/// The silence after which the kernel asks a peer for life, and the interval at which it asks again. On
+/// Linux, [`USER_TIMEOUT`] decides when it gives up. A machine that is gone is noticed also if nothing is
+/// sent to it; a page or a process that is only busy is kept, for its kernel answers.
+const KEEPALIVE: TcpKeepalive =
+    TcpKeepalive::new().with_time(Duration::from_secs(10)).with_interval(Duration::from_secs(5));
 
 /// A TCP listener for [`axum::serve()`], for clients that leave Nagle's algorithm on.
 ///
@@ -36,7 +34,7 @@ const KEEPALIVE: TcpKeepalive = TcpKeepalive::new()
 /// acknowledges at once (`TCP_QUICKACK`, on Linux only). Other clients are left alone: an
 /// acknowledgement for each message would cost up to a fifth of a busy server. The listener also
 /// sends small messages at once (`TCP_NODELAY`), gives up connections whose peer takes nothing for 20 s
-/// (`TCP_USER_TIMEOUT`) or does not answer the kernel for 10 s (`SO_KEEPALIVE`), and logs failures to
+/// (`TCP_USER_TIMEOUT`) or, asked by the kernel, is silent that long (`SO_KEEPALIVE`), and logs failures to
 /// accept a connection at most every 10 s. Its connections are [metered](MeteredStream).
 #[derive(Debug)]
 pub struct QuickAckListener(TcpListener);
