@@ -242,7 +242,7 @@ impl World {
         let args = vec![Value::from(pairing.to_string()), values.into()];
         let mut passed = self.passes(client, true, wire::FRAME, args);
         let values = passed.args.pop().unwrap_or_default();
-        frame::batch_from_value(values).unwrap_or(frames)
+        frame::batch_from_value(values).map_or(frames, |batch| batch.frames)
     }
 
     /// Returns a message to a client as it arrives, and those before it.
