@@ -8,3 +8,4 @@ pub(crate) mod listener;
 pub(crate) mod meter;
 pub(crate) mod queue;
 pub(crate) mod socket;
+mod streams;

@@ -39,8 +39,9 @@ use socketioxide::{
 use super::{
     ack_args::AckArgs,
     arguments::Arguments,
-    meter::{self, StreamHandle},
+    meter::StreamHandle,
     queue::{Class, Queue, QueueLimits},
+    streams,
 };
 
 /// A client's acknowledgement.
@@ -111,7 +112,7 @@ impl<A: Adapter> Outflow<A> {
 
     fn find_meter(&self, socket: &Socket<A>) {
         if let Some(queue) = &self.queue {
-            queue.set_meter(meter::of(socket).map(|stream| stream.meter()));
+            queue.set_meter(streams::of(socket).map(|stream| stream.meter()));
         }
     }
 
@@ -155,7 +156,7 @@ fn failure(error: SendError) -> SendFailure {
 
 /// Returns the stream below a socket, if it can be ended from here.
 pub(crate) fn stream_of<A: Adapter>(socket: &Socket<A>) -> Option<Arc<StreamHandle>> {
-    meter::of(socket).or_else(|| meter::of_poll(socket))
+    streams::of(socket).or_else(|| streams::of_poll(socket))
 }
 
 fn takes_attachments<A: Adapter>(socket: &Socket<A>) -> bool {
