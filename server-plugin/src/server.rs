@@ -97,7 +97,8 @@ impl P2pServer {
         self.shared.counters.read()
     }
 
-    /// Ends all pairings with `shutting-down`, ends the connections of all clients, lets no client in
+    /// Ends all pairings at the server with `shutting-down` (two clients with an open direct path talk on and
+    /// pair again at the next server), ends the connections of all clients, lets no client in
     /// any more, and returns when nothing of the plugin runs any more, at the latest after 5 s.
     ///
     /// No client is told to leave the namespace: stock clients would stay away for good. Each one

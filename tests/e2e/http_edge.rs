@@ -50,14 +50,14 @@ async fn a_head_that_is_too_large_is_refused_with_431() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn websockets_with_one_key_are_both_let_in() {
+async fn websockets_of_two_clients_with_one_key_are_both_let_in() {
     let server = TestServer::start().await;
     let upgrade = "connection: upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\n\
                    sec-websocket-key: AAAAAAAAAAAAAAAAAAAAAA==\r\n";
-    let path = "/socket.io/?EIO=4&transport=websocket";
+    let path = "/socket.io/?EIO=4&transport=websocket&clientId=";
 
-    let (first, _one) = asked(&server, path, upgrade).await;
-    let (second, _other) = asked(&server, path, upgrade).await;
+    let (first, _one) = asked(&server, &format!("{path}C"), upgrade).await;
+    let (second, _other) = asked(&server, &format!("{path}D"), upgrade).await;
 
     assert_eq!(first, "HTTP/1.1 101 Switching Protocols");
     assert_eq!(second, first);

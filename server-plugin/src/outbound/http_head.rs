@@ -3,11 +3,17 @@
 //! It parses as hyper does, with the same parser. A connection that is no longer HTTP/1, or whose
 //! requests cannot be followed, is left alone: its server answers, or refuses with a status.
 
+use std::{
+    hash::{BuildHasher as _, RandomState},
+    sync::LazyLock,
+};
+
 use http::{Uri, header};
 use socketio_p2p_protocol::wire::QUICK_ACK;
 
-/// The longest head of a request that is followed, in bytes. Servers and proxies allow about as much.
-const HEAD_BYTES: usize = 16 * 1024;
+/// The longest head of a request that is followed, in bytes: as long as one that hyper reads. A longer
+/// one it refuses with 431, so no websocket comes about unseen.
+const HEAD_BYTES: usize = 8192 + 4096 * 100;
 
 /// The most headers of a request, as in hyper.
 const HEADERS: usize = 100;
@@ -21,8 +27,9 @@ const HTTP_2: &[u8] = b"PRI * HTTP/2.0\r\n\r\n";
 /// The identity of a websocket, on its connection and in socketioxide.
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
 pub(crate) enum Key {
-    /// The key of its handshake, which its client drew at random.
-    WebSocket(Box<[u8]>),
+    /// A hash of the key of its handshake and of the query: the key alone is the same for all devices
+    /// whose library has a constant one.
+    WebSocket(u64),
     /// The session that is upgraded from polling, which the server drew at random.
     Session(Box<str>),
     /// The session that waits for messages with a request of its own, a poll.
@@ -34,8 +41,15 @@ impl Key {
     pub(crate) fn new(uri: &Uri, websocket_key: &[u8]) -> Self {
         match parameter(uri, "sid=") {
             Some(sid) => Self::Session(sid.into()),
-            None => Self::WebSocket(websocket_key.into()),
+            None => Self::websocket(uri, websocket_key),
         }
+    }
+
+    /// Returns the key of a websocket without a session.
+    pub(crate) fn websocket(uri: &Uri, websocket_key: &[u8]) -> Self {
+        /// Seeded at random, so that nobody can find two handshakes with one hash.
+        static HASH: LazyLock<RandomState> = LazyLock::new(RandomState::new);
+        Self::WebSocket(HASH.hash_one((uri.query().unwrap_or_default(), websocket_key)))
     }
 }
 
@@ -81,30 +95,10 @@ impl Default for Requests {
     }
 }
 
-/// The progress of a connection.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Progress {
-    /// No request has begun since the last one.
-    Between,
-    Head,
-    Body,
-    /// A websocket.
-    Over,
-    /// Something that cannot be followed.
-    Lost,
-}
-
 impl Requests {
-    pub(super) fn progress(&self) -> Progress {
-        match self {
-            Self::Head(head) if head.is_empty() => Progress::Between,
-            Self::Head(_) => Progress::Head,
-            Self::Body(_) | Self::ChunkSize(_) | Self::Chunk(_) | Self::Trailer(_) => {
-                Progress::Body
-            }
-            Self::Asked | Self::Over => Progress::Over,
-            Self::Lost => Progress::Lost,
-        }
+    /// Returns whether the connection can be followed.
+    pub(super) const fn is_lost(&self) -> bool {
+        matches!(self, Self::Lost)
     }
 
     /// Reads received bytes.
@@ -297,7 +291,7 @@ mod tests {
     }
 
     fn websocket() -> Option<Key> {
-        Some(Key::WebSocket((*b"abc==").into()))
+        Some(Key::websocket(&"/socket.io/?EIO=4&transport=websocket".parse().unwrap(), b"abc=="))
     }
 
     #[test]

@@ -13,8 +13,8 @@ use std::{
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::{
-    deadlines::Deadlines,
-    http_head::{Progress, Requests, Seen},
+    deadlines::FirstRequest,
+    http_head::{Requests, Seen},
     queue::Meter,
     streams::Registered,
 };
@@ -24,6 +24,8 @@ use super::{
 pub(crate) struct StreamHandle {
     meter: Arc<Meter>,
     is_cut: AtomicBool,
+    /// `true` from a request until the first byte of its response.
+    waits: AtomicBool,
     /// The task that waits for something to read.
     reader: Mutex<Option<Waker>>,
 }
@@ -31,7 +33,12 @@ pub(crate) struct StreamHandle {
 impl StreamHandle {
     fn new() -> Self {
         let meter = Arc::new(Meter::new());
-        Self { meter, is_cut: AtomicBool::new(false), reader: Mutex::new(None) }
+        Self {
+            meter,
+            is_cut: AtomicBool::new(false),
+            waits: AtomicBool::new(false),
+            reader: Mutex::new(None),
+        }
     }
 
     pub(crate) fn meter(&self) -> Arc<Meter> {
@@ -44,6 +51,11 @@ impl StreamHandle {
         if let Some(reader) = self.lock().take() {
             reader.wake();
         }
+    }
+
+    /// Returns whether a request waits for its response.
+    pub(super) fn waits(&self) -> bool {
+        self.waits.load(Ordering::Acquire)
     }
 
     fn is_cut(&self) -> bool {
@@ -69,14 +81,14 @@ impl StreamHandle {
 
 /// A byte stream that counts what is written, so that the plugin knows how much waits for a client.
 ///
-/// It parses the HTTP requests on it. A connection whose requests cannot be followed is not metered: after
-/// a head of more than 16 KiB or a body of unclear length, or with a websocket whose key is in use on
-/// another connection. With TLS, put it inside: around the stream on which HTTP is spoken.
+/// It parses the HTTP requests on it, and leaves alone what is no HTTP/1. It ends a connection that makes
+/// no request within 10 s, and one with a websocket whose key and query are in use on another
+/// connection. With TLS, put it inside: around the stream on which HTTP is spoken.
 #[derive(Debug)]
 pub struct MeteredStream<S> {
     stream: S,
     requests: Requests,
-    deadlines: Deadlines,
+    first_request: FirstRequest,
     quick: bool,
     pub(super) handle: Arc<StreamHandle>,
     entry: Option<Registered>,
@@ -88,7 +100,7 @@ impl<S> MeteredStream<S> {
         Self {
             stream,
             requests: Requests::default(),
-            deadlines: Deadlines::new(),
+            first_request: FirstRequest::new(),
             quick: false,
             handle: Arc::new(StreamHandle::new()),
             entry: None,
@@ -105,27 +117,32 @@ impl<S> MeteredStream<S> {
         self.quick
     }
 
-    fn read_along(&mut self, bytes: &[u8]) {
-        let before = self.requests.progress();
-        if before == Progress::Over && !matches!(self.requests, Requests::Asked) {
-            return;
-        }
-        let Self { requests, quick, handle, entry, .. } = self;
+    fn read_along(&mut self, bytes: &[u8]) -> io::Result<()> {
+        let Self { requests, first_request, quick, handle, entry, .. } = self;
+        let mut result = Ok(());
         requests.read(bytes, |seen| {
+            first_request.came();
             // The old entry goes first: the same request may be tried again.
             *entry = None;
             if let Seen::Request { quick: asks, key } = seen {
                 *quick |= asks;
-                *entry = key.map(|key| Registered::new(key, handle));
+                handle.waits.store(true, Ordering::Release);
+                match key.map(|key| Registered::new(key, handle)).transpose() {
+                    Ok(registered) => *entry = registered,
+                    Err(error) => result = Err(error),
+                }
             }
         });
-        self.deadlines.read(before, self.requests.progress());
+        if requests.is_lost() {
+            first_request.came();
+        }
+        result
     }
 
-    fn wrote(&mut self, bytes: usize) {
+    fn wrote(&self, bytes: usize) {
         self.handle.meter.took(bytes);
-        if self.requests.progress() != Progress::Over {
-            self.deadlines.wrote();
+        if self.handle.waits.load(Ordering::Relaxed) {
+            self.handle.waits.store(false, Ordering::Release);
         }
     }
 }
@@ -138,17 +155,16 @@ impl<S: AsyncRead + Unpin> AsyncRead for MeteredStream<S> {
     ) -> Poll<io::Result<()>> {
         let before = buf.filled().len();
         let read = Pin::new(&mut self.stream).poll_read(cx, buf);
-        let Self { handle, deadlines, requests, .. } = &mut *self;
+        let Self { handle, first_request, .. } = &mut *self;
         if read.is_pending() {
             handle.wait(cx);
-            if deadlines.poll(requests, cx).is_ready() {
+            if first_request.poll_missing(cx).is_ready() {
                 return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
             }
         }
         handle.check()?;
         ready!(read)?;
-        self.read_along(&buf.filled()[before..]);
-        Poll::Ready(Ok(()))
+        Poll::Ready(self.read_along(&buf.filled()[before..]))
     }
 }
 

@@ -58,8 +58,12 @@ pub(crate) trait Outlet: Send + Sync + 'static {
     ) -> Result<Acknowledged, SendFailure>;
     fn ack(&self, id: i64, args: Arguments<'_>) -> Result<(), SendFailure>;
     fn disconnect(&self) -> Result<(), SendFailure>;
-    /// Returns the stream below, if it can be ended from here.
+    /// Returns the stream below a websocket, if it can be ended from here.
     fn stream(&self) -> Option<Arc<StreamHandle>>;
+    /// Returns the stream on which a poll waits now. It may carry requests of others afterwards.
+    fn poll_stream(&self) -> Option<Arc<StreamHandle>>;
+    /// Returns whether it polls.
+    fn polls(&self) -> bool;
     fn is_connected(&self) -> bool;
     /// Returns whether everything is written that was handed over, as far as that is known.
     fn is_flushed(&self) -> bool;
@@ -198,7 +202,16 @@ impl<A: Adapter> Outlet for Outflow<A> {
     }
 
     fn stream(&self) -> Option<Arc<StreamHandle>> {
-        self.socket.upgrade().and_then(|socket| stream_of(&socket))
+        self.socket.upgrade().and_then(|socket| streams::of(&socket))
+    }
+
+    fn poll_stream(&self) -> Option<Arc<StreamHandle>> {
+        self.socket.upgrade().and_then(|socket| streams::of_poll(&socket))
+    }
+
+    fn polls(&self) -> bool {
+        let is_polling = |socket: Arc<Socket<A>>| socket.transport_type() == TransportType::Polling;
+        self.socket.upgrade().is_some_and(is_polling)
     }
 
     fn disconnect(&self) -> Result<(), SendFailure> {

@@ -1,6 +1,9 @@
 //! The streams below sockets, found by what their clients sent.
 
-use std::sync::{Arc, LazyLock, Weak};
+use std::{
+    io,
+    sync::{Arc, LazyLock, Weak},
+};
 
 use dashmap::{DashMap, Entry};
 use socketioxide::{adapter::Adapter, socket::Socket};
@@ -12,16 +15,7 @@ use super::{
 
 /// The streams of all websockets and polls of this process, by their keys in socketioxide, which
 /// knows nothing of the stream below. An entry lives no longer than its stream.
-static STREAMS: LazyLock<DashMap<Key, Streams>> = LazyLock::new(DashMap::new);
-
-/// The streams with one key.
-#[derive(Debug)]
-struct Streams {
-    /// The only one, or the last that polled. Dangling if a websocket's key is in use on several: it is
-    /// unclear which of them belongs to a socket.
-    stream: Weak<StreamHandle>,
-    count: usize,
-}
+static STREAMS: LazyLock<DashMap<Key, Weak<StreamHandle>>> = LazyLock::new(DashMap::new);
 
 /// Returns the stream of a socket, if the socket is a websocket that came over a metered stream.
 pub(crate) fn of<A: Adapter>(socket: &Socket<A>) -> Option<Arc<StreamHandle>> {
@@ -32,50 +26,49 @@ pub(crate) fn of<A: Adapter>(socket: &Socket<A>) -> Option<Arc<StreamHandle>> {
     let began_so = transport.is_some_and(|value| value.split('=').next() == Some("websocket"));
     let key = if began_so {
         let key = request.headers.get(http::header::SEC_WEBSOCKET_KEY)?;
-        Key::WebSocket(key.as_bytes().into())
+        Key::websocket(&request.uri, key.as_bytes())
     } else {
         Key::Session(socket.id.as_str().into())
     };
-    STREAMS.get(&key)?.stream.upgrade()
+    STREAMS.get(&key)?.upgrade()
 }
 
-/// Returns the stream on which a socket polled last, if that was over a metered stream. It counts
-/// the bytes of one poll only, and maybe those of others: it is no meter of the socket.
+/// Returns the stream on which a poll of a socket waits for its response. It counts the bytes of one
+/// poll only, and maybe those of other clients: it is no meter of the socket.
 pub(crate) fn of_poll<A: Adapter>(socket: &Socket<A>) -> Option<Arc<StreamHandle>> {
-    STREAMS.get(&Key::Poll(socket.id.as_str().into()))?.stream.upgrade()
+    let stream = STREAMS.get(&Key::Poll(socket.id.as_str().into()))?.upgrade()?;
+    stream.waits().then_some(stream)
 }
 
 /// The entry of a stream's websocket or poll, until it is dropped.
 #[derive(Debug)]
-pub(super) struct Registered(Key);
+pub(super) struct Registered(Key, Weak<StreamHandle>);
 
 impl Registered {
-    pub(super) fn new(key: Key, handle: &Arc<StreamHandle>) -> Self {
-        let stream = Arc::downgrade(handle);
+    /// Enters a stream.
+    ///
+    /// # Errors
+    ///
+    /// `AddrInUse` if another stream has a websocket of the same key and query. The traffic of one would
+    /// count for the other, and so a client could make the server keep more for it than is allowed.
+    pub(super) fn new(key: Key, handle: &Arc<StreamHandle>) -> io::Result<Self> {
+        let handle = Arc::downgrade(handle);
         match STREAMS.entry(key.clone()) {
-            Entry::Vacant(entry) => drop(entry.insert(Streams { stream, count: 1 })),
-            Entry::Occupied(mut entry) => {
-                let streams = entry.get_mut();
-                streams.count += 1;
-                streams.stream = match key {
-                    // The poll before ended, or its client gave it up.
-                    Key::Poll(_) => stream,
-                    // A client may always send the same key. With equal keys the traffic of one
-                    // stream would count for the other, so neither counts.
-                    Key::WebSocket(_) | Key::Session(_) => Weak::new(),
-                };
+            Entry::Vacant(entry) => drop(entry.insert(handle.clone())),
+            // The poll before ended, or its client gave it up.
+            Entry::Occupied(mut entry) if matches!(key, Key::Poll(_)) => {
+                entry.insert(handle.clone());
             }
+            Entry::Occupied(_) => return Err(io::ErrorKind::AddrInUse.into()),
         }
-        Self(key)
+        Ok(Self(key, handle))
     }
 }
 
 impl Drop for Registered {
     fn drop(&mut self) {
-        STREAMS.remove_if_mut(&self.0, |_, streams| {
-            streams.count -= 1;
-            streams.count == 0
-        });
+        let Self(key, handle) = self;
+        STREAMS.remove_if(key, |_, other| other.ptr_eq(handle));
     }
 }
 
@@ -91,7 +84,8 @@ mod tests {
     }
 
     fn registered(key: &str) -> bool {
-        STREAMS.contains_key(&Key::WebSocket(key.as_bytes().into()))
+        let uri = "/?transport=websocket".parse().unwrap();
+        STREAMS.contains_key(&Key::websocket(&uri, key.as_bytes()))
     }
 
     #[tokio::test]
@@ -112,28 +106,28 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn of_streams_with_the_same_key_none_is_metered() {
+    async fn a_key_in_use_is_refused_unless_the_query_differs() {
+        let stream = || {
+            let (client, server) = duplex(1024);
+            (client, MeteredStream::new(server))
+        };
         let request = upgrade("two");
+        let other_query = request.replace("websocket HTTP", "websocket&clientId=B HTTP");
         let mut read = vec![0; request.len()];
-        let mut streams = Vec::new();
-        for _ in 0..3 {
-            let (mut client, server) = duplex(1024);
-            let mut server = MeteredStream::new(server);
-            client.write_all(request.as_bytes()).await.unwrap();
-            server.read_exact(&mut read).await.unwrap();
-            streams.push(server);
-        }
-        let key = Key::WebSocket((*b"two").into());
-        let found = || STREAMS.get(&key).map(|streams| streams.stream.upgrade().is_some());
-
-        while streams.pop().is_some() {
-            assert_eq!(found(), (!streams.is_empty()).then_some(false));
-        }
-        let (mut client, server) = duplex(1024);
-        let mut server = MeteredStream::new(server);
+        let ((mut client, mut first), (mut again, mut second), (mut other, mut third)) =
+            (stream(), stream(), stream());
         client.write_all(request.as_bytes()).await.unwrap();
-        server.read_exact(&mut read).await.unwrap();
-        assert_eq!(found(), Some(true), "the key is free again");
+        again.write_all(request.as_bytes()).await.unwrap();
+        other.write_all(other_query.as_bytes()).await.unwrap();
+        first.read_exact(&mut read).await.unwrap();
+
+        let refused = second.read_exact(&mut read).await.unwrap_err();
+
+        assert_eq!(refused.kind(), io::ErrorKind::AddrInUse);
+        drop(second);
+        assert!(registered("two"));
+        third.read_exact(&mut vec![0; other_query.len()]).await.unwrap();
+        assert!(registered("two"));
     }
 
     #[tokio::test]
@@ -145,7 +139,7 @@ mod tests {
         };
         let ((mut client, mut first), (mut other, mut second)) = (stream(), stream());
         let key = Key::Poll("three".into());
-        let registered = || STREAMS.get(&key).and_then(|streams| streams.stream.upgrade());
+        let registered = || STREAMS.get(&key).and_then(|stream| stream.upgrade());
         let mut read = vec![0; request.len()];
         for (client, server) in [(&mut client, &mut first), (&mut other, &mut second)] {
             client.write_all(request).await.unwrap();

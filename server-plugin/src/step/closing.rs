@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use socketio_p2p_protocol::{ConnId, Dialect, broker::Input, relay::SendFailure};
 
 use super::Shared;
-use crate::connection::Connection;
+use crate::{connection::Connection, outbound::socket::Outlet};
 
 /// The longest time that the end of the plugin may take.
 pub(crate) const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
@@ -15,6 +15,9 @@ const CLOSE_INTERVAL: Duration = Duration::from_millis(200);
 
 /// The time in which a client whose connection ends can read why.
 const LAST_WORDS: Duration = Duration::from_secs(1);
+
+/// The longest wait for the next poll of a client, which takes a round trip.
+const POLL_WAIT: Duration = Duration::from_secs(2);
 
 /// The pause before it is looked again whether the last words are written.
 const FLUSH_INTERVAL: Duration = Duration::from_millis(20);
@@ -42,7 +45,8 @@ impl Shared {
     /// A stock client that is told to leave the namespace stays away for good. One that loses its
     /// transport comes back after its backoff.
     pub(super) fn hang_up(self: &Arc<Self>, connection: Arc<Connection>) {
-        if connection.outlet.stream().is_none() {
+        let (stream, polls) = (connection.outlet.stream(), connection.outlet.polls());
+        if stream.is_none() && !polls {
             // The transport cannot be ended from here. A v2 client comes back all the same; a v1
             // client is left to the end of the host.
             if connection.dialect == Dialect::V2 {
@@ -59,9 +63,9 @@ impl Shared {
                 tokio::time::sleep(FLUSH_INTERVAL).await;
             };
             tokio::time::timeout(LAST_WORDS, flushing).await.ok();
-            // Of a polling client, that of the last poll.
-            if let Some(stream) = connection.outlet.stream() {
-                stream.cut();
+            match stream {
+                Some(stream) => stream.cut(),
+                None => cut_next_poll(&*connection.outlet).await,
             }
         });
     }
@@ -121,4 +125,17 @@ impl Shared {
             }
         }
     }
+}
+
+/// Ends the poll that waits, or the next one. Between two polls there is nothing to end.
+async fn cut_next_poll(outlet: &dyn Outlet) {
+    let polling = async {
+        loop {
+            if let Some(stream) = outlet.poll_stream() {
+                return stream.cut();
+            }
+            tokio::time::sleep(FLUSH_INTERVAL).await;
+        }
+    };
+    tokio::time::timeout(POLL_WAIT, polling).await.ok();
 }
