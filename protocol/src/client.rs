@@ -122,11 +122,11 @@ impl Client {
         }
         match input {
             Input::Received(message) => {
-                self.last_heard = now;
                 self.received(message, now);
+                self.heard(now);
             }
             Input::Frames(pairing, frames) => {
-                self.last_heard = now;
+                self.heard(now);
                 if let Some(key) = self.peer_named(pairing) {
                     self.peer(key, peer::Input::Relayed(frames), now);
                 }
@@ -138,7 +138,7 @@ impl Client {
                 self.refuse_version(refusal, now);
             }
             Input::Garbled(error) => {
-                self.last_heard = now;
+                self.heard(now);
                 let complaint = match error.refusal.code {
                     Code::BadEvent => Complaint::UnknownEvent,
                     _ => Complaint::Server(error.refusal),
@@ -146,7 +146,7 @@ impl Client {
                 self.outputs.push_back(Output::Complain(complaint));
             }
             Input::Signalled(pairing, signal) => {
-                self.last_heard = now;
+                self.heard(now);
                 if let Some(key) = self.peer_named(pairing) {
                     match Signal::from_value(&signal) {
                         Ok(signal) => self.peer(key, peer::Input::Signalled(signal), now),

@@ -57,6 +57,21 @@ fn a_server_that_says_nothing_at_all_is_given_up_after_ten_seconds() {
 }
 
 #[test]
+fn a_server_that_says_everything_but_its_welcome_is_given_up_after_ten_seconds() {
+    let mut client = ScriptedClient::connecting();
+
+    for _ in 0..2 {
+        client.pass(HEARTBEAT_TIMEOUT / 2 - Duration::from_millis(1));
+        client.hear(ServerMessage::Pong { req: 1 });
+        client.handle(Input::Garbled(WireError::from(Code::BadArgs)));
+        assert!(!client.outputs().contains(&Output::Close));
+    }
+    client.pass(Duration::from_millis(2));
+
+    assert!(client.outputs().contains(&Output::Close));
+}
+
+#[test]
 fn what_a_server_says_before_its_welcome_is_dropped() {
     let mut client = ScriptedClient::connecting();
 

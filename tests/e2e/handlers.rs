@@ -62,6 +62,15 @@ async fn a_handler_can_register_another_target() {
     assert_eq!(partner.as_str(), "C");
 }
 
+/// A panic's payload that panics when it is dropped.
+struct PanicsAgain;
+
+impl Drop for PanicsAgain {
+    fn drop(&mut self) {
+        panic!("on purpose, again");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_handler_that_fails_panics_or_is_missing_is_reported_at_once() {
     let server = TestServer::start().await;
@@ -69,6 +78,7 @@ async fn a_handler_that_fails_panics_or_is_missing_is_reported_at_once() {
         .on2("error", async |_| Err::<(), _>(HandlerError::new("no coffee left")))
         .on2("args", async |incoming: Incoming| Ok(incoming.args::<u8>()?))
         .on2("panic", async |_| -> Result<(), HandlerError> { panic!("on purpose") })
+        .on2("twice", async |_| -> Result<(), HandlerError> { std::panic::panic_any(PanicsAgain) })
         .on2("later", async |_| -> Result<(), HandlerError> {
             tokio::task::yield_now().await;
             panic!("on purpose, after an await")
@@ -80,7 +90,7 @@ async fn a_handler_that_fails_panics_or_is_missing_is_reported_at_once() {
     assert_eq!((refusal.code, &*refusal.message), (Code::HandlerFailed, "no coffee left"));
     assert_eq!(error.executed(), Some(true));
 
-    for event in ["args", "panic", "later"] {
+    for event in ["args", "twice", "panic", "later"] {
         let error = soon(a.emit2(event, "no number").timeout(LONG)).await.unwrap_err();
         let EmitError::Failed(refusal) = &error else { panic!("{event}: {error:?}") };
         assert_eq!(refusal.code, Code::HandlerFailed, "{event}");

@@ -5,17 +5,18 @@ use std::{panic::AssertUnwindSafe, sync::Arc};
 use futures_util::FutureExt as _;
 use socketio_p2p_protocol::{
     client::{Input, QuestionId},
-    limits::QUESTIONS,
+    limits::{QUESTIONS, REGISTER_TIMEOUT},
 };
 use tokio::task::JoinSet;
 
+use super::handler_tasks::discard;
 use crate::api::{
     handlers::Handlers,
     incoming::{Consent, PairingRequest},
 };
 
-/// Decisions about pairing requests, each in a task of its own. Some outlive their request; beyond
-/// [`QUESTIONS`] a request is declined.
+/// Decisions about pairing requests, each in a task of its own. One may outlive its request, until
+/// [`REGISTER_TIMEOUT`] is over; beyond [`QUESTIONS`] a request is declined.
 #[derive(Debug)]
 pub(crate) struct Consents {
     handlers: Arc<Handlers>,
@@ -37,10 +38,16 @@ impl Consents {
             return Some(Input::Answer(question, Err(Some(reason))));
         }
         self.deciding.spawn(async move {
-            match AssertUnwindSafe(async { decide(request).await }).catch_unwind().await {
-                Ok(Consent::Accept) => Input::Answer(question, Ok(())),
-                Ok(Consent::Decline(reason)) => Input::Answer(question, Err(reason)),
+            let deciding = AssertUnwindSafe(async { decide(request).await }).catch_unwind();
+            match tokio::time::timeout(REGISTER_TIMEOUT, deciding).await {
+                Ok(Ok(Consent::Accept)) => Input::Answer(question, Ok(())),
+                Ok(Ok(Consent::Decline(reason))) => Input::Answer(question, Err(reason)),
                 // A panic is no consent.
+                Ok(Err(panic)) => {
+                    discard(panic);
+                    Input::Answer(question, Err(None))
+                }
+                // The server waits no longer, and others are to be asked.
                 Err(_) => Input::Answer(question, Err(None)),
             }
         });

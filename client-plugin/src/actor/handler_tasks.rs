@@ -191,12 +191,22 @@ fn start_caught(
     AssertUnwindSafe(future).catch_unwind()
 }
 
+/// Drops what a handler panicked with, which may panic in turn.
+pub(super) fn discard(panic: Box<dyn Any + Send>) {
+    if let Err(second) = std::panic::catch_unwind(AssertUnwindSafe(|| drop(panic))) {
+        std::mem::forget(second);
+    }
+}
+
 /// Returns the reply for the partner.
 fn reply(result: Caught) -> Result<Args, Refusal> {
     match result {
         Ok(Ok(args)) => Ok(args),
         Ok(Err(HandlerError(text))) => Err(Refusal::new(Code::HandlerFailed, &text)),
         // The panic's message is for the logs of this process, where the panic hook has put it.
-        Err(_) => Err(Refusal::new(Code::HandlerFailed, "the handler panicked")),
+        Err(panic) => {
+            discard(panic);
+            Err(Refusal::new(Code::HandlerFailed, "the handler panicked"))
+        }
     }
 }

@@ -70,7 +70,8 @@ pub(crate) struct Shared {
 }
 
 impl P2pClient {
-    /// Returns this client's id.
+    /// Returns the id with which this client connects. A server that identifies its clients itself may
+    /// have given it another: see [`Welcome::client_id`](socketio_p2p_protocol::Welcome::client_id).
     #[must_use]
     pub fn id(&self) -> &ClientId {
         &self.shared.id

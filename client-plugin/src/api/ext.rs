@@ -138,7 +138,8 @@ pub trait P2pClientExt: sealed::Sealed {
         R: Serialize;
 
     /// Sets the function that decides whether another client may be paired with this one. Without it every
-    /// client may, while this one is free. The server waits 10 s for the decision.
+    /// client may, while this one is free. The server waits 10 s for the decision; then its future is
+    /// dropped.
     ///
     /// # Examples
     ///

@@ -23,6 +23,13 @@ pub(super) enum ConnectionState {
 }
 
 impl Client {
+    /// Notes that the server is there. Before the welcome nothing counts: the wait for it is limited.
+    pub(super) fn heard(&mut self, now: Instant) {
+        if self.state != ConnectionState::Connecting {
+            self.last_heard = now;
+        }
+    }
+
     pub(super) fn next_heartbeat(&self) -> Option<Instant> {
         let lost = self.last_heard + self.config.heartbeat_timeout;
         match self.state {
