@@ -36,14 +36,14 @@ pub(crate) type Answer = Pin<Box<dyn Future<Output = Option<ClientMessage>> + Se
 #[derive(Debug)]
 pub(crate) struct V1Bridge {
     pairing: PairingId,
-    state: Mutex<State>,
+    state: Mutex<BridgeState>,
     /// Notified when the next deadline came nearer, and when the pairing ends.
     changed: Notify,
     tasks: Tasks,
     _counted: Counted,
 }
 
-struct State {
+struct BridgeState {
     bridge: Bridge,
     first: Arc<dyn Outlet>,
     second: Arc<dyn Outlet>,
@@ -52,7 +52,7 @@ struct State {
     ended: bool,
 }
 
-impl State {
+impl BridgeState {
     fn outlet(&mut self, side: Side) -> &mut Arc<dyn Outlet> {
         match side {
             Side::First => &mut self.first,
@@ -71,7 +71,7 @@ impl V1Bridge {
         counted: Counted,
     ) -> Arc<Self> {
         let bridge = Bridge::new(dialects, Instant::now());
-        let state = State { bridge, first, second, armed: None, ended: false };
+        let state = BridgeState { bridge, first, second, armed: None, ended: false };
         let bridge = Arc::new(Self {
             pairing,
             state: Mutex::new(state),
@@ -132,7 +132,7 @@ impl V1Bridge {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, BridgeState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -166,7 +166,7 @@ impl V1Bridge {
         }
     }
 
-    fn carry_out(self: &Arc<Self>, state: &mut State, now: Instant) {
+    fn carry_out(self: &Arc<Self>, state: &mut BridgeState, now: Instant) {
         while let Some((side, output)) = state.bridge.poll_output() {
             match output {
                 Output::Send(frame) => {
@@ -232,9 +232,9 @@ impl V1Bridge {
     }
 }
 
-impl std::fmt::Debug for State {
+impl std::fmt::Debug for BridgeState {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("State").field("ended", &self.ended).finish_non_exhaustive()
+        f.debug_struct("BridgeState").field("ended", &self.ended).finish_non_exhaustive()
     }
 }
 

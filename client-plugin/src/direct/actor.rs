@@ -31,7 +31,7 @@ use super::config::DirectConfig;
 use super::error::{ChannelError, DirectEnd};
 use super::event::{DirectEvent, Report};
 use super::peer_connection::{PeerConnection, PeerConnectionEvent};
-use super::shared::{Command, OpenAnswer, Outgoing, Role, Shared};
+use super::shared::{Command, ConnectionShared, OpenAnswer, Outgoing, Role};
 use super::tasks::Task;
 
 /// Events that wait here for their reader. Beyond that the connection is closed as unread.
@@ -41,25 +41,25 @@ const MEASURE: Duration = Duration::from_secs(1);
 
 /// The actor's ends of the handles to a connection.
 pub(crate) struct Handles {
-    pub(crate) shared: Arc<Shared>,
+    pub(crate) shared: Arc<ConnectionShared>,
     pub(crate) events: mpsc::Sender<Report>,
     pub(crate) requests: mpsc::Receiver<Command>,
     pub(crate) outgoing: mpsc::Receiver<Outgoing>,
 }
 
 /// A channel that this end opens, once the partner has confirmed or refused it.
-enum Opened {
+enum OpeningOutcome {
     Main(DirectChannel),
     Raw(Result<DirectChannel, ChannelError>, OpenAnswer),
 }
 
-type Opening = Pin<Box<dyn Future<Output = Opened> + Send>>;
+type Opening = Pin<Box<dyn Future<Output = OpeningOutcome> + Send>>;
 
 /// A connection that has been built.
-struct Actor {
+struct ConnectionActor {
     role: Role,
     config: DirectConfig,
-    shared: Arc<Shared>,
+    shared: Arc<ConnectionShared>,
     connection: PeerConnection,
     channels: Arc<Channels>,
     /// Set when the partner's description is in force.
@@ -80,7 +80,7 @@ struct Actor {
 }
 
 /// Reports the end of a connection to all handles, also if its task is aborted or panics.
-struct ReportEnd(Arc<Shared>);
+struct ReportEnd(Arc<ConnectionShared>);
 
 impl Drop for ReportEnd {
     fn drop(&mut self) {
@@ -98,7 +98,7 @@ pub(crate) async fn run(role: Role, config: DirectConfig, tasks: TaskTracker, ha
         Ok((connection, stack_events)) => {
             let channels = Arc::new(Channels::new(connection.ticks()));
             let (to_sender, main) = oneshot::channel();
-            let actor = Actor {
+            let actor = ConnectionActor {
                 role,
                 config,
                 shared: Arc::clone(&shared),
@@ -125,7 +125,7 @@ pub(crate) async fn run(role: Role, config: DirectConfig, tasks: TaskTracker, ha
     shared.end.set(end).ok();
 }
 
-impl Actor {
+impl ConnectionActor {
     /// Steers and sends until the connection ends, waits for what was sent, and closes the connection.
     async fn live(
         mut self,
@@ -260,7 +260,7 @@ impl Actor {
     }
 }
 
-impl Drop for Actor {
+impl Drop for ConnectionActor {
     /// Aborts the driver. After [`Self::close`] it has ended; it has not if the actor's task ends by itself.
     fn drop(&mut self) {
         self.connection.abort();

@@ -15,7 +15,7 @@ use super::config::DirectConfig;
 use super::error::{ChannelError, DirectSendError, DirectSignalError};
 use super::events::DirectEvents;
 use super::message::{ChannelMessage, ChannelOptions};
-use super::shared::{Command, Outgoing, Role, Shared};
+use super::shared::{Command, ConnectionShared, Outgoing, Role};
 use super::signal::Request;
 
 /// Signals and requests that may wait for the actor. When it is full they are refused: the actor handles each
@@ -73,7 +73,7 @@ const EVENTS: usize = 64;
 /// ```
 #[derive(Clone)]
 pub struct DirectConnection {
-    shared: Arc<Shared>,
+    shared: Arc<ConnectionShared>,
     commands: mpsc::Sender<Command>,
     messages: mpsc::Sender<Outgoing>,
 }
@@ -105,7 +105,7 @@ impl DirectConnection {
         let (commands, requests) = mpsc::channel(COMMANDS);
         let (messages, outgoing) = mpsc::channel(MESSAGES);
         let (events, reports) = mpsc::channel(EVENTS);
-        let shared = Arc::new(Shared::new(config.send_buffer_bytes));
+        let shared = Arc::new(ConnectionShared::new(config.send_buffer_bytes));
         let handles = actor::Handles { shared: Arc::clone(&shared), events, requests, outgoing };
         tasks.spawn(actor::run(role, config, tasks.clone(), handles));
         let reader = DirectEvents::new(Arc::clone(&shared), reports);

@@ -13,14 +13,14 @@ use super::channel::DirectChannel;
 use super::error::DirectEnd;
 use super::event::{DirectEvent, Report};
 use super::message::ChannelMessage;
-use super::shared::Shared;
+use super::shared::ConnectionShared;
 
 /// The events of a direct connection, as a method and as a [`Stream`].
 ///
 /// While the events are not read, the partner waits, on all channels. When the reader is dropped, nothing waits:
 /// further events and messages are dropped.
 pub struct DirectEvents {
-    shared: Arc<Shared>,
+    shared: Arc<ConnectionShared>,
     reports: mpsc::Receiver<Report>,
     main: Option<DirectChannel>,
     /// The next message, while the stream waits for it.
@@ -29,7 +29,7 @@ pub struct DirectEvents {
 }
 
 impl DirectEvents {
-    pub(crate) fn new(shared: Arc<Shared>, reports: mpsc::Receiver<Report>) -> Self {
+    pub(crate) fn new(shared: Arc<ConnectionShared>, reports: mpsc::Receiver<Report>) -> Self {
         Self { shared, reports, main: None, receiving: None, is_over: false }
     }
 

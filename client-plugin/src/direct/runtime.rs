@@ -88,7 +88,7 @@ impl TunedRuntime {
 impl Runtime for TunedRuntime {
     fn spawn(&self, future: Pin<Box<dyn Future<Output = ()> + Send>>) -> Box<dyn JoinHandle> {
         if self.driver.get().is_some() {
-            return Box::new(Task(self.tasks.spawn(future)));
+            return Box::new(SpawnedTask(self.tasks.spawn(future)));
         }
         // The first of the tasks is the driver. The guard reports its end, also that by a panic.
         let gone = self.ticks.gone.clone().drop_guard();
@@ -98,7 +98,7 @@ impl Runtime for TunedRuntime {
             ticks.excluding_driver(future).await;
         });
         self.driver.set(driver.abort_handle()).ok();
-        Box::new(Task(driver))
+        Box::new(SpawnedTask(driver))
     }
 
     fn wrap_udp_socket(&self, socket: UdpSocket) -> io::Result<Arc<dyn AsyncUdpSocket>> {
@@ -159,9 +159,9 @@ impl Runtime for TunedRuntime {
     }
 }
 
-struct Task(tokio::task::JoinHandle<()>);
+struct SpawnedTask(tokio::task::JoinHandle<()>);
 
-impl JoinHandle for Task {
+impl JoinHandle for SpawnedTask {
     fn detach(&self) {}
 
     fn abort(&self) {

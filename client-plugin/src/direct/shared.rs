@@ -37,7 +37,7 @@ pub(crate) enum Outgoing {
 }
 
 /// The shared state of a connection.
-pub(crate) struct Shared {
+pub(crate) struct ConnectionShared {
     /// Cancelled to close the connection.
     pub(crate) stop: CancellationToken,
     /// Cancelled when a reader or a writer saw the main channel closed.
@@ -59,7 +59,7 @@ pub(crate) struct Shared {
     pub(crate) send_buffer: usize,
 }
 
-impl Shared {
+impl ConnectionShared {
     /// Creates the state of a connection with a send buffer of this many bytes.
     pub(crate) fn new(send_buffer: usize) -> Self {
         let send_buffer = send_buffer.clamp(1, Semaphore::MAX_PERMITS);

@@ -13,14 +13,14 @@ use crate::{ClientEntry, ClientId, ClientState, ReqId, ServerMessage};
 const PARTS: usize = 1 << u8::BITS;
 
 /// The clients of one part, by their ids.
-type Part = Arc<BTreeMap<ClientId, ClientState>>;
+type ListPart = Arc<BTreeMap<ClientId, ClientState>>;
 
 /// The list of clients at one moment.
 ///
 /// Cloning it is cheap, and so is making it. [`Self::entries`] and [`Self::message`] take time in
 /// proportion to the clients: call them where the broker is not locked.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Listing(Vec<Part>);
+pub struct Listing(Vec<ListPart>);
 
 impl Listing {
     /// Returns the clients, in the order of their ids.
@@ -66,7 +66,7 @@ pub(super) struct Clients {
 
 impl Clients {
     pub(super) fn new() -> Self {
-        let listing = Listing(vec![Part::default(); PARTS]);
+        let listing = Listing(vec![ListPart::default(); PARTS]);
         Self { records: BTreeMap::new(), touched: Vec::new(), listing, next_part: 0 }
     }
 

@@ -19,7 +19,7 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use bytes::Bytes;
 use serde_json::{Value, value::RawValue};
 
-use self::json::{Kind, WireFrame};
+use self::json::{FrameKind, WireFrame};
 use crate::{
     Args, Refusal, limits,
     wire::{Label, Shape},
@@ -208,11 +208,11 @@ fn check_object(is_object: bool) -> Result<(), FrameError> {
 pub(super) fn unknown_kind(text: &str) -> Option<Label> {
     #[derive(serde::Deserialize)]
     struct Object {
-        t: Kind,
+        t: FrameKind,
     }
     check_object(text.trim_start().starts_with('{')).ok()?;
     match serde_json::from_str(text).ok()? {
-        Object { t: Kind::Other(label) } => Some(label),
+        Object { t: FrameKind::Other(label) } => Some(label),
         Object { .. } => None,
     }
 }

@@ -27,10 +27,10 @@ pub(crate) fn pairing(text: &str, attachments: &[Bytes]) -> Option<PairingId> {
 fn first(text: &str) -> Option<(Cow<'_, str>, &str)> {
     /// A string that is borrowed if it has no escapes.
     #[derive(Deserialize)]
-    struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
+    struct Borrowed<'a>(#[serde(borrow)] Cow<'a, str>);
 
-    let mut values = serde_json::Deserializer::from_str(text).into_iter::<Text<'_>>();
-    let Text(string) = values.next()?.ok()?;
+    let mut values = serde_json::Deserializer::from_str(text).into_iter::<Borrowed<'_>>();
+    let Borrowed(string) = values.next()?.ok()?;
     let end = values.byte_offset();
     Some((string, text.get(end..)?))
 }

@@ -57,11 +57,11 @@ pub(crate) struct Queue {
     limits: QueueLimits,
     /// The bytes a second that are assumed to be taken where there is no meter.
     assumed_rate: usize,
-    state: Mutex<State>,
+    state: Mutex<QueueState>,
 }
 
-struct State {
-    outflow: Outflow,
+struct QueueState {
+    outflow: OutflowRate,
     /// The bytes handed over since all were taken.
     handed: u64,
     /// The bytes that had been taken then.
@@ -69,12 +69,12 @@ struct State {
     overfull: bool,
 }
 
-enum Outflow {
+enum OutflowRate {
     Metered(Arc<Meter>),
     Assumed { since: Instant, rate: usize },
 }
 
-impl Outflow {
+impl OutflowRate {
     fn total(&self) -> u64 {
         match self {
             Self::Metered(meter) => meter.total(),
@@ -87,7 +87,7 @@ impl Outflow {
     }
 }
 
-impl State {
+impl QueueState {
     fn waiting(&mut self) -> u64 {
         let total = self.outflow.total();
         let taken = total.saturating_sub(self.base);
@@ -101,16 +101,16 @@ impl State {
 
 impl Queue {
     pub(crate) fn new(limits: QueueLimits, assumed_rate: usize) -> Self {
-        let outflow = Outflow::Assumed { since: Instant::now(), rate: assumed_rate };
-        let state = State { outflow, handed: 0, base: 0, overfull: false };
+        let outflow = OutflowRate::Assumed { since: Instant::now(), rate: assumed_rate };
+        let state = QueueState { outflow, handed: 0, base: 0, overfull: false };
         Self { limits, assumed_rate, state: Mutex::new(state) }
     }
 
     /// Sets the meter of the connection. Without one a rate is assumed.
     pub(crate) fn set_meter(&self, meter: Option<Arc<Meter>>) {
         let outflow = match meter {
-            Some(meter) => Outflow::Metered(meter),
-            None => Outflow::Assumed { since: Instant::now(), rate: self.assumed_rate },
+            Some(meter) => OutflowRate::Metered(meter),
+            None => OutflowRate::Assumed { since: Instant::now(), rate: self.assumed_rate },
         };
         let mut state = self.lock();
         state.base = outflow.total();
@@ -154,7 +154,7 @@ impl Queue {
         self.lock().waiting()
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, QueueState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -7,7 +7,7 @@ use futures_util::stream::StreamExt;
 use tokio::time::{Sleep, sleep, timeout};
 
 use super::super::error::DirectEnd;
-use super::Actor;
+use super::ConnectionActor;
 
 /// Time that closing waits for the driver to send the closing of the channels.
 const FAREWELL: Duration = Duration::from_millis(20);
@@ -15,7 +15,7 @@ const FAREWELL: Duration = Duration::from_millis(20);
 /// closed. Chromium reports the abort of its association as an error of the channel until then.
 const AFTERWARDS: Duration = Duration::from_millis(250);
 
-impl Actor {
+impl ConnectionActor {
     /// Begins to close the channels that were dropped.
     pub(super) fn take_closings(&mut self) {
         self.closings.extend(self.channels.closings.take());

@@ -8,12 +8,12 @@ use super::super::event::DirectEvent;
 use super::super::message::ChannelOptions;
 use super::super::shared::Role;
 use super::super::signal::{Request, is_local_name, is_usable, own_answer, own_offer};
-use super::{Actor, Opened};
+use super::{ConnectionActor, OpeningOutcome};
 
 /// The name of the main channel. The partner's first channel is the main one, whatever its name.
 const MAIN: &str = "socketio-p2p";
 
-impl Actor {
+impl ConnectionActor {
     /// Opens the main channel and makes an offer to the partner.
     pub(super) async fn offer(&mut self) -> Result<(), DirectEnd> {
         let channel =
@@ -24,7 +24,7 @@ impl Actor {
             if main.opened().await.is_err() {
                 std::future::pending::<()>().await;
             }
-            Opened::Main(main)
+            OpeningOutcome::Main(main)
         }));
         let sdp = self.connection.offer().await.map_err(failed)?;
         let offer = own_offer(&sdp, self.connection.udp_buffer()).map_err(failed)?;

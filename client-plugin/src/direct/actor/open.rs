@@ -15,15 +15,15 @@ use super::super::error::{ChannelError, DirectEnd};
 use super::super::event::{DirectEvent, Report};
 use super::super::message::ChannelOptions;
 use super::super::peer_connection::PeerConnection;
-use super::super::shared::{OpenAnswer, Role, Shared};
-use super::{Actor, Opened};
+use super::super::shared::{ConnectionShared, OpenAnswer, Role};
+use super::{ConnectionActor, OpeningOutcome};
 
 /// Time that the partner may take to confirm a channel.
 const CHANNEL_TIMEOUT: Duration = Duration::from_secs(10);
 /// Number of times that a channel is opened if it is closed before it is open: see [`Channels::opens_at`].
 const ATTEMPTS: usize = 3;
 
-impl Actor {
+impl ConnectionActor {
     /// Takes a channel that the partner opened.
     pub(super) async fn partner_opened(
         &mut self,
@@ -34,7 +34,7 @@ impl Actor {
         };
         let channels = Arc::clone(&self.channels);
         if self.role == Role::Answerer && self.main.is_none() {
-            self.opened(Opened::Main(DirectChannel::main(channel, label, channels)));
+            self.opened(OpeningOutcome::Main(DirectChannel::main(channel, label, channels)));
             return Ok(());
         }
         let open = channels.open.load(Ordering::Relaxed);
@@ -67,7 +67,7 @@ impl Actor {
             self.openings.push(Box::pin(async move {
                 let opening = open(connection, channels, label, options, slot);
                 let late = Err(ChannelError::Timeout(CHANNEL_TIMEOUT));
-                Opened::Raw(timeout(CHANNEL_TIMEOUT, opening).await.unwrap_or(late), answer)
+                OpeningOutcome::Raw(timeout(CHANNEL_TIMEOUT, opening).await.unwrap_or(late), answer)
             }));
             return;
         };
@@ -75,9 +75,9 @@ impl Actor {
     }
 
     /// Takes a channel that is open.
-    pub(super) fn opened(&mut self, opened: Opened) {
+    pub(super) fn opened(&mut self, opened: OpeningOutcome) {
         match opened {
-            Opened::Main(main) => {
+            OpeningOutcome::Main(main) => {
                 self.connection.ticks().poll_normally();
                 self.shared.channels.set(Arc::clone(&self.channels)).ok();
                 self.shared.main.set(main.downgrade()).ok();
@@ -89,7 +89,7 @@ impl Actor {
                 self.main = Some(main.clone());
                 self.unread.push_back(Report::Opened(main));
             }
-            Opened::Raw(opened, answer) => {
+            OpeningOutcome::Raw(opened, answer) => {
                 answer.send(opened).ok();
             }
         }
@@ -131,7 +131,7 @@ async fn open(
 }
 
 /// Reads the main channel, once the events are read no more, up to the partner's end.
-async fn read_unheard(main: DirectChannel, channels: Arc<Channels>, shared: Arc<Shared>) {
+async fn read_unheard(main: DirectChannel, channels: Arc<Channels>, shared: Arc<ConnectionShared>) {
     tokio::select! {
         () = shared.unheard.cancelled() => {}
         () = channels.gone() => return,

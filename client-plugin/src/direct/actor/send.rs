@@ -6,12 +6,12 @@ use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use super::super::channel::DirectChannel;
-use super::super::shared::{Outgoing, Shared};
+use super::super::shared::{ConnectionShared, Outgoing};
 
 /// Sends the messages in the send buffer, in order. It ends when the channel is closed, with the last handle, or
 /// when everything is sent that was there when `finishing` was cancelled. Returns whether everything was sent.
 pub(super) async fn send_all(
-    shared: Arc<Shared>,
+    shared: Arc<ConnectionShared>,
     main: oneshot::Receiver<DirectChannel>,
     mut outgoing: mpsc::Receiver<Outgoing>,
     finishing: CancellationToken,

@@ -14,7 +14,7 @@ use crate::{
 
 labels! {
     /// The kind of a frame.
-    pub(super) Kind {
+    pub(super) FrameKind {
         /// See [`Body::Emit`].
         Emit = "emit",
         /// See [`Body::Reply`].
@@ -28,7 +28,7 @@ labels! {
     }
 }
 
-impl Kind {
+impl FrameKind {
     /// Returns true if frames of this kind have a field of this name. Any other field is ignored,
     /// whatever its value is.
     fn has(self, field: &str) -> bool {
@@ -47,7 +47,7 @@ impl Kind {
 
 /// Removes the fields of a JSON object that its kind does not have.
 pub(super) fn keep_own_fields(frame: &mut Value) {
-    let kind = frame.get("t").and_then(Value::as_str).map(Kind::from);
+    let kind = frame.get("t").and_then(Value::as_str).map(FrameKind::from);
     if let (Some(kind), Some(fields)) = (kind, frame.as_object_mut()) {
         fields.retain(|field, _| kind.has(field));
     }
@@ -57,14 +57,14 @@ pub(super) fn keep_own_fields(frame: &mut Value) {
 /// has no such fields.
 fn own_fields(text: &str) -> Option<String> {
     let mut fields: BTreeMap<Cow<'_, str>, &RawValue> = serde_json::from_str(text).ok()?;
-    let kind: Kind = serde_json::from_str(fields.get("t")?.get()).ok()?;
+    let kind: FrameKind = serde_json::from_str(fields.get("t")?.get()).ok()?;
     let count = fields.len();
     fields.retain(|field, _| kind.has(field));
     (fields.len() < count).then(|| serde_json::to_string(&fields).ok())?
 }
 
 #[derive(Deserialize, Serialize)]
-struct ErrorFields {
+struct ReplyError {
     code: Code,
     #[serde(default)]
     message: String,
@@ -79,7 +79,7 @@ pub(super) struct WireFrame<'a, A, B> {
     k: Option<u64>,
     #[serde(default, skip_serializing_if = "is_zero")]
     g: u64,
-    t: Kind,
+    t: FrameKind,
     #[serde(default = "none", skip_serializing_if = "Option::is_none")]
     e: Option<Cow<'a, str>>,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
@@ -91,7 +91,7 @@ pub(super) struct WireFrame<'a, A, B> {
     #[serde(default = "none", skip_serializing_if = "Option::is_none")]
     a: Option<A>,
     #[serde(default = "none", skip_serializing_if = "Option::is_none")]
-    err: Option<ErrorFields>,
+    err: Option<ReplyError>,
     #[serde(default = "Vec::new", skip_serializing_if = "Vec::is_empty")]
     b: Vec<B>,
     #[serde(default = "none", skip_serializing_if = "Option::is_none")]
@@ -131,7 +131,7 @@ impl<'a, B> WireFrame<'a, &'a RawValue, B> {
             s: 0,
             k: None,
             g: 0,
-            t: Kind::Ack,
+            t: FrameKind::Ack,
             e: None,
             r: false,
             to: None,
@@ -145,25 +145,29 @@ impl<'a, B> WireFrame<'a, &'a RawValue, B> {
         let blobs = |args: &Args| args.blobs().iter().map(&blob).collect();
         match body {
             Body::Emit { event, args, wants_reply } => Self {
-                t: Kind::Emit,
+                t: FrameKind::Emit,
                 e: Some(event.into()),
                 r: *wants_reply,
                 a: Some(args.raw()),
                 b: blobs(args),
                 ..empty
             },
-            Body::Reply { to, result: Ok(args) } => {
-                Self { t: Kind::Reply, to: Some(*to), a: Some(args.raw()), b: blobs(args), ..empty }
-            }
+            Body::Reply { to, result: Ok(args) } => Self {
+                t: FrameKind::Reply,
+                to: Some(*to),
+                a: Some(args.raw()),
+                b: blobs(args),
+                ..empty
+            },
             Body::Reply { to, result: Err(Refusal { code, message }) } => {
-                let err = ErrorFields { code: *code, message: message.clone().into_owned() };
-                Self { t: Kind::Reply, to: Some(*to), err: Some(err), ..empty }
+                let err = ReplyError { code: *code, message: message.clone().into_owned() };
+                Self { t: FrameKind::Reply, to: Some(*to), err: Some(err), ..empty }
             }
             Body::Part { text, last } => {
-                Self { t: Kind::Part, d: Some(text.into()), z: *last, ..empty }
+                Self { t: FrameKind::Part, d: Some(text.into()), z: *last, ..empty }
             }
-            Body::Drop => Self { t: Kind::Drop, ..empty },
-            Body::Other(label) => Self { t: Kind::Other(*label), ..empty },
+            Body::Drop => Self { t: FrameKind::Drop, ..empty },
+            Body::Other(label) => Self { t: FrameKind::Other(*label), ..empty },
             Body::Ack => empty,
         }
     }
@@ -212,24 +216,24 @@ impl<B> WireFrame<'_, Box<RawValue>, B> {
             Args::new(a, blobs(b)?)
         };
         Ok(match self.t {
-            Kind::Emit => Body::Emit {
+            FrameKind::Emit => Body::Emit {
                 event: self.e.ok_or_else(|| missing("e"))?.into_owned(),
                 args: args(self.a, self.b)?,
                 wants_reply: self.r,
             },
-            Kind::Reply => Body::Reply {
+            FrameKind::Reply => Body::Reply {
                 to: self.to.ok_or_else(|| missing("to"))?,
                 result: match self.err {
                     Some(error) => Err(Refusal::new(error.code, &error.message)),
                     None => Ok(args(self.a, self.b)?),
                 },
             },
-            Kind::Part => {
+            FrameKind::Part => {
                 Body::Part { text: self.d.ok_or_else(|| missing("d"))?.into_owned(), last: self.z }
             }
-            Kind::Drop => Body::Drop,
-            Kind::Ack => Body::Ack,
-            Kind::Other(label) => Body::Other(label),
+            FrameKind::Drop => Body::Drop,
+            FrameKind::Ack => Body::Ack,
+            FrameKind::Other(label) => Body::Other(label),
         })
     }
 }
