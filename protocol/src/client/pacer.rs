@@ -32,6 +32,18 @@ impl Bucket {
         Self { each, burst: each.mul_f64(burst as f64 * SHARE), full_at: None }
     }
 
+    /// A bucket of messages. Each takes its token before it is sent, so the last of the burst is kept.
+    fn of_messages(rate: u64, burst: u64) -> Self {
+        let used = (burst as f64 * SHARE).floor().max(1.0);
+        let mut bucket = Self::new(rate, burst);
+        if used >= burst as f64 {
+            // There is no burst to absorb what a network held up.
+            bucket.each = bucket.each.mul_f64(2.0 - SHARE);
+        }
+        bucket.burst = bucket.each.mul_f64(used - 1.0);
+        bucket
+    }
+
     /// Returns when something may be sent, or `None` if that is now. It may be larger than what is
     /// left: then the next waits longer.
     fn next_at(&self, now: Instant) -> Option<Instant> {
@@ -50,7 +62,7 @@ impl Bucket {
 impl Pacer {
     pub(super) fn new(limits: &Limits) -> Self {
         Self {
-            messages: Bucket::new(limits.message_rate.into(), limits.message_burst.into()),
+            messages: Bucket::of_messages(limits.message_rate.into(), limits.message_burst.into()),
             bytes: Bucket::new(limits.byte_rate, limits.byte_burst),
         }
     }
@@ -103,6 +115,27 @@ mod tests {
         let count = sent(&mut pace(100, 0), 10, Duration::from_secs(10));
 
         assert!((1170..=1182).contains(&count), "{count}");
+    }
+
+    #[test]
+    fn a_server_with_any_rate_and_burst_need_not_refuse_a_message() {
+        for rate in [1, 2, 9, 100] {
+            for burst in 1..25 {
+                let limits =
+                    Limits { message_rate: rate, message_burst: burst, ..Limits::default() };
+                let mut pace = Pacer::new(&limits);
+                let each = Duration::from_secs(1) / rate;
+                let mut now = Instant::now();
+                // The server's bucket: the time at which it is full again.
+                let mut full_at = now;
+                for sent in 0..100 {
+                    now = pace.next_at(now).unwrap_or(now);
+                    pace.spend(1, now);
+                    full_at = full_at.max(now) + each;
+                    assert!(full_at <= now + each * burst, "{rate}, {burst}: {sent}");
+                }
+            }
+        }
     }
 
     #[test]

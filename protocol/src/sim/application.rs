@@ -44,7 +44,7 @@ impl World {
         if !self.stormy {
             return;
         }
-        let after = self.millis(1..110) * self.plan.slowness;
+        let after = self.millis(1..110) * self.plan.slowness.max(1);
         self.after(after, Event::Act(client));
         if self.clients[client].endpoint.is_none() {
             return;

@@ -68,7 +68,7 @@ impl World {
 
     pub(crate) fn delay(&mut self) -> Duration {
         let (low, high) = self.plan.delay;
-        Duration::from_micros(self.rng.u64(low..high))
+        Duration::from_micros(if low < high { self.rng.u64(low..high) } else { low })
     }
 
     pub(crate) fn send_up(&mut self, conn: ConnId, what: Up) {

@@ -18,7 +18,7 @@ pub struct Plan {
     pub calls: usize,
     /// The number of faults after which faults may stop.
     pub faults: usize,
-    /// The range of the one-way delay, in microseconds.
+    /// The range of the one-way delay, in microseconds. Always the first if the second is not larger.
     pub delay: (u64, u64),
     /// The probability that the relay refuses a message as congested.
     pub congestion: f64,
@@ -40,7 +40,7 @@ pub struct Plan {
     pub list: ListPolicy,
     /// The probability that a client allows direct paths. 0 if none does.
     pub direct: f64,
-    /// The factor of all pauses between faults, and between the acts of an application.
+    /// The factor of all pauses between faults, and between the acts of an application. 0 counts as 1.
     pub slowness: u32,
 }
 

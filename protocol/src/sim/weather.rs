@@ -20,7 +20,7 @@ impl World {
         }
         // An application has few clients and is to get something done.
         let pause = if self.application.is_some() { 100..1_500 } else { 10..110 };
-        let after = self.millis(pause) * self.plan.slowness;
+        let after = self.millis(pause) * self.plan.slowness.max(1);
         self.after(after, Event::Fault);
         let happened = if self.chance(self.plan.restarts) {
             self.restart()
