@@ -28,12 +28,19 @@ impl Tasks {
 
     /// Starts a task that the plugin waits for when it ends.
     ///
-    /// An application may call the plugin on a thread outside of the runtime; the first client was let
-    /// in inside of it. Before that there is nothing to do.
+    /// It runs in the caller's runtime. A caller outside of any gets the one in which the first task was
+    /// started: the first client was let in inside of one, and before that there is nothing to do.
     pub(crate) fn spawn_to_its_end(&self, task: impl Future<Output = ()> + Send + 'static) {
-        let present = Handle::try_current().ok();
-        if let Some(runtime) = present.or_else(|| self.runtime.get().cloned()) {
-            self.tracker.spawn_on(task, self.runtime.get_or_init(|| runtime));
+        match Handle::try_current() {
+            Ok(runtime) => {
+                self.runtime.get_or_init(|| runtime.clone());
+                self.tracker.spawn_on(task, &runtime);
+            }
+            Err(_) => {
+                if let Some(runtime) = self.runtime.get() {
+                    self.tracker.spawn_on(task, runtime);
+                }
+            }
         }
     }
 
@@ -62,5 +69,34 @@ pub(crate) async fn until(moment: Option<Instant>) {
     match moment {
         Some(moment) => tokio::time::sleep_until(moment.into()).await,
         None => std::future::pending().await,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::runtime::Builder;
+
+    use super::*;
+
+    #[test]
+    fn a_task_runs_in_the_runtime_of_its_caller_and_outside_of_any_in_the_first() {
+        let runtime = || Builder::new_multi_thread().worker_threads(1).build().unwrap();
+        let (tasks, first, second) = (Tasks::default(), runtime(), runtime());
+        let (sender, ran) = std::sync::mpsc::channel();
+        let start = |name| {
+            let sender = sender.clone();
+            tasks.spawn_to_its_end(
+                async move { sender.send((name, Handle::current().id())).unwrap() },
+            );
+        };
+
+        first.block_on(async { start("first") });
+        second.block_on(async { start("second") });
+        start("outside");
+
+        let mut seen: Vec<_> = (0..3).map(|_| ran.recv().unwrap()).collect();
+        seen.sort_by_key(|(name, _)| *name);
+        let [one, other] = [first.handle().id(), second.handle().id()];
+        assert_eq!(seen, [("first", one), ("outside", one), ("second", other)]);
     }
 }
