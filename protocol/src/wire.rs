@@ -27,7 +27,7 @@ pub use self::{
     label::Label,
     names::*,
     shape::{Shape, depth},
-    v1::{v1_answer, v1_error, v1_failed},
+    v1::{v1_answer, v1_error, v1_failed, v1_list},
 };
 pub(crate) use self::{label::labels, v1::V1EmitFields};
 use crate::{Code, Refusal};

@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use socketio_p2p_protocol::{
-    Code, ServerMessage,
+    ClientEntry, ClientState, Code, ServerMessage,
     limits::{JSON_DEPTH, REGISTER_PAYLOAD_BYTES},
     wire::{self, Shape, check_event, client_message, depth, server_message},
 };
@@ -13,6 +13,18 @@ fn args(value: Value) -> Vec<Value> {
         Value::Array(args) => args,
         _ => panic!("arguments are an array"),
     }
+}
+
+#[test]
+fn the_list_for_a_v1_client_has_only_clients_with_a_connection() {
+    let entry = |id: &str, state| ClientEntry { id: id.parse().unwrap(), state };
+    let clients = [
+        entry("a", ClientState::Free),
+        entry("b", ClientState::Away),
+        entry("c", ClientState::Paired),
+    ];
+
+    assert_eq!(wire::v1_list(&clients), json!(["a", "c"]));
 }
 
 #[test]

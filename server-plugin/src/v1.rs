@@ -15,7 +15,10 @@ use socketio_p2p_protocol::{
     peer::v1::{Bridge, Input, NoAck, Output, Side, acknowledgement},
     relay::SendFailure,
     session::Delivery,
-    wire::{self, DISCONNECT, REGISTER, SERVER_ERROR, UNREGISTER, v1_answer, v1_error, v1_failed},
+    wire::{
+        self, DISCONNECT, REGISTER, SERVER_ERROR, UNREGISTER, v1_answer, v1_error, v1_failed,
+        v1_list,
+    },
 };
 use tokio::sync::Notify;
 
@@ -272,8 +275,7 @@ pub(crate) fn tell(
         | ServerMessage::EndedWhileAway => emit(DISCONNECT, &[])?,
         ServerMessage::Unregistered { req } => ack(outlet, *req, &[])?,
         ServerMessage::Clients { req, clients } => {
-            let ids = clients.iter().map(|client| client.id.as_str().into()).collect();
-            ack(outlet, *req, &[Value::Array(ids)])?;
+            ack(outlet, *req, &[v1_list(clients)])?;
         }
         ServerMessage::Error { refusal, req, .. } => {
             emit(SERVER_ERROR, &[v1_error(refusal)])?;

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use serde_json::{Value, json, value::RawValue};
 
-use crate::{ClientMessage, Refusal, ReqId, limits};
+use crate::{ClientEntry, ClientMessage, ClientState, Refusal, ReqId, limits};
 
 /// The argument of `P2P_EMIT` and `P2P_EMIT_ACKNOWLEDGE`.
 #[derive(Deserialize)]
@@ -36,4 +36,12 @@ pub fn v1_error(refusal: &Refusal) -> Value {
 #[must_use]
 pub fn v1_failed(code: &str, message: &str) -> Value {
     json!({ "error": { "code": code, "message": limits::cut(message) } })
+}
+
+/// Returns the argument that answers [`LIST_CLIENTS`](super::LIST_CLIENTS): the ids of the clients that
+/// have a connection.
+#[must_use]
+pub fn v1_list(clients: &[ClientEntry]) -> Value {
+    let connected = clients.iter().filter(|client| client.state != ClientState::Away);
+    connected.map(|client| client.id.as_str()).collect()
 }
