@@ -32,7 +32,7 @@ impl Bucket {
         Self { each, burst: each.mul_f64(burst as f64 * SHARE), full_at: None }
     }
 
-    /// A bucket of messages. Each takes its token before it is sent, so the last of the burst is kept.
+    /// Creates a bucket of messages. Each takes its token before it is sent, so the last of the burst is kept.
     fn of_messages(rate: u64, burst: u64) -> Self {
         let used = (burst as f64 * SHARE).floor().max(1.0);
         let mut bucket = Self::new(rate, burst);
