@@ -63,8 +63,8 @@ struct Afterwards {
     closing: Vec<ConnId>,
     /// Connections to be ended, whose clients may come back.
     hanging_up: Vec<ConnId>,
-    /// Clients that missed a message that they must know.
-    unread: Vec<ClientId>,
+    /// Connections of clients that missed a message that they must know.
+    unread: Vec<ConnId>,
     /// Invariants of the broker that do not hold.
     broken: Vec<Broken>,
     /// Lists of clients, with the numbers of the requests: they may be long.
@@ -207,8 +207,7 @@ impl Shared {
                 let full = self.tell(&connection, &message) == Err(SendFailure::Full);
                 if full && must_arrive(&message) {
                     broker.handle(Input::Disconnected(conn), Instant::now());
-                    afterwards.unread.push(connection.client.clone());
-                    afterwards.hanging_up.push(conn);
+                    afterwards.unread.push(conn);
                 }
             }
             Output::Route(conn, partner) => self.route(conn, &partner),
@@ -237,9 +236,8 @@ impl Shared {
         for broken in broken {
             tracing::error!(%broken, "an invariant of the broker does not hold");
         }
-        for client in unread {
-            tracing::warn!(%client, "client closed because it does not read");
-            self.counters.unread();
+        for conn in unread {
+            self.drop_unread(conn);
         }
         for (conn, req, listing) in lists {
             if let Some(connection) = self.connection(conn) {

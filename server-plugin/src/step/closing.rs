@@ -33,27 +33,40 @@ impl Shared {
     /// Cuts off a client that does not read.
     pub(crate) fn give_up(self: &Arc<Self>, conn: ConnId) {
         self.step(Input::Disconnected(conn));
+        self.drop_unread(conn);
+    }
+
+    /// Forgets the connection of a client that does not read, and ends its transport. If that is not possible
+    /// from here, the client leaves the namespace.
+    pub(super) fn drop_unread(self: &Arc<Self>, conn: ConnId) {
         if let Some(connection) = self.drop_connection(conn) {
             tracing::warn!(client = %connection.client, "client closed because it does not read");
             self.counters.unread();
-            self.hang_up(connection);
+            self.end_transport(connection, true);
         }
     }
 
-    /// Ends the transport of a client once it has taken the last words, or had the time to.
+    /// Ends the transport of a client that may come back, once it has taken the last words or had the time
+    /// to.
     ///
     /// A stock client that is told to leave the namespace stays away for good. One that loses its
-    /// transport comes back after its backoff.
+    /// transport comes back after its backoff. If the transport cannot be ended from here, a v2 client,
+    /// which comes back all the same, leaves the namespace; a v1 client is left to the end of the host.
     pub(super) fn hang_up(self: &Arc<Self>, connection: Arc<Connection>) {
-        let (stream, polls) = (connection.outlet.stream(), connection.outlet.polls());
-        if stream.is_none() && !polls {
-            // The transport cannot be ended from here. A v2 client comes back all the same; a v1
-            // client is left to the end of the host.
-            if connection.dialect == Dialect::V2 {
+        let leaves = connection.dialect == Dialect::V2;
+        self.end_transport(connection, leaves);
+    }
+
+    /// Ends the transport. If that is not possible, leaves the namespace if `or_leaves`.
+    fn end_transport(self: &Arc<Self>, connection: Arc<Connection>, or_leaves: bool) {
+        let stream = connection.outlet.stream();
+        if stream.is_none() && !connection.outlet.polls() {
+            if or_leaves {
                 self.disconnect(connection);
             }
             return;
         }
+        let shared = self.clone();
         self.tasks.spawn_to_its_end(async move {
             let flushing = async {
                 while !connection.outlet.is_flushed() {
@@ -65,7 +78,9 @@ impl Shared {
             tokio::time::timeout(LAST_WORDS, flushing).await.ok();
             match stream {
                 Some(stream) => stream.cut(),
-                None => cut_next_poll(&*connection.outlet).await,
+                None if cut_next_poll(&*connection.outlet).await => {}
+                None if or_leaves => shared.disconnect(connection),
+                None => {}
             }
         });
     }
@@ -127,8 +142,9 @@ impl Shared {
     }
 }
 
-/// Ends the poll that waits, or the next one. Between two polls there is nothing to end.
-async fn cut_next_poll(outlet: &dyn Outlet) {
+/// Ends the poll that waits, or the next one. Between two polls there is nothing to end. Returns whether
+/// there was one.
+async fn cut_next_poll(outlet: &dyn Outlet) -> bool {
     let polling = async {
         loop {
             if let Some(stream) = outlet.poll_stream() {
@@ -137,5 +153,123 @@ async fn cut_next_poll(outlet: &dyn Outlet) {
             tokio::time::sleep(FLUSH_INTERVAL).await;
         }
     };
-    tokio::time::timeout(POLL_WAIT, polling).await.ok();
+    tokio::time::timeout(POLL_WAIT, polling).await.is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use socketio_p2p_protocol::{Broker, BrokerConfig, Hello, ResumeToken};
+
+    use super::*;
+    use crate::{
+        attach::identity::Hooks,
+        inbound::throttle::Throttle,
+        limits::ServerLimits,
+        outbound::{arguments::Arguments, meter::StreamHandle, socket::Acknowledged},
+    };
+
+    /// A socket whose transport cannot be ended from here.
+    #[derive(Default)]
+    struct Unmetered {
+        polls: bool,
+        left: AtomicUsize,
+    }
+
+    impl Outlet for Unmetered {
+        fn emit(&self, _: &str, _: Arguments<'_>) -> Result<(), SendFailure> {
+            Ok(())
+        }
+
+        fn emit_with_ack(
+            &self,
+            _: &str,
+            _: Arguments<'_>,
+            _: Duration,
+        ) -> Result<Acknowledged, SendFailure> {
+            Err(SendFailure::Gone)
+        }
+
+        fn ack(&self, _: i64, _: Arguments<'_>) -> Result<(), SendFailure> {
+            Ok(())
+        }
+
+        fn disconnect(&self) -> Result<(), SendFailure> {
+            self.left.fetch_add(1, Ordering::Relaxed);
+            Ok(())
+        }
+
+        fn stream(&self) -> Option<Arc<StreamHandle>> {
+            None
+        }
+
+        fn poll_stream(&self) -> Option<Arc<StreamHandle>> {
+            None
+        }
+
+        fn polls(&self) -> bool {
+            self.polls
+        }
+
+        fn is_connected(&self) -> bool {
+            true
+        }
+
+        fn is_flushed(&self) -> bool {
+            true
+        }
+
+        fn is_overfull(&self) -> bool {
+            false
+        }
+
+        fn takes_attachments(&self) -> bool {
+            true
+        }
+    }
+
+    /// Admits a client over such a socket, has `end` end its connection, and returns how often it was told
+    /// to leave the namespace.
+    async fn left(dialect: Dialect, polls: bool, end: impl FnOnce(&Arc<Shared>, ConnId)) -> usize {
+        let limits = ServerLimits::default();
+        let broker = Broker::new(BrokerConfig::new(1));
+        let shared = Shared::new(broker, Hooks::default(), limits.clone());
+        let outlet = Arc::new(Unmetered { polls, ..Unmetered::default() });
+        let (conn, client) = (shared.next_conn(), "A".parse().unwrap());
+        let hello = Hello::new(client, dialect, ResumeToken::new([0; 16]));
+        let connection = Arc::new(Connection::new(
+            (conn, "A".parse().unwrap()),
+            dialect,
+            false,
+            outlet.clone(),
+            Throttle::new(&limits),
+            shared.gauges.connections.count_in(),
+        ));
+        shared.admit(&connection, hello).unwrap();
+        shared.connected(conn);
+
+        end(&shared, conn);
+        tokio::time::sleep(LAST_WORDS + POLL_WAIT + CLOSE_INTERVAL).await;
+
+        outlet.left.load(Ordering::Relaxed)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_that_does_not_read_leaves_if_its_transport_cannot_be_ended() {
+        for dialect in [Dialect::V1, Dialect::V2] {
+            for polls in [false, true] {
+                assert_eq!(left(dialect, polls, |shared, conn| shared.give_up(conn)).await, 1);
+            }
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn no_v1_client_is_told_to_stay_away_by_a_server_that_shuts_down() {
+        for polls in [false, true] {
+            let shut_down = |shared: &Arc<Shared>, _| shared.step(Input::ShutDown);
+            assert_eq!(left(Dialect::V1, polls, shut_down).await, 0);
+            assert_eq!(left(Dialect::V2, polls, shut_down).await, 1);
+        }
+    }
 }
