@@ -31,7 +31,7 @@ pub(crate) struct StreamHandle {
 }
 
 impl StreamHandle {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let meter = Arc::new(Meter::new());
         Self {
             meter,
@@ -54,11 +54,18 @@ impl StreamHandle {
     }
 
     /// Returns whether a request waits for its response.
-    pub(super) fn waits(&self) -> bool {
+    pub(crate) fn waits(&self) -> bool {
         self.waits.load(Ordering::Acquire)
     }
 
-    fn is_cut(&self) -> bool {
+    /// Notes that a request came, or that its response has begun.
+    pub(crate) fn set_waits(&self, waits: bool) {
+        if self.waits.load(Ordering::Relaxed) != waits {
+            self.waits.store(waits, Ordering::Release);
+        }
+    }
+
+    pub(crate) fn is_cut(&self) -> bool {
         self.is_cut.load(Ordering::Acquire)
     }
 
@@ -126,7 +133,7 @@ impl<S> MeteredStream<S> {
             *entry = None;
             if let Seen::Request { quick: asks, key } = seen {
                 *quick |= asks;
-                handle.waits.store(true, Ordering::Release);
+                handle.set_waits(true);
                 match key.map(|key| Registered::new(key, handle)).transpose() {
                     Ok(registered) => *entry = registered,
                     Err(error) => result = Err(error),
@@ -141,9 +148,7 @@ impl<S> MeteredStream<S> {
 
     fn wrote(&self, bytes: usize) {
         self.handle.meter.took(bytes);
-        if self.handle.waits.load(Ordering::Relaxed) {
-            self.handle.waits.store(false, Ordering::Release);
-        }
+        self.handle.set_waits(false);
     }
 }
 

@@ -4,8 +4,13 @@ use std::{sync::Arc, time::Duration};
 
 use socketio_p2p_protocol::{ConnId, Dialect, broker::Input, relay::SendFailure};
 
+use tokio::time::{sleep, timeout};
+
 use super::Shared;
-use crate::{connection::Connection, outbound::socket::Outlet};
+use crate::{
+    connection::Connection,
+    outbound::{meter::StreamHandle, socket::Outlet},
+};
 
 /// The longest time that the end of the plugin may take.
 pub(crate) const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
@@ -68,19 +73,16 @@ impl Shared {
         }
         let shared = self.clone();
         self.tasks.spawn_to_its_end(async move {
-            let flushing = async {
-                while !connection.outlet.is_flushed() {
-                    tokio::time::sleep(FLUSH_INTERVAL).await;
+            let is_ended = match stream {
+                Some(stream) => {
+                    timeout(LAST_WORDS, flushed(&*connection.outlet)).await.ok();
+                    stream.cut();
+                    true
                 }
-                // The transport may hold the last frame for a moment.
-                tokio::time::sleep(FLUSH_INTERVAL).await;
+                None => end_polling(&*connection.outlet).await,
             };
-            tokio::time::timeout(LAST_WORDS, flushing).await.ok();
-            match stream {
-                Some(stream) => stream.cut(),
-                None if cut_next_poll(&*connection.outlet).await => {}
-                None if or_leaves => shared.disconnect(connection),
-                None => {}
+            if !is_ended && or_leaves {
+                shared.disconnect(connection);
             }
         });
     }
@@ -93,7 +95,7 @@ impl Shared {
     pub(super) fn disconnect(self: &Arc<Self>, connection: Arc<Connection>) {
         if let Some(stream) = connection.outlet.stream() {
             self.tasks.spawn(async move {
-                tokio::time::sleep(LAST_WORDS).await;
+                sleep(LAST_WORDS).await;
                 stream.cut();
             });
         }
@@ -106,12 +108,12 @@ impl Shared {
         self.tasks.spawn_to_its_end(async move {
             let closing = async {
                 while connection.outlet.disconnect() == Err(SendFailure::Full) {
-                    tokio::time::sleep(CLOSE_INTERVAL).await;
+                    sleep(CLOSE_INTERVAL).await;
                 }
             };
             tokio::select! {
                 () = closing => {}
-                () = async { stop.cancelled().await; tokio::time::sleep(CLOSE_TIMEOUT).await } => {}
+                () = async { stop.cancelled().await; sleep(CLOSE_TIMEOUT).await } => {}
             }
         });
     }
@@ -142,23 +144,47 @@ impl Shared {
     }
 }
 
-/// Ends the poll that waits, or the next one. Between two polls there is nothing to end. Returns whether
-/// there was one.
-async fn cut_next_poll(outlet: &dyn Outlet) -> bool {
-    let polling = async {
-        loop {
-            if let Some(stream) = outlet.poll_stream() {
-                return stream.cut();
-            }
-            tokio::time::sleep(FLUSH_INTERVAL).await;
+/// Waits until everything is written that was handed over.
+async fn flushed(outlet: &dyn Outlet) {
+    while !outlet.is_flushed() {
+        sleep(FLUSH_INTERVAL).await;
+    }
+    // The transport may hold the last frame for a moment.
+    sleep(FLUSH_INTERVAL).await;
+}
+
+/// Ends the poll after the one that is answered with the last words: its client has read them. Returns
+/// whether there was one; between two polls there is nothing to end.
+async fn end_polling(outlet: &dyn Outlet) -> bool {
+    timeout(LAST_WORDS, answered_poll(outlet)).await.ok();
+    let polling = timeout(POLL_WAIT, waiting_poll(outlet)).await;
+    polling.map(|stream| stream.cut()).is_ok()
+}
+
+/// Waits for a poll without a response.
+async fn waiting_poll(outlet: &dyn Outlet) -> Arc<StreamHandle> {
+    loop {
+        if let Some(stream) = outlet.poll_stream() {
+            return stream;
         }
-    };
-    tokio::time::timeout(POLL_WAIT, polling).await.is_ok()
+        sleep(FLUSH_INTERVAL).await;
+    }
+}
+
+/// Waits until a poll has its response.
+async fn answered_poll(outlet: &dyn Outlet) {
+    let stream = waiting_poll(outlet).await;
+    while stream.waits() {
+        sleep(FLUSH_INTERVAL).await;
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::sync::{
+        Mutex,
+        atomic::{AtomicUsize, Ordering},
+    };
 
     use socketio_p2p_protocol::{Broker, BrokerConfig, Hello, ResumeToken};
 
@@ -167,13 +193,15 @@ mod tests {
         attach::identity::Hooks,
         inbound::throttle::Throttle,
         limits::ServerLimits,
-        outbound::{arguments::Arguments, meter::StreamHandle, socket::Acknowledged},
+        outbound::{arguments::Arguments, socket::Acknowledged},
     };
 
-    /// A socket whose transport cannot be ended from here.
+    /// A socket without a metered stream, whose polls may have one.
     #[derive(Default)]
     struct Unmetered {
         polls: bool,
+        /// The stream of its last poll.
+        poll: Mutex<Option<Arc<StreamHandle>>>,
         left: AtomicUsize,
     }
 
@@ -205,7 +233,7 @@ mod tests {
         }
 
         fn poll_stream(&self) -> Option<Arc<StreamHandle>> {
-            None
+            self.poll.lock().unwrap().clone().filter(|stream| stream.waits())
         }
 
         fn polls(&self) -> bool {
@@ -250,7 +278,7 @@ mod tests {
         shared.connected(conn);
 
         end(&shared, conn);
-        tokio::time::sleep(LAST_WORDS + POLL_WAIT + CLOSE_INTERVAL).await;
+        sleep(LAST_WORDS + POLL_WAIT + CLOSE_INTERVAL).await;
 
         outlet.left.load(Ordering::Relaxed)
     }
@@ -271,5 +299,29 @@ mod tests {
             assert_eq!(left(Dialect::V1, polls, shut_down).await, 0);
             assert_eq!(left(Dialect::V2, polls, shut_down).await, 1);
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_last_words_are_answered_to_a_poll_before_the_next_one_is_cut() {
+        let poll = || {
+            let stream = Arc::new(StreamHandle::new());
+            stream.set_waits(true);
+            stream
+        };
+        let (first, second) = (poll(), poll());
+        let outlet = Unmetered { polls: true, ..Unmetered::default() };
+        *outlet.poll.lock().unwrap() = Some(first.clone());
+        let responding = async {
+            // The machine is busy.
+            sleep(LAST_WORDS / 2).await;
+            assert!(!first.is_cut(), "it carries the last words");
+            first.set_waits(false);
+            sleep(FLUSH_INTERVAL * 5).await;
+            *outlet.poll.lock().unwrap() = Some(second.clone());
+        };
+
+        let (is_ended, ()) = tokio::join!(end_polling(&outlet), responding);
+
+        assert!(is_ended && second.is_cut() && !first.is_cut());
     }
 }
