@@ -107,6 +107,9 @@ struct ClientRecord {
     slot: Slot,
     /// Its last pairing that ended. A client that was away learns of it in its welcome.
     ended: Option<EndedPairing>,
+    /// `true` if it may believe itself paired, rightly or not. Only a v1 client can be in doubt: what it
+    /// is told may be lost with its connection, and on its next one it hears nothing of its pairing.
+    in_doubt: bool,
     /// Its own registration, if one waits.
     asking: Option<ReqId>,
     /// Registrations of others that wait for it, in order.
@@ -143,6 +146,7 @@ impl ClientRecord {
             tokens: Tokens::new(fresh),
             slot: Slot::Free,
             ended: None,
+            in_doubt: false,
             asking: None,
             inbox: VecDeque::new(),
             questions: Vec::new(),

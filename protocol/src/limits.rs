@@ -60,6 +60,10 @@ pub const V1_ATTACHMENTS: usize = 10;
 /// Longest time that a registration waits for the target's answer.
 pub const REGISTER_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// Number of times that a v1 client's registration may be sent while it waits. A stock client with a
+/// timeout of 1 s may repeat it for a minute.
+pub const REPETITIONS: usize = 64;
+
 /// Longest time that the server waits for a v1 client to acknowledge the end of its pairing.
 pub const RELEASE_TIMEOUT: Duration = Duration::from_secs(3);
 

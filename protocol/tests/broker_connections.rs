@@ -215,8 +215,9 @@ fn a_v1_client_that_left_while_paired_is_told_so_once_when_it_is_back() {
 #[test]
 fn a_v1_client_that_was_free_when_it_left_is_not_remembered() {
     let mut broker = Scenario::with_v1_clients(["a", "b"]);
-    broker.pair("a", "b");
+    let pairing = broker.pair("a", "b");
     broker.unregister("a");
+    broker.say("b", ClientMessage::Released { pairing });
     broker.disconnect("a");
     broker.disconnect("b");
 

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use socketio_p2p_protocol::{
     ClientMessage, Code, Dialect, EndReason, ListPolicy, ServerMessage,
-    broker::Input,
-    limits::{REGISTER_TIMEOUT, RELEASE_TIMEOUT},
+    broker::{BrokerEvent, Input},
+    limits::{DEPARTED_V1_TIME, REGISTER_TIMEOUT, RELEASE_TIMEOUT, REPETITIONS},
 };
 
 use crate::scenario::Scenario;
@@ -324,4 +324,148 @@ fn the_v1_partner_of_one_who_disconnects_is_told_once() {
     assert_eq!(broker.ends_told_to("b"), [EndReason::Disconnected]);
     let req = broker.unregister("b");
     assert_eq!(broker.told("b"), [unregistered(req)], "it is free already");
+}
+
+/// Returns what a v1 client is told when it connects.
+fn told_on_arrival(broker: &mut Scenario, client: &str) -> Vec<ServerMessage> {
+    let conn = broker.admit(client, Dialect::V1).unwrap();
+    broker.handle(Input::Connected(conn));
+    broker.told(client)
+}
+
+fn told_on_return(broker: &mut Scenario, client: &str) -> Vec<ServerMessage> {
+    broker.disconnect(client);
+    told_on_arrival(broker, client)
+}
+
+#[test]
+fn a_new_server_tells_each_v1_client_once_that_it_has_no_pairing() {
+    let mut broker = Scenario::new(ListPolicy::default());
+
+    for client in ["a", "b"] {
+        let told = told_on_arrival(&mut broker, client);
+        assert_eq!(told, [ServerMessage::EndedWhileAway], "a server before may have paired it");
+        assert_eq!(told_on_return(&mut broker, client), []);
+    }
+
+    broker.pass(DEPARTED_V1_TIME);
+    assert_eq!(told_on_arrival(&mut broker, "c"), []);
+}
+
+#[test]
+fn a_v1_client_that_has_not_confirmed_the_end_of_its_pairing_is_told_on_its_return() {
+    let ends: [fn(&mut Scenario); 3] = [
+        |broker| {
+            broker.unregister("2");
+        },
+        |broker| broker.disconnect("2"),
+        |broker| broker.handle(Input::Unpair("2".parse().unwrap())),
+    ];
+    for end in ends {
+        let mut broker = Scenario::with_v1_clients(["t"]);
+        broker.connect("2", Dialect::V2);
+        broker.pair("2", "t");
+
+        end(&mut broker);
+
+        assert_eq!(told_on_return(&mut broker, "t"), [ServerMessage::EndedWhileAway]);
+        assert_eq!(told_on_return(&mut broker, "t"), [], "once");
+    }
+}
+
+#[test]
+fn a_v1_client_that_knows_of_the_end_is_not_told_again() {
+    let mut broker = Scenario::with_v1_clients(["t"]);
+    broker.connect("2", Dialect::V2);
+    let pairing = broker.pair("2", "t");
+    broker.unregister("2");
+    broker.say("t", ClientMessage::Released { pairing });
+    assert_eq!(told_on_return(&mut broker, "t"), []);
+
+    broker.pair("2", "t");
+    broker.unregister("t");
+    assert_eq!(told_on_return(&mut broker, "t"), [], "it ended it itself");
+}
+
+#[test]
+fn a_v1_client_is_told_on_its_return_if_a_yes_of_its_may_have_been_lost() {
+    let mut broker = crowd();
+    assert_eq!(told_on_return(&mut broker, "t"), [ServerMessage::EndedWhileAway]);
+
+    broker.register("1", "t");
+    broker.pass(REGISTER_TIMEOUT);
+    broker.accept_by_event("t");
+    assert_eq!(told_on_return(&mut broker, "t"), [ServerMessage::EndedWhileAway], "too late");
+}
+
+fn registered_under(broker: &mut Scenario, client: &str) -> Vec<Option<u64>> {
+    let told = broker.told(client).into_iter();
+    told.filter_map(|message| match message {
+        ServerMessage::Registered { req, .. } => Some(req),
+        _ => None,
+    })
+    .collect()
+}
+
+#[test]
+fn a_v1_registration_that_is_repeated_joins_the_one_that_waits() {
+    let mut broker = Scenario::with_v1_clients(["s", "t"]);
+    let reqs: Vec<_> = (0..3).map(|_| Some(broker.register("s", "t"))).collect();
+    assert_eq!(broker.refusals_to("s"), [], "it waits");
+    let questions = broker.told("t").into_iter();
+    assert_eq!(questions.filter(|m| matches!(m, ServerMessage::Register { .. })).count(), 1);
+
+    broker.accept_by_event("t");
+
+    assert_eq!(registered_under(&mut broker, "s"), reqs);
+    let paired = broker.events.iter().filter(|e| matches!(e, BrokerEvent::Paired { .. }));
+    assert_eq!(paired.count(), 1);
+}
+
+#[test]
+fn a_refusal_answers_a_v1_registration_and_its_repetitions() {
+    let mut broker = Scenario::with_v1_clients(["s", "t"]);
+    let reqs = [(); 2].map(|()| (Some(broker.register("s", "t")), Code::Declined));
+
+    broker.decline_by_event("t");
+
+    assert_eq!(broker.refusals_to("s"), reqs);
+    let refused = broker.events.iter().filter(|e| matches!(e, BrokerEvent::Refused { .. }));
+    assert_eq!(refused.count(), 1);
+}
+
+#[test]
+fn a_v1_registration_of_somebody_else_joins_nothing() {
+    let mut broker = Scenario::with_v1_clients(["s", "t", "u"]);
+    broker.register("s", "t");
+
+    broker.register("s", "u");
+
+    assert_eq!(broker.refusal_to("s"), Some(Code::SourceBusy));
+    assert_eq!(broker.asked("u", "s"), None);
+}
+
+#[test]
+fn the_repetitions_of_a_v1_registration_are_limited() {
+    let mut broker = Scenario::with_v1_clients(["s", "t"]);
+    for _ in 0..REPETITIONS {
+        broker.register("s", "t");
+    }
+    assert_eq!(broker.refusals_to("s"), []);
+
+    broker.register("s", "t");
+
+    assert_eq!(broker.refusal_to("s"), Some(Code::SourceBusy));
+}
+
+#[test]
+fn a_v1_registration_is_taken_back_by_unregister() {
+    let mut broker = Scenario::with_v1_clients(["s", "t"]);
+    let reqs = [(); 2].map(|()| (Some(broker.register("s", "t")), Code::Cancelled));
+
+    broker.unregister("s");
+
+    assert_eq!(broker.refusals_to("s"), reqs);
+    broker.accept_by_event("t");
+    assert_eq!(broker.target_of("s"), None, "it would be paired behind its back");
 }

@@ -57,6 +57,7 @@ fn the_table_of_limits_agrees_with_the_constants() {
         ("V1_ATTACHMENTS", limits::V1_ATTACHMENTS.to_string()),
         ("ATTACHMENTS", limits::ATTACHMENTS.to_string()),
         ("REGISTER_TIMEOUT", time(limits::REGISTER_TIMEOUT)),
+        ("REPETITIONS", limits::REPETITIONS.to_string()),
         ("RELEASE_TIMEOUT", time(limits::RELEASE_TIMEOUT)),
         ("DEPARTED_V1_TIME", time(limits::DEPARTED_V1_TIME)),
         ("DEPARTED_V1", limits::DEPARTED_V1.to_string()),

@@ -97,6 +97,8 @@ const V1: &[(&str, &[&str])] = &[
     (r#"42["P2P_UNREGISTER"]"#, &[]),
     // Yes to nothing: it believes itself paired now, and is told that it is not.
     (r#"42["P2P_REGISTER_SUCCESS"]"#, &[r#"42["P2P_DISCONNECT"]"#]),
+    (r#"427["P2P_REGISTER_SUCCESS"]"#, &["437[]", r#"42["P2P_DISCONNECT"]"#]),
+    (r#"428["P2P_REGISTER_FAILED"]"#, &["438[]"]),
     (r#"42["P2P_REGISTER_SUCCESS",7]"#, &[r#"42["P2P_DISCONNECT"]"#]),
     (r#"42["P2P_REGISTER_FAILED"]"#, &[]),
     (r#"42["P2P_REGISTER_FAILED",7]"#, &[]),
@@ -152,6 +154,8 @@ async fn a_v1_client_is_told_what_is_wrong_with_its_arguments() {
     drop(wire);
     server.becomes(2, 0, 1).await;
     let mut wire = Wire::v1_eio3(&server, "A").await;
+    // Its last yes came too late: its next connection is told once more that it has no pairing.
+    assert_eq!(wire.text().await, r#"42["P2P_DISCONNECT"]"#);
     expect_v1(&mut wire).await;
 
     drop(wire);

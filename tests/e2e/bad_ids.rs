@@ -102,6 +102,7 @@ async fn awkward_ids_are_ids_all_the_same() {
         let mut wire = Wire::open(&server, &format!("EIO=4&{query}")).await;
         wire.send("40").await;
         assert!(wire.text().await.starts_with("40{"), "{query}");
+        assert_eq!(wire.text().await, r#"42["P2P_DISCONNECT"]"#, "the server is new");
         wire.send(r#"427["LIST_CLIENTS"]"#).await;
         let answer = wire.text().await;
         let ids: Vec<Vec<String>> = serde_json::from_str(&answer[3..]).unwrap();

@@ -98,7 +98,8 @@ socket.on('P2P_UNREGISTER', (acknowledge) => {
   if (options.free === 'at-once' || unregistering) free();
 });
 
-socket.on('P2P_DISCONNECT', () => unpaired('disconnected'));
+// A client without a partner may get it too: from a server that was just started.
+socket.on('P2P_DISCONNECT', () => partner !== null && unpaired('disconnected'));
 
 for (const name of options.on.split(',').filter(Boolean)) {
   socket.on(name, (...args) => {

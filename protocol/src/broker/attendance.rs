@@ -233,7 +233,10 @@ impl Broker {
         let Some(client) = self.clients.get(id) else {
             return;
         };
-        let ClientRecord { conn, slot, dialect, attendance, .. } = *client;
+        let ClientRecord { conn, attendance, .. } = *client;
+        // It may have said yes to what it was asked last.
+        let in_doubt =
+            client.in_doubt || (client.dialect == Dialect::V1 && !client.questions.is_empty());
         let connected = self.conns.contains_key(&conn);
         let leaves = reason == EndReason::Disconnected;
         if connected && !leaves {
@@ -248,7 +251,7 @@ impl Broker {
         }
         self.conns.remove(&conn);
         self.forget_requests_of(id);
-        if slot != Slot::Free && dialect == Dialect::V1 {
+        if in_doubt {
             self.departed_v1.remember(id.clone(), now);
         }
         self.end_pairing_of(id, reason, Some((conn, None)));

@@ -1,7 +1,8 @@
-//! V1 clients that left while paired and do not know that their pairing ended.
+//! V1 clients that may believe in a pairing that is over: they left without having confirmed its end, or
+//! a server before this one had paired them.
 
 use std::{
-    collections::{BTreeMap, VecDeque},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     time::Instant,
 };
 
@@ -17,6 +18,10 @@ pub(super) struct DepartedV1 {
     /// The same in the order in which they left. A client that left more than once stands here more
     /// than once, and only its last entry counts.
     order: VecDeque<(Instant, ClientId)>,
+    /// The time at which the first v1 client connected.
+    since: Option<Instant>,
+    /// Clients that have connected since then, as long as a server before this one counts.
+    met: BTreeSet<ClientId>,
 }
 
 impl DepartedV1 {
@@ -35,9 +40,25 @@ impl DepartedV1 {
         self.forgotten.insert(id, forgotten);
     }
 
-    /// Forgets a client that is back. Returns whether it has to be told.
+    /// Forgets a client that is back. Returns whether it has to be told that it has no pairing.
     pub(super) fn recall(&mut self, id: &ClientId, now: Instant) -> bool {
-        self.forgotten.remove(id).is_some_and(|forgotten| now < forgotten)
+        let left = self.forgotten.remove(id).is_some_and(|forgotten| now < forgotten);
+        self.may_come_from_before(id, now) || left
+    }
+
+    /// Returns whether this may be the first connection of a client since the server started: a page that
+    /// came through the restart still has the partner from before.
+    fn may_come_from_before(&mut self, id: &ClientId, now: Instant) -> bool {
+        let since = *self.since.get_or_insert(now);
+        if now >= since + DEPARTED_V1_TIME {
+            self.met = BTreeSet::new();
+            return false;
+        }
+        let is_new = !self.met.contains(id);
+        if is_new && self.met.len() < DEPARTED_V1 {
+            self.met.insert(id.clone());
+        }
+        is_new
     }
 }
 
@@ -45,11 +66,44 @@ impl DepartedV1 {
 mod tests {
     use super::*;
 
+    /// Returns a register that has met nobody, of a server that is no longer new.
+    fn of_old_server(now: Instant) -> DepartedV1 {
+        DepartedV1 { since: now.checked_sub(DEPARTED_V1_TIME), ..DepartedV1::default() }
+    }
+
+    fn name(number: usize) -> ClientId {
+        number.to_string().parse().unwrap()
+    }
+
+    #[test]
+    fn in_the_first_ten_minutes_each_client_is_told_once() {
+        let now = Instant::now();
+        let mut departed = DepartedV1::default();
+
+        assert!(departed.recall(&name(1), now));
+        assert!(!departed.recall(&name(1), now));
+        assert!(departed.recall(&name(2), now + DEPARTED_V1_TIME / 2));
+        assert!(!departed.recall(&name(3), now + DEPARTED_V1_TIME));
+        assert!(departed.met.is_empty(), "nobody is remembered for longer");
+    }
+
+    #[test]
+    fn beyond_the_limit_a_client_may_be_told_more_than_once() {
+        let now = Instant::now();
+        let mut departed = DepartedV1::default();
+
+        for number in 0..=DEPARTED_V1 {
+            assert!(departed.recall(&name(number), now));
+        }
+
+        assert!(departed.recall(&name(DEPARTED_V1), now));
+        assert_eq!(departed.met.len(), DEPARTED_V1);
+    }
+
     #[test]
     fn beyond_the_limit_the_oldest_is_forgotten() {
         let now = Instant::now();
-        let mut departed = DepartedV1::default();
-        let name = |number: usize| -> ClientId { number.to_string().parse().unwrap() };
+        let mut departed = of_old_server(now);
 
         for number in 0..=DEPARTED_V1 {
             departed.remember(name(number), now);
@@ -63,7 +117,7 @@ mod tests {
     #[test]
     fn a_client_that_leaves_again_and_again_takes_no_more_room() {
         let now = Instant::now();
-        let mut departed = DepartedV1::default();
+        let mut departed = of_old_server(now);
         let name: ClientId = "a".parse().unwrap();
 
         for _ in 0..3 * DEPARTED_V1 {
@@ -78,7 +132,7 @@ mod tests {
     #[test]
     fn after_ten_minutes_it_is_forgotten() {
         let now = Instant::now();
-        let mut departed = DepartedV1::default();
+        let mut departed = of_old_server(now);
         let name: ClientId = "a".parse().unwrap();
         departed.remember(name.clone(), now);
 

@@ -7,7 +7,7 @@ use super::{
     pairings::Pairing,
     requests::{Consent, Request},
 };
-use crate::{ClientId, Code, PairingId, ServerMessage, limits::REGISTER_TIMEOUT};
+use crate::{ClientId, Code, Dialect, PairingId, ReqId, ServerMessage, limits::REGISTER_TIMEOUT};
 
 /// An agreement of two clients that waits for its grant. Both are held meanwhile.
 #[derive(Debug)]
@@ -33,6 +33,7 @@ impl Broker {
         for end in [source, target] {
             if let Some(client) = self.clients.get_mut(end) {
                 client.slot = slot;
+                client.in_doubt = client.dialect == Dialect::V1;
             }
         }
     }
@@ -44,7 +45,7 @@ impl Broker {
         let Some(Grant { request, consent, .. }) = self.grants.remove(&id) else {
             return;
         };
-        let Request { source, target, req: source_req, .. } = request;
+        let Request { source, target, reqs, .. } = request;
         self.set_slots(&source, &target, Slot::Paired(id));
         self.pairings.insert(id, Pairing { source: source.clone(), target: target.clone() });
 
@@ -53,13 +54,10 @@ impl Broker {
             Consent::Asked(_) => None,
             Consent::Crossing(req) => req,
         };
-        for (end, req) in [(&source, source_req), (&target, target_req)] {
-            if let Some(pairing) = self.info(id, end)
-                && let Some(conn) = self.client_mut(end).map(|client| client.conn)
-            {
-                self.send(conn, ServerMessage::Registered { req, pairing });
-            }
+        for req in reqs {
+            self.tell_registered(id, &source, req);
         }
+        self.tell_registered(id, &target, target_req);
         self.event(BrokerEvent::Paired {
             pairing: id,
             source: source.clone(),
@@ -71,14 +69,22 @@ impl Broker {
         self.settle_requests_of(&target);
     }
 
+    fn tell_registered(&mut self, id: PairingId, end: &ClientId, req: Option<ReqId>) {
+        if let Some(pairing) = self.info(id, end)
+            && let Some(conn) = self.client_mut(end).map(|client| client.conn)
+        {
+            self.send(conn, ServerMessage::Registered { req, pairing });
+        }
+    }
+
     /// Gives up a pairing that was being granted. Both ends are answered.
     pub(super) fn cancel_grant(&mut self, id: PairingId, code: Code) {
         let Some(Grant { request, consent, .. }) = self.grants.remove(&id) else {
             return;
         };
-        let Request { source, target, req, .. } = request;
+        let Request { source, target, reqs, .. } = request;
         self.set_slots(&source, &target, Slot::Free);
-        self.answer_no(&source, req, target.clone(), code.into());
+        self.answer_all_no(&source, &reqs, target.clone(), code.into());
         match consent {
             Consent::Asked(req) => self.withdrawn(&target, Some(req), code),
             Consent::Crossing(req) => self.answer_no(&target, req, source.clone(), code.into()),

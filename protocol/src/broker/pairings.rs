@@ -102,6 +102,8 @@ impl Broker {
             client.slot = Slot::Free;
             client.ended = Some(EndedPairing { pairing: id, reason });
             let conn = client.conn;
+            let is_asker_v1 = asker.is_some_and(|(asker, _)| asker == conn);
+            client.in_doubt = client.dialect == Dialect::V1 && !is_asker_v1;
             if client.is_present() {
                 self.outputs.push_back(Output::Unroute(conn, reason));
             }

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use super::{Broker, ClientRecord};
+use super::{Broker, ClientRecord, Slot};
 use crate::{
     ClientId, Code, Dialect, EndReason, PairingId, ReqId, ServerMessage, limits::RELEASE_TIMEOUT,
 };
@@ -60,6 +60,12 @@ impl Broker {
 
     /// Notes that a v1 client knows of the end of a pairing.
     pub(super) fn released(&mut self, pairing: PairingId, id: &ClientId) {
+        if let Some(client) = self.clients.get_mut(id)
+            && client.slot == Slot::Free
+            && client.ended.is_some_and(|ended| ended.pairing == pairing)
+        {
+            client.in_doubt = false;
+        }
         if let Some(number) = self.client_mut(id).and_then(|client| client.release)
             && let Some(release) = self.releases.get(&number)
             && release.pairing == pairing

@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::{Broken, Broker, BrokerEvent, ClientRecord, Output, Slot, attendance::Attendance};
 use crate::{
     ClientId, Code, ConnId, Dialect, Refusal, ReqId, ServerMessage,
-    limits::{INBOX_REQUESTS, REGISTER_TIMEOUT},
+    limits::{INBOX_REQUESTS, REGISTER_TIMEOUT, REPETITIONS},
     planted::{self, Fault},
 };
 
@@ -15,7 +15,8 @@ use crate::{
 #[derive(Debug)]
 pub(super) struct Request {
     pub(super) source: ClientId,
-    pub(super) req: Option<ReqId>,
+    /// Its numbers: that of the registration, and those of its repetitions.
+    pub(super) reqs: Vec<Option<ReqId>>,
     pub(super) target: ClientId,
     payload: Option<Value>,
     /// `true` once the target has been asked.
@@ -99,6 +100,9 @@ impl Broker {
             self.event(BrokerEvent::Registered { source: source.clone(), target });
             return self.agree(crossing, Consent::Crossing(req), now);
         }
+        if self.join(source, req, &target) {
+            return;
+        }
         if self.client_mut(source).is_none_or(|source| source.asking.is_some()) {
             return self.answer_no(source, req, target, Code::SourceBusy.into());
         }
@@ -109,7 +113,7 @@ impl Broker {
         let number = self.last_req;
         let request = Request {
             source: source.clone(),
-            req,
+            reqs: vec![req],
             target: target.clone(),
             payload,
             asked: false,
@@ -124,6 +128,31 @@ impl Broker {
         }
         self.event(BrokerEvent::Registered { source: source.clone(), target: target.clone() });
         self.ask(&target);
+    }
+
+    /// Returns whether a v1 client waits for the answer of this target. To register it again changes
+    /// nothing.
+    #[must_use]
+    pub fn waits_for(&self, client: &ClientId, target: &ClientId) -> bool {
+        self.waiting(client).is_some_and(|request| request.target == *target)
+    }
+
+    fn waiting(&self, client: &ClientId) -> Option<&Request> {
+        let client = self.clients.get(client).filter(|client| client.dialect == Dialect::V1)?;
+        self.requests.get(&client.asking?)
+    }
+
+    /// Lets a v1 client's registration join the one that waits for the same target. A stock client that
+    /// repeats what is not acknowledged in time means the same request.
+    fn join(&mut self, source: &ClientId, req: Option<ReqId>, target: &ClientId) -> bool {
+        let asking = self.clients.get(source).filter(|client| client.dialect == Dialect::V1);
+        let Some(number) = asking.and_then(|client| client.asking) else { return false };
+        let Some(request) = self.requests.get_mut(&number) else { return false };
+        let joins = request.target == *target && request.reqs.len() < REPETITIONS;
+        if joins {
+            request.reqs.push(req);
+        }
+        joins
     }
 
     /// Asks a target the requests that it has not been asked yet. A v1 client, which remembers one
@@ -210,9 +239,10 @@ impl Broker {
     /// Tells a target that its consent came too late. A v1 client now believes itself paired, and is
     /// told only if it is not.
     pub(super) fn withdrawn(&mut self, target: &ClientId, req: Option<ReqId>, code: Code) {
-        let Some(client) = self.clients.get(target) else {
+        let Some(client) = self.clients.get_mut(target) else {
             return;
         };
+        client.in_doubt |= client.dialect == Dialect::V1;
         if client.dialect == Dialect::V2 || client.slot == Slot::Free {
             let conn = client.conn;
             self.send(conn, ServerMessage::Withdrawn { req, code });
@@ -264,8 +294,8 @@ impl Broker {
         number: ReqId,
         refusal: Refusal,
     ) -> Option<ClientId> {
-        let Request { source, req, target, .. } = self.take_request(number)?;
-        self.answer_no(&source, req, target.clone(), refusal);
+        let Request { source, reqs, target, .. } = self.take_request(number)?;
+        self.answer_all_no(&source, &reqs, target.clone(), refusal);
         Some(target)
     }
 
@@ -335,9 +365,22 @@ impl Broker {
         target: ClientId,
         refusal: Refusal,
     ) {
+        self.answer_all_no(source, &[req], target, refusal);
+    }
+
+    pub(super) fn answer_all_no(
+        &mut self,
+        source: &ClientId,
+        reqs: &[Option<ReqId>],
+        target: ClientId,
+        refusal: Refusal,
+    ) {
         let Some(conn) = self.client_mut(source).map(|source| source.conn) else { return };
         let code = refusal.code;
-        self.send(conn, ServerMessage::RegisterFailed { req, refusal });
+        for &req in reqs {
+            let refusal = refusal.clone();
+            self.send(conn, ServerMessage::RegisterFailed { req, refusal });
+        }
         self.event(BrokerEvent::Refused { source: source.clone(), target, code });
     }
 }

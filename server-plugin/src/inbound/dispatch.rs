@@ -124,8 +124,21 @@ impl EventHandler {
 
     fn v1(&self, event: &str, text: &str, req: Option<ReqId>) {
         match read_v1_request(event, text, req) {
-            Ok(message) => self.received(message),
+            Ok(message) => {
+                if matches!(event, REGISTER_SUCCESS | REGISTER_FAILED) {
+                    self.acknowledge_answer(req);
+                }
+                self.received(message);
+            }
             Err(refusal) => self.refuse(Some(event), refusal, req),
+        }
+    }
+
+    /// Acknowledges an answer by event, if the client asks for it: it would repeat it, and the repetition
+    /// would answer the next question.
+    fn acknowledge_answer(&self, req: Option<ReqId>) {
+        if let Err(failure) = crate::v1::ack(&*self.connection.outlet, req, &[]) {
+            tracing::debug!(client = %self.connection.client, ?failure, "an answer was not acknowledged");
         }
     }
 
@@ -148,8 +161,11 @@ impl EventHandler {
     fn received(&self, message: ClientMessage) {
         let throttle = &self.connection.throttle;
         let over_quota = match &message {
-            ClientMessage::Register { req, .. } if !throttle.admits_registration() => {
-                Some((REGISTER, *req))
+            ClientMessage::Register { req, target, .. } => {
+                let client = &self.connection.client;
+                let is_over = !throttle.admits_registration()
+                    && !self.shared.lock().waits_for(client, target);
+                is_over.then_some((REGISTER, *req))
             }
             ClientMessage::List { req } if !throttle.admits_list() => Some((LIST, *req)),
             _ => None,

@@ -1,6 +1,6 @@
 //! A server with the plugin, in the process of the test.
 
-use std::{net::SocketAddr, time::Duration};
+use std::{collections::BTreeSet, net::SocketAddr, sync::Mutex, time::Duration};
 
 use socketio_p2p_server::{Event, Events, P2pServer, QuickAckListener, ServerLimits, Stats};
 use socketioxide::{SocketIo, layer::SocketIoLayer};
@@ -16,6 +16,8 @@ pub(crate) struct TestServer {
     pub(crate) address: SocketAddr,
     pub(crate) p2p: P2pServer,
     pub(crate) io: SocketIo,
+    /// V1 clients that have connected.
+    met: Mutex<BTreeSet<String>>,
     /// Serves until it is dropped.
     _serving: JoinSet<()>,
 }
@@ -54,7 +56,14 @@ impl TestServer {
         let app = axum::Router::new().layer(layer);
         let mut serving = JoinSet::new();
         serving.spawn(async move { axum::serve(listener, app).await.unwrap() });
-        Self { url: format!("http://{address}"), address, p2p, io, _serving: serving }
+        Self {
+            url: format!("http://{address}"),
+            address,
+            p2p,
+            io,
+            met: Mutex::default(),
+            _serving: serving,
+        }
     }
 
     /// Waits until there are so many clients, waiting registrations and pairings.
@@ -72,6 +81,11 @@ impl TestServer {
             }
         };
         soon(reached).await;
+    }
+
+    /// Returns whether a v1 client connects for the first time: a new server tells it that it has no pairing.
+    pub(crate) fn meets(&self, id: &str) -> bool {
+        self.met.lock().unwrap().insert(id.to_owned())
     }
 
     /// Waits until others can ask for this client. A v1 client is told that it is connected a moment before.

@@ -55,16 +55,23 @@ impl Wire {
         let mut wire = Self::open(server, &format!("EIO=4&clientId={id}")).await;
         wire.send("40").await;
         assert!(wire.text().await.starts_with("40{"), "connected");
-        server.knows(id).await;
-        wire
+        wire.known_to(server, id).await
     }
 
     /// A v1 client of Engine.IO 3.
     pub(crate) async fn v1_eio3(server: &TestServer, id: &str) -> Self {
         let mut wire = Self::open(server, &format!("EIO=3&clientId={id}")).await;
         assert_eq!(wire.text().await, "40", "connected");
+        wire.known_to(server, id).await
+    }
+
+    /// Waits until others can ask for this v1 client.
+    async fn known_to(mut self, server: &TestServer, id: &str) -> Self {
         server.knows(id).await;
-        wire
+        if server.meets(id) {
+            assert_eq!(self.text().await, r#"42["P2P_DISCONNECT"]"#);
+        }
+        self
     }
 
     /// A v2 client that takes no attachments.
@@ -89,8 +96,7 @@ impl Wire {
         let mut wire = Self::open_narrow(server, &format!("EIO=4&clientId={id}")).await;
         wire.send("40").await;
         assert!(wire.text().await.starts_with("40{"), "connected");
-        server.knows(id).await;
-        wire
+        wire.known_to(server, id).await
     }
 
     async fn open_narrow(server: &TestServer, query: &str) -> Self {
