@@ -281,6 +281,13 @@ impl Broker {
         Some((id, self.pairings.get(&id)?.partner_of(client)))
     }
 
+    /// Returns the connection that has an id, or `None` if nobody has it or its client is away.
+    #[must_use]
+    pub fn connection_of(&self, client: &ClientId) -> Option<ConnId> {
+        let conn = self.clients.get(client)?.conn;
+        self.conns.contains_key(&conn).then_some(conn)
+    }
+
     /// Returns the numbers of objects.
     #[must_use]
     pub fn stats(&self) -> BrokerStats {

@@ -78,6 +78,13 @@ pub const DEPARTED_V1: usize = 10_000;
 /// of a proxy takes a few seconds, and callers do not wait longer than this.
 pub const GRACE: Duration = Duration::from_secs(15);
 
+/// Longest time that a newcomer waits for the holder of its id to leave, before it is refused with
+/// `duplicate-id`. A page that is reloaded, or mounts twice, connects before its last connection is gone.
+pub const ID_WAIT: Duration = Duration::from_secs(1);
+
+/// Pause between two looks at the holder.
+pub const ID_WAIT_STEP: Duration = Duration::from_millis(20);
+
 /// Clients that a server knows at once, those that are away included. Each takes about 1 KiB in the
 /// broker, so this many are far from filling the memory.
 pub const CLIENTS: usize = 100_000;

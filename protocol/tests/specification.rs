@@ -61,6 +61,8 @@ fn the_table_of_limits_agrees_with_the_constants() {
         ("RELEASE_TIMEOUT", time(limits::RELEASE_TIMEOUT)),
         ("DEPARTED_V1_TIME", time(limits::DEPARTED_V1_TIME)),
         ("DEPARTED_V1", limits::DEPARTED_V1.to_string()),
+        ("ID_WAIT", time(limits::ID_WAIT)),
+        ("ID_WAIT_STEP", time(limits::ID_WAIT_STEP)),
         ("GRACE", time(limits::GRACE)),
         ("CLIENTS", limits::CLIENTS.to_string()),
         ("MESSAGE_RATE", limits::MESSAGE_RATE.to_string()),

@@ -3,4 +3,5 @@
 
 pub(crate) mod builder;
 pub(crate) mod identity;
+mod newcomer;
 mod wrap;

@@ -6,6 +6,8 @@ mod deadlines;
 mod http_head;
 pub(crate) mod listener;
 pub(crate) mod meter;
+#[cfg(test)]
+pub(crate) mod mock;
 pub(crate) mod queue;
 pub(crate) mod socket;
 mod streams;

@@ -119,6 +119,12 @@ impl Shared {
         })
     }
 
+    /// Returns the connection that has an id at present.
+    pub(crate) fn holder(&self, client: &ClientId) -> Option<Arc<Connection>> {
+        let conn = self.lock().connection_of(client)?;
+        self.connection(conn)
+    }
+
     /// Notes that the socket of a connection can be written to. Returns whether it is still wanted:
     /// it may have been removed meanwhile.
     pub(crate) fn connected(self: &Arc<Self>, conn: ConnId) -> bool {

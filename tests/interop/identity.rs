@@ -4,7 +4,7 @@ use serde_json::json;
 use socketio_p2p_harness::{Server, StartError, free_port};
 
 use crate::Story;
-use crate::stock::{ALL, PAIRS};
+use crate::stock::{ALL, PAIRS, UPGRADING};
 
 #[tokio::test]
 async fn the_list_has_those_who_are_connected_and_the_caller_among_them() -> Story {
@@ -49,6 +49,17 @@ async fn an_id_is_free_again_when_its_owner_has_left() -> Story {
         let mut again = kind.peer(&server, "A").start().await?;
 
         assert_eq!(again.list().await?, json!(["A"]));
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_id_is_free_when_its_owner_is_gone_or_going() -> Story {
+    let server = Server::start().await?;
+    for kind in ALL.into_iter().chain(UPGRADING) {
+        let rounds = kind.comes_and_goes(&server).await?;
+
+        assert_eq!(rounds["refusals"], json!({}), "{kind:?}");
     }
     Ok(())
 }

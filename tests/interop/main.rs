@@ -21,4 +21,5 @@ mod simple_peer;
 mod stock;
 
 /// The result of a story: the first step that failed, with the output of the processes.
-type Story = Result<(), Box<dyn std::error::Error>>;
+type Failed = Box<dyn std::error::Error>;
+type Story = Result<(), Failed>;

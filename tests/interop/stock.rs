@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::sync::OnceLock;
 
+use serde_json::Value;
 use socketio_p2p_harness::{Event, Peer, PeerBuilder, Program, RegisterError, Server};
 
 /// A stock socket.io-client: its major version, and the transport it is confined to.
@@ -60,7 +61,25 @@ impl Stock {
         let options = ["--client", self.client, "--transport", self.transport];
         // Shown with a failing story, since most of them go through several kinds.
         eprintln!("{id}: socket.io-client {} over {}", self.client, self.transport);
-        Peer::builder(url, id).program(Program::new("node").arg(script())).args(options)
+        Peer::builder(url, id)
+            .program(Program::new("node").arg(script("v1-peer.mjs")))
+            .args(options)
+    }
+
+    /// Lets a client connect, disconnect and connect again with the same id, many times.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the program does not run, or prints no JSON.
+    pub(crate) async fn comes_and_goes(self, server: &Server) -> Result<Value, crate::Failed> {
+        let output = tokio::process::Command::new("node")
+            .arg(script("strict-mode.mjs"))
+            .args(["--url", server.url(), "--client", self.client, "--transport", self.transport])
+            .args(["--rounds", "24"])
+            .kill_on_drop(true)
+            .output()
+            .await?;
+        Ok(serde_json::from_slice(&output.stdout)?)
     }
 }
 
@@ -107,7 +126,7 @@ pub(crate) fn names(events: &[Event]) -> Vec<&str> {
     events.iter().map(Event::name).collect()
 }
 
-fn script() -> PathBuf {
+fn script(name: &str) -> PathBuf {
     static CHECKED: OnceLock<()> = OnceLock::new();
     let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("interop");
     CHECKED.get_or_init(|| {
@@ -124,5 +143,5 @@ fn script() -> PathBuf {
             );
         }
     });
-    folder.join("v1-peer.mjs")
+    folder.join(name)
 }

@@ -18,7 +18,10 @@ use socketioxide::{
     socket::Socket,
 };
 
-use super::identity::{Handshake, Identity};
+use super::{
+    identity::{Handshake, Identity},
+    newcomer,
+};
 use crate::{
     connection::Connection,
     inbound::{dispatch, throttle::Throttle},
@@ -64,13 +67,17 @@ struct Wrapper<H> {
 }
 
 impl<H> Wrapper<H> {
-    fn admit<A: Adapter>(&self, socket: &Arc<Socket<A>>, auth: Option<&Value>) -> Result<(), Code> {
+    async fn admit<A: Adapter>(
+        &self,
+        socket: &Arc<Socket<A>>,
+        auth: Option<&Value>,
+    ) -> Result<(), Code> {
         let auth = read_auth(auth.and_then(Value::as_str).map(|text| &**text))?;
         let handshake =
             Handshake { auth: &auth, request: socket.req_parts(), extensions: &socket.extensions };
         let Some(identity) = self.shared.hooks.identify(&handshake)? else { return Ok(()) };
         let dialect = identity.auth.dialect();
-        let admitted = admit(&self.shared, socket, identity);
+        let admitted = admit(&self.shared, socket, identity).await;
         if admitted == Err(Code::ShuttingDown)
             && dialect == Dialect::V1
             && let Some(stream) = stream_of(socket)
@@ -88,7 +95,7 @@ impl<H> Wrapper<H> {
 /// # Errors
 ///
 /// The reason of the broker's refusal.
-fn admit<A: Adapter>(
+async fn admit<A: Adapter>(
     shared: &Arc<Shared>,
     socket: &Arc<Socket<A>>,
     identity: Identity,
@@ -104,7 +111,7 @@ fn admit<A: Adapter>(
     let counted = shared.gauges.connections.count_in();
     let connection =
         Arc::new(Connection::new((id, client), dialect, binary, outlet, throttle, counted));
-    shared.admit(&connection, hello)?;
+    newcomer::admit(shared, &connection, hello, || stream_of(socket).is_some()).await?;
     shared.start_clock();
     dispatch::listen(shared, socket, &connection);
     let guard = DisconnectGuard { shared: Arc::downgrade(shared), conn: id };
@@ -183,7 +190,7 @@ where
     ) -> Admitted<'a> {
         Box::pin(async move {
             self.handler.call_middleware(socket.clone(), auth).await?;
-            self.admit(&socket, auth.as_ref()).map_err(|code| {
+            self.admit(&socket, auth.as_ref()).await.map_err(|code| {
                 tracing::debug!(%code, "connection refused");
                 Box::new(code) as Box<dyn Display + Send>
             })

@@ -41,6 +41,14 @@ impl Shared {
         self.drop_unread(conn);
     }
 
+    /// Forgets a connection that is gone, though the host has not noticed it, and ends what is left of it.
+    pub(crate) fn give_way(self: &Arc<Self>, conn: ConnId) {
+        self.step(Input::Disconnected(conn));
+        if let Some(connection) = self.drop_connection(conn) {
+            self.end_transport(connection, true);
+        }
+    }
+
     /// Forgets the connection of a client that does not read, and ends its transport. If that is not possible
     /// from here, the client leaves the namespace.
     pub(super) fn drop_unread(self: &Arc<Self>, conn: ConnId) {
@@ -181,103 +189,21 @@ async fn answered_poll(outlet: &dyn Outlet) {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::{
-        Mutex,
-        atomic::{AtomicUsize, Ordering},
-    };
-
-    use socketio_p2p_protocol::{Broker, BrokerConfig, Hello, ResumeToken};
+    use std::sync::atomic::Ordering;
 
     use super::*;
-    use crate::{
-        attach::identity::Hooks,
-        inbound::throttle::Throttle,
-        limits::ServerLimits,
-        outbound::{arguments::Arguments, socket::Acknowledged},
-    };
-
-    /// A socket without a metered stream, whose polls may have one.
-    #[derive(Default)]
-    struct Unmetered {
-        polls: bool,
-        /// The stream of its last poll.
-        poll: Mutex<Option<Arc<StreamHandle>>>,
-        left: AtomicUsize,
-    }
-
-    impl Outlet for Unmetered {
-        fn emit(&self, _: &str, _: Arguments<'_>) -> Result<(), SendFailure> {
-            Ok(())
-        }
-
-        fn emit_with_ack(
-            &self,
-            _: &str,
-            _: Arguments<'_>,
-            _: Duration,
-        ) -> Result<Acknowledged, SendFailure> {
-            Err(SendFailure::Gone)
-        }
-
-        fn ack(&self, _: i64, _: Arguments<'_>) -> Result<(), SendFailure> {
-            Ok(())
-        }
-
-        fn disconnect(&self) -> Result<(), SendFailure> {
-            self.left.fetch_add(1, Ordering::Relaxed);
-            Ok(())
-        }
-
-        fn stream(&self) -> Option<Arc<StreamHandle>> {
-            None
-        }
-
-        fn poll_stream(&self) -> Option<Arc<StreamHandle>> {
-            self.poll.lock().unwrap().clone().filter(|stream| stream.waits())
-        }
-
-        fn polls(&self) -> bool {
-            self.polls
-        }
-
-        fn is_connected(&self) -> bool {
-            true
-        }
-
-        fn is_flushed(&self) -> bool {
-            true
-        }
-
-        fn is_overfull(&self) -> bool {
-            false
-        }
-
-        fn takes_attachments(&self) -> bool {
-            true
-        }
-    }
+    use crate::outbound::mock::{Unmetered, connecting, shared};
 
     /// Admits a client over such a socket, has `end` end its connection, and returns how often it was told
     /// to leave the namespace.
     async fn left(dialect: Dialect, polls: bool, end: impl FnOnce(&Arc<Shared>, ConnId)) -> usize {
-        let limits = ServerLimits::default();
-        let broker = Broker::new(BrokerConfig::new(1));
-        let shared = Shared::new(broker, Hooks::default(), limits.clone());
+        let shared = shared();
         let outlet = Arc::new(Unmetered { polls, ..Unmetered::default() });
-        let (conn, client) = (shared.next_conn(), "A".parse().unwrap());
-        let hello = Hello::new(client, dialect, ResumeToken::new([0; 16]));
-        let connection = Arc::new(Connection::new(
-            (conn, "A".parse().unwrap()),
-            dialect,
-            false,
-            outlet.clone(),
-            Throttle::new(&limits),
-            shared.gauges.connections.count_in(),
-        ));
+        let (connection, hello) = connecting(&shared, dialect, outlet.clone());
         shared.admit(&connection, hello).unwrap();
-        shared.connected(conn);
+        shared.connected(connection.id);
 
-        end(&shared, conn);
+        end(&shared, connection.id);
         sleep(LAST_WORDS + POLL_WAIT + CLOSE_INTERVAL).await;
 
         outlet.left.load(Ordering::Relaxed)

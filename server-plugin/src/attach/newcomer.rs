@@ -1,0 +1,160 @@
+//! A newcomer whose id is in use: it waits a moment for the holder, which may be gone or going.
+
+use std::sync::Arc;
+
+use socketio_p2p_protocol::{
+    Code, Hello,
+    limits::{ID_WAIT, ID_WAIT_STEP},
+};
+use tokio::time::{Instant, sleep};
+
+use crate::{connection::Connection, step::Shared};
+
+/// Gives a new connection its name. If it is in use, the newcomer waits for up to [`ID_WAIT`] for the holder
+/// to leave. A page that is reloaded connects anew before the server has noticed the end of its last
+/// connection.
+///
+/// `is_metered` returns whether the polls of clients are seen. A holder that did not poll in all this time is
+/// gone: it does not wait for anything.
+///
+/// # Errors
+///
+/// The reason of the broker's refusal.
+pub(super) async fn admit(
+    shared: &Arc<Shared>,
+    newcomer: &Arc<Connection>,
+    hello: Hello,
+    is_metered: impl Fn() -> bool,
+) -> Result<(), Code> {
+    let until = Instant::now() + ID_WAIT;
+    let mut holder: Option<Holder> = None;
+    loop {
+        match shared.admit(newcomer, hello.clone()) {
+            Err(Code::DuplicateId) => {}
+            admitted => return admitted,
+        }
+        // The place of a client that is away is kept for its token.
+        let Some(present) = shared.holder(&newcomer.client) else { break };
+        let same = holder.take().filter(|holder| holder.connection.id == present.id);
+        let holder = holder.insert(same.unwrap_or_else(|| Holder::new(present)));
+        holder.look(&is_metered);
+        if Instant::now() >= until {
+            break;
+        }
+        sleep(ID_WAIT_STEP).await;
+    }
+    if let Some(gone) = holder.filter(Holder::is_gone) {
+        tracing::debug!(client = %newcomer.client, "the holder of an id no longer polls");
+        shared.give_way(gone.connection.id);
+    }
+    shared.admit(newcomer, hello)
+}
+
+/// What was seen of the holder of an id.
+struct Holder {
+    connection: Arc<Connection>,
+    since: Instant,
+    is_metered: bool,
+    has_polled: bool,
+}
+
+impl Holder {
+    fn new(connection: Arc<Connection>) -> Self {
+        Self { connection, since: Instant::now(), is_metered: false, has_polled: false }
+    }
+
+    fn look(&mut self, is_metered: impl Fn() -> bool) {
+        let outlet = &*self.connection.outlet;
+        self.has_polled |= !outlet.polls() || outlet.poll_stream().is_some();
+        self.is_metered |= self.has_polled || is_metered();
+    }
+
+    /// Returns whether it was looked at for most of the time, and never polled.
+    fn is_gone(&self) -> bool {
+        self.is_metered && !self.has_polled && self.since.elapsed() >= ID_WAIT / 2
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::Ordering;
+
+    use socketio_p2p_protocol::{Dialect, broker::Input};
+
+    use super::*;
+    use crate::outbound::{
+        meter::StreamHandle,
+        mock::{Unmetered, connecting, shared},
+    };
+
+    const METERED: fn() -> bool = || true;
+
+    /// Admits a holder over such a socket, then a newcomer. `meanwhile` is done as the newcomer waits.
+    async fn come(
+        holder: Unmetered,
+        is_metered: fn() -> bool,
+        meanwhile: impl FnOnce(&Arc<Shared>, &Arc<Connection>),
+    ) -> (Result<(), Code>, usize) {
+        let shared = shared();
+        let outlet = Arc::new(holder);
+        let (holder, hello) = connecting(&shared, Dialect::V1, outlet.clone());
+        shared.admit(&holder, hello).unwrap();
+        shared.connected(holder.id);
+        let (newcomer, hello) = connecting(&shared, Dialect::V1, Arc::<Unmetered>::default());
+        let coming = admit(&shared, &newcomer, hello, is_metered);
+        let doing = async {
+            sleep(ID_WAIT / 2).await;
+            meanwhile(&shared, &holder);
+        };
+
+        let (admitted, ()) = tokio::join!(coming, doing);
+
+        sleep(ID_WAIT * 10).await;
+        (admitted, outlet.left.load(Ordering::Relaxed))
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn it_gets_the_id_of_one_that_leaves_while_it_waits() {
+        let (admitted, _) = come(Unmetered::default(), METERED, |shared, holder| {
+            shared.step(Input::Disconnected(holder.id));
+        })
+        .await;
+
+        assert_eq!(admitted, Ok(()));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn it_gets_the_id_of_one_that_does_not_poll() {
+        let holder = Unmetered { polls: true, ..Unmetered::default() };
+
+        let (admitted, left) = come(holder, METERED, |_, _| {}).await;
+
+        assert_eq!(admitted, Ok(()));
+        assert_eq!(left, 1, "what is left of it ends");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn it_is_refused_if_the_holder_stays() {
+        let polls = || {
+            let holder = Unmetered { polls: true, ..Unmetered::default() };
+            let stream = Arc::new(StreamHandle::new());
+            stream.set_waits(true);
+            *holder.poll.lock().unwrap() = Some(stream);
+            holder
+        };
+        for holder in [Unmetered::default(), polls()] {
+            let (admitted, left) = come(holder, METERED, |_, _| {}).await;
+
+            assert_eq!((admitted, left), (Err(Code::DuplicateId), 0));
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn it_is_refused_if_nobody_sees_whether_the_holder_polls() {
+        let holder = Unmetered { polls: true, ..Unmetered::default() };
+
+        let (admitted, left) = come(holder, || false, |_, _| {}).await;
+
+        assert_eq!((admitted, left), (Err(Code::DuplicateId), 0));
+    }
+}

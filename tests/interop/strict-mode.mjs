@@ -1,0 +1,50 @@
+// Connects, disconnects and connects again with the same id, as a page under React's strict mode does or one that
+// is reloaded. Prints one line of JSON: the number of rounds, and the refusals by their text.
+//
+//   node strict-mode.mjs --url http://127.0.0.1:9000 [--client 2|4] [--transport websocket|polling|upgrade] [--rounds 60]
+
+import { setTimeout as pause } from 'node:timers/promises';
+import { parseArgs } from 'node:util';
+
+const { values: options } = parseArgs({
+  options: {
+    url: { type: 'string' },
+    client: { type: 'string', default: '4' },
+    transport: { type: 'string', default: 'websocket' },
+    rounds: { type: 'string', default: '60' },
+  },
+});
+const rounds = Number(options.rounds);
+const { default: io } = await import(`socket.io-client-${options.client}`);
+
+function connecting() {
+  return io(`${options.url}?clientId=A`, {
+    transports: options.transport === 'upgrade' ? ['polling', 'websocket'] : [options.transport],
+    forceNew: true,
+    reconnection: false,
+  });
+}
+
+function outcome(socket) {
+  return new Promise((resolve) => {
+    socket.on('connect', () => resolve('connected'));
+    // A refusal is `connect_error` in 4.x and `error` in 2.x.
+    for (const event of ['connect_error', 'error']) {
+      socket.on(event, (error) => resolve(error?.message ?? String(error)));
+    }
+  });
+}
+
+const refusals = {};
+for (let round = 0; round < rounds; round += 1) {
+  const first = connecting();
+  if (round % 2) await outcome(first);
+  await pause(round % 4 ? round % 40 : 0);
+  first.disconnect();
+
+  const second = connecting();
+  const result = await outcome(second);
+  if (result !== 'connected') refusals[result] = (refusals[result] ?? 0) + 1;
+  second.disconnect();
+}
+process.stdout.write(`${JSON.stringify({ rounds, refusals })}\n`);
