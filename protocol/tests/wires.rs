@@ -4,8 +4,8 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 use socketio_p2p_protocol::{
     ClientEntry, ClientState, Code, ServerMessage,
-    limits::{JSON_DEPTH, REGISTER_PAYLOAD_BYTES},
-    wire::{self, Shape, check_event, client_message, depth, server_message},
+    limits::{JSON_DEPTH, Limits, REGISTER_PAYLOAD_BYTES},
+    wire::{self, Shape, WELCOME, check_event, client_message, depth, server_message},
 };
 
 fn args(value: Value) -> Vec<Value> {
@@ -25,6 +25,42 @@ fn the_list_for_a_v1_client_has_only_clients_with_a_connection() {
     ];
 
     assert_eq!(wire::v1_list(&clients), json!(["a", "c"]));
+}
+
+/// Returns the limits of a welcome with these limits.
+fn stated(limits: Value) -> Option<Limits> {
+    let welcome = json!({
+        "protocol": 2, "clientId": "a", "resume": null, "graceMs": 0, "resumed": false,
+        "limits": limits, "pairing": null,
+    });
+    match server_message(WELCOME, vec![welcome]) {
+        Ok(ServerMessage::Welcome(welcome)) => Some(welcome.limits),
+        _ => None,
+    }
+}
+
+#[test]
+fn a_rate_in_a_welcome_is_any_number_from_zero() {
+    let rates = |rate: Value| {
+        let limits = stated(json!({
+            "messageRate": rate, "messageBurst": rate, "byteRate": rate, "byteBurst": rate,
+        }));
+        limits.map(|it| {
+            [it.message_rate.into(), it.message_burst.into(), it.byte_rate, it.byte_burst]
+        })
+    };
+    let most = u64::from(u32::MAX);
+
+    assert_eq!(rates(json!(0)), Some([0; 4]));
+    assert_eq!(rates(json!(most)), Some([most; 4]));
+    assert_eq!(rates(json!(most + 1)), Some([most, most, most + 1, most + 1]));
+    assert_eq!(rates(json!(1e30)), Some([most, most, u64::MAX, u64::MAX]), "the largest");
+    assert_eq!(rates(json!(1e-30)), Some([1; 4]), "and not 0, which is no limit");
+    assert_eq!(rates(json!(7.0)), Some([7; 4]));
+    assert_eq!(stated(json!({})), Some(Limits::default()));
+    for rate in [json!(-1), json!(-0.5), json!("7"), json!(null), json!([7])] {
+        assert_eq!(rates(rate.clone()), None, "{rate}");
+    }
 }
 
 #[test]
