@@ -18,6 +18,7 @@
 
 mod connection;
 mod ending;
+mod handlers;
 mod interface;
 mod pacer;
 mod peers;
@@ -29,7 +30,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-pub use self::interface::{Answer, ClientConfig, ClientEvent, Command, Input, Output, QuestionId};
+pub use self::{
+    handlers::{HandlerId, RunningHandlers},
+    interface::{Answer, ClientConfig, ClientEvent, Command, Input, Output, QuestionId},
+};
 use self::{connection::ConnectionState, ending::Ending, pacer::Pacer, requests::PendingRequest};
 pub use crate::peer::Complaint;
 use crate::{

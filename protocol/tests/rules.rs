@@ -14,6 +14,7 @@ mod channel_credit;
 mod client_connection;
 mod client_emits;
 mod client_ending;
+mod client_handlers;
 mod client_requests;
 mod client_resuming;
 mod clients;

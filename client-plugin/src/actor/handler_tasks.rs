@@ -5,6 +5,7 @@
 
 use std::{
     any::Any,
+    collections::BTreeMap,
     future::poll_fn,
     panic::AssertUnwindSafe,
     sync::{Arc, Weak},
@@ -17,8 +18,8 @@ use futures_util::{
 };
 use socketio_p2p_protocol::{
     Args, ClientId, Code, PairingId, Refusal,
-    client::Input,
-    limits::{HANDLERS, PENDING_CALLS},
+    client::{HandlerId, Input, RunningHandlers},
+    limits::PENDING_CALLS,
     session::Delivery,
 };
 use tokio::{
@@ -116,7 +117,9 @@ async fn run(
         let done = tokio::select! {
             biased;
             // Panics are caught inside, and no single task is aborted but to make room.
-            Some(done) = running.tasks.join_next() => done.ok(),
+            Some(done) = running.tasks.join_next() => {
+                done.ok().inspect(|finished| running.finished(finished))
+            }
             job = jobs.recv() => match job {
                 Some(job) => start(&handlers, job, &mut running).await,
                 None => break,
@@ -135,31 +138,20 @@ async fn run(
 #[derive(Default)]
 struct Running {
     tasks: JoinSet<Finished>,
-    handles: Vec<(PairingId, AbortHandle)>,
+    handles: BTreeMap<HandlerId, AbortHandle>,
+    handlers: RunningHandlers,
 }
 
 impl Running {
-    /// Makes room for a handler of this pairing, if need be by ending handlers of earlier pairings: a
-    /// partner could leave them behind and pair again without end. Returns whether there is room.
-    fn make_room(&mut self, pairing: PairingId) -> bool {
-        if self.tasks.len() < HANDLERS {
-            return true;
+    fn end(&mut self, handler: HandlerId) {
+        if let Some(handle) = self.handles.remove(&handler) {
+            handle.abort();
         }
-        self.handles.retain(|(_, handle)| !handle.is_finished());
-        for (other, handle) in &self.handles {
-            if *other != pairing {
-                handle.abort();
-            }
-        }
-        self.handles.iter().filter(|(other, _)| *other == pairing).count() < HANDLERS
     }
 
-    fn spawn(&mut self, pairing: PairingId, task: impl Future<Output = Finished> + Send + 'static) {
-        if self.handles.len() >= 2 * HANDLERS {
-            self.handles.retain(|(_, handle)| !handle.is_finished());
-        }
-        let handle = self.tasks.spawn(task);
-        self.handles.push((pairing, handle));
+    fn finished(&mut self, (pairing, seq, _): &Finished) {
+        self.handlers.finished((*pairing, *seq));
+        self.handles.remove(&(*pairing, *seq));
     }
 }
 
@@ -169,14 +161,20 @@ async fn start(handlers: &Handlers, job: Job, running: &mut Running) -> Option<F
     let Some(handler) = handlers.find(&incoming.event) else {
         return Some((pairing, seq, Err(Code::Unhandled.into())));
     };
-    if !running.make_room(pairing) {
-        return Some((pairing, seq, Err(Code::Congested.into())));
+    match running.handlers.start((pairing, seq)) {
+        Ok(ended) => ended.into_iter().for_each(|handler| running.end(handler)),
+        Err(refusal) => return Some((pairing, seq, Err(refusal))),
     }
     let mut future = start_caught(handler, incoming);
     match poll_fn(|cx| Poll::Ready(future.poll_unpin(cx))).await {
-        Poll::Ready(result) => Some((pairing, seq, reply(result))),
+        Poll::Ready(result) => {
+            let finished = (pairing, seq, reply(result));
+            running.finished(&finished);
+            Some(finished)
+        }
         Poll::Pending => {
-            running.spawn(pairing, async move { (pairing, seq, reply(future.await)) });
+            let task = async move { (pairing, seq, reply(future.await)) };
+            running.handles.insert((pairing, seq), running.tasks.spawn(task));
             None
         }
     }
