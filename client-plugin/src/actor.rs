@@ -3,7 +3,7 @@
 //!
 //! | file | subject |
 //! |---|---|
-//! | `start` | from a connection to a client: the welcome, then the tasks |
+//! | `start` | the first connection, up to the welcome, then the tasks |
 //! | `command` | the application's commands, and the callers that wait for an answer |
 //! | `claim` | who decides whether an emit is sent: its caller or the actor |
 //! | `handler_tasks` | running the application's handlers |

@@ -25,8 +25,8 @@ pub use api::{
 };
 pub use socketio_p2p_protocol::{
     Args, Cause, ClientEntry, ClientEvent as Event, ClientId, ClientIdError, ClientState, Code,
-    EndReason, PairingId, PairingInfo, Path, PathConfig, PathPolicy, Presence, Refusal, Secret,
-    Welcome, wire::Label,
+    ConnectFailure, EndReason, PairingId, PairingInfo, Path, PathConfig, PathPolicy, Presence,
+    Refusal, Secret, Welcome, wire::Label,
 };
 // rust_socketio uses it; this dependency makes it be built from source.
 #[cfg(feature = "vendored-openssl")]

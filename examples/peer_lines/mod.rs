@@ -5,7 +5,7 @@ use std::io::Write as _;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use socketio_p2p_client::{Event, Incoming, Presence, Reply};
+use socketio_p2p_client::{ConnectFailure, Event, Incoming, Presence, Reply};
 
 /// A line on stdin.
 #[derive(Deserialize)]
@@ -143,7 +143,8 @@ impl<'a> Line<'a> {
                 rtt_ms: rtt.map(|rtt| rtt.as_secs_f64() * 1_000.0),
             }),
             Event::Partner(state) => Some(Self::Partner { state: *state }),
-            Event::Refused(refusal) => {
+            Event::ConnectError(failure) if failure.is_retryable() => None,
+            Event::Refused(refusal) | Event::ConnectError(ConnectFailure::Refused(refusal)) => {
                 Some(Self::Error { code: refusal.code.as_str(), message: &refusal.message })
             }
             _ => None,

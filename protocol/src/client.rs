@@ -2,20 +2,23 @@
 //!
 //! ```text
 //!   Connecting ── welcome ──► Ready: Free ◄──────────► Paired (with a Peer)
-//!       ▲   │                   │        registered /      │
-//!       │   │                   │        disconnect        │
-//!       │   └─── lost, silent ──┴─────────────┬────────────┘
-//!     opened                                  ▼
-//!       └──────────────────────────────────  Away: peers and requests wait for the next connection
-//!                                             │ given up, closed, removed by the server
-//!                                             ▼
-//!                                           Closed: every call has been answered
+//!     ▲   │ │                   │        registered /      │
+//!     │   │ │                   │        disconnect        │
+//!     │   │ └ failed ┐          └────── lost, silent ──────┤
+//!     │   │          ▼                                     ▼
+//!     │   │        Away: peers and requests wait for the next connection
+//!     │   │          │ │
+//!     └───│ connecting │ given up, closed, removed by the server
+//!         │            ▼
+//!         └ failed ► Closed: every call has been answered
+//!       for good
 //! ```
 //!
 //! No IO, no clock: feed it with [`Client::handle`], carry out what [`Client::poll_output`]
 //! returns, and come back with [`Input::Timeout`] when [`Client::poll_timeout`] is due. Frames are
 //! collected into batches while inputs are fed, so feed all that are there before polling.
 
+mod connecting;
 mod connection;
 mod ending;
 mod handlers;
@@ -31,6 +34,7 @@ use std::{
 };
 
 pub use self::{
+    connecting::ConnectFailure,
     handlers::{HandlerId, RunningHandlers},
     interface::{Answer, ClientConfig, ClientEvent, Command, Input, Output, QuestionId},
 };
@@ -41,7 +45,6 @@ use crate::{
     limits::Limits,
     peer::{self, Peer, ServerEvent},
     session::CallId,
-    wire::WireError,
 };
 
 /// A client's half of the protocol. See the [module's page](self).
@@ -78,12 +81,13 @@ pub struct Client {
 }
 
 impl Client {
-    /// A client whose connection has just been made.
+    /// A client whose host begins to make its first connection.
     #[must_use]
     pub fn new(config: ClientConfig, now: Instant) -> Self {
+        let config = config.bounded();
         Self {
-            config: config.bounded(),
-            state: ConnectionState::Connecting,
+            config,
+            state: ConnectionState::Connecting { until: now + config.connect_timeout },
             welcomed: false,
             token: None,
             limits: Limits::default(),
@@ -135,12 +139,6 @@ impl Client {
                     self.peer(key, peer::Input::Relayed(frames), now);
                 }
             }
-            Input::Garbled(WireError { refusal, .. })
-                if self.state == ConnectionState::Connecting
-                    && refusal.code == Code::UnsupportedProtocol =>
-            {
-                self.refuse_version(refusal, now);
-            }
             Input::Garbled(error) => {
                 self.heard(now);
                 let complaint = match error.refusal.code {
@@ -149,6 +147,7 @@ impl Client {
                 };
                 self.outputs.push_back(Output::Complain(complaint));
             }
+            Input::GarbledWelcome(refusal) => self.garbled_welcome(refusal, now),
             Input::Signalled(pairing, signal) => {
                 self.heard(now);
                 if let Some(key) = self.peer_named(pairing) {
@@ -164,10 +163,11 @@ impl Client {
                 self.peer(link.pairing, peer::Input::Link(link, event), now);
             }
             Input::AddressesChanged => self.every_peer(&peer::Input::AddressesChanged, now),
-            Input::Suspected => self.ask_for_life(now),
+            Input::Suspected => self.suspected(now),
             Input::Lost => self.lost(now),
-            Input::Opened => self.opened(now),
-            Input::Rejected(refusal) => self.rejected(refusal, now),
+            Input::Connecting | Input::Opened => self.connecting(now),
+            Input::Unreachable => self.not_connected(ConnectFailure::Unreachable, now),
+            Input::Rejected(refusal) => self.not_connected(ConnectFailure::Refused(refusal), now),
             Input::GaveUp => self.close(now),
             Input::Command(command) => self.command(command, now),
             Input::Answer(question, verdict) => self.answer_question(question, verdict),

@@ -28,7 +28,7 @@ pub use args::Args;
 pub use broker::{
     Broker, BrokerConfig, BrokerEvent, BrokerStats, DuplicatePolicy, Hello, ListPolicy, Partner,
 };
-pub use client::{Client, ClientConfig, ClientEvent};
+pub use client::{Client, ClientConfig, ClientEvent, ConnectFailure};
 pub use error::{Cause, Code, EndReason, Outcome, Refusal};
 pub use id::{
     ClientId, ClientIdError, ConnId, Dialect, PairingId, PairingIdError, ResumeToken,

@@ -208,7 +208,7 @@ pub const CALL_TIMEOUT: Duration = Duration::from_secs(10);
 /// Default time that `unregister_target` and `clients` wait for the server.
 pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Longest time that `connect` waits for the welcome.
+/// Longest time that an attempt to connect takes, the welcome included.
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Silence after which a client sends a heartbeat to the server.

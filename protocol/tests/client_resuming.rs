@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::json;
 use socketio_p2p_protocol::{
     Body, Cause, ClientConfig, ClientEvent, ClientMessage, Code, EndReason, EndedPairing, Outcome,
-    PairingInfo, Presence, Refusal, ResumeToken, ServerMessage, Welcome,
+    PairingInfo, Presence, ResumeToken, ServerMessage, Welcome,
     client::{Answer, Command, Input, Output},
     limits::{HEARTBEAT_TIMEOUT, Limits},
     session::Delivery,
@@ -297,28 +297,6 @@ fn requests_made_between_connections_wait_for_the_next_until_their_deadline() {
 }
 
 #[test]
-fn a_connection_that_is_refused_for_now_is_tried_again() {
-    let mut client = paired();
-    client.handle(Input::Lost);
-    client.outputs();
-
-    client.handle(Input::Rejected(Code::DuplicateId.into()));
-
-    assert_eq!(client.outputs(), [Output::Reconnect { resume: Some(token(1)) }]);
-}
-
-#[test]
-fn a_token_that_cannot_be_read_is_not_shown_again() {
-    let mut client = paired();
-    client.handle(Input::Lost);
-    client.outputs();
-
-    client.handle(Input::Rejected(Code::BadResume.into()));
-
-    assert_eq!(client.outputs(), [Output::Reconnect { resume: None }]);
-}
-
-#[test]
 fn a_connection_that_is_refused_for_good_ends_the_client() {
     let mut client = paired();
     client.handle(Input::Lost);
@@ -329,31 +307,6 @@ fn a_connection_that_is_refused_for_good_ends_the_client() {
     let outputs = client.outputs();
     assert!(outputs.ends_with(&[Output::Event(ClientEvent::Disconnected), Output::Close]));
     assert_eq!(client.core.pairing(), None);
-}
-
-#[test]
-fn the_text_with_which_a_server_refuses_a_connection_is_reported() {
-    let mut client = paired();
-    client.handle(Input::Lost);
-    client.outputs();
-    let text = "closed on Sundays, and on all other days after six";
-    let refusal = Refusal::new(Code::from(text), text);
-
-    client.handle(Input::Rejected(refusal.clone()));
-
-    assert!(client.outputs().contains(&Output::Event(ClientEvent::Refused(refusal))));
-}
-
-#[test]
-fn a_connection_lost_before_its_welcome_is_replaced_without_another_event() {
-    let mut client = paired();
-    client.handle(Input::Lost);
-    client.handle(Input::Opened);
-    client.outputs();
-
-    client.pass(HEARTBEAT_TIMEOUT);
-
-    assert_eq!(client.outputs(), [Output::Reconnect { resume: Some(token(1)) }]);
 }
 
 #[test]

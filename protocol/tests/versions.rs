@@ -6,8 +6,7 @@ use std::{cell::RefCell, collections::BTreeSet, rc::Rc, time::Duration};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use socketio_p2p_protocol::{
-    ClientConfig, ClientEvent, Code, Outcome, PathPolicy, ServerMessage, SignalError, Step,
-    WhyAnew,
+    Code, Outcome, PathPolicy, ServerMessage, SignalError, Step, WhyAnew,
     client::{Answer, Command, Input, Output},
     peer::{Complaint, LinkCommand, LinkEvent, LinkMessage},
     session::{CallId, Violation},
@@ -16,7 +15,7 @@ use socketio_p2p_protocol::{
 };
 
 use crate::{
-    clients::{ScriptedClient, info, welcome},
+    clients::{ScriptedClient, info},
     directs::End,
     world::{A, B, config},
 };
@@ -271,53 +270,6 @@ proptest! {
                 assert_all_is_well(&mut world, &of);
             }
         }
-    }
-}
-
-#[test]
-fn a_client_whose_server_speaks_another_version_is_refused_and_does_not_reconnect() {
-    let newer = vec![json!({ "protocol": 3, "client": { "id": "a" } })];
-    let newer = Input::Garbled(wire::server_message(wire::WELCOME, newer).unwrap_err());
-    let mut older = welcome();
-    older.protocol = 1;
-    let older = Input::Received(ServerMessage::Welcome(older));
-
-    for input in [newer, older] {
-        // On its first connection, and when it comes back.
-        for is_first in [true, false] {
-            let mut client = ScriptedClient::with_config(ClientConfig::default());
-            if !is_first {
-                client.hear(ServerMessage::Welcome(welcome()));
-                client.handle(Input::Lost);
-                client.handle(Input::Opened);
-                client.outputs();
-            }
-
-            client.handle(input.clone());
-
-            let refusal = ClientEvent::Refused(Code::UnsupportedProtocol.into());
-            let expected =
-                [Output::Event(refusal), Output::Event(ClientEvent::Disconnected), Output::Close];
-            assert_eq!(client.outputs(), expected, "first: {is_first}");
-            client.pass(Duration::from_secs(100));
-            assert_eq!(client.outputs(), []);
-        }
-    }
-}
-
-#[test]
-fn a_connection_that_is_refused_for_its_version_is_not_tried_again() {
-    for code in [Code::UnsupportedProtocol, Code::from("novel")] {
-        let mut client = ScriptedClient::with_config(ClientConfig::default());
-        client.hear(ServerMessage::Welcome(welcome()));
-        client.handle(Input::Lost);
-        client.outputs();
-
-        client.handle(Input::Rejected(code.into()));
-
-        let outputs = client.outputs();
-        assert!(outputs.contains(&Output::Close), "{code}");
-        assert!(!outputs.iter().any(|output| matches!(output, Output::Reconnect { .. })), "{code}");
     }
 }
 

@@ -1,7 +1,7 @@
 //! The observers of a client: readers of its events, and its handles, which show the pairing and the
 //! counters.
 
-use std::sync::Arc;
+use std::{error::Error as _, sync::Arc};
 
 use socketio_p2p_protocol::{ClientEvent, PairingInfo};
 use tokio::sync::{broadcast, watch};
@@ -21,6 +21,10 @@ impl Observers {
     pub(crate) fn publish(&self, event: ClientEvent) {
         match &event {
             ClientEvent::Away => tracing::info!("connection lost"),
+            ClientEvent::ConnectError(failure) => {
+                let refusal = failure.source();
+                tracing::info!(%failure, refusal, "an attempt to connect failed");
+            }
             ClientEvent::Resumed(_) => tracing::info!("connected again, the session goes on"),
             ClientEvent::Restarted(_) => tracing::info!("connected again, with a new session"),
             ClientEvent::Paired(info) => {

@@ -1,14 +1,14 @@
-//! From a connection to a client: the server's welcome, then the client's tasks.
+//! The start of a client: its first connection, up to the server's welcome, then its tasks.
 
 use std::{
+    pin::pin,
     sync::{Arc, Mutex, atomic::AtomicU64},
     time::Instant,
 };
 
 use socketio_p2p_protocol::{
-    Client, ClientConfig, ClientEvent, ClientId, Code, ServerMessage,
-    client::Input,
-    wire::{self, WELCOME},
+    Client, ClientEvent, ClientId,
+    client::{Input, Output},
 };
 use tokio::sync::{broadcast, mpsc, watch};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -16,7 +16,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use crate::{
     actor::{
         Actor, coarse_timer::CoarseTimer, command::Callers, consents::Consents,
-        handler_tasks::HandlerTasks, observers::Observers,
+        handler_tasks::HandlerTasks, log, observers::Observers,
     },
     api::{
         client::{P2pClient, Shared},
@@ -28,9 +28,9 @@ use crate::{
     partner::PartnerLink,
     server::{
         connector::Connector,
-        from_server::{FromServer, code_named},
+        from_server::FromServer,
         server_link::ServerLink,
-        socket::ServerConnection,
+        socket::{CloseOnDrop, ServerConnection},
     },
 };
 
@@ -41,41 +41,80 @@ const COMMANDS: usize = 64;
 /// window.
 const EMITS: usize = 64;
 
-/// Waits for the server's welcome.
-pub(crate) async fn welcome(
-    received: &mut mpsc::Receiver<FromServer>,
-) -> Result<ServerMessage, ConnectError> {
-    while let Some(event) = received.recv().await {
-        match event {
-            FromServer::Event(WELCOME, args) => {
-                return wire::server_message(WELCOME, args).map_err(|error| {
-                    match error.refusal.code {
-                        code @ Code::UnsupportedProtocol => ConnectError::Refused(code),
-                        _ => ConnectError::Welcome,
+/// A connection on which the server has welcomed the client.
+pub(crate) struct Welcomed {
+    pub(crate) connector: Connector,
+    pub(crate) connection: ServerConnection,
+    /// The event that reports it.
+    pub(crate) event: ClientEvent,
+}
+
+/// Makes the first connection and waits for the server's welcome, for as long as the client says.
+pub(crate) async fn connect(
+    client: &mut Client,
+    connecting: impl Future<Output = Result<(Connector, ServerConnection), rust_socketio::Error>>,
+    counters: &ComplaintCounters,
+) -> Result<Welcomed, ConnectError> {
+    let mut connecting = pin!(connecting);
+    let mut connected: Option<(Connector, ServerConnection, CloseOnDrop)> = None;
+    let mut unreachable = None;
+    let mut timer = CoarseTimer::new();
+    loop {
+        timer.set(client.poll_timeout());
+        let input = tokio::select! {
+            biased;
+            event = received(&mut connected) => event.map_or(Input::Lost, FromServer::into_input),
+            made = &mut connecting, if connected.is_none() => match made {
+                Ok((connector, connection)) => {
+                    let unfinished = CloseOnDrop::new(connection.socket.clone());
+                    connected = Some((connector, connection, unfinished));
+                    Input::Opened
+                }
+                Err(error) => {
+                    unreachable = Some(error);
+                    Input::Unreachable
+                }
+            },
+            () = timer.fired() => Input::Timeout,
+        };
+        client.handle(input, Instant::now());
+        let mut failure = None;
+        while let Some(output) = client.poll_output() {
+            match output {
+                Output::Event(event @ ClientEvent::Connected(_)) => {
+                    if let Some((connector, connection, unfinished)) = connected {
+                        unfinished.disarm();
+                        return Ok(Welcomed { connector, connection, event });
                     }
-                });
+                }
+                Output::Event(ClientEvent::ConnectError(why)) => failure = Some(why),
+                Output::Complain(complaint) => {
+                    log(&complaint);
+                    counters.count(&complaint);
+                }
+                Output::Close => return Err(ConnectError::of(failure, unreachable)),
+                // There is nobody yet who could read other events.
+                _ => {}
             }
-            FromServer::Refused(message) => {
-                return Err(match code_named(&message) {
-                    Some(code) => ConnectError::Refused(code),
-                    None => ConnectError::Rejected(message),
-                });
-            }
-            FromServer::Closed | FromServer::Failed(_) | FromServer::AtGate => {
-                return Err(ConnectError::Closed);
-            }
-            FromServer::Event(..) | FromServer::Unknown => {}
         }
     }
-    Err(ConnectError::Closed)
+}
+
+/// Waits for the next event of the connection, once there is one. Cancel safe.
+async fn received<A, B>(connected: &mut Option<(A, ServerConnection, B)>) -> Option<FromServer> {
+    match connected {
+        Some((_, connection, _)) => connection.received.recv().await,
+        None => std::future::pending().await,
+    }
 }
 
 /// The parts of a client that has been welcomed.
 pub(crate) struct Parts {
     pub(crate) id: ClientId,
     pub(crate) handlers: Arc<Handlers>,
-    pub(crate) connector: Connector,
-    pub(crate) connection: ServerConnection,
+    pub(crate) client: Client,
+    pub(crate) welcomed: Welcomed,
+    pub(crate) counters: Arc<ComplaintCounters>,
     pub(crate) partner: PartnerLink,
     #[cfg(feature = "webrtc")]
     pub(crate) direct_connection: watch::Receiver<Option<crate::direct::DirectConnection>>,
@@ -83,17 +122,13 @@ pub(crate) struct Parts {
 }
 
 /// Starts the tasks of a client.
-pub(crate) fn start(parts: Parts, config: ClientConfig, welcome: ServerMessage) -> P2pClient {
-    let Parts { id, handlers, connector, connection, partner, tasks, .. } = parts;
-    let now = Instant::now();
-    let mut client = Client::new(config, now);
-    client.handle(Input::Received(welcome), now);
-
+pub(crate) fn start(parts: Parts) -> P2pClient {
+    let Parts { id, handlers, client, welcomed, counters, partner, tasks, .. } = parts;
+    let Welcomed { connector, connection, event } = welcomed;
     let (commands, commands_rx) = mpsc::channel(COMMANDS);
     let (emits, emits_rx) = mpsc::channel(EMITS);
     let (events, first_events) = broadcast::channel::<ClientEvent>(events::EVENTS);
     let (pairing, pairing_rx) = watch::channel(None);
-    let counters = Arc::new(ComplaintCounters::default());
     let stop = CancellationToken::new();
     let first_socket = connection.socket.clone();
     let (server, socket) = ServerLink::new(connector, connection);
@@ -131,6 +166,7 @@ pub(crate) fn start(parts: Parts, config: ClientConfig, welcome: ServerMessage) 
         stop,
         stopping: false,
     };
+    actor.observers.publish(event);
     tasks.spawn(actor.run());
     tasks.spawn(running);
     P2pClient { shared }

@@ -1,27 +1,29 @@
 //! Settings of a client, and connecting it.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{
+    fmt,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use serde::Serialize;
 use serde_json::{Map, Value};
-use socketio_p2p_protocol::{ClientConfig, ClientId, ClientIdError, PathPolicy};
+use socketio_p2p_protocol::{Client, ClientConfig, ClientId, ClientIdError, PathPolicy};
 use tokio_util::task::TaskTracker;
 
 #[cfg(feature = "webrtc")]
 use crate::direct::{DirectChannel, DirectConfig};
 use crate::{
-    actor::start::{Parts, start, welcome},
+    actor::start::{Parts, connect, start},
     api::{
         client::P2pClient,
+        counters::ComplaintCounters,
         error::{ConnectError, HandlerError},
         handlers::Handlers,
         incoming::{Consent, Incoming, PairingRequest},
     },
     partner::PartnerLink,
-    server::{
-        connector::{Connector, ConnectorConfig, Recipe},
-        socket::CloseOnDrop,
-    },
+    server::connector::{Connector, ConnectorConfig, Recipe},
 };
 
 /// Settings of a [`P2pClient`], from [`P2pBuilderExt::p2p`](crate::P2pBuilderExt::p2p).
@@ -85,10 +87,10 @@ impl P2pBuilder {
         self
     }
 
-    /// Sets the time that [`Self::connect`] waits for the server's welcome, and that each later attempt to
-    /// connect may take. 10 s by default.
+    /// Sets the time that [`Self::connect`], and each later attempt to connect, may take, the server's
+    /// welcome included. 10 s by default.
     pub const fn connect_timeout(mut self, timeout: Duration) -> Self {
-        self.connector.timeout = timeout;
+        self.client.connect_timeout = timeout;
         self
     }
 
@@ -217,7 +219,7 @@ impl P2pBuilder {
         self
     }
 
-    /// Connects, and waits for the server's welcome.
+    /// Connects, and waits for the server's welcome. There is one attempt.
     ///
     /// # Errors
     ///
@@ -227,48 +229,38 @@ impl P2pBuilder {
     ///
     /// Cancel safe: no client is left behind, though the server may see one connect and leave.
     pub async fn connect(self) -> Result<P2pClient, ConnectError> {
-        let timeout = self.connector.bounded().timeout;
-        let connecting = self.connect_without_deadline();
-        tokio::time::timeout(timeout, connecting)
-            .await
-            .unwrap_or(Err(ConnectError::Timeout(timeout)))
-    }
-
-    async fn connect_without_deadline(self) -> Result<P2pClient, ConnectError> {
-        let Self { recipe, id, auth, handlers, mut client, connector, .. } = self;
+        let Self { recipe, id, auth, handlers, client: mut settings, connector, .. } = self;
         if let Some(policy) = self.policy {
-            client.direct.policy = policy;
+            settings.direct.policy = policy;
         }
         let id = id?;
         let Value::Object(auth) = auth else {
             return Err(ConnectError::Auth);
         };
         let tasks = TaskTracker::new();
-        let direct = client.direct.policy.allows_direct();
-        let config = connector.bounded();
-        let (connector, mut connection) =
-            Connector::first(&id, recipe, auth, direct, config, tasks.clone())
-                .await
-                .map_err(|error| ConnectError::Transport(Box::new(error)))?;
-        let unfinished = CloseOnDrop::new(connection.socket.clone());
-        let welcome = welcome(&mut connection.received).await?;
-        unfinished.disarm();
+        let direct = settings.direct.policy.allows_direct();
+        let connecting =
+            Connector::first(&id, recipe, auth, direct, connector.bounded(), tasks.clone());
+        let mut client = Client::new(settings, Instant::now());
+        let counters = Arc::new(ComplaintCounters::default());
+        let welcomed = connect(&mut client, connecting, &counters).await?;
         #[cfg(feature = "webrtc")]
         let (partner, direct_connection) =
-            PartnerLink::new(self.direct, &client.direct, handlers.clone(), tasks.clone());
+            PartnerLink::new(self.direct, &settings.direct, handlers.clone(), tasks.clone());
         #[cfg(not(feature = "webrtc"))]
         let partner = PartnerLink;
         let parts = Parts {
             id,
             handlers,
-            connector,
-            connection,
+            client,
+            welcomed,
+            counters,
             partner,
             #[cfg(feature = "webrtc")]
             direct_connection,
             tasks,
         };
-        Ok(start(parts, client, welcome))
+        Ok(start(parts))
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use socketio_p2p_protocol::{Cause, ClientIdError, Code, Refusal};
+use socketio_p2p_protocol::{Cause, ClientIdError, Code, ConnectFailure, Refusal};
 
 use crate::api::args::ArgsError;
 
@@ -28,12 +28,31 @@ pub enum ConnectError {
     /// The server's welcome cannot be read, though it states a version that this client speaks.
     #[error("the server's welcome cannot be read")]
     Welcome,
-    /// The server closed the connection before its welcome.
-    #[error("the server closed the connection")]
+    /// The connection was closed or lost before the server's welcome.
+    #[error("the connection was closed before the server's welcome")]
     Closed,
     /// No welcome arrived in time. The plugin may not be attached to that namespace.
     #[error("no welcome from the server within {0:?}")]
     Timeout(Duration),
+}
+
+impl ConnectError {
+    /// Returns the error for the failure of the first attempt, and rust_socketio's error if there is one.
+    pub(crate) fn of(
+        failure: Option<ConnectFailure>,
+        unreachable: Option<rust_socketio::Error>,
+    ) -> Self {
+        match (failure, unreachable) {
+            (Some(ConnectFailure::Unreachable), Some(error)) => Self::Transport(Box::new(error)),
+            (Some(ConnectFailure::Refused(Refusal { code: Code::Other(_), message })), _) => {
+                Self::Rejected(message.into_owned())
+            }
+            (Some(ConnectFailure::Refused(refusal)), _) => Self::Refused(refusal.code),
+            (Some(ConnectFailure::Welcome(_)), _) => Self::Welcome,
+            (Some(ConnectFailure::Timeout(time)), _) => Self::Timeout(time),
+            _ => Self::Closed,
+        }
+    }
 }
 
 /// The reason for which [`register_target`](crate::P2pClientExt::register_target) failed.

@@ -13,7 +13,7 @@ use rust_socketio::asynchronous::ClientBuilder;
 use serde_json::{Map, Value};
 use socketio_p2p_protocol::{
     ClientId, ResumeToken,
-    limits::{CONNECT_TIMEOUT, setting},
+    limits::setting,
     wire::{ConnectAuth, PROTOCOL},
 };
 use tokio::{
@@ -56,8 +56,6 @@ const BACKOFF_MAX: Duration = Duration::from_secs(5);
 /// Settings of a client's connections.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct ConnectorConfig {
-    /// The longest time that an attempt may take.
-    pub(crate) timeout: Duration,
     /// The wait before the first attempt. It doubles with each attempt, and a random part of up to as much
     /// again is added.
     pub(crate) backoff_min: Duration,
@@ -67,18 +65,14 @@ pub(crate) struct ConnectorConfig {
 
 impl Default for ConnectorConfig {
     fn default() -> Self {
-        Self { timeout: CONNECT_TIMEOUT, backoff_min: BACKOFF_MIN, backoff_max: BACKOFF_MAX }
+        Self { backoff_min: BACKOFF_MIN, backoff_max: BACKOFF_MAX }
     }
 }
 
 impl ConnectorConfig {
     /// Returns the same settings, each from 1 ms to 100 years.
     pub(crate) fn bounded(self) -> Self {
-        Self {
-            timeout: setting(self.timeout),
-            backoff_min: setting(self.backoff_min),
-            backoff_max: setting(self.backoff_max),
-        }
+        Self { backoff_min: setting(self.backoff_min), backoff_max: setting(self.backoff_max) }
     }
 
     /// Returns the waits before the next attempts.
@@ -131,11 +125,18 @@ enum Source {
     Gate(Arc<Gate>),
 }
 
-/// An attempt to connect.
-type Attempt = BoxFuture<'static, Attempted>;
+/// An attempt to connect: the wait before it, or what follows.
+enum Attempt {
+    /// The wait, and what follows.
+    Waiting(BoxFuture<'static, ()>, BoxFuture<'static, Attempted>),
+    /// The wait is over, or a part of what follows.
+    Connecting(BoxFuture<'static, Attempted>),
+}
 
-/// The outcome of an attempt to connect.
+/// The progress of an attempt to connect.
 pub(crate) enum Attempted {
+    /// The wait before the attempt is over.
+    Begun,
     /// There is a connection.
     Connected(ServerConnection),
     /// There is none. Another attempt may succeed.
@@ -201,38 +202,42 @@ impl Connector {
                 }
                 let (make, unknown) = (make.clone(), *unknown);
                 let connecting = async move {
-                    sleep(delay).await;
-                    let connecting = Socket::connect(make(), auth, unknown);
-                    match timeout(config.timeout, connecting).await {
-                        Ok(Ok(connection)) => Attempted::Connected(connection),
-                        Ok(Err(error)) => {
+                    match Socket::connect(make(), auth, unknown).await {
+                        Ok(connection) => Attempted::Connected(connection),
+                        Err(error) => {
                             tracing::debug!(%error, "connecting failed");
                             Attempted::Failed
                         }
-                        Err(_) => Attempted::Failed,
                     }
                 };
-                Some(connecting.boxed())
+                Some(Attempt::Waiting(sleep(delay).boxed(), connecting.boxed()))
             }
+            // It has its connection in hand from the wait on, and may not be dropped.
             Source::Gate(gate) => old.map(|connection| {
                 let gate = gate.clone();
-                through_gate(gate, connection, at_gate, delay, auth).boxed()
+                let connecting = through_gate(gate, connection, at_gate, delay, auth);
+                Attempt::Connecting(connecting.boxed())
             }),
         };
     }
 
-    /// Waits for the outcome of the attempt under way; pending if there is none.
+    /// Waits for the progress of the attempt under way; pending if there is none.
     ///
     /// Cancel safe: the attempt continues.
     pub(crate) async fn attempted(&mut self) -> Attempted {
-        match &mut self.attempt {
-            Some(attempt) => {
-                let attempted = attempt.await;
-                self.attempt = None;
-                attempted
+        let attempted = match &mut self.attempt {
+            Some(Attempt::Waiting(wait, _)) => {
+                wait.await;
+                Attempted::Begun
             }
+            Some(Attempt::Connecting(connecting)) => connecting.await,
             None => std::future::pending().await,
-        }
+        };
+        self.attempt = match self.attempt.take() {
+            Some(Attempt::Waiting(_, connecting)) => Some(Attempt::Connecting(connecting)),
+            _ => None,
+        };
+        attempted
     }
 }
 
@@ -284,19 +289,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_duration_of_a_connection_is_bounded_so_that_no_wait_is_zero_or_overflows() {
+    fn every_duration_of_the_backoff_is_bounded_so_that_no_wait_is_zero_or_overflows() {
         for (min, max) in [
             (Duration::ZERO, Duration::ZERO),
             (Duration::ZERO, Duration::MAX),
             (Duration::MAX, Duration::ZERO),
             (Duration::MAX, Duration::MAX),
         ] {
-            let config = ConnectorConfig { timeout: min, backoff_min: min, backoff_max: max };
+            let config = ConnectorConfig { backoff_min: min, backoff_max: max };
 
             let config = config.bounded();
 
-            let range = SETTING_MIN..=SETTING_MAX;
-            assert!(range.contains(&config.timeout), "{config:?}");
             for delay in config.delays().take(200) {
                 assert!(delay >= SETTING_MIN && delay <= 2 * SETTING_MAX, "{config:?}: {delay:?}");
             }

@@ -7,7 +7,7 @@ use socketio_p2p_protocol::{
     client::Input,
     frame::{Batch, batch_from_value},
     signal,
-    wire::{self, FRAME, PREFIX, SIGNAL, TO_CLIENT},
+    wire::{FRAME, PREFIX, SIGNAL, TO_CLIENT},
 };
 
 /// The beginning of rust_socketio's text for a refused CONNECT.
@@ -60,7 +60,7 @@ impl FromServer {
     }
 
     /// Returns the event as an input of the client.
-    pub(super) fn into_input(self) -> Input {
+    pub(crate) fn into_input(self) -> Input {
         match self {
             Self::Event(FRAME, mut args) => {
                 let frames = args.pop();
@@ -79,10 +79,7 @@ impl FromServer {
                 Ok((pairing, signal)) => Input::Signalled(pairing, signal),
                 Err(error) => Input::Garbled(error),
             },
-            Self::Event(event, args) => match wire::server_message(event, args) {
-                Ok(message) => Input::Received(message),
-                Err(error) => Input::Garbled(error),
-            },
+            Self::Event(event, args) => Input::of_event(event, args),
             Self::Unknown => Input::Garbled(Code::BadEvent.into()),
             Self::Closed | Self::AtGate => Input::Lost,
             Self::Refused(message) => Input::Rejected(refusal(&message)),
@@ -103,11 +100,6 @@ fn refusal(message: &str) -> Refusal {
         code @ Code::Other(_) => Refusal::new(code, message),
         code => code.into(),
     }
-}
-
-/// Returns the code with this name.
-pub(crate) fn code_named(message: &str) -> Option<Code> {
-    Code::ALL.iter().copied().find(|code| code.as_str() == message)
 }
 
 fn values(payload: Payload) -> Vec<Value> {

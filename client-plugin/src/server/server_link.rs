@@ -2,9 +2,7 @@
 
 use std::fmt;
 
-use socketio_p2p_protocol::{
-    ClientMessage, Code, Frame, PairingId, ResumeToken, Signal, client::Input,
-};
+use socketio_p2p_protocol::{ClientMessage, Frame, PairingId, ResumeToken, Signal, client::Input};
 use tokio::sync::watch;
 
 use crate::server::{
@@ -64,8 +62,9 @@ impl ServerLink {
 
     fn replaced(&mut self, attempted: Attempted) -> Input {
         let connection = match attempted {
+            Attempted::Begun => return Input::Connecting,
             Attempted::Connected(connection) => connection,
-            Attempted::Failed => return Input::Rejected(Code::Offline.into()),
+            Attempted::Failed => return Input::Unreachable,
             Attempted::Impossible => return Input::GaveUp,
         };
         self.is_lost = false;

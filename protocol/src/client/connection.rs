@@ -2,9 +2,9 @@
 
 use std::time::Instant;
 
-use super::{Answer, Client, ClientEvent, Command, Input, Output, pacer::Pacer};
+use super::{Answer, Client, ClientEvent, Command, ConnectFailure, Input, Output, pacer::Pacer};
 use crate::{
-    Cause, ClientMessage, Code, EndReason, Outcome, PairingId, Refusal, Welcome,
+    Cause, ClientMessage, Code, EndReason, Outcome, PairingId, Welcome,
     peer::{self, Peer, ServerEvent},
     planted::{self, Fault},
     wire::Versions,
@@ -12,8 +12,11 @@ use crate::{
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum ConnectionState {
-    /// There is a connection, and the server has not sent its welcome.
-    Connecting,
+    /// A connection is being made, or the server has not sent its welcome on it.
+    Connecting {
+        /// The time by which the welcome must have arrived.
+        until: Instant,
+    },
     /// The server has sent its welcome.
     Ready,
     /// There is no connection, and there will be another.
@@ -25,16 +28,17 @@ pub(super) enum ConnectionState {
 impl Client {
     /// Notes that the server is there. Before the welcome nothing counts: the wait for it is limited.
     pub(super) fn heard(&mut self, now: Instant) {
-        if self.state != ConnectionState::Connecting {
+        if !self.is_connecting() {
             self.last_heard = now;
         }
     }
 
+    /// Returns when the connection is looked after next.
     pub(super) fn next_heartbeat(&self) -> Option<Instant> {
-        let lost = self.last_heard + self.config.heartbeat_timeout;
         match self.state {
-            ConnectionState::Connecting => Some(lost), // Nothing is sent before the welcome.
+            ConnectionState::Connecting { until } => Some(until),
             ConnectionState::Ready => {
+                let lost = self.last_heard + self.config.heartbeat_timeout;
                 // The server's round trip is compared with that of the direct path.
                 let measures = self.peers.values().any(Peer::stands);
                 let last = if measures { self.last_asked } else { self.last_heard };
@@ -49,7 +53,9 @@ impl Client {
         if self.next_heartbeat().is_none_or(|due| now < due) {
             return;
         }
-        if now >= self.last_heard + self.config.heartbeat_timeout {
+        if self.is_connecting() {
+            self.connecting_failed(ConnectFailure::Timeout(self.config.connect_timeout), now);
+        } else if now >= self.last_heard + self.config.heartbeat_timeout {
             self.lost(now);
         } else {
             self.ask_for_life(now);
@@ -70,60 +76,25 @@ impl Client {
         if self.state == ConnectionState::Away {
             return;
         }
-        if !self.config.resumes || !self.welcomed {
+        if self.is_connecting() {
+            return self.connecting_failed(ConnectFailure::Closed, now);
+        }
+        if !self.config.resumes {
             return self.close(now);
         }
-        if self.state == ConnectionState::Ready {
-            self.event(ClientEvent::Away);
-        }
+        self.event(ClientEvent::Away);
         self.reconnect();
         self.reassertions.clear();
         self.every_peer(&peer::Input::Server(ServerEvent::Lost), now);
     }
 
-    /// Notes that there is another connection.
-    pub(super) fn opened(&mut self, now: Instant) {
-        if self.state == ConnectionState::Away {
-            self.state = ConnectionState::Connecting;
-            self.last_heard = now;
-        }
-    }
-
-    /// Notes that the server refuses the other connection, or cannot be reached.
-    pub(super) fn rejected(&mut self, refusal: Refusal, now: Instant) {
-        if self.state == ConnectionState::Ready {
-            return self.ask_for_life(now); // That one stands.
-        }
-        if refusal.code == Code::BadResume {
-            self.token = None;
-        } else if !refusal.code.is_retryable() {
-            self.event(ClientEvent::Refused(refusal));
-            return self.close(now);
-        }
-        self.reconnect();
-    }
-
-    /// Asks for another connection, unless this client is about to close.
-    fn reconnect(&mut self) {
-        self.state = ConnectionState::Away;
-        if !self.ending.closes() {
-            self.outputs.push_back(Output::Reconnect { resume: self.token });
-        }
-    }
-
-    /// Ends a connection whose server speaks no version that this client speaks. Another
-    /// connection would end in the same way.
-    pub(super) fn refuse_version(&mut self, refusal: Refusal, now: Instant) {
-        self.event(ClientEvent::Refused(refusal));
-        self.close(now);
-    }
-
     pub(super) fn welcome(&mut self, mut welcome: Welcome, now: Instant) {
-        if self.state != ConnectionState::Connecting {
+        if !self.is_connecting() {
             return;
         }
         if !Versions::OURS.contains(welcome.protocol.into()) {
-            return self.refuse_version(Code::UnsupportedProtocol.into(), now);
+            let refusal = Code::UnsupportedProtocol.into();
+            return self.connecting_failed(ConnectFailure::Refused(refusal), now);
         }
         self.state = ConnectionState::Ready;
         self.limits = welcome.limits;

@@ -4,19 +4,22 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
+use super::ConnectFailure;
 use crate::{
     Args, ClientEntry, ClientId, ClientMessage, EndReason, Frame, Outcome, PairingId, PairingInfo,
     Path, Presence, Refusal, ResumeToken, ServerMessage, Signal, Welcome,
-    limits::{HEARTBEAT_INTERVAL, HEARTBEAT_TIMEOUT, setting},
+    limits::{CONNECT_TIMEOUT, HEARTBEAT_INTERVAL, HEARTBEAT_TIMEOUT, setting},
     peer::{Complaint, LinkCommand, LinkEvent, LinkId, PathConfig},
     session::{CallId, Delivery, EmitOptions},
-    wire::WireError,
+    wire::{self, WELCOME, WireError},
 };
 
 /// The settings of a client. A duration counts as 1 ms at least and 100 years at most ([`setting`]).
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct ClientConfig {
+    /// The time that each attempt to connect may take, the welcome included. 10 s by default.
+    pub connect_timeout: Duration,
     /// The silence after which the client pings the server. 4 s by default.
     pub heartbeat_interval: Duration,
     /// The silence after which the client gives the connection up. 10 s by default.
@@ -32,6 +35,7 @@ impl ClientConfig {
     /// Returns the same settings, each duration of the connection bounded by [`setting`].
     pub(super) fn bounded(self) -> Self {
         Self {
+            connect_timeout: setting(self.connect_timeout),
             heartbeat_interval: setting(self.heartbeat_interval),
             heartbeat_timeout: setting(self.heartbeat_timeout),
             ..self
@@ -42,6 +46,7 @@ impl ClientConfig {
 impl Default for ClientConfig {
     fn default() -> Self {
         Self {
+            connect_timeout: CONNECT_TIMEOUT,
             heartbeat_interval: HEARTBEAT_INTERVAL,
             heartbeat_timeout: HEARTBEAT_TIMEOUT,
             resumes: true,
@@ -62,13 +67,21 @@ pub enum Input {
     Frames(PairingId, Vec<Frame>),
     /// A message of the server was received that cannot be read.
     Garbled(WireError),
+    /// A welcome of the server was received that cannot be read.
+    GarbledWelcome(Refusal),
     /// The host reports an error that may be the end of the connection.
     Suspected,
     /// The connection is lost.
     Lost,
-    /// There is another connection, as [`Output::Reconnect`] asked.
+    /// The host begins to make another connection, as [`Output::Reconnect`] asked: the wait before it
+    /// is over.
+    Connecting,
+    /// There is another connection, as [`Output::Reconnect`] asked. A host that needs no time to make
+    /// it may leave out [`Self::Connecting`].
     Opened,
-    /// There is no other connection: the server refused it.
+    /// There is no connection: the server cannot be reached.
+    Unreachable,
+    /// There is no connection: the server refused it.
     Rejected(Refusal),
     /// There is no other connection, and the host tries no more.
     GaveUp,
@@ -87,6 +100,18 @@ pub enum Input {
     Finished(PairingId, u64, Result<Args, Refusal>),
     /// A deadline may be due.
     Timeout,
+}
+
+impl Input {
+    /// Reads an event of the server, except for frames and signals.
+    #[must_use]
+    pub fn of_event(event: &str, args: Vec<Value>) -> Self {
+        match wire::server_message(event, args) {
+            Ok(message) => Self::Received(message),
+            Err(error) if event == WELCOME => Self::GarbledWelcome(error.refusal),
+            Err(error) => Self::Garbled(error),
+        }
+    }
 }
 
 /// A command of the application. Each with a `call` is answered once, by [`Output::Answered`].
@@ -194,8 +219,9 @@ pub enum Output {
     Event(ClientEvent),
     /// The partner or the server breaks the rules. What it sent was dropped.
     Complain(Complaint),
-    /// Close the connection, make another with backoff, and report [`Input::Opened`]. From now on
-    /// nothing that is received on the old connection may be fed.
+    /// Close the connection, or stop making it, and make another with backoff. Report
+    /// [`Input::Connecting`] when that begins, then [`Input::Opened`], [`Input::Unreachable`] or
+    /// [`Input::Rejected`]. From now on nothing that is received on the old connection may be fed.
     Reconnect {
         /// The token for the CONNECT auth.
         resume: Option<ResumeToken>,
@@ -213,6 +239,9 @@ pub enum ClientEvent {
     /// The connection is lost, and another is being made. Calls under way and the pairing wait for
     /// it.
     Away,
+    /// An attempt to connect failed. The next one follows if another attempt can succeed
+    /// ([`ConnectFailure::is_retryable`]); otherwise, and if it was the first, the client is closed.
+    ConnectError(ConnectFailure),
     /// There is another connection, and the session goes on. The resume token is left out.
     Resumed(Welcome),
     /// There is another connection, and the server does not know the session any more: this is a new

@@ -5,7 +5,8 @@ use std::time::Instant;
 use serde_json::Value;
 
 use super::{
-    Answer, Client, ClientEvent, Complaint, Output, QuestionId, connection::ConnectionState,
+    Answer, Client, ClientEvent, Complaint, ConnectFailure, Output, QuestionId,
+    connection::ConnectionState,
 };
 use crate::{
     ClientId, ClientMessage, Code, PairingId, Refusal, ReqId, ServerMessage,
@@ -69,7 +70,11 @@ impl Client {
             }
             ServerMessage::SignalRefused { refusal, .. } => self.signal_refused(refusal),
             ServerMessage::Farewell { refusal } => {
-                self.event(ClientEvent::Refused(refusal));
+                self.event(if self.is_connecting() {
+                    ClientEvent::ConnectError(ConnectFailure::Refused(refusal))
+                } else {
+                    ClientEvent::Refused(refusal)
+                });
                 self.close(now);
             }
             ServerMessage::Pong { req } => self.measured(req, now),

@@ -46,7 +46,7 @@ pub(crate) enum Down {
     Signal(PairingId, Value),
     /// A message that cannot be read.
     Garbled,
-    Unreadable(wire::WireError),
+    Unreadable(String, Vec<Value>),
     /// An event for a v1 client. It does not see of which pairing, nor its number.
     Emit(PairingId, Delivery),
     /// The outcome of a v1 client's event.

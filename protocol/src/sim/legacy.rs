@@ -170,7 +170,7 @@ impl World {
                     );
                 }
             }
-            Down::Frames(..) | Down::Signal(..) | Down::Garbled | Down::Unreadable(_) => {
+            Down::Frames(..) | Down::Signal(..) | Down::Garbled | Down::Unreadable(..) => {
                 self.oracle.violate(Rule::NoStranger, "a v1 client gets frames");
             }
         }

@@ -159,7 +159,7 @@ impl World {
                 Down::Message(message) => Input::Received(message),
                 Down::Frames(pairing, frames) => Input::Frames(pairing, frames),
                 Down::Signal(pairing, signal) => Input::Signalled(pairing, signal),
-                Down::Unreadable(error) => Input::Garbled(error),
+                Down::Unreadable(event, args) => Input::of_event(&event, args),
                 Down::Emit(..) | Down::Acknowledge(..) | Down::Garbled => {
                     Input::Garbled(Code::BadArgs.into())
                 }

@@ -29,13 +29,13 @@ impl World {
         if self.clients[client].endpoint.is_none() && self.is_down() {
             return self.connect_later(client);
         }
+        self.feed(client, Input::Connecting);
         if self.is_down() {
-            return self.feed(client, Input::Rejected(Code::Offline.into()));
+            return self.feed(client, Input::Unreachable);
         }
         if self.stormy && self.clients[client].endpoint.is_some() && self.chance(0.05) {
-            // The server cannot be reached.
             self.counts.faults += 1;
-            return self.feed(client, Input::Rejected(Code::Offline.into()));
+            return self.feed(client, Input::Unreachable);
         }
         let conn = self.new_conn();
         self.note(|| format!("{client} connects as {conn:?}"));
@@ -355,6 +355,9 @@ impl World {
                 state.consents.clear();
             }
             ClientEvent::Refused(_) => self.clients[client].dismissed = true,
+            ClientEvent::ConnectError(failure) => {
+                self.clients[client].dismissed |= !failure.is_retryable();
+            }
             ClientEvent::Unpaired { pairing, reason } => {
                 self.clients[client].running = 0;
                 self.heard_the_end(client, pairing.id, reason);

@@ -250,9 +250,9 @@ impl World {
         if !self.is_rewritten() {
             return vec![what];
         }
-        let read = |event: &str, args| match wire::server_message(event, args) {
-            Ok(message) => Down::Message(message),
-            Err(error) => Down::Unreadable(error),
+        let read = |event: String, args: Vec<Value>| {
+            let message = wire::server_message(&event, args.clone());
+            message.map_or_else(|_| Down::Unreadable(event, args), Down::Message)
         };
         let passed = match &what {
             Down::Message(message) => match message.to_event() {
@@ -261,10 +261,10 @@ impl World {
             },
             _ => self.passes(client, false, wire::FRAME, Vec::new()),
         };
-        let before = passed.before.into_iter().map(|(event, args)| read(&event, args));
+        let before = passed.before.into_iter().map(|(event, args)| read(event, args));
         let mut all: Vec<_> = before.collect();
         all.push(match what {
-            Down::Message(_) => read(&passed.event, passed.args),
+            Down::Message(_) => read(passed.event, passed.args),
             what => what,
         });
         all

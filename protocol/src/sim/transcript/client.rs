@@ -12,7 +12,7 @@ use super::{
     },
 };
 use crate::{
-    Client, ClientConfig, ClientEvent, Code, Refusal, ServerMessage, Welcome,
+    Client, ClientConfig, ClientEvent, Code, ConnectFailure, Refusal, ServerMessage, Welcome,
     client::{Answer, Command, Input, Output},
     wire::{self, WireError},
 };
@@ -42,6 +42,7 @@ impl Machine for Client {
 
     fn write_config(config: &ClientConfig) -> Value {
         json!({
+            "connect_timeout": micros(config.connect_timeout),
             "heartbeat_interval": micros(config.heartbeat_interval),
             "heartbeat_timeout": micros(config.heartbeat_timeout),
             "resumes": config.resumes,
@@ -51,6 +52,7 @@ impl Machine for Client {
 
     fn read_config(fields: &Fields<'_>) -> Result<ClientConfig, String> {
         Ok(ClientConfig {
+            connect_timeout: link::read_duration(fields, "connect_timeout")?,
             heartbeat_interval: link::read_duration(fields, "heartbeat_interval")?,
             heartbeat_timeout: link::read_duration(fields, "heartbeat_timeout")?,
             resumes: fields.read("resumes")?,
@@ -69,9 +71,14 @@ impl Machine for Client {
                 ("refusal", Some(write_refusal(refusal))),
                 ("req", req.map(Value::from)),
             ]),
+            Input::GarbledWelcome(refusal) => {
+                json!({ "in": "unreadable-welcome", "refusal": write_refusal(refusal) })
+            }
             Input::Suspected => json!({ "in": "suspected" }),
             Input::Lost => json!({ "in": "lost" }),
+            Input::Connecting => json!({ "in": "connecting" }),
             Input::Opened => json!({ "in": "opened" }),
+            Input::Unreachable => json!({ "in": "unreachable" }),
             Input::Rejected(Refusal { code, message }) => object([
                 ("in", Some("rejected".into())),
                 ("code", Some(json!(code))),
@@ -115,9 +122,12 @@ impl Machine for Client {
                 let (refusal, req) = (read_refusal(fields)?, fields.read_some("req")?);
                 Input::Garbled(WireError { refusal, req })
             }
+            "unreadable-welcome" => Input::GarbledWelcome(read_refusal(fields)?),
             "suspected" => Input::Suspected,
             "lost" => Input::Lost,
+            "connecting" => Input::Connecting,
             "opened" => Input::Opened,
+            "unreachable" => Input::Unreachable,
             "rejected" => {
                 let code: Code = fields.read("code")?;
                 let message: Option<String> = fields.read_some("message")?;
@@ -278,6 +288,20 @@ fn write_event(event: &ClientEvent) -> Value {
     match event {
         ClientEvent::Connected(_) => json!({ "event": "connected" }),
         ClientEvent::Away => json!({ "event": "away" }),
+        ClientEvent::ConnectError(failure) => {
+            let (failure, refusal) = match failure {
+                ConnectFailure::Unreachable => ("unreachable", None),
+                ConnectFailure::Refused(refusal) => ("refused", Some(refusal)),
+                ConnectFailure::Welcome(refusal) => ("unreadable-welcome", Some(refusal)),
+                ConnectFailure::Closed => ("closed", None),
+                ConnectFailure::Timeout(_) => ("timeout", None),
+            };
+            object([
+                ("event", Some("connect-error".into())),
+                ("failure", Some(failure.into())),
+                ("refusal", refusal.map(write_refusal)),
+            ])
+        }
         ClientEvent::Resumed(_) => json!({ "event": "resumed" }),
         ClientEvent::Restarted(_) => json!({ "event": "restarted" }),
         ClientEvent::Paired(info) => json!({ "event": "paired", "pairing": info }),

@@ -1,0 +1,106 @@
+//! Attempts to connect: their deadline, their failures, and which failures are final.
+//!
+//! An attempt begins when the host begins to make the connection, and ends with the welcome. The first
+//! attempt is the only one of its kind: an application that starts its client learns at once why that is
+//! not possible. After a first welcome, attempts are repeated unless none can succeed.
+
+use std::time::{Duration, Instant};
+
+use super::{Client, ClientEvent, Output, connection::ConnectionState};
+use crate::{Code, Refusal, peer::Complaint};
+
+/// The reason for which an attempt to connect failed.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConnectFailure {
+    /// The server cannot be reached.
+    #[error("no connection to the server")]
+    Unreachable,
+    /// The server refused the connection, or speaks no version that this client speaks.
+    #[error("the server refused the connection")]
+    Refused(#[source] Refusal),
+    /// The server's welcome cannot be read, though it states a version that this client speaks.
+    #[error("the server's welcome cannot be read")]
+    Welcome(#[source] Refusal),
+    /// The connection was closed or lost before the server's welcome.
+    #[error("the connection was closed before the server's welcome")]
+    Closed,
+    /// No welcome arrived in time.
+    #[error("no welcome from the server within {0:?}")]
+    Timeout(Duration),
+}
+
+impl ConnectFailure {
+    /// Returns whether another attempt can succeed.
+    #[must_use]
+    pub fn is_retryable(&self) -> bool {
+        match self {
+            // The next attempt shows no token.
+            Self::Refused(refusal) => {
+                refusal.code == Code::BadResume || refusal.code.is_retryable()
+            }
+            Self::Unreachable | Self::Welcome(_) | Self::Closed | Self::Timeout(_) => true,
+        }
+    }
+}
+
+impl Client {
+    pub(super) const fn is_connecting(&self) -> bool {
+        matches!(self.state, ConnectionState::Connecting { .. })
+    }
+
+    /// Notes that an attempt begins. Its deadline does not change when the connection is there.
+    pub(super) fn connecting(&mut self, now: Instant) {
+        if self.state == ConnectionState::Away {
+            self.state = ConnectionState::Connecting { until: now + self.config.connect_timeout };
+        }
+    }
+
+    /// Notes that the host has no connection.
+    pub(super) fn not_connected(&mut self, failure: ConnectFailure, now: Instant) {
+        match self.state {
+            ConnectionState::Ready => self.ask_for_life(now), // That one stands.
+            _ => self.connecting_failed(failure, now),
+        }
+    }
+
+    /// Notes that the connection may be gone.
+    pub(super) fn suspected(&mut self, now: Instant) {
+        // Later attempts wait for their deadline: the connection may still work.
+        if self.is_connecting() && !self.welcomed {
+            self.connecting_failed(ConnectFailure::Closed, now);
+        } else {
+            self.ask_for_life(now);
+        }
+    }
+
+    pub(super) fn garbled_welcome(&mut self, refusal: Refusal, now: Instant) {
+        if !self.is_connecting() {
+            self.heard(now);
+            return self.outputs.push_back(Output::Complain(Complaint::Server(refusal)));
+        }
+        let failure = match refusal.code {
+            Code::UnsupportedProtocol => ConnectFailure::Refused(refusal),
+            _ => ConnectFailure::Welcome(refusal),
+        };
+        self.connecting_failed(failure, now);
+    }
+
+    /// Reports why an attempt failed, then makes the next one, unless none can succeed.
+    pub(super) fn connecting_failed(&mut self, failure: ConnectFailure, now: Instant) {
+        let is_final = !self.welcomed || !self.config.resumes || !failure.is_retryable();
+        if let ConnectFailure::Refused(Refusal { code: Code::BadResume, .. }) = failure {
+            self.token = None;
+        }
+        self.event(ClientEvent::ConnectError(failure));
+        if is_final { self.close(now) } else { self.reconnect() }
+    }
+
+    /// Asks for another connection, unless this client is about to close.
+    pub(super) fn reconnect(&mut self) {
+        self.state = ConnectionState::Away;
+        if !self.ending.closes() {
+            self.outputs.push_back(Output::Reconnect { resume: self.token });
+        }
+    }
+}
