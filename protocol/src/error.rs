@@ -154,6 +154,22 @@ impl Refusal {
     pub fn new(code: Code, message: &str) -> Self {
         Self { code, message: limits::cut(message).to_owned().into() }
     }
+
+    /// Returns the refusal of a text that serde_json cannot read, in words of whoever wrote the text.
+    pub(crate) fn unreadable(error: &serde_json::Error) -> Self {
+        let message = error.to_string();
+        // The words of serde_json (1.0.154) for half of a surrogate pair.
+        if message.contains("hex escape") || message.contains("surrogate") {
+            Self::new(
+                Code::BadArgs,
+                "a string holds half of a surrogate pair, which is no character",
+            )
+        } else if message.contains("number out of range") {
+            Self::new(Code::BadArgs, "a number is outside the range of floating-point numbers")
+        } else {
+            Self::new(Code::BadArgs, &format!("the message cannot be read: {message}"))
+        }
+    }
 }
 
 impl From<Code> for Refusal {

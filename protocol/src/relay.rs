@@ -20,7 +20,10 @@ use serde::de::IgnoredAny;
 use serde_json::{Value, value::RawValue};
 
 pub use self::{
-    requests::{RefusalForm, read_request, read_v1_request, refuse_request, request_number},
+    requests::{
+        RefusalForm, later_answer, later_refusal, read_request, read_v1_request, refuse_request,
+        request_number,
+    },
     v1::V1Emit,
 };
 use crate::{

@@ -297,8 +297,19 @@ pub(crate) fn refuse(
     req: Option<ReqId>,
     refusal: &Refusal,
 ) -> Result<(), SendFailure> {
+    let failed = v1_failed(refusal.code.as_str(), &refusal.message);
+    refuse_with(outlet, req, refusal, &failed)
+}
+
+/// The same, with this acknowledgement.
+pub(crate) fn refuse_with(
+    outlet: &dyn Outlet,
+    req: Option<ReqId>,
+    refusal: &Refusal,
+    answer: &Value,
+) -> Result<(), SendFailure> {
     outlet.emit(SERVER_ERROR, Arguments::Values(&[v1_error(refusal)]))?;
-    ack(outlet, req, &[v1_failed(refusal.code.as_str(), &refusal.message)])
+    ack(outlet, req, std::slice::from_ref(answer))
 }
 
 /// Acknowledges an event of a v1 client, if the client asked for it.

@@ -20,7 +20,7 @@ const V2: &[(&str, &[&str])] = &[
     (r#"42["P2P_REGISTER","B",{"req":-1}]"#, &["P2P_ERROR bad-args"]),
     (r#"42["P2P_REGISTER","B",{"req":1.5}]"#, &["P2P_ERROR bad-args"]),
     (r#"42["P2P_REGISTER","B",{"req":1e99}]"#, &["P2P_ERROR bad-args"]),
-    (r#"42["P2P_REGISTER",7,{"req":7}]"#, &["P2P_REGISTER_FAILED bad-args"]),
+    (r#"42["P2P_REGISTER",7,{"req":7}]"#, &["P2P_REGISTER_FAILED offline"]),
     (r#"42["P2P_REGISTER",{"req":7},"B"]"#, &["P2P_ERROR bad-args"]),
     (r#"42["P2P_REGISTER",["B"],{"req":7}]"#, &["P2P_REGISTER_FAILED bad-args"]),
     (r#"42["P2P_REGISTER","",{"req":7}]"#, &["P2P_REGISTER_FAILED bad-args"]),
@@ -83,7 +83,7 @@ const V1: &[(&str, &[&str])] = &[
     (r#"427["P2P_REGISTER"]"#, &["SERVER_ERROR bad-args", "437[false]"]),
     (r#"42["P2P_REGISTER"]"#, &["SERVER_ERROR bad-args"]),
     (r#"427["P2P_REGISTER",null]"#, &["SERVER_ERROR bad-args", "437[false]"]),
-    (r#"427["P2P_REGISTER",7]"#, &["SERVER_ERROR bad-args", "437[false]"]),
+    (r#"427["P2P_REGISTER",7]"#, &["SERVER_ERROR offline", "437[false]"]),
     (r#"427["P2P_REGISTER",["B"]]"#, &["SERVER_ERROR bad-args", "437[false]"]),
     (r#"427["P2P_REGISTER",{"id":"B"}]"#, &["SERVER_ERROR bad-args", "437[false]"]),
     (r#"427["P2P_REGISTER",""]"#, &["SERVER_ERROR bad-args", "437[false]"]),
@@ -123,7 +123,7 @@ const V1: &[(&str, &[&str])] = &[
     ),
     (
         r#"427["P2P_EMIT_ACKNOWLEDGE",{"targetClientId":7,"event":"e","args":[]}]"#,
-        &["SERVER_ERROR bad-args", BAD_EMIT],
+        &["SERVER_ERROR not-paired", r#"437[{"error":{"code":"not-paired""#],
     ),
     (
         r#"427["P2P_EMIT_ACKNOWLEDGE",{"targetClientId":"B","event":[],"args":[]}]"#,
@@ -169,6 +169,47 @@ async fn expect_v1(wire: &mut Wire) {
         let as_expected = answers.len() == expected.len()
             && answers.iter().zip(*expected).all(|(answer, start)| answer.starts_with(start));
         assert!(as_expected, "{packet}: {answers:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connection_without_a_client_id_is_told_so_when_it_asks_the_plugin() {
+    let server = TestServer::start().await;
+    for query in ["EIO=4", "EIO=4&clientid=A"] {
+        let mut wire = Wire::open(&server, query).await;
+        wire.send("40").await;
+        assert!(wire.text().await.starts_with("40{"));
+
+        for (packet, answer) in [
+            (r#"427["P2P_REGISTER","B"]"#, "437[false]"),
+            (r#"428["P2P_UNREGISTER"]"#, "438["),
+            (r#"429["P2P_EMIT_ACKNOWLEDGE",{}]"#, r#"439[{"error":{"code":"bad-client-id""#),
+            (r#"421["LIST_CLIENTS"]"#, "431[[]]"),
+        ] {
+            wire.send(r#"42["their-own"]"#).await;
+            wire.send(packet).await;
+            let told = wire.text().await;
+            assert!(told.starts_with(r#"42["SERVER_ERROR","#), "{packet}: {told}");
+            assert!(told.ends_with(r#"(bad-client-id)"]"#), "{packet}: {told}");
+            let answered = wire.text().await;
+            assert!(answered.starts_with(answer), "{packet}: {answered}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_later_version_of_the_plugin_learns_that_it_is_not_served() {
+    let server = TestServer::start().await;
+    let mut wire = Wire::v1(&server, "A").await;
+
+    for (packet, answer) in [
+        (r#"427["P2P_REGISTER_STREAM","B"]"#, "437[false]"),
+        (r#"428["ADD_TARGET","B"]"#, r#"438["Error: "#),
+        (r#"429["GET_CLIENT_CONNECTED_STATUS","B"]"#, "439[null]"),
+    ] {
+        let answers = errors(&wire.answers(packet).await);
+        assert_eq!(answers[0], "SERVER_ERROR bad-event", "{packet}");
+        assert!(answers[1].starts_with(answer), "{packet}: {answers:?}");
     }
 }
 

@@ -122,9 +122,12 @@ async fn an_id_is_taken_once_in_whatever_dialect() {
         let mut wire = Wire::open(&server, "EIO=4&clientId=A").await;
         wire.send(&format!("40{auth}").replace("null", "")).await;
         assert_eq!(wire.text().await, r#"44{"message":"duplicate-id"}"#, "{auth}");
+        // Each newcomer waited for it: it answers the server's pings meanwhile.
+        first.rest().await;
     }
     let mut wire = Wire::open(&server, "EIO=3&clientId=A").await;
-    assert!(wire.text().await.starts_with("44"));
+    let refused = wire.text().await;
+    assert!(refused.starts_with("44"), "{refused}");
     drop(wire);
 
     // The first one noticed nothing, and its end frees the name.

@@ -76,8 +76,6 @@ async fn a_socket_without_a_client_id_is_left_alone() {
     assert_eq!(soon(members.recv()).await, Some("joined"));
 
     assert!(server.p2p.clients().is_empty());
-    // Not even the plugin's own events are answered.
-    wire.send(r#"421["P2P_REGISTER","A"]"#).await;
     wire.send(r#"42["P2P_NONSENSE"]"#).await;
     wire.send(r#"427["shout","hi"]"#).await;
     assert_eq!(wire.text().await, r#"42["heard","hi"]"#);

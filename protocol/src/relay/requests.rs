@@ -59,6 +59,38 @@ impl RefusalForm {
     }
 }
 
+/// Returns the answer to an event of later versions of the plugin, which are not served, in the form in which
+/// they are told that it failed. `None` if the event is none of theirs.
+#[must_use]
+pub fn later_answer(event: &str) -> Option<Value> {
+    match event {
+        // These expect `true` or `false`, and `null`.
+        "P2P_REGISTER_STREAM" | "CHECK_API_NAME" => Some(Value::Bool(false)),
+        "GET_CLIENT_CONNECTED_STATUS" => Some(Value::Null),
+        // These take any text for the reason of a failure.
+        "ADD_TARGET"
+        | "CREATE_STREAM"
+        | "MULTI_API_ADD_TARGET"
+        | "MULTI_API_CREATE_STREAM"
+        | "JOIN_ROOM"
+        | "LEAVE_ROOM"
+        | "EMIT_ROOM"
+        | "CREATE_API"
+        | "DESTROY_API"
+        | "USE_API" => Some(wire::v1_error(&later_refusal())),
+        _ => None,
+    }
+}
+
+/// Returns the refusal of an event of later versions of the plugin.
+#[must_use]
+pub fn later_refusal() -> Refusal {
+    Refusal::new(
+        Code::BadEvent,
+        "that event is of a later version of the plugin, which is not served",
+    )
+}
+
 /// Returns the number of a v2 request that is refused, as far as it can be read at little cost.
 #[must_use]
 pub fn request_number(event: &str, text: &str) -> Option<ReqId> {
@@ -125,8 +157,8 @@ fn arguments(text: &str) -> Result<Vec<Value>, Refusal> {
     if text.len() > RELAYED_FRAME_BYTES || wire::depth(text) > JSON_DEPTH {
         return Err(Code::TooLarge.into());
     }
-    let mut args: Vec<Value> = serde_json::from_str(text)
-        .map_err(|error| Refusal::new(Code::BadArgs, &error.to_string()))?;
+    let mut args: Vec<Value> =
+        serde_json::from_str(text).map_err(|error| Refusal::unreadable(&error))?;
     if !args.is_empty() {
         args.remove(0);
     }
@@ -175,6 +207,15 @@ mod tests {
         assert_eq!(request_number(LIST, r#"["P2P_LIST",{"req":8}]"#), Some(8));
         assert_eq!(request_number("P2P_NOVEL", r#"["P2P_NOVEL",{"req":9}]"#), Some(9));
         assert_eq!(request_number(LIST, r#"["P2P_LIST""#), None);
+    }
+
+    #[test]
+    fn an_event_of_a_later_plugin_is_answered_in_the_form_of_its_failure() {
+        assert_eq!(later_answer("P2P_REGISTER_STREAM"), Some(Value::Bool(false)));
+        assert_eq!(later_answer("GET_CLIENT_CONNECTED_STATUS"), Some(Value::Null));
+        assert!(later_answer("ADD_TARGET").is_some_and(|answer| answer.is_string()));
+        assert_eq!(later_answer("chat"), None, "the application's");
+        assert_eq!(later_answer(REGISTER), None);
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use std::{borrow::Borrow, ops::Deref};
 
 use bytes::Bytes;
+use serde::Deserialize;
 use serde_json::{Value, value::RawValue};
 
 use super::Route;
@@ -37,13 +38,24 @@ impl V1Emit {
         if size > RELAYED_FRAME_BYTES || wire::depth(text) > JSON_DEPTH {
             return Err(Code::TooLarge.into());
         }
-        let packet: Vec<&RawValue> = serde_json::from_str(text).map_err(|error| bad(&error))?;
-        let emit = packet.get(1).ok_or_else(|| bad(&"arguments are missing"))?;
-        let V1EmitFields { target_client_id, event, args } =
-            serde_json::from_str(emit.get()).map_err(|error| bad(&error))?;
+        let packet: Vec<&RawValue> = parse(text)?;
+        let emit = packet.get(1).map(|emit| emit.get()).ok_or_else(|| bad(&SHAPE))?;
+        if !emit.starts_with('{') {
+            return Err(bad(&SHAPE));
+        }
+        let V1EmitFields { target_client_id, event, args } = parse(emit)?;
+        let target = match target_client_id.map(RawValue::get) {
+            // What a page without a partner sends.
+            Some("null") => return Err(Code::NotPaired.into()),
+            Some(id) if id.starts_with(|first: char| first.is_ascii_digit()) => id.to_owned(),
+            id => text_in(id, "targetClientId")?,
+        };
+        let event = text_in(event.map(RawValue::get), "event")?;
+        let args = args.filter(|args| args.get().starts_with('['));
+        let args = args.ok_or_else(|| bad(&"args is missing or is not an array"))?;
         let args = Args::new(args.to_owned(), attachments).map_err(|error| bad(&error))?;
         check_event(&event)?;
-        Ok(Self { target: target_client_id, event, args })
+        Ok(Self { target, event, args })
     }
 
     /// Returns the sender's route if the event may take it; `takes_attachments` tells whether the
@@ -73,12 +85,25 @@ impl V1Emit {
         if speaks_v2 {
             // A string of JavaScript may contain a lone surrogate. The parser of a Rust client would
             // drop the whole frame, and the session would wait for it forever.
-            self.args.parse::<Vec<Value>>().map_err(|error| bad(&error))?;
+            self.args.parse::<Vec<Value>>().map_err(|error| Refusal::unreadable(&error))?;
         } else {
             check_attachments(&self.args)?;
         }
         Ok(route)
     }
+}
+
+/// The form of an emit. Later versions of the plugin pass the target first, and are not served.
+const SHAPE: &str = "an emit takes one object with targetClientId, event and args";
+
+fn parse<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, Refusal> {
+    serde_json::from_str(text).map_err(|error| Refusal::unreadable(&error))
+}
+
+/// Reads a field that must be a string.
+fn text_in(value: Option<&str>, field: &str) -> Result<String, Refusal> {
+    let value = value.filter(|value| value.starts_with('"'));
+    parse(value.ok_or_else(|| bad(&format!("{field} is missing or is not a string")))?)
 }
 
 fn bad(error: &dyn ToString) -> Refusal {
@@ -113,6 +138,62 @@ mod tests {
         let reserved = r#"["P2P_EMIT",{"targetClientId":"b","event":"connect","args":[]}]"#;
         assert_eq!(read(reserved), Some(Code::BadEvent));
         assert_eq!(read(&"[".repeat(JSON_DEPTH + 1)), Some(Code::TooLarge));
+    }
+
+    #[test]
+    fn a_refusal_says_what_is_wrong_in_words_of_the_sender() {
+        let with = |fields: &str| {
+            let text = format!(r#"["P2P_EMIT",{fields}]"#);
+            V1Emit::read(&text, Vec::new()).unwrap_err().to_string()
+        };
+        let one_object = "an emit takes one object with targetClientId, event and args (bad-args)";
+        let half = "a string holds half of a surrogate pair, which is no character (bad-args)";
+
+        assert_eq!(with(r#""b","e",[],null"#), one_object, "as later versions of the plugin do");
+        assert_eq!(with("7"), one_object);
+        for (fields, told) in [
+            (
+                r#"{"targetClientId":null,"event":"e","args":[]}"#,
+                "not paired with that client (not-paired)",
+            ),
+            (
+                r#"{"event":"e","args":[]}"#,
+                "targetClientId is missing or is not a string (bad-args)",
+            ),
+            (
+                r#"{"targetClientId":true,"event":"e","args":[]}"#,
+                "targetClientId is missing or is not a string (bad-args)",
+            ),
+            (
+                r#"{"targetClientId":"b","args":[]}"#,
+                "event is missing or is not a string (bad-args)",
+            ),
+            (
+                r#"{"targetClientId":"b","event":{},"args":[]}"#,
+                "event is missing or is not a string (bad-args)",
+            ),
+            (
+                r#"{"targetClientId":"b","event":"e"}"#,
+                "args is missing or is not an array (bad-args)",
+            ),
+            (
+                r#"{"targetClientId":"b","event":"e","args":{"0":1}}"#,
+                "args is missing or is not an array (bad-args)",
+            ),
+            (r#"{"targetClientId":"b","event":"\ud800","args":[]}"#, half),
+        ] {
+            assert_eq!(with(fields), told, "{fields}");
+        }
+        let for_v2 = route(Dialect::V2);
+        let refused = emit(r#"["\ud800"]"#).admit(Some(&for_v2), |_| true).unwrap_err();
+        assert_eq!(refused.to_string(), half);
+    }
+
+    #[test]
+    fn a_target_may_be_a_number() {
+        let text = r#"["P2P_EMIT",{"targetClientId":42,"event":"e","args":[]}]"#;
+
+        assert_eq!(V1Emit::read(text, Vec::new()).unwrap().target, "42");
     }
 
     #[test]

@@ -1,18 +1,25 @@
 //! The arguments of v1 messages that the server writes or reads itself.
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use serde_json::{Value, json, value::RawValue};
 
 use crate::{ClientEntry, ClientMessage, ClientState, Refusal, ReqId, limits};
 
-/// The argument of `P2P_EMIT` and `P2P_EMIT_ACKNOWLEDGE`.
+/// The argument of `P2P_EMIT` and `P2P_EMIT_ACKNOWLEDGE`, whose fields may all be missing or of a wrong type.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct V1EmitFields<'a> {
-    pub(crate) target_client_id: String,
-    pub(crate) event: String,
-    #[serde(borrow)]
-    pub(crate) args: &'a RawValue,
+    /// `null` is kept apart from a missing field.
+    #[serde(borrow, default, deserialize_with = "present")]
+    pub(crate) target_client_id: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    pub(crate) event: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    pub(crate) args: Option<&'a RawValue>,
+}
+
+fn present<'a, D: Deserializer<'a>>(from: D) -> Result<Option<&'a RawValue>, D::Error> {
+    <&RawValue>::deserialize(from).map(Some)
 }
 
 /// Reads a v1 client's answer to a registration: the arguments of its event or of its

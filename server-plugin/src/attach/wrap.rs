@@ -75,7 +75,10 @@ impl<H> Wrapper<H> {
         let auth = read_auth(auth.and_then(Value::as_str).map(|text| &**text))?;
         let handshake =
             Handshake { auth: &auth, request: socket.req_parts(), extensions: &socket.extensions };
-        let Some(identity) = self.shared.hooks.identify(&handshake)? else { return Ok(()) };
+        let Some(identity) = self.shared.hooks.identify(&handshake)? else {
+            dispatch::listen_to_stranger(&self.shared, socket);
+            return Ok(());
+        };
         let dialect = identity.auth.dialect();
         let admitted = admit(&self.shared, socket, identity).await;
         if admitted == Err(Code::ShuttingDown)

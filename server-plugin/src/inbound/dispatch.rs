@@ -6,8 +6,8 @@ use bytes::Bytes;
 use socketio_p2p_protocol::{
     ClientId, ClientMessage, Code, Dialect, Refusal, ReqId,
     relay::{
-        RefusalForm, Refused, is_exempt_from_rate, read_request, read_v1_request, refuse_request,
-        request_number,
+        RefusalForm, Refused, is_exempt_from_rate, later_answer, later_refusal, read_request,
+        read_v1_request, refuse_request, request_number,
     },
     wire::{
         EMIT, EMIT_ACKNOWLEDGE, FRAME, LEAVE, LIST, LIST_CLIENTS, PING, PREFIX, REGISTER,
@@ -21,13 +21,16 @@ use socketioxide::{
 };
 
 use super::salvage;
-use crate::{connection::Connection, relay, step::Shared};
+use crate::{connection::Connection, outbound::socket::Outflow, relay, step::Shared, v1};
 
 const V1_EVENTS: [&str; 7] =
     [REGISTER, REGISTER_SUCCESS, REGISTER_FAILED, UNREGISTER, EMIT, EMIT_ACKNOWLEDGE, LIST_CLIENTS];
 
 const V2_EVENTS: [&str; 9] =
     [REGISTER, REGISTER_SUCCESS, REGISTER_FAILED, UNREGISTER, LEAVE, FRAME, SIGNAL, LIST, PING];
+
+/// The refusal of a client that did not say who it is.
+const NO_ID: &str = "this connection has no client id: set clientId in the query or in the auth";
 
 /// Registers handlers of all events of the plugin that a client may send.
 pub(crate) fn listen<A: Adapter>(
@@ -48,6 +51,11 @@ pub(crate) fn listen<A: Adapter>(
     socket.on_fallback(handler(None));
 }
 
+/// Registers a handler for a connection without a client id, which the application's own fallback replaces.
+pub(crate) fn listen_to_stranger<A: Adapter>(shared: &Arc<Shared>, socket: &Socket<A>) {
+    socket.on_fallback(StrangerHandler { shared: shared.clone() });
+}
+
 /// The handler of one event, or of all unknown ones.
 struct EventHandler {
     shared: Arc<Shared>,
@@ -65,7 +73,9 @@ impl<A: Adapter> MessageHandler<A, Marker> for EventHandler {
             return;
         };
         let Self { shared, connection, event } = self;
-        if connection.throttle.is_expelled() || (event.is_none() && !is_ours(&text)) {
+        if connection.throttle.is_expelled()
+            || (event.is_none() && !is_ours(&text, connection.dialect))
+        {
             return;
         }
         let attachments = attachments.map_or_else(Vec::new, Vec::from);
@@ -137,7 +147,7 @@ impl EventHandler {
     /// Acknowledges an answer by event, if the client asks for it: it would repeat it, and the repetition
     /// would answer the next question.
     fn acknowledge_answer(&self, req: Option<ReqId>) {
-        if let Err(failure) = crate::v1::ack(&*self.connection.outlet, req, &[]) {
+        if let Err(failure) = v1::ack(&*self.connection.outlet, req, &[]) {
             tracing::debug!(client = %self.connection.client, ?failure, "an answer was not acknowledged");
         }
     }
@@ -187,6 +197,16 @@ impl EventHandler {
 
     /// Refuses an event of the plugin's own name space that is unknown.
     fn unknown(&self, text: &str, req: Option<ReqId>) {
+        if self.connection.dialect == Dialect::V1
+            && let Some(answer) = salvage::event(text).and_then(|event| later_answer(&event))
+        {
+            let refusal = later_refusal();
+            let told = v1::refuse_with(&*self.connection.outlet, req, &refusal, &answer);
+            if let Err(failure) = told {
+                tracing::debug!(client = %self.connection.client, ?failure, "a refusal was not sent");
+            }
+            return self.shared.refused(&self.connection, refusal.code);
+        }
         let refusal = Refusal::from(Code::BadEvent);
         match RefusalForm::of_unknown(self.connection.dialect) {
             RefusalForm::V1Emit => {
@@ -200,8 +220,40 @@ impl EventHandler {
     }
 }
 
-/// Returns whether an event without a handler is of the plugin's own name space. Others are the
-/// application's, which has no handler for them either.
-fn is_ours(text: &str) -> bool {
-    salvage::event(text).is_some_and(|event| event.starts_with(PREFIX))
+/// Returns whether an event without a handler is of the plugin's own name space, or of a later version of the
+/// v1 client. Others are the application's, which has no handler for them either.
+fn is_ours(text: &str, dialect: Dialect) -> bool {
+    let is_later = |event: &str| dialect == Dialect::V1 && later_answer(event).is_some();
+    salvage::event(text).is_some_and(|event| event.starts_with(PREFIX) || is_later(&event))
+}
+
+/// The handler of all events of a connection that is no client's. It answers those of the plugin: a client
+/// without its id would otherwise wait for ever.
+struct StrangerHandler {
+    shared: Arc<Shared>,
+}
+
+impl<A: Adapter> MessageHandler<A, Marker> for StrangerHandler {
+    fn call(&self, socket: Arc<Socket<A>>, value: Value, ack_id: Option<i64>) {
+        let Value::Str(text, _) = value else { return };
+        let Some(event) = salvage::event(&text) else { return };
+        if !V1_EVENTS.contains(&&*event) {
+            return;
+        }
+        tracing::debug!(%event, "an event of the plugin, from a connection without a client id");
+        self.shared.counters.refused(Code::BadClientId);
+        let refusal = Refusal::new(Code::BadClientId, NO_ID);
+        let outlet = Outflow::new(&socket, None);
+        let req = ack_id.and_then(|id| ReqId::try_from(id).ok());
+        let answered = match RefusalForm::over_rate(Some(&event), Dialect::V1) {
+            RefusalForm::V1Emit => v1::refuse(&outlet, req, &refusal),
+            _ => {
+                let message = refuse_request(Some(&event), Dialect::V1, refusal, req);
+                v1::tell(&outlet, &message).map(drop)
+            }
+        };
+        if let Err(failure) = answered {
+            tracing::debug!(?failure, "a connection without a client id was not answered");
+        }
+    }
 }

@@ -110,8 +110,11 @@ pub(super) fn number(args: &mut Vec<Value>) -> Result<ReqId, WireError> {
 ///
 /// [`Code::BadArgs`] if it is missing or not a client id.
 pub fn target(args: &[Value]) -> Result<ClientId, Refusal> {
-    let Some(Value::String(target)) = args.first() else {
-        return Err(Refusal::new(Code::BadArgs, "the target's client id is not a string"));
+    let target = match args.first() {
+        Some(Value::String(target)) => target.clone(),
+        // A client may connect with a number as its id, too.
+        Some(Value::Number(target)) => target.to_string(),
+        _ => return Err(Refusal::new(Code::BadArgs, "the target's client id is not a string")),
     };
     target
         .parse()
