@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use socketio_p2p_protocol::{
-    ClientEntry, ClientState, Code, ServerMessage,
+    ClientEntry, ClientMessage, ClientState, Code, ServerMessage,
     limits::{JSON_DEPTH, Limits, REGISTER_PAYLOAD_BYTES},
     wire::{self, Shape, WELCOME, check_event, client_message, depth, server_message},
 };
@@ -97,13 +97,21 @@ fn malformed_messages_of_a_client_are_refused_as_bad_args() {
 #[test]
 fn a_refusal_carries_the_number_of_the_request_if_it_can_be_read() {
     let long = "x".repeat(129);
-    for target in [json!(null), json!(7), json!(["b"]), json!(""), json!("a\n"), json!(long)] {
+    for target in [json!(null), json!(["b"]), json!(""), json!("a\n"), json!(long)] {
         let error = client_message(wire::REGISTER, args(json!([target, {"req": 5}]))).unwrap_err();
         assert_eq!((error.refusal.code, error.req), (Code::BadArgs, Some(5)));
     }
     let reason = json!([{"req": 5, "reason": 7}]);
     let error = client_message(wire::REGISTER_FAILED, args(reason)).unwrap_err();
     assert_eq!((error.refusal.code, error.req), (Code::BadArgs, Some(5)));
+}
+
+#[test]
+fn a_target_may_be_a_number_as_an_id_may() {
+    let message = client_message(wire::REGISTER, args(json!([7, {"req": 5}]))).unwrap();
+
+    let target = "7".parse().unwrap();
+    assert_eq!(message, ClientMessage::Register { req: Some(5), target, payload: None });
 }
 
 #[test]
@@ -168,7 +176,7 @@ fn malformed_messages_of_a_server_are_refused_as_bad_args() {
 #[test]
 fn what_only_a_v1_client_says_or_hears_has_no_v2_event() {
     let pairing = "abc-1".parse().unwrap();
-    let released = socketio_p2p_protocol::ClientMessage::Released { pairing };
+    let released = ClientMessage::Released { pairing };
 
     assert_eq!(released.to_event(), None);
     assert_eq!(ServerMessage::EndedWhileAway.to_event(), None);

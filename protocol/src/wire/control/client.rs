@@ -110,14 +110,23 @@ pub(super) fn number(args: &mut Vec<Value>) -> Result<ReqId, WireError> {
 ///
 /// [`Code::BadArgs`] if it is missing or not a client id.
 pub fn target(args: &[Value]) -> Result<ClientId, Refusal> {
-    let target = match args.first() {
-        Some(Value::String(target)) => target.clone(),
+    match args.first() {
         // A client may connect with a number as its id, too.
-        Some(Value::Number(target)) => target.to_string(),
-        _ => return Err(Refusal::new(Code::BadArgs, "the target's client id is not a string")),
-    };
-    target
-        .parse()
+        Some(Value::Number(target)) => id(&target.to_string()),
+        _ => source(args),
+    }
+}
+
+/// Reads the id of the client that asks, which the server writes: a string.
+pub(super) fn source(args: &[Value]) -> Result<ClientId, Refusal> {
+    match args.first() {
+        Some(Value::String(source)) => id(source),
+        _ => Err(Refusal::new(Code::BadArgs, "the client id is not a string")),
+    }
+}
+
+fn id(text: &str) -> Result<ClientId, Refusal> {
+    text.parse()
         .map_err(|error: crate::ClientIdError| Refusal::new(Code::BadArgs, &error.to_string()))
 }
 

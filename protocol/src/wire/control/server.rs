@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::{
     ClientEntry, PairingInfo, Presence, ReqId, Welcome,
-    client::{RequestFields, number, target},
+    client::{RequestFields, number, source},
 };
 use crate::{
     ClientId, Code, EndReason, PairingId, Refusal,
@@ -250,7 +250,7 @@ pub fn server_message(event: &str, mut args: Vec<Value>) -> Result<ServerMessage
         REGISTER => {
             let mut fields = RequestFields::take(&mut args, 2)?;
             let (req, payload) = (fields.req, fields.remove("payload"));
-            let source = target(&args).map_err(|refusal| WireError { refusal, req: Some(req) })?;
+            let source = source(&args).map_err(|refusal| WireError { refusal, req: Some(req) })?;
             Ok(ServerMessage::Register { req, source, payload })
         }
         REGISTER_SUCCESS => {
