@@ -4,7 +4,14 @@
 #[doc = include_str!("../README.md")]
 mod readme {}
 
-use std::{error::Error, io, net::SocketAddr, process::ExitCode, time::Duration};
+use std::{
+    env,
+    error::Error,
+    io::{self, IsTerminal as _, Write as _},
+    net::SocketAddr,
+    process::ExitCode,
+    time::Duration,
+};
 
 use socketio_p2p_server::{ListPolicy, P2pServer, QuickAckListener};
 use socketioxide::SocketIo;
@@ -12,24 +19,47 @@ use tokio::sync::oneshot;
 use tracing_subscriber::EnvFilter;
 
 /// The default filter: warnings, but only errors of the WebRTC stack, which warns at every connection.
-const LOGS: &str = "warn,rtc=error,rtc_dtls=error,rtc_ice=error,rtc_sctp=error,webrtc=error";
+pub const WARNINGS: &str =
+    "warn,rtc=error,rtc_dtls=error,rtc_ice=error,rtc_sctp=error,webrtc=error";
 
-/// Writes logs to stderr, filtered by `RUST_LOG`; warnings by default.
-pub fn log_to_stderr() {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(LOGS));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).init();
+/// Writes logs to stderr, filtered by `RUST_LOG`, or else by `default`. Colours are for terminals only, and not
+/// if `NO_COLOR` is set. What cannot be written is lost.
+///
+/// Ends the process with status 2 if `RUST_LOG` is no filter.
+pub fn log_to_stderr(default: &str) {
+    let text = env::var("RUST_LOG").unwrap_or_else(|_| default.to_owned());
+    let filter = EnvFilter::try_new(&text).unwrap_or_else(|error| {
+        complain(&format!("RUST_LOG={text}: {error}"));
+        std::process::exit(2)
+    });
+    let is_plain = env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(io::stderr)
+        .with_ansi(io::stderr().is_terminal() && !is_plain)
+        // It would panic if stderr cannot be written.
+        .log_internal_errors(false)
+        .init();
 }
 
-/// Returns the text of an error and of all its causes.
+/// Returns the text of an error and of all its causes, as far as they are not in it already.
 #[must_use]
 pub fn describe(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {
-        text = format!("{text}: {error}");
+        let more = error.to_string();
+        if !text.contains(&more) {
+            text = format!("{text}: {more}");
+        }
         cause = error.source();
     }
     text
+}
+
+fn complain(message: &str) {
+    // Nobody may read it.
+    writeln!(io::stderr(), "error: {message}").ok();
 }
 
 /// Returns the exit status of a program, and prints its error, if there is one.
@@ -38,7 +68,7 @@ pub fn exit_status(result: Result<(), Box<dyn Error>>) -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("error: {}", describe(&*error));
+            complain(&describe(&*error));
             ExitCode::FAILURE
         }
     }

@@ -9,7 +9,7 @@ use std::{error::Error, net::SocketAddr, process::ExitCode};
 
 use clap::Parser;
 use serde::Deserialize;
-use socketio_p2p_examples::{exit_status, log_to_stderr};
+use socketio_p2p_examples::{WARNINGS, exit_status, log_to_stderr};
 use socketio_p2p_server::{ClientId, Code, Handshake, P2pServer, QuickAckListener};
 use socketioxide::{
     SocketIo,
@@ -75,7 +75,7 @@ async fn connected(socket: SocketRef) {
 #[tokio::main]
 async fn main() -> ExitCode {
     let options = Options::parse();
-    log_to_stderr();
+    log_to_stderr(WARNINGS);
     exit_status(run(options).await)
 }
 

@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 use socketio_p2p_client::{
     Code, EmitError, Event, Events, Incoming, P2pBuilderExt, P2pClientExt, Path, RegisterError,
 };
-use socketio_p2p_examples::{RunningServer, exit_status, log_to_stderr};
+use socketio_p2p_examples::{RunningServer, WARNINGS, exit_status, log_to_stderr};
 use tokio::{
     io::{AsyncBufReadExt as _, BufReader},
     process::{Child, Command},
@@ -51,7 +51,7 @@ const TIME_LIMIT: Duration = Duration::from_secs(60);
 #[tokio::main]
 async fn main() -> ExitCode {
     let Options { role, url } = Options::parse();
-    log_to_stderr();
+    log_to_stderr(WARNINGS);
     let url = url.unwrap_or_default();
     let result = match role {
         Some(Role::Alice) => alice(url).await,

@@ -19,7 +19,7 @@ use socketio_p2p_client::{
     Args, ConnectError, EmitError, Event, Incoming, P2pBuilderExt, P2pClient, P2pClientExt,
     PathPolicy, RegisterError, RequestError,
 };
-use socketio_p2p_examples::{describe, log_to_stderr};
+use socketio_p2p_examples::{WARNINGS, describe, log_to_stderr};
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 
 /// A Socket.IO client that can be paired with another, driven by lines of JSON.
@@ -89,7 +89,7 @@ struct Echo {
 #[tokio::main]
 async fn main() -> ExitCode {
     let options = Options::parse();
-    log_to_stderr();
+    log_to_stderr(WARNINGS);
     match run(options).await {
         Ok(()) => ExitCode::SUCCESS,
         Err((code, error)) => {

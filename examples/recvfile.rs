@@ -21,7 +21,7 @@ use socketio_p2p_client::{
     HandlerError, Incoming, P2pBuilderExt, P2pClientExt,
     direct::{ChannelMessage, DirectChannel},
 };
-use socketio_p2p_examples::{exit_status, log_to_stderr};
+use socketio_p2p_examples::{WARNINGS, exit_status, log_to_stderr};
 use tokio::{
     fs::{self, File, OpenOptions},
     io::{AsyncReadExt as _, AsyncWriteExt as _},
@@ -61,7 +61,7 @@ struct Part {
 #[tokio::main]
 async fn main() -> ExitCode {
     let options = Options::parse();
-    log_to_stderr();
+    log_to_stderr(WARNINGS);
     exit_status(run(options).await)
 }
 

@@ -16,7 +16,7 @@ use sha2::{Digest as _, Sha256};
 use socketio_p2p_client::{
     Event, Events, P2pBuilderExt, P2pClient, P2pClientExt, Path, direct::ChannelOptions,
 };
-use socketio_p2p_examples::{exit_status, log_to_stderr};
+use socketio_p2p_examples::{WARNINGS, exit_status, log_to_stderr};
 use tokio::{
     fs::File,
     io::{AsyncReadExt as _, AsyncSeekExt as _},
@@ -53,7 +53,7 @@ const DISK: Duration = Duration::from_secs(60);
 #[tokio::main]
 async fn main() -> ExitCode {
     let options = Options::parse();
-    log_to_stderr();
+    log_to_stderr(WARNINGS);
     exit_status(run(options).await)
 }
 

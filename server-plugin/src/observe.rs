@@ -2,3 +2,6 @@
 
 pub(crate) mod counters;
 pub(crate) mod events;
+mod logged;
+
+pub(crate) use self::logged::logged;

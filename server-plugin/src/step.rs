@@ -30,6 +30,7 @@ use crate::{
     observe::{
         counters::{Gauges, RefusalCounters},
         events::Publisher,
+        logged,
     },
     outbound::socket::send_v2,
     tasks::Tasks,
@@ -147,7 +148,9 @@ impl Shared {
     pub(crate) fn refused(self: &Arc<Self>, from: &Connection, code: Code) {
         self.counters.refused(code);
         if is_offence(code) && from.throttle.strike() {
-            tracing::warn!(client = %from.client, %code, "client removed because too many of its messages were refused");
+            logged(
+                || tracing::warn!(client = %from.client, %code, "client removed because too many of its messages were refused"),
+            );
             self.counters.struck_out();
             self.step(Input::Expel(from.id));
         }
@@ -240,7 +243,7 @@ impl Shared {
         let Afterwards { closing, hanging_up, unread, broken, lists } = afterwards;
         self.events.publish();
         for broken in broken {
-            tracing::error!(%broken, "an invariant of the broker does not hold");
+            logged(|| tracing::error!(%broken, "an invariant of the broker does not hold"));
         }
         for conn in unread {
             self.drop_unread(conn);

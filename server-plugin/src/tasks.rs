@@ -59,7 +59,9 @@ impl Tasks {
         self.stop.cancel();
         self.tracker.close();
         if tokio::time::timeout(timeout, self.tracker.wait()).await.is_err() {
-            tracing::warn!(tasks = self.len(), "some tasks did not end in time");
+            crate::observe::logged(|| {
+                tracing::warn!(tasks = self.len(), "some tasks did not end in time");
+            });
         }
     }
 }

@@ -17,6 +17,7 @@ mod host;
 mod http_edge;
 mod leaving;
 mod limits;
+mod operator;
 mod order;
 mod outside;
 mod own_handler;

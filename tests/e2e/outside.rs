@@ -95,3 +95,47 @@ async fn a_subscriber_of_log_lines_may_call_the_plugin() {
     assert!(!was_blocked.load(Ordering::Relaxed), "a line was logged under a lock");
     assert!(lines.load(Ordering::Relaxed) > 0, "nothing was logged, so nothing was shown");
 }
+
+/// A subscriber that cannot write its lines, and panics.
+struct Broken(Arc<AtomicUsize>);
+
+impl Subscriber for Broken {
+    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        metadata.target().starts_with("socketio_p2p_server")
+    }
+
+    fn new_span(&self, _: &span::Attributes<'_>) -> span::Id {
+        span::Id::from_u64(1)
+    }
+
+    fn record(&self, _: &span::Id, _: &span::Record<'_>) {}
+
+    fn record_follows_from(&self, _: &span::Id, _: &span::Id) {}
+
+    fn event(&self, _: &Event<'_>) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+        // Without the hook, which would count as a failure of the test.
+        std::panic::resume_unwind(Box::new("the disk is full"));
+    }
+
+    fn enter(&self, _: &span::Id) {}
+
+    fn exit(&self, _: &span::Id) {}
+}
+
+#[tokio::test]
+async fn a_log_that_cannot_be_written_hurts_no_pairing() {
+    let server = TestServer::start().await;
+    let lines = Arc::<AtomicUsize>::default();
+    let _broken = tracing::subscriber::set_default(Broken(lines.clone()));
+
+    let [mut a, mut b] = v1_pair(&server).await;
+    a.send(r#"427["P2P_EMIT_ACKNOWLEDGE",{"targetClientId":"B","event":"ask","args":[1]}]"#).await;
+    assert_eq!(b.event().await.0, "ask");
+    drop(a);
+    assert_eq!(b.event().await.0, "P2P_DISCONNECT");
+    drop(b);
+    server.is_empty_soon().await;
+
+    assert!(lines.load(Ordering::Relaxed) > 0, "nothing was logged, so nothing was shown");
+}

@@ -54,7 +54,8 @@ impl Program {
         command
     }
 
-    pub(crate) fn path(&self) -> &Path {
+    /// Returns the path of its executable.
+    pub fn path(&self) -> &Path {
         &self.path
     }
 }

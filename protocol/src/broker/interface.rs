@@ -1,6 +1,6 @@
 //! Inputs and outputs of a broker.
 
-use std::time::Duration;
+use std::{fmt, time::Duration};
 
 use super::Listing;
 use crate::{
@@ -263,6 +263,27 @@ pub enum BrokerEvent {
     Disconnected(ClientId),
 }
 
+impl fmt::Display for BrokerEvent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Connected(client) => write!(f, "{client} connected"),
+            Self::Registered { source, target } => write!(f, "{source} asks for {target}"),
+            Self::Paired { pairing, source, target } => {
+                write!(f, "{source} and {target} are paired ({pairing})")
+            }
+            Self::Refused { source, target, code } => {
+                write!(f, "{source} asked for {target} and is refused: {code}")
+            }
+            Self::Unpaired { pairing, source, target, reason } => {
+                write!(f, "{source} and {target} are no longer paired ({pairing}): {reason}")
+            }
+            Self::Away(client) => write!(f, "{client} lost its connection"),
+            Self::Back(client) => write!(f, "{client} is back"),
+            Self::Disconnected(client) => write!(f, "{client} disconnected"),
+        }
+    }
+}
+
 /// The numbers of objects that a broker holds.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 #[non_exhaustive]
@@ -275,4 +296,25 @@ pub struct BrokerStats {
     pub requests: usize,
     /// Pairings, including those that are being granted.
     pub pairings: usize,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_event_is_a_sentence_for_an_operator() {
+        let [source, target] = ["A", "B"].map(|name| name.parse::<ClientId>().unwrap());
+        let pairing = PairingId::new(0x1f, 2);
+        let refused = BrokerEvent::Refused {
+            source: source.clone(),
+            target: target.clone(),
+            code: Code::Offline,
+        };
+
+        assert_eq!(refused.to_string(), "A asked for B and is refused: offline");
+        let reason = EndReason::Unregistered;
+        let unpaired = BrokerEvent::Unpaired { pairing, source, target, reason };
+        assert_eq!(unpaired.to_string(), "A and B are no longer paired (1f-2): unregistered");
+    }
 }

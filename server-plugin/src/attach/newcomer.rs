@@ -8,7 +8,7 @@ use socketio_p2p_protocol::{
 };
 use tokio::time::{Instant, sleep};
 
-use crate::{connection::Connection, step::Shared};
+use crate::{connection::Connection, observe::logged, step::Shared};
 
 /// Gives a new connection its name. If it is in use, the newcomer waits for up to [`ID_WAIT`] for the holder
 /// to leave. A page that is reloaded connects anew before the server has noticed the end of its last
@@ -44,7 +44,9 @@ pub(super) async fn admit(
         sleep(ID_WAIT_STEP).await;
     }
     if let Some(gone) = holder.filter(Holder::is_gone) {
-        tracing::debug!(client = %newcomer.client, "the holder of an id no longer polls");
+        logged(
+            || tracing::debug!(client = %newcomer.client, "the holder of an id no longer polls"),
+        );
         shared.give_way(gone.connection.id);
     }
     shared.admit(newcomer, hello)

@@ -25,6 +25,7 @@ use super::{
 use crate::{
     connection::Connection,
     inbound::{dispatch, throttle::Throttle},
+    observe::logged,
     outbound::socket::{Outflow, stream_of},
     server::P2pServer,
     step::Shared,
@@ -126,7 +127,7 @@ async fn admit<A: Adapter>(
 fn fresh_token() -> Result<ResumeToken, Code> {
     let mut bytes = [0; 16];
     getrandom::fill(&mut bytes).map_err(|error| {
-        tracing::error!(%error, "no random numbers available: clients are refused");
+        logged(|| tracing::error!(%error, "no random numbers available: clients are refused"));
         Code::ShuttingDown
     })?;
     Ok(ResumeToken::new(bytes))
@@ -194,7 +195,7 @@ where
         Box::pin(async move {
             self.handler.call_middleware(socket.clone(), auth).await?;
             self.admit(&socket, auth.as_ref()).await.map_err(|code| {
-                tracing::debug!(%code, "connection refused");
+                logged(|| tracing::debug!(%code, "connection refused"));
                 Box::new(code) as Box<dyn Display + Send>
             })
         })

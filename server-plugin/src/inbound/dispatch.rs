@@ -21,7 +21,9 @@ use socketioxide::{
 };
 
 use super::salvage;
-use crate::{connection::Connection, outbound::socket::Outflow, relay, step::Shared, v1};
+use crate::{
+    connection::Connection, observe::logged, outbound::socket::Outflow, relay, step::Shared, v1,
+};
 
 const V1_EVENTS: [&str; 7] =
     [REGISTER, REGISTER_SUCCESS, REGISTER_FAILED, UNREGISTER, EMIT, EMIT_ACKNOWLEDGE, LIST_CLIENTS];
@@ -148,7 +150,9 @@ impl EventHandler {
     /// would answer the next question.
     fn acknowledge_answer(&self, req: Option<ReqId>) {
         if let Err(failure) = v1::ack(&*self.connection.outlet, req, &[]) {
-            tracing::debug!(client = %self.connection.client, ?failure, "an answer was not acknowledged");
+            logged(
+                || tracing::debug!(client = %self.connection.client, ?failure, "an answer was not acknowledged"),
+            );
         }
     }
 
@@ -203,7 +207,9 @@ impl EventHandler {
             let refusal = later_refusal();
             let told = v1::refuse_with(&*self.connection.outlet, req, &refusal, &answer);
             if let Err(failure) = told {
-                tracing::debug!(client = %self.connection.client, ?failure, "a refusal was not sent");
+                logged(
+                    || tracing::debug!(client = %self.connection.client, ?failure, "a refusal was not sent"),
+                );
             }
             return self.shared.refused(&self.connection, refusal.code);
         }
@@ -240,7 +246,9 @@ impl<A: Adapter> MessageHandler<A, Marker> for StrangerHandler {
         if !V1_EVENTS.contains(&&*event) {
             return;
         }
-        tracing::debug!(%event, "an event of the plugin, from a connection without a client id");
+        logged(
+            || tracing::debug!(%event, "an event of the plugin, from a connection without a client id"),
+        );
         self.shared.counters.refused(Code::BadClientId);
         let refusal = Refusal::new(Code::BadClientId, NO_ID);
         let outlet = Outflow::new(&socket, None);
@@ -253,7 +261,9 @@ impl<A: Adapter> MessageHandler<A, Marker> for StrangerHandler {
             }
         };
         if let Err(failure) = answered {
-            tracing::debug!(?failure, "a connection without a client id was not answered");
+            logged(|| {
+                tracing::debug!(?failure, "a connection without a client id was not answered");
+            });
         }
     }
 }

@@ -14,6 +14,8 @@ use socketio_p2p_protocol::BrokerEvent;
 use tokio::sync::broadcast::{self, error::RecvError};
 use tokio_util::sync::{CancellationToken, ReusableBoxFuture};
 
+use super::logged;
+
 /// The events that a reader may be behind before it misses some, and the events that may wait to be
 /// published. Beyond it the oldest are dropped, and readers get [`EventsError::Lagged`].
 const EVENTS: usize = 1024;
@@ -132,10 +134,10 @@ impl Publisher {
                 Err(TryLockError::WouldBlock) => return,
             };
             while let Some(event) = self.pop() {
-                match &event {
-                    Ok(event) => tracing::info!(?event),
+                logged(|| match &event {
+                    Ok(event) => tracing::info!("{event}"),
                     Err(dropped) => tracing::warn!(dropped, "events were dropped"),
-                }
+                });
                 // An application need not read them.
                 self.sender.send(event).ok();
             }

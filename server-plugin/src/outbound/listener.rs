@@ -162,7 +162,9 @@ impl axum::serve::Listener for QuickAckListener {
                 Err(error) if is_of_one_connection(&error) => {}
                 Err(error) => {
                     if failed % LOGGED == 0 {
-                        tracing::warn!(%error, failed, "accepting a connection failed");
+                        crate::observe::logged(
+                            || tracing::warn!(%error, failed, "accepting a connection failed"),
+                        );
                     }
                     failed += 1;
                     tokio::time::sleep(RETRY).await;

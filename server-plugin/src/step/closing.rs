@@ -9,6 +9,7 @@ use tokio::time::{sleep, timeout};
 use super::Shared;
 use crate::{
     connection::Connection,
+    observe::logged,
     outbound::{meter::StreamHandle, socket::Outlet},
 };
 
@@ -53,7 +54,9 @@ impl Shared {
     /// from here, the client leaves the namespace.
     pub(super) fn drop_unread(self: &Arc<Self>, conn: ConnId) {
         if let Some(connection) = self.drop_connection(conn) {
-            tracing::warn!(client = %connection.client, "client closed because it does not read");
+            logged(
+                || tracing::warn!(client = %connection.client, "client closed because it does not read"),
+            );
             self.counters.unread();
             self.end_transport(connection, true);
         }
