@@ -173,11 +173,12 @@ impl Model {
                     }
                     Input::Received(_, message) => {
                         known.previous = None;
+                        let from = (owner, known.dialect == Dialect::V1);
                         let is_known = |client: &ClientId| {
                             let known = self.known.get(client);
                             known.is_some_and(|known| known.state != State::Arriving)
                         };
-                        self.requests.received(owner, message, is_known, now);
+                        self.requests.received(from, message, is_known, now);
                     }
                     Input::Forbidden(_, req, _) => self.requests.forbidden(owner, *req),
                     _ => {}

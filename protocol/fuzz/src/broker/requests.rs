@@ -8,7 +8,7 @@ use std::{
 
 use socketio_p2p_protocol::{
     ClientId, ClientMessage, Code, EndReason, PairingId, ReqId,
-    limits::{INBOX_REQUESTS, REGISTER_TIMEOUT},
+    limits::{INBOX_REQUESTS, REGISTER_TIMEOUT, REPETITIONS},
 };
 
 /// A message to a client that the rules predict.
@@ -23,7 +23,8 @@ pub(super) enum Said {
 #[derive(Clone, Debug)]
 pub(super) struct Request {
     source: ClientId,
-    req: Option<ReqId>,
+    /// Its number, and those of its repetitions, which only a v1 client has.
+    reqs: Vec<Option<ReqId>>,
     pub(super) target: ClientId,
     deadline: Instant,
     /// The number under which its target was asked.
@@ -96,8 +97,15 @@ impl Requests {
         let (refused, kept): (Vec<_>, _) =
             mem::take(&mut self.waiting).into_iter().partition(which);
         self.waiting = kept;
-        for Request { source, req, .. } in refused {
-            self.foretell(&source, Said::No(req, code));
+        for request in refused {
+            self.answer_no(&request, code);
+        }
+    }
+
+    /// Each repetition of a request is answered.
+    fn answer_no(&mut self, request: &Request, code: Code) {
+        for req in &request.reqs {
+            self.foretell(&request.source, Said::No(*req, code));
         }
     }
 
@@ -112,14 +120,14 @@ impl Requests {
     /// A client says something. `is_known` tells which clients others see.
     pub(super) fn received(
         &mut self,
-        from: &ClientId,
+        (from, is_v1): (&ClientId, bool),
         message: &ClientMessage,
         is_known: impl Fn(&ClientId) -> bool,
         now: Instant,
     ) {
         match message {
             ClientMessage::Register { req, target, .. } => {
-                self.register(from, *req, target, is_known(target), now);
+                self.register((from, is_v1), *req, target, is_known(target), now);
             }
             ClientMessage::Accept { req } => self.answer(from, *req, true, now),
             ClientMessage::Decline { req, .. } => self.answer(from, *req, false, now),
@@ -133,7 +141,7 @@ impl Requests {
 
     fn register(
         &mut self,
-        source: &ClientId,
+        (source, is_v1): (&ClientId, bool),
         req: Option<ReqId>,
         target: &ClientId,
         is_known: bool,
@@ -147,6 +155,10 @@ impl Requests {
         }
         let crosses = |other: &Request| other.source == *target && other.target == *source;
         let crossing = self.waiting.iter().position(crosses);
+        let repeats = self.waiting.iter().position(|other| {
+            let is_same = other.source == *source && other.target == *target;
+            is_v1 && is_same && other.reqs.len() < REPETITIONS
+        });
         let deadline = now + REGISTER_TIMEOUT;
         let is_free_and_away = !self.present.contains(target) && !self.is_busy(target);
         let refusal = if source == target {
@@ -161,13 +173,15 @@ impl Requests {
             let request = self.waiting.remove(at);
             self.agreed = Some(Grant { request, crossing: Some(req), deadline });
             return;
+        } else if let Some(at) = repeats {
+            return self.waiting[at].reqs.push(req);
         } else if self.waiting.iter().any(|other| other.source == *source) {
             Code::SourceBusy
         } else if self.places_taken(target) >= INBOX_REQUESTS {
             Code::Congested
         } else {
             let (source, target) = (source.clone(), target.clone());
-            self.waiting.push(Request { source, req, target, deadline, asked: None });
+            self.waiting.push(Request { source, reqs: vec![req], target, deadline, asked: None });
             return;
         };
         self.foretell(source, Said::No(req, refusal));
@@ -225,7 +239,7 @@ impl Requests {
                 return;
             }
         };
-        self.foretell(&request.source, Said::No(request.req, code));
+        self.answer_no(&request, code);
     }
 
     /// The broker asks for the grant of what was agreed in this step.
@@ -237,15 +251,18 @@ impl Requests {
 
     pub(super) fn granted(&mut self, pairing: PairingId, verdict: Result<(), Code>) {
         let Some(Grant { request, crossing, .. }) = self.granting.remove(&pairing) else { return };
-        let Request { source, req, target, .. } = request;
         if let Err(code) = verdict {
-            self.foretell(&source, Said::No(req, code));
+            self.answer_no(&request, code);
+            let target = request.target;
             if let Some(req) = crossing {
                 self.foretell(&target, Said::No(req, code));
             }
             return;
         }
-        self.foretell(&source, Said::Paired(req, pairing));
+        let Request { source, reqs, target, .. } = request;
+        for req in reqs {
+            self.foretell(&source, Said::Paired(req, pairing));
+        }
         self.foretell(&target, Said::Paired(crossing.flatten(), pairing));
         self.paired.insert(source.clone(), (pairing, target.clone()));
         self.paired.insert(target.clone(), (pairing, source.clone()));
