@@ -7,7 +7,8 @@
 //! addresses, and a pairing may outlive the server. After each step the [`Oracle`] checks the
 //! guarantees of the specification. A second simulation has two sessions with two paths between them.
 //!
-//! A run that breaks a rule returns a [`Failure`] with the rule, the step and the last events.
+//! A run that breaks a rule or panics returns a [`Failure`] with the rule, the step, the last events and the
+//! way to repeat the run.
 //!
 //! # Test an application
 //!
@@ -112,12 +113,12 @@ pub fn run(seed: u64, trace: Trace) -> Lived {
 
 /// Runs clients and a server as this plan describes.
 pub fn run_plan(plan: Plan, trace: Trace) -> Lived {
-    report::observe(plan.seed, Some("replay"), || history::live_through(plan, trace))
+    history::live_through(plan, trace)
 }
 
 /// Runs two sessions with two paths between them from this seed.
 pub fn run_two_paths(seed: u64, trace: Trace) -> Lived {
-    report::observe(seed, Some("replay_paths"), || paths::live_through(seed, trace))
+    paths::live_through(seed, trace)
 }
 
 /// Runs the plan and returns the transcript of one client: at least `lines` lines, unless the client
@@ -154,7 +155,7 @@ pub fn record_peer(seed: u64, end: usize) -> Option<String> {
 }
 
 /// Runs an application at two clients, with a server and faults between them. A broken invariant of the
-/// application is a [`Failure`], and so is a broken rule of the protocol.
+/// application is a [`Failure`], and so are a panic of it and a broken rule of the protocol.
 pub fn run_application(seed: u64, application: Box<dyn Application>, trace: Trace) -> Lived {
-    report::observe(seed, None, || history::live_application(seed, application, trace))
+    history::live_application(seed, application, trace)
 }

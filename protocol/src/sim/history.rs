@@ -6,9 +6,9 @@ use crate::{Path, client::Command};
 
 use crate::sim::{
     application::Emission,
-    oracle::{Manner, Report, Rule},
+    oracle::{Manner, Oracle, Report, Rule},
     plan::Plan,
-    report::{Failure, Lived, Trace},
+    report::{self, Counts, LINES, Lived, Observed, Replay, Trace},
     transcript::Recorded,
     under_test::Application,
     world::World,
@@ -22,25 +22,32 @@ const CALM: Duration = Duration::from_secs(150);
 
 /// One history, from a few clients that connect to the last that leaves.
 pub(crate) fn live_through(plan: Plan, trace: Trace) -> Lived {
-    let mut world = World::new(plan, trace);
-    let (calls, faults) = (world.plan.calls, world.plan.faults);
-    world.run(STORM, |world| world.oracle.calls() >= calls && world.counts.faults >= faults);
-    world.calm_down();
-    world.run(CALM, |_| false);
-    world.oracle.settle();
-    world.oracle.check_ends();
-    world.pair_the_free();
-    world.check_direct_paths();
-    world.everything_goes_on();
-    world.everybody_leaves();
+    let (calls, faults) = (plan.calls, plan.faults);
+    report::observe((plan.seed, plan.replay()), World::new(plan, trace), |world| {
+        world.run(STORM, |world| world.oracle.calls() >= calls && world.counts.faults >= faults);
+        world.calm_down();
+        world.run(CALM, |_| false);
+        world.oracle.settle();
+        world.oracle.check_ends();
+        world.pair_the_free();
+        world.check_direct_paths();
+        world.everything_goes_on();
+        world.everybody_leaves();
+    })
+}
 
-    let seed = world.plan.seed;
-    let failure = |breach| Failure::new(seed, Some("replay"), breach, &world.counts, &world.trace);
-    let result = match world.oracle.breach() {
-        None => Ok(world.oracle.summary()),
-        Some(breach) => Err(failure(breach)),
-    };
-    (world.counts, result)
+impl Observed for World {
+    fn oracle(&self) -> &Oracle {
+        &self.oracle
+    }
+
+    fn counts(&self) -> Counts {
+        self.counts
+    }
+
+    fn trace(&self) -> &Trace {
+        &self.trace
+    }
 }
 
 /// The calls and faults of a run of an application, after which the faults may stop.
@@ -59,16 +66,14 @@ pub(crate) fn live_application(
     let plan = Plan { clients: 2, legacies: 0, hostiles: 0, calls, faults, ..Plan::new(seed) };
     let mut world = World::new(plan, trace);
     world.application = Some(application);
-    world.run(STORM, |world| world.oracle.calls() >= calls && world.counts.faults >= faults);
-    world.calm_down();
-    world.run(WIND_DOWN, |_| false);
-    world.check_application(true);
-    world.everybody_leaves();
-    let result = match world.oracle.breach() {
-        None => Ok(world.oracle.summary()),
-        Some(breach) => Err(Failure::new(seed, None, breach, &world.counts, &world.trace)),
-    };
-    (world.counts, result)
+    let replay = format!("sim::run_application({seed}, application, Trace::of({LINES}))");
+    report::observe((seed, Replay::Call(replay)), world, |world| {
+        world.run(STORM, |world| world.oracle.calls() >= calls && world.counts.faults >= faults);
+        world.calm_down();
+        world.run(WIND_DOWN, |_| false);
+        world.check_application(true);
+        world.everybody_leaves();
+    })
 }
 
 /// Runs until this client has so many lines, and returns the transcript of its first life.

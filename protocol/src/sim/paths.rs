@@ -20,7 +20,7 @@ use crate::sim::{
     client::Returns,
     handlers::args_of,
     oracle::{CallNo, Manner, Oracle, Verdict},
-    report::{Counts, Failure, Lived, Trace},
+    report::{self, Counts, Lived, Observed, Replay, Trace},
 };
 
 const PAIRING: PairingId = PairingId::new(1, 1);
@@ -110,34 +110,44 @@ enum PathWeather {
 
 /// One history.
 pub(crate) fn live_through(seed: u64, trace: Trace) -> Lived {
-    let mut pair = Pair::new(seed, trace);
-    for end in 0..2 {
-        pair.oracle.paired(end, 1 - end, PAIRING);
-        pair.hear(end, Path::Relay, true);
-        pair.after(1..20, PathEvent::Act(end));
-    }
-    pair.at(pair.now, PathEvent::Opens(Path::Direct));
-    pair.after(10..200, PathEvent::Fault);
-    let short = pair.rng.u8(..4) == 0;
-    let calls = if short { pair.rng.usize(..CALLS) } else { CALLS };
-    pair.run(600, |pair| pair.oracle.calls() >= calls && (short || pair.counts.faults >= FAULTS));
-    if !short {
-        pair.drizzle();
-        pair.run(10, |_| false);
-        pair.weather = PathWeather::Calm;
-        pair.run(150, |_| false);
-        pair.oracle.settle();
-        pair.check_idle();
-    }
-    pair.end();
-
-    let result = match pair.oracle.breach() {
-        None => Ok(pair.oracle.summary()),
-        Some(breach) => {
-            Err(Failure::new(seed, Some("replay_paths"), breach, &pair.counts, &pair.trace))
+    let replay = Replay::Test("replay_paths");
+    report::observe((seed, replay), Pair::new(seed, trace), |pair| {
+        for end in 0..2 {
+            pair.oracle.paired(end, 1 - end, PAIRING);
+            pair.hear(end, Path::Relay, true);
+            pair.after(1..20, PathEvent::Act(end));
         }
-    };
-    (pair.counts, result)
+        pair.at(pair.now, PathEvent::Opens(Path::Direct));
+        pair.after(10..200, PathEvent::Fault);
+        let short = pair.rng.u8(..4) == 0;
+        let calls = if short { pair.rng.usize(..CALLS) } else { CALLS };
+        pair.run(600, |pair| {
+            pair.oracle.calls() >= calls && (short || pair.counts.faults >= FAULTS)
+        });
+        if !short {
+            pair.drizzle();
+            pair.run(10, |_| false);
+            pair.weather = PathWeather::Calm;
+            pair.run(150, |_| false);
+            pair.oracle.settle();
+            pair.check_idle();
+        }
+        pair.end();
+    })
+}
+
+impl Observed for Pair {
+    fn oracle(&self) -> &Oracle {
+        &self.oracle
+    }
+
+    fn counts(&self) -> Counts {
+        self.counts
+    }
+
+    fn trace(&self) -> &Trace {
+        &self.trace
+    }
 }
 
 impl Pair {

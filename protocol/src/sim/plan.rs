@@ -3,8 +3,10 @@
 use crate::{DuplicatePolicy, ListPolicy};
 use fastrand::Rng;
 
+use crate::sim::report::{LINES, Replay};
+
 /// The parameters of a run.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Plan {
     /// The seed of all random choices.
     pub seed: u64,
@@ -83,11 +85,50 @@ impl Plan {
         if rng.u8(..3) == 1 { plan.with_direct() } else { plan }
     }
 
+    /// Returns the way to repeat a run of this plan: its seed, or all of it if it is not that of its seed.
+    pub(crate) fn replay(&self) -> Replay {
+        if *self == Self::new(self.seed) {
+            return Replay::Test("replay");
+        }
+        let mut plan = format!("{self:?}");
+        for (field, policy) in [("duplicates", "DuplicatePolicy"), ("list", "ListPolicy")] {
+            plan = plan.replace(&format!(" {field}: "), &format!(" {field}: {policy}::"));
+        }
+        Replay::Call(format!("sim::run_plan({plan}, Trace::of({LINES}))"))
+    }
+
     /// Returns the same plan with direct paths: slower, so that a path has time to open between faults.
     #[must_use]
     pub fn with_direct(self) -> Self {
         let slowness = 2 + (self.seed % 7) as u32;
         let restarts = if self.seed.is_multiple_of(2) { 0.015 } else { self.restarts / 2.0 };
         Self { direct: 0.9, slowness, restarts, ..self }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn call(plan: &Plan) -> String {
+        match plan.replay() {
+            Replay::Call(call) => call,
+            Replay::Test(test) => panic!("{test} repeats another plan"),
+        }
+    }
+
+    #[test]
+    fn a_run_of_a_seed_is_repeated_by_its_test_and_one_of_a_changed_plan_by_the_whole_plan() {
+        let plan = Plan::new(7);
+        assert!(matches!(plan.replay(), Replay::Test("replay")));
+
+        let changed = Plan { clients: 3, restarts: 0.25, list: ListPolicy::All, ..Plan::new(7) };
+        let call = call(&changed);
+
+        assert!(call.starts_with("sim::run_plan(Plan { seed: 7, clients: 3, "), "{call}");
+        assert!(call.contains(", restarts: 0.25, duplicates: DuplicatePolicy::"), "{call}");
+        assert!(call.contains(", list: ListPolicy::All, "), "{call}");
+        assert!(call.ends_with(" }, Trace::of(200))"), "{call}");
+        assert_ne!(self::call(&plan.with_direct()), self::call(&changed));
     }
 }

@@ -11,7 +11,7 @@ use std::{
     time::Duration,
 };
 
-use crate::sim::oracle::{Breach, Rule, Summary};
+use crate::sim::oracle::{Breach, Oracle, Rule, Summary};
 
 /// The number of events that a failure report shows: enough for a few round trips of each client.
 pub const LINES: usize = 200;
@@ -80,12 +80,11 @@ impl Counts {
 /// The totals of a run, and its summary or its failure.
 pub type Lived = (Counts, Result<Summary, Failure>);
 
-/// A broken rule, with the command that repeats the run.
+/// A broken rule or a panic, with the last events and the way to repeat the run.
 #[derive(Clone, Debug)]
 pub struct Failure {
     seed: u64,
-    /// The test that repeats the run, unless it is of the caller's.
-    test: Option<&'static str>,
+    replay: Replay,
     /// The rule.
     pub rule: Rule,
     what: String,
@@ -93,18 +92,13 @@ pub struct Failure {
     trace: Vec<String>,
 }
 
-impl Failure {
-    pub(crate) fn new(
-        seed: u64,
-        test: Option<&'static str>,
-        breach: &Breach,
-        counts: &Counts,
-        trace: &Trace,
-    ) -> Self {
-        let Breach { rule, what } = breach.clone();
-        let trace = trace.lines.iter().cloned().collect();
-        Self { seed, test, rule, what, step: counts.steps, trace }
-    }
+/// The way to repeat a run.
+#[derive(Clone, Debug)]
+pub(crate) enum Replay {
+    /// A test of this crate, which takes the seed.
+    Test(&'static str),
+    /// A call of this crate, in Rust.
+    Call(String),
 }
 
 impl Failure {
@@ -117,31 +111,51 @@ impl Failure {
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { seed, test, rule, what, step, trace } = self;
+        let Self { seed, replay, rule, what, step, trace } = self;
         writeln!(f, "{rule:?} is broken at step {step} of seed {seed}: {what}")?;
         for line in trace {
             writeln!(f, "  {line}")?;
         }
-        let Some(test) = test else { return Ok(()) };
-        write!(
-            f,
-            "SIM_SEED={seed} cargo test -p socketio-p2p-protocol --test simulation {test} \
-             -- --exact --nocapture"
-        )
+        match replay {
+            Replay::Test(test) => write!(
+                f,
+                "SIM_SEED={seed} cargo test -p socketio-p2p-protocol --test simulation {test} \
+                 -- --exact --nocapture"
+            ),
+            Replay::Call(call) => write!(f, "repeat it with {call}"),
+        }
     }
 }
 
-/// Runs `live`, and turns a panic into a failure.
-pub(crate) fn observe(
-    seed: u64,
-    test: Option<&'static str>,
-    live: impl FnOnce() -> Lived,
+/// A simulation, as far as the report of its run needs it.
+pub(crate) trait Observed {
+    fn oracle(&self) -> &Oracle;
+    fn counts(&self) -> Counts;
+    fn trace(&self) -> &Trace;
+}
+
+/// Runs `live`, and reports what the simulation has seen by then: a panic is a failure too.
+pub(crate) fn observe<W: Observed>(
+    (seed, replay): (u64, Replay),
+    mut world: W,
+    live: impl FnOnce(&mut W),
 ) -> Lived {
-    catch_unwind(AssertUnwindSafe(live)).unwrap_or_else(|_| {
-        let breach = Breach { rule: Rule::NoPanic, what: "see above".to_owned() };
-        let counts = Counts::default();
-        (counts, Err(Failure::new(seed, test, &breach, &counts, &Trace::default())))
-    })
+    let panic = catch_unwind(AssertUnwindSafe(|| live(&mut world))).err();
+    let panic = panic.map(|panic| {
+        let text = panic.downcast_ref::<String>().map(String::as_str);
+        let text = text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no text");
+        Breach { rule: Rule::NoPanic, what: format!("a panic: {text}") }
+    });
+    let counts = world.counts();
+    let result = match panic.as_ref().or(world.oracle().breach()) {
+        None => Ok(world.oracle().summary()),
+        Some(Breach { rule, what }) => {
+            let (rule, what, step) = (*rule, what.clone(), counts.steps);
+            let trace = world.trace().lines.iter().cloned().collect();
+            Err(Failure { seed, replay, rule, what, step, trace })
+        }
+    };
+    (counts, result)
 }
 
 /// Totals of many runs.
