@@ -183,6 +183,14 @@ impl Session {
         self.window.is_empty() && self.outgoing.is_empty()
     }
 
+    /// Returns the bytes that this end holds in its window, before it, and of its partner's frames. An idle
+    /// session holds none.
+    #[must_use]
+    pub fn held_bytes(&self) -> usize {
+        let (_, waiting) = self.outgoing.load();
+        self.window.bytes() + waiting + self.inbox.bytes()
+    }
+
     /// Returns the number of calls of this end that wait for a reply.
     #[must_use]
     pub fn pending_calls(&self) -> usize {

@@ -92,6 +92,8 @@ struct Pair {
     last_event: u64,
     trace: Trace,
     weather: PathWeather,
+    /// True if many replies are long, so that those of a burst exceed a window.
+    returns_much: bool,
     /// The direct path does not open any more.
     direct_is_gone: bool,
     has_ended: bool,
@@ -174,6 +176,7 @@ impl Pair {
             last_event: 0,
             trace,
             weather: PathWeather::Storm,
+            returns_much: seed.is_multiple_of(8),
             direct_is_gone: false,
             has_ended: false,
         }

@@ -80,6 +80,11 @@ impl Inbox {
         self.emits.front().map_or(self.arrived, |(seq, _)| seq - 1)
     }
 
+    /// Returns the bytes that it holds.
+    pub(super) const fn bytes(&self) -> usize {
+        self.bytes
+    }
+
     /// Returns the number of parts that have arrived since the beginning.
     pub(super) const fn parts(&self) -> u64 {
         self.parts

@@ -108,6 +108,7 @@ impl Pair {
             0..3 => Returns::Nothing,
             3..10 => Returns::Failure,
             10..12 => Returns::Value(self.rng.usize(..200_000)),
+            12..250 if self.returns_much => Returns::Value(self.rng.usize(8_000..14_000)),
             _ => Returns::Value(0),
         };
         if returns == Returns::Nothing {
@@ -124,12 +125,14 @@ impl Pair {
         self.after(after, PathEvent::Finish(end, delivery.seq, call, returns));
     }
 
-    /// Checks that nothing is left to do after the last handler: no call waits, and no timer runs.
+    /// Checks that nothing is left to do after the last handler: no call waits, no frame is kept or
+    /// unconfirmed, and no timer runs.
     pub(super) fn check_idle(&mut self) {
         for end in 0..2 {
             let session = &self.ends[end].session;
             let is_idle = session.pending_calls() == 0 && session.has_room();
-            if !is_idle || session.poll_timeout().is_some() || !self.ends[end].waiting.is_empty() {
+            let is_empty = session.is_confirmed() && session.held_bytes() == 0;
+            if !is_idle || !is_empty || session.poll_timeout().is_some() || !self.ends[end].waiting.is_empty() {
                 self.oracle.violate(Rule::Progress, format!("{end} still waits: {session:?}"));
             }
         }
