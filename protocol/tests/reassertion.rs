@@ -6,8 +6,9 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use socketio_p2p_protocol::{
     ClientConfig, ClientEvent, ClientMessage, Code, EndReason, LinkId, PairingId, PairingInfo,
-    Path, ServerMessage,
+    Path, Refusal, ServerMessage,
     client::{Answer, Input, Output},
+    limits::REASSERT_INTERVAL,
     peer::{LinkCommand, LinkEvent, LinkMessage},
     session::EmitOptions,
     sim::Noticed,
@@ -126,6 +127,52 @@ fn a_pairing_that_the_server_forgot_outlives_another_loss_of_the_connection() {
 
     assert_eq!(direct_path.registered().len(), 1, "it is registered anew");
     assert_eq!(direct_path.client.core.pairing(), Some(&direct(1)));
+}
+
+/// Each message with which a server may refuse a registration.
+fn refusals(req: Option<u64>, code: Code) -> [ServerMessage; 2] {
+    let refusal = Refusal::from(code);
+    [
+        ServerMessage::RegisterFailed { req, refusal: refusal.clone() },
+        ServerMessage::Error { refusal, req, pairing: None },
+    ]
+}
+
+#[test]
+fn any_refusal_of_a_registration_anew_is_followed_by_another_if_its_reason_may_pass() {
+    for at in 0..2 {
+        let mut direct_path = Direct::alive();
+        direct_path.come_back(false);
+        let asked = direct_path.registered();
+
+        direct_path.client.hear(refusals(asked[0], Code::Offline)[at].clone());
+        direct_path.pass(REASSERT_INTERVAL.as_millis() as u64 - 20, 1);
+        assert_eq!(direct_path.registered(), []);
+        direct_path.pass(20, 1);
+
+        let again = direct_path.registered();
+        assert_eq!(again.len(), 1, "message {at}");
+        assert_ne!(again, asked);
+        assert_eq!(direct_path.client.core.pairing(), Some(&direct(1)));
+    }
+}
+
+#[test]
+fn any_refusal_of_a_registration_anew_ends_the_pairing_if_its_reason_does_not_pass() {
+    for at in 0..2 {
+        let mut direct_path = Direct::alive();
+        direct_path.come_back(false);
+        let asked = direct_path.registered();
+
+        direct_path.client.hear(refusals(asked[0], Code::Forbidden)[at].clone());
+        direct_path.pass(10, 1);
+
+        let (pairing, reason) = (direct(1), EndReason::Disconnected);
+        let events = direct_path.events();
+        assert!(events.contains(&ClientEvent::Unpaired { pairing, reason }), "message {at}");
+        assert!(!events.iter().any(|event| matches!(event, ClientEvent::Refused(_))), "{events:?}");
+        assert_eq!(direct_path.client.core.pairing(), None);
+    }
 }
 
 #[test]
