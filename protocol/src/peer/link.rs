@@ -38,6 +38,13 @@ pub struct LinkId {
     serial: u32,
 }
 
+impl LinkId {
+    /// Returns the id of a link of this pairing.
+    pub(crate) const fn new(pairing: PairingId, serial: u32) -> Self {
+        Self { pairing, serial }
+    }
+}
+
 impl fmt::Display for LinkId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}", self.pairing, self.serial)

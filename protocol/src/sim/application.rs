@@ -140,7 +140,8 @@ impl World {
         let size = if self.chance(0.004) { self.rng.usize(..200_000) } else { 0 };
         let demands = self.clients[client].direct && self.chance(0.1);
         let via = demands.then(|| if self.rng.bool() { Path::Direct } else { Path::Relay });
-        let manner = Manner { acknowledged, excused: excused || demands };
+        let excused = excused || demands || self.may_wait_for_direct(client);
+        let manner = Manner { acknowledged, excused };
         let call = self.emit(client, Emission { manner, patience, ttl, size, via });
         if acknowledged {
             self.clients[client].open.push(call);
@@ -149,7 +150,8 @@ impl World {
 
     /// More than a window holds, at once.
     fn burst(&mut self, client: usize) {
-        let manner = Manner { acknowledged: self.rng.bool(), excused: false };
+        let excused = self.may_wait_for_direct(client);
+        let manner = Manner { acknowledged: self.rng.bool(), excused };
         for _ in 0..self.rng.usize(300..1_000) {
             let call = self.emit(client, Emission::new(manner, Duration::from_secs(120)));
             if manner.acknowledged {

@@ -2,6 +2,7 @@
 //! order and with delays. While the way between the two clients is cut, or an end has other addresses
 //! than those that it described, messages wait.
 
+mod hostile;
 mod network;
 mod weather;
 
@@ -16,6 +17,7 @@ use crate::{
 pub(crate) use self::network::DirectNetwork;
 use self::network::{HostLink, LinkKey};
 use crate::sim::{
+    hostile::HOSTILE,
     oracle::{ClientNo, Rule},
     world::{Event, World},
 };
@@ -102,7 +104,10 @@ impl World {
         let Some(event) = link.inbox.arrived(self.now) else { return };
         link.is_open |= matches!(event, LinkEvent::Opened);
         link.is_open &= !matches!(event, LinkEvent::Closed);
-        self.feed(client, Input::Link(id, event));
+        match client.checked_sub(HOSTILE) {
+            Some(hostile) => self.hostile_link_reports(hostile, id, event),
+            None => self.feed(client, Input::Link(id, event)),
+        }
     }
 
     fn send_direct(&mut self, key: LinkKey, message: LinkMessage) {

@@ -101,7 +101,8 @@ impl World {
         let with_partner = self.is_paired_as(client, pairing);
         if with_partner && matches!(returns, Returns::Value(_)) && self.stormy && self.chance(0.01)
         {
-            let manner = Manner { acknowledged: true, excused: false };
+            let manner =
+                Manner { acknowledged: true, excused: self.may_wait_for_direct(client) };
             let own = self.emit_later(client, Emission::new(manner, Duration::from_secs(60)));
             self.clients[client].nested.insert(own, handled);
             return;

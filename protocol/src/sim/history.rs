@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::{Path, client::Command};
+use crate::{Path, PathPolicy, client::Command};
 
 use crate::sim::{
     application::Emission,
@@ -64,6 +64,7 @@ pub(crate) fn live_application(
 ) -> Lived {
     let (calls, faults) = APPLICATION;
     let plan = Plan { clients: 2, legacies: 0, hostiles: 0, calls, faults, ..Plan::new(seed) };
+    let plan = Plan { direct_only: 0.0, ..plan };
     let mut world = World::new(plan, trace);
     world.application = Some(application);
     let replay = format!("sim::run_application({seed}, application, Trace::of({LINES}))");
@@ -111,11 +112,15 @@ impl World {
             if endpoint.pairing().is_some() {
                 let manner = Manner { acknowledged: true, excused: false };
                 let emission = Emission::new(manner, Duration::from_secs(60));
-                calls.push(self.emit(client, emission));
-                let may_demand = self.may_be_direct(client);
-                let paths = [Path::Relay, Path::Direct].into_iter().filter(|_| may_demand);
-                for via in paths {
-                    calls.push(self.emit(client, Emission { via: Some(via), ..emission }));
+                let vias: &[Option<Path>] =
+                    match (self.may_be_direct(client), self.is_direct_only(client)) {
+                        (true, false) => &[None, Some(Path::Relay), Some(Path::Direct)],
+                        (true, true) => &[None, Some(Path::Direct)],
+                        (false, false) => &[None],
+                        (false, true) => &[],
+                    };
+                for via in vias {
+                    calls.push(self.emit(client, Emission { via: *via, ..emission }));
                 }
             }
             if self.clients[client].asked > 0 {
@@ -141,6 +146,19 @@ impl World {
                 self.oracle.violate(Rule::ReportedOnce, what);
             }
         }
+    }
+
+    /// Returns whether the emits of a client wait for a direct path.
+    pub(crate) fn is_direct_only(&self, client: usize) -> bool {
+        let client = self.clients.get(client);
+        client.is_some_and(|client| client.config.direct.policy == PathPolicy::DirectOnly)
+    }
+
+    /// Returns whether calls of a client may wait for a direct path: its own, or their replies behind
+    /// emits of its partner.
+    pub(crate) fn may_wait_for_direct(&self, client: usize) -> bool {
+        let partner = self.oracle.partner_of(client).map(|(_, partner)| partner);
+        self.is_direct_only(client) || partner.is_some_and(|partner| self.is_direct_only(partner))
     }
 
     /// Returns whether a client and its partner allow direct paths.

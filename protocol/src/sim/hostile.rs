@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use crate::{
-    Args, Body, ClientMessage, Code, ConnId, Dialect, Frame, PairingId, Refusal, ReqId,
+    Args, Body, ClientMessage, Code, ConnId, Dialect, Frame, LinkId, PairingId, Refusal, ReqId,
     ResumeToken, ServerMessage,
 };
 use fastrand::Rng;
@@ -23,9 +23,12 @@ pub(crate) const HOSTILE: ClientNo = 1_000;
 
 #[derive(Debug, Default)]
 pub(crate) struct Hostile {
-    conn: Option<ConnId>,
+    pub(crate) conn: Option<ConnId>,
     tokens: Vec<ResumeToken>,
-    pairing: Option<PairingId>,
+    pub(crate) pairing: Option<PairingId>,
+    /// Its link to its partner, and the number of links that it had.
+    pub(crate) link: Option<LinkId>,
+    pub(crate) links: u32,
     /// The questions that it ever received.
     asked: Vec<ReqId>,
     /// The last number that it gave to a frame, and the last that it saw.
@@ -63,6 +66,9 @@ impl World {
             (Some(pairing), 10..15) if self.plan.direct > 0.0 => {
                 let signal = wild_signal(&mut self.rng);
                 self.send_up(conn, Up::Signal(pairing, signal));
+            }
+            (Some(_), 15..40) if self.hostiles[hostile].link.is_some() => {
+                self.hostile_sends_direct(hostile);
             }
             (Some(pairing), 10..95) => {
                 let state = &mut self.hostiles[hostile];
@@ -131,6 +137,12 @@ impl World {
             Down::Message(ServerMessage::Registered { pairing, .. }) => {
                 state.pairing = Some(pairing.id);
                 (state.sent, state.seen) = (0, 0);
+                if pairing.initiator && pairing.direct {
+                    self.hostile_offers(hostile, pairing.id);
+                }
+            }
+            Down::Signal(pairing, signal) if Some(pairing) == state.pairing => {
+                self.hostile_answers(hostile, pairing, &signal);
             }
             // It goes on sending there for a while.
             Down::Message(ServerMessage::Disconnect { .. }) if self.rng.bool() => {
@@ -205,7 +217,7 @@ fn wild_signal(rng: &mut Rng) -> Value {
 }
 
 /// A frame that may be lawful or not.
-fn wild_frame(rng: &mut Rng, state: &mut Hostile) -> Frame {
+pub(crate) fn wild_frame(rng: &mut Rng, state: &mut Hostile) -> Frame {
     state.sent += 1;
     let seq = match rng.u8(..12) {
         0 => rng.u64(..600),

@@ -343,7 +343,8 @@ impl World {
                 if let Some(partner) = SimClient::number_of(info.partner.as_str()) {
                     self.check_consent(client, partner);
                     self.oracle.paired(client, partner, info.id);
-                    self.clients[client].path = Some(Path::Relay);
+                    self.clients[client].path =
+                        (!self.is_direct_only(client)).then_some(Path::Relay);
                 }
             }
             ClientEvent::Connected(_) => self.clients[client].welcomed = true,

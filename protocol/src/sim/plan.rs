@@ -42,6 +42,8 @@ pub struct Plan {
     pub list: ListPolicy,
     /// The probability that a client allows direct paths. 0 if none does.
     pub direct: f64,
+    /// The probability that a client that allows direct paths uses no other for its emits.
+    pub direct_only: f64,
     /// The factor of all pauses between faults, and between the acts of an application. 0 counts as 1.
     pub slowness: u32,
 }
@@ -80,6 +82,7 @@ impl Plan {
             slow_consents: if rng.u8(..4) == 0 { 0.8 } else { 0.1 },
             list: ListPolicy::default(),
             direct: 0.0,
+            direct_only: 0.0,
             slowness: 1,
         };
         if rng.u8(..3) == 1 { plan.with_direct() } else { plan }
@@ -102,7 +105,7 @@ impl Plan {
     pub fn with_direct(self) -> Self {
         let slowness = 2 + (self.seed % 7) as u32;
         let restarts = if self.seed.is_multiple_of(2) { 0.015 } else { self.restarts / 2.0 };
-        Self { direct: 0.9, slowness, restarts, ..self }
+        Self { direct: 0.9, direct_only: 0.1, slowness, restarts, ..self }
     }
 }
 

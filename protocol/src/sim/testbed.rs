@@ -100,6 +100,7 @@ impl Testbed {
             paced: false,
             codec: true,
             direct: 1.0,
+            direct_only: 0.0,
             slowness: 1,
             list: ListPolicy::All,
             ..Plan::new(1)

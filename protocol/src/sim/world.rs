@@ -179,8 +179,12 @@ impl World {
         if self.plan.direct > 0.0 {
             let allows = self.rng.f64() < self.plan.direct;
             self.clients[client].direct = allows;
-            self.clients[client].config.direct.policy =
-                if allows { PathPolicy::PreferDirect } else { PathPolicy::RelayOnly };
+            let only = allows && self.rng.f64() < self.plan.direct_only;
+            self.clients[client].config.direct.policy = match (allows, only) {
+                (true, true) => PathPolicy::DirectOnly,
+                (true, false) => PathPolicy::PreferDirect,
+                (false, _) => PathPolicy::RelayOnly,
+            };
         }
     }
 

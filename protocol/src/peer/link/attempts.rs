@@ -137,7 +137,7 @@ impl Attempts {
         self.retry_at = None;
         self.began_at = Some(now);
         self.link = Some(PresentLink {
-            id: LinkId { pairing: self.origin, serial: self.links },
+            id: LinkId::new(self.origin, self.links),
             remote_session,
             exchange,
             alive_since: None,

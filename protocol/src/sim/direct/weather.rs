@@ -5,6 +5,7 @@ use crate::{
     client::{Command, Input},
     peer::LinkEvent,
     sim::{
+        hostile::HOSTILE,
         oracle::ClientNo,
         world::{Event, World},
     },
@@ -53,6 +54,9 @@ impl World {
     /// A client gets other addresses. Its host notices, its application knows, or neither.
     fn roam(&mut self, client: ClientNo) {
         self.direct.roam(client);
+        if client >= HOSTILE {
+            return;
+        }
         match self.rng.u8(..3) {
             0 => self.feed(client, Input::AddressesChanged),
             1 => self.command(client, Command::NetworkChanged),
