@@ -73,6 +73,7 @@
 //! see `TRANSCRIPTS.md`.
 
 mod application;
+mod application_host;
 mod client;
 mod connection;
 mod direct;
@@ -85,11 +86,13 @@ mod network;
 mod node;
 mod observed;
 mod oracle;
+mod parties;
 mod paths;
 mod peers;
 mod plan;
 mod report;
 mod script;
+mod scripted;
 mod server;
 mod testbed;
 mod transcript;

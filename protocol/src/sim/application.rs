@@ -11,29 +11,10 @@ use crate::{
 use crate::sim::{
     client::{SimClient, Waiting},
     handlers::args_of,
-    hostile,
     oracle::{CallNo, Manner, Report},
+    parties::{Emission, name_of},
     world::{Event, World},
 };
-
-/// An emit, as far as its options matter.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Emission {
-    pub(crate) manner: Manner,
-    /// The time until its deadline.
-    pub(crate) patience: Duration,
-    pub(crate) ttl: Option<Duration>,
-    /// About so many bytes.
-    pub(crate) size: usize,
-    /// The path that it demands.
-    pub(crate) via: Option<Path>,
-}
-
-impl Emission {
-    pub(crate) const fn new(manner: Manner, patience: Duration) -> Self {
-        Self { manner, patience, ttl: None, size: 0, via: None }
-    }
-}
 
 impl World {
     /// An application does something, and will again.
@@ -77,7 +58,7 @@ impl World {
         let other = self.rng.usize(..ours + self.hostiles.len());
         let target = match other.checked_sub(ours) {
             None => SimClient::new(other).name.parse(),
-            Some(hostile) => hostile::name_of(hostile).parse(),
+            Some(hostile) => name_of(hostile).parse(),
         };
         let target: ClientId = target.expect("a name is an id");
         let call = self.clients[client].next_request();

@@ -11,8 +11,8 @@ use crate::{
 };
 
 use crate::sim::{
-    hostile::HOSTILE,
     oracle::{CallNo, ClientNo},
+    parties::HOSTILE,
     transcript::Recorded,
 };
 

@@ -3,41 +3,24 @@
 //! than those that it described, messages wait.
 
 mod hostile;
-mod network;
+pub(crate) mod network;
 mod weather;
 
-use std::time::Duration;
-
 use crate::{
-    Candidate, LinkId, Sdp,
+    Candidate, LinkId,
     client::Input,
     peer::{LinkCommand, LinkEvent, LinkMessage},
 };
 
-pub(crate) use self::network::DirectNetwork;
 use self::network::{HostLink, LinkKey};
 use crate::sim::{
-    hostile::HOSTILE,
     oracle::{ClientNo, Rule},
+    parties::HOSTILE,
     world::{Event, World},
 };
 
-/// The longest time for which the way between two clients is cut.
-pub(crate) const LONGEST_CUT: Duration = Duration::from_secs(15);
-
 /// The times after which a link notices that its other end is gone.
 const FAILS_AFTER: std::ops::Range<u64> = 15_000..30_000;
-
-/// A description of a data channel. `session` tells links apart, `ufrag` attempts.
-pub(crate) fn description(session: u64, ufrag: u64) -> Sdp {
-    let text = format!(
-        "v=0\r\no=- {session} 2 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\na=group:BUNDLE 0\r\n\
-         m=application 9 UDP/DTLS/SCTP webrtc-datachannel\r\nc=IN IP4 0.0.0.0\r\n\
-         a=ice-ufrag:u{ufrag}\r\na=ice-pwd:asd88fgpdd777uzjYhagZg\r\n\
-         a=fingerprint:sha-256 19:E2:1C:3B\r\na=setup:actpass\r\na=mid:0\r\na=sctp-port:5000\r\n"
-    );
-    text.parse().expect("a description")
-}
 
 fn candidate(ufrag: &str, port: u64) -> Candidate {
     let text = format!(

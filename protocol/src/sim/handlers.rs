@@ -8,12 +8,11 @@ use crate::{
 use serde_json::Value;
 
 use crate::sim::{
-    application::Emission,
     client::{Handled, Returns, SimClient},
-    direct::LONGEST_CUT,
-    hostile::HOSTILE,
+    direct::network::LONGEST_CUT,
     oracle::{CallNo, Manner, Rule, Verdict},
-    world::{Event, STRANGER, World},
+    parties::{Emission, HOSTILE, STRANGER},
+    world::{Event, World},
 };
 
 /// Longer than anything is under way on the relay, frozen twice: the receiver counts from the arrival.
@@ -101,8 +100,7 @@ impl World {
         let with_partner = self.is_paired_as(client, pairing);
         if with_partner && matches!(returns, Returns::Value(_)) && self.stormy && self.chance(0.01)
         {
-            let manner =
-                Manner { acknowledged: true, excused: self.may_wait_for_direct(client) };
+            let manner = Manner { acknowledged: true, excused: self.may_wait_for_direct(client) };
             let own = self.emit_later(client, Emission::new(manner, Duration::from_secs(60)));
             self.clients[client].nested.insert(own, handled);
             return;

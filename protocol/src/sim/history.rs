@@ -5,8 +5,8 @@ use std::time::Duration;
 use crate::{Path, PathPolicy, client::Command};
 
 use crate::sim::{
-    application::Emission,
     oracle::{Manner, Oracle, Report, Rule},
+    parties::Emission,
     plan::Plan,
     report::{self, Counts, LINES, Lived, Observed, Replay, Trace},
     transcript::Recorded,

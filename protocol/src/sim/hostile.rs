@@ -4,41 +4,18 @@
 use std::time::Duration;
 
 use crate::{
-    Args, Body, ClientMessage, Code, ConnId, Dialect, Frame, LinkId, PairingId, Refusal, ReqId,
-    ResumeToken, ServerMessage,
+    Args, Body, ClientMessage, Code, ConnId, Dialect, Frame, PairingId, Refusal, ServerMessage,
 };
 use fastrand::Rng;
 use serde_json::{Value, json};
 
 use crate::sim::{
     connection::{Connection, Down, Up},
-    direct::description,
-    oracle::ClientNo,
+    direct::network::description,
+    parties::{HOSTILE, Hostile, name_of},
     watch::Who,
     world::{Event, World},
 };
-
-/// Their numbers begin here.
-pub(crate) const HOSTILE: ClientNo = 1_000;
-
-#[derive(Debug, Default)]
-pub(crate) struct Hostile {
-    pub(crate) conn: Option<ConnId>,
-    tokens: Vec<ResumeToken>,
-    pub(crate) pairing: Option<PairingId>,
-    /// Its link to its partner, and the number of links that it had.
-    pub(crate) link: Option<LinkId>,
-    pub(crate) links: u32,
-    /// The questions that it ever received.
-    asked: Vec<ReqId>,
-    /// The last number that it gave to a frame, and the last that it saw.
-    sent: u64,
-    seen: u64,
-}
-
-pub(crate) fn name_of(hostile: usize) -> String {
-    format!("hostile-{hostile}")
-}
 
 impl World {
     pub(crate) fn hostile_act(&mut self, hostile: usize) {

@@ -1,7 +1,7 @@
 //! V1 clients: native acknowledgements, no session, and one partner at a time, which they remember
 //! by its name.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::time::Duration;
 
 use crate::{
     Args, ClientMessage, ConnId, Dialect, EndReason, Outcome, PairingId, PairingInfo,
@@ -13,27 +13,10 @@ use crate::sim::{
     connection::{Connection, Down, State, Up},
     handlers::{args_of, number_in},
     oracle::{CallNo, ClientNo, Manner, Report, Rule, Verdict},
+    parties::Legacy,
     watch::Who,
     world::{Event, World},
 };
-
-#[derive(Debug, Default)]
-pub(crate) struct Legacy {
-    pub(crate) conn: Option<ConnId>,
-    pub(crate) partner: Option<(PairingId, ClientNo)>,
-    /// Calls without an acknowledgement.
-    pub(crate) open: BTreeSet<CallNo>,
-    pub(crate) asks: bool,
-    last_req: u64,
-    /// Set if it answers by events, as old ones do.
-    by_event: bool,
-}
-
-impl Legacy {
-    pub(crate) fn new(number: usize) -> Self {
-        Self { by_event: number % 2 == 1, ..Self::default() }
-    }
-}
 
 impl World {
     /// Returns the place of the v1 client that has this number.

@@ -6,10 +6,10 @@ use crate::{Code, ConnId, Dialect, PairingId, client::Input};
 
 use crate::sim::{
     connection::{self, Down, State, Up},
-    hostile::HOSTILE,
     oracle::Rule,
-    server::Act,
-    world::{Event, STRANGER, World},
+    parties::{HOSTILE, STRANGER},
+    server::acts::Act,
+    world::{Event, World},
 };
 
 /// The probability that the server refuses a signal, because its receiver's queue is full.

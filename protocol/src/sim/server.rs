@@ -1,6 +1,8 @@
 //! The server: a broker, the relay's table of routes, and the observer of both.
 
+pub(crate) mod acts;
 mod bridged;
+mod v1_ends;
 
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
@@ -9,41 +11,23 @@ use std::{
 
 use serde_json::Value;
 
-use self::bridged::Bridged;
+use self::{acts::Act, bridged::Bridged};
 use crate::{
     Broker, BrokerConfig, ClientMessage, Code, ConnId, Dialect, DuplicatePolicy, Frame, Hello,
-    Outcome, PairingId, ResumeToken, ServerMessage,
+    PairingId, ResumeToken, ServerMessage,
     broker::{Input, Output},
     limits::{RELAYED_FRAME_BYTES, SIGNAL_BYTES, SIGNAL_WINDOW, SIGNALS},
     peer::v1::{self, Side},
     relay::{self, Message, Named, Refused, Route, SendFailure},
-    session::Delivery,
     wire::SIGNAL,
 };
 
 use crate::sim::{
-    hostile::HOSTILE,
-    oracle::{CallNo, ClientNo, Oracle, Rule},
+    oracle::{ClientNo, Oracle, Rule},
+    parties::HOSTILE,
     plan::Plan,
     watch::{GRACE, Watch, Who},
 };
-
-/// An act of the server.
-#[derive(Debug)]
-pub(crate) enum Act {
-    Tell(ConnId, ServerMessage),
-    Relay(ConnId, PairingId, Vec<Frame>),
-    Signal(ConnId, PairingId, Value),
-    Close(ConnId),
-    /// Frames for the v2 partner of a v1 client.
-    Bridge(ConnId, PairingId, Frame),
-    /// An event for a v1 client.
-    Emit(ConnId, PairingId, Delivery),
-    /// The outcome of its own event.
-    Acknowledge(ConnId, CallNo, Outcome),
-    /// Ask the arbiter of pairings.
-    Grant(PairingId),
-}
 
 pub(crate) struct Server {
     pub(crate) broker: Broker,

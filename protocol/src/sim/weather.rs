@@ -7,9 +7,10 @@ use crate::{ClientId, Code, ConnId, Dialect, DuplicatePolicy, broker::Input};
 use crate::sim::{
     client::SimClient,
     connection::{Connection, State},
+    parties::STRANGER,
     server::Server,
     watch::Who,
-    world::{Event, STRANGER, World},
+    world::{Event, World},
 };
 
 impl World {

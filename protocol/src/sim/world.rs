@@ -14,20 +14,16 @@ use fastrand::Rng;
 use crate::sim::{
     client::{Asked, Handled, SimClient},
     connection::Connection,
-    direct::DirectNetwork,
+    direct::network::DirectNetwork,
     flow::Flows,
-    hostile::{HOSTILE, Hostile},
-    legacy::Legacy,
-    oracle::{CallNo, ClientNo, Oracle, Rule},
+    oracle::{CallNo, Oracle, Rule},
+    parties::{HOSTILE, Hostile, Legacy, STRANGER},
     plan::Plan,
     report::{Counts, Trace},
     script::Script,
     server::Server,
     under_test::Application,
 };
-
-/// The number of whoever got in under somebody else's name.
-pub(crate) const STRANGER: ClientNo = ClientNo::MAX;
 
 /// The most events at one moment. More mean that somebody is busy without end.
 const CROWD: usize = 100_000;

@@ -68,10 +68,12 @@ fn the_report_of_an_application_that_panics_has_the_last_events_and_the_way_to_r
     assert_eq!((failure.rule, failure.seed()), (Rule::NoPanic, 7));
     let report = failure.to_string();
     let lines: Vec<_> = report.lines().collect();
-    let first = format!("NoPanic is broken at step {} of seed 7: a panic: the handler", counts.steps);
+    let first =
+        format!("NoPanic is broken at step {} of seed 7: a panic: the handler", counts.steps);
     assert!(counts.steps > 20 && lines[0].starts_with(&first), "{report}");
     assert!(lines.len() > 20 && lines[1].trim_start().contains("s "), "{report}");
-    let command = format!("repeat it with sim::run_application(7, application, Trace::of({LINES}))");
+    let command =
+        format!("repeat it with sim::run_application(7, application, Trace::of({LINES}))");
     assert_eq!(lines.last(), Some(&&*command));
     assert_eq!(live().1.expect_err("it panics again").to_string(), report);
 }

@@ -3,15 +3,11 @@
 
 use serde_json::{Value, json};
 
-use super::LinkKey;
+use super::network::LinkKey;
 use crate::{
     LinkId, PairingId, Signal, Step,
     peer::{LinkEvent, LinkMessage},
-    sim::{
-        connection::Up,
-        hostile::{HOSTILE, wild_frame},
-        world::World,
-    },
+    sim::{connection::Up, hostile::wild_frame, parties::HOSTILE, world::World},
     wire::{Heartbeat, HeartbeatKind},
 };
 

@@ -6,12 +6,25 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::description;
 use crate::{
     LinkId, Sdp,
     peer::{LinkEvent, LinkMessage},
     sim::{connection::Way, oracle::ClientNo},
 };
+
+/// The longest time for which the way between two clients is cut.
+pub(crate) const LONGEST_CUT: Duration = Duration::from_secs(15);
+
+/// A description of a data channel. `session` tells links apart, `ufrag` attempts.
+pub(crate) fn description(session: u64, ufrag: u64) -> Sdp {
+    let text = format!(
+        "v=0\r\no=- {session} 2 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\na=group:BUNDLE 0\r\n\
+         m=application 9 UDP/DTLS/SCTP webrtc-datachannel\r\nc=IN IP4 0.0.0.0\r\n\
+         a=ice-ufrag:u{ufrag}\r\na=ice-pwd:asd88fgpdd777uzjYhagZg\r\n\
+         a=fingerprint:sha-256 19:E2:1C:3B\r\na=setup:actpass\r\na=mid:0\r\na=sctp-port:5000\r\n"
+    );
+    text.parse().expect("a description")
+}
 
 /// A link as its owner knows it.
 pub(crate) type LinkKey = (ClientNo, LinkId);

@@ -1,12 +1,12 @@
 //! The faults of links.
 
-use super::{LONGEST_CUT, LinkKey};
+use super::network::{LONGEST_CUT, LinkKey};
 use crate::{
     client::{Command, Input},
     peer::LinkEvent,
     sim::{
-        hostile::HOSTILE,
         oracle::ClientNo,
+        parties::HOSTILE,
         world::{Event, World},
     },
 };

@@ -132,7 +132,11 @@ impl Pair {
             let session = &self.ends[end].session;
             let is_idle = session.pending_calls() == 0 && session.has_room();
             let is_empty = session.is_confirmed() && session.held_bytes() == 0;
-            if !is_idle || !is_empty || session.poll_timeout().is_some() || !self.ends[end].waiting.is_empty() {
+            if !is_idle
+                || !is_empty
+                || session.poll_timeout().is_some()
+                || !self.ends[end].waiting.is_empty()
+            {
                 self.oracle.violate(Rule::Progress, format!("{end} still waits: {session:?}"));
             }
         }

@@ -5,23 +5,20 @@ use std::{
     time::Instant,
 };
 
-use super::{Act, Server};
+use super::acts::Act;
 use crate::{
-    Args, Cause, Code, ConnId, Outcome, PairingId, Partner,
-    peer::v1::{self, Bridge, NoAck, Side},
-    relay::{self, SendFailure, V1Emit},
-    sim::{
-        client::SimClient,
-        oracle::{CallNo, ClientNo, Oracle, Rule},
-    },
+    ConnId, PairingId,
+    peer::v1::{self, Bridge, Side},
+    relay::SendFailure,
+    sim::oracle::{CallNo, Oracle, Rule},
 };
 
 /// A bridge and the connections of its two sides.
 #[derive(Debug)]
 pub(super) struct Bridged {
     pub(super) bridge: Bridge,
-    first: ConnId,
-    second: ConnId,
+    pub(super) first: ConnId,
+    pub(super) second: ConnId,
 }
 
 impl Bridged {
@@ -61,123 +58,6 @@ impl Bridged {
                     oracle.violate(Rule::Bounded, format!("a bridge complains: {violation}"));
                 }
             }
-        }
-    }
-}
-
-impl Server {
-    /// Keeps a session for an end that speaks v1, if there is one. Returns the side of the bridge that
-    /// this connection has.
-    pub(super) fn bridge(&mut self, conn: ConnId, partner: &Partner, now: Instant) -> Option<Side> {
-        let ends = [self.dialect(conn)?, partner.dialect];
-        if !Bridge::is_needed(ends) {
-            return None;
-        }
-        let other = self.routes.get(&partner.conn);
-        let other = other.filter(|routed| routed.route.pairing() == partner.pairing);
-        if let Some(side) = other.and_then(|routed| routed.side)
-            && let Some(bridged) = self.bridges.get_mut(&partner.pairing)
-        {
-            *bridged.conn(side.other()) = conn;
-            return Some(side.other());
-        }
-        let bridge = Bridge::new(ends, now);
-        let bridged = Bridged { bridge, first: conn, second: partner.conn };
-        self.bridges.insert(partner.pairing, bridged);
-        Some(Side::First)
-    }
-
-    /// Handles an event of the v1 client on this connection, which may be paired anew.
-    pub(super) fn handle_v1(
-        &mut self,
-        conn: ConnId,
-        pairing: PairingId,
-        input: v1::Input,
-        now: Instant,
-        oracle: &mut Oracle,
-    ) {
-        if let Some(routed) = self.routes.get(&conn)
-            && let Some(side) = routed.side
-            && let Some(bridged) = self.bridges.get_mut(&pairing)
-            && *bridged.conn(side) == conn
-        {
-            bridged.bridge.handle(side, input, now);
-            bridged.pump(pairing, &self.full, &mut self.acts, now, oracle);
-        }
-    }
-
-    /// A v1 client emits something: to its partner, or not at all.
-    pub(crate) fn emit(
-        &mut self,
-        from: ConnId,
-        target: ClientNo,
-        (args, call): (Args, Option<CallNo>),
-        now: Instant,
-        oracle: &mut Oracle,
-    ) {
-        let emit = V1Emit { target: SimClient::new(target).name, event: "call".to_owned(), args };
-        let refused = match self.try_emit(from, emit, call, now) {
-            Ok(pairing) => {
-                if let Some(bridged) = self.bridges.get_mut(&pairing) {
-                    bridged.pump(pairing, &self.full, &mut self.acts, now, oracle);
-                }
-                return;
-            }
-            Err(code) => code,
-        };
-        if relay::is_offence(refused) {
-            oracle.violate(Rule::Bounded, format!("{from} gets a strike: {refused}"));
-        }
-        if let Some(call) = call {
-            let outcome = Outcome::NotExecuted(Cause::Code(refused));
-            self.acts.push_back(Act::Acknowledge(from, call, outcome));
-        }
-    }
-
-    fn try_emit(
-        &mut self,
-        from: ConnId,
-        emit: V1Emit,
-        call: Option<CallNo>,
-        now: Instant,
-    ) -> Result<PairingId, Code> {
-        let routed = self.routes.get(&from);
-        let route = emit.admit(routed.map(|routed| &routed.route), |_| true);
-        let pairing = route.map_err(|refusal| refusal.code)?.pairing();
-        let side = routed.and_then(|routed| routed.side).ok_or(Code::NotPaired)?;
-        let bridged = self.bridges.get_mut(&pairing).ok_or(Code::NotPaired)?;
-        let ack = call.map(|call| call as u64);
-        bridged.bridge.emit(side, emit.event, emit.args, ack, now)?;
-        Ok(pairing)
-    }
-
-    /// A v1 client acknowledges an event of a pairing, which may be over.
-    pub(crate) fn acknowledged(
-        &mut self,
-        from: ConnId,
-        pairing: PairingId,
-        (seq, result): (u64, Result<Args, NoAck>),
-        now: Instant,
-        oracle: &mut Oracle,
-    ) {
-        self.handle_v1(from, pairing, v1::Input::Acknowledged(seq, result), now, oracle);
-    }
-
-    /// The queue of a v1 client is full, or has room again.
-    pub(crate) fn pause(&mut self, conn: ConnId, paused: bool) {
-        if paused {
-            self.full.insert(conn);
-        } else {
-            self.full.remove(&conn);
-        }
-    }
-
-    /// The queue of a v1 client's partner is full.
-    pub(crate) fn refuse_bridged(&mut self, to: ConnId, pairing: PairingId, now: Instant) {
-        if let Some(side) = self.routes.get(&to).and_then(|routed| routed.side)
-            && let Some(bridged) = self.bridges.get_mut(&pairing)
-        {
-            bridged.bridge.handle(side.other(), v1::Input::Refused, now);
         }
     }
 }
