@@ -1,6 +1,8 @@
 //! The two peers of one pairing, recorded: with a server that relays between them, and drivers that
 //! make direct links. Delays, and the order in which things fail, are drawn from a seed.
 
+mod driver;
+mod fault;
 mod faults;
 mod links;
 
@@ -12,7 +14,7 @@ use std::{
 use fastrand::Rng;
 use serde_json::json;
 
-use self::{faults::PeerFault, links::Driver};
+use self::{driver::Driver, fault::PeerFault};
 use crate::{
     Args, Code, PairingId, PairingInfo, Path, PathConfig, PathPolicy, Peer, Refusal,
     limits::Limits,
@@ -22,7 +24,10 @@ use crate::{
 
 use crate::sim::{
     connection::through_the_codec,
-    transcript::{PeerConfig, PeerOutput, Recorded},
+    transcript::{
+        Recorded,
+        peer::{PeerConfig, PeerOutput},
+    },
 };
 
 /// The time that an end's server takes to answer.

@@ -7,26 +7,22 @@
 mod client;
 mod fields;
 mod link;
-mod peer;
+mod notes;
+pub(crate) mod peer;
 mod terms;
 
-use std::{
-    collections::BTreeMap,
-    fmt,
-    time::{Duration, Instant},
-};
+use std::{fmt, time::Instant};
 
 use serde_json::{Map, Value, json};
 
-use self::fields::Fields;
-pub(crate) use self::peer::{PeerConfig, PeerOutput};
-use crate::{Client, LinkId, Peer, ResumeToken};
+use self::{
+    fields::Fields,
+    notes::{Notes, merge, micros},
+};
+use crate::{Client, Peer};
 
 /// The version of the format.
 const VERSION: u64 = 1;
-
-/// The longest time in a transcript: longer ones could not be added to a clock.
-const LONGEST: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
 
 /// A state machine whose inputs and outputs can be written.
 pub(crate) trait Machine: Sized {
@@ -47,51 +43,6 @@ pub(crate) trait Machine: Sized {
     fn write_input(input: &Self::Input, notes: &mut Notes) -> Value;
     fn read_input(fields: &Fields<'_>, notes: &Notes) -> Result<Self::Input, String>;
     fn write_output(output: &Self::Output, notes: &mut Notes) -> Value;
-}
-
-/// The notes that a writer or reader keeps: the start of time, the tokens, and the links.
-#[derive(Debug)]
-pub(crate) struct Notes {
-    start: Instant,
-    /// Resume tokens in the order of their appearance. A transcript holds their numbers instead.
-    tokens: Vec<ResumeToken>,
-    links: BTreeMap<String, LinkId>,
-}
-
-impl Notes {
-    fn new(start: Instant) -> Self {
-        Self { start, tokens: Vec::new(), links: BTreeMap::new() }
-    }
-
-    /// Returns the whole microseconds from the start until this moment.
-    fn micros(&self, moment: Instant) -> u64 {
-        micros(moment.saturating_duration_since(self.start))
-    }
-
-    fn moment(&self, micros: u64) -> Result<Instant, String> {
-        let time = Duration::from_micros(micros);
-        let moment = (time <= LONGEST).then(|| self.start.checked_add(time)).flatten();
-        moment.ok_or_else(|| format!("{micros} us is too long"))
-    }
-
-    /// Returns the text that stands for a token: that of its number.
-    fn token(&mut self, token: ResumeToken) -> String {
-        let at = self.tokens.iter().position(|known| *known == token).unwrap_or_else(|| {
-            self.tokens.push(token);
-            self.tokens.len() - 1
-        });
-        ResumeToken::new((at as u128 + 1).to_be_bytes()).reveal()
-    }
-
-    fn link(&mut self, link: LinkId) -> Value {
-        let name = link.to_string();
-        self.links.insert(name.clone(), link);
-        name.into()
-    }
-}
-
-fn micros(time: Duration) -> u64 {
-    u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
 }
 
 /// A state machine, and the transcript of its inputs and outputs if there is to be one.
@@ -181,12 +132,6 @@ fn due(timeout: Option<Instant>, notes: &Notes) -> Value {
         micros(time) + u64::from(!time.subsec_nanos().is_multiple_of(1_000))
     };
     json!({ "due": timeout.map(up) })
-}
-
-fn merge(line: &mut Value, fields: Value) {
-    if let (Value::Object(line), Value::Object(fields)) = (line, fields) {
-        line.extend(fields);
-    }
 }
 
 /// The reason why a transcript could not be replayed, or what differed.

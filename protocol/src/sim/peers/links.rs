@@ -1,33 +1,11 @@
-//! The drivers of direct links, and the network between them: a link opens when each end has the
+//! What the drivers of direct links do, and the network between them: a link opens when each end has the
 //! other's present description.
 
-use super::{PeerEvent, PeerPair};
+use super::{PeerEvent, PeerPair, driver::Driver};
 use crate::{
     Candidate, Path, Sdp,
     peer::{LinkCommand, LinkEvent, LinkId},
 };
-
-/// An end's connection.
-#[derive(Debug)]
-pub(super) struct Driver {
-    link: LinkId,
-    session: u64,
-    /// The number of descriptions so far, which makes user names.
-    descriptions: u32,
-    /// The session and the user name in the partner's description.
-    remote: Option<(String, String)>,
-    is_open: bool,
-}
-
-impl Driver {
-    fn ufrag(&self) -> String {
-        format!("u{}n{}", self.session, self.descriptions)
-    }
-
-    fn knows(&self, partner: &Self) -> bool {
-        self.remote == Some((partner.session.to_string(), partner.ufrag()))
-    }
-}
 
 impl PeerPair {
     pub(super) fn command(&mut self, end: usize, link: LinkId, command: LinkCommand) {

@@ -5,7 +5,10 @@ use std::time::Instant;
 use serde_json::{Value, json};
 
 use super::{
-    Fields, Machine, Notes, link, merge, micros,
+    Machine,
+    fields::Fields,
+    link,
+    notes::{Notes, merge, micros},
     terms::{
         object, read_emit, read_frames, read_moment, read_refusal, read_result, write_delivery,
         write_emit, write_frames, write_outcome, write_path, write_refusal, write_result,

@@ -5,7 +5,11 @@ use std::time::Duration;
 use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
 use serde_json::{Value, json};
 
-use super::{Fields, LONGEST, Notes, merge, micros, terms::write_refusal};
+use super::{
+    fields::Fields,
+    notes::{LONGEST, Notes, merge, micros},
+    terms::write_refusal,
+};
 use crate::{
     LinkId, PathConfig, PathPolicy, Signal, Step,
     peer::{Complaint, LinkCommand, LinkEvent, LinkMessage},

@@ -5,7 +5,10 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use super::{
-    Fields, Machine, Notes, link, merge, micros,
+    Machine,
+    fields::Fields,
+    link,
+    notes::{Notes, merge, micros},
     terms::{
         object, read_emit, read_frames, read_result, write_delivery, write_emit, write_frames,
         write_outcome, write_path, write_result,

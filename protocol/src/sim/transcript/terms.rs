@@ -5,7 +5,10 @@ use std::time::Duration;
 use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
 use serde_json::{Map, Value, json};
 
-use super::{Fields, Notes, micros};
+use super::{
+    fields::Fields,
+    notes::{Notes, micros},
+};
 use crate::{
     Args, Cause, Frame, Outcome, Path, Refusal,
     frame::{self, Batch},
