@@ -52,7 +52,7 @@ impl World {
         let is_another = told_by.and_then(|(_, of)| of).is_some_and(|of| of != pairing);
         let reason = if is_another { EndReason::Disconnected } else { reason };
         self.oracle.unpaired(client, pairing, reason);
-        if told_by.is_some_and(|(node, _)| node == pairing.node()) {
+        if !is_another && told_by.is_some_and(|(node, _)| node == pairing.node()) {
             self.oracle.told_why(client, pairing);
         }
     }
