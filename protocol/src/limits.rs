@@ -123,16 +123,16 @@ pub const STRIKES: u32 = 1_000;
 /// Refused messages that are forgiven each second.
 pub const STRIKES_FORGIVEN: u32 = 100;
 
-/// Bytes that may wait in the server for one client before its partner is refused with `congested`: a
-/// window and its acknowledgements on a slow network.
+/// Bytes that may wait in the server for one client before its partner is refused with `congested`, or,
+/// if it speaks v1, is not read any further: a window and its acknowledgements on a slow network.
 pub const QUEUE_SOFT_BYTES: usize = 256 * 1024;
 
 /// Bytes that may wait in the server for one client at all. Beyond them the client does not read, and it
 /// is disconnected: messages that it must receive do not reach it any more.
 pub const QUEUE_HARD_BYTES: usize = 1024 * 1024;
 
-/// Bytes per second that a client is assumed to read where the server cannot count them: a client that
-/// polls, or that came over another kind of listener.
+/// Bytes per second that a client is assumed to read where the server cannot count them: a client whose
+/// connections came over another kind of listener.
 pub const UNMETERED_RATE: usize = 1024 * 1024;
 
 /// Interval of the server's Engine.IO pings. With [`SERVER_PING_TIMEOUT`] a dead connection is detected
@@ -162,14 +162,22 @@ pub const VALUE_BYTES: usize = 1024 * 1024;
 /// Calls of one end that wait for a reply, and handlers that run for the partner.
 pub const PENDING_CALLS: usize = 256;
 
-/// Emits of a v1 client that the server holds while its partner's window is full. A v1 client cannot be
-/// made to wait; beyond this its emits are refused.
-pub const BACKLOG_EMITS: usize = 4096;
+/// Emits of a v1 client that the server holds while its partner's window is full. With more of them it
+/// stops reading from the client, as long as more than half of them are left.
+pub const BACKLOG_EMITS: usize = 2048;
 
-/// Bytes of arguments in that backlog. With several megabytes a client, a few clients would fill the
-/// memory: so this and [`V1_WINDOW_BYTES`] are smaller than [`WINDOW_BYTES`], which a v2 client holds
+/// Bytes of arguments in that backlog, likewise. With several megabytes a client, a few clients would fill
+/// the memory: so this and [`V1_WINDOW_BYTES`] are smaller than [`WINDOW_BYTES`], which a v2 client holds
 /// itself.
 pub const BACKLOG_BYTES: usize = 128 * 1024;
+
+/// Emits in that backlog beyond which they are refused: what a request of polling, which is read already,
+/// adds to [`BACKLOG_EMITS`] at most.
+pub const BACKLOG_EMITS_MAX: usize = 16 * 1024;
+
+/// Bytes in that backlog beyond which emits are refused: [`BACKLOG_BYTES`] and a message on the
+/// connection, which is read already.
+pub const BACKLOG_BYTES_MAX: usize = BACKLOG_BYTES + CONNECTION_MESSAGE_BYTES;
 
 /// Bytes of arguments in the window that the server keeps for a v1 client.
 pub const V1_WINDOW_BYTES: usize = 128 * 1024;

@@ -88,6 +88,8 @@ fn the_table_of_limits_agrees_with_the_constants() {
         ("PENDING_CALLS", limits::PENDING_CALLS.to_string()),
         ("BACKLOG_EMITS", limits::BACKLOG_EMITS.to_string()),
         ("BACKLOG_BYTES", bytes(limits::BACKLOG_BYTES)),
+        ("BACKLOG_EMITS_MAX", limits::BACKLOG_EMITS_MAX.to_string()),
+        ("BACKLOG_BYTES_MAX", bytes(limits::BACKLOG_BYTES_MAX)),
         ("V1_WINDOW_BYTES", bytes(limits::V1_WINDOW_BYTES)),
         ("V1_CALL_TIMEOUT", time(limits::V1_CALL_TIMEOUT)),
         ("RETRY_DELAY", time(limits::RETRY_DELAY)),

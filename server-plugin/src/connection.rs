@@ -18,7 +18,7 @@ use socketio_p2p_protocol::{
 use crate::{
     inbound::throttle::Throttle,
     observe::counters::Counted,
-    outbound::socket::Outlet,
+    outbound::{gate::Attached, socket::Outlet},
     relay::route_cell::{Announced, RouteCell},
     v1::V1Bridge,
 };
@@ -44,6 +44,8 @@ pub(crate) struct Route {
     pub(crate) partner: Arc<Connection>,
     pub(crate) way: Way,
     pub(crate) announced: Announced,
+    /// A v1 sender waits while what it fills is full, as long as it has this route.
+    _slowed: Vec<Attached>,
     _counted: Counted,
 }
 
@@ -58,15 +60,22 @@ pub(crate) enum Way {
 impl Route {
     pub(crate) fn new(
         partner: &Partner,
-        connection: Arc<Connection>,
+        [from, to]: [&Arc<Connection>; 2],
         way: Way,
         counted: Counted,
     ) -> Self {
+        let mut gates = to.outlet.gates();
+        if let Way::Bridged(bridge, side) = &way {
+            gates.push(bridge.gate(*side).clone());
+        }
+        let intake = from.outlet.intake();
+        let slowed = intake.map(|intake| gates.iter().map(|gate| gate.attach(intake)).collect());
         Self {
             verdicts: relay::Route::new(partner),
-            partner: connection,
+            partner: to.clone(),
             way,
             announced: Announced::not_yet(),
+            _slowed: slowed.unwrap_or_default(),
             _counted: counted,
         }
     }

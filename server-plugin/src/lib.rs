@@ -31,7 +31,7 @@ pub use self::{
     server::P2pServer,
 };
 #[cfg(feature = "axum")]
-pub use outbound::meter::MeteredListener;
+pub use outbound::listener::MeteredListener;
 pub use socketio_p2p_protocol::{
     BrokerEvent as Event, ClientEntry, ClientId, ClientState, Code, DuplicatePolicy, EndReason,
     ListPolicy, PairingId, wire::Label,

@@ -3,11 +3,18 @@
 mod ack_args;
 pub(crate) mod arguments;
 mod deadlines;
+mod frames;
+pub(crate) mod gate;
 mod http_head;
+mod key;
+mod late;
 pub(crate) mod listener;
+mod lull;
 pub(crate) mod meter;
 #[cfg(test)]
 pub(crate) mod mock;
+pub(crate) mod outflow;
+mod polling;
 pub(crate) mod queue;
 pub(crate) mod socket;
 mod streams;

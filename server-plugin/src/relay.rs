@@ -91,6 +91,7 @@ fn frame_text(shared: &Shared, from: &Connection, text: &str) -> Result<(), Refu
         }
         Way::Bridged(bridge, side) => {
             let unreadable = |_| route.refused(Code::BadArgs);
+            admit_to_bridge(&route)?;
             let Batch { frames, unread } = batch_from_text(payload.get()).map_err(unreadable)?;
             bridge.receive(*side, frames);
             unread.map_or(Ok(()), |error| Err(unreadable(error)))
@@ -117,8 +118,14 @@ fn frame_binary(
             sent.map_err(|failure| route.refused(failure))
         }
         Way::Bridged(bridge, side) => {
+            admit_to_bridge(&route)?;
             bridge.receive(*side, vec![frame]);
             Ok(())
         }
     }
+}
+
+/// Refuses frames for a v1 client for which too many answers wait: they may contain more of them.
+fn admit_to_bridge(route: &Route) -> Result<(), Refused> {
+    if route.partner.outlet.is_full() { Err(route.refused(Code::Congested)) } else { Ok(()) }
 }

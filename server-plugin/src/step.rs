@@ -276,7 +276,7 @@ impl Shared {
         };
         let way = self.way(partner, &from, &to);
         let counted = self.gauges.routes.count_in();
-        from.set_route(Some(Arc::new(Route::new(partner, to, way, counted))));
+        from.set_route(Some(Arc::new(Route::new(partner, [&from, &to], way, counted))));
     }
 
     fn way(&self, partner: &Partner, from: &Connection, to: &Connection) -> Way {

@@ -26,6 +26,7 @@ use crate::{
     observe::counters::Counted,
     outbound::{
         arguments::Arguments,
+        gate::Gate,
         socket::{Outlet, send_frames},
     },
     tasks::{Tasks, until},
@@ -42,6 +43,8 @@ pub(crate) struct V1Bridge {
     state: Mutex<BridgeState>,
     /// Notified when the next deadline came nearer, and when the pairing ends.
     changed: Notify,
+    /// Closed while so many events of the v1 end at this side wait that it is not read.
+    gates: [Arc<Gate>; 2],
     tasks: Tasks,
     _counted: Counted,
 }
@@ -79,11 +82,21 @@ impl V1Bridge {
             pairing,
             state: Mutex::new(state),
             changed: Notify::new(),
+            gates: [Gate::new(), Gate::new()],
             tasks: tasks.clone(),
             _counted: counted,
         });
         tasks.spawn(bridge.clone().keep_deadlines());
         bridge
+    }
+
+    /// Returns the gate before the events of the v1 end at `side`.
+    pub(crate) const fn gate(&self, side: Side) -> &Arc<Gate> {
+        let [first, second] = &self.gates;
+        match side {
+            Side::First => first,
+            Side::Second => second,
+        }
     }
 
     /// Takes the new connection of the v2 end at `side`.
@@ -199,6 +212,9 @@ impl V1Bridge {
                     self.log(format!("frame dropped at {side:?}: {violation}"));
                 }
             }
+        }
+        for side in Side::BOTH {
+            self.gate(side).set_closed(state.bridge.is_full(side));
         }
         let next = state.bridge.poll_timeout();
         if next.is_some_and(|next| state.armed.is_none_or(|armed| next < armed)) {

@@ -15,6 +15,8 @@ mod sync {
 
 #[path = "../src/step/connections.rs"]
 mod connections;
+#[path = "../src/outbound/gate.rs"]
+mod gate;
 #[path = "../src/outbound/queue.rs"]
 mod queue;
 #[path = "../src/relay/route_cell.rs"]
@@ -43,16 +45,16 @@ const ORDERS: usize = 2000;
 const LIMITS: QueueLimits = QueueLimits { soft: 30, hard: 60 };
 
 /// A way to hand over a message of so many bytes.
-type HandOver = fn(&Queue, usize, Class, &mpsc::Sender<usize>);
+type HandOver = fn(&Arc<Queue>, usize, Class, &mpsc::Sender<usize>);
 
-fn counted_before(queue: &Queue, bytes: usize, class: Class, socket: &mpsc::Sender<usize>) {
+fn counted_before(queue: &Arc<Queue>, bytes: usize, class: Class, socket: &mpsc::Sender<usize>) {
     if queue.reserve(bytes, class) {
         socket.send(bytes).unwrap();
     }
 }
 
 /// Counts too late: the network may take it before, and then it seems to wait for ever.
-fn counted_after(queue: &Queue, bytes: usize, class: Class, socket: &mpsc::Sender<usize>) {
+fn counted_after(queue: &Arc<Queue>, bytes: usize, class: Class, socket: &mpsc::Sender<usize>) {
     socket.send(bytes).unwrap();
     queue.reserve(bytes, class);
 }
@@ -60,7 +62,7 @@ fn counted_after(queue: &Queue, bytes: usize, class: Class, socket: &mpsc::Sende
 /// Lets a partner and the server send to one client, which reads what comes.
 fn what_was_taken_does_not_wait(hand_over: HandOver) {
     let meter = Arc::new(Meter::new());
-    let queue = Arc::new(Queue::new(LIMITS, 0));
+    let queue = Queue::new(LIMITS, 0);
     queue.set_meter(Some(meter.clone()));
     let (socket, network) = mpsc::channel();
 
@@ -98,10 +100,10 @@ fn counting_after_the_handing_over_is_caught() {
 }
 
 /// A way to decide whether bytes may be handed over, and to count them: in one step, or in two.
-type Reserve = fn(&Queue) -> bool;
+type Reserve = fn(&Arc<Queue>) -> bool;
 
 fn two_speak_at_once(reserve: Reserve) {
-    let queue = Arc::new(Queue::new(LIMITS, 0));
+    let queue = Queue::new(LIMITS, 0);
     queue.set_meter(Some(Arc::new(Meter::new())));
     let speaking = [(); 2].map(|()| {
         let queue = queue.clone();
@@ -252,4 +254,32 @@ fn a_client_that_is_removed_while_it_is_admitted_is_closed() {
 #[should_panic(expected = "nobody closes its socket")]
 fn a_client_that_the_broker_knows_before_the_shell_is_caught() {
     check_random(|| a_client_is_removed_while_it_is_admitted(known_to_the_broker_first), ORDERS);
+}
+
+#[test]
+fn a_gate_is_open_once_everything_is_taken_in_every_order() {
+    let fill_and_take = || {
+        let (queue, meter) = (Queue::new(LIMITS, 0), Arc::new(Meter::new()));
+        queue.set_meter(Some(meter.clone()));
+        let (socket, network) = mpsc::channel();
+        let partner = {
+            let queue = queue.clone();
+            thread::spawn(move || {
+                for _ in 0..4 {
+                    while !queue.reserve(20, Class::Answer) {
+                        thread::yield_now();
+                    }
+                    socket.send(20).unwrap();
+                }
+            })
+        };
+
+        while let Ok(bytes) = network.recv() {
+            meter.took(bytes);
+        }
+
+        partner.join().unwrap();
+        assert!(!queue.gate().is_closed());
+    };
+    check_random(fill_and_take, ORDERS);
 }

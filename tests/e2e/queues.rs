@@ -1,8 +1,13 @@
 //! The queue in the server for a client that does not read.
 
+use std::{
+    sync::atomic::{AtomicUsize, Ordering},
+    time::Duration,
+};
+
 use serde_json::{Value, json};
 use socketio_p2p_client::{Event, P2pClientExt, Presence};
-use socketio_p2p_server::ServerLimits;
+use socketio_p2p_server::{P2pServer, ServerLimits};
 
 use crate::support::{
     bystanders::Bystanders,
@@ -13,6 +18,8 @@ use crate::support::{
 };
 
 const KIB: usize = 1024;
+
+const LONG: Duration = Duration::from_secs(3600);
 
 /// More than all buffers of the system between the two ends of a connection.
 const PLENTY: usize = 64 * 1024 * KIB;
@@ -72,33 +79,38 @@ async fn a_slow_reader_makes_its_sender_congested_and_gets_all_that_was_relayed(
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_slow_v1_reader_makes_its_v1_sender_congested_and_gets_all_that_was_relayed() {
-    let server = TestServer::limited(limits()).await;
+async fn a_slow_v1_reader_makes_its_v1_sender_wait_and_gets_all_in_order() {
+    const MANY: usize = 200;
+    let layer = P2pServer::socket_io().ping_interval(LONG).build_layer();
+    let server = TestServer::on(layer, |io| P2pServer::builder().limits(limits()).attach(io)).await;
     let mut slow = Wire::v1_narrow(&server, "slow").await;
     let mut sender = Wire::v1(&server, "sender").await;
     sender.ask_for("slow").await;
     slow.accept().await;
     sender.is_paired().await;
     let filler = "x".repeat(100 * KIB);
+    let sent = AtomicUsize::new(0);
 
-    let mut relayed = Vec::new();
-    for number in 1..PLENTY / filler.len() {
-        let emit = json!({ "targetClientId": "slow", "event": "x", "args": [number, filler] });
-        match &*errors(&sender.answers(&format!(r#"42["P2P_EMIT",{emit}]"#)).await) {
-            [] => relayed.push(json!(number)),
-            [refused] => {
-                assert_eq!(refused, "SERVER_ERROR congested");
-                break;
-            }
-            more => panic!("{more:?}"),
+    let sending = async {
+        for number in 0..MANY {
+            let emit = json!({ "targetClientId": "slow", "event": "x", "args": [number, filler] });
+            sender.send(&format!(r#"42["P2P_EMIT",{emit}]"#)).await;
+            sent.fetch_add(1, Ordering::Relaxed);
         }
-    }
+    };
+    let reading = async {
+        while sent.load(Ordering::Relaxed) < MANY / 10 {
+            tokio::task::yield_now().await;
+        }
+        for number in 0..MANY {
+            let (event, args) = slow.event().await;
+            assert_eq!((event.as_str(), &args[0]), ("x", &json!(number)));
+        }
+    };
+    tokio::join!(sending, reading);
 
-    assert!(server.p2p.counters().congested > 0, "{} were relayed", relayed.len());
-    for number in relayed {
-        let (event, args) = slow.event().await;
-        assert_eq!((event.as_str(), &args[0]), ("x", &number));
-    }
+    assert_eq!(errors(&sender.rest().await), [""; 0]);
+    assert_eq!(server.p2p.counters().congested, 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]

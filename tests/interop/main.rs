@@ -7,6 +7,7 @@
 
 mod binary;
 mod browser;
+mod bursts;
 mod direct;
 mod emits;
 mod identity;

@@ -14,6 +14,10 @@
 // - {"cmd":"raw","id":1,"args":["P2P_REGISTER","B"],"ack":true} emits anything, answered by `raw`;
 // - {"cmd":"drop"} loses the transport, as a network does; the stock client then reconnects;
 // - with `--free held`, P2P_UNREGISTER is acknowledged only after {"cmd":"free"};
+// - {"cmd":"burst","id":1,"count":3000,"bytes":200,"answer":0,"ack":true} emits so many `burst` events in one
+//   loop, with a filler of so many bytes. With `ack`, `burst` says how many of them were answered rightly once
+//   all were answered; each answer has a filler of `answer` bytes;
+// - `bursted` says, with the last event of a burst, how many came and whether they came in order;
 // - `disconnected`, `unregister-asked` and `register-asked` say what the stock client was told.
 
 import { createInterface } from 'node:readline';
@@ -111,7 +115,34 @@ for (const name of options.on.split(',').filter(Boolean)) {
   });
 }
 
+let arrived = 0;
+let inOrder = true;
+socket.on('burst', (n, last, filler, answer, acknowledge) => {
+  inOrder &&= n === arrived;
+  arrived += 1;
+  acknowledge?.(n, 'y'.repeat(answer));
+  if (n !== last) return;
+  print({ event: 'bursted', arrived, inOrder });
+  [arrived, inOrder] = [0, true];
+});
+
 const commands = {
+  burst({ id, count, bytes = 0, answer = 0, ack = false, event = 'burst' }) {
+    const filler = 'x'.repeat(bytes);
+    let [answered, right] = [0, 0];
+    for (let n = 0; n < count; n += 1) {
+      const emit = { targetClientId: partner, event, args: [n, count - 1, filler, answer] };
+      if (!ack) {
+        socket.emit('P2P_EMIT', emit);
+        continue;
+      }
+      socket.emit('P2P_EMIT_ACKNOWLEDGE', emit, (value, text) => {
+        answered += 1;
+        if (value === n && text?.length === answer) right += 1;
+        if (answered === count) print({ event: 'burst', id, right });
+      });
+    }
+  },
   register({ target }) {
     lastError = null;
     socket.emit('P2P_REGISTER', target, (accepted) => {

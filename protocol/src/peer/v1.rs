@@ -10,8 +10,9 @@
 //! server keeps the session: each event of the client becomes an emit, each emit of the partner an
 //! event, and acknowledgements become replies and back. A [`Bridge`] keeps both ends of a pairing.
 //!
-//! - An event waits in the backlog until the session has room. A v1 client cannot be made to wait,
-//!   so a full backlog refuses the event with [`Code::Congested`].
+//! - An event waits in the backlog until the session has room. While the backlog is
+//!   [full](V1Peer::is_full), the host does not read from the client. What it has read already, or must
+//!   read, is taken up to a limit and then refused with [`Code::Congested`].
 //! - An emit for which the client's queue has no room is tried again after [`RETRY_DELAY`]. The
 //!   session pauses meanwhile, so that everything else stays in the partner's window.
 //! - An acknowledgement is expected for [`V1_CALL_TIMEOUT`], in both directions.
@@ -19,6 +20,7 @@
 //! Feed it with [`V1Peer::handle`], carry out what [`V1Peer::poll_output`] returns, and come back
 //! with [`Input::Timeout`] when [`V1Peer::poll_timeout`] is due.
 
+mod backlog;
 mod bridge;
 
 use std::{
@@ -28,13 +30,11 @@ use std::{
 
 use serde_json::Value;
 
+use self::backlog::{Backlog, Emit};
 pub use self::bridge::{Bridge, Side};
 use crate::{
     Args, Cause, Code, EndReason, Frame, Outcome, Path, Presence, Refusal, ReqId, Session,
-    limits::{
-        BACKLOG_BYTES, BACKLOG_EMITS, JSON_DEPTH, RETRY_DELAY, V1_ATTACHMENTS, V1_CALL_TIMEOUT,
-        VALUE_BYTES,
-    },
+    limits::{JSON_DEPTH, RETRY_DELAY, V1_ATTACHMENTS, V1_CALL_TIMEOUT, VALUE_BYTES},
     planted::{self, Fault},
     relay::SendFailure,
     session::{self, Delivery, EmitOptions, Violation},
@@ -92,8 +92,7 @@ pub enum NoAck {
 pub struct V1Peer {
     session: Session,
     /// Events of the client that the session has not taken.
-    backlog: VecDeque<Emit>,
-    backlog_bytes: usize,
+    backlog: Backlog,
     /// Emits of the partner that the client's queue has not taken.
     undelivered: VecDeque<Delivery>,
     /// `true` while an emit is handed out and its result is outstanding.
@@ -111,23 +110,6 @@ pub struct V1Peer {
     now: Instant,
 }
 
-#[derive(Debug)]
-struct Emit {
-    event: String,
-    args: Args,
-    call: Option<V1Call>,
-}
-
-/// The id of the client's acknowledgement, and its deadline.
-type V1Call = (ReqId, Instant);
-
-impl Emit {
-    /// Returns the bytes that it takes in the backlog.
-    fn size(&self) -> usize {
-        self.args.size() + self.event.len()
-    }
-}
-
 impl V1Peer {
     /// Creates the end of a pairing that begins.
     #[must_use]
@@ -136,8 +118,7 @@ impl V1Peer {
         session.handle(session::Input::Opened(Path::Relay), now);
         Self {
             session,
-            backlog: VecDeque::new(),
-            backlog_bytes: 0,
+            backlog: Backlog::default(),
             undelivered: VecDeque::new(),
             handed_out: false,
             retry_at: None,
@@ -153,7 +134,7 @@ impl V1Peer {
     ///
     /// # Errors
     ///
-    /// [`Code::Congested`] if the backlog is full; [`Code::NotPaired`] after the end.
+    /// [`Code::Congested`] if the backlog takes no more; [`Code::NotPaired`] after the end.
     pub fn emit(
         &mut self,
         event: String,
@@ -165,14 +146,11 @@ impl V1Peer {
         if self.ended {
             return Err(Code::NotPaired);
         }
-        let emit = Emit { event, args, call: ack.map(|ack| (ack, now + V1_CALL_TIMEOUT)) };
-        // One that is longer than the backlog may be the only one.
-        let too_long = !self.backlog.is_empty() && self.backlog_bytes + emit.size() > BACKLOG_BYTES;
-        if self.backlog.len() >= BACKLOG_EMITS || too_long {
-            return Err(Code::Congested);
-        }
-        self.backlog_bytes += emit.size();
-        self.backlog.push_back(emit);
+        self.backlog.push(Emit {
+            event,
+            args,
+            call: ack.map(|ack| (ack, now + V1_CALL_TIMEOUT)),
+        })?;
         self.empty_backlog(now);
         Ok(())
     }
@@ -233,23 +211,26 @@ impl V1Peer {
         }
     }
 
+    /// Returns whether so many events of the client wait that nothing should be read from it.
+    #[must_use]
+    pub const fn is_full(&self) -> bool {
+        self.backlog.is_full()
+    }
+
     /// Returns when [`Input::Timeout`] is due, or `None` if nothing waits.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
-        // Their deadlines come in their order, but not each has one.
-        let waiting = self.backlog.iter().find_map(|emit| emit.call).map(|(_, at)| at);
         let awaited = self.awaited.first_key_value().map(|(_, at)| *at);
-        let deadlines = [self.session.poll_timeout(), self.retry_at, waiting, awaited];
+        let deadlines =
+            [self.session.poll_timeout(), self.retry_at, self.backlog.deadline(), awaited];
         deadlines.into_iter().flatten().min()
     }
 
     /// Gives the session the events for which it has room.
     fn empty_backlog(&mut self, now: Instant) {
         while self.session.has_room()
-            && let Some(emit) = self.next_of_backlog()
+            && let Some(Emit { event, args, call }) = self.backlog.pop()
         {
-            self.backlog_bytes -= emit.size();
-            let Emit { event, args, call } = emit;
             // The id of an acknowledgement that is not wanted does not matter.
             let (call, reply_by) = call.unzip();
             let options = EmitOptions { reply_by, ..EmitOptions::default() };
@@ -257,13 +238,6 @@ impl V1Peer {
             let input = session::Input::Emit { call, event, args, options };
             self.session.handle(input, now);
         }
-    }
-
-    fn next_of_backlog(&mut self) -> Option<Emit> {
-        if planted::is(Fault::ReverseBacklog) {
-            return self.backlog.pop_back();
-        }
-        self.backlog.pop_front()
     }
 
     fn emitted(&mut self, delivery: Delivery, result: Result<(), SendFailure>, now: Instant) {
@@ -317,9 +291,8 @@ impl V1Peer {
     }
 
     fn timeout(&mut self, now: Instant) {
-        let expired = |emit: &Emit| emit.call.is_some_and(|(_, deadline)| deadline <= now);
-        while let Some(at) = self.backlog.iter().position(expired) {
-            self.give_up(at, Cause::Code(Code::Timeout));
+        while let Some(emit) = self.backlog.pop_expired(now) {
+            self.give_up(emit, Cause::Code(Code::Timeout));
         }
         while let Some(entry) = self.awaited.first_entry()
             && *entry.get() <= now
@@ -333,21 +306,18 @@ impl V1Peer {
     fn end(&mut self, reason: EndReason, now: Instant) {
         self.ended = true;
         self.session.handle(session::Input::Ended(reason), now);
-        while !self.backlog.is_empty() {
-            self.give_up(0, Cause::Ended(reason));
+        while let Some(emit) = self.backlog.pop() {
+            self.give_up(emit, Cause::Ended(reason));
         }
         self.undelivered.clear();
         self.awaited.clear();
         self.retry_at = None;
     }
 
-    /// Takes an event out of the backlog, and answers the client if it expects an acknowledgement.
-    fn give_up(&mut self, at: usize, cause: Cause) {
-        if let Some(emit) = self.backlog.remove(at) {
-            self.backlog_bytes -= emit.size();
-            if let Some((ack, _)) = emit.call {
-                self.answers.push_back((ack, Outcome::NotExecuted(cause)));
-            }
+    /// Answers the client, if it expects an acknowledgement of this event.
+    fn give_up(&mut self, emit: Emit, cause: Cause) {
+        if let Some((ack, _)) = emit.call {
+            self.answers.push_back((ack, Outcome::NotExecuted(cause)));
         }
     }
 }

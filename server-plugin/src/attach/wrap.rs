@@ -26,7 +26,7 @@ use crate::{
     connection::Connection,
     inbound::{dispatch, throttle::Throttle},
     observe::logged,
-    outbound::socket::{Outflow, stream_of},
+    outbound::outflow::{Outflow, stream_of},
     server::P2pServer,
     step::Shared,
 };
@@ -110,7 +110,7 @@ async fn admit<A: Adapter>(
     let hello = Hello::new(client.clone(), dialect, fresh_token()?);
     let hello = hello.protocol(protocol).direct(direct).resume(resume);
     let id = shared.next_conn();
-    let outlet = Arc::new(Outflow::new(socket, shared.limits.queue));
+    let outlet = Outflow::new(socket, dialect, shared.limits.queue, &shared.tasks);
     let throttle = Throttle::new(&shared.limits);
     let counted = shared.gauges.connections.count_in();
     let connection =

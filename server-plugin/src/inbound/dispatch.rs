@@ -22,7 +22,7 @@ use socketioxide::{
 
 use super::salvage;
 use crate::{
-    connection::Connection, observe::logged, outbound::socket::Outflow, relay, step::Shared, v1,
+    connection::Connection, observe::logged, outbound::outflow::Outflow, relay, step::Shared, v1,
 };
 
 const V1_EVENTS: [&str; 7] =
@@ -251,13 +251,14 @@ impl<A: Adapter> MessageHandler<A, Marker> for StrangerHandler {
         );
         self.shared.counters.refused(Code::BadClientId);
         let refusal = Refusal::new(Code::BadClientId, NO_ID);
-        let outlet = Outflow::new(&socket, None);
+        // As for a v2 client, nothing is kept for it.
+        let outlet = Outflow::new(&socket, Dialect::V2, None, &self.shared.tasks);
         let req = ack_id.and_then(|id| ReqId::try_from(id).ok());
         let answered = match RefusalForm::over_rate(Some(&event), Dialect::V1) {
-            RefusalForm::V1Emit => v1::refuse(&outlet, req, &refusal),
+            RefusalForm::V1Emit => v1::refuse(&*outlet, req, &refusal),
             _ => {
                 let message = refuse_request(Some(&event), Dialect::V1, refusal, req);
-                v1::tell(&outlet, &message).map(drop)
+                v1::tell(&*outlet, &message).map(drop)
             }
         };
         if let Err(failure) = answered {

@@ -3,13 +3,10 @@
 //! It parses as hyper does, with the same parser. A connection that is no longer HTTP/1, or whose
 //! requests cannot be followed, is left alone: its server answers, or refuses with a status.
 
-use std::{
-    hash::{BuildHasher as _, RandomState},
-    sync::LazyLock,
-};
-
 use http::{Uri, header};
 use socketio_p2p_protocol::wire::QUICK_ACK;
+
+use super::{frames::Frames, key::Key};
 
 /// The longest head of a request that is followed, in bytes: as long as one that hyper reads. A longer
 /// one it refuses with 431, so no websocket comes about unseen.
@@ -23,40 +20,6 @@ const CHUNK_LINE_BYTES: usize = 1024;
 
 /// The first bytes of a client that speaks HTTP/2 from the beginning.
 const HTTP_2: &[u8] = b"PRI * HTTP/2.0\r\n\r\n";
-
-/// The identity of a websocket, on its connection and in socketioxide.
-#[derive(Clone, Debug, Eq, Hash, PartialEq)]
-pub(crate) enum Key {
-    /// A hash of the key of its handshake and of the query: the key alone is the same for all devices
-    /// whose library has a constant one.
-    WebSocket(u64),
-    /// The session that is upgraded from polling, which the server drew at random.
-    Session(Box<str>),
-    /// The session that waits for messages with a request of its own, a poll.
-    Poll(Box<str>),
-}
-
-impl Key {
-    /// Reads the key of a request for a websocket, as engineioxide does.
-    pub(crate) fn new(uri: &Uri, websocket_key: &[u8]) -> Self {
-        match parameter(uri, "sid=") {
-            Some(sid) => Self::Session(sid.into()),
-            None => Self::websocket(uri, websocket_key),
-        }
-    }
-
-    /// Returns the key of a websocket without a session.
-    pub(crate) fn websocket(uri: &Uri, websocket_key: &[u8]) -> Self {
-        /// Seeded at random, so that nobody can find two handshakes with one hash.
-        static HASH: LazyLock<RandomState> = LazyLock::new(RandomState::new);
-        Self::WebSocket(HASH.hash_one((uri.query().unwrap_or_default(), websocket_key)))
-    }
-}
-
-/// Returns the value of the first parameter of the query that begins with `name`.
-pub(crate) fn parameter<'a>(uri: &'a Uri, name: &str) -> Option<&'a str> {
-    uri.query()?.split('&').find_map(|parameter| parameter.strip_prefix(name))
-}
 
 /// Findings in what was read.
 #[derive(Debug, Eq, PartialEq)]
@@ -84,7 +47,7 @@ pub(crate) enum Requests {
     /// Behind a request for a websocket. The next byte tells whether it was granted.
     Asked,
     /// In a websocket.
-    Over,
+    Over(Frames),
     /// In something that cannot be followed.
     Lost,
 }
@@ -96,6 +59,19 @@ impl Default for Requests {
 }
 
 impl Requests {
+    /// Returns whether a body is expected.
+    pub(super) const fn are_in_body(&self) -> bool {
+        matches!(self, Self::Body(_) | Self::ChunkSize(_) | Self::Chunk(_) | Self::Trailer(_))
+    }
+
+    /// Returns the position in the websocket, if there is one.
+    pub(super) const fn frames(&self) -> Option<&Frames> {
+        match self {
+            Self::Over(frames) => Some(frames),
+            _ => None,
+        }
+    }
+
     /// Returns whether the connection can be followed.
     pub(super) const fn is_lost(&self) -> bool {
         matches!(self, Self::Lost)
@@ -165,13 +141,17 @@ impl Requests {
                     // The first byte of a websocket frame has none of these bits. The method of a
                     // request has, unless an empty line precedes it.
                     if bytes[0] & 0x70 == 0 && !b"\r\n".contains(&bytes[0]) {
-                        *self = Self::Over;
+                        *self = Self::Over(Frames::default());
                     } else {
                         seen(Seen::NoWebSocket);
                         *self = Self::default();
                     }
                 }
-                Self::Over | Self::Lost => return Some(()),
+                Self::Over(frames) => {
+                    frames.read(bytes);
+                    return Some(());
+                }
+                Self::Lost => return Some(()),
             }
         }
         Some(())
@@ -249,14 +229,8 @@ fn read_head(head: &[u8]) -> Option<(Requests, Option<Seen>)> {
         (body, None) => body,
     };
     let quick = !all(QUICK_ACK).is_empty();
-    let key = websocket.or_else(|| (request.method == Some("GET")).then(|| poll(&uri)).flatten());
+    let key = websocket.or_else(|| Key::polling(request.method, &uri));
     Some((next, Some(Seen::Request { quick, key })))
-}
-
-/// Returns the session that polls with a request for `uri`, if it does.
-fn poll(uri: &Uri) -> Option<Key> {
-    let polls = parameter(uri, "transport=") == Some("polling");
-    parameter(uri, "sid=").filter(|_| polls).map(|sid| Key::Poll(sid.into()))
 }
 
 #[cfg(test)]
@@ -315,7 +289,8 @@ mod tests {
         let poll = "GET /socket.io/?EIO=4&transport=polling&sid=one HTTP/1.1\r\n\r\n";
 
         assert_eq!(asked(poll), [Some(Key::Poll("one".into()))]);
-        assert_eq!(asked(&poll.replace("GET", "POST")), [None], "it does not wait for messages");
+        assert_eq!(asked(&poll.replace("GET", "POST")), [Some(Key::Post("one".into()))]);
+        assert_eq!(asked(&poll.replace("GET", "PUT")), [None]);
         assert_eq!(asked(&poll.replace("&sid=one", "")), [None], "it has no session yet");
     }
 

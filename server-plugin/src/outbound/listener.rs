@@ -183,3 +183,32 @@ fn is_of_one_connection(error: &io::Error) -> bool {
     use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset, NotConnected};
     matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset | NotConnected)
 }
+
+/// A listener around any other, whose connections are metered: the plugin then knows how much waits
+/// for a client. [`QuickAckListener`](crate::QuickAckListener) has this built in.
+#[cfg(feature = "axum")]
+#[derive(Debug)]
+pub struct MeteredListener<L>(L);
+
+#[cfg(feature = "axum")]
+impl<L> MeteredListener<L> {
+    /// Wraps a listener.
+    pub const fn new(listener: L) -> Self {
+        Self(listener)
+    }
+}
+
+#[cfg(feature = "axum")]
+impl<L: axum::serve::Listener> axum::serve::Listener for MeteredListener<L> {
+    type Io = MeteredStream<L::Io>;
+    type Addr = L::Addr;
+
+    async fn accept(&mut self) -> (Self::Io, Self::Addr) {
+        let (stream, address) = self.0.accept().await;
+        (MeteredStream::new(stream), address)
+    }
+
+    fn local_addr(&self) -> io::Result<Self::Addr> {
+        self.0.local_addr()
+    }
+}

@@ -4,7 +4,7 @@ use std::{
     io,
     pin::Pin,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc, Mutex, MutexGuard, OnceLock, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
     task::{Context, Poll, Waker, ready},
@@ -14,18 +14,24 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::{
     deadlines::FirstRequest,
+    gate::Intake,
     http_head::{Requests, Seen},
+    key::Key,
+    lull::Lull,
+    polling::Polling,
     queue::Meter,
     streams::Registered,
 };
 
-/// A handle to a stream: the bytes that it took, and a way to end it.
+/// A handle to a stream: the bytes that it took, and ways to hold back its reading and to end it.
 #[derive(Debug)]
 pub(crate) struct StreamHandle {
     meter: Arc<Meter>,
     is_cut: AtomicBool,
     /// `true` from a request until the first byte of its response.
     waits: AtomicBool,
+    /// Set once the stream carries a websocket whose reading may have to wait.
+    intake: OnceLock<Arc<Intake>>,
     /// The task that waits for something to read.
     reader: Mutex<Option<Waker>>,
 }
@@ -37,6 +43,7 @@ impl StreamHandle {
             meter,
             is_cut: AtomicBool::new(false),
             waits: AtomicBool::new(false),
+            intake: OnceLock::new(),
             reader: Mutex::new(None),
         }
     }
@@ -51,6 +58,16 @@ impl StreamHandle {
         if let Some(reader) = self.lock().take() {
             reader.wake();
         }
+    }
+
+    /// Returns the reading from the websocket on this stream, which is `intake` unless there is one already.
+    pub(crate) fn intake(&self, intake: impl FnOnce() -> Arc<Intake>) -> &Arc<Intake> {
+        self.intake.get_or_init(intake)
+    }
+
+    /// Waits until the websocket may be read.
+    fn poll_open(&self, cx: &Context<'_>) -> Poll<()> {
+        self.intake.get().map_or(Poll::Ready(()), |intake| intake.poll_open(cx))
     }
 
     /// Returns whether a request waits for its response.
@@ -97,6 +114,8 @@ pub struct MeteredStream<S> {
     requests: Requests,
     first_request: FirstRequest,
     quick: bool,
+    lull: Lull,
+    polling: Polling,
     pub(super) handle: Arc<StreamHandle>,
     entry: Option<Registered>,
 }
@@ -109,6 +128,8 @@ impl<S> MeteredStream<S> {
             requests: Requests::default(),
             first_request: FirstRequest::new(),
             quick: false,
+            lull: Lull::default(),
+            polling: Polling::default(),
             handle: Arc::new(StreamHandle::new()),
             entry: None,
         }
@@ -125,7 +146,7 @@ impl<S> MeteredStream<S> {
     }
 
     fn read_along(&mut self, bytes: &[u8]) -> io::Result<()> {
-        let Self { requests, first_request, quick, handle, entry, .. } = self;
+        let Self { requests, first_request, quick, polling, handle, entry, .. } = self;
         let mut result = Ok(());
         requests.read(bytes, |seen| {
             first_request.came();
@@ -134,6 +155,8 @@ impl<S> MeteredStream<S> {
             if let Seen::Request { quick: asks, key } = seen {
                 *quick |= asks;
                 handle.set_waits(true);
+                polling.began(key.as_ref());
+                let key = key.filter(|key| !matches!(key, Key::Post(_)));
                 match key.map(|key| Registered::new(key, handle)).transpose() {
                     Ok(registered) => *entry = registered,
                     Err(error) => result = Err(error),
@@ -146,9 +169,54 @@ impl<S> MeteredStream<S> {
         result
     }
 
-    fn wrote(&self, bytes: usize) {
+    /// Counts bytes that were written, of which `first` are the first.
+    fn wrote(&mut self, first: &[u8], bytes: usize) {
         self.handle.meter.took(bytes);
         self.handle.set_waits(false);
+        self.polling.wrote(first, bytes);
+    }
+
+    /// Returns the bytes that may be read now: fewer than there may be if a websocket is to wait in the
+    /// next gap between two messages. A pong that is due is handed over instead: 0 bytes.
+    fn poll_open(
+        &mut self,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<usize>> {
+        let Self { requests, lull, polling, handle, .. } = self;
+        if handle.poll_open(cx).is_pending()
+            && let Some(frames) = requests.frames()
+        {
+            match frames.to_gap() {
+                0 if lull.poll_pong(cx, buf).is_ready() => return Poll::Ready(Ok(0)),
+                0 => {}
+                bytes => return Poll::Ready(Ok(bytes)),
+            }
+        } else if polling.poll_open(requests.are_in_body(), cx).is_ready() {
+            return Poll::Ready(Ok(usize::MAX));
+        }
+        handle.wait(cx);
+        handle.check()?;
+        Poll::Pending
+    }
+}
+
+impl<S: AsyncRead + Unpin> MeteredStream<S> {
+    /// Reads at most so many bytes from the stream below.
+    fn poll_some(
+        &mut self,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+        bytes: usize,
+    ) -> Poll<io::Result<()>> {
+        if bytes >= buf.remaining() {
+            return Pin::new(&mut self.stream).poll_read(cx, buf);
+        }
+        let mut part = ReadBuf::new(buf.initialize_unfilled_to(bytes));
+        let read = Pin::new(&mut self.stream).poll_read(cx, &mut part);
+        let bytes = part.filled().len();
+        buf.advance(bytes);
+        read
     }
 }
 
@@ -158,8 +226,13 @@ impl<S: AsyncRead + Unpin> AsyncRead for MeteredStream<S> {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
+        let bytes = ready!(self.poll_open(cx, buf))?;
+        if bytes == 0 || self.polling.give(buf) {
+            return Poll::Ready(Ok(()));
+        }
+        let in_body = self.requests.are_in_body();
         let before = buf.filled().len();
-        let read = Pin::new(&mut self.stream).poll_read(cx, buf);
+        let read = self.poll_some(cx, buf, bytes);
         let Self { handle, first_request, .. } = &mut *self;
         if read.is_pending() {
             handle.wait(cx);
@@ -169,7 +242,11 @@ impl<S: AsyncRead + Unpin> AsyncRead for MeteredStream<S> {
         }
         handle.check()?;
         ready!(read)?;
-        Poll::Ready(self.read_along(&buf.filled()[before..]))
+        self.read_along(&buf.filled()[before..])?;
+        if self.polling.keep(in_body, buf, before) {
+            return self.poll_read(cx, buf);
+        }
+        Poll::Ready(Ok(()))
     }
 }
 
@@ -181,7 +258,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for MeteredStream<S> {
     ) -> Poll<io::Result<usize>> {
         self.handle.check()?;
         let written = ready!(Pin::new(&mut self.stream).poll_write(cx, buf))?;
-        self.wrote(written);
+        self.wrote(buf, written);
         Poll::Ready(Ok(written))
     }
 
@@ -200,41 +277,12 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for MeteredStream<S> {
     ) -> Poll<io::Result<usize>> {
         self.handle.check()?;
         let written = ready!(Pin::new(&mut self.stream).poll_write_vectored(cx, bufs))?;
-        self.wrote(written);
+        self.wrote(bufs.first().map_or(&[], |first| &**first), written);
         Poll::Ready(Ok(written))
     }
 
     fn is_write_vectored(&self) -> bool {
         self.stream.is_write_vectored()
-    }
-}
-
-/// A listener around any other, whose connections are metered: the plugin then knows how much waits
-/// for a client. [`QuickAckListener`](crate::QuickAckListener) has this built in.
-#[cfg(feature = "axum")]
-#[derive(Debug)]
-pub struct MeteredListener<L>(L);
-
-#[cfg(feature = "axum")]
-impl<L> MeteredListener<L> {
-    /// Wraps a listener.
-    pub const fn new(listener: L) -> Self {
-        Self(listener)
-    }
-}
-
-#[cfg(feature = "axum")]
-impl<L: axum::serve::Listener> axum::serve::Listener for MeteredListener<L> {
-    type Io = MeteredStream<L::Io>;
-    type Addr = L::Addr;
-
-    async fn accept(&mut self) -> (Self::Io, Self::Addr) {
-        let (stream, address) = self.0.accept().await;
-        (MeteredStream::new(stream), address)
-    }
-
-    fn local_addr(&self) -> io::Result<Self::Addr> {
-        self.0.local_addr()
     }
 }
 

@@ -9,7 +9,7 @@ use dashmap::{DashMap, Entry};
 use socketioxide::{adapter::Adapter, socket::Socket};
 
 use super::{
-    http_head::{Key, parameter},
+    key::{Key, parameter},
     meter::StreamHandle,
 };
 
@@ -34,7 +34,7 @@ pub(crate) fn of<A: Adapter>(socket: &Socket<A>) -> Option<Arc<StreamHandle>> {
 }
 
 /// Returns the stream on which a poll of a socket waits for its response. It counts the bytes of one
-/// poll only, and maybe those of other clients: it is no meter of the socket.
+/// poll only, and maybe those of other clients: the meter of the socket is that of its session.
 pub(crate) fn of_poll<A: Adapter>(socket: &Socket<A>) -> Option<Arc<StreamHandle>> {
     let stream = STREAMS.get(&Key::Poll(socket.id.as_str().into()))?.upgrade()?;
     stream.waits().then_some(stream)

@@ -118,6 +118,16 @@ impl Bridge {
         self.outputs.pop_front()
     }
 
+    /// Returns whether so many events of the v1 end at `side` wait that nothing should be read from it.
+    #[must_use]
+    pub fn is_full(&self, side: Side) -> bool {
+        let end = match side {
+            Side::First => &self.first,
+            Side::Second => &self.second,
+        };
+        end.as_ref().is_some_and(|end| end.is_full())
+    }
+
     /// Returns when [`Self::timeout`] is due, or `None` if nothing waits.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {

@@ -1,0 +1,141 @@
+//! The events of a v1 client that its session has not taken.
+
+use std::{collections::VecDeque, time::Instant};
+
+use crate::{
+    Args, Code, ReqId,
+    limits::{BACKLOG_BYTES, BACKLOG_BYTES_MAX, BACKLOG_EMITS, BACKLOG_EMITS_MAX},
+    planted::{self, Fault},
+};
+
+#[derive(Debug)]
+pub(super) struct Emit {
+    pub(super) event: String,
+    pub(super) args: Args,
+    /// The id of the client's acknowledgement, and its deadline.
+    pub(super) call: Option<(ReqId, Instant)>,
+}
+
+impl Emit {
+    /// Returns the bytes that it takes in the backlog.
+    fn size(&self) -> usize {
+        self.args.size() + self.event.len()
+    }
+}
+
+/// A queue of events, in their order.
+#[derive(Debug, Default)]
+pub(super) struct Backlog {
+    emits: VecDeque<Emit>,
+    bytes: usize,
+    /// `true` from the moment in which it is over a limit until it is under half of both.
+    full: bool,
+}
+
+impl Backlog {
+    /// Adds an event.
+    ///
+    /// # Errors
+    ///
+    /// [`Code::Congested`] if there is no room for it.
+    pub(super) fn push(&mut self, emit: Emit) -> Result<(), Code> {
+        // One that is longer than the backlog may be the only one.
+        let too_long = !self.emits.is_empty() && self.bytes + emit.size() > BACKLOG_BYTES_MAX;
+        if self.emits.len() >= BACKLOG_EMITS_MAX || too_long {
+            return Err(Code::Congested);
+        }
+        self.bytes += emit.size();
+        self.emits.push_back(emit);
+        self.note_size();
+        Ok(())
+    }
+
+    /// Takes the next event out.
+    pub(super) fn pop(&mut self) -> Option<Emit> {
+        let at =
+            if planted::is(Fault::ReverseBacklog) { self.emits.len().checked_sub(1)? } else { 0 };
+        self.remove(at)
+    }
+
+    /// Takes an event out whose deadline is over.
+    pub(super) fn pop_expired(&mut self, now: Instant) -> Option<Emit> {
+        let expired = |emit: &Emit| emit.call.is_some_and(|(_, deadline)| deadline <= now);
+        let at = self.emits.iter().position(expired)?;
+        self.remove(at)
+    }
+
+    /// Returns the next deadline.
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        // The deadlines come in the order of the events, but not each event has one.
+        self.emits.iter().find_map(|emit| emit.call).map(|(_, at)| at)
+    }
+
+    /// Returns whether nothing should be added for the time being.
+    pub(super) const fn is_full(&self) -> bool {
+        self.full
+    }
+
+    fn remove(&mut self, at: usize) -> Option<Emit> {
+        let emit = self.emits.remove(at)?;
+        self.bytes -= emit.size();
+        self.note_size();
+        Some(emit)
+    }
+
+    fn note_size(&mut self) {
+        let share = if self.full { 2 } else { 1 };
+        self.full = self.emits.len() > BACKLOG_EMITS / share || self.bytes > BACKLOG_BYTES / share;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn emit(bytes: usize) -> Emit {
+        let text = format!("[\"{}\"]", "x".repeat(bytes));
+        Emit { event: "e".into(), args: Args::from_text(text, Vec::new()).unwrap(), call: None }
+    }
+
+    #[test]
+    fn a_backlog_is_full_above_its_limit_and_until_it_is_under_half_of_it() {
+        for bytes in [0, 10 * 1024] {
+            let mut backlog = Backlog::default();
+            while !backlog.is_full() {
+                backlog.push(emit(bytes)).unwrap();
+            }
+            let most = backlog.emits.len();
+
+            let mut left = most;
+            while backlog.is_full() {
+                backlog.pop().unwrap();
+                left -= 1;
+            }
+
+            assert!((most / 2 - 1..=most / 2).contains(&left), "{left} of {most}");
+        }
+    }
+
+    #[test]
+    fn a_full_backlog_still_takes_what_is_read_already() {
+        let mut backlog = Backlog::default();
+
+        let mut taken = 0;
+        while backlog.push(emit(16 * 1024)).is_ok() {
+            taken += 16 * 1024;
+        }
+
+        let read_already = crate::limits::CONNECTION_MESSAGE_BYTES - 32 * 1024;
+        assert!((BACKLOG_BYTES + read_already..=BACKLOG_BYTES_MAX).contains(&taken), "{taken}");
+    }
+
+    #[test]
+    fn one_event_may_be_longer_than_the_backlog() {
+        let mut backlog = Backlog::default();
+
+        assert!(backlog.push(emit(2 * BACKLOG_BYTES_MAX)).is_ok());
+        assert_eq!(backlog.push(emit(0)), Err(Code::Congested));
+        backlog.pop();
+        assert!(!backlog.is_full());
+    }
+}

@@ -1,0 +1,89 @@
+//! More in one loop than any queue takes: its sender waits, and nothing is dropped or left unanswered.
+
+use serde_json::json;
+use socketio_p2p_harness::{Peer, Server};
+
+use crate::Story;
+use crate::stock::{ALL, PAIRS, Stock, paired};
+
+/// What socket.io-client 2.5 puts into one request of polling is limited to 512 KiB.
+fn calls(kind: Stock) -> u64 {
+    if kind.is_engine_io_3_over_polling() { 1_500 } else { 3_000 }
+}
+
+#[tokio::test]
+async fn each_of_thousands_of_calls_in_one_loop_is_answered() -> Story {
+    for kinds in PAIRS {
+        let server = Server::start().await?;
+        let (mut a, mut b) = paired(&server, kinds).await?;
+        let count = calls(kinds.0);
+
+        a.send(json!({"cmd": "burst", "id": 1, "count": count, "bytes": 200, "ack": true})).await?;
+
+        let bursted = b.wait_for("bursted").await?;
+        assert_eq!((&bursted["arrived"], &bursted["inOrder"]), (&json!(count), &json!(true)));
+        assert_eq!(a.wait_for("burst").await?["right"], count);
+        assert_eq!(disturbances(&mut a)? + disturbances(&mut b)?, 0);
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn emits_in_one_loop_arrive_in_order_at_a_stock_client() -> Story {
+    for kinds in PAIRS {
+        let server = Server::start().await?;
+        let (mut a, mut b) = paired(&server, kinds).await?;
+        let count = if kinds.0.is_engine_io_3_over_polling() { 30 } else { 512 };
+
+        a.send(json!({"cmd": "burst", "id": 1, "count": count, "bytes": 16 * 1024})).await?;
+
+        let bursted = b.wait_for("bursted").await?;
+        assert_eq!((&bursted["arrived"], &bursted["inOrder"]), (&json!(count), &json!(true)));
+        assert_eq!(disturbances(&mut a)? + disturbances(&mut b)?, 0);
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn emits_in_one_loop_arrive_in_order_at_a_rust_peer() -> Story {
+    for kind in ALL {
+        let server = Server::start().await?;
+        let mut rust = Peer::start(&server, "R").await?;
+        let mut stock = kind.peer(&server, "S").start().await?;
+        stock.register("R").await?;
+        let count = if kind.is_engine_io_3_over_polling() { 30 } else { 512 };
+        let burst = json!({"cmd": "burst", "id": 1, "count": count, "bytes": 16 * 1024,
+            "event": "chat"});
+
+        stock.send(burst).await?;
+
+        for n in 0..count {
+            assert_eq!(rust.wait_for("incoming").await?["args"][0], n);
+        }
+        assert_eq!(disturbances(&mut stock)?, 0);
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn long_answers_that_come_at_once_all_arrive() -> Story {
+    for kinds in PAIRS {
+        let server = Server::start().await?;
+        let (mut a, mut b) = paired(&server, kinds).await?;
+        // What socket.io-client 2.5 puts into one request of polling is limited to 512 KiB.
+        let answer = if kinds.1.is_engine_io_3_over_polling() { 30_000 } else { 100_000 };
+
+        a.send(json!({"cmd": "burst", "id": 1, "count": 15, "answer": answer, "ack": true}))
+            .await?;
+
+        assert_eq!(a.wait_for("burst").await?["right"], 15);
+        assert_eq!(disturbances(&mut a)? + disturbances(&mut b)?, 0);
+    }
+    Ok(())
+}
+
+/// Returns the number of errors and lost connections that a peer has reported.
+fn disturbances(peer: &mut Peer) -> Result<usize, Box<dyn std::error::Error>> {
+    let events = peer.unread()?;
+    Ok(events.iter().filter(|event| ["error", "disconnected"].contains(&event.name())).count())
+}
