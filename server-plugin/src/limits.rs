@@ -60,7 +60,8 @@ impl ServerLimits {
     }
 
     /// Limits the messages from one client. 2,000 a second and 4,000 at once by default. The welcome
-    /// states this rate in whole messages a second, so a slower one counts as 1 a second.
+    /// states this rate in whole messages a second, so a slower one counts as 1 a second. Emits of a v1 client
+    /// over a metered listener are not refused over the rates: the client is read more slowly.
     #[must_use]
     pub fn messages(self, rate: impl Into<Option<Rate>>) -> Self {
         Self { messages: rate.into().map(Rate::at_least_one_a_second), ..self }
@@ -162,6 +163,11 @@ impl Rate {
     pub(crate) fn quota(self) -> Quota {
         let each = Quota::with_period(self.each()).unwrap_or(Quota::per_second(NonZeroU32::MAX));
         each.allow_burst(self.at_once())
+    }
+
+    /// Returns the time in which one comes, and that in which as many come as may come at once.
+    pub(crate) fn times(self) -> (Duration, Duration) {
+        (self.each(), self.each() * self.at_once().get())
     }
 
     /// Returns the time in which one comes.

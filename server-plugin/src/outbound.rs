@@ -14,6 +14,7 @@ pub(crate) mod meter;
 #[cfg(test)]
 pub(crate) mod mock;
 pub(crate) mod outflow;
+mod pause;
 mod polling;
 pub(crate) mod queue;
 pub(crate) mod socket;

@@ -94,8 +94,28 @@ async fn bytes_are_limited_too() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn v1_emits_over_the_rate_are_refused_and_those_that_wait_are_answered() {
-    let server = TestServer::limited(ServerLimits::default().messages(only(5))).await;
+async fn v1_emits_over_the_rate_wait_and_none_is_refused() {
+    const EMITS: usize = 40;
+    let rate = Rate::new(50, Duration::from_secs(1)).burst(5);
+    let server = TestServer::limited(ServerLimits::default().messages(rate)).await;
+    let _b = connect(&server, "B").await;
+    let mut wire = Wire::v1(&server, "A").await;
+    wire.register("B").await;
+
+    let emit = json!({ "targetClientId": "B", "event": "echo", "args": [1] });
+    for number in 0..EMITS {
+        wire.send(&format!(r#"42{number}["P2P_EMIT_ACKNOWLEDGE",{emit}]"#)).await;
+    }
+
+    for number in 0..EMITS {
+        assert_eq!(wire.text().await, format!("43{number}[[1]]"));
+    }
+    assert_eq!(server.p2p.counters().rate_limited, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn v1_emits_over_the_rate_are_refused_to_who_cannot_wait_and_are_answered() {
+    let server = TestServer::unmetered(ServerLimits::default().messages(only(5))).await;
     let _b = connect(&server, "B").await;
     let mut wire = Wire::v1(&server, "A").await;
     wire.register("B").await;

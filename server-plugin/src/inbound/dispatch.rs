@@ -83,7 +83,7 @@ impl<A: Adapter> MessageHandler<A, Marker> for EventHandler {
         let attachments = attachments.map_or_else(Vec::new, Vec::from);
         let req = ack_id.and_then(|id| ReqId::try_from(id).ok());
         let bytes = text.len() + attachments.iter().map(Bytes::len).sum::<usize>();
-        if !connection.throttle.admits(bytes) {
+        if !self.admits(bytes) {
             if !event.is_some_and(is_exempt_from_rate) {
                 return self.over_rate(&text, &attachments, req);
             }
@@ -104,6 +104,18 @@ impl<A: Adapter> MessageHandler<A, Marker> for EventHandler {
 }
 
 impl EventHandler {
+    /// Counts a message. Returns whether it is within the rates, or its sender waits until it is.
+    fn admits(&self, bytes: usize) -> bool {
+        let Connection { outlet, throttle, .. } = &*self.connection;
+        if !matches!(self.event, Some(EMIT | EMIT_ACKNOWLEDGE)) || !outlet.can_wait() {
+            return throttle.admits(bytes);
+        }
+        if let Some(time) = throttle.wait(bytes) {
+            outlet.wait(time);
+        }
+        true
+    }
+
     /// Refuses a message over the rate in the way in which its event is answered, and reads as
     /// little of it as possible.
     fn over_rate(&self, text: &str, attachments: &[Bytes], req: Option<ReqId>) {

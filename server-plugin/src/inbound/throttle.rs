@@ -4,14 +4,17 @@ use std::{
     fmt,
     num::NonZeroU32,
     sync::atomic::{AtomicBool, Ordering},
+    time::{Duration, Instant},
 };
 
 use governor::{DefaultDirectRateLimiter, RateLimiter};
 
+use super::pace::Pace;
 use crate::limits::{Rate, ServerLimits};
 
 /// The counters of one connection. A limit that is off is `None`.
 pub(crate) struct Throttle {
+    pace: Pace,
     messages: Option<DefaultDirectRateLimiter>,
     bytes: Option<(DefaultDirectRateLimiter, NonZeroU32)>,
     registrations: Option<DefaultDirectRateLimiter>,
@@ -25,6 +28,7 @@ impl Throttle {
     pub(crate) fn new(limits: &ServerLimits) -> Self {
         let limiter = |rate: Option<Rate>| rate.map(|rate| RateLimiter::direct(rate.quota()));
         Self {
+            pace: Pace::new(limits.messages, limits.bytes, Instant::now()),
             messages: limiter(limits.messages),
             bytes: limits.bytes.map(|rate| {
                 let quota = rate.quota();
@@ -36,6 +40,12 @@ impl Throttle {
             strikes: limiter(limits.strikes),
             expelled: AtomicBool::new(false),
         }
+    }
+
+    /// Counts a message of this size of a client whose reading can wait. Returns the time for which it must,
+    /// so that the client stays within the rates.
+    pub(crate) fn wait(&self, bytes: usize) -> Option<Duration> {
+        self.pace.count(bytes, Instant::now())
     }
 
     /// Counts a message of this size, and returns whether it is within the rates.

@@ -28,6 +28,7 @@ use super::{
     gate::{Attached, Gate, Intake},
     late::{Answer, LateAnswers, Owned},
     meter::StreamHandle,
+    pause::Pause,
     polling::Session,
     queue::{Class, Queue, QueueLimits},
     socket::{Acknowledged, Outlet},
@@ -55,6 +56,9 @@ pub(crate) struct Outflow<A: Adapter> {
 /// A v1 client has no window: it is slowed down by not reading from it.
 struct V1Flow {
     intake: Arc<Intake>,
+    /// `true` once it has a websocket whose reading can wait.
+    can_wait: AtomicBool,
+    pause: Arc<Pause>,
     late: LateAnswers,
     /// It waits while its own answers wait.
     _slowed: Vec<Attached>,
@@ -77,9 +81,10 @@ impl<A: Adapter> Outflow<A> {
                 (None, Some(stream)) => stream.intake(|| Arc::new(Intake::new())).clone(),
                 (None, None) => Arc::new(Intake::new()),
             };
-            let gates = queue.iter().map(|queue| queue.gate()).chain([late.gate()]);
+            let pause = Arc::new(Pause::new());
+            let gates = queue.iter().map(|queue| queue.gate()).chain([late.gate(), pause.gate()]);
             let slowed = gates.map(|gate| gate.attach(&intake)).collect();
-            V1Flow { intake, late, _slowed: slowed }
+            V1Flow { intake, can_wait: AtomicBool::new(false), pause, late, _slowed: slowed }
         });
         let outflow = Arc::new_cyclic(|this| Self {
             socket: Arc::downgrade(socket),
@@ -97,8 +102,9 @@ impl<A: Adapter> Outflow<A> {
 
     fn find_stream(&self, socket: &Socket<A>) {
         let stream = streams::of(socket);
-        if let (Some(V1Flow { intake, .. }), Some(stream)) = (&self.v1, &stream) {
+        if let (Some(V1Flow { intake, can_wait, .. }), Some(stream)) = (&self.v1, &stream) {
             stream.intake(|| intake.clone());
+            can_wait.store(true, Ordering::Relaxed);
         }
         if let Some(queue) = &self.queue {
             queue.set_meter(stream.map(|stream| stream.meter()));
@@ -312,6 +318,18 @@ impl<A: Adapter> Outlet for Outflow<A> {
     fn is_overfull(&self) -> bool {
         self.queue.as_ref().is_some_and(|queue| queue.is_overfull())
             || self.v1.as_ref().is_some_and(|v1| v1.late.is_overfull())
+    }
+
+    fn can_wait(&self) -> bool {
+        let Some(V1Flow { can_wait, .. }) = &self.v1 else { return false };
+        let by_session = || self.session.as_ref().is_some_and(|session| session.meter().is_some());
+        can_wait.load(Ordering::Relaxed) || by_session()
+    }
+
+    fn wait(&self, time: Duration) {
+        if let Some(V1Flow { pause, .. }) = &self.v1 {
+            pause.extend(time, &self.tasks);
+        }
     }
 
     fn intake(&self) -> Option<&Arc<Intake>> {

@@ -56,6 +56,12 @@ pub(crate) trait Outlet: Send + Sync + 'static {
     fn is_overfull(&self) -> bool;
     /// Returns whether its transport takes blobs as attachments at present.
     fn takes_attachments(&self) -> bool;
+    /// Returns whether the reading from it can be held back at present.
+    fn can_wait(&self) -> bool {
+        false
+    }
+    /// Holds back the reading from it for this time.
+    fn wait(&self, _: Duration) {}
     /// Returns the reading from it, if it can be held back.
     fn intake(&self) -> Option<&Arc<Intake>> {
         None

@@ -49,10 +49,27 @@ impl TestServer {
         (layer, io): (SocketIoLayer, SocketIo),
         attach: impl FnOnce(&SocketIo) -> P2pServer,
     ) -> Self {
-        panics::watch();
-        let p2p = attach(&io);
         let listener = QuickAckListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
+        Self::behind((listener, address), (layer, io), attach)
+    }
+
+    /// A server with these limits whose connections are not metered.
+    pub(crate) async fn unmetered(limits: ServerLimits) -> Self {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let layer = P2pServer::socket_io().build_layer();
+        let attach = |io: &SocketIo| P2pServer::builder().limits(limits).attach(io);
+        Self::behind((listener, address), layer, attach)
+    }
+
+    fn behind<L: axum::serve::Listener<Addr: std::fmt::Debug>>(
+        (listener, address): (L, SocketAddr),
+        (layer, io): (SocketIoLayer, SocketIo),
+        attach: impl FnOnce(&SocketIo) -> P2pServer,
+    ) -> Self {
+        panics::watch();
+        let p2p = attach(&io);
         let app = axum::Router::new().layer(layer);
         let mut serving = JoinSet::new();
         serving.spawn(async move { axum::serve(listener, app).await.unwrap() });
