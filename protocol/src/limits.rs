@@ -2,8 +2,7 @@
 
 use std::time::Duration;
 
-use serde::{Deserialize, Deserializer, Serialize, de};
-use serde_json::Number;
+use serde::{Deserialize, Serialize};
 
 /// Longest [`ClientId`](crate::ClientId), in bytes. It stands in every log line and list.
 pub const CLIENT_ID_BYTES: usize = 128;
@@ -317,32 +316,17 @@ pub struct Limits {
     /// See [`JSON_DEPTH`].
     pub json_depth: usize,
     /// Messages per second; 0 if there is no limit.
-    #[serde(deserialize_with = "message_rate")]
+    #[serde(deserialize_with = "crate::wire::rate::messages")]
     pub message_rate: u32,
     /// Messages that may be sent at once; 0 counts as 1.
-    #[serde(deserialize_with = "message_rate")]
+    #[serde(deserialize_with = "crate::wire::rate::messages")]
     pub message_burst: u32,
     /// Bytes per second; 0 if there is no limit.
-    #[serde(deserialize_with = "rate")]
+    #[serde(deserialize_with = "crate::wire::rate::bytes")]
     pub byte_rate: u64,
     /// Bytes that may be sent at once. A message that has more is sent when all of them may be.
-    #[serde(deserialize_with = "rate")]
+    #[serde(deserialize_with = "crate::wire::rate::bytes")]
     pub byte_burst: u64,
-}
-
-/// Reads a rate or a burst. A fraction is rounded up, because a rate of 0 would be no limit.
-fn rate<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
-    let number = Number::deserialize(deserializer)?;
-    let rounded = || {
-        let number = number.as_f64().filter(|number| *number >= 0.0)?;
-        Some(number.ceil() as u64) // One that is too large is the largest.
-    };
-    number.as_u64().or_else(rounded).ok_or_else(|| de::Error::custom("a rate is negative"))
-}
-
-/// Reads a rate or a burst of messages. A number that is too large counts as the largest.
-fn message_rate<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error> {
-    rate(deserializer).map(|rate| rate.try_into().unwrap_or(u32::MAX))
 }
 
 impl Limits {

@@ -10,6 +10,7 @@ mod handshake;
 mod heartbeat;
 pub(crate) mod label;
 mod names;
+pub(crate) mod rate;
 mod shape;
 pub mod signal;
 mod v1;
