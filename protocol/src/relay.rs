@@ -13,7 +13,7 @@
 mod requests;
 mod v1;
 
-use std::{borrow::Borrow, ops::Deref};
+use std::{borrow::Borrow, ops::Deref, time::Duration};
 
 use bytes::Bytes;
 use serde::de::IgnoredAny;
@@ -28,10 +28,16 @@ pub use self::{
 };
 use crate::{
     Body, ClientId, Code, Dialect, Frame, PairingId, Partner, ServerMessage,
-    limits::{JSON_DEPTH, RELAYED_FRAME_BYTES},
+    limits::{JSON_DEPTH, RELAYED_FRAME_BYTES, SILENCE, SLOWEST_RATE},
     planted::{self, Fault},
     wire::{LEAVE, PING, REGISTER_FAILED, REGISTER_SUCCESS, Shape, UNREGISTER},
 };
+
+/// Returns how long a peer may be silent to which so many bytes were sent since it was heard last.
+#[must_use]
+pub fn longest_silence(bytes: u64) -> Duration {
+    SILENCE + Duration::from_millis(bytes.saturating_mul(1000) / SLOWEST_RATE)
+}
 
 /// The way from a paired client to its partner.
 #[derive(Clone, Debug)]

@@ -80,6 +80,8 @@ fn the_table_of_limits_agrees_with_the_constants() {
         ("UNMETERED_RATE", bytes(limits::UNMETERED_RATE)),
         ("SERVER_PING_INTERVAL", time(limits::SERVER_PING_INTERVAL)),
         ("SERVER_PING_TIMEOUT", time(limits::SERVER_PING_TIMEOUT)),
+        ("SILENCE", time(limits::SILENCE)),
+        ("SLOWEST_RATE", limits::SLOWEST_RATE.to_string()),
         ("WINDOW_FRAMES", limits::WINDOW_FRAMES.to_string()),
         ("WINDOW_BYTES", bytes(limits::WINDOW_BYTES)),
         ("CHUNK_BYTES", bytes(limits::CHUNK_BYTES)),

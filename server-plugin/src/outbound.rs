@@ -17,5 +17,6 @@ pub(crate) mod outflow;
 mod pause;
 mod polling;
 pub(crate) mod queue;
+mod silence;
 pub(crate) mod socket;
 mod streams;

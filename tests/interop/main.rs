@@ -8,6 +8,7 @@
 mod binary;
 mod browser;
 mod bursts;
+mod busy;
 mod direct;
 mod emits;
 mod identity;

@@ -12,6 +12,7 @@
 // - `refused` and `error` carry the text of SERVER_ERROR, and the code that stands at its end;
 // - emit2 takes "targetClientId", for a target that is not the partner;
 // - {"cmd":"raw","id":1,"args":["P2P_REGISTER","B"],"ack":true} emits anything, answered by `raw`;
+// - {"cmd":"block","ms":9000} keeps the whole process busy, as a page does that computes;
 // - {"cmd":"drop"} loses the transport, as a network does; the stock client then reconnects;
 // - with `--free held`, P2P_UNREGISTER is acknowledged only after {"cmd":"free"};
 // - {"cmd":"burst","id":1,"count":3000,"bytes":200,"answer":0,"ack":true} emits so many `burst` events in one
@@ -188,6 +189,11 @@ const commands = {
   raw({ id, args, ack }) {
     if (ack) socket.emit(...revived(args), (...values) => print({ event: 'raw', id, values }));
     else socket.emit(...revived(args));
+  },
+  block({ ms }) {
+    const until = performance.now() + ms;
+    while (performance.now() < until);
+    print({ event: 'blocked' });
   },
   free: () => free?.(),
   drop: () => socket.io.engine.close(),

@@ -20,6 +20,7 @@ use super::{
     lull::Lull,
     polling::Polling,
     queue::Meter,
+    silence::Silence,
     streams::Registered,
 };
 
@@ -27,6 +28,7 @@ use super::{
 #[derive(Debug)]
 pub(crate) struct StreamHandle {
     meter: Arc<Meter>,
+    silence: Silence,
     is_cut: AtomicBool,
     /// `true` from a request until the first byte of its response.
     waits: AtomicBool,
@@ -41,6 +43,7 @@ impl StreamHandle {
         let meter = Arc::new(Meter::new());
         Self {
             meter,
+            silence: Silence::new(),
             is_cut: AtomicBool::new(false),
             waits: AtomicBool::new(false),
             intake: OnceLock::new(),
@@ -68,6 +71,11 @@ impl StreamHandle {
     /// Waits until the websocket may be read.
     fn poll_open(&self, cx: &Context<'_>) -> Poll<()> {
         self.intake.get().map_or(Poll::Ready(()), |intake| intake.poll_open(cx))
+    }
+
+    /// Returns whether the peer should have answered by now, if it answers at all.
+    pub(crate) fn is_silent(&self) -> bool {
+        self.silence.is_too_long()
     }
 
     /// Returns whether a request waits for its response.
@@ -172,6 +180,7 @@ impl<S> MeteredStream<S> {
     /// Counts bytes that were written, of which `first` are the first.
     fn wrote(&mut self, first: &[u8], bytes: usize) {
         self.handle.meter.took(bytes);
+        self.handle.silence.sent(bytes);
         self.handle.set_waits(false);
         self.polling.wrote(first, bytes);
     }
@@ -187,6 +196,8 @@ impl<S> MeteredStream<S> {
         if handle.poll_open(cx).is_pending()
             && let Some(frames) = requests.frames()
         {
+            // It is not listened to.
+            handle.silence.heard();
             match frames.to_gap() {
                 0 if lull.poll_pong(cx, buf).is_ready() => return Poll::Ready(Ok(0)),
                 0 => {}
@@ -242,6 +253,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for MeteredStream<S> {
         }
         handle.check()?;
         ready!(read)?;
+        handle.silence.heard();
         self.read_along(&buf.filled()[before..])?;
         if self.polling.keep(in_body, buf, before) {
             return self.poll_read(cx, buf);

@@ -2,7 +2,7 @@
 
 use std::{
     sync::{
-        Arc, Weak,
+        Arc, OnceLock, Weak,
         atomic::{AtomicBool, Ordering},
     },
     time::Duration,
@@ -49,6 +49,8 @@ pub(crate) struct Outflow<A: Adapter> {
     has_session_meter: AtomicBool,
     /// `None` for a v2 client, which has a window of its own.
     v1: Option<V1Flow>,
+    /// Set once it has a websocket over a stream that counts.
+    websocket: OnceLock<Weak<StreamHandle>>,
     this: Weak<Self>,
     tasks: Tasks,
 }
@@ -93,6 +95,7 @@ impl<A: Adapter> Outflow<A> {
             session,
             has_session_meter: AtomicBool::new(false),
             v1,
+            websocket: OnceLock::new(),
             this: this.clone(),
             tasks: tasks.clone(),
         });
@@ -102,6 +105,9 @@ impl<A: Adapter> Outflow<A> {
 
     fn find_stream(&self, socket: &Socket<A>) {
         let stream = streams::of(socket);
+        if let Some(stream) = &stream {
+            self.websocket.get_or_init(|| Arc::downgrade(stream));
+        }
         if let (Some(V1Flow { intake, can_wait, .. }), Some(stream)) = (&self.v1, &stream) {
             stream.intake(|| intake.clone());
             can_wait.store(true, Ordering::Relaxed);
@@ -345,6 +351,18 @@ impl<A: Adapter> Outlet for Outflow<A> {
     fn is_full(&self) -> bool {
         self.queue.as_ref().is_some_and(|queue| queue.gate().is_closed())
             || self.v1.as_ref().is_some_and(|v1| v1.late.gate().is_closed())
+    }
+
+    fn cut_if_silent(&self) -> bool {
+        let Some(stream) = self.websocket.get().and_then(Weak::upgrade) else { return false };
+        // A client of Engine.IO 3 says something only when it pings: there, the answer to that would count as
+        // unanswered.
+        let answers = |socket: Arc<Socket<A>>| socket.protocol() == ProtocolVersion::V4;
+        let is_dead = stream.is_silent() && self.socket.upgrade().is_some_and(answers);
+        if is_dead {
+            stream.cut();
+        }
+        is_dead
     }
 
     fn takes_attachments(&self) -> bool {

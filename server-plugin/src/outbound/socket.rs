@@ -56,6 +56,10 @@ pub(crate) trait Outlet: Send + Sync + 'static {
     fn is_overfull(&self) -> bool;
     /// Returns whether its transport takes blobs as attachments at present.
     fn takes_attachments(&self) -> bool;
+    /// Ends the transport of a client that does not answer any more. Returns whether it did.
+    fn cut_if_silent(&self) -> bool {
+        false
+    }
     /// Returns whether the reading from it can be held back at present.
     fn can_wait(&self) -> bool {
         false

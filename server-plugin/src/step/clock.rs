@@ -7,6 +7,7 @@ use std::{
 };
 
 use socketio_p2p_protocol::broker::Input;
+use tokio::time::{Instant, MissedTickBehavior};
 
 use super::Shared;
 use crate::tasks::until;
@@ -28,6 +29,8 @@ async fn keep(shared: Weak<Shared>) {
         return;
     };
     let mut sweep = tokio::time::interval(SWEEP_INTERVAL);
+    sweep.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut swept = Instant::now();
     loop {
         let next = *deadline.borrow_and_update();
         let sweeps = tokio::select! {
@@ -43,7 +46,8 @@ async fn keep(shared: Weak<Shared>) {
             return;
         };
         if sweeps {
-            shared.sweep();
+            let since = std::mem::replace(&mut swept, Instant::now());
+            shared.sweep(since.elapsed() > SWEEP_INTERVAL * 3 / 2);
         } else {
             shared.step(Input::Timeout);
         }

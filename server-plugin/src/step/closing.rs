@@ -142,14 +142,18 @@ impl Shared {
         self.drop_connection(conn);
     }
 
-    /// Finds sockets that ended while the application held on to them, and clients that do not
-    /// read.
-    pub(super) fn sweep(self: &Arc<Self>) {
+    /// Finds sockets that ended while the application held on to them, clients that do not read, and, unless
+    /// `is_late`, clients that do not answer: a server that stood still has not heard them yet.
+    pub(super) fn sweep(self: &Arc<Self>, is_late: bool) {
         for connection in self.connections.all() {
             if connection.was_connected() && !connection.outlet.is_connected() {
                 self.forget(connection.id);
             } else if connection.outlet.is_overfull() {
                 self.give_up(connection.id);
+            } else if !is_late && connection.outlet.cut_if_silent() {
+                logged(
+                    || tracing::info!(client = %connection.client, "the client no longer answers"),
+                );
             }
         }
     }

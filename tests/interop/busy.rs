@@ -1,0 +1,93 @@
+//! Clients, networks and servers that take their time keep their pairings.
+
+use std::process::Command;
+use std::time::Duration;
+
+use serde_json::json;
+use socketio_p2p_harness::{FaultProxy, Server, fault_proxy::Fault};
+
+use crate::stock::{AGES, ALL, Stock, paired};
+use crate::{Failed, Story};
+
+#[tokio::test]
+async fn a_page_that_is_busy_for_nine_seconds_keeps_its_pairing() -> Story {
+    let [old, new] = AGES.map(|kind| busy(kind, Duration::ZERO));
+    let [old_later, new_later] = AGES.map(|kind| busy(kind, Duration::from_secs(3)));
+    tokio::try_join!(old, new, old_later, new_later)?;
+    Ok(())
+}
+
+/// Begins to be busy so long after a ping.
+async fn busy(kind: Stock, phase: Duration) -> Story {
+    let server = Server::start().await?;
+    let (mut a, mut b) = paired(&server, (kind, kind)).await?;
+    tokio::time::sleep(phase).await;
+
+    b.send(json!({"cmd": "block", "ms": 9_000})).await?;
+    b.wait_for("blocked").await?;
+
+    assert_eq!(a.emit2("chat", json!([1])).await?.value, json!({"echo": [1]}), "{kind:?}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_server_that_stands_still_for_six_seconds_loses_nobody() -> Story {
+    let server = Server::start().await?;
+    let mut pairs = Vec::new();
+    for (number, kind) in ALL.into_iter().enumerate() {
+        let [a, b] = ["A", "B"].map(|name| format!("{name}{number}"));
+        let mut first = kind.peer(&server, &a).start().await?;
+        let second = kind.peer(&server, &b).start().await?;
+        first.register(&b).await?;
+        pairs.push((kind, first, second));
+    }
+
+    signal(&server, "-STOP")?;
+    tokio::time::sleep(Duration::from_secs(6)).await;
+    signal(&server, "-CONT")?;
+
+    for (kind, mut a, b) in pairs {
+        assert_eq!(a.emit2("chat", json!([1])).await?.value, json!({"echo": [1]}), "{kind:?}");
+        for peer in [a, b] {
+            let rest = peer.quit().await?;
+            assert!(rest.iter().all(|event| event.name() != "disconnected"), "{kind:?}: {rest:?}");
+        }
+    }
+    Ok(())
+}
+
+fn signal(server: &Server, signal: &str) -> Result<(), Failed> {
+    let process = server.id().ok_or("the server ended")?;
+    let status = Command::new("kill").arg(signal).arg(process.to_string()).status()?;
+    assert!(status.success(), "kill {signal}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_takes_seconds_on_a_slow_link_costs_no_pairing() -> Story {
+    let server = Server::start().await?;
+    let address = server.url().trim_start_matches("http://").parse()?;
+    let proxy = FaultProxy::start(address, 1).await?;
+    let mut pairs = Vec::new();
+    for (kind, [a, b]) in AGES.into_iter().zip([["A", "B"], ["C", "D"]]) {
+        let mut first = kind.peer_at(&proxy.url(), a).start().await?;
+        let second = kind.peer(&server, b).start().await?;
+        first.register(b).await?;
+        pairs.push((kind, first, second));
+    }
+    let throttle = Fault::Throttle { rate: 30_000, lasts: Duration::from_secs(600) };
+    assert_eq!(proxy.inject_all(throttle), 2);
+
+    // 8 s there, and 8 s back.
+    let text = "x".repeat(240 * 1024);
+    for (_, a, _) in &mut pairs {
+        let emit = json!({"cmd": "emit2", "id": 1, "event": "chat", "args": [text], "ack": true});
+        a.send(emit).await?;
+    }
+
+    for (kind, mut a, _b) in pairs {
+        let reply = a.wait_for("reply").await?;
+        assert_eq!(reply["value"], json!({"echo": [text]}), "{kind:?}");
+    }
+    Ok(())
+}
