@@ -33,6 +33,8 @@ pub(crate) struct Connection {
     pub(crate) throttle: Throttle,
     /// `true` once the host announced it. Before that its socket is neither connected nor gone.
     connected: AtomicBool,
+    /// `true` once its transport was found gone.
+    missed: AtomicBool,
     /// Written only when outputs of the broker are carried out, read by the hot path.
     route: RouteCell<Route>,
     _counted: Counted,
@@ -109,6 +111,7 @@ impl Connection {
             outlet,
             throttle,
             connected: AtomicBool::new(false),
+            missed: AtomicBool::new(false),
             route: RouteCell::empty(),
             _counted: counted,
         }
@@ -120,6 +123,11 @@ impl Connection {
 
     pub(crate) fn was_connected(&self) -> bool {
         self.connected.load(Ordering::Acquire)
+    }
+
+    /// Notes that its transport is gone. Returns whether that was so the last time already.
+    pub(crate) fn is_missed_again(&self) -> bool {
+        self.missed.swap(true, Ordering::Relaxed)
     }
 
     /// Returns the route to the partner, if the client is paired.

@@ -15,11 +15,12 @@ use crate::{connection::Connection, observe::logged, step::Shared};
 /// connection.
 ///
 /// `is_metered` returns whether the polls of clients are seen. A holder that did not poll in all this time is
-/// gone: it does not wait for anything.
+/// gone: it does not wait for anything. So is one whose websocket has ended.
 ///
 /// # Errors
 ///
-/// The reason of the broker's refusal.
+/// The reason of the broker's refusal; [`Code::Cancelled`] if the newcomer itself is gone meanwhile. The host
+/// would keep its socket for ever.
 pub(super) async fn admit(
     shared: &Arc<Shared>,
     newcomer: &Arc<Connection>,
@@ -29,6 +30,9 @@ pub(super) async fn admit(
     let until = Instant::now() + ID_WAIT;
     let mut holder: Option<Holder> = None;
     loop {
+        if newcomer.outlet.is_gone() {
+            return Err(Code::Cancelled);
+        }
         match shared.admit(newcomer, hello.clone()) {
             Err(Code::DuplicateId) => {}
             admitted => return admitted,
@@ -37,6 +41,10 @@ pub(super) async fn admit(
         let Some(present) = shared.holder(&newcomer.client) else { break };
         let same = holder.take().filter(|holder| holder.connection.id == present.id);
         let holder = holder.insert(same.unwrap_or_else(|| Holder::new(present)));
+        if holder.connection.outlet.is_gone() {
+            shared.give_way(holder.connection.id);
+            continue;
+        }
         holder.look(&is_metered);
         if Instant::now() >= until {
             break;
@@ -79,7 +87,10 @@ impl Holder {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::Ordering;
+    use std::{
+        sync::atomic::{AtomicBool, Ordering},
+        time::Duration,
+    };
 
     use socketio_p2p_protocol::{Dialect, broker::Input};
 
@@ -133,6 +144,32 @@ mod tests {
 
         assert_eq!(admitted, Ok(()));
         assert_eq!(left, 1, "what is left of it ends");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn it_gets_the_id_of_one_whose_transport_is_gone_at_once() {
+        let holder = Unmetered { gone: AtomicBool::new(true), ..Unmetered::default() };
+        let shared = shared();
+        let (holder, hello) = connecting(&shared, Dialect::V1, Arc::new(holder));
+        shared.admit(&holder, hello).unwrap();
+        shared.connected(holder.id);
+        let (newcomer, hello) = connecting(&shared, Dialect::V1, Arc::<Unmetered>::default());
+        let since = Instant::now();
+
+        assert_eq!(admit(&shared, &newcomer, hello, METERED).await, Ok(()));
+        assert_eq!(since.elapsed(), Duration::ZERO);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn it_gets_no_id_if_it_is_gone_itself() {
+        let shared = shared();
+        let (holder, hello) = connecting(&shared, Dialect::V1, Arc::<Unmetered>::default());
+        shared.admit(&holder, hello).unwrap();
+        shared.connected(holder.id);
+        let outlet = Unmetered { gone: AtomicBool::new(true), ..Unmetered::default() };
+        let (newcomer, hello) = connecting(&shared, Dialect::V1, Arc::new(outlet));
+
+        assert_eq!(admit(&shared, &newcomer, hello, METERED).await, Err(Code::Cancelled));
     }
 
     #[tokio::test(start_paused = true)]

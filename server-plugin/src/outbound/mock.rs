@@ -3,7 +3,7 @@
 use std::{
     sync::{
         Arc, Mutex,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     time::Duration,
 };
@@ -30,6 +30,7 @@ pub(crate) struct Unmetered {
     pub(crate) poll: Mutex<Option<Arc<StreamHandle>>>,
     /// The number of times that it was told to leave the namespace.
     pub(crate) left: AtomicUsize,
+    pub(crate) gone: AtomicBool,
 }
 
 impl Outlet for Unmetered {
@@ -77,6 +78,10 @@ impl Outlet for Unmetered {
 
     fn is_overfull(&self) -> bool {
         false
+    }
+
+    fn is_gone(&self) -> bool {
+        self.gone.load(Ordering::Relaxed)
     }
 
     fn takes_attachments(&self) -> bool {

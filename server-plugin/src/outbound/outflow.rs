@@ -49,7 +49,7 @@ pub(crate) struct Outflow<A: Adapter> {
     has_session_meter: AtomicBool,
     /// `None` for a v2 client, which has a window of its own.
     v1: Option<V1Flow>,
-    /// Set once it has a websocket over a stream that counts.
+    /// Set once it has a websocket over a stream that counts, or had one.
     websocket: OnceLock<Weak<StreamHandle>>,
     this: Weak<Self>,
     tasks: Tasks,
@@ -107,6 +107,8 @@ impl<A: Adapter> Outflow<A> {
         let stream = streams::of(socket);
         if let Some(stream) = &stream {
             self.websocket.get_or_init(|| Arc::downgrade(stream));
+        } else if streams::has_ended(socket) {
+            self.websocket.get_or_init(Weak::new);
         }
         if let (Some(V1Flow { intake, can_wait, .. }), Some(stream)) = (&self.v1, &stream) {
             stream.intake(|| intake.clone());
@@ -351,6 +353,11 @@ impl<A: Adapter> Outlet for Outflow<A> {
     fn is_full(&self) -> bool {
         self.queue.as_ref().is_some_and(|queue| queue.gate().is_closed())
             || self.v1.as_ref().is_some_and(|v1| v1.late.gate().is_closed())
+    }
+
+    fn is_gone(&self) -> bool {
+        // Its stream lives as long as the connection.
+        self.websocket.get().is_some_and(|stream| stream.strong_count() == 0)
     }
 
     fn cut_if_silent(&self) -> bool {

@@ -56,6 +56,11 @@ pub(crate) trait Outlet: Send + Sync + 'static {
     fn is_overfull(&self) -> bool;
     /// Returns whether its transport takes blobs as attachments at present.
     fn takes_attachments(&self) -> bool;
+    /// Returns whether its transport is gone, whatever the host knows. socketioxide (0.18.9) keeps a socket for ever
+    /// whose transport ended while it was being connected.
+    fn is_gone(&self) -> bool {
+        false
+    }
     /// Ends the transport of a client that does not answer any more. Returns whether it did.
     fn cut_if_silent(&self) -> bool {
         false

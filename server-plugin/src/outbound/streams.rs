@@ -1,8 +1,9 @@
 //! The streams below sockets, found by what their clients sent.
 
 use std::{
+    collections::VecDeque,
     io,
-    sync::{Arc, LazyLock, Weak},
+    sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError, Weak},
 };
 
 use dashmap::{DashMap, Entry};
@@ -17,20 +18,38 @@ use super::{
 /// knows nothing of the stream below. An entry lives no longer than its stream.
 static STREAMS: LazyLock<DashMap<Key, Weak<StreamHandle>>> = LazyLock::new(DashMap::new);
 
+/// Websockets that ended last, the newest at the end: a socket may be made of one that has ended already.
+static ENDED: Mutex<VecDeque<Key>> = Mutex::new(VecDeque::new());
+
+/// The most websockets that are remembered after their end. It takes milliseconds until a socket is made of one.
+const REMEMBERED: usize = 1024;
+
 /// Returns the stream of a socket, if the socket is a websocket that came over a metered stream.
 pub(crate) fn of<A: Adapter>(socket: &Socket<A>) -> Option<Arc<StreamHandle>> {
+    STREAMS.get(&key_of(socket)?)?.upgrade()
+}
+
+/// Returns whether a socket is a websocket whose stream has ended a moment ago.
+pub(crate) fn has_ended<A: Adapter>(socket: &Socket<A>) -> bool {
+    key_of(socket).is_some_and(|key| !STREAMS.contains_key(&key) && ended().contains(&key))
+}
+
+fn key_of<A: Adapter>(socket: &Socket<A>) -> Option<Key> {
     let request = socket.req_parts();
     // A socket that began with polling is known by its session only: anybody can write a key into
     // the first request.
     let transport = parameter(&request.uri, "transport=");
     let began_so = transport.is_some_and(|value| value.split('=').next() == Some("websocket"));
-    let key = if began_so {
+    Some(if began_so {
         let key = request.headers.get(http::header::SEC_WEBSOCKET_KEY)?;
         Key::websocket(&request.uri, key.as_bytes())
     } else {
         Key::Session(socket.id.as_str().into())
-    };
-    STREAMS.get(&key)?.upgrade()
+    })
+}
+
+fn ended() -> MutexGuard<'static, VecDeque<Key>> {
+    ENDED.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Returns the stream on which a poll of a socket waits for its response. It counts the bytes of one
@@ -68,7 +87,14 @@ impl Registered {
 impl Drop for Registered {
     fn drop(&mut self) {
         let Self(key, handle) = self;
-        STREAMS.remove_if(key, |_, other| other.ptr_eq(handle));
+        let removed = STREAMS.remove_if(key, |_, other| other.ptr_eq(handle));
+        if let Some((key @ Key::WebSocket(_), _)) = removed {
+            let mut ended = ended();
+            if ended.len() >= REMEMBERED {
+                ended.pop_front();
+            }
+            ended.push_back(key);
+        }
     }
 }
 

@@ -142,12 +142,17 @@ impl Shared {
         self.drop_connection(conn);
     }
 
-    /// Finds sockets that ended while the application held on to them, clients that do not read, and, unless
-    /// `is_late`, clients that do not answer: a server that stood still has not heard them yet.
+    /// Finds sockets that ended while the application held on to them, or while they were being connected,
+    /// clients that do not read, and, unless `is_late`, clients that do not answer: a server that stood still has not heard them yet.
     pub(super) fn sweep(self: &Arc<Self>, is_late: bool) {
         for connection in self.connections.all() {
             if connection.was_connected() && !connection.outlet.is_connected() {
                 self.forget(connection.id);
+            } else if connection.outlet.is_gone() {
+                // The host may be about to say so, and to tell the application why.
+                if connection.is_missed_again() {
+                    self.give_way(connection.id);
+                }
             } else if connection.outlet.is_overfull() {
                 self.give_up(connection.id);
             } else if !is_late && connection.outlet.cut_if_silent() {
@@ -256,5 +261,27 @@ mod tests {
         let (is_ended, ()) = tokio::join!(end_polling(&outlet), responding);
 
         assert!(is_ended && second.is_cut() && !first.is_cut());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_whose_transport_is_gone_is_forgotten_by_the_second_sweep() {
+        let shared = shared();
+        let outlet = Arc::new(Unmetered::default());
+        let (connection, hello) = connecting(&shared, Dialect::V1, outlet.clone());
+        shared.admit(&connection, hello).unwrap();
+        shared.connected(connection.id);
+        let is_there = || shared.connection(connection.id).is_some();
+        shared.sweep(false);
+        shared.sweep(false);
+        assert!(is_there());
+
+        outlet.gone.store(true, Ordering::Relaxed);
+        shared.sweep(false);
+        assert!(is_there(), "the host may be about to notice");
+        shared.sweep(false);
+
+        assert!(!is_there());
+        sleep(CLOSE_INTERVAL).await;
+        assert_eq!(outlet.left.load(Ordering::Relaxed), 1, "and the host is told");
     }
 }
