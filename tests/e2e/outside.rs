@@ -10,7 +10,6 @@ use std::{
     time::Duration,
 };
 
-use socketio_p2p_server::P2pServer;
 use tracing::{Event, Metadata, Subscriber, span};
 
 use crate::support::{server::TestServer, wire::Wire};
@@ -40,14 +39,10 @@ async fn the_plugin_may_be_called_on_a_thread_outside_of_the_runtime() {
     b.is_closed().await;
 }
 
-/// A subscriber that calls the plugin at every line, on a thread of its own, and waits for the result.
-struct Curious {
-    p2p: P2pServer,
-    lines: Arc<AtomicUsize>,
-    was_blocked: Arc<AtomicBool>,
-}
+/// A subscriber of the plugin's log lines, which calls this for each.
+struct Lines<F>(F);
 
-impl Subscriber for Curious {
+impl<F: Fn() + Send + Sync + 'static> Subscriber for Lines<F> {
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
         metadata.target().starts_with("socketio_p2p_server")
     }
@@ -61,13 +56,7 @@ impl Subscriber for Curious {
     fn record_follows_from(&self, _: &span::Id, _: &span::Id) {}
 
     fn event(&self, _: &Event<'_>) {
-        self.lines.fetch_add(1, Ordering::Relaxed);
-        let (done, is_done) = mpsc::channel();
-        let p2p = self.p2p.clone();
-        std::thread::spawn(move || done.send(p2p.stats()));
-        if is_done.recv_timeout(Duration::from_secs(20)).is_err() {
-            self.was_blocked.store(true, Ordering::Relaxed);
-        }
+        (self.0)();
     }
 
     fn enter(&self, _: &span::Id) {}
@@ -79,9 +68,17 @@ impl Subscriber for Curious {
 async fn a_subscriber_of_log_lines_may_call_the_plugin() {
     let server = TestServer::start().await;
     let (lines, was_blocked) = (Arc::<AtomicUsize>::default(), Arc::<AtomicBool>::default());
-    let p2p = server.p2p.clone();
-    let curious = Curious { p2p, lines: lines.clone(), was_blocked: was_blocked.clone() };
-    let _curious = tracing::subscriber::set_default(curious);
+    let (p2p, count, blocked) = (server.p2p.clone(), lines.clone(), was_blocked.clone());
+    // It calls the plugin on a thread of its own, and waits for the result.
+    let _curious = tracing::subscriber::set_default(Lines(move || {
+        count.fetch_add(1, Ordering::Relaxed);
+        let (done, is_done) = mpsc::channel();
+        let p2p = p2p.clone();
+        std::thread::spawn(move || done.send(p2p.stats()));
+        if is_done.recv_timeout(Duration::from_secs(20)).is_err() {
+            blocked.store(true, Ordering::Relaxed);
+        }
+    }));
     let [mut a, mut b] = v1_pair(&server).await;
     a.send(r#"427["P2P_EMIT_ACKNOWLEDGE",{"targetClientId":"B","event":"ask","args":[1]}]"#).await;
     assert_eq!(b.event().await.0, "ask");
@@ -96,38 +93,16 @@ async fn a_subscriber_of_log_lines_may_call_the_plugin() {
     assert!(lines.load(Ordering::Relaxed) > 0, "nothing was logged, so nothing was shown");
 }
 
-/// A subscriber that cannot write its lines, and panics.
-struct Broken(Arc<AtomicUsize>);
-
-impl Subscriber for Broken {
-    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        metadata.target().starts_with("socketio_p2p_server")
-    }
-
-    fn new_span(&self, _: &span::Attributes<'_>) -> span::Id {
-        span::Id::from_u64(1)
-    }
-
-    fn record(&self, _: &span::Id, _: &span::Record<'_>) {}
-
-    fn record_follows_from(&self, _: &span::Id, _: &span::Id) {}
-
-    fn event(&self, _: &Event<'_>) {
-        self.0.fetch_add(1, Ordering::Relaxed);
-        // Without the hook, which would count as a failure of the test.
-        std::panic::resume_unwind(Box::new("the disk is full"));
-    }
-
-    fn enter(&self, _: &span::Id) {}
-
-    fn exit(&self, _: &span::Id) {}
-}
-
 #[tokio::test]
 async fn a_log_that_cannot_be_written_hurts_no_pairing() {
     let server = TestServer::start().await;
     let lines = Arc::<AtomicUsize>::default();
-    let _broken = tracing::subscriber::set_default(Broken(lines.clone()));
+    let count = lines.clone();
+    let _broken = tracing::subscriber::set_default(Lines(move || {
+        count.fetch_add(1, Ordering::Relaxed);
+        // Without the hook, which would count as a failure of the test.
+        std::panic::resume_unwind(Box::new("the disk is full"));
+    }));
 
     let [mut a, mut b] = v1_pair(&server).await;
     a.send(r#"427["P2P_EMIT_ACKNOWLEDGE",{"targetClientId":"B","event":"ask","args":[1]}]"#).await;
