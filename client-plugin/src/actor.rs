@@ -179,8 +179,8 @@ impl Actor {
                 Output::Deliver(pairing, from, delivery) => {
                     self.handler_tasks.start(pairing, from, delivery)
                 }
-                Output::Ask { question, source, payload } => {
-                    self.consents.ask(question, PairingRequest { source, payload })
+                Output::Ask { question, source, payload, consent_time } => {
+                    self.consents.ask(question, PairingRequest { source, payload, consent_time })
                 }
                 Output::Answered(call, answer) => {
                     self.callers.answer(call, answer);

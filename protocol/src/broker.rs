@@ -35,6 +35,7 @@ mod listing;
 mod pairings;
 mod releases;
 mod requests;
+mod waiting;
 
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
@@ -54,7 +55,8 @@ use self::{
     listing::Clients,
     pairings::Pairing,
     releases::Release,
-    requests::{Question, Request},
+    requests::Registration,
+    waiting::{Question, Waiting},
 };
 use crate::{
     ClientId, ClientMessage, Code, ConnId, Dialect, EndReason, EndedPairing, PairingId, ReqId,
@@ -72,10 +74,7 @@ pub struct Broker {
     config: BrokerConfig,
     clients: Clients,
     conns: BTreeMap<ConnId, ClientId>,
-    /// Requests by the server's number, whose order is that of arrival and of the deadlines.
-    requests: BTreeMap<ReqId, Request>,
-    /// Open questions by the number of the request, whose deadline they share.
-    questions: BTreeMap<ReqId, Question>,
+    waiting: Waiting,
     /// Pairings that are being granted. The order of their ids is that of the deadlines.
     grants: BTreeMap<PairingId, Grant>,
     pairings: BTreeMap<PairingId, Pairing>,
@@ -174,8 +173,7 @@ impl Broker {
             config,
             clients: Clients::new(),
             conns: BTreeMap::new(),
-            requests: BTreeMap::new(),
-            questions: BTreeMap::new(),
+            waiting: Waiting::default(),
             grants: BTreeMap::new(),
             pairings: BTreeMap::new(),
             releases: BTreeMap::new(),
@@ -263,12 +261,11 @@ impl Broker {
     /// Returns when [`Input::Timeout`] is due, or `None` if nothing waits.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
-        let request = self.requests.first_key_value().map(|(_, request)| request.deadline);
-        let question = self.questions.first_key_value().map(|(_, question)| question.deadline);
+        let request = self.waiting.next_deadline();
         let release = self.releases.first_key_value().map(|(_, release)| release.deadline);
         let grant = self.grants.first_key_value().map(|(_, grant)| grant.deadline);
         let away = self.away.first().map(|(until, _)| *until);
-        let deadlines = [request, question, release, grant, away];
+        let deadlines = [request, release, grant, away];
         deadlines.into_iter().flatten().min()
     }
 
@@ -294,7 +291,7 @@ impl Broker {
         BrokerStats {
             clients: self.clients.len(),
             away: self.away.len(),
-            requests: self.requests.len(),
+            requests: self.waiting.len(),
             pairings: self.grants.len() + self.pairings.len(),
         }
     }
@@ -351,8 +348,8 @@ impl Broker {
                 self.conns.remove(&conn);
                 self.remove(&id, EndReason::Disconnected, now);
             }
-            ClientMessage::Register { req, target, payload } => {
-                self.register(&id, req, target, payload, now);
+            ClientMessage::Register { req, target, payload, consent_time } => {
+                self.register(&id, Registration { req, target, payload, consent_time }, now);
             }
             ClientMessage::Accept { req } => self.accept(&id, req, now),
             ClientMessage::Decline { req, reason } => self.decline(&id, req, reason.as_deref()),
@@ -364,15 +361,14 @@ impl Broker {
     }
 
     fn timeout(&mut self, now: Instant) {
-        while let Some((&req, request)) = self.requests.first_key_value()
-            && request.deadline <= now
-        {
-            self.refuse(req, Code::Timeout.into());
+        let due = self.waiting.take_due(now);
+        for &number in &due {
+            if self.waiting.request(number).is_some() {
+                self.refuse(number, Code::Timeout.into());
+            }
         }
-        while let Some((&number, question)) = self.questions.first_key_value()
-            && question.deadline <= now
-        {
-            if let Some(Question { target, .. }) = self.questions.remove(&number) {
+        for number in due {
+            if let Some(Question { target, .. }) = self.waiting.close_question(number) {
                 self.close_question(&target, number);
                 self.ask(&target);
             }

@@ -59,8 +59,20 @@ pub const ATTACHMENTS: usize = 256;
 /// (socket.io-parser 4.2.7) takes no more and ends its connection with "parse error".
 pub const V1_ATTACHMENTS: usize = 10;
 
-/// Longest time that a registration waits for the target's answer.
-pub const REGISTER_TIMEOUT: Duration = Duration::from_secs(10);
+/// Longest time that a registration waits for the target's consent, unless the server is set otherwise:
+/// enough for a program.
+pub const CONSENT_TIME: Duration = Duration::from_secs(10);
+
+/// Longest time for consent that a server can be set to: enough for a person. A target that does not
+/// answer has no place for the requests of others meanwhile.
+pub const CONSENT_TIME_MAX: Duration = Duration::from_secs(10 * 60);
+
+/// Longest time that an agreement waits for its grant. Both ends are held meanwhile.
+pub const GRANT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Time that a client waits for the verdict about a registration, beyond the time for consent: for the
+/// way to the server and back.
+pub const VERDICT_SLACK: Duration = Duration::from_secs(2);
 
 /// Number of times that a v1 client's registration may be sent while it waits. A stock client with a
 /// timeout of 1 s may repeat it for a minute.

@@ -2,7 +2,7 @@
 
 use socketio_p2p_protocol::{
     ClientState, Code, ConnId, Dialect, EndReason, ServerMessage, broker::Input,
-    limits::REGISTER_TIMEOUT,
+    limits::GRANT_TIMEOUT,
 };
 
 use crate::scenario::{Scenario, name, pairing};
@@ -91,7 +91,7 @@ fn a_refused_grant_of_crossing_requests_answers_both() {
 fn a_grant_that_does_not_come_in_time_is_refused_and_a_late_one_ignored() {
     let mut broker = granting();
 
-    broker.pass(REGISTER_TIMEOUT);
+    broker.pass(GRANT_TIMEOUT);
     assert_eq!(broker.refusal_to("a"), Some(Code::Timeout));
     broker.handle(Input::Granted(broker.grants[0], Ok(())));
 

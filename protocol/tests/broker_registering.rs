@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use serde_json::json;
 use socketio_p2p_protocol::{
-    BrokerEvent, ClientMessage, Code, PairingInfo, ServerMessage,
+    BrokerConfig, BrokerEvent, ClientMessage, Code, Dialect, PairingInfo, ServerMessage,
     broker::Input,
-    limits::{INBOX_REQUESTS, REGISTER_TIMEOUT},
+    limits::{CONSENT_TIME, CONSENT_TIME_MAX, INBOX_REQUESTS, Limits},
 };
 
 use crate::scenario::{NODE, Scenario, name, pairing};
@@ -59,12 +59,18 @@ fn the_payload_of_a_registration_reaches_the_target() {
         req: Some(1),
         target: name("b"),
         payload: Some(json!({"token": 7})),
+        consent_time: None,
     };
     broker.say("a", message);
 
     assert_eq!(
         broker.told("b"),
-        [ServerMessage::Register { req: 1, source: name("a"), payload: Some(json!({"token": 7})) }]
+        [ServerMessage::Register {
+            req: 1,
+            source: name("a"),
+            payload: Some(json!({"token": 7})),
+            consent_time: CONSENT_TIME
+        }]
     );
 }
 
@@ -169,7 +175,7 @@ fn after_ten_seconds_without_an_answer_a_request_is_refused() {
     let mut broker = Scenario::with_clients(["a", "b"]);
     let req = broker.register("a", "b");
 
-    broker.pass(REGISTER_TIMEOUT - Duration::from_millis(1));
+    broker.pass(CONSENT_TIME - Duration::from_millis(1));
     assert_eq!(broker.told("a"), []);
     broker.pass(Duration::from_millis(1));
 
@@ -177,11 +183,81 @@ fn after_ten_seconds_without_an_answer_a_request_is_refused() {
     assert_eq!(broker.broker.stats().requests, 0);
 }
 
+fn patient(longest: u64) -> Scenario {
+    let mut config = BrokerConfig::new(1);
+    config.limits = config.limits.with_consent_time(Duration::from_secs(longest));
+    let mut broker = Scenario::with_config(config);
+    for client in ["a", "b", "c"] {
+        broker.connect(client, Dialect::V2);
+    }
+    broker
+}
+
+fn ask_for(broker: &mut Scenario, source: &str, seconds: u64) {
+    let consent_time = Some(Duration::from_secs(seconds));
+    let (req, target) = (Some(1), name("b"));
+    broker.say(source, ClientMessage::Register { req, target, payload: None, consent_time });
+}
+
+#[test]
+fn a_request_waits_as_long_as_the_server_is_set_to() {
+    let mut broker = patient(120);
+    let req = broker.register("a", "b");
+
+    broker.pass(Duration::from_secs(119));
+    broker.accept("b", "a");
+
+    assert_eq!(broker.target_of("a"), Some("b"));
+    assert!(broker.told("a").iter().any(
+        |told| matches!(told, ServerMessage::Registered { req: told, .. } if *told == Some(req))
+    ));
+}
+
+#[test]
+fn a_request_may_wait_for_less_than_the_server_allows_and_not_for_more() {
+    for (seconds, waits) in [(3, 3), (60, 60), (3_000, 60)] {
+        let mut broker = patient(60);
+
+        ask_for(&mut broker, "a", seconds);
+
+        let [ServerMessage::Register { consent_time, .. }] = broker.told("b")[..] else {
+            panic!("one question");
+        };
+        assert_eq!(consent_time, Duration::from_secs(waits));
+        broker.pass(Duration::from_secs(waits) - Duration::from_millis(1));
+        assert_eq!(broker.refusal_to("a"), None);
+        broker.pass(Duration::from_millis(1));
+        assert_eq!(broker.refusal_to("a"), Some(Code::Timeout));
+    }
+}
+
+#[test]
+fn a_request_that_waits_for_less_is_refused_before_an_older_one() {
+    let mut broker = patient(60);
+    ask_for(&mut broker, "a", 60);
+    ask_for(&mut broker, "c", 5);
+
+    broker.pass(Duration::from_secs(5));
+
+    assert_eq!(broker.refusal_to("c"), Some(Code::Timeout));
+    assert_eq!(broker.refusal_to("a"), None);
+    broker.accept("b", "a");
+    assert_eq!(broker.target_of("a"), Some("b"));
+}
+
+#[test]
+fn a_server_waits_for_consent_for_ten_minutes_at_most() {
+    let longest = Limits::default().with_consent_time(Duration::MAX).consent_time();
+    assert_eq!(longest, CONSENT_TIME_MAX);
+    let shortest = Limits::default().with_consent_time(Duration::ZERO).consent_time();
+    assert_eq!(shortest, Duration::from_millis(1));
+}
+
 #[test]
 fn a_yes_that_comes_too_late_is_answered_and_pairs_nobody() {
     let mut broker = Scenario::with_clients(["a", "b"]);
     broker.register("a", "b");
-    broker.pass(REGISTER_TIMEOUT);
+    broker.pass(CONSENT_TIME);
     let asked = broker.asked("b", "a");
     broker.told("b");
 
@@ -195,7 +271,7 @@ fn a_yes_that_comes_too_late_is_answered_and_pairs_nobody() {
 fn a_no_that_comes_too_late_is_ignored() {
     let mut broker = Scenario::with_clients(["a", "b"]);
     broker.register("a", "b");
-    broker.pass(REGISTER_TIMEOUT);
+    broker.pass(CONSENT_TIME);
     broker.told("a");
     broker.told("b");
 
@@ -360,7 +436,7 @@ fn a_source_that_asks_and_takes_back_fills_the_inbox_and_no_more() {
     let asked = broker.told("t");
     assert_eq!(asked.len(), INBOX_REQUESTS);
     assert_eq!(broker.refusals_to("a").last().map(|(_, code)| *code), Some(Code::Congested));
-    broker.pass(REGISTER_TIMEOUT);
+    broker.pass(CONSENT_TIME);
     broker.register("a", "t");
     assert_eq!(broker.told("t").len(), 1);
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use socketio_p2p_protocol::{
     ClientMessage, Code, Dialect, EndReason, ListPolicy, ServerMessage,
     broker::{BrokerEvent, Input},
-    limits::{DEPARTED_V1_TIME, REGISTER_TIMEOUT, RELEASE_TIMEOUT, REPETITIONS},
+    limits::{CONSENT_TIME, DEPARTED_V1_TIME, RELEASE_TIMEOUT, REPETITIONS},
 };
 
 use crate::scenario::Scenario;
@@ -44,7 +44,7 @@ fn a_v1_client_that_does_not_answer_is_asked_the_next_after_ten_seconds() {
     broker.pass(Duration::from_secs(1));
     broker.register("2", "t");
 
-    broker.pass(REGISTER_TIMEOUT - Duration::from_secs(1));
+    broker.pass(CONSENT_TIME - Duration::from_secs(1));
 
     assert_eq!(broker.refusal_to("1"), Some(Code::Timeout));
     assert!(broker.asked("t", "2").is_some());
@@ -157,7 +157,7 @@ fn a_v1_client_whose_yes_came_too_late_is_told_unless_it_is_paired() {
     let mut broker = Scenario::with_v1_clients(["t"]);
     broker.connect("1", Dialect::V2);
     broker.register("1", "t");
-    broker.pass(REGISTER_TIMEOUT);
+    broker.pass(CONSENT_TIME);
     broker.told("t");
 
     broker.accept_by_event("t");
@@ -185,7 +185,7 @@ fn a_yes_without_a_question_pairs_nobody() {
 fn a_packet_without_a_number_is_carried_out_and_answered_without_one() {
     let mut broker = Scenario::with_v1_clients(["a", "b"]);
     let target = "b".parse().unwrap();
-    let message = ClientMessage::Register { req: None, target, payload: None };
+    let message = ClientMessage::Register { req: None, target, payload: None, consent_time: None };
 
     broker.say("a", message);
     broker.accept_by_event("b");
@@ -393,7 +393,7 @@ fn a_v1_client_is_told_on_its_return_if_a_yes_of_its_may_have_been_lost() {
     assert_eq!(told_on_return(&mut broker, "t"), [ServerMessage::EndedWhileAway]);
 
     broker.register("1", "t");
-    broker.pass(REGISTER_TIMEOUT);
+    broker.pass(CONSENT_TIME);
     broker.accept_by_event("t");
     assert_eq!(told_on_return(&mut broker, "t"), [ServerMessage::EndedWhileAway], "too late");
 }

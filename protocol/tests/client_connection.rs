@@ -7,7 +7,9 @@ use socketio_p2p_protocol::{
     Cause, ClientConfig, ClientEvent, ClientMessage, Code, EndReason, Outcome, Refusal,
     ServerMessage,
     client::{Answer, Command, Complaint, Input, Output},
-    limits::{CONFIRM_TIMEOUT, CONNECT_TIMEOUT, HEARTBEAT_INTERVAL, HEARTBEAT_TIMEOUT},
+    limits::{
+        CONFIRM_TIMEOUT, CONNECT_TIMEOUT, CONSENT_TIME, HEARTBEAT_INTERVAL, HEARTBEAT_TIMEOUT,
+    },
     wire::{self, WireError},
 };
 
@@ -135,7 +137,12 @@ fn a_loss_answers_everything() {
 #[test]
 fn after_the_close_every_wish_is_answered_and_nothing_else_happens() {
     let mut client = ScriptedClient::paired();
-    client.hear(ServerMessage::Register { req: 1, source: "c".parse().unwrap(), payload: None });
+    client.hear(ServerMessage::Register {
+        req: 1,
+        source: "c".parse().unwrap(),
+        payload: None,
+        consent_time: CONSENT_TIME,
+    });
     let asked = client.questions()[0];
     client.command(Command::Close);
     client.outputs();

@@ -5,11 +5,12 @@ use std::time::Duration;
 use serde_json::json;
 use socketio_p2p_protocol::{
     ClientEntry, ClientEvent, ClientMessage, ClientState, Code, EndReason, Presence, Refusal,
-    ServerMessage,
+    ServerMessage, Welcome,
     client::{Answer, Command, Complaint, Input, Output},
+    limits::{CONSENT_TIME, Limits, VERDICT_SLACK},
 };
 
-use crate::clients::{PATIENCE, ScriptedClient, disconnect, info};
+use crate::clients::{PATIENCE, ScriptedClient, disconnect, info, welcome};
 
 #[test]
 fn every_request_has_a_number_of_its_own() {
@@ -24,7 +25,7 @@ fn every_request_has_a_number_of_its_own() {
     assert_eq!(
         said,
         [
-            ClientMessage::Register { req: Some(1), target, payload: None },
+            ClientMessage::Register { req: Some(1), target, payload: None, consent_time: None },
             ClientMessage::Unregister { req: Some(2) },
             ClientMessage::List { req: Some(3) },
         ]
@@ -184,14 +185,23 @@ fn the_list_is_handed_on() {
 fn the_application_is_asked_and_its_answer_names_the_request() {
     let mut client = ScriptedClient::ready();
     let source: socketio_p2p_protocol::ClientId = "b".parse().unwrap();
-    let ask =
-        |req| ServerMessage::Register { req, source: source.clone(), payload: Some(json!("hi")) };
+    let ask = |req| ServerMessage::Register {
+        req,
+        source: source.clone(),
+        payload: Some(json!("hi")),
+        consent_time: CONSENT_TIME,
+    };
 
     client.hear(ask(41));
     client.hear(ask(42));
     assert_eq!(
         client.outputs()[0],
-        Output::Ask { question: 1, source: source.clone(), payload: Some(json!("hi")) }
+        Output::Ask {
+            question: 1,
+            source: source.clone(),
+            payload: Some(json!("hi")),
+            consent_time: CONSENT_TIME
+        }
     );
     client.handle(Input::Answer(2, Ok(())));
     client.handle(Input::Answer(1, Err(Some("busy".to_owned()))));
@@ -265,6 +275,44 @@ fn deadlines_of_requests_are_kept_apart() {
 }
 
 #[test]
+fn a_registration_waits_as_long_as_the_target_has_and_two_seconds() {
+    let second = Duration::from_secs(1);
+    // What the server allows, what the caller asks for, what the target has.
+    for (longest, asked, has) in
+        [(10, None, 10), (60, None, 60), (60, Some(5), 5), (60, Some(90), 60)]
+    {
+        let mut limits = Limits::default();
+        limits.consent_ms = longest * 1_000;
+        let mut client = ScriptedClient::connecting();
+        client.hear(ServerMessage::Welcome(Welcome { limits, ..welcome() }));
+        client.outputs();
+        let consent_time = asked.map(Duration::from_secs);
+        client.command(Command::Register {
+            call: 7,
+            target: "B".parse().unwrap(),
+            payload: None,
+            consent_time,
+            deadline: None,
+        });
+        let asked = client.outputs();
+        assert!(matches!(
+            asked[..],
+            [Output::Send(ClientMessage::Register { consent_time: sent, .. })] if sent == consent_time
+        ));
+
+        let deadline = client.now + Duration::from_secs(has) + VERDICT_SLACK;
+        while client.now + second < deadline {
+            client.pass(second);
+            client.hear(ServerMessage::Pong { req: 0 });
+        }
+        client.pass(deadline - client.now - Duration::from_millis(1));
+        assert_eq!(client.answers(), []);
+        client.pass(Duration::from_millis(1));
+        assert_eq!(client.answers(), [(7, Answer::TimedOut)]);
+    }
+}
+
+#[test]
 fn a_payload_that_the_server_would_not_read_is_refused_at_once() {
     let deep = "[".repeat(100) + &"]".repeat(100);
     for payload in [json!("x".repeat(16 * 1024)), serde_json::from_str(&deep).unwrap()] {
@@ -274,7 +322,8 @@ fn a_payload_that_the_server_would_not_read_is_refused_at_once() {
             call: 7,
             target: "B".parse().unwrap(),
             payload: Some(payload),
-            deadline: client.now + PATIENCE,
+            consent_time: None,
+            deadline: Some(client.now + PATIENCE),
         });
 
         let refused = Answer::Refused(Code::TooLarge.into());

@@ -7,7 +7,7 @@ use socketio_p2p_protocol::{
     Body, Cause, ClientConfig, ClientEvent, ClientMessage, Code, EndReason, EndedPairing, Outcome,
     PairingInfo, Presence, ResumeToken, ServerMessage, Welcome,
     client::{Answer, Command, Input, Output},
-    limits::{HEARTBEAT_TIMEOUT, Limits},
+    limits::{CONSENT_TIME, HEARTBEAT_TIMEOUT, Limits},
     session::Delivery,
 };
 
@@ -182,6 +182,7 @@ fn an_answer_to_a_question_of_a_server_that_was_restarted_is_dropped() {
             req: 1,
             source: source.parse().unwrap(),
             payload: None,
+            consent_time: CONSENT_TIME,
         };
         client.hear(ask("b"));
         client.handle(Input::Lost);

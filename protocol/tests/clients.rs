@@ -149,7 +149,13 @@ impl ScriptedClient {
     pub(crate) fn register(&mut self, call: CallId) {
         let target: ClientId = "b".parse().unwrap();
         let deadline = self.now + PATIENCE;
-        self.command(Command::Register { call, target, payload: None, deadline });
+        self.command(Command::Register {
+            call,
+            target,
+            payload: None,
+            consent_time: None,
+            deadline: Some(deadline),
+        });
     }
 
     pub(crate) fn unregister(&mut self, call: CallId) {

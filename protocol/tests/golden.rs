@@ -80,9 +80,31 @@ fn what_a_v2_client_sends() {
     let messages = vec![
         (
             "register",
-            ClientMessage::Register { req: Some(1), target: target.clone(), payload: None },
+            ClientMessage::Register {
+                req: Some(1),
+                target: target.clone(),
+                payload: None,
+                consent_time: None,
+            },
         ),
-        ("register_payload", ClientMessage::Register { req: Some(1), target, payload }),
+        (
+            "register_payload",
+            ClientMessage::Register {
+                req: Some(1),
+                target: target.clone(),
+                payload,
+                consent_time: None,
+            },
+        ),
+        (
+            "register_time",
+            ClientMessage::Register {
+                req: Some(1),
+                target,
+                payload: None,
+                consent_time: Some(Duration::from_secs(60)),
+            },
+        ),
         ("accept", ClientMessage::Accept { req: Some(41) }),
         ("decline", ClientMessage::Decline { req: Some(41), reason: None }),
         (
@@ -107,7 +129,12 @@ fn what_a_v2_client_sends() {
 
 #[test]
 fn what_a_v2_client_hears() {
-    let register = |payload| ServerMessage::Register { req: 41, source: id("a"), payload };
+    let register = |payload, seconds| ServerMessage::Register {
+        req: 41,
+        source: id("a"),
+        payload,
+        consent_time: Duration::from_secs(seconds),
+    };
     let disconnect = |reason, req| ServerMessage::Disconnect { pairing: pairing(), reason, req };
     let error =
         |code: Code, req, pairing| ServerMessage::Error { refusal: code.into(), req, pairing };
@@ -152,8 +179,8 @@ fn what_a_v2_client_hears() {
                 ended: Some(EndedPairing { pairing: pairing(), reason: EndReason::Unregistered }),
             }),
         ),
-        ("register", register(None)),
-        ("register_payload", register(Some(json!({"token": 7})))),
+        ("register", register(None, 10)),
+        ("register_payload", register(Some(json!({"token": 7})), 120)),
         (
             "registered_source",
             ServerMessage::Registered { req: Some(1), pairing: info("b", true, 2) },

@@ -199,8 +199,12 @@ impl Scenario {
     pub(crate) fn register(&mut self, source: &str, target: &str) -> ReqId {
         self.last_req += 1;
         let req = self.last_req;
-        let message =
-            ClientMessage::Register { req: Some(req), target: name(target), payload: None };
+        let message = ClientMessage::Register {
+            req: Some(req),
+            target: name(target),
+            payload: None,
+            consent_time: None,
+        };
         self.say(source, message);
         req
     }

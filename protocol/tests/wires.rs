@@ -111,7 +111,10 @@ fn a_target_may_be_a_number_as_an_id_may() {
     let message = client_message(wire::REGISTER, args(json!([7, {"req": 5}]))).unwrap();
 
     let target = "7".parse().unwrap();
-    assert_eq!(message, ClientMessage::Register { req: Some(5), target, payload: None });
+    assert_eq!(
+        message,
+        ClientMessage::Register { req: Some(5), target, payload: None, consent_time: None }
+    );
 }
 
 #[test]

@@ -11,7 +11,7 @@ use serde_json::Value;
 use socketio_p2p_protocol::{
     Args, ClientMessage, Code, Dialect, EndReason, Frame, PairingId, Presence, Refusal, ReqId,
     ServerMessage,
-    limits::{JSON_DEPTH, REGISTER_TIMEOUT, RELEASE_TIMEOUT, V1_CALL_TIMEOUT},
+    limits::{JSON_DEPTH, RELEASE_TIMEOUT, V1_CALL_TIMEOUT},
     peer::v1::{Bridge, Input, NoAck, Output, Side, acknowledgement},
     relay::SendFailure,
     session::Delivery,
@@ -264,9 +264,9 @@ pub(crate) fn tell(
 ) -> Result<Option<Answer>, SendFailure> {
     let emit = |event, args: &[Value]| outlet.emit(event, Arguments::Values(args));
     match message {
-        ServerMessage::Register { req, source, .. } => {
+        ServerMessage::Register { req, source, consent_time, .. } => {
             let args = [Value::from(source.as_str())];
-            let ack = outlet.emit_with_ack(REGISTER, Arguments::Values(&args), REGISTER_TIMEOUT)?;
+            let ack = outlet.emit_with_ack(REGISTER, Arguments::Values(&args), *consent_time)?;
             let req = Some(*req);
             // A client that answers by event lets this time out.
             return Ok(Some(Box::pin(async move {

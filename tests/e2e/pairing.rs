@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use socketio_p2p_client::{Code, Consent, P2pClientExt, PairingRequest, RegisterError};
+use socketio_p2p_server::P2pServer;
 
 use crate::support::{
     clients::{assert_echoes, client, connect, pair, refused},
@@ -121,6 +122,44 @@ async fn a_target_decides_by_source_and_payload() {
 
     assert_echoes(&a).await;
     assert_echoes(&b).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_target_learns_how_long_it_may_think() {
+    let two_minutes = Duration::from_secs(120);
+    let server =
+        TestServer::with(|io| P2pServer::builder().consent_time(two_minutes).attach(io)).await;
+    let (asked, mut requests) = tokio::sync::mpsc::channel(3);
+    let decide = move |request: PairingRequest| {
+        let asked = asked.clone();
+        async move {
+            asked.send(request.consent_time).await.unwrap();
+            request.consent_time == Duration::from_secs(60)
+        }
+    };
+    let _b = soon(client(&server, "B").on_register(decide).connect()).await.unwrap();
+    let a = connect(&server, "A").await;
+
+    assert_eq!(refused(soon(a.register_target("B")).await), Code::Declined);
+    let request = a.register_target("B").consent_time(Duration::from_secs(300));
+    assert_eq!(refused(soon(request).await), Code::Declined);
+    let request = a.register_target("B").consent_time(Duration::from_secs(60));
+    soon(request).await.unwrap();
+
+    let told = [requests.recv().await, requests.recv().await, requests.recv().await];
+    assert_eq!(told, [120, 120, 60].map(|seconds| Some(Duration::from_secs(seconds))));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_whose_time_is_over_is_refused() {
+    let server = TestServer::start().await;
+    let a = connect(&server, "A").await;
+    let b = connect(&server, "B").await;
+    b.on_register(async |_| std::future::pending::<bool>().await);
+
+    let request = a.register_target("B").consent_time(Duration::from_millis(50));
+
+    assert_eq!(refused(soon(request).await), Code::Timeout);
 }
 
 #[tokio::test(flavor = "multi_thread")]

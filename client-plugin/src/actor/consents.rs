@@ -5,7 +5,7 @@ use std::{panic::AssertUnwindSafe, sync::Arc};
 use futures_util::FutureExt as _;
 use socketio_p2p_protocol::{
     client::{Input, QuestionId},
-    limits::{QUESTIONS, REGISTER_TIMEOUT},
+    limits::QUESTIONS,
 };
 use tokio::task::JoinSet;
 
@@ -16,7 +16,7 @@ use crate::api::{
 };
 
 /// Decisions about pairing requests, each in a task of its own. One may outlive its request, until
-/// [`REGISTER_TIMEOUT`] is over; beyond [`QUESTIONS`] a request is declined.
+/// its time is over; beyond [`QUESTIONS`] a request is declined.
 #[derive(Debug)]
 pub(crate) struct Consents {
     handlers: Arc<Handlers>,
@@ -37,9 +37,10 @@ impl Consents {
             let reason = "too many requests wait for a decision".to_owned();
             return Some(Input::Answer(question, Err(Some(reason))));
         }
+        let time = request.consent_time;
         self.deciding.spawn(async move {
             let deciding = AssertUnwindSafe(async { decide(request).await }).catch_unwind();
-            match tokio::time::timeout(REGISTER_TIMEOUT, deciding).await {
+            match tokio::time::timeout(time, deciding).await {
                 Ok(Ok(Consent::Accept)) => Input::Answer(question, Ok(())),
                 Ok(Ok(Consent::Decline(reason))) => Input::Answer(question, Err(reason)),
                 // A panic is no consent.

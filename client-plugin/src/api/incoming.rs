@@ -1,5 +1,7 @@
 //! Events and pairing requests from other clients.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -84,6 +86,9 @@ pub struct PairingRequest {
     pub source: ClientId,
     /// The payload of its request, if there is one.
     pub payload: Option<Value>,
+    /// The time for which the server waits for the decision. A decision that takes longer is dropped, and
+    /// the request declined.
+    pub consent_time: Duration,
 }
 
 /// An application's decision about a [`PairingRequest`]. `true` and `false` convert into it.

@@ -11,7 +11,7 @@ use serde_json::Value;
 use socketio_p2p_protocol::{
     ClientEntry, ClientId, ClientIdError, PairingInfo,
     client::{Answer, Command},
-    limits::{REGISTER_TIMEOUT, REQUEST_TIMEOUT},
+    limits::{CONSENT_TIME_MAX, REQUEST_TIMEOUT, VERDICT_SLACK},
     session::CallId,
 };
 use tokio::{sync::oneshot, time::timeout_at};
@@ -24,9 +24,6 @@ use crate::{
     },
 };
 
-/// The time that a client waits longer than the server does for the verdict about a registration.
-const VERDICT_SLACK: Duration = Duration::from_secs(2);
-
 /// A request to be paired, from
 /// [`P2pClientExt::register_target`](crate::P2pClientExt::register_target). Awaiting it sends the
 /// request, and waits for the verdict.
@@ -36,7 +33,8 @@ pub struct Register<'a> {
     client: &'a P2pClient,
     target: Result<ClientId, ClientIdError>,
     payload: Option<serde_json::Result<Value>>,
-    timeout: Duration,
+    consent_time: Option<Duration>,
+    timeout: Option<Duration>,
 }
 
 /// A request to end the pairing, from
@@ -60,8 +58,7 @@ pub struct Clients<'a> {
 
 impl<'a> Register<'a> {
     pub(crate) fn new(client: &'a P2pClient, target: &str) -> Self {
-        let timeout = REGISTER_TIMEOUT + VERDICT_SLACK;
-        Self { client, target: target.parse(), payload: None, timeout }
+        Self { client, target: target.parse(), payload: None, consent_time: None, timeout: None }
     }
 
     /// Adds a payload for the target's decision, at most 16 KiB as JSON. None by default.
@@ -70,9 +67,29 @@ impl<'a> Register<'a> {
         self
     }
 
-    /// Sets the time to wait for the verdict. 12 s by default: the target has 10 s.
+    /// Sets the time that the target has for its decision, from 1 ms to what the server allows. By
+    /// default what the server allows, which is 10 s unless it is set otherwise.
+    ///
+    /// ```no_run
+    /// # use std::time::Duration;
+    /// # use socketio_p2p_client::{P2pClient, P2pClientExt as _, RegisterError};
+    /// # async fn ask(client: &P2pClient) -> Result<(), RegisterError> {
+    /// // A person decides, but not after this offer has lost its sense.
+    /// client.register_target("dentist").consent_time(Duration::from_secs(60)).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub const fn consent_time(mut self, time: Duration) -> Self {
+        self.consent_time = Some(time);
+        self
+    }
+
+    /// Sets the time to wait for the verdict. By default the time of the target, and 2 s for the way to
+    /// the server and back. If it ends before the target has decided, the request still waits at the
+    /// server, and [`Event::Paired`](crate::Event::Paired) may follow; `unregister_target` takes it
+    /// back.
     pub const fn timeout(mut self, timeout: Duration) -> Self {
-        self.timeout = timeout;
+        self.timeout = Some(timeout);
         self
     }
 }
@@ -127,14 +144,22 @@ impl<'a> IntoFuture for Register<'a> {
 
     fn into_future(self) -> Self::IntoFuture {
         async move {
-            let Register { client, target, payload, timeout } = self;
+            let Register { client, target, payload, consent_time, timeout } = self;
             let target = target?;
             let payload = payload.transpose().map_err(RegisterError::Payload)?;
-            let command = |call, deadline| Command::Register { call, target, payload, deadline };
-            match ask(client, timeout, command).await {
+            let since = Instant::now();
+            let command = |call, deadline| {
+                let deadline = timeout.map(|_| deadline);
+                Command::Register { call, target, payload, consent_time, deadline }
+            };
+            // Without a timeout the connection knows how long the server waits.
+            let longest = timeout.unwrap_or(CONSENT_TIME_MAX + VERDICT_SLACK);
+            match ask(client, longest, command).await {
                 Answer::Registered(pairing) => Ok(pairing),
                 Answer::Refused(refusal) => Err(RegisterError::Refused(refusal)),
-                Answer::TimedOut => Err(RegisterError::Timeout(timeout)),
+                Answer::TimedOut => {
+                    Err(RegisterError::Timeout(timeout.unwrap_or_else(|| since.elapsed())))
+                }
                 _ => Err(RegisterError::Closed),
             }
         }

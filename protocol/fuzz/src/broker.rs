@@ -15,7 +15,7 @@ use socketio_p2p_protocol::{
     BrokerConfig, ClientId, ClientMessage, Code, ConnId, Dialect, DuplicatePolicy, ListPolicy,
     PairingId, ReqId,
     broker::Input,
-    limits::{GRACE, REGISTER_TIMEOUT, RELEASE_TIMEOUT},
+    limits::{CONSENT_TIME, GRACE, RELEASE_TIMEOUT},
 };
 
 use self::{host::Host, model::Shown};
@@ -97,7 +97,11 @@ impl History {
                 let (conn, req) = self.asks(bytes)?;
                 let target = some_client(bytes)?;
                 let payload = bytes.ratio(1, 4)?.then(|| json!({ "token": 7 }));
-                self.host.say(conn, ClientMessage::Register { req, target, payload });
+                // The last one is more than the server allows.
+                let times = [None, None, Some(0), Some(3_000), Some(100_000)];
+                let consent_time = bytes.choose(&times)?.map(Duration::from_millis);
+                let message = ClientMessage::Register { req, target, payload, consent_time };
+                self.host.say(conn, message);
             }
             9..=12 => self.answer(bytes)?,
             13 => {
@@ -242,8 +246,8 @@ fn some_time(bytes: &mut Unstructured<'_>) -> Result<Duration> {
         Duration::ZERO,
         tick,
         RELEASE_TIMEOUT,
-        REGISTER_TIMEOUT - tick,
-        REGISTER_TIMEOUT,
+        CONSENT_TIME - tick,
+        CONSENT_TIME,
         GRACE - tick,
         GRACE,
         Duration::from_secs(601),

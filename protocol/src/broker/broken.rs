@@ -15,7 +15,12 @@ fn an_invariant_that_does_not_hold_is_reported_and_does_not_panic() {
         broker.admit(conn, Hello::new(id.clone(), Dialect::V2, token), now).unwrap();
         broker.handle(Input::Connected(conn), now);
     }
-    let register = ClientMessage::Register { req: Some(1), target: ids[1].clone(), payload: None };
+    let register = ClientMessage::Register {
+        req: Some(1),
+        target: ids[1].clone(),
+        payload: None,
+        consent_time: None,
+    };
     broker.handle(Input::Received(ConnId(1), register.clone()), now);
     while broker.poll_output().is_some() {}
 

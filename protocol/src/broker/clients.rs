@@ -71,10 +71,10 @@ impl Broker {
 
     pub(super) fn shut_down(&mut self) {
         self.closing = true;
-        while let Some((&number, _)) = self.requests.first_key_value() {
+        while let Some(number) = self.waiting.first() {
             self.refuse_without_asking_on(number, Code::ShuttingDown.into());
         }
-        self.questions.clear();
+        self.waiting.close_questions();
         while let Some((&id, _)) = self.grants.first_key_value() {
             self.cancel_grant(id, Code::ShuttingDown);
         }

@@ -3,11 +3,9 @@
 use std::time::Instant;
 
 use super::{
-    Broker, BrokerEvent, Output, Slot,
-    pairings::Pairing,
-    requests::{Consent, Request},
+    Broker, BrokerEvent, Output, Slot, pairings::Pairing, requests::Consent, waiting::Request,
 };
-use crate::{ClientId, Code, Dialect, PairingId, ReqId, ServerMessage, limits::REGISTER_TIMEOUT};
+use crate::{ClientId, Code, Dialect, PairingId, ReqId, ServerMessage, limits::GRANT_TIMEOUT};
 
 /// An agreement of two clients that waits for its grant. Both are held meanwhile.
 #[derive(Debug)]
@@ -24,7 +22,7 @@ impl Broker {
         let id = PairingId::new(self.config.node, self.last_serial);
         let (source, target) = (request.source.clone(), request.target.clone());
         self.set_slots(&source, &target, Slot::Granting(id));
-        let deadline = now + REGISTER_TIMEOUT;
+        let deadline = now + GRANT_TIMEOUT;
         self.grants.insert(id, Grant { request, consent, deadline });
         self.outputs.push_back(Output::Grant { pairing: id, source, target });
     }

@@ -1,28 +1,18 @@
 //! Registrations: asking, answering, crossing, expiring.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use super::{Broken, Broker, BrokerEvent, ClientRecord, Output, Slot, attendance::Attendance};
+use super::{
+    Broken, Broker, BrokerEvent, ClientRecord, Output, Slot, attendance::Attendance,
+    waiting::Request,
+};
 use crate::{
     ClientId, Code, ConnId, Dialect, Refusal, ReqId, ServerMessage,
-    limits::{INBOX_REQUESTS, REGISTER_TIMEOUT, REPETITIONS},
+    limits::{INBOX_REQUESTS, REPETITIONS, setting},
     planted::{self, Fault},
 };
-
-/// A registration that waits for its answer.
-#[derive(Debug)]
-pub(super) struct Request {
-    pub(super) source: ClientId,
-    /// Its numbers: that of the registration, and those of its repetitions.
-    pub(super) reqs: Vec<Option<ReqId>>,
-    pub(super) target: ClientId,
-    payload: Option<Value>,
-    /// `true` once the target has been asked.
-    asked: bool,
-    pub(super) deadline: Instant,
-}
 
 /// Forms of the target's consent.
 #[derive(Clone, Copy, Debug)]
@@ -33,12 +23,13 @@ pub(super) enum Consent {
     Crossing(Option<ReqId>),
 }
 
-/// A request that a client was asked and has not answered. It outlives the registration, or the
-/// answer could be taken for one to the next.
-#[derive(Debug)]
-pub(super) struct Question {
+/// The fields of a registration.
+pub(super) struct Registration {
+    pub(super) req: Option<ReqId>,
     pub(super) target: ClientId,
-    pub(super) deadline: Instant,
+    pub(super) payload: Option<Value>,
+    /// The time that it may wait, if it says so.
+    pub(super) consent_time: Option<Duration>,
 }
 
 impl Broker {
@@ -72,9 +63,7 @@ impl Broker {
     pub(super) fn register(
         &mut self,
         source: &ClientId,
-        req: Option<ReqId>,
-        target: ClientId,
-        payload: Option<Value>,
+        Registration { req, target, payload, consent_time }: Registration,
         now: Instant,
     ) {
         if let Some((id, partner)) = self.pairing_of(source)
@@ -95,7 +84,7 @@ impl Broker {
             return;
         };
         if let Some(crossing) = crossing
-            && self.requests.get(&crossing).is_some_and(|request| request.target == *source)
+            && self.waiting.request(crossing).is_some_and(|request| request.target == *source)
         {
             self.event(BrokerEvent::Registered { source: source.clone(), target });
             return self.agree(crossing, Consent::Crossing(req), now);
@@ -109,6 +98,8 @@ impl Broker {
         if self.client_mut(&target).is_none_or(|target| target.places_taken() >= INBOX_REQUESTS) {
             return self.answer_no(source, req, target, Code::Congested.into());
         }
+        let longest = self.config.limits.consent_time();
+        let consent_time = setting(consent_time.unwrap_or(longest)).min(longest);
         self.last_req += 1;
         let number = self.last_req;
         let request = Request {
@@ -117,9 +108,10 @@ impl Broker {
             target: target.clone(),
             payload,
             asked: false,
-            deadline: now + REGISTER_TIMEOUT,
+            consent_time,
+            deadline: now + consent_time,
         };
-        self.requests.insert(number, request);
+        self.waiting.insert(number, request);
         if let Some(client) = self.clients.get_mut(source) {
             client.asking = Some(number);
         }
@@ -134,12 +126,12 @@ impl Broker {
     /// nothing.
     #[must_use]
     pub fn waits_for(&self, client: &ClientId, target: &ClientId) -> bool {
-        self.waiting(client).is_some_and(|request| request.target == *target)
+        self.request_of_v1(client).is_some_and(|request| request.target == *target)
     }
 
-    fn waiting(&self, client: &ClientId) -> Option<&Request> {
+    fn request_of_v1(&self, client: &ClientId) -> Option<&Request> {
         let client = self.clients.get(client).filter(|client| client.dialect == Dialect::V1)?;
-        self.requests.get(&client.asking?)
+        self.waiting.request(client.asking?)
     }
 
     /// Lets a v1 client's registration join the one that waits for the same target. A stock client that
@@ -147,7 +139,7 @@ impl Broker {
     fn join(&mut self, source: &ClientId, req: Option<ReqId>, target: &ClientId) -> bool {
         let asking = self.clients.get(source).filter(|client| client.dialect == Dialect::V1);
         let Some(number) = asking.and_then(|client| client.asking) else { return false };
-        let Some(request) = self.requests.get_mut(&number) else { return false };
+        let Some(request) = self.waiting.request_mut(number) else { return false };
         let joins = request.target == *target && request.reqs.len() < REPETITIONS;
         if joins {
             request.reqs.push(req);
@@ -167,7 +159,7 @@ impl Broker {
             return;
         }
         for &number in &client.inbox {
-            let Some(request) = self.requests.get_mut(&number).filter(|r| !r.asked) else {
+            let Some(request) = self.waiting.request_mut(number).filter(|r| !r.asked) else {
                 continue;
             };
             request.asked = true;
@@ -175,11 +167,11 @@ impl Broker {
                 req: number,
                 source: request.source.clone(),
                 payload: request.payload.take(),
+                consent_time: request.consent_time,
             };
             self.outputs.push_back(Output::Send(conn, message));
             client.questions.push(number);
-            let question = Question { target: target.clone(), deadline: request.deadline };
-            self.questions.insert(number, question);
+            self.waiting.open_question(number);
             if one_at_a_time {
                 return;
             }
@@ -192,7 +184,7 @@ impl Broker {
             && let Some(at) = client.questions.iter().position(|question| *question == number)
         {
             client.questions.remove(at);
-            self.questions.remove(&number);
+            self.waiting.close_question(number);
         }
     }
 
@@ -209,8 +201,8 @@ impl Broker {
             None => *client.questions.first()?,
         };
         self.close_question(target, number);
-        self.requests
-            .get(&number)
+        self.waiting
+            .request(number)
             .is_some_and(|request| request.asked && request.target == *target)
             .then_some(number)
     }
@@ -251,7 +243,7 @@ impl Broker {
 
     /// Holds both ends of an agreement while the pairing is granted, if both are still free.
     fn agree(&mut self, number: ReqId, consent: Consent, now: Instant) {
-        let Some(Request { source, target, .. }) = self.requests.get(&number) else {
+        let Some(Request { source, target, .. }) = self.waiting.request(number) else {
             return self.complain(Broken::NoRequest(number));
         };
         let (source, target) = (source.clone(), target.clone());
@@ -272,7 +264,7 @@ impl Broker {
 
     /// Removes a request from all places where it is noted.
     fn take_request(&mut self, number: ReqId) -> Option<Request> {
-        let request = self.requests.remove(&number)?;
+        let request = self.waiting.remove(number)?;
         if let Some(source) = self.clients.get_mut(&request.source) {
             source.asking = None;
         }
@@ -326,7 +318,7 @@ impl Broker {
         let client = self.clients.get_mut(id);
         for number in client.map(|client| std::mem::take(&mut client.questions)).unwrap_or_default()
         {
-            self.questions.remove(&number);
+            self.waiting.close_question(number);
         }
     }
 

@@ -125,8 +125,11 @@ pub enum Command {
         target: ClientId,
         /// The payload for the target's decision.
         payload: Option<Value>,
-        /// The time by which it must be answered.
-        deadline: Instant,
+        /// The time that the target has, at most what the server allows; `None` for all of that.
+        consent_time: Option<Duration>,
+        /// The time by which it must be answered; `None` for that of the target and
+        /// [`VERDICT_SLACK`](crate::limits::VERDICT_SLACK).
+        deadline: Option<Instant>,
     },
     /// End the pairing, once the partner has confirmed what was emitted, or after
     /// [`CONFIRM_TIMEOUT`](crate::limits::CONFIRM_TIMEOUT). Answered with [`Answer::Unregistered`].
@@ -211,6 +214,8 @@ pub enum Output {
         source: ClientId,
         /// The payload of its request.
         payload: Option<Value>,
+        /// The time for which the server waits for the answer.
+        consent_time: Duration,
     },
     /// Run a handler for an emit of this partner, and report [`Input::Finished`] when it is done. The
     /// pairing may be over by then, or have another name.

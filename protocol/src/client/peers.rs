@@ -84,7 +84,12 @@ impl Client {
                     let target = peer.pairing().partner.clone();
                     let req = self.next_req();
                     self.reassertions.insert(req, key);
-                    self.send(ClientMessage::Register { req: Some(req), target, payload: None });
+                    self.send(ClientMessage::Register {
+                        req: Some(req),
+                        target,
+                        payload: None,
+                        consent_time: None,
+                    });
                 }
                 peer::Output::Unregister => {
                     let req = self.next_req();

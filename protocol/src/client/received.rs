@@ -1,6 +1,6 @@
 //! The server's messages, and the answers to what the server asks.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
@@ -33,10 +33,12 @@ impl Client {
             ServerMessage::Welcome(welcome) => self.welcome(welcome, now),
             // The server answers it when this client leaves.
             ServerMessage::Register { .. } if self.ending.closes() => {}
-            ServerMessage::Register { req, source, payload } => match self.forgotten_peer() {
-                Some(key) => self.asked_while_forgotten(key, req, &source),
-                None => self.ask(req, source, payload),
-            },
+            ServerMessage::Register { req, source, payload, consent_time } => {
+                match self.forgotten_peer() {
+                    Some(key) => self.asked_while_forgotten(key, req, &source),
+                    None => self.ask(req, source, payload, consent_time),
+                }
+            }
             ServerMessage::Registered { req, pairing } => {
                 self.take_reassertion(req);
                 self.paired(pairing.clone(), now);
@@ -153,7 +155,13 @@ impl Client {
 
     /// Asks the application for its consent. The number is the client's own: a server that was
     /// restarted uses its numbers again, and the application may still think about an earlier question.
-    fn ask(&mut self, asked: ReqId, source: ClientId, payload: Option<Value>) {
+    fn ask(
+        &mut self,
+        asked: ReqId,
+        source: ClientId,
+        payload: Option<Value>,
+        consent_time: Duration,
+    ) {
         if self.questions.len() == QUESTIONS {
             self.questions.pop_front();
         }
@@ -161,7 +169,7 @@ impl Client {
         let own = self.last_question;
         let question = if planted::is(Fault::AnswerFormerServer) { asked } else { own };
         self.questions.push_back((question, asked));
-        self.outputs.push_back(Output::Ask { question, source, payload });
+        self.outputs.push_back(Output::Ask { question, source, payload, consent_time });
     }
 
     /// Sends the application's answer, unless this server did not ask.

@@ -1,13 +1,13 @@
 //! Requests to the server, and the application's commands.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
 use super::{Answer, Client, Command};
 use crate::{
     ClientId, ClientMessage, Code, EndReason, PairingInfo, ReqId,
-    limits::{JSON_DEPTH, REGISTER_PAYLOAD_BYTES},
+    limits::{JSON_DEPTH, REGISTER_PAYLOAD_BYTES, VERDICT_SLACK},
     peer::{self, Peer},
     session::CallId,
     wire,
@@ -24,16 +24,25 @@ pub(super) struct PendingRequest {
 /// A request to the server. Each is idempotent: it may be sent again on another connection.
 #[derive(Clone, Debug)]
 enum ServerRequest {
-    Register { target: ClientId, payload: Option<Value> },
+    Register(Registration),
     Unregister,
     List,
+}
+
+#[derive(Clone, Debug)]
+struct Registration {
+    target: ClientId,
+    payload: Option<Value>,
+    consent_time: Option<Duration>,
 }
 
 impl ServerRequest {
     fn message(self, req: ReqId) -> ClientMessage {
         let req = Some(req);
         match self {
-            Self::Register { target, payload } => ClientMessage::Register { req, target, payload },
+            Self::Register(Registration { target, payload, consent_time }) => {
+                ClientMessage::Register { req, target, payload, consent_time }
+            }
             Self::Unregister => ClientMessage::Unregister { req },
             Self::List => ClientMessage::List { req },
         }
@@ -62,9 +71,9 @@ impl Client {
             std::mem::take(&mut self.requests).into_values()
         {
             match request {
-                ServerRequest::Register { target, payload } => match self.pairing_with(&target) {
+                ServerRequest::Register(asked) => match self.pairing_with(&asked.target) {
                     Some(info) => self.answer(call, Answer::Registered(info)),
-                    None => self.register(call, target, payload, deadline),
+                    None => self.register(call, asked, deadline),
                 },
                 ServerRequest::Unregister if self.peers.is_empty() => {
                     self.answer(call, Answer::Unregistered);
@@ -82,17 +91,11 @@ impl Client {
 
     /// Registers a target. While the server has forgotten a pairing, the answer is the one that the
     /// server would give if it had not.
-    fn register(
-        &mut self,
-        call: CallId,
-        target: ClientId,
-        payload: Option<Value>,
-        deadline: Instant,
-    ) {
+    fn register(&mut self, call: CallId, registration: Registration, deadline: Instant) {
         if self.forgotten_peer().is_none() {
-            return self.request(call, ServerRequest::Register { target, payload }, deadline);
+            return self.request(call, ServerRequest::Register(registration), deadline);
         }
-        let answer = match self.pairing_with(&target) {
+        let answer = match self.pairing_with(&registration.target) {
             Some(info) => Answer::Registered(info),
             None => Answer::Refused(Code::SourceBusy.into()),
         };
@@ -117,8 +120,12 @@ impl Client {
             Command::Register { call, payload: Some(payload), .. } if is_too_large(&payload) => {
                 self.answer(call, Answer::Refused(Code::TooLarge.into()));
             }
-            Command::Register { call, target, payload, deadline } => {
-                self.register(call, target, payload, deadline);
+            Command::Register { call, target, payload, consent_time, deadline } => {
+                let deadline = deadline.unwrap_or_else(|| {
+                    let longest = self.limits.consent_time();
+                    now + consent_time.unwrap_or(longest).min(longest) + VERDICT_SLACK
+                });
+                self.register(call, Registration { target, payload, consent_time }, deadline);
             }
             Command::Unregister { call, deadline } => self.end_pairing(call, deadline, now),
             Command::List { call, deadline } => self.request(call, ServerRequest::List, deadline),

@@ -1,8 +1,12 @@
 //! The limits that a server states.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
-use super::{JSON_DEPTH, RELAYED_FRAME_BYTES, SIGNAL_BYTES};
+use super::{
+    CONSENT_TIME, CONSENT_TIME_MAX, JSON_DEPTH, RELAYED_FRAME_BYTES, SIGNAL_BYTES, setting,
+};
 
 /// The limits that a server states in its welcome.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
@@ -27,6 +31,10 @@ pub struct Limits {
     /// Bytes that may be sent at once. A message that has more is sent when all of them may be.
     #[serde(deserialize_with = "crate::wire::rate::bytes")]
     pub byte_burst: u64,
+    /// Longest time that a registration waits for the target's consent, in milliseconds. See
+    /// [`Self::consent_time`].
+    #[serde(deserialize_with = "crate::wire::rate::bytes")]
+    pub consent_ms: u64,
 }
 
 impl Limits {
@@ -36,6 +44,20 @@ impl Limits {
         let (message_rate, message_burst) = messages;
         let (byte_rate, byte_burst) = bytes;
         Self { message_rate, message_burst, byte_rate, byte_burst, ..self }
+    }
+
+    /// Returns the limits with this longest time for consent.
+    #[must_use]
+    pub fn with_consent_time(self, time: Duration) -> Self {
+        let time = setting(time).min(CONSENT_TIME_MAX);
+        Self { consent_ms: time.as_millis().try_into().unwrap_or(u64::MAX), ..self }
+    }
+
+    /// Returns the longest time that a registration waits for the target's consent, from 1 ms to
+    /// [`CONSENT_TIME_MAX`].
+    #[must_use]
+    pub fn consent_time(&self) -> Duration {
+        setting(Duration::from_millis(self.consent_ms)).min(CONSENT_TIME_MAX)
     }
 }
 
@@ -49,6 +71,7 @@ impl Default for Limits {
             message_burst: 0,
             byte_rate: 0,
             byte_burst: 0,
+            consent_ms: CONSENT_TIME.as_millis() as u64,
         }
     }
 }

@@ -144,7 +144,10 @@ pub fn read_v1_request(
 ) -> Result<ClientMessage, Refusal> {
     let args = arguments(text)?;
     Ok(match event {
-        REGISTER => ClientMessage::Register { req, target: wire::target(&args)?, payload: None },
+        REGISTER => {
+            let target = wire::target(&args)?;
+            ClientMessage::Register { req, target, payload: None, consent_time: None }
+        }
         REGISTER_SUCCESS => ClientMessage::Accept { req: None },
         REGISTER_FAILED => ClientMessage::Decline { req: None, reason: None },
         UNREGISTER => ClientMessage::Unregister { req },

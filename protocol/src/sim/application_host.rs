@@ -52,7 +52,16 @@ impl World {
         let call = self.clients[client].next_request();
         self.clients[client].wanted.insert(call, partner);
         let deadline = self.now + Duration::from_secs(12);
-        self.command(client, Command::Register { call, target, payload: None, deadline });
+        self.command(
+            client,
+            Command::Register {
+                call,
+                target,
+                payload: None,
+                consent_time: None,
+                deadline: Some(deadline),
+            },
+        );
     }
 
     fn emit_made(&mut self, client: usize, Made { event, mut args, patience }: Made) {

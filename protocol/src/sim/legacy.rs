@@ -43,7 +43,8 @@ impl World {
                 let target = SimClient::new(target).name.parse().expect("a name is an id");
                 let req = self.next_legacy_req(legacy);
                 self.legacies[legacy].asks = true;
-                let message = ClientMessage::Register { req, target, payload: None };
+                let message =
+                    ClientMessage::Register { req, target, payload: None, consent_time: None };
                 self.send_up(conn, Up::Message(message));
             }
             (Some(_), 0..3) => {

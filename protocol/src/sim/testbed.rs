@@ -183,12 +183,12 @@ impl Testbed {
         let id = SimClient::new(target).name.parse().expect("a name is an id");
         let call = self.world.clients[client].last_request + 1;
         self.world.clients[client].wanted.insert(call, target);
-        let payload = None;
         self.command(client, |call, deadline| Command::Register {
             call,
             target: id,
-            payload,
-            deadline,
+            payload: None,
+            consent_time: None,
+            deadline: Some(deadline),
         })
     }
 

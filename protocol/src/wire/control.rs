@@ -1,6 +1,7 @@
 //! Control messages, in the order of PROTOCOL.md.
 
 mod client;
+mod fields;
 mod server;
 mod welcome;
 

@@ -54,6 +54,7 @@ pub struct P2pServerBuilder {
     list: ListPolicy,
     duplicates: DuplicatePolicy,
     grace: Option<Duration>,
+    consent_time: Option<Duration>,
     limits: ServerLimits,
 }
 
@@ -118,6 +119,23 @@ impl P2pServerBuilder {
         self
     }
 
+    /// Sets the longest time that a request waits for its target's consent. 10 s by default, enough for
+    /// a program; 1 ms to 10 minutes count. A client may ask for less, not for more.
+    ///
+    /// A request that nobody answers takes one of four places at its target for so long.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use socketio_p2p_server::P2pServer;
+    /// // People decide.
+    /// let builder = P2pServer::builder().consent_time(Duration::from_secs(120));
+    /// # drop(builder);
+    /// ```
+    pub const fn consent_time(mut self, time: Duration) -> Self {
+        self.consent_time = Some(time);
+        self
+    }
+
     /// Sets what becomes of a connection whose id is in use. By default it is refused with
     /// `duplicate-id`, unless it has the resume token.
     pub const fn duplicates(mut self, duplicates: DuplicatePolicy) -> Self {
@@ -141,6 +159,9 @@ impl P2pServerBuilder {
         config.duplicates = self.duplicates;
         config.grace = self.grace.unwrap_or(config.grace);
         config.limits = self.limits.stated();
+        if let Some(time) = self.consent_time {
+            config.limits = config.limits.with_consent_time(time);
+        }
         config.clients = self.limits.clients;
         P2pServer::new(Broker::new(config), self.hooks, self.limits)
     }

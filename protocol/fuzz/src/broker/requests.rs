@@ -3,12 +3,12 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     mem,
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use socketio_p2p_protocol::{
     ClientId, ClientMessage, Code, EndReason, PairingId, ReqId,
-    limits::{INBOX_REQUESTS, REGISTER_TIMEOUT, REPETITIONS},
+    limits::{CONSENT_TIME, GRANT_TIMEOUT, INBOX_REQUESTS, REPETITIONS},
 };
 
 /// A message to a client that the rules predict.
@@ -126,8 +126,11 @@ impl Requests {
         now: Instant,
     ) {
         match message {
-            ClientMessage::Register { req, target, .. } => {
-                self.register((from, is_v1), *req, target, is_known(target), now);
+            ClientMessage::Register { req, target, consent_time, .. } => {
+                let longest = CONSENT_TIME;
+                let shortest = Duration::from_millis(1);
+                let time = consent_time.unwrap_or(longest).clamp(shortest, longest);
+                self.register((from, is_v1), *req, target, is_known(target), (now, time));
             }
             ClientMessage::Accept { req } => self.answer(from, *req, true, now),
             ClientMessage::Decline { req, .. } => self.answer(from, *req, false, now),
@@ -145,7 +148,7 @@ impl Requests {
         req: Option<ReqId>,
         target: &ClientId,
         is_known: bool,
-        now: Instant,
+        (now, time): (Instant, Duration),
     ) {
         if let Some((pairing, partner)) = self.paired.get(source)
             && partner == target
@@ -159,7 +162,7 @@ impl Requests {
             let is_same = other.source == *source && other.target == *target;
             is_v1 && is_same && other.reqs.len() < REPETITIONS
         });
-        let deadline = now + REGISTER_TIMEOUT;
+        let deadline = now + time;
         let is_free_and_away = !self.present.contains(target) && !self.is_busy(target);
         let refusal = if source == target {
             Code::SelfTarget
@@ -171,6 +174,7 @@ impl Requests {
             Code::TargetBusy
         } else if let Some(at) = crossing {
             let request = self.waiting.remove(at);
+            let deadline = now + GRANT_TIMEOUT;
             self.agreed = Some(Grant { request, crossing: Some(req), deadline });
             return;
         } else if let Some(at) = repeats {
@@ -234,7 +238,7 @@ impl Requests {
             true if self.is_busy(&request.source) => Code::SourceBusy,
             true if self.is_busy(target) => Code::TargetBusy,
             true => {
-                let deadline = now + REGISTER_TIMEOUT;
+                let deadline = now + GRANT_TIMEOUT;
                 self.agreed = Some(Grant { request, crossing: None, deadline });
                 return;
             }

@@ -1,6 +1,6 @@
 //! The lines of a client.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
@@ -173,11 +173,12 @@ impl Machine for Client {
                 merge(&mut line, write_answer(answer));
                 line
             }
-            Output::Ask { question, source, payload } => object([
+            Output::Ask { question, source, payload, consent_time } => object([
                 ("out", Some("ask".into())),
                 ("question", Some(json!(question))),
                 ("source", Some(json!(source))),
                 ("payload", payload.clone()),
+                ("consent", Some(micros(*consent_time).into())),
             ]),
             Output::Deliver(pairing, source, delivery) => {
                 let [seq, event, args, blobs, reply] = write_delivery(delivery);
@@ -221,8 +222,14 @@ fn server_event(message: &ServerMessage, notes: &mut Notes) -> Option<wire::Wire
 fn write_command(command: &Command, notes: &Notes) -> Value {
     let named = |name: &str, call: &u64, deadline: &Instant| json!({ "in": "command", "command": name, "call": call, "deadline": notes.micros(*deadline) });
     match command {
-        Command::Register { call, target, payload, deadline } => {
-            let mut line = named("register", call, deadline);
+        Command::Register { call, target, payload, consent_time, deadline } => {
+            let mut line = json!({ "in": "command", "command": "register", "call": call });
+            if let Some(deadline) = deadline {
+                line["deadline"] = notes.micros(*deadline).into();
+            }
+            if let Some(time) = consent_time {
+                line["consent"] = micros(*time).into();
+            }
             line["target"] = json!(target);
             if let Some(payload) = payload {
                 line["payload"] = payload.clone();
@@ -252,7 +259,11 @@ fn read_command(fields: &Fields<'_>, notes: &Notes) -> Result<Command, String> {
             call: call()?,
             target: fields.read("target")?,
             payload: fields.value("payload").cloned(),
-            deadline: deadline()?,
+            consent_time: fields
+                .value("consent")
+                .and_then(Value::as_u64)
+                .map(Duration::from_micros),
+            deadline: fields.value("deadline").map(|_| deadline()).transpose()?,
         },
         "unregister" => Command::Unregister { call: call()?, deadline: deadline()? },
         "list" => Command::List { call: call()?, deadline: deadline()? },

@@ -1,8 +1,13 @@
 //! Messages of clients, and their events.
 
+use std::time::Duration;
+
 use serde_json::{Map, Value, json};
 
-use super::ReqId;
+use super::{
+    ReqId,
+    fields::{millis, with},
+};
 use crate::{
     ClientId, Code, PairingId, Refusal,
     limits::REGISTER_PAYLOAD_BYTES,
@@ -23,6 +28,8 @@ pub enum ClientMessage {
         target: ClientId,
         /// Data for the target's decision.
         payload: Option<Value>,
+        /// Time for the target's decision; `None` for as long as the server allows.
+        consent_time: Option<Duration>,
     },
     /// Consent to a registration.
     Accept {
@@ -87,6 +94,18 @@ impl RequestFields {
         self.fields.remove(field).filter(|value| !value.is_null())
     }
 
+    /// Takes a time in milliseconds; `None` if it is missing or null.
+    pub(super) fn remove_time(&mut self, field: &str) -> Result<Option<Duration>, WireError> {
+        let Some(value) = self.remove(field) else { return Ok(None) };
+        match value.as_u64() {
+            Some(millis) => Ok(Some(Duration::from_millis(millis))),
+            None => Err(WireError {
+                req: Some(self.req),
+                ..bad_args("a time is not a whole number of milliseconds")
+            }),
+        }
+    }
+
     /// Takes a text; `None` if it is missing or null.
     fn remove_text(&mut self, field: &str) -> Result<Option<String>, WireError> {
         match self.remove(field) {
@@ -142,6 +161,7 @@ pub fn client_message(event: &str, mut args: Vec<Value>) -> Result<ClientMessage
         REGISTER => {
             let mut fields = RequestFields::take(&mut args, 2)?;
             let (req, payload) = (fields.req, fields.remove("payload"));
+            let consent_time = fields.remove_time("consentMs")?;
             let refuse = |refusal| WireError { refusal, req: Some(req) };
             if payload
                 .as_ref()
@@ -150,7 +170,7 @@ pub fn client_message(event: &str, mut args: Vec<Value>) -> Result<ClientMessage
                 return Err(refuse(Code::TooLarge.into()));
             }
             let target = target(&args).map_err(refuse)?;
-            Ok(ClientMessage::Register { req: Some(req), target, payload })
+            Ok(ClientMessage::Register { req: Some(req), target, payload, consent_time })
         }
         REGISTER_SUCCESS => Ok(ClientMessage::Accept { req: Some(number(&mut args)?) }),
         REGISTER_FAILED => {
@@ -175,11 +195,10 @@ impl ClientMessage {
     #[must_use]
     pub fn to_event(&self) -> Option<WireEvent> {
         let event = match self {
-            Self::Register { req, target, payload: None } => {
-                (REGISTER, vec![json!(target), json!({ "req": req })])
-            }
-            Self::Register { req, target, payload } => {
-                (REGISTER, vec![json!(target), json!({ "req": req, "payload": payload })])
+            Self::Register { req, target, payload, consent_time } => {
+                let fields = with(json!({ "req": req }), "payload", payload.clone());
+                let fields = with(fields, "consentMs", consent_time.map(millis));
+                (REGISTER, vec![json!(target), fields])
             }
             Self::Accept { req } => (REGISTER_SUCCESS, vec![json!({ "req": req })]),
             Self::Decline { req, reason: None } => (REGISTER_FAILED, vec![json!({ "req": req })]),

@@ -1,14 +1,18 @@
 //! Messages of the server, and their events.
 
+use std::time::Duration;
+
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 
 use super::{
     ClientEntry, PairingInfo, Presence, ReqId, Welcome,
     client::{RequestFields, number, source},
+    fields::{millis, with},
 };
 use crate::{
     ClientId, Code, EndReason, PairingId, Refusal,
+    limits::{CONSENT_TIME, CONSENT_TIME_MAX, setting},
     wire::{
         CLIENTS, DISCONNECT, ERROR, PARTNER, PONG, REGISTER, REGISTER_FAILED, REGISTER_SUCCESS,
         WELCOME, WireError, WireEvent, bad_args, object,
@@ -28,6 +32,8 @@ pub enum ServerMessage {
         source: ClientId,
         /// Data for the decision.
         payload: Option<Value>,
+        /// Time for the decision.
+        consent_time: Duration,
     },
     /// Confirmation of a pairing.
     Registered {
@@ -109,22 +115,15 @@ pub enum ServerMessage {
     },
 }
 
-/// Adds `key` to the fields if there is a value for it.
-fn with(mut fields: Value, key: &str, value: Option<impl Into<Value>>) -> Value {
-    if let Some(value) = value {
-        fields[key] = value.into();
-    }
-    fields
-}
-
 impl ServerMessage {
     /// Returns the event for a v2 client; `None` for a message that only v1 has.
     #[must_use]
     pub fn to_event(&self) -> Option<WireEvent> {
         let (event, mut args) = match self {
             Self::Welcome(welcome) => (WELCOME, vec![welcome.to_value()]),
-            Self::Register { req, source, payload } => {
-                let fields = with(json!({ "req": req }), "payload", payload.clone());
+            Self::Register { req, source, payload, consent_time } => {
+                let fields = json!({ "req": req, "consentMs": millis(*consent_time) });
+                let fields = with(fields, "payload", payload.clone());
                 (REGISTER, vec![json!(source), fields])
             }
             Self::Registered { req, pairing } => {
@@ -250,8 +249,10 @@ pub fn server_message(event: &str, mut args: Vec<Value>) -> Result<ServerMessage
         REGISTER => {
             let mut fields = RequestFields::take(&mut args, 2)?;
             let (req, payload) = (fields.req, fields.remove("payload"));
+            let consent_time = fields.remove_time("consentMs")?.unwrap_or(CONSENT_TIME);
+            let consent_time = setting(consent_time).min(CONSENT_TIME_MAX);
             let source = source(&args).map_err(|refusal| WireError { refusal, req: Some(req) })?;
-            Ok(ServerMessage::Register { req, source, payload })
+            Ok(ServerMessage::Register { req, source, payload, consent_time })
         }
         REGISTER_SUCCESS => {
             let RegisteredFields { req, pairing } = first(args)?;
