@@ -179,6 +179,10 @@ impl Actor {
                 Output::Deliver(pairing, from, delivery) => {
                     self.handler_tasks.start(pairing, from, delivery)
                 }
+                Output::Abandoned(pairing, seq) => {
+                    self.handler_tasks.abandon((pairing, seq));
+                    None
+                }
                 Output::Ask { question, source, payload, consent_time } => {
                     self.consents.ask(question, PairingRequest { source, payload, consent_time })
                 }

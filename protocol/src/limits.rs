@@ -44,8 +44,8 @@ pub const INBOX_REQUESTS: usize = 4;
 /// [`INBOX_REQUESTS`] open: older ones are too late to answer.
 pub const QUESTIONS: usize = 4 * INBOX_REQUESTS;
 
-/// Handlers of a client that run at once. A session starts at most [`PENDING_CALLS`]; the others belong
-/// to earlier pairings.
+/// Handlers of a client that run at once. A session has at most [`PENDING_CALLS`] whose results are awaited,
+/// and as many for emits without a reply; the others belong to earlier pairings or to callers that gave up.
 pub const HANDLERS: usize = 2 * PENDING_CALLS;
 
 /// Packets that wait in the server for one client: the window of a session, and other messages that come
@@ -179,7 +179,8 @@ pub const PARTS_UNDER_WAY: usize = 16;
 /// Longest arguments of one emit or reply, in bytes: a full window.
 pub const VALUE_BYTES: usize = 1024 * 1024;
 
-/// Calls of one end that wait for a reply, and handlers that run for the partner.
+/// Calls of one end that wait for a reply. Handlers that run for the partner's calls as long as their
+/// callers wait, and as many for its other emits: unanswered calls do not hold those up.
 pub const PENDING_CALLS: usize = 256;
 
 /// Emits of a v1 client that the server holds while its partner's window is full. With more of them it

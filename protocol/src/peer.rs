@@ -234,6 +234,9 @@ impl Peer {
                 session::Output::Deliver(delivery) => {
                     self.outputs.push_back(Output::Deliver(delivery));
                 }
+                session::Output::Abandoned(seq) => {
+                    self.outputs.push_back(Output::Abandoned(seq));
+                }
                 session::Output::Resolved(call, outcome) => {
                     self.outputs.push_back(Output::Resolved(call, outcome));
                 }

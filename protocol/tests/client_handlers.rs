@@ -65,3 +65,19 @@ fn a_handler_that_has_finished_or_ended_takes_no_room() {
     assert!(running.is_empty());
     start_all(&mut running, &present);
 }
+
+#[test]
+fn handlers_whose_callers_gave_up_make_room_for_others() {
+    let mut running = RunningHandlers::default();
+    let present = handlers(1, HANDLERS + 2);
+    start_all(&mut running, &present[..HANDLERS]);
+    running.abandon(present[3]);
+    running.abandon(present[5]);
+    running.abandon(present[HANDLERS]); // It does not run.
+
+    // One finished by itself.
+    running.finished(present[5]);
+    assert_eq!(running.start(present[HANDLERS]), Ok(Vec::new()));
+    assert_eq!(running.start(present[HANDLERS + 1]), Ok(vec![present[3]]));
+    assert_eq!(running.len(), HANDLERS);
+}

@@ -42,7 +42,8 @@ fn some_frame() -> impl Strategy<Value = Frame> {
     ];
     let reply = (any::<u64>(), result).prop_map(|(to, result)| Body::Reply { to, result });
     let part = (".*", any::<bool>()).prop_map(|(text, last)| Body::Part { text, last });
-    let body = prop_oneof![emit, reply, part, Just(Body::Drop), Just(Body::Ack)];
+    let cancel = any::<u64>().prop_map(|to| Body::Cancel { to });
+    let body = prop_oneof![emit, reply, part, cancel, Just(Body::Drop), Just(Body::Ack)];
     let ttl = prop::option::of(any::<u64>().prop_map(Duration::from_millis));
     let numbers = (1..u64::MAX, any::<u64>(), any::<u64>());
     (numbers, ttl, body).prop_map(|((seq, ack, got), ttl, body)| {

@@ -263,6 +263,7 @@ fn frames() {
         ("part_last", vec![part(8, r#"rge"]}"#, true)]),
         ("part_last_ttl", vec![with_ttl(part(8, r#"rge"]}"#, true))]),
         ("drop", vec![crate::sessions::frame(9, 6, Body::Drop)]),
+        ("cancel", vec![crate::sessions::frame(10, 6, Body::Cancel { to: 3 })]),
         ("ack", vec![crate::sessions::frame(0, 64, Body::Ack)]),
         ("ack_got", vec![got]),
         (

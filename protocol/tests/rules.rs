@@ -31,6 +31,7 @@ mod peers;
 mod reassertion;
 mod reassertion_refused;
 mod scenario;
+mod session_cancel;
 mod session_chunks;
 mod session_order;
 mod session_outcomes;

@@ -17,14 +17,20 @@ fn with_ttl(frame: Frame, ttl: Duration) -> Frame {
     Frame { ttl: Some(ttl), ..frame }
 }
 
-/// An end whose handlers are all busy, with the numbers of their emits.
-fn busy() -> End {
+/// An end whose handlers are all busy: those that are to reply, or the others.
+fn busy(reply: bool) -> End {
     let mut end = End::new();
     for value in 0..PENDING_CALLS {
-        end.partner_emits(json!(value), false);
+        end.partner_emits(json!(value), reply);
     }
     end.delivered.clear();
     end
+}
+
+/// A handler is done, and its reply, the frame with this number, has arrived.
+fn finish(end: &mut End, seq: u64, reply: u64) {
+    end.finish(seq, json!(null));
+    end.partner_takes(reply);
 }
 
 #[test]
@@ -54,24 +60,24 @@ fn an_emit_without_a_time_to_live_says_nothing_of_it() {
 
 #[test]
 fn an_emit_that_waited_too_long_for_a_handler_is_not_executed() {
-    let mut end = busy();
+    let mut end = busy(true);
     let next = PENDING_CALLS as u64 + 1;
     end.receive(with_ttl(emit_frame(next, json!("late"), true), TTL));
     end.receive(emit_frame(next + 1, json!("in time"), true));
     end.pass(TTL);
     end.sent.clear();
 
-    end.finish(1, json!(null));
-    end.finish(2, json!(null));
+    finish(&mut end, 1, 1);
+    let expired = Body::Reply { to: next, result: Err(Refusal::from(Code::Expired)) };
+    assert_eq!(*end.sent[1].1.body, expired);
+    finish(&mut end, 2, 3);
 
     assert_eq!(end.delivered_numbers(), [next + 1], "the next in order");
-    let expired = Body::Reply { to: next, result: Err(Refusal::from(Code::Expired)) };
-    assert_eq!(*end.sent[0].1.body, expired);
 }
 
 #[test]
 fn one_that_wants_no_reply_is_skipped_in_silence() {
-    let mut end = busy();
+    let mut end = busy(false);
     let next = PENDING_CALLS as u64 + 1;
     end.receive(with_ttl(emit_frame(next, json!("late"), false), TTL));
     end.pass(TTL);
@@ -88,19 +94,20 @@ fn one_that_wants_no_reply_is_skipped_in_silence() {
 
 #[test]
 fn an_emit_is_executed_until_the_last_moment() {
-    let mut end = busy();
+    let mut end = busy(true);
     let next = PENDING_CALLS as u64 + 1;
     end.receive(with_ttl(emit_frame(next, json!("x"), true), TTL));
     end.pass(TTL - Duration::from_millis(1));
+    assert!(end.delivered.is_empty());
 
-    end.finish(1, json!(null));
+    finish(&mut end, 1, 1);
 
     assert_eq!(end.delivered_numbers(), [next]);
 }
 
 #[test]
 fn one_that_comes_again_does_not_get_more_time() {
-    let mut end = busy();
+    let mut end = busy(true);
     let next = PENDING_CALLS as u64 + 1;
     let emit = with_ttl(emit_frame(next, json!("x"), true), TTL);
     end.receive(emit.clone());
@@ -108,7 +115,7 @@ fn one_that_comes_again_does_not_get_more_time() {
     end.receive(emit);
     end.pass(TTL / 2);
 
-    end.finish(1, json!(null));
+    finish(&mut end, 1, 1);
 
     assert_eq!(end.delivered.len(), 0);
 }
@@ -173,7 +180,7 @@ fn its_caller_learns_that_it_was_not_executed() {
 /// The partner may be busy for long; whether it skips the emit then cannot be known.
 #[test]
 fn its_caller_is_told_at_the_deadline_at_the_latest() {
-    let mut pair = Pair { a: End::new(), b: busy() };
+    let mut pair = Pair { a: End::new(), b: busy(true) };
     // Beside what made it busy.
     pair.a.call_with(1, json!("x"), Some(pair.a.now + TTL));
 
@@ -189,7 +196,7 @@ fn the_last_part_of_a_large_emit_says_how_long_it_may_wait() {
 
     let said: Vec<_> = end.sent.iter().map(|(_, frame)| frame.ttl).collect();
     assert_eq!(said, [None, None, Some(TTL)]);
-    let mut partner = busy();
+    let mut partner = busy(false);
     let first = PENDING_CALLS as u64;
     for (path, frame) in end.sent.drain(..) {
         let seq = frame.seq + first;

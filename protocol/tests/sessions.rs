@@ -34,6 +34,7 @@ pub(crate) struct End {
     pub(crate) now: Instant,
     pub(crate) sent: VecDeque<(Path, Frame)>,
     pub(crate) delivered: VecDeque<Delivery>,
+    pub(crate) abandoned: Vec<u64>,
     pub(crate) resolved: Vec<(CallId, Outcome)>,
     pub(crate) violations: Vec<Violation>,
     /// The number of the next frame that the scripted partner sends.
@@ -54,6 +55,7 @@ impl End {
             now: Instant::now(),
             sent: VecDeque::new(),
             delivered: VecDeque::new(),
+            abandoned: Vec::new(),
             resolved: Vec::new(),
             violations: Vec::new(),
             next: 1,
@@ -66,6 +68,7 @@ impl End {
             match output {
                 Output::Send(path, frame) => self.sent.push_back((path, frame)),
                 Output::Deliver(delivery) => self.delivered.push_back(delivery),
+                Output::Abandoned(seq) => self.abandoned.push(seq),
                 Output::Resolved(call, outcome) => self.resolved.push((call, outcome)),
                 Output::Violation(violation) => self.violations.push(violation),
             }

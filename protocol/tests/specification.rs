@@ -201,7 +201,7 @@ fn the_frames_that_it_shows_are_frames() {
 
     let frames = socketio_p2p_protocol::frame::batch_from_text(json).unwrap().all().unwrap();
 
-    assert_eq!(frames.len(), 10);
+    assert_eq!(frames.len(), 11);
 }
 
 #[test]

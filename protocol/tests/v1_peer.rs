@@ -1,11 +1,18 @@
 //! The session that the server keeps for a v1 end.
 
-use std::{sync::Arc, time::Instant};
+use std::{
+    collections::BTreeSet,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use bytes::Bytes;
+use serde_json::json;
 use socketio_p2p_protocol::{
-    Args, Body, Code, Dialect, Frame,
-    peer::v1::{Bridge, Output, Side},
+    Args, Body, Code, Dialect, Frame, Path, Session,
+    limits::PENDING_CALLS,
+    peer::v1::{Bridge, Input, Output, Side},
+    session::{self, EmitOptions},
 };
 
 /// Arguments with so many blobs.
@@ -43,4 +50,109 @@ fn more_attachments_than_a_v1_client_takes_are_not_executed() {
         })
         .collect();
     assert_eq!(replies, [(1, Some(Code::BadArgs))]);
+}
+
+/// A v1 client that never acknowledges, and the session of its v2 partner.
+struct Silent {
+    bridge: Bridge,
+    session: Session,
+    now: Instant,
+    /// The first arguments of the events that the client got.
+    got: Vec<u64>,
+    /// Events whose acknowledgements the server waits for, and the most of them at a time.
+    awaited: BTreeSet<u64>,
+    most: usize,
+}
+
+impl Silent {
+    fn new() -> Self {
+        let now = Instant::now();
+        let mut session = Session::with_v1_partner();
+        session.handle(session::Input::Opened(Path::Relay), now);
+        let bridge = Bridge::new([Dialect::V1, Dialect::V2], now);
+        Self { bridge, session, now, got: Vec::new(), awaited: BTreeSet::new(), most: 0 }
+    }
+
+    fn emit(&mut self, number: u64, patience: Option<Duration>) {
+        assert!(self.session.has_room(), "{number} would wait");
+        let args = vec![json!(number)].into();
+        let reply_by = patience.map(|patience| self.now + patience);
+        let options = EmitOptions { reply_by, ..EmitOptions::default() };
+        let event = "note".to_owned();
+        let input = session::Input::Emit { call: number, event, args, options };
+        self.session.handle(input, self.now);
+        self.exchange();
+    }
+
+    fn pass(&mut self, time: Duration) {
+        self.now += time;
+        self.session.handle(session::Input::Timeout, self.now);
+        self.bridge.timeout(self.now);
+        self.exchange();
+    }
+
+    fn exchange(&mut self) {
+        let mut is_quiet = false;
+        while !is_quiet {
+            is_quiet = true;
+            while let Some(output) = self.session.poll_output() {
+                is_quiet = false;
+                if let session::Output::Send(_, frame) = output {
+                    self.bridge.receive(Side::Second, vec![frame], self.now);
+                }
+            }
+            while let Some((side, output)) = self.bridge.poll_output() {
+                is_quiet = false;
+                match output {
+                    Output::Send(frame) => {
+                        self.session
+                            .handle(session::Input::Received(Path::Relay, frame), self.now);
+                    }
+                    Output::Emit(delivery) => {
+                        let args: Vec<u64> = delivery.args.parse().unwrap();
+                        self.got.extend(args);
+                        if delivery.wants_reply {
+                            self.awaited.insert(delivery.seq);
+                        }
+                        self.most = self.most.max(self.awaited.len());
+                        self.bridge.handle(side, Input::Emitted(delivery, Ok(())), self.now);
+                    }
+                    Output::Abandoned(seq) => assert!(self.awaited.remove(&seq)),
+                    output => panic!("{output:?}"),
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_v1_client_that_never_acknowledges_gets_every_call_and_every_emit_beside() {
+    let mut silent = Silent::new();
+    let second = Some(Duration::from_secs(1));
+
+    // 20 times a second, for a minute.
+    let numbers = 0..20 * 60 * 2;
+    for number in numbers.clone().step_by(2) {
+        silent.emit(number, second);
+        silent.emit(number + 1, None);
+        silent.pass(Duration::from_millis(50));
+    }
+
+    assert_eq!(silent.got, numbers.collect::<Vec<_>>());
+    assert!(silent.most <= 21, "{} acknowledgements are awaited at a time", silent.most);
+}
+
+#[test]
+fn callers_without_patience_do_not_make_the_server_wait_for_more_acknowledgements() {
+    let mut silent = Silent::new();
+
+    for number in 0..10_000 {
+        silent.emit(number, Some(Duration::from_millis(1)));
+        if number % 200 == 199 {
+            silent.pass(Duration::from_millis(1));
+        }
+    }
+
+    assert_eq!(silent.got.len(), 10_000);
+    assert!(silent.most <= PENDING_CALLS && silent.awaited.is_empty());
 }

@@ -149,6 +149,8 @@ fn is_paired(world: &mut World) {
     let large = json!("x".repeat(600_000));
     let given_up = world.testbed.call(A, "echo", vec![large]);
     world.testbed.cancel(A, given_up);
+    let given_up = world.testbed.call(A, "echo", vec![json!("sent already")]);
+    world.testbed.cancel(A, given_up);
     world.call(B, "echo", 100_000);
     world.pass_time(CALL_TIME + SECOND);
 }
@@ -236,7 +238,7 @@ fn the_history_has_every_message_with_a_text_and_every_kind_of_frame() {
 
     let has =
         |event: &str, key, text: &str| places.contains(&(event.to_owned(), key, text.to_owned()));
-    for kind in ["emit", "reply", "part", "drop", "ack"] {
+    for kind in ["emit", "reply", "part", "drop", "cancel", "ack"] {
         assert!(has(wire::FRAME, "t", kind), "{kind}");
     }
     assert!(has(wire::FRAME, "code", "handler-failed"));

@@ -2,6 +2,7 @@
 //! [`socketio_p2p_protocol::peer::v1`].
 
 use std::{
+    collections::BTreeMap,
     pin::Pin,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Instant,
@@ -21,6 +22,7 @@ use socketio_p2p_protocol::{
     },
 };
 use tokio::sync::Notify;
+use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::{
     observe::counters::Counted,
@@ -53,6 +55,9 @@ struct BridgeState {
     bridge: Bridge,
     first: Arc<dyn Outlet>,
     second: Arc<dyn Outlet>,
+    /// The tasks that wait for acknowledgements, by the side and the number of the event. A task ends when
+    /// its entry is dropped.
+    awaited: BTreeMap<(Side, u64), DropGuard>,
     /// The deadline for which the task that waits for deadlines has set its timer.
     armed: Option<Instant>,
     ended: bool,
@@ -77,7 +82,14 @@ impl V1Bridge {
         counted: Counted,
     ) -> Arc<Self> {
         let bridge = Bridge::new(dialects, Instant::now());
-        let state = BridgeState { bridge, first, second, armed: None, ended: false };
+        let state = BridgeState {
+            bridge,
+            first,
+            second,
+            awaited: BTreeMap::new(),
+            armed: None,
+            ended: false,
+        };
         let bridge = Arc::new(Self {
             pairing,
             state: Mutex::new(state),
@@ -144,6 +156,7 @@ impl V1Bridge {
         if !std::mem::replace(&mut state.ended, true) {
             state.bridge.ended(reason, now);
             self.carry_out(&mut state, now);
+            state.awaited.clear();
             self.changed.notify_one();
         }
     }
@@ -193,6 +206,8 @@ impl V1Bridge {
                 }
                 Output::Emit(delivery) => {
                     let sent = self.deliver(side, &**state.outlet(side), &delivery);
+                    let of = (side, delivery.seq);
+                    let sent = sent.map(|task| state.awaited.extend(task.map(|task| (of, task))));
                     state.bridge.handle(side, Input::Emitted(delivery, sent), now);
                 }
                 Output::Acknowledge(id, outcome) => {
@@ -208,6 +223,7 @@ impl V1Bridge {
                         state.bridge.handle(side, Input::Unacknowledged(id), now);
                     }
                 }
+                Output::Abandoned(seq) => drop(state.awaited.remove(&(side, seq))),
                 Output::Complain(violation) => {
                     self.log(format!("frame dropped at {side:?}: {violation}"));
                 }
@@ -229,25 +245,34 @@ impl V1Bridge {
         self.tasks.spawn(async move { tracing::debug!(%pairing, "{line}") });
     }
 
-    /// Puts an event into the queue of the v1 end at `side`.
+    /// Puts an event into the queue of the v1 end at `side`. If an acknowledgement is wanted, a task waits for
+    /// it as long as what is returned is not dropped.
     fn deliver(
         self: &Arc<Self>,
         side: Side,
         outlet: &dyn Outlet,
         delivery: &Delivery,
-    ) -> Result<(), SendFailure> {
+    ) -> Result<Option<DropGuard>, SendFailure> {
         let Delivery { seq, event, args, wants_reply } = delivery;
         let args = Arguments::Args(args);
         if !wants_reply {
-            return outlet.emit(event, args);
+            return outlet.emit(event, args).map(|()| None);
         }
         let ack = outlet.emit_with_ack(event, args, V1_CALL_TIMEOUT)?;
         let (bridge, seq) = (self.clone(), *seq);
+        let unwanted = CancellationToken::new();
+        let guard = unwanted.clone().drop_guard();
         self.tasks.spawn(async move {
-            let ack = ack.await;
-            bridge.handle(side, Input::Acknowledged(seq, ack));
+            if let Some(ack) = unwanted.run_until_cancelled(ack).await {
+                bridge.acknowledged(side, seq, ack);
+            }
         });
-        Ok(())
+        Ok(Some(guard))
+    }
+
+    fn acknowledged(self: &Arc<Self>, side: Side, seq: u64, ack: Result<Args, NoAck>) {
+        self.lock().awaited.remove(&(side, seq));
+        self.handle(side, Input::Acknowledged(seq, ack));
     }
 }
 

@@ -5,7 +5,7 @@
 
 use std::{
     any::Any,
-    collections::BTreeMap,
+    collections::{BTreeMap, VecDeque},
     future::poll_fn,
     panic::AssertUnwindSafe,
     sync::{Arc, Weak},
@@ -34,22 +34,34 @@ use crate::api::{
     incoming::Incoming,
 };
 
-/// Events that wait for their handler, and results that wait for the actor: all that a session may
-/// have started, and as many of earlier pairings.
-const WAITING: usize = 2 * PENDING_CALLS;
+/// Events that wait for their handler, and results that wait for the actor. A session may have started as
+/// many handlers of calls as of other emits, and a window of calls whose callers gave up; a fourth part is
+/// for earlier pairings.
+const WAITING: usize = 4 * PENDING_CALLS;
 
 /// The actor's side of the handlers.
 #[derive(Debug)]
 pub(crate) struct HandlerTasks {
     jobs: mpsc::Sender<Job>,
     finished: mpsc::Receiver<Finished>,
+    /// Handlers that were abandoned while there was no room to say so. They were started, so they are as
+    /// few as those.
+    abandoned: VecDeque<HandlerId>,
     /// The handle that an event lends. It is weak, for the last handle ends the actor.
     handle: Weak<Shared>,
 }
 
+/// A message to the runner of handlers.
+#[derive(Debug)]
+enum Job {
+    Start(Event),
+    /// Nobody awaits the result of this handler any more.
+    Abandon(HandlerId),
+}
+
 /// An event for a handler.
 #[derive(Debug)]
-struct Job {
+struct Event {
     pairing: PairingId,
     seq: u64,
     incoming: Incoming,
@@ -69,23 +81,39 @@ impl HandlerTasks {
     ) -> (Self, impl Future<Output = ()> + Send) {
         let (jobs, jobs_rx) = mpsc::channel(WAITING);
         let (finished_tx, finished) = mpsc::channel(WAITING);
-        (Self { jobs, finished, handle }, run(handlers, jobs_rx, finished_tx))
+        let abandoned = VecDeque::new();
+        (Self { jobs, finished, abandoned, handle }, run(handlers, jobs_rx, finished_tx))
     }
 
     /// Starts the handler of a delivered event. Returns its result if it cannot be started.
     pub(crate) fn start(
-        &self,
+        &mut self,
         pairing: PairingId,
         from: ClientId,
         delivery: Delivery,
     ) -> Option<Input> {
         let Delivery { seq, event, args, wants_reply, .. } = delivery;
+        self.flush_abandoned();
         let started = self.handle.upgrade().is_some_and(|shared| {
             let client = P2pClient { shared };
             let incoming = Incoming { client, pairing, from, event, args, wants_reply };
-            self.jobs.try_send(Job { pairing, seq, incoming }).is_ok()
+            self.jobs.try_send(Job::Start(Event { pairing, seq, incoming })).is_ok()
         });
         (!started).then(|| Input::Finished(pairing, seq, Err(Code::Congested.into())))
+    }
+
+    /// Notes that nobody awaits the result of a handler any more. It ends if others need its place.
+    pub(crate) fn abandon(&mut self, handler: HandlerId) {
+        self.abandoned.push_back(handler);
+        self.flush_abandoned();
+    }
+
+    fn flush_abandoned(&mut self) {
+        while let Some(handler) = self.abandoned.front()
+            && self.jobs.try_send(Job::Abandon(*handler)).is_ok()
+        {
+            self.abandoned.pop_front();
+        }
     }
 
     /// Waits for the next handler that has finished. Cancel safe.
@@ -121,7 +149,11 @@ async fn run(
                 done.ok().inspect(|finished| running.finished(finished))
             }
             job = jobs.recv() => match job {
-                Some(job) => start(&handlers, job, &mut running).await,
+                Some(Job::Start(event)) => start(&handlers, event, &mut running).await,
+                Some(Job::Abandon(handler)) => {
+                    running.handlers.abandon(handler);
+                    None
+                }
                 None => break,
             },
         };
@@ -156,8 +188,8 @@ impl Running {
 }
 
 /// Runs a handler up to its first await. Returns its result if it has finished.
-async fn start(handlers: &Handlers, job: Job, running: &mut Running) -> Option<Finished> {
-    let Job { pairing, seq, incoming } = job;
+async fn start(handlers: &Handlers, event: Event, running: &mut Running) -> Option<Finished> {
+    let Event { pairing, seq, incoming } = event;
     let Some(handler) = handlers.find(&incoming.event) else {
         return Some((pairing, seq, Err(Code::Unhandled.into())));
     };

@@ -64,9 +64,11 @@ fn check(frame: &Frame) {
     match &*frame.body {
         Body::Ack => assert_eq!(frame.seq, 0),
         Body::Other(label) => assert!(label.as_str().len() <= LABEL_BYTES),
-        Body::Reply { result: Ok(_), .. } | Body::Emit { .. } | Body::Part { .. } | Body::Drop => {
-            assert!(frame.seq > 0);
-        }
+        Body::Reply { result: Ok(_), .. }
+        | Body::Emit { .. }
+        | Body::Part { .. }
+        | Body::Drop
+        | Body::Cancel { .. } => assert!(frame.seq > 0),
         Body::Reply { result: Err(refusal), .. } => {
             assert!(frame.seq > 0 && refusal.message.len() <= MESSAGE_BYTES);
         }

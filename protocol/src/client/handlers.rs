@@ -9,9 +9,10 @@ pub type HandlerId = (PairingId, u64);
 
 /// The handlers of a client that run, at most [`HANDLERS`].
 ///
-/// A session runs at most [`PENDING_CALLS`](crate::limits::PENDING_CALLS) handlers, but a partner could
-/// leave them behind and pair again without end. So handlers of earlier pairings, whose results nobody
-/// awaits any more, make room for those of the present one.
+/// A session runs at most [`PENDING_CALLS`](crate::limits::PENDING_CALLS) handlers whose results are
+/// awaited, and as many for emits without a reply. But a partner could leave handlers behind: it pairs
+/// again, or its callers give up, without end. So handlers whose results nobody awaits any more make room
+/// for others: those of earlier pairings, and those that were [abandoned](Self::abandon).
 ///
 /// # Examples
 ///
@@ -29,7 +30,11 @@ pub type HandlerId = (PairingId, u64);
 /// assert_eq!((ended.len(), running.len()), (HANDLERS, 1));
 /// ```
 #[derive(Clone, Debug, Default)]
-pub struct RunningHandlers(BTreeSet<HandlerId>);
+pub struct RunningHandlers {
+    running: BTreeSet<HandlerId>,
+    /// Those of them that were abandoned.
+    abandoned: BTreeSet<HandlerId>,
+}
 
 impl RunningHandlers {
     /// Notes that a handler is to start. Returns the handlers that must end before it starts. They do not
@@ -40,31 +45,41 @@ impl RunningHandlers {
     /// [`Code::Congested`] if there is no room: handlers of the same pairing run, and they do not end.
     pub fn start(&mut self, handler: HandlerId) -> Result<Vec<HandlerId>, Refusal> {
         let mut ended = Vec::new();
-        if self.0.len() >= HANDLERS {
+        if self.running.len() >= HANDLERS {
             let (pairing, _) = handler;
-            ended.extend(self.0.extract_if(.., |(other, _)| *other != pairing));
+            let abandoned = std::mem::take(&mut self.abandoned);
+            let is_left = |other: &HandlerId| other.0 != pairing || abandoned.contains(other);
+            ended.extend(self.running.extract_if(.., |other| is_left(other)));
         }
-        if self.0.len() >= HANDLERS {
+        if self.running.len() >= HANDLERS {
             return Err(Code::Congested.into());
         }
-        self.0.insert(handler);
+        self.running.insert(handler);
         Ok(ended)
+    }
+
+    /// Notes that nobody awaits the result of a handler any more. It runs on as long as there is room.
+    pub fn abandon(&mut self, handler: HandlerId) {
+        if self.running.contains(&handler) {
+            self.abandoned.insert(handler);
+        }
     }
 
     /// Notes that a handler has finished.
     pub fn finished(&mut self, handler: HandlerId) {
-        self.0.remove(&handler);
+        self.running.remove(&handler);
+        self.abandoned.remove(&handler);
     }
 
     /// Returns the number of handlers that run.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.0.len()
+        self.running.len()
     }
 
     /// Returns true if no handler runs.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.running.is_empty()
     }
 }

@@ -220,6 +220,9 @@ pub enum Output {
     /// Run a handler for an emit of this partner, and report [`Input::Finished`] when it is done. The
     /// pairing may be over by then, or have another name.
     Deliver(PairingId, ClientId, Delivery),
+    /// Note that the partner does not wait any more for the result of the handler with this number. It
+    /// may run on, and makes room for others: see [`RunningHandlers`](super::RunningHandlers).
+    Abandoned(PairingId, u64),
     /// Publish an event to the application.
     Event(ClientEvent),
     /// The partner or the server breaks the rules. What it sent was dropped.

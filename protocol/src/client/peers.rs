@@ -73,6 +73,9 @@ impl Client {
                     let from = peer.pairing().partner.clone();
                     self.outputs.push_back(Output::Deliver(pairing, from, delivery));
                 }
+                peer::Output::Abandoned(seq) => {
+                    self.outputs.push_back(Output::Abandoned(pairing, seq));
+                }
                 peer::Output::Sent(call) => self.answer(call, Answer::Sent),
                 peer::Output::Resolved(call, outcome) => {
                     self.answer(call, Answer::Outcome(outcome));

@@ -86,6 +86,8 @@ pub enum Output {
     Link(LinkId, LinkCommand),
     /// Run a handler, and report [`Input::Finished`] when it is done.
     Deliver(Delivery),
+    /// The partner does not wait any more for the result of the handler with this number.
+    Abandoned(u64),
     /// An emit that wants no reply is on its way.
     Sent(CallId),
     /// The outcome of an acknowledged emit, or of any emit that was not sent.

@@ -13,13 +13,15 @@
 //! - An emit stays in the window until the partner's `k` covers it, a reply until it has arrived
 //!   there (`g`). The window is the only queue: without [`Session::has_room`] an emit waits with its
 //!   caller.
-//! - Emits go to handlers, at most [`PENDING_CALLS`] at a time; the others wait in the partner's
-//!   window, since `k` covers an emit only when its handler has started. Replies never wait behind
-//!   them, and may exceed the window by [`PENDING_CALLS`] frames: two ends that are both full
-//!   still answer each other. A partner that does not confirm replies gets no more handlers.
+//! - Emits go to handlers, at most [`PENDING_CALLS`] at a time for calls and as many for other emits;
+//!   the others wait in the partner's window, since `k` covers an emit only when its handler has
+//!   started. Replies never wait behind them, and may exceed the window by [`PENDING_CALLS`] frames:
+//!   two ends that are both full still answer each other. A partner that does not confirm replies gets
+//!   no more handlers for calls.
 //! - A value that is too large for one frame is cut into parts, one value after another and a few
 //!   parts at a time, so that small ones pass between them. It counts as sent with its last part.
-//! - A call is resolved exactly once: by its reply, at its deadline, or when the pairing ends.
+//! - A call is resolved exactly once: by its reply, at its deadline, or when the pairing ends. A caller
+//!   that gives up sends a `cancel`, so that its handler no longer counts at the partner.
 //!
 //! No IO, no clock: feed it with [`Session::handle`], carry out what [`Session::poll_output`]
 //! returns, and come back with [`Input::Timeout`] when [`Session::poll_timeout`] is due.
@@ -76,6 +78,9 @@ pub struct Session {
     inbox: Inbox,
     /// Calls of this end, by the number of their emit.
     calls: BTreeMap<u64, PendingCall>,
+    /// Numbers of emits whose callers gave up, for which the window had no room yet. As long as there
+    /// are any, no emit is taken: each `cancel` precedes the calls that it makes room for.
+    given_up: VecDeque<u64>,
     /// The two paths, of which the direct one is preferred.
     relay: Access,
     direct: Access,
@@ -111,6 +116,7 @@ impl Session {
             outgoing: Outgoing::default(),
             inbox: Inbox::default(),
             calls: BTreeMap::new(),
+            given_up: VecDeque::new(),
             relay: Access::Closed,
             direct: Access::Closed,
             acked_taken: 0,
@@ -173,6 +179,7 @@ impl Session {
         self.path().is_some()
             && !self.window.is_full()
             && !self.outgoing.has_emit()
+            && self.given_up.is_empty()
             && self.calls.len() < PENDING_CALLS
     }
 
@@ -180,7 +187,7 @@ impl Session {
     /// were taken, replies have arrived.
     #[must_use]
     pub fn is_confirmed(&self) -> bool {
-        self.window.is_empty() && self.outgoing.is_empty()
+        self.window.is_empty() && self.outgoing.is_empty() && self.given_up.is_empty()
     }
 
     /// Returns the bytes that this end holds in its window, before it, and of its partner's frames. An idle
@@ -227,6 +234,7 @@ impl Session {
             Input::Ended(reason) => self.end(reason),
             Input::Timeout => self.timeout(now),
         }
+        self.send_cancels(now);
         if !self.outgoing.is_empty() {
             self.send_outgoing(now);
         }
@@ -336,6 +344,7 @@ impl Session {
             .collect();
         for seq in due {
             if let Some(PendingCall { call, .. }) = self.calls.remove(&seq) {
+                self.given_up.push_back(seq);
                 self.resolve(call, Outcome::Unknown(Cause::Code(Code::Timeout)));
             }
         }
@@ -361,6 +370,7 @@ impl Session {
         }
         self.window = Window::default();
         self.outgoing = Outgoing::default();
+        self.given_up.clear();
         self.inbox = Inbox::default();
         self.relay = Access::Closed;
         self.direct = Access::Closed;

@@ -15,7 +15,8 @@
 //!   read, is taken up to a limit and then refused with [`Code::Congested`].
 //! - An emit for which the client's queue has no room is tried again after [`RETRY_DELAY`]. The
 //!   session pauses meanwhile, so that everything else stays in the partner's window.
-//! - An acknowledgement is expected for [`V1_CALL_TIMEOUT`], in both directions.
+//! - An acknowledgement is expected for [`V1_CALL_TIMEOUT`], in both directions, and from the client only
+//!   as long as the partner's caller waits.
 //!
 //! Feed it with [`V1Peer::handle`], carry out what [`V1Peer::poll_output`] returns, and come back
 //! with [`Input::Timeout`] when [`V1Peer::poll_timeout`] is due.
@@ -24,7 +25,7 @@ mod backlog;
 mod bridge;
 
 use std::{
-    collections::{BTreeMap, VecDeque},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     time::Instant,
 };
 
@@ -72,6 +73,8 @@ pub enum Output {
     Emit(Delivery),
     /// Acknowledge the client's event with this id; [`acknowledgement`] writes the arguments.
     Acknowledge(ReqId, Outcome),
+    /// Do not expect the acknowledgement of the event with this number any more: nobody waits for it.
+    Abandoned(u64),
     /// Log that the partner broke a rule. The frame was dropped.
     Complain(Violation),
 }
@@ -95,8 +98,10 @@ pub struct V1Peer {
     backlog: Backlog,
     /// Emits of the partner that the client's queue has not taken.
     undelivered: VecDeque<Delivery>,
-    /// `true` while an emit is handed out and its result is outstanding.
-    handed_out: bool,
+    /// Those of them whose callers gave up.
+    abandoned: BTreeSet<u64>,
+    /// The number of the emit that is handed out and whose result is outstanding.
+    handed_out: Option<u64>,
     /// The time of the next attempt, after the client's queue was full.
     retry_at: Option<Instant>,
     paused: bool,
@@ -105,6 +110,8 @@ pub struct V1Peer {
     awaited: BTreeMap<u64, Instant>,
     /// Acknowledgements that the session knows nothing of.
     answers: VecDeque<(ReqId, Outcome)>,
+    /// Events whose acknowledgements are not expected any more.
+    unwanted: VecDeque<u64>,
     ended: bool,
     /// The time of the last input.
     now: Instant,
@@ -120,11 +127,13 @@ impl V1Peer {
             session,
             backlog: Backlog::default(),
             undelivered: VecDeque::new(),
-            handed_out: false,
+            abandoned: BTreeSet::new(),
+            handed_out: None,
             retry_at: None,
             paused: false,
             awaited: BTreeMap::new(),
             answers: VecDeque::new(),
+            unwanted: VecDeque::new(),
             ended: false,
             now,
         }
@@ -189,12 +198,15 @@ impl V1Peer {
         if let Some((ack, outcome)) = self.answers.pop_front() {
             return Some(Output::Acknowledge(ack, outcome));
         }
+        if let Some(seq) = self.unwanted.pop_front() {
+            return Some(Output::Abandoned(seq));
+        }
         loop {
-            if !self.handed_out
+            if self.handed_out.is_none()
                 && self.retry_at.is_none()
                 && let Some(delivery) = self.undelivered.pop_front()
             {
-                self.handed_out = true;
+                self.handed_out = Some(delivery.seq);
                 return Some(Output::Emit(delivery));
             }
             match self.session.poll_output()? {
@@ -203,6 +215,10 @@ impl V1Peer {
                     Ok(()) => self.undelivered.push_back(delivery),
                     Err(refusal) => self.finish(delivery.seq, Err(refusal), self.now),
                 },
+                session::Output::Abandoned(seq) if self.awaited.remove(&seq).is_some() => {
+                    return Some(Output::Abandoned(seq));
+                }
+                session::Output::Abandoned(seq) => self.abandon(seq),
                 session::Output::Resolved(ack, outcome) => {
                     return Some(Output::Acknowledge(ack, outcome));
                 }
@@ -241,12 +257,15 @@ impl V1Peer {
     }
 
     fn emitted(&mut self, delivery: Delivery, result: Result<(), SendFailure>, now: Instant) {
-        self.handed_out = false;
+        self.handed_out = None;
         if self.ended {
             return;
         }
         let seq = delivery.seq;
         match result {
+            Ok(()) if delivery.wants_reply && self.abandoned.remove(&seq) => {
+                self.unwanted.push_back(seq);
+            }
             Ok(()) if delivery.wants_reply => {
                 self.awaited.insert(seq, now + V1_CALL_TIMEOUT);
             }
@@ -259,7 +278,10 @@ impl V1Peer {
                 self.paused = true;
                 return self.session.handle(session::Input::Paused, now);
             }
-            Err(failure) => self.finish(seq, Err(Code::from(failure).into()), now),
+            Err(failure) => {
+                self.abandoned.remove(&seq);
+                self.finish(seq, Err(Code::from(failure).into()), now);
+            }
         }
         if self.undelivered.is_empty() && std::mem::take(&mut self.paused) {
             self.session.handle(session::Input::Resumed, now);
@@ -283,6 +305,14 @@ impl V1Peer {
         };
         if self.awaited.remove(&seq).is_some() {
             self.finish(seq, result, now);
+        }
+    }
+
+    /// Notes that nobody waits for the acknowledgement of an event that is still to be emitted.
+    fn abandon(&mut self, seq: u64) {
+        let waits = self.undelivered.iter().any(|delivery| delivery.seq == seq);
+        if waits || self.handed_out == Some(seq) {
+            self.abandoned.insert(seq);
         }
     }
 
@@ -310,6 +340,7 @@ impl V1Peer {
             self.give_up(emit, Cause::Ended(reason));
         }
         self.undelivered.clear();
+        self.abandoned.clear();
         self.awaited.clear();
         self.retry_at = None;
     }

@@ -46,8 +46,9 @@ pub(crate) struct SimClient {
     pub(crate) wanted: BTreeMap<u64, ClientNo>,
     /// Handlers that wait for a call of their own.
     pub(crate) nested: BTreeMap<CallNo, Handled>,
-    /// Handlers that run for its present partner.
-    pub(crate) running: usize,
+    /// The numbers of handlers that run for its present partner: those without a reply, and those whose
+    /// results are awaited.
+    pub(crate) running: [BTreeSet<u64>; 2],
     /// Calls that its endpoint has, and that wait for a reply.
     pub(crate) pending: BTreeSet<CallNo>,
     /// `true` once it was welcomed.
@@ -124,7 +125,7 @@ impl SimClient {
             consents: BTreeSet::new(),
             wanted: BTreeMap::new(),
             nested: BTreeMap::new(),
-            running: 0,
+            running: <_>::default(),
             pending: BTreeSet::new(),
             welcomed: false,
             dismissed: false,

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::{
-    Args, Code, PairingId, Refusal, client::Input, limits::PENDING_CALLS, session::Delivery,
+    Args, Code, PairingId, Refusal, client::Input, session::Delivery,
 };
 use serde_json::Value;
 
@@ -61,11 +61,7 @@ impl World {
         let source = self.clients[client].endpoint.as_ref().and_then(|e| e.pairing());
         let source = source.and_then(|info| SimClient::number_of(info.partner.as_str()));
         let source = source.unwrap_or(STRANGER);
-        self.clients[client].running += 1;
-        if self.clients[client].running > PENDING_CALLS {
-            let what = format!("{} handlers run", self.clients[client].running);
-            self.oracle.violate(Rule::Bounded, what);
-        }
+        self.clients[client].running[usize::from(delivery.wants_reply)].insert(delivery.seq);
         if self.script.is_some() {
             return self.handle_by_script(client, pairing, delivery);
         }
@@ -113,11 +109,18 @@ impl World {
         self.after(after, Event::Finish(client, handled));
     }
 
+    /// A handler is done, or its caller has given up.
+    pub(crate) fn is_done(&mut self, client: usize, seq: u64) {
+        for running in &mut self.clients[client].running {
+            running.remove(&seq);
+        }
+    }
+
     /// A handler is done.
     pub(crate) fn finish(&mut self, client: usize, handled: Handled) {
         let Handled { pairing, seq, call, returns } = handled;
         if self.is_paired_as(client, pairing) {
-            self.clients[client].running -= 1;
+            self.is_done(client, seq);
         }
         if let Some(result) = self.result_of(call) {
             return self.feed(client, Input::Finished(pairing, seq, result));

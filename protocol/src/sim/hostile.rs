@@ -246,6 +246,7 @@ fn wild_body(rng: &mut Rng) -> Body {
             Body::Part { text, last: rng.u8(..4) == 0 }
         }
         9 => Body::Drop,
+        10 => Body::Cancel { to: if rng.bool() { rng.u64(..60) } else { rng.u64(..) } },
         _ => Body::Ack,
     }
 }

@@ -1,6 +1,6 @@
 //! A client in the world: it connects, receives, calls, runs handlers and reconnects.
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 use crate::{
     Cause, ClientEvent, Code, Dialect, Outcome, Path, Refusal,
@@ -94,6 +94,10 @@ impl World {
         if pending > PENDING_CALLS + 1 {
             self.oracle.violate(Rule::Bounded, format!("{pending} calls wait for replies"));
         }
+        let running = self.clients[client].running.each_ref().map(BTreeSet::len);
+        if running.iter().any(|running| *running > PENDING_CALLS) {
+            self.oracle.violate(Rule::Bounded, format!("{running:?} handlers run"));
+        }
         let next = self.clients[client].endpoint.as_ref().and_then(|e| e.poll_timeout());
         let waiting = self.clients[client].waiting.front().map(|waiting| waiting.deadline);
         if let Some(next) = next.into_iter().chain(waiting).min()
@@ -172,6 +176,7 @@ impl World {
                 self.after(after, Event::Consent(client, Asked { life, question, source }, yes));
             }
             Output::Deliver(pairing, _, delivery) => self.run_handler(client, pairing, delivery),
+            Output::Abandoned(_, seq) => self.is_done(client, seq),
             Output::Event(event) => self.heard(client, event),
             Output::Complain(Complaint::Refused(Refusal { code: Code::Congested, .. })) => {}
             Output::Complain(complaint) => {
@@ -360,7 +365,7 @@ impl World {
                 self.clients[client].dismissed |= !failure.is_retryable();
             }
             ClientEvent::Unpaired { pairing, reason } => {
-                self.clients[client].running = 0;
+                self.clients[client].running = <_>::default();
                 self.heard_the_end(client, pairing.id, reason);
             }
             ClientEvent::Reasserted(info) => self.name_pairing(client, info.id),

@@ -267,7 +267,8 @@ impl PeerPair {
                 self.after(4..12, PeerEvent::Told(1 - end, input));
             }
             Output::Reasserted(_) => self.ends[end].is_known = true,
-            Output::Sent(_)
+            Output::Abandoned(_)
+            | Output::Sent(_)
             | Output::Resolved(..)
             | Output::Partner(_)
             | Output::Unregister

@@ -100,6 +100,11 @@ pub enum Body {
     },
     /// End of a value in parts whose sender gave it up.
     Drop,
+    /// Notice that the caller of an emit does not wait for its reply any more.
+    Cancel {
+        /// The number of the emit.
+        to: u64,
+    },
     /// Acknowledgement without a content.
     Ack,
     /// Frame of a kind that this version does not know. Its number is taken, and nothing else.
@@ -119,7 +124,7 @@ impl Body {
                 Self::Reply { result: Ok(args), .. } => args.footprint(),
                 Self::Reply { result: Err(refusal), .. } => refusal.message.len(),
                 Self::Part { text, .. } => text.bytes().map(spelled).sum(),
-                Self::Drop | Self::Ack | Self::Other(_) => 0,
+                Self::Drop | Self::Cancel { .. } | Self::Ack | Self::Other(_) => 0,
             }
     }
 
@@ -143,7 +148,7 @@ impl Body {
     pub(crate) fn from_json(text: &str) -> Result<Self, FrameError> {
         match WireFrame::read(text)?.body(from_base64)? {
             body @ (Self::Emit { .. } | Self::Reply { .. }) => Ok(body),
-            Self::Part { .. } | Self::Drop | Self::Ack | Self::Other(_) => Err(FrameError::Part),
+            _ => Err(FrameError::Part),
         }
     }
 }

@@ -31,6 +31,8 @@ pub(super) struct End {
     pub(super) sent: Vec<(Path, Frame)>,
     /// Emits whose handler runs, in order: their number and the first argument.
     pub(super) running: Vec<(u64, u64)>,
+    /// Those of them whose callers have given up.
+    abandoned: BTreeSet<u64>,
     /// The results of handlers, by the first argument of the emit.
     pub(super) finished: BTreeMap<u64, Said>,
     /// First arguments of what was delivered.
@@ -53,6 +55,7 @@ impl End {
             now,
             sent: Vec::new(),
             running: Vec::new(),
+            abandoned: BTreeSet::new(),
             finished: BTreeMap::new(),
             delivered: Vec::new(),
             last_delivered: 0,
@@ -83,6 +86,10 @@ impl End {
                     self.sent.push((path, frame));
                 }
                 Output::Deliver(delivery) => self.deliver(delivery),
+                Output::Abandoned(seq) => {
+                    assert!(self.running.iter().any(|(running, _)| *running == seq));
+                    assert!(self.abandoned.insert(seq), "{seq} is abandoned once");
+                }
                 Output::Resolved(call, outcome) => {
                     assert!(self.pending.remove(&call), "{call} is resolved once");
                     if after_end {
@@ -94,7 +101,9 @@ impl End {
             }
         }
         assert_eq!(self.session.pending_calls(), self.pending.len());
-        assert!(self.pending.len() <= PENDING_CALLS && self.running.len() <= PENDING_CALLS);
+        assert!(self.pending.len() <= PENDING_CALLS);
+        // As many for calls as for other emits.
+        assert!(self.running.len() - self.abandoned.len() <= 2 * PENDING_CALLS);
         if is_timeout {
             let due = self.session.poll_timeout();
             assert!(due.is_none_or(|due| due > self.now), "what was due is done");
@@ -159,6 +168,7 @@ impl End {
 
     pub(super) fn finish_at(&mut self, at: usize, said: Said) {
         let (seq, number) = self.running.remove(at);
+        self.abandoned.remove(&seq);
         self.finished.insert(number, said);
         let result = match said {
             Said::Failed(code) => Err(Refusal::from(code)),

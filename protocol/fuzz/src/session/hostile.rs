@@ -105,7 +105,7 @@ fn some_frame(end: &End, next: u64, bytes: &mut Unstructured<'_>) -> Result<Fram
     let events = ["n", "n", "n", "P2P_X", "connect", "SERVER_ERROR"];
     let ttls = [None, None, None, Some(0), Some(1), Some(u64::MAX)];
     let ttl = bytes.choose(&ttls)?.map(Duration::from_millis);
-    let body = match bytes.int_in_range(0..=10)? {
+    let body = match bytes.int_in_range(0..=11)? {
         0..=2 => Body::Emit {
             event: (*bytes.choose(&events)?).to_owned(),
             args: vec![json!(next), json!(" ".repeat(*bytes.choose(&[0, 0, 0, 100_000])?))].into(),
@@ -131,6 +131,7 @@ fn some_frame(end: &End, next: u64, bytes: &mut Unstructured<'_>) -> Result<Fram
             Body::Part { text: (*bytes.choose(&texts)?).to_owned(), last: bytes.arbitrary()? }
         }
         9 => Body::Drop,
+        10 => Body::Cancel { to: *bytes.choose(&[next.saturating_sub(1), next / 2, 1, 0, u64::MAX])? },
         _ => {
             let length = bytes.int_in_range(0..=200)?.min(bytes.len());
             let text = String::from_utf8_lossy(bytes.bytes(length)?).into_owned();

@@ -36,6 +36,8 @@ struct Arrived {
     path: Path,
     /// The time after which no handler may start.
     expires: Option<Instant>,
+    /// True if its caller has given up.
+    abandoned: bool,
 }
 
 #[derive(Debug, Default)]
@@ -55,8 +57,12 @@ pub(super) struct Inbox {
     emits: VecDeque<(u64, Arrived)>,
     /// The bytes in all four.
     bytes: usize,
-    /// Emits whose handler runs: true if a reply is wanted.
+    /// Handlers that run: true if a reply is wanted. Those whose callers gave up are not in here.
     running: BTreeMap<u64, bool>,
+    /// The number of those that are to reply.
+    running_calls: usize,
+    /// Handlers whose callers gave up since this was last asked.
+    abandoned: VecDeque<u64>,
     duplicate: bool,
 }
 
@@ -136,7 +142,7 @@ impl Inbox {
         }
         self.bytes += size;
         let expires = ttl.and_then(|ttl| now.checked_add(ttl));
-        self.early.insert(seq, Arrived { body, size, path, expires });
+        self.early.insert(seq, Arrived { body, size, path, expires, abandoned: false });
         let mut lawful = Ok(());
         while let Some(next) = self.early.remove(&(self.arrived + 1)) {
             self.arrived += 1;
@@ -167,6 +173,10 @@ impl Inbox {
                 self.bytes -= next.size + self.value.size();
                 self.value.clear();
             }
+            Body::Cancel { to } => {
+                self.bytes -= next.size;
+                self.cancel(*to);
+            }
             Body::Ack => self.bytes -= next.size,
             // Its number is taken, so that what comes after it is.
             Body::Other(_) => {
@@ -175,6 +185,17 @@ impl Inbox {
             }
         }
         Ok(())
+    }
+
+    /// Notes that the caller of an emit gave up. An emit that is not waited for is not affected: the
+    /// `cancel` may have crossed the reply.
+    fn cancel(&mut self, to: u64) {
+        if self.running.get(&to) == Some(&true) {
+            self.finish(to);
+            self.abandoned.push_back(to);
+        } else if let Ok(at) = self.emits.binary_search_by_key(&to, |(seq, _)| *seq) {
+            self.emits[at].1.abandoned = true;
+        }
     }
 
     /// Sorts a value whose last part is the latest frame that has arrived.
@@ -199,30 +220,51 @@ impl Inbox {
         }
     }
 
-    /// Takes the next emit, if a handler is free for it, with the reason if it may not run. A handler is
-    /// not free before its last reply has arrived.
+    /// Takes the next emit, if a handler is free for it, with the reason if it may not run. `replies` is the
+    /// number of replies that have not arrived, whose handlers are not free yet, or `None` if they hold too
+    /// much. A call whose caller gave up needs no place: nothing is kept for its reply.
     pub(super) fn next_delivery(
         &mut self,
-        replies: usize,
+        replies: Option<usize>,
         now: Instant,
     ) -> Option<(Delivery, Result<(), Code>)> {
-        if self.running.len() + replies >= PENDING_CALLS {
+        let (_, next) = self.emits.front()?;
+        let is_free = match &*next.body {
+            Body::Emit { wants_reply: true, .. } => {
+                let few = |replies| self.running_calls + replies < PENDING_CALLS;
+                next.abandoned || replies.is_some_and(few)
+            }
+            _ => self.running.len() - self.running_calls < PENDING_CALLS,
+        };
+        if !is_free {
             return None;
         }
-        let (seq, Arrived { body, size, expires, .. }) = self.emits.pop_front()?;
+        let (seq, Arrived { body, size, expires, abandoned, .. }) = self.emits.pop_front()?;
         self.bytes -= size;
         let Body::Emit { event, args, wants_reply } = Arc::unwrap_or_clone(body) else {
             return None;
         };
-        self.running.insert(seq, wants_reply);
         let is_late = expires.is_some_and(|at| at <= now) && !planted::is(Fault::IgnoreTtl);
         let verdict = if is_late { Err(Code::Expired) } else { wire::check_event(&event) };
+        if !(wants_reply && abandoned) {
+            self.running.insert(seq, wants_reply);
+            self.running_calls += usize::from(wants_reply);
+        } else if verdict.is_ok() {
+            self.abandoned.push_back(seq);
+        }
         Some((Delivery { seq, event, args, wants_reply }, verdict))
+    }
+
+    /// Returns the next handler whose caller gave up.
+    pub(super) fn next_abandoned(&mut self) -> Option<u64> {
+        self.abandoned.pop_front()
     }
 
     /// Notes that a handler is done. Returns true if a reply is wanted, and `None` if the handler was
     /// not running.
     pub(super) fn finish(&mut self, seq: u64) -> Option<bool> {
-        self.running.remove(&seq)
+        let wants_reply = self.running.remove(&seq);
+        self.running_calls -= usize::from(wants_reply == Some(true));
+        wants_reply
     }
 }

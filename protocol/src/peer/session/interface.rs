@@ -80,6 +80,9 @@ pub enum Output {
     Send(Path, Frame),
     /// Run a handler, and report [`Input::Finished`] when it is done, also if no reply is wanted.
     Deliver(Delivery),
+    /// Note that the partner does not wait any more for the result of the handler with this number.
+    /// The handler no longer counts, and its result is not sent.
+    Abandoned(u64),
     /// Resolve a call.
     Resolved(CallId, Outcome),
     /// Log that the partner breaks the rules. What it sent was dropped.

@@ -36,7 +36,14 @@ impl Session {
         if let Err(violation) = noted {
             self.violation(violation);
         }
+        self.note_abandoned();
         self.take(now);
+    }
+
+    /// Reports the handlers whose callers gave up.
+    fn note_abandoned(&mut self) {
+        let abandoned = std::iter::from_fn(|| self.inbox.next_abandoned());
+        self.outputs.extend(abandoned.map(Output::Abandoned));
     }
 
     /// Takes what is next in order: replies at once, emits as handlers are free.
@@ -63,11 +70,14 @@ impl Session {
             }
         }
         while !self.paused
-            && let Some(replies) = self.replies_if_few()
-            && let Some((delivery, verdict)) = self.inbox.next_delivery(replies, now)
+            && let Some((delivery, verdict)) =
+                self.inbox.next_delivery(self.replies_if_few(), now)
         {
             match verdict {
-                Ok(()) => self.outputs.push_back(Output::Deliver(delivery)),
+                Ok(()) => {
+                    self.outputs.push_back(Output::Deliver(delivery));
+                    self.note_abandoned();
+                }
                 Err(code) => {
                     if code == Code::BadEvent {
                         self.violation(Violation::Event);

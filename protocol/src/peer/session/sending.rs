@@ -46,6 +46,17 @@ impl Session {
         }
     }
 
+    /// Tells the partner which callers gave up, as far as the window takes it.
+    pub(super) fn send_cancels(&mut self, now: Instant) {
+        while !self.window.is_full()
+            && let Some(to) = self.given_up.pop_front()
+        {
+            let cancel = Body::Cancel { to };
+            let size = cancel.size();
+            self.enqueue(Unacked::new(cancel, FrameRole::Part, size, None), now);
+        }
+    }
+
     /// Sends what the window takes by now.
     pub(super) fn send_outgoing(&mut self, now: Instant) {
         while let Some(reply) = self.outgoing.next_reply(&self.window) {
@@ -92,7 +103,8 @@ impl Session {
     }
 
     pub(super) fn cancelled(&mut self, call: CallId, now: Instant) {
-        self.calls.retain(|_, pending| pending.call != call);
+        let given_up = self.calls.extract_if(.., |_, pending| pending.call == call);
+        self.given_up.extend(given_up.map(|(seq, _)| seq));
         if self.outgoing.is_of(call) {
             self.give_up(None, now);
         }

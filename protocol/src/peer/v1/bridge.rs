@@ -6,7 +6,7 @@ use super::{Input, Output, V1Peer};
 use crate::{Args, Code, Dialect, EndReason, Frame, ReqId};
 
 /// One end of a bridge.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub enum Side {
     /// The end that was routed first.
     First,

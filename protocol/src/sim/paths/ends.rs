@@ -26,6 +26,8 @@ impl Pair {
         match output {
             Output::Send(path, frame) => self.send(end, path, frame),
             Output::Deliver(delivery) => self.run_handler(end, delivery),
+            // The handler runs on. What it returns goes nowhere.
+            Output::Abandoned(_) => {}
             Output::Resolved(call, outcome) => {
                 let report = match &outcome {
                     Outcome::Replied(args, _) if number_in(args) == Some(call as usize) => {

@@ -54,6 +54,8 @@ impl Bridged {
                 v1::Output::Acknowledge(ack, outcome) => {
                     acts.push_back(Act::Acknowledge(conn, ack as CallNo, outcome));
                 }
+                // The client may acknowledge it all the same.
+                v1::Output::Abandoned(_) => {}
                 v1::Output::Complain(violation) => {
                     oracle.violate(Rule::Bounded, format!("a bridge complains: {violation}"));
                 }

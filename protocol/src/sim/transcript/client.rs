@@ -187,6 +187,9 @@ impl Machine for Client {
                 let source = ("source", Some(json!(source)));
                 object([out, pairing, source, seq, event, args, blobs, reply])
             }
+            Output::Abandoned(pairing, seq) => {
+                json!({ "out": "abandoned", "pairing": pairing, "seq": seq })
+            }
             Output::Event(event) => {
                 let mut line = json!({ "out": "event" });
                 merge(&mut line, write_event(event));

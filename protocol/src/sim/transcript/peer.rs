@@ -163,6 +163,7 @@ impl Machine for Peer {
                 let [seq, event, args, blobs, reply] = write_delivery(delivery);
                 object([("out", Some("deliver".into())), seq, event, args, blobs, reply])
             }
+            Output::Abandoned(seq) => json!({ "out": "abandoned", "seq": seq }),
             Output::Sent(call) => json!({ "out": "sent", "call": call }),
             Output::Resolved(call, outcome) => {
                 let mut line = json!({ "out": "resolved", "call": call });

@@ -23,6 +23,8 @@ labels! {
         Part = "part",
         /// See [`Body::Drop`].
         Drop = "drop",
+        /// See [`Body::Cancel`].
+        Cancel = "cancel",
         /// See [`Body::Ack`].
         Ack = "ack",
     }
@@ -36,7 +38,8 @@ impl FrameKind {
             "k" | "g" | "t" => true,
             "s" => self != Self::Ack,
             "e" | "r" => self == Self::Emit,
-            "to" | "err" => self == Self::Reply,
+            "to" => matches!(self, Self::Reply | Self::Cancel),
+            "err" => self == Self::Reply,
             "a" | "b" => matches!(self, Self::Emit | Self::Reply),
             "x" => matches!(self, Self::Emit | Self::Part),
             "d" | "z" => self == Self::Part,
@@ -167,6 +170,7 @@ impl<'a, B> WireFrame<'a, &'a RawValue, B> {
                 Self { t: FrameKind::Part, d: Some(text.into()), z: *last, ..empty }
             }
             Body::Drop => Self { t: FrameKind::Drop, ..empty },
+            Body::Cancel { to } => Self { t: FrameKind::Cancel, to: Some(*to), ..empty },
             Body::Other(label) => Self { t: FrameKind::Other(*label), ..empty },
             Body::Ack => empty,
         }
@@ -232,6 +236,7 @@ impl<B> WireFrame<'_, Box<RawValue>, B> {
                 Body::Part { text: self.d.ok_or_else(|| missing("d"))?.into_owned(), last: self.z }
             }
             FrameKind::Drop => Body::Drop,
+            FrameKind::Cancel => Body::Cancel { to: self.to.ok_or_else(|| missing("to"))? },
             FrameKind::Ack => Body::Ack,
             FrameKind::Other(label) => Body::Other(label),
         })
