@@ -105,8 +105,7 @@ impl Silent {
                 is_quiet = false;
                 match output {
                     Output::Send(frame) => {
-                        self.session
-                            .handle(session::Input::Received(Path::Relay, frame), self.now);
+                        self.session.handle(session::Input::Received(Path::Relay, frame), self.now);
                     }
                     Output::Emit(delivery) => {
                         let args: Vec<u64> = delivery.args.parse().unwrap();

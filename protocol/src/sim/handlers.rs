@@ -2,9 +2,7 @@
 
 use std::time::Duration;
 
-use crate::{
-    Args, Code, PairingId, Refusal, client::Input, session::Delivery,
-};
+use crate::{Args, Code, PairingId, Refusal, client::Input, session::Delivery};
 use serde_json::Value;
 
 use crate::sim::{

@@ -131,7 +131,9 @@ fn some_frame(end: &End, next: u64, bytes: &mut Unstructured<'_>) -> Result<Fram
             Body::Part { text: (*bytes.choose(&texts)?).to_owned(), last: bytes.arbitrary()? }
         }
         9 => Body::Drop,
-        10 => Body::Cancel { to: *bytes.choose(&[next.saturating_sub(1), next / 2, 1, 0, u64::MAX])? },
+        10 => {
+            Body::Cancel { to: *bytes.choose(&[next.saturating_sub(1), next / 2, 1, 0, u64::MAX])? }
+        }
         _ => {
             let length = bytes.int_in_range(0..=200)?.min(bytes.len());
             let text = String::from_utf8_lossy(bytes.bytes(length)?).into_owned();

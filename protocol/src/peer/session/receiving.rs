@@ -70,8 +70,7 @@ impl Session {
             }
         }
         while !self.paused
-            && let Some((delivery, verdict)) =
-                self.inbox.next_delivery(self.replies_if_few(), now)
+            && let Some((delivery, verdict)) = self.inbox.next_delivery(self.replies_if_few(), now)
         {
             match verdict {
                 Ok(()) => {
