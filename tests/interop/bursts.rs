@@ -14,33 +14,42 @@ fn calls(kind: Stock) -> u64 {
 #[tokio::test]
 async fn each_of_thousands_of_calls_in_one_loop_is_answered() -> Story {
     for kinds in PAIRS {
-        let server = Server::start().await?;
-        let (mut a, mut b) = paired(&server, kinds).await?;
-        let count = calls(kinds.0);
-
-        a.send(json!({"cmd": "burst", "id": 1, "count": count, "bytes": 200, "ack": true})).await?;
-
-        let bursted = b.wait_for("bursted").await?;
-        assert_eq!((&bursted["arrived"], &bursted["inOrder"]), (&json!(count), &json!(true)));
-        assert_eq!(a.wait_for("burst").await?["right"], count);
-        assert_eq!(disturbances(&mut a)? + disturbances(&mut b)?, 0);
+        many_calls(&Server::start().await?, kinds, calls(kinds.0)).await?;
     }
+    Ok(())
+}
+
+/// Lets the first client call so many times in one loop.
+pub(crate) async fn many_calls(server: &Server, kinds: (Stock, Stock), count: u64) -> Story {
+    let (mut a, mut b) = paired(server, kinds).await?;
+
+    a.send(json!({"cmd": "burst", "id": 1, "count": count, "bytes": 200, "ack": true})).await?;
+
+    let bursted = b.wait_for("bursted").await?;
+    assert_eq!((&bursted["arrived"], &bursted["inOrder"]), (&json!(count), &json!(true)));
+    assert_eq!(a.wait_for("burst").await?["right"], count);
+    assert_eq!(disturbances(&mut a)? + disturbances(&mut b)?, 0);
     Ok(())
 }
 
 #[tokio::test]
 async fn emits_in_one_loop_arrive_in_order_at_a_stock_client() -> Story {
     for kinds in PAIRS {
-        let server = Server::start().await?;
-        let (mut a, mut b) = paired(&server, kinds).await?;
         let count = if kinds.0.is_engine_io_3_over_polling() { 30 } else { 512 };
-
-        a.send(json!({"cmd": "burst", "id": 1, "count": count, "bytes": 16 * 1024})).await?;
-
-        let bursted = b.wait_for("bursted").await?;
-        assert_eq!((&bursted["arrived"], &bursted["inOrder"]), (&json!(count), &json!(true)));
-        assert_eq!(disturbances(&mut a)? + disturbances(&mut b)?, 0);
+        many_emits(&Server::start().await?, kinds, count).await?;
     }
+    Ok(())
+}
+
+/// Lets the first client emit so many times 16 KiB in one loop.
+pub(crate) async fn many_emits(server: &Server, kinds: (Stock, Stock), count: u64) -> Story {
+    let (mut a, mut b) = paired(server, kinds).await?;
+
+    a.send(json!({"cmd": "burst", "id": 1, "count": count, "bytes": 16 * 1024})).await?;
+
+    let bursted = b.wait_for("bursted").await?;
+    assert_eq!((&bursted["arrived"], &bursted["inOrder"]), (&json!(count), &json!(true)));
+    assert_eq!(disturbances(&mut a)? + disturbances(&mut b)?, 0);
     Ok(())
 }
 
@@ -68,17 +77,21 @@ async fn emits_in_one_loop_arrive_in_order_at_a_rust_peer() -> Story {
 #[tokio::test]
 async fn long_answers_that_come_at_once_all_arrive() -> Story {
     for kinds in PAIRS {
-        let server = Server::start().await?;
-        let (mut a, mut b) = paired(&server, kinds).await?;
         // What socket.io-client 2.5 puts into one request of polling is limited to 512 KiB.
         let answer = if kinds.1.is_engine_io_3_over_polling() { 30_000 } else { 100_000 };
-
-        a.send(json!({"cmd": "burst", "id": 1, "count": 15, "answer": answer, "ack": true}))
-            .await?;
-
-        assert_eq!(a.wait_for("burst").await?["right"], 15);
-        assert_eq!(disturbances(&mut a)? + disturbances(&mut b)?, 0);
+        long_answers(&Server::start().await?, kinds, answer).await?;
     }
+    Ok(())
+}
+
+/// Lets the second client answer 15 calls at once with so many bytes each.
+pub(crate) async fn long_answers(server: &Server, kinds: (Stock, Stock), bytes: u64) -> Story {
+    let (mut a, mut b) = paired(server, kinds).await?;
+
+    a.send(json!({"cmd": "burst", "id": 1, "count": 15, "answer": bytes, "ack": true})).await?;
+
+    assert_eq!(a.wait_for("burst").await?["right"], 15);
+    assert_eq!(disturbances(&mut a)? + disturbances(&mut b)?, 0);
     Ok(())
 }
 

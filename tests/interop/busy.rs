@@ -6,21 +6,31 @@ use std::time::Duration;
 use serde_json::json;
 use socketio_p2p_harness::{FaultProxy, Server, fault_proxy::Fault};
 
-use crate::stock::{AGES, ALL, Stock, paired};
+use crate::stock::{AGES, ALL, Stock, paired_as};
 use crate::{Failed, Story};
 
 #[tokio::test]
 async fn a_page_that_is_busy_for_nine_seconds_keeps_its_pairing() -> Story {
-    let [old, new] = AGES.map(|kind| busy(kind, Duration::ZERO));
-    let [old_later, new_later] = AGES.map(|kind| busy(kind, Duration::from_secs(3)));
-    tokio::try_join!(old, new, old_later, new_later)?;
+    let servers = (Server::start().await?, Server::start().await?);
+    let at_once = busy_pages(&servers.0, Duration::ZERO);
+    let later = busy_pages(&servers.1, Duration::from_secs(3));
+    tokio::try_join!(at_once, later)?;
     Ok(())
 }
 
-/// Begins to be busy so long after a ping.
-async fn busy(kind: Stock, phase: Duration) -> Story {
-    let server = Server::start().await?;
-    let (mut a, mut b) = paired(&server, (kind, kind)).await?;
+/// Lets a page of each age be busy, so long after a ping.
+pub(crate) async fn busy_pages(server: &Server, phase: Duration) -> Story {
+    let [old, new] = AGES.map(|kind| busy(server, kind, phase));
+    tokio::try_join!(old, new)?;
+    Ok(())
+}
+
+async fn busy(server: &Server, kind: Stock, phase: Duration) -> Story {
+    let (mut a, mut b) = paired_as(
+        kind.peer(server, &format!("A of {kind:?}")),
+        kind.peer(server, &format!("B of {kind:?}")),
+    )
+    .await?;
     tokio::time::sleep(phase).await;
 
     b.send(json!({"cmd": "block", "ms": 9_000})).await?;
@@ -32,19 +42,23 @@ async fn busy(kind: Stock, phase: Duration) -> Story {
 
 #[tokio::test]
 async fn a_server_that_stands_still_for_six_seconds_loses_nobody() -> Story {
-    let server = Server::start().await?;
+    stands_still(&Server::start().await?).await
+}
+
+/// Stops a server for six seconds under a pair of each kind.
+pub(crate) async fn stands_still(server: &Server) -> Story {
     let mut pairs = Vec::new();
     for (number, kind) in ALL.into_iter().enumerate() {
         let [a, b] = ["A", "B"].map(|name| format!("{name}{number}"));
-        let mut first = kind.peer(&server, &a).start().await?;
-        let second = kind.peer(&server, &b).start().await?;
+        let mut first = kind.peer(server, &a).start().await?;
+        let second = kind.peer(server, &b).start().await?;
         first.register(&b).await?;
         pairs.push((kind, first, second));
     }
 
-    signal(&server, "-STOP")?;
+    signal(server, "-STOP")?;
     tokio::time::sleep(Duration::from_secs(6)).await;
-    signal(&server, "-CONT")?;
+    signal(server, "-CONT")?;
 
     for (kind, mut a, b) in pairs {
         assert_eq!(a.emit2("chat", json!([1])).await?.value, json!({"echo": [1]}), "{kind:?}");
@@ -65,13 +79,17 @@ fn signal(server: &Server, signal: &str) -> Result<(), Failed> {
 
 #[tokio::test]
 async fn what_takes_seconds_on_a_slow_link_costs_no_pairing() -> Story {
-    let server = Server::start().await?;
+    slow_link(&Server::start().await?).await
+}
+
+/// Lets pages of both ages behind a slow link call with much, and get as much back.
+pub(crate) async fn slow_link(server: &Server) -> Story {
     let address = server.url().trim_start_matches("http://").parse()?;
     let proxy = FaultProxy::start(address, 1).await?;
     let mut pairs = Vec::new();
     for (kind, [a, b]) in AGES.into_iter().zip([["A", "B"], ["C", "D"]]) {
         let mut first = kind.peer_at(&proxy.url(), a).start().await?;
-        let second = kind.peer(&server, b).start().await?;
+        let second = kind.peer(server, b).start().await?;
         first.register(b).await?;
         pairs.push((kind, first, second));
     }

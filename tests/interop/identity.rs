@@ -57,7 +57,7 @@ async fn an_id_is_free_again_when_its_owner_has_left() -> Story {
 async fn an_id_is_free_when_its_owner_is_gone_or_going() -> Story {
     let server = Server::start().await?;
     for kind in ALL.into_iter().chain(UPGRADING) {
-        let rounds = kind.comes_and_goes(&server).await?;
+        let rounds = kind.comes_and_goes(&server, 24).await?;
 
         assert_eq!(rounds["refusals"], json!({}), "{kind:?}");
     }

@@ -17,6 +17,7 @@ mod mixed;
 mod mixed_values;
 mod order;
 mod pairing;
+mod reference;
 mod refusals;
 mod restart;
 mod simple_peer;

@@ -14,10 +14,10 @@ pub(crate) struct Stock {
     transport: &'static str,
 }
 
-const V2: Stock = Stock { client: "2", transport: "websocket" };
-const V2_POLLING: Stock = Stock { client: "2", transport: "polling" };
-const V4: Stock = Stock { client: "4", transport: "websocket" };
-const V4_POLLING: Stock = Stock { client: "4", transport: "polling" };
+pub(crate) const V2: Stock = Stock { client: "2", transport: "websocket" };
+pub(crate) const V2_POLLING: Stock = Stock { client: "2", transport: "polling" };
+pub(crate) const V4: Stock = Stock { client: "4", transport: "websocket" };
+pub(crate) const V4_POLLING: Stock = Stock { client: "4", transport: "polling" };
 
 /// Every client over every transport.
 pub(crate) const ALL: [Stock; 4] = [V2, V2_POLLING, V4, V4_POLLING];
@@ -71,11 +71,15 @@ impl Stock {
     /// # Errors
     ///
     /// Fails if the program does not run, or prints no JSON.
-    pub(crate) async fn comes_and_goes(self, server: &Server) -> Result<Value, crate::Failed> {
+    pub(crate) async fn comes_and_goes(
+        self,
+        server: &Server,
+        rounds: u32,
+    ) -> Result<Value, crate::Failed> {
         let output = tokio::process::Command::new("node")
             .arg(script("strict-mode.mjs"))
             .args(["--url", server.url(), "--client", self.client, "--transport", self.transport])
-            .args(["--rounds", "24"])
+            .args(["--rounds", &rounds.to_string()])
             .kill_on_drop(true)
             .output()
             .await?;
@@ -126,7 +130,7 @@ pub(crate) fn names(events: &[Event]) -> Vec<&str> {
     events.iter().map(Event::name).collect()
 }
 
-fn script(name: &str) -> PathBuf {
+pub(crate) fn script(name: &str) -> PathBuf {
     static CHECKED: OnceLock<()> = OnceLock::new();
     let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("interop");
     CHECKED.get_or_init(|| {
@@ -135,11 +139,11 @@ fn script(name: &str) -> PathBuf {
         let version = String::from_utf8_lossy(&version.stdout).trim().to_owned();
         let major = version.trim_start_matches('v').split('.').next().map(str::parse::<u32>);
         assert!(matches!(major, Some(Ok(18..))), "node is {version}, 18 or newer is needed");
-        for client in AGES.map(|stock| format!("socket.io-client-{}", stock.client)) {
-            let package = folder.join("node_modules").join(&client).join("package.json");
+        for name in ["socket.io-client-2", "socket.io-client-4", "socket.io"] {
+            let package = folder.join("node_modules").join(name).join("package.json");
             assert!(
                 package.is_file(),
-                "npm package {client} is missing: run `npm ci` in tests/interop"
+                "npm package {name} is missing: run `npm ci` in tests/interop"
             );
         }
     });
