@@ -52,6 +52,10 @@ pub const HANDLERS: usize = 2 * PENDING_CALLS;
 /// at once. Without a byte counter below it, it is the only bound.
 pub const QUEUE_PACKETS: usize = 1024;
 
+/// Bytes of a message over [`CONNECTION_MESSAGE_BYTES`] that the server leaves out, so that only the message
+/// is refused. A longer one ends the connection: it would keep the server busy for nothing.
+pub const SKIPPED_BYTES: u64 = 16 * 1024 * 1024;
+
 /// Attachments of one message. The server holds them until the last one came.
 pub const ATTACHMENTS: usize = 256;
 

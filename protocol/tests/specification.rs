@@ -46,6 +46,7 @@ fn the_table_of_limits_agrees_with_the_constants() {
         ("MESSAGE_BYTES", bytes(limits::MESSAGE_BYTES)),
         ("LABEL_BYTES", bytes(limits::LABEL_BYTES)),
         ("CONNECTION_MESSAGE_BYTES", bytes(limits::CONNECTION_MESSAGE_BYTES)),
+        ("SKIPPED_BYTES", bytes(limits::SKIPPED_BYTES as usize)),
         ("RELAYED_FRAME_BYTES", bytes(limits::RELAYED_FRAME_BYTES)),
         ("SIGNAL_BYTES", bytes(limits::SIGNAL_BYTES)),
         ("REGISTER_PAYLOAD_BYTES", bytes(limits::REGISTER_PAYLOAD_BYTES)),

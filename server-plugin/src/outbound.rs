@@ -14,9 +14,11 @@ pub(crate) mod meter;
 #[cfg(test)]
 pub(crate) mod mock;
 pub(crate) mod outflow;
+mod oversize;
 mod pause;
 mod polling;
 pub(crate) mod queue;
 mod silence;
 pub(crate) mod socket;
+pub(crate) mod stream_handle;
 mod streams;

@@ -100,6 +100,27 @@ async fn a_malformed_body_harms_nobody() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_body_that_is_too_large_is_answered_with_413() {
+    let server = TestServer::start().await;
+    for (eio, connect) in [(4, "40"), (3, "")] {
+        let mut poll = Poll::open(&server, &format!("EIO={eio}&clientId=A{eio}")).await;
+        if !connect.is_empty() {
+            poll.post(connect).await;
+        }
+        poll.poll().await;
+        let large = "x".repeat(600 * 1024);
+        let body = match eio {
+            4 => format!("42[\"P2P_EMIT\",\"{large}\"]"),
+            _ => format!("{}:42[\"P2P_EMIT\",\"{large}\"]", large.len() + 16),
+        };
+
+        let (status, _) = poll.request("POST", &body).await;
+
+        assert_eq!(status, 413, "Engine.IO {eio}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_session_that_is_not_there_is_refused() {
     let server = TestServer::start().await;
     let bystanders = Bystanders::on(&server).await;

@@ -1,7 +1,7 @@
 //! Too large, too deep, too many, and never read.
 
 use serde_json::json;
-use socketio_p2p_client::{Event, P2pClientExt};
+use socketio_p2p_client::{Event, Incoming, P2pClientExt};
 use socketio_p2p_server::{P2pServer, ServerLimits};
 use socketioxide::SocketIo;
 
@@ -16,19 +16,107 @@ use crate::support::{
 const MEGABYTE: usize = 1024 * 1024;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_message_of_fifteen_megabytes_closes_the_connection() {
+async fn a_message_of_fifteen_megabytes_is_refused_and_the_connection_stays() {
     let server = TestServer::start().await;
     let bystanders = Bystanders::on(&server).await;
     let large = "x".repeat(15 * MEGABYTE);
 
+    let mut wire = Wire::v2(&server, "A").await;
     for packet in large_packets(&large) {
-        let mut wire = Wire::v2(&server, "A").await;
-        wire.send(&packet).await;
-        wire.is_closed().await;
-        server.becomes(2, 0, 1).await;
+        let answers = errors(&wire.answers(&packet).await);
+        let refused = ["P2P_ERROR too-large", "P2P_ERROR bad-event"];
+        assert!(answers.len() == 1 && refused.contains(&&*answers[0]), "{answers:?}");
     }
 
+    drop(wire);
     bystanders.noticed_nothing(&server).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_of_more_than_sixteen_megabytes_closes_the_connection() {
+    let server = TestServer::start().await;
+    let bystanders = Bystanders::on(&server).await;
+    let mut wire = Wire::v2(&server, "A").await;
+
+    wire.send_or_give_up(&large_packets(&"x".repeat(17 * MEGABYTE))[0]).await;
+
+    wire.is_closed().await;
+    bystanders.noticed_nothing(&server).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_v1_event_that_is_too_large_is_refused_by_its_number_as_text_and_as_bytes() {
+    let server = TestServer::start().await;
+    let bystanders = Bystanders::on(&server).await;
+    let b = connect(&server, "B").await;
+    let mut a = Wire::v1(&server, "A").await;
+    a.register("B").await;
+
+    for size in [300_000, MEGABYTE] {
+        let emit = json!({ "targetClientId": "B", "event": "e", "args": ["é".repeat(size / 2)] });
+        a.send(&format!(r#"427["P2P_EMIT_ACKNOWLEDGE",{emit}]"#)).await;
+        refused(&a.rest().await);
+
+        let emit = r#"{"targetClientId":"B","event":"e","args":[{"_placeholder":true,"num":0}]}"#;
+        a.send(&format!(r#"451-7["P2P_EMIT_ACKNOWLEDGE",{emit}]"#)).await;
+        a.send_binary(&vec![7; size]).await;
+        refused(&a.rest().await);
+    }
+
+    // The pairing is what it was.
+    let emit = json!({ "targetClientId": "B", "event": "echo", "args": ["still here"] });
+    let answers = a.answers(&format!(r#"427["P2P_EMIT_ACKNOWLEDGE",{emit}]"#)).await;
+    assert!(format!("{answers:?}").contains("still here"), "{answers:?}");
+    drop((a, b));
+    bystanders.noticed_nothing(&server).await;
+
+    fn refused(answers: &[Packet]) {
+        let answers = errors(answers);
+        assert_eq!(answers[0], "SERVER_ERROR too-large");
+        assert!(answers[1].starts_with(r#"437[{"error":{"code":"too-large""#), "{answers:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_quarter_of_a_mebibyte_counts_in_bytes_as_their_sender_counts_them() {
+    let server = TestServer::start().await;
+    let b = connect(&server, "B").await;
+    b.on2("size", async |incoming: Incoming| Ok(incoming.blobs()[0].len()));
+    let mut a = Wire::v1(&server, "A").await;
+    a.register("B").await;
+
+    let emit = r#"{"targetClientId":"B","event":"size","args":[{"_placeholder":true,"num":0}]}"#;
+    a.send(&format!(r#"451-7["P2P_EMIT_ACKNOWLEDGE",{emit}]"#)).await;
+    a.send_binary(&vec![7; 250_000]).await;
+
+    assert_eq!(a.text().await, "437[250000]");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_acknowledgement_that_is_too_large_fails_its_call_and_nothing_else() {
+    let server = TestServer::start().await;
+    let b = connect(&server, "B").await;
+    let mut events = b.events();
+    let mut a = Wire::v1(&server, "A").await;
+    a.register("B").await;
+    while !matches!(soon(events.recv()).await, Ok(Event::Paired(_))) {}
+
+    let answering = async {
+        let event = a.text().await;
+        let id = &event[2..event.find('[').unwrap()];
+        a.send(&format!(r#"43{id}["{}"]"#, "x".repeat(MEGABYTE))).await;
+        let event = a.text().await;
+        let id = &event[2..event.find('[').unwrap()];
+        a.send(&format!(r#"43{id}["short"]"#)).await;
+    };
+    let calling = async {
+        let error = b.emit2("long", "please").await.unwrap_err();
+        assert_eq!((error.code(), error.executed()), ("too-large", Some(true)));
+        b.emit2("short", "please").await.unwrap()
+    };
+    let (short, ()) = soon(futures_util::future::join(calling, answering)).await;
+
+    assert_eq!(short, json!("short"));
 }
 
 #[tokio::test(flavor = "multi_thread")]

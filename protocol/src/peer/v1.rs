@@ -88,6 +88,8 @@ pub enum NoAck {
     Gone,
     /// It came, and the host cannot read it.
     Unreadable,
+    /// It came, and has more bytes than the host reads.
+    TooLarge,
 }
 
 /// One v1 end of a pairing. See the [module's page](self).
@@ -296,6 +298,7 @@ impl V1Peer {
             Err(NoAck::Unreadable) => {
                 Err(Refusal::new(Code::HandlerFailed, "the acknowledgement cannot be read"))
             }
+            Err(NoAck::TooLarge) => Err(Code::TooLarge.into()),
             // The end of the pairing follows, and decides the outcome.
             Err(NoAck::Gone) => return,
         };

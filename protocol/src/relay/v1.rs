@@ -34,9 +34,16 @@ impl V1Emit {
     /// [`Code::TooLarge`] if it is too long or nested too deep; [`Code::BadArgs`] if it cannot be
     /// read; [`Code::BadEvent`] if the event may not be sent.
     pub fn read(text: &str, attachments: Vec<Bytes>) -> Result<Self, Refusal> {
-        let size = text.len() + attachments.iter().map(Bytes::len).sum::<usize>() * 4 / 3;
-        if size > RELAYED_FRAME_BYTES || wire::depth(text) > JSON_DEPTH {
-            return Err(Code::TooLarge.into());
+        let size = text.len() + attachments.iter().map(Bytes::len).sum::<usize>();
+        if size > RELAYED_FRAME_BYTES {
+            // A host may have read the first bytes only.
+            let why = format!(
+                "the event has {size} bytes or more, and at most {RELAYED_FRAME_BYTES} are relayed"
+            );
+            return Err(Refusal::new(Code::TooLarge, &why));
+        }
+        if wire::depth(text) > JSON_DEPTH {
+            return Err(Refusal::new(Code::TooLarge, "its values are nested too deep"));
         }
         let packet: Vec<&RawValue> = parse(text)?;
         let emit = packet.get(1).map(|emit| emit.get()).ok_or_else(|| bad(&SHAPE))?;

@@ -96,8 +96,8 @@ mod tests {
 
     use super::*;
     use crate::outbound::{
-        meter::StreamHandle,
         mock::{Unmetered, connecting, shared},
+        stream_handle::StreamHandle,
     };
 
     const METERED: fn() -> bool = || true;

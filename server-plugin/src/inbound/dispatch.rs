@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use serde::de::IgnoredAny;
 use socketio_p2p_protocol::{
     ClientId, ClientMessage, Code, Dialect, Refusal, ReqId,
     relay::{
@@ -20,7 +21,7 @@ use socketioxide::{
     socket::Socket,
 };
 
-use super::salvage;
+use super::{TOO_LARGE, salvage};
 use crate::{
     connection::Connection, observe::logged, outbound::outflow::Outflow, relay, step::Shared, v1,
 };
@@ -49,6 +50,7 @@ pub(crate) fn listen<A: Adapter>(
     for event in events {
         socket.on(*event, handler(Some(event)));
     }
+    socket.on(TOO_LARGE, handler(Some(TOO_LARGE)));
     // The application's own fallback, if it sets one, takes the place of this.
     socket.on_fallback(handler(None));
 }
@@ -91,6 +93,7 @@ impl<A: Adapter> MessageHandler<A, Marker> for EventHandler {
         }
         match (*event, connection.dialect) {
             (None, _) => self.unknown(&text, req),
+            (Some(TOO_LARGE), _) => self.too_large(&text, req),
             (Some(FRAME), _) => relay::frame(shared, connection, &text, &attachments),
             (Some(SIGNAL), _) => relay::signal(shared, connection, &text, &attachments),
             (Some(event @ (EMIT | EMIT_ACKNOWLEDGE)), _) => {
@@ -119,9 +122,34 @@ impl EventHandler {
     /// Refuses a message over the rate in the way in which its event is answered, and reads as
     /// little of it as possible.
     fn over_rate(&self, text: &str, attachments: &[Bytes], req: Option<ReqId>) {
-        let Self { shared, connection, event } = self;
-        let refusal = Refusal::from(Code::RateLimited);
-        match RefusalForm::over_rate(*event, connection.dialect) {
+        self.refuse_as(self.event, Code::RateLimited.into(), (text, attachments), req);
+    }
+
+    /// Refuses an event whose place [`TOO_LARGE`] has taken.
+    fn too_large(&self, text: &str, req: Option<ReqId>) {
+        let (name, bytes) = match serde_json::from_str::<(IgnoredAny, String, u64)>(text) {
+            Ok((_, name, bytes)) => (name, bytes),
+            Err(_) => (String::new(), 0),
+        };
+        let events: &[_] = match self.connection.dialect {
+            Dialect::V1 => &V1_EVENTS,
+            Dialect::V2 => &V2_EVENTS,
+        };
+        let event = events.iter().find(|event| **event == name).copied();
+        let why = format!("{name:?} has {bytes} bytes, which is more than a message may have");
+        self.refuse_as(event, Refusal::new(Code::TooLarge, &why), ("", &[]), req);
+    }
+
+    /// Refuses a message in the way in which this event is answered.
+    fn refuse_as(
+        &self,
+        event: Option<&'static str>,
+        refusal: Refusal,
+        (text, attachments): (&str, &[Bytes]),
+        req: Option<ReqId>,
+    ) {
+        let Self { shared, connection, .. } = self;
+        match RefusalForm::over_rate(event, connection.dialect) {
             RefusalForm::Frame => {
                 let pairing = salvage::pairing(text, attachments);
                 relay::refuse(shared, connection, Refused { code: refusal.code, pairing });
@@ -131,10 +159,10 @@ impl EventHandler {
             }
             RefusalForm::V1Emit => relay::v1::refuse(shared, connection, req, &refusal),
             RefusalForm::Request => {
-                let req = self.number(*event, text, req);
-                self.refuse(*event, refusal, req);
+                let req = self.number(event, text, req);
+                self.refuse(event, refusal, req);
             }
-            RefusalForm::Unnumbered => self.refuse(*event, refusal, None),
+            RefusalForm::Unnumbered => self.refuse(event, refusal, None),
         }
     }
 
@@ -263,8 +291,7 @@ impl<A: Adapter> MessageHandler<A, Marker> for StrangerHandler {
         );
         self.shared.counters.refused(Code::BadClientId);
         let refusal = Refusal::new(Code::BadClientId, NO_ID);
-        // As for a v2 client, nothing is kept for it.
-        let outlet = Outflow::new(&socket, Dialect::V2, None, &self.shared.tasks);
+        let outlet = Outflow::of_stranger(&socket, &self.shared.tasks);
         let req = ack_id.and_then(|id| ReqId::try_from(id).ok());
         let answered = match RefusalForm::over_rate(Some(&event), Dialect::V1) {
             RefusalForm::V1Emit => v1::refuse(&*outlet, req, &refusal),

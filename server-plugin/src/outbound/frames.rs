@@ -3,36 +3,107 @@
 /// The longest header of a frame, without its mask.
 const HEADER_BYTES: usize = 10;
 
+/// The bytes of a mask.
+pub(super) const MASK_BYTES: usize = 4;
+
 /// The position in a websocket.
 #[derive(Debug, Default)]
 pub(super) struct Frames {
     header: [u8; HEADER_BYTES],
     /// The bytes of the header that were read.
     has: usize,
+    /// `true` if they were handed over.
+    is_out: bool,
     /// The bytes that are left of the frame whose header is read, its mask included.
     left: u64,
     /// `true` between the frames of one message.
     is_split: bool,
 }
 
+/// The header of a frame.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Header {
+    /// `true` for the first frame of a message.
+    pub(super) is_first: bool,
+    /// `true` for the last frame of a message.
+    pub(super) is_last: bool,
+    pub(super) kind: Kind,
+    /// The length of the payload.
+    pub(super) payload: u64,
+    pub(super) has_mask: bool,
+}
+
+/// Kinds of frames.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Kind {
+    /// It may come between the frames of a message.
+    Control,
+    Text,
+    Binary,
+    /// A frame of the same message as the one before.
+    Continuation,
+}
+
+/// Bytes that were followed, from the first.
+#[derive(Debug)]
+pub(super) enum Step {
+    /// So many bytes of a header that is not whole.
+    Part(usize),
+    /// So many bytes, the last of a header. `true` if its first bytes were handed over before.
+    Header(usize, Header, bool),
+    /// So many bytes of a mask and a payload.
+    Payload(usize),
+}
+
 impl Frames {
-    /// Follows received bytes.
+    /// Follows bytes that are handed over as they are.
     pub(super) fn read(&mut self, mut bytes: &[u8]) {
         while !bytes.is_empty() {
-            if self.left > 0 {
-                let skipped = usize::try_from(self.left).unwrap_or(usize::MAX).min(bytes.len());
-                self.left -= skipped as u64;
-                bytes = &bytes[skipped..];
-                continue;
-            }
-            let part = (self.header_len() - self.has).min(bytes.len());
-            self.header[self.has..self.has + part].copy_from_slice(&bytes[..part]);
-            self.has += part;
-            bytes = &bytes[part..];
-            if self.has == self.header_len() {
-                self.end_header();
-            }
+            let (Step::Part(read) | Step::Header(read, ..) | Step::Payload(read)) =
+                self.step(bytes);
+            self.is_out = self.has > 0;
+            bytes = &bytes[read..];
         }
+    }
+
+    /// Follows bytes up to the end of a header or of a payload.
+    pub(super) fn step(&mut self, bytes: &[u8]) -> Step {
+        if self.left > 0 {
+            let part = usize::try_from(self.left).unwrap_or(usize::MAX).min(bytes.len());
+            self.left -= part as u64;
+            return Step::Payload(part);
+        }
+        let mut read = 0;
+        while read < bytes.len() && self.has < self.header_len() {
+            let part = (self.header_len() - self.has).min(bytes.len() - read);
+            self.header[self.has..self.has + part].copy_from_slice(&bytes[read..read + part]);
+            self.has += part;
+            read += part;
+        }
+        if self.has < self.header_len() {
+            return Step::Part(read);
+        }
+        let was_out = self.is_out;
+        (self.has, self.is_out) = (0, false);
+        let header = self.end_header();
+        Step::Header(read, header, was_out)
+    }
+
+    /// Returns the first bytes of a header that were not handed over.
+    pub(super) fn kept(&self) -> &[u8] {
+        if self.is_out { &[] } else { &self.header[..self.has] }
+    }
+
+    /// Takes back that these bytes were followed: they come again.
+    pub(super) fn take_back_kept(&mut self) {
+        if !self.is_out {
+            self.has = 0;
+        }
+    }
+
+    /// Notes that these bytes are handed over after all.
+    pub(super) const fn let_out(&mut self) {
+        self.is_out = self.has > 0;
     }
 
     /// Returns a number of bytes, of which none is behind the next gap between two messages: 0 in a gap.
@@ -44,6 +115,16 @@ impl Frames {
         }
     }
 
+    /// Returns whether the present frame has been read.
+    pub(super) const fn has_ended(&self) -> bool {
+        self.left == 0
+    }
+
+    /// Returns whether more frames of the present message follow.
+    pub(super) const fn is_split(&self) -> bool {
+        self.is_split
+    }
+
     /// Returns the length of the present header, as far as that is known.
     const fn header_len(&self) -> usize {
         match (self.has, self.header[1] & 0x7f) {
@@ -53,105 +134,28 @@ impl Frames {
         }
     }
 
-    fn end_header(&mut self) {
+    fn end_header(&mut self) -> Header {
         let [first, second, extended @ ..] = self.header;
         let payload = match second & 0x7f {
             126 => u64::from(u16::from_be_bytes([extended[0], extended[1]])),
             127 => u64::from_be_bytes(extended),
             short => short.into(),
         };
-        let mask = if second & 0x80 == 0 { 0 } else { 4 };
-        self.left = payload.saturating_add(mask);
-        self.has = 0;
-        // Control frames may come between the frames of a message.
-        if first & 0x08 == 0 {
-            self.is_split = first & 0x80 == 0;
+        let has_mask = second & 0x80 != 0;
+        self.left = payload.saturating_add(if has_mask { MASK_BYTES as u64 } else { 0 });
+        let kind = match first & 0x0f {
+            0 => Kind::Continuation,
+            1 => Kind::Text,
+            8.. => Kind::Control,
+            _ => Kind::Binary,
+        };
+        let (is_first, is_last) = (!self.is_split, first & 0x80 != 0);
+        if kind != Kind::Control {
+            self.is_split = !is_last;
         }
+        Header { is_first, is_last, kind, payload, has_mask }
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const TEXT: u8 = 0x81;
-
-    fn frame(first: u8, length: usize) -> Vec<u8> {
-        let mut bytes = vec![first];
-        match length {
-            0..126 => bytes.push(0x80 | length as u8),
-            126..0x1_0000 => {
-                bytes.push(0x80 | 126);
-                bytes.extend_from_slice(&(length as u16).to_be_bytes());
-            }
-            _ => {
-                bytes.push(0x80 | 127);
-                bytes.extend_from_slice(&(length as u64).to_be_bytes());
-            }
-        }
-        bytes.resize(bytes.len() + 4 + length, 0xff);
-        bytes
-    }
-
-    /// Returns the places of all gaps, found by reading no more than allowed at a time.
-    fn gaps(bytes: &[u8]) -> Vec<usize> {
-        let (mut frames, mut at, mut gaps) = (Frames::default(), 0, Vec::new());
-        while at < bytes.len() {
-            let allowed = match frames.to_gap() {
-                0 => {
-                    gaps.push(at);
-                    1
-                }
-                allowed => allowed,
-            };
-            frames.read(&bytes[at..at + allowed]);
-            at += allowed;
-        }
-        assert_eq!((at, frames.to_gap()), (bytes.len(), 0));
-        gaps
-    }
-
-    #[test]
-    fn a_gap_is_between_two_messages_of_any_length() {
-        for length in [0, 1, 125, 126, 65_535, 65_536] {
-            let message = frame(TEXT, length);
-
-            let bytes = [&message[..], &message, &message].concat();
-
-            assert_eq!(gaps(&bytes), [0, message.len(), 2 * message.len()], "{length}");
-        }
-    }
-
-    #[test]
-    fn there_is_no_gap_within_a_message_of_several_frames() {
-        let (first, ping, last) = (frame(0x01, 10), frame(0x89, 3), frame(0x80, 200));
-        let message = [&first[..], &ping, &last].concat();
-
-        let bytes = [&message[..], &frame(TEXT, 1)].concat();
-
-        assert_eq!(gaps(&bytes), [0, message.len()]);
-    }
-
-    #[test]
-    fn bytes_are_followed_however_they_are_cut() {
-        let bytes = [frame(TEXT, 3), frame(TEXT, 300), frame(TEXT, 70_000)].concat();
-        for piece in [1, 2, 3, 7, 4096, usize::MAX] {
-            let mut frames = Frames::default();
-
-            bytes.chunks(piece).for_each(|piece| frames.read(piece));
-
-            assert_eq!(frames.to_gap(), 0, "{piece}");
-        }
-    }
-
-    #[test]
-    fn a_length_that_no_frame_has_is_followed_without_a_panic() {
-        let mut frames = Frames::default();
-
-        frames.read(&[TEXT, 0xff]);
-        frames.read(&[0xff; 8]);
-
-        assert!(frames.to_gap() > 0);
-        frames.read(&[0; 64]);
-    }
-}
+pub(super) mod tests;

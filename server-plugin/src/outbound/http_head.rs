@@ -72,6 +72,14 @@ impl Requests {
         }
     }
 
+    /// The same, to cut messages.
+    pub(super) const fn frames_mut(&mut self) -> Option<&mut Frames> {
+        match self {
+            Self::Over(frames) => Some(frames),
+            _ => None,
+        }
+    }
+
     /// Returns whether the connection can be followed.
     pub(super) const fn is_lost(&self) -> bool {
         matches!(self, Self::Lost)

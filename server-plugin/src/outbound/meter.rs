@@ -3,113 +3,22 @@
 use std::{
     io,
     pin::Pin,
-    sync::{
-        Arc, Mutex, MutexGuard, OnceLock, PoisonError,
-        atomic::{AtomicBool, Ordering},
-    },
-    task::{Context, Poll, Waker, ready},
+    sync::Arc,
+    task::{Context, Poll, ready},
 };
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::{
     deadlines::FirstRequest,
-    gate::Intake,
     http_head::{Requests, Seen},
     key::Key,
     lull::Lull,
+    oversize::Oversize,
     polling::Polling,
-    queue::Meter,
-    silence::Silence,
+    stream_handle::StreamHandle,
     streams::Registered,
 };
-
-/// A handle to a stream: the bytes that it took, and ways to hold back its reading and to end it.
-#[derive(Debug)]
-pub(crate) struct StreamHandle {
-    meter: Arc<Meter>,
-    silence: Silence,
-    is_cut: AtomicBool,
-    /// `true` from a request until the first byte of its response.
-    waits: AtomicBool,
-    /// Set once the stream carries a websocket whose reading may have to wait.
-    intake: OnceLock<Arc<Intake>>,
-    /// The task that waits for something to read.
-    reader: Mutex<Option<Waker>>,
-}
-
-impl StreamHandle {
-    pub(crate) fn new() -> Self {
-        let meter = Arc::new(Meter::new());
-        Self {
-            meter,
-            silence: Silence::new(),
-            is_cut: AtomicBool::new(false),
-            waits: AtomicBool::new(false),
-            intake: OnceLock::new(),
-            reader: Mutex::new(None),
-        }
-    }
-
-    pub(crate) fn meter(&self) -> Arc<Meter> {
-        self.meter.clone()
-    }
-
-    /// Ends the stream: its reader finds it aborted, and nothing more is written.
-    pub(crate) fn cut(&self) {
-        self.is_cut.store(true, Ordering::Release);
-        if let Some(reader) = self.lock().take() {
-            reader.wake();
-        }
-    }
-
-    /// Returns the reading from the websocket on this stream, which is `intake` unless there is one already.
-    pub(crate) fn intake(&self, intake: impl FnOnce() -> Arc<Intake>) -> &Arc<Intake> {
-        self.intake.get_or_init(intake)
-    }
-
-    /// Waits until the websocket may be read.
-    fn poll_open(&self, cx: &Context<'_>) -> Poll<()> {
-        self.intake.get().map_or(Poll::Ready(()), |intake| intake.poll_open(cx))
-    }
-
-    /// Returns whether the peer should have answered by now, if it answers at all.
-    pub(crate) fn is_silent(&self) -> bool {
-        self.silence.is_too_long()
-    }
-
-    /// Returns whether a request waits for its response.
-    pub(crate) fn waits(&self) -> bool {
-        self.waits.load(Ordering::Acquire)
-    }
-
-    /// Notes that a request came, or that its response has begun.
-    pub(crate) fn set_waits(&self, waits: bool) {
-        if self.waits.load(Ordering::Relaxed) != waits {
-            self.waits.store(waits, Ordering::Release);
-        }
-    }
-
-    pub(crate) fn is_cut(&self) -> bool {
-        self.is_cut.load(Ordering::Acquire)
-    }
-
-    fn check(&self) -> io::Result<()> {
-        if self.is_cut() { Err(io::ErrorKind::ConnectionAborted.into()) } else { Ok(()) }
-    }
-
-    /// Lets the reader wait also for [`Self::cut`], which may have been called already.
-    fn wait(&self, cx: &Context<'_>) {
-        let mut reader = self.lock();
-        if !reader.as_ref().is_some_and(|reader| reader.will_wake(cx.waker())) {
-            *reader = Some(cx.waker().clone());
-        }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Option<Waker>> {
-        self.reader.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
 
 /// A byte stream that counts what is written, so that the plugin knows how much waits for a client.
 ///
@@ -124,6 +33,7 @@ pub struct MeteredStream<S> {
     quick: bool,
     lull: Lull,
     polling: Polling,
+    oversize: Oversize,
     pub(super) handle: Arc<StreamHandle>,
     entry: Option<Registered>,
 }
@@ -138,6 +48,7 @@ impl<S> MeteredStream<S> {
             quick: false,
             lull: Lull::default(),
             polling: Polling::default(),
+            oversize: Oversize::default(),
             handle: Arc::new(StreamHandle::new()),
             entry: None,
         }
@@ -175,6 +86,40 @@ impl<S> MeteredStream<S> {
             first_request.came();
         }
         result
+    }
+
+    /// Returns whether the reader of the websocket waits for a message that it does not see.
+    fn hides(&self) -> bool {
+        self.requests.frames().is_some_and(|frames| self.oversize.hides(frames))
+    }
+
+    /// Puts the beginning of a header before what is read next. Returns `false` if there is no room: it is
+    /// handed over in parts, and its message cannot be left out.
+    fn put_kept(&mut self, buf: &mut ReadBuf<'_>) -> bool {
+        let Some(frames) = self.requests.frames_mut() else { return true };
+        let kept = frames.kept();
+        if kept.is_empty() {
+            return true;
+        }
+        let has_room = buf.remaining() > kept.len();
+        if has_room {
+            buf.put_slice(kept);
+        } else {
+            self.oversize.give_up(frames);
+        }
+        has_room
+    }
+
+    /// Follows the frames of a websocket, and leaves out what is too long. Returns `false` if there is no
+    /// websocket, or not yet a client on it.
+    fn screen(&mut self, buf: &mut ReadBuf<'_>, before: usize) -> io::Result<bool> {
+        let Self { requests, handle, oversize, .. } = self;
+        let (Some(longest), Some(frames)) = (handle.longest.get(), requests.frames_mut()) else {
+            return Ok(false);
+        };
+        let left = oversize.screen(frames, &mut buf.filled_mut()[before..], *longest);
+        buf.set_filled(before + left);
+        if oversize.is_broken() { Err(io::ErrorKind::InvalidData.into()) } else { Ok(true) }
     }
 
     /// Counts bytes that were written, of which `first` are the first.
@@ -237,28 +182,48 @@ impl<S: AsyncRead + Unpin> AsyncRead for MeteredStream<S> {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        let bytes = ready!(self.poll_open(cx, buf))?;
-        if bytes == 0 || self.polling.give(buf) {
-            return Poll::Ready(Ok(()));
-        }
-        let in_body = self.requests.are_in_body();
         let before = buf.filled().len();
-        let read = self.poll_some(cx, buf, bytes);
-        let Self { handle, first_request, .. } = &mut *self;
-        if read.is_pending() {
-            handle.wait(cx);
-            if first_request.poll_missing(cx).is_ready() {
-                return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
+        loop {
+            let bytes = ready!(self.poll_open(cx, buf))?;
+            if bytes == 0 || self.polling.give(buf) || self.oversize.give(buf) {
+                return Poll::Ready(Ok(()));
+            }
+            if self.hides() && self.lull.poll_pong(cx, buf).is_ready() {
+                return Poll::Ready(Ok(()));
+            }
+            if !self.put_kept(buf) {
+                continue;
+            }
+            let filled = buf.filled().len();
+            let in_body = self.requests.are_in_body();
+            let read = self.poll_some(cx, buf, bytes);
+            if buf.filled().len() == filled {
+                buf.set_filled(before);
+            }
+            let Self { handle, first_request, .. } = &mut *self;
+            if read.is_pending() {
+                handle.wait(cx);
+                if first_request.poll_missing(cx).is_ready() {
+                    return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
+                }
+            }
+            handle.check()?;
+            ready!(read)?;
+            handle.silence.heard();
+            if buf.filled().len() == before {
+                return Poll::Ready(Ok(()));
+            }
+            if self.screen(buf, before)? {
+                if buf.filled().len() > before {
+                    return Poll::Ready(Ok(()));
+                }
+                continue;
+            }
+            self.read_along(&buf.filled()[before..])?;
+            if !self.polling.keep(in_body, buf, before) {
+                return Poll::Ready(Ok(()));
             }
         }
-        handle.check()?;
-        ready!(read)?;
-        handle.silence.heard();
-        self.read_along(&buf.filled()[before..])?;
-        if self.polling.keep(in_body, buf, before) {
-            return self.poll_read(cx, buf);
-        }
-        Poll::Ready(Ok(()))
     }
 }
 

@@ -14,8 +14,8 @@ use socketio_p2p_protocol::{
 
 use super::{
     arguments::Arguments,
-    meter::StreamHandle,
     socket::{Acknowledged, Outlet},
+    stream_handle::StreamHandle,
 };
 use crate::{
     attach::identity::Hooks, connection::Connection, inbound::throttle::Throttle,

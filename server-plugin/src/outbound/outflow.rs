@@ -15,10 +15,10 @@ use socketio_p2p_protocol::{
     relay::SendFailure,
 };
 use socketioxide::{
-    AckError, ProtocolVersion, SendError, SocketError, TransportType,
+    AckError, ProtocolVersion, SendError, SocketError, SocketIo, TransportType,
     adapter::Adapter,
     extract::AckSender,
-    handler::{FromMessageParts, Value},
+    handler::{FromConnectParts, FromMessageParts, Value},
     socket::Socket,
 };
 
@@ -27,11 +27,11 @@ use super::{
     arguments::Arguments,
     gate::{Attached, Gate, Intake},
     late::{Answer, LateAnswers, Owned},
-    meter::StreamHandle,
     pause::Pause,
     polling::Session,
     queue::{Class, Queue, QueueLimits},
     socket::{Acknowledged, Outlet},
+    stream_handle::StreamHandle,
     streams,
 };
 use crate::tasks::Tasks;
@@ -51,6 +51,7 @@ pub(crate) struct Outflow<A: Adapter> {
     v1: Option<V1Flow>,
     /// Set once it has a websocket over a stream that counts, or had one.
     websocket: OnceLock<Weak<StreamHandle>>,
+    is_client: bool,
     this: Weak<Self>,
     tasks: Tasks,
 }
@@ -70,6 +71,20 @@ impl<A: Adapter> Outflow<A> {
     pub(crate) fn new(
         socket: &Arc<Socket<A>>,
         dialect: Dialect,
+        limits: Option<QueueLimits>,
+        tasks: &Tasks,
+    ) -> Arc<Self> {
+        Self::create(socket, (dialect, true), limits, tasks)
+    }
+
+    /// Returns the outflow to a connection that is no client's. As for a v2 client, nothing is kept for it.
+    pub(crate) fn of_stranger(socket: &Arc<Socket<A>>, tasks: &Tasks) -> Arc<Self> {
+        Self::create(socket, (Dialect::V2, false), None, tasks)
+    }
+
+    fn create(
+        socket: &Arc<Socket<A>>,
+        (dialect, is_client): (Dialect, bool),
         limits: Option<QueueLimits>,
         tasks: &Tasks,
     ) -> Arc<Self> {
@@ -96,6 +111,7 @@ impl<A: Adapter> Outflow<A> {
             has_session_meter: AtomicBool::new(false),
             v1,
             websocket: OnceLock::new(),
+            is_client,
             this: this.clone(),
             tasks: tasks.clone(),
         });
@@ -103,10 +119,16 @@ impl<A: Adapter> Outflow<A> {
         outflow
     }
 
-    fn find_stream(&self, socket: &Socket<A>) {
+    fn find_stream(&self, socket: &Arc<Socket<A>>) {
         let stream = streams::of(socket);
         if let Some(stream) = &stream {
             self.websocket.get_or_init(|| Arc::downgrade(stream));
+            // A connection that is no client's could not be told.
+            if self.is_client {
+                let Ok(io) = SocketIo::<A>::from_connect_parts(socket, &None);
+                let config = &io.config().engine_config;
+                stream.leave_out_messages(config.ws_max_message_size.min(config.ws_max_frame_size));
+            }
         } else if streams::has_ended(socket) {
             self.websocket.get_or_init(Weak::new);
         }
@@ -121,7 +143,7 @@ impl<A: Adapter> Outflow<A> {
 
     /// Finds the meter of a client that was seen polling: that of its polls, once one was counted, or that of
     /// the websocket which it has become.
-    fn follow_transport(&self, socket: &Socket<A>) {
+    fn follow_transport(&self, socket: &Arc<Socket<A>>) {
         if socket.transport_type() == TransportType::Websocket {
             if self.polls.swap(false, Ordering::Relaxed) {
                 self.find_stream(socket);
@@ -256,6 +278,12 @@ fn takes_attachments<A: Adapter>(socket: &Socket<A>) -> bool {
     socket.protocol() != ProtocolVersion::V4 || socket.transport_type() != TransportType::Polling
 }
 
+/// Tells an acknowledgement that was cut from one that nobody could read. Only the text of the error says so.
+fn unreadable(error: &impl std::fmt::Display) -> NoAck {
+    let is_cut = error.to_string().starts_with("EOF while parsing");
+    if is_cut { NoAck::TooLarge } else { NoAck::Unreadable }
+}
+
 impl<A: Adapter> Outlet for Outflow<A> {
     fn emit(&self, event: &str, args: Arguments<'_>) -> Result<(), SendFailure> {
         let (bytes, class) = args.cost(event);
@@ -280,7 +308,7 @@ impl<A: Adapter> Outlet for Outflow<A> {
         Ok(Box::pin(async move {
             match ack.await {
                 Ok(args) => Ok(args.into_args()),
-                Err(AckError::Decode(_)) => Err(NoAck::Unreadable),
+                Err(AckError::Decode(error)) => Err(unreadable(&error)),
                 Err(AckError::Timeout) => Err(NoAck::Missing),
                 Err(AckError::Socket(_)) => Err(NoAck::Gone),
             }

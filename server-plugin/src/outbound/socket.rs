@@ -26,7 +26,7 @@ use socketio_p2p_protocol::{
 use super::{
     arguments::Arguments,
     gate::{Gate, Intake},
-    meter::StreamHandle,
+    stream_handle::StreamHandle,
 };
 
 /// A client's acknowledgement.

@@ -11,7 +11,7 @@ use socketioxide::{adapter::Adapter, socket::Socket};
 
 use super::{
     key::{Key, parameter},
-    meter::StreamHandle,
+    stream_handle::StreamHandle,
 };
 
 /// The streams of all websockets and polls of this process, by their keys in socketioxide, which

@@ -10,7 +10,7 @@ use super::Shared;
 use crate::{
     connection::Connection,
     observe::logged,
-    outbound::{meter::StreamHandle, socket::Outlet},
+    outbound::{socket::Outlet, stream_handle::StreamHandle},
 };
 
 /// The longest time that the end of the plugin may take.

@@ -1,0 +1,270 @@
+use super::*;
+use crate::outbound::frames::tests::{TEXT, frame};
+
+const LIMIT: usize = RELAYED_FRAME_BYTES + 100_000;
+
+fn mask(bytes: &mut [u8], key: [u8; 4]) {
+    bytes.iter_mut().zip(key.iter().cycle()).for_each(|(byte, key)| *byte ^= key);
+}
+
+fn masked(first: u8, payload: &[u8]) -> Vec<u8> {
+    let mut bytes = frame(first, payload.len());
+    let at = bytes.len() - payload.len();
+    let key = [1, 0x82, 0x55, 0xf0];
+    bytes[at - 4..at].copy_from_slice(&key);
+    bytes[at..].copy_from_slice(payload);
+    mask(&mut bytes[at..], key);
+    bytes
+}
+
+/// A reader of a websocket.
+#[derive(Default)]
+struct Reader {
+    frames: Frames,
+    oversize: Oversize,
+}
+
+impl Reader {
+    /// Returns what is handed over of these bytes, which come in pieces.
+    fn read(&mut self, bytes: &[u8], piece: usize) -> Vec<u8> {
+        let mut out = Vec::new();
+        for piece in bytes.chunks(piece) {
+            let mut view = [self.frames.kept(), piece].concat();
+            let left = self.oversize.screen(&mut self.frames, &mut view, LIMIT);
+            out.extend_from_slice(&view[..left]);
+            let mut queued = [0; 1000];
+            let mut buf = ReadBuf::new(&mut queued);
+            while self.oversize.give(&mut buf) {
+                out.extend_from_slice(buf.filled());
+                buf.clear();
+            }
+        }
+        out
+    }
+}
+
+fn read(bytes: &[u8], piece: usize) -> Vec<u8> {
+    Reader::default().read(bytes, piece)
+}
+
+/// Returns the frames in these bytes: the first byte, and the payload.
+fn frames_in(mut bytes: &[u8]) -> Vec<(u8, Vec<u8>)> {
+    let mut all = Vec::new();
+    while let [first, second, rest @ ..] = bytes {
+        let (length, rest) = match second & 0x7f {
+            126 => (u16::from_be_bytes([rest[0], rest[1]]).into(), &rest[2..]),
+            127 => (u64::from_be_bytes(rest[..8].try_into().unwrap()) as usize, &rest[8..]),
+            short => (usize::from(short), rest),
+        };
+        let mut payload = rest[4..4 + length].to_vec();
+        mask(&mut payload, rest[..4].try_into().unwrap());
+        all.push((*first, payload));
+        bytes = &rest[4 + length..];
+    }
+    all
+}
+
+const PIECES: [usize; 6] = [1, 3, 11, 4096, 65_536, usize::MAX];
+
+fn text(text: &str) -> (u8, Vec<u8>) {
+    (TEXT, text.as_bytes().to_vec())
+}
+
+fn long() -> String {
+    "x".repeat(LIMIT)
+}
+
+#[test]
+fn messages_up_to_the_limit_are_handed_over_as_they_are() {
+    let largest = vec![b'x'; LIMIT];
+    let bytes = [
+        masked(TEXT, b"42[]"),
+        masked(TEXT, &largest),
+        masked(0x82, b"not ours"),
+        masked(0x89, b"ping"),
+        masked(TEXT, b"451-[\"P2P_EMIT\"]"),
+        masked(0x82, &largest[..LIMIT - 100]),
+    ]
+    .concat();
+    for piece in PIECES {
+        assert!(read(&bytes, piece) == bytes, "{piece}");
+    }
+}
+
+#[test]
+fn a_message_of_several_frames_is_handed_over_at_its_end() {
+    let half = vec![b'x'; LIMIT / 2];
+    let parts = [masked(0x01, &half), masked(0x89, b"ping"), masked(0x80, &half)];
+    for piece in PIECES {
+        let out = frames_in(&read(&parts.concat(), piece));
+
+        assert_eq!(out[0], (0x89, b"ping".to_vec()), "{piece}");
+        assert_eq!(out[1..], [(0x01, half.clone()), (0x80, half.clone())]);
+    }
+}
+
+#[test]
+fn an_event_that_is_too_long_is_replaced_by_its_name_and_its_length() {
+    let cases = [
+        ("42[\"P2P_EMIT\",\"", "42[\"P2P_TOO_LARGE\",\"P2P_EMIT\","),
+        ("4217[\"P2P_EMIT_ACKNOWLEDGE\",\"é", "4217[\"P2P_TOO_LARGE\",\"P2P_EMIT_ACKNOWLEDGE\","),
+        ("42/ns,[\"up\\nload\",\"", "42/ns,[\"P2P_TOO_LARGE\",\"up\\nload\","),
+        ("42/ns,5[\"upload\",\"", "42/ns,5[\"P2P_TOO_LARGE\",\"upload\","),
+    ];
+    for (start, expected) in cases {
+        let message = format!("{start}{}\"]", long());
+        let expected = format!("{expected}{}]", message.len());
+        let bytes =
+            [masked(TEXT, message.as_bytes()), masked(0x89, b"ping"), masked(TEXT, b"42[]")];
+        for piece in PIECES {
+            let out = frames_in(&read(&bytes.concat(), piece));
+
+            assert_eq!(out, [text(&expected), (0x89, b"ping".to_vec()), text("42[]")], "{piece}");
+        }
+    }
+}
+
+#[test]
+fn an_acknowledgement_that_is_too_long_is_replaced_by_one_that_cannot_be_read() {
+    let message = format!("43/ns,17[\"{}\"]", long());
+    for piece in PIECES {
+        let out = frames_in(&read(&masked(TEXT, message.as_bytes()), piece));
+
+        assert_eq!(out, [text("43/ns,17[")], "{piece}");
+    }
+}
+
+#[test]
+fn a_message_of_several_frames_that_are_too_long_together_is_replaced() {
+    for first in [16, LIMIT - 1, LIMIT, LIMIT + 1] {
+        let start = format!("421[\"upload\",\"{}", long());
+        let parts = [
+            masked(0x01, &start.as_bytes()[..first]),
+            masked(0x00, &vec![b'b'; LIMIT]),
+            masked(0x89, b"ping"),
+            masked(0x00, &vec![b'c'; LIMIT]),
+            masked(0x80, b"d"),
+            masked(TEXT, b"42[]"),
+        ];
+        for piece in PIECES {
+            let out = frames_in(&read(&parts.concat(), piece));
+
+            let length = if first > LIMIT { first } else { first + LIMIT };
+            let replaced = text(&format!("421[\"P2P_TOO_LARGE\",\"upload\",{length}]"));
+            assert_eq!(out, [replaced, (0x89, b"ping".to_vec()), text("42[]")], "{first} {piece}");
+        }
+    }
+}
+
+#[test]
+fn attachments_are_left_out_with_the_text_that_announced_them() {
+    let announced = format!("452-/ns,17[\"upload\",\"{}\"]", long());
+    let parts = [
+        masked(TEXT, announced.as_bytes()),
+        masked(0x02, b"one, "),
+        masked(0x80, b"in two frames"),
+        masked(0x82, b"two"),
+        masked(0x82, b"nobody's"),
+    ];
+    for piece in PIECES {
+        let out = frames_in(&read(&parts.concat(), piece));
+
+        let length = announced.len();
+        let replaced = text(&format!("42/ns,17[\"P2P_TOO_LARGE\",\"upload\",{length}]"));
+        assert_eq!(out, [replaced, (0x82, b"nobody's".to_vec())], "{piece}");
+    }
+}
+
+#[test]
+fn attachments_of_the_plugins_events_that_are_too_long_together_leave_too_many_bytes() {
+    let limit = RELAYED_FRAME_BYTES;
+    let start = "452-/ns,17[\"P2P_EMIT\",{}]";
+    for (first, second) in [(LIMIT + 1, 1), (LIMIT / 2 + 10, LIMIT / 2), (10, 2 * LIMIT)] {
+        for is_split in [true, false] {
+            let (first, second) = (vec![1; first], vec![2; second]);
+            let mut bytes = [masked(TEXT, start.as_bytes()), masked(0x82, &first)].concat();
+            bytes.extend(if is_split {
+                let (begin, end) = second.split_at(second.len() / 2);
+                [masked(0x02, begin), masked(0x80, end)].concat()
+            } else {
+                masked(0x82, &second)
+            });
+            for piece in PIECES {
+                let mut reader = Reader::default();
+
+                let out = frames_in(&reader.read(&bytes, piece));
+
+                let sizes: Vec<_> = out[1..].iter().map(|(_, payload)| payload.len()).collect();
+                let sum = sizes.iter().sum::<usize>();
+                assert_eq!(out[0].1, start.as_bytes());
+                assert!(!reader.oversize.is_broken() && sum > limit && sum <= LIMIT, "{sizes:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn attachments_of_others_are_handed_over_whatever_their_length() {
+    let bytes = [
+        masked(TEXT, b"451-[\"upload\",{}]"),
+        masked(0x82, &vec![7; LIMIT + 1]),
+        masked(TEXT, b"461-3[{}]"),
+        masked(0x02, &vec![7; LIMIT]),
+        masked(0x80, &vec![7; LIMIT]),
+    ]
+    .concat();
+    for piece in PIECES {
+        assert!(read(&bytes, piece) == bytes, "{piece}");
+    }
+}
+
+#[test]
+fn nothing_takes_the_place_of_what_is_no_event_and_no_acknowledgement() {
+    let message = |start: &str| format!("{start}{}", long());
+    for start in ["40{", "4", "2", "42", "42[7,", "42x[\"e\",", "45[\"e\"", "45-[\"e\"", "x"] {
+        let mut reader = Reader::default();
+        reader.read(&masked(TEXT, message(start).as_bytes()), 4096);
+        assert!(reader.oversize.is_broken(), "{start}");
+    }
+    // Neither can a message be replaced that has begun.
+    let mut reader = Reader::default();
+    let bytes = masked(TEXT, message("42[\"e\",\"").as_bytes());
+    reader.frames.read(&bytes[..3]);
+    reader.read(&bytes[3..], 4096);
+    assert!(reader.oversize.is_broken());
+}
+
+#[test]
+fn a_message_that_has_no_end_ends_the_connection() {
+    let mut reader = Reader::default();
+    let mut header = [TEXT, 0xff, 0, 0, 0, 0, 1, 0, 0, 1];
+    reader.oversize.screen(&mut reader.frames, &mut header, LIMIT);
+    assert!(reader.oversize.is_broken());
+
+    let (mut reader, mut part) = (Reader::default(), b"42[\"e\",\"".to_vec());
+    part.resize(1 << 20, b'x');
+    let mut parts = 0;
+    while !reader.oversize.is_broken() {
+        reader.read(&masked(if parts == 0 { 0x01 } else { 0x00 }, &part), usize::MAX);
+        parts += 1;
+    }
+    assert_eq!(parts, 17);
+}
+
+#[test]
+fn a_reader_that_waits_for_hidden_bytes_is_told_so() {
+    let mut reader = Reader::default();
+    let mut hides = Vec::new();
+    let mut first = b"42[\"e\",\"".to_vec();
+    first.resize(LIMIT + 10, b'a');
+    let first = masked(0x01, &first);
+    let (half, last) = (&masked(0x00, b"more"), &masked(0x80, b""));
+    for bytes in [&first[..LIMIT], &first[LIMIT..], half, last, &masked(0x01, b"held")] {
+        reader.read(bytes, usize::MAX);
+        hides.push(reader.oversize.hides(&reader.frames));
+    }
+    assert_eq!(hides, [true, true, true, false, true]);
+    reader.read(&masked(0x80, b"")[..], usize::MAX);
+    reader.read(&masked(TEXT, b"42[]")[..8], usize::MAX);
+    assert!(!reader.oversize.hides(&reader.frames));
+}

@@ -1,0 +1,107 @@
+//! Handles to the streams of clients.
+
+use std::{
+    io,
+    sync::{
+        Arc, Mutex, MutexGuard, OnceLock, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    task::{Context, Poll, Waker},
+};
+
+use super::{gate::Intake, queue::Meter, silence::Silence};
+
+/// A handle to a stream: the bytes that it took, and ways to hold back its reading and to end it.
+#[derive(Debug)]
+pub(crate) struct StreamHandle {
+    pub(super) meter: Arc<Meter>,
+    pub(super) silence: Silence,
+    is_cut: AtomicBool,
+    /// `true` from a request until the first byte of its response.
+    waits: AtomicBool,
+    /// Set once the stream carries a websocket whose reading may have to wait.
+    intake: OnceLock<Arc<Intake>>,
+    /// The bytes of the longest message that its websocket takes. Set once it carries the socket of a client.
+    pub(super) longest: OnceLock<usize>,
+    /// The task that waits for something to read.
+    reader: Mutex<Option<Waker>>,
+}
+
+impl StreamHandle {
+    pub(crate) fn new() -> Self {
+        let meter = Arc::new(Meter::new());
+        Self {
+            meter,
+            silence: Silence::new(),
+            is_cut: AtomicBool::new(false),
+            waits: AtomicBool::new(false),
+            intake: OnceLock::new(),
+            longest: OnceLock::new(),
+            reader: Mutex::new(None),
+        }
+    }
+
+    pub(crate) fn meter(&self) -> Arc<Meter> {
+        self.meter.clone()
+    }
+
+    /// Ends the stream: its reader finds it aborted, and nothing more is written.
+    pub(crate) fn cut(&self) {
+        self.is_cut.store(true, Ordering::Release);
+        if let Some(reader) = self.lock().take() {
+            reader.wake();
+        }
+    }
+
+    /// Returns the reading from the websocket on this stream, which is `intake` unless there is one already.
+    pub(crate) fn intake(&self, intake: impl FnOnce() -> Arc<Intake>) -> &Arc<Intake> {
+        self.intake.get_or_init(intake)
+    }
+
+    /// Has messages left out that are longer than so many bytes.
+    pub(crate) fn leave_out_messages(&self, longest: usize) {
+        self.longest.get_or_init(|| longest);
+    }
+
+    /// Waits until the websocket may be read.
+    pub(super) fn poll_open(&self, cx: &Context<'_>) -> Poll<()> {
+        self.intake.get().map_or(Poll::Ready(()), |intake| intake.poll_open(cx))
+    }
+
+    /// Returns whether the peer should have answered by now, if it answers at all.
+    pub(crate) fn is_silent(&self) -> bool {
+        self.silence.is_too_long()
+    }
+
+    /// Returns whether a request waits for its response.
+    pub(crate) fn waits(&self) -> bool {
+        self.waits.load(Ordering::Acquire)
+    }
+
+    /// Notes that a request came, or that its response has begun.
+    pub(crate) fn set_waits(&self, waits: bool) {
+        if self.waits.load(Ordering::Relaxed) != waits {
+            self.waits.store(waits, Ordering::Release);
+        }
+    }
+
+    pub(crate) fn is_cut(&self) -> bool {
+        self.is_cut.load(Ordering::Acquire)
+    }
+
+    pub(super) fn check(&self) -> io::Result<()> {
+        if self.is_cut() { Err(io::ErrorKind::ConnectionAborted.into()) } else { Ok(()) }
+    }
+
+    /// Lets the reader wait also for [`Self::cut`], which may have been called already.
+    pub(super) fn wait(&self, cx: &Context<'_>) {
+        let mut reader = self.lock();
+        if !reader.as_ref().is_some_and(|reader| reader.will_wake(cx.waker())) {
+            *reader = Some(cx.waker().clone());
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<Waker>> {
+        self.reader.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
