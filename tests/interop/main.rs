@@ -16,6 +16,7 @@ mod leaving;
 mod mixed;
 mod mixed_values;
 mod order;
+mod pages;
 mod pairing;
 mod reference;
 mod refusals;

@@ -136,7 +136,7 @@ impl EventHandler {
             Dialect::V2 => &V2_EVENTS,
         };
         let event = events.iter().find(|event| **event == name).copied();
-        let why = format!("{name:?} has {bytes} bytes, which is more than a message may have");
+        let why = format!("{name:?} has {bytes} bytes or more, and a message may not have so many");
         self.refuse_as(event, Refusal::new(Code::TooLarge, &why), ("", &[]), req);
     }
 
