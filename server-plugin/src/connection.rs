@@ -16,7 +16,7 @@ use socketio_p2p_protocol::{
 };
 
 use crate::{
-    inbound::throttle::Throttle,
+    inbound::{answers::Answers, throttle::Throttle},
     observe::counters::Counted,
     outbound::{gate::Attached, socket::Outlet},
     relay::route_cell::{Announced, RouteCell},
@@ -31,6 +31,8 @@ pub(crate) struct Connection {
     pub(crate) binary: bool,
     pub(crate) outlet: Arc<dyn Outlet>,
     pub(crate) throttle: Throttle,
+    /// The questions to a v1 client that wait for its acknowledgement.
+    pub(crate) answers: Answers,
     /// `true` once the host announced it. Before that its socket is neither connected nor gone.
     connected: AtomicBool,
     /// `true` once its transport was found gone.
@@ -110,6 +112,7 @@ impl Connection {
             binary,
             outlet,
             throttle,
+            answers: Answers::default(),
             connected: AtomicBool::new(false),
             missed: AtomicBool::new(false),
             route: RouteCell::empty(),

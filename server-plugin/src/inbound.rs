@@ -1,5 +1,6 @@
 //! Messages of clients: handlers of their events, their rates, and the remains of refused packets.
 
+pub(crate) mod answers;
 pub(crate) mod dispatch;
 mod pace;
 pub(crate) mod salvage;

@@ -170,10 +170,9 @@ impl Shared {
                 }
                 if let Some(answer) = v1::tell(&*to.outlet, message)? {
                     let (shared, conn) = (self.clone(), to.id);
+                    let question = to.answers.expect(answer);
                     self.tasks.spawn(async move {
-                        if let Some(message) = answer.await {
-                            shared.received(conn, message);
-                        }
+                        question.answered(|message| shared.received(conn, message)).await;
                     });
                 }
                 Ok(())

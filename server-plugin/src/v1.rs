@@ -3,7 +3,6 @@
 
 use std::{
     collections::BTreeMap,
-    pin::Pin,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Instant,
 };
@@ -25,6 +24,7 @@ use tokio::sync::Notify;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::{
+    inbound::answers::Answer,
     observe::counters::Counted,
     outbound::{
         arguments::Arguments,
@@ -33,9 +33,6 @@ use crate::{
     },
     tasks::{Tasks, until},
 };
-
-/// The client's answer to a message, which may never come.
-pub(crate) type Answer = Pin<Box<dyn Future<Output = Option<ClientMessage>> + Send>>;
 
 /// The bridge of a pairing with a v1 end, with its sockets and its deadlines. There is one lock a
 /// pairing.

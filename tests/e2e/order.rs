@@ -13,9 +13,23 @@ use crate::support::{
     clients::{assert_echoes, client, pair},
     server::TestServer,
     soon,
+    wire::Wire,
 };
 
 const EMITS: usize = 20_000;
+
+#[tokio::test]
+async fn a_v1_client_may_call_its_partner_as_soon_as_it_has_said_yes() {
+    let server = TestServer::start().await;
+    let [mut a, mut b] = [Wire::v1(&server, "A").await, Wire::v1(&server, "B").await];
+    a.ask_for("B").await;
+
+    let emit = r#"42["P2P_EMIT",{"targetClientId":"A","event":"chat","args":[1]}]"#;
+    b.accept_and(&[emit]).await;
+
+    a.is_paired().await;
+    assert_eq!(a.text().await, r#"42["chat",1]"#);
+}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn twenty_thousand_emits_arrive_once_and_in_order() {

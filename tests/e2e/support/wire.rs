@@ -146,6 +146,11 @@ impl Wire {
 
     /// Is asked, and says yes.
     pub(crate) async fn accept(&mut self) {
+        self.accept_and(&[]).await;
+    }
+
+    /// Is asked, and says yes and this in one piece.
+    pub(crate) async fn accept_and(&mut self, packets: &[&str]) {
         let question = self.text().await;
         let (event, args) = event(&question);
         assert_eq!(event, "P2P_REGISTER");
@@ -156,7 +161,10 @@ impl Wire {
             }
             Dialect::V2 => format!(r#"42["P2P_REGISTER_SUCCESS",{}]"#, args[1]),
         };
-        self.send(&answer).await;
+        for packet in [answer.as_str()].iter().chain(packets) {
+            soon(self.socket.feed(Message::text(*packet))).await.ok();
+        }
+        soon(self.socket.flush()).await.ok();
     }
 
     /// Waits until it is paired. The pairing's id, which a v1 client is not told.
