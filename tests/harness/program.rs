@@ -28,6 +28,13 @@ impl Program {
         self
     }
 
+    /// Python with the packages of `interop/python-requirements.txt`, which `tests/run` installs.
+    #[must_use]
+    pub fn python() -> Self {
+        let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+        Self::new(workspace.join("target/python-clients/bin/python"))
+    }
+
     /// An example of this workspace: by its environment variable, or beside the running test.
     ///
     /// # Errors

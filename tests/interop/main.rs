@@ -1,9 +1,10 @@
-//! Stock JavaScript clients against our server: socket.io-client 2.5 and 4.x, unchanged, over
-//! websocket and polling, speaking v1 with each other and with a Rust peer.
+//! Stock clients against our server: socket.io-client 2.5 and 4.x and python-socketio, unchanged,
+//! over websocket and polling, speaking v1 with each other and with a Rust peer.
 //!
-//! They are processes, driven by the harness through `v1-peer.mjs`. simple-peer against our data
-//! channel: see `direct`. Node, `npm ci` in this folder and Debian's Chromium are needed; without them
-//! these tests fail, they are not skipped.
+//! They are processes, driven by the harness through `v1-peer.mjs` and `python-peer.py`. simple-peer
+//! against our data channel: see `direct`. Node, `npm ci` in this folder, the packages of
+//! `python-requirements.txt` and Debian's Chromium are needed; without them these tests fail, they are
+//! not skipped.
 
 mod binary;
 mod browser;
@@ -18,6 +19,7 @@ mod mixed_values;
 mod order;
 mod pages;
 mod pairing;
+mod python;
 mod reference;
 mod refusals;
 mod restart;
