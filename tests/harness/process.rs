@@ -157,6 +157,11 @@ impl Process {
         Transcript { unread, stderr: self.output.stderr() }
     }
 
+    /// Returns the last lines of stderr.
+    pub(crate) fn log(&self) -> String {
+        self.output.stderr()
+    }
+
     fn timed_out(&mut self, awaited: &str, limit: Duration) -> WaitError {
         let (who, awaited) = (self.who.clone(), awaited.to_owned());
         WaitError::Timeout { who, awaited, limit, transcript: self.transcript() }

@@ -57,6 +57,11 @@ impl Server {
         self.process.id()
     }
 
+    /// Returns the last lines of its stderr.
+    pub fn log(&self) -> String {
+        self.process.log()
+    }
+
     /// Ends the server as a service manager does, with SIGTERM, and waits for its end.
     ///
     /// # Errors

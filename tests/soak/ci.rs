@@ -40,6 +40,17 @@ fn hostile_clients_cannot_fill_the_memory() {
 }
 
 #[test]
+fn stock_clients_lose_nothing_while_a_connection_stands_and_all_come_back() {
+    soak(&["stock", "--calls", "20000", "--faults", "60", "--rate", "4"]);
+}
+
+#[test]
+fn stock_clients_are_back_after_a_planned_restart() {
+    let backoff = ["--delay", "50", "--delay-max", "500"];
+    soak(&[&["restart", "--rounds", "2", "--counts-only"][..], &backoff].concat());
+}
+
+#[test]
 fn nothing_stays_of_clients_that_came_and_left() {
     // So few cycles do not show a slope of single bytes, but a connection that stays.
     soak(&["churn", "--cycles", "5000", "--slope", "1024"]);

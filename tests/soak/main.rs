@@ -4,7 +4,7 @@ mod programs;
 
 use anyhow::{Result, ensure};
 use clap::{Parser, Subcommand};
-use programs::{Report, churn, faults, flips, hostile, memory, remote};
+use programs::{Report, churn, faults, flips, hostile, memory, remote, stock};
 
 /// Clients and servers under faults, hostile load and constant coming and going.
 ///
@@ -22,7 +22,7 @@ struct Args {
 /// The durations of the programs.
 const DURATIONS: &str = "\
 Without options, built with --release on two cores: faults about 12 minutes, flips 4, hostile 15,
-memory 8, churn 20. Nothing else should run meanwhile: hostile compares latencies.";
+memory 8, churn 20, stock 15. Nothing else should run meanwhile: hostile compares latencies.";
 
 #[derive(Debug, Subcommand)]
 enum Program {
@@ -36,6 +36,10 @@ enum Program {
     Memory(memory::Settings),
     /// Clients that come, pair, talk and leave.
     Churn(churn::Settings),
+    /// Stock clients that call each other while their connections suffer.
+    Stock(stock::Settings),
+    /// The return of stock clients after restarts of their server.
+    Restart(stock::restart::Settings),
     /// The server of `memory` and `churn`, which start it themselves.
     #[command(hide = true)]
     Serve(remote::Orders),
@@ -61,6 +65,8 @@ fn run(program: Program) -> Result<Option<Report>> {
             Program::Hostile(settings) => hostile::run(settings).await.map(Some),
             Program::Memory(settings) => memory::run(settings).await.map(Some),
             Program::Churn(settings) => churn::run(settings).await.map(Some),
+            Program::Stock(settings) => stock::run(settings).await.map(Some),
+            Program::Restart(settings) => stock::restart::run(settings).await.map(Some),
             Program::Serve(orders) => {
                 remote::serve(orders).await?;
                 Ok(None)

@@ -10,6 +10,7 @@ pub(crate) mod remote;
 mod report;
 mod site;
 mod stalls;
+pub(crate) mod stock;
 mod talker;
 
 use std::time::Duration;
