@@ -152,15 +152,16 @@ pub const QUEUE_HARD_BYTES: usize = 1024 * 1024;
 /// connections came over another kind of listener.
 pub const UNMETERED_RATE: usize = 1024 * 1024;
 
-/// Interval of the server's Engine.IO pings. With [`SILENCE`] a dead websocket of Engine.IO 4 is detected within
-/// 16 s.
+/// Interval of the server's Engine.IO pings, and of those of a client of Engine.IO 3. With [`SILENCE`] a dead client
+/// is detected within 18 s.
 pub const SERVER_PING_INTERVAL: Duration = Duration::from_secs(6);
 
 /// Longest time that the server waits for the answer to its ping, and a client beyond the interval for the
 /// next ping. A ping waits behind what is on its way: 512 KiB take 17 s at 30 kB/s.
 pub const SERVER_PING_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// Longest silence of a websocket to which something was sent. A page that is busy for 9 s keeps its pairing.
+/// Longest silence of a websocket to which something was sent, and of a polling client whose poll has its response.
+/// A page that is busy for 9 s keeps its pairing.
 pub const SILENCE: Duration = Duration::from_secs(10);
 
 /// Slowest network that is waited for, in bytes a second: what was sent at this rate may take its time.

@@ -28,6 +28,7 @@ mod resuming;
 mod settings;
 mod shutdown;
 mod signals;
+mod silence;
 mod third_party;
 mod turn;
 mod udp_weather;

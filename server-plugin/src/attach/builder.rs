@@ -28,8 +28,7 @@ impl P2pServer {
     ///
     /// Messages have at most 512 KiB on websocket and polling, and as much in attachments. A
     /// socket's queue takes 1,024 packets, so that a full window fits. The server pings every 6 s. A
-    /// dead websocket of Engine.IO 4 is noticed within 16 s on a metered listener, and any other dead
-    /// connection within 26 s.
+    /// dead client is noticed within 18 s on a metered listener, and within 26 s on any other.
     #[must_use]
     pub fn socket_io() -> SocketIoBuilder<LocalAdapter> {
         let parser = ParserConfig::common()

@@ -26,7 +26,7 @@ use crate::{
     connection::Connection,
     inbound::{dispatch, throttle::Throttle},
     observe::logged,
-    outbound::outflow::{Outflow, stream_of},
+    outbound::{host_socket::stream_of, outflow::Outflow},
     server::P2pServer,
     step::Shared,
 };

@@ -210,6 +210,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for MeteredStream<S> {
             handle.check()?;
             ready!(read)?;
             handle.silence.heard();
+            self.polling.heard();
             if buf.filled().len() == before {
                 return Poll::Ready(Ok(()));
             }

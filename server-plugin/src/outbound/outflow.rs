@@ -14,21 +14,18 @@ use socketio_p2p_protocol::{
     peer::v1::NoAck,
     relay::SendFailure,
 };
-use socketioxide::{
-    AckError, ProtocolVersion, SendError, SocketError, SocketIo, TransportType,
-    adapter::Adapter,
-    extract::AckSender,
-    handler::{FromConnectParts, FromMessageParts, Value},
-    socket::Socket,
-};
+use socketioxide::{AckError, SendError, TransportType, adapter::Adapter, socket::Socket};
 
 use super::{
     ack_args::AckArgs,
     arguments::Arguments,
     gate::{Attached, Gate, Intake},
+    host_socket::{
+        acknowledge, failure, frame_header, longest_message, ping_interval, takes_attachments,
+    },
     late::{Answer, LateAnswers, Owned},
     pause::Pause,
-    polling::Session,
+    polling_session::Session,
     queue::{Class, Queue, QueueLimits},
     socket::{Acknowledged, Outlet},
     stream_handle::StreamHandle,
@@ -49,6 +46,8 @@ pub(crate) struct Outflow<A: Adapter> {
     has_session_meter: AtomicBool,
     /// `None` for a v2 client, which has a window of its own.
     v1: Option<V1Flow>,
+    /// The interval at which its client is told to ping: a client of Engine.IO 4 only answers.
+    pings_every: Option<Duration>,
     /// Set once it has a websocket over a stream that counts, or had one.
     websocket: OnceLock<Weak<StreamHandle>>,
     is_client: bool,
@@ -91,6 +90,10 @@ impl<A: Adapter> Outflow<A> {
         let queue = limits.map(|limits| Queue::new(limits, UNMETERED_RATE));
         let polls = socket.transport_type() == TransportType::Polling;
         let session = polls.then(|| Session::of(socket));
+        let pings_every = ping_interval(socket);
+        if let (Some(session), Some(interval)) = (&session, pings_every) {
+            session.pings_every(interval);
+        }
         let v1 = (dialect == Dialect::V1).then(|| {
             let late = LateAnswers::new(limits.map_or(QUEUE_HARD_BYTES, |limits| limits.hard));
             let intake = match (&session, streams::of(socket)) {
@@ -110,6 +113,7 @@ impl<A: Adapter> Outflow<A> {
             session,
             has_session_meter: AtomicBool::new(false),
             v1,
+            pings_every,
             websocket: OnceLock::new(),
             is_client,
             this: this.clone(),
@@ -125,9 +129,10 @@ impl<A: Adapter> Outflow<A> {
             self.websocket.get_or_init(|| Arc::downgrade(stream));
             // A connection that is no client's could not be told.
             if self.is_client {
-                let Ok(io) = SocketIo::<A>::from_connect_parts(socket, &None);
-                let config = &io.config().engine_config;
-                stream.leave_out_messages(config.ws_max_message_size.min(config.ws_max_frame_size));
+                stream.leave_out_messages(longest_message(socket));
+            }
+            if let Some(interval) = self.pings_every {
+                stream.pings_every(interval);
             }
         } else if streams::has_ended(socket) {
             self.websocket.get_or_init(Weak::new);
@@ -242,42 +247,6 @@ impl<A: Adapter> Outflow<A> {
     }
 }
 
-/// Returns the bytes before a message of so many bytes in a frame of a websocket.
-const fn frame_header(bytes: usize) -> usize {
-    match bytes {
-        0..126 => 2,
-        126..0x1_0000 => 4,
-        _ => 10,
-    }
-}
-
-fn acknowledge<A: Adapter>(
-    socket: &Arc<Socket<A>>,
-    id: i64,
-    args: Arguments<'_>,
-) -> Result<(), SendError> {
-    let mut unused = Value::Str("[]".into(), None);
-    let Ok(sender) = AckSender::from_message_parts(socket, &mut unused, &Some(id));
-    sender.send(&args)
-}
-
-fn failure(error: SendError) -> SendFailure {
-    match error {
-        SendError::Socket(SocketError::InternalChannelFull) => SendFailure::Full,
-        SendError::Socket(SocketError::Closed) => SendFailure::Gone,
-        SendError::Serialize(_) => SendFailure::Arguments,
-    }
-}
-
-/// Returns the stream below a socket, if it can be ended from here.
-pub(crate) fn stream_of<A: Adapter>(socket: &Socket<A>) -> Option<Arc<StreamHandle>> {
-    streams::of(socket).or_else(|| streams::of_poll(socket))
-}
-
-fn takes_attachments<A: Adapter>(socket: &Socket<A>) -> bool {
-    socket.protocol() != ProtocolVersion::V4 || socket.transport_type() != TransportType::Polling
-}
-
 /// Tells an acknowledgement that was cut from one that nobody could read. Only the text of the error says so.
 fn unreadable(error: &impl std::fmt::Display) -> NoAck {
     let is_cut = error.to_string().starts_with("EOF while parsing");
@@ -389,15 +358,21 @@ impl<A: Adapter> Outlet for Outflow<A> {
     }
 
     fn cut_if_silent(&self) -> bool {
+        if self.polls.load(Ordering::Relaxed)
+            && let Some(socket) = self.socket.upgrade()
+        {
+            self.follow_transport(&socket);
+        }
         let Some(stream) = self.websocket.get().and_then(Weak::upgrade) else { return false };
-        // A client of Engine.IO 3 says something only when it pings: there, the answer to that would count as
-        // unanswered.
-        let answers = |socket: Arc<Socket<A>>| socket.protocol() == ProtocolVersion::V4;
-        let is_dead = stream.is_silent() && self.socket.upgrade().is_some_and(answers);
+        let is_dead = stream.is_silent();
         if is_dead {
             stream.cut();
         }
         is_dead
+    }
+
+    fn has_stopped_polling(&self) -> bool {
+        self.polls() && self.session.as_ref().is_some_and(|session| session.is_silent())
     }
 
     fn takes_attachments(&self) -> bool {

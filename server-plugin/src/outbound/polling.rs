@@ -1,89 +1,31 @@
-//! Sessions that poll: the bytes that all their polls took, and the reading of what they send.
+//! The requests of sessions that poll, on one stream: what their polls take, and the reading of what they send.
 //!
 //! A polling client sends one request after the other, each with what it has collected. While the reading
 //! from it is held back, its request is not handed to the server, which therefore does not answer it.
 
 use std::{
-    sync::{Arc, LazyLock, Weak},
+    sync::Arc,
     task::{Context, Poll},
 };
 
-use dashmap::{DashMap, Entry};
-use socketioxide::{adapter::Adapter, socket::Socket};
 use tokio::io::ReadBuf;
 
-use super::{gate::Intake, key::Key, queue::Meter};
-use crate::sync::atomic::{AtomicBool, Ordering};
-
-/// The polling sessions of all clients, by their ids in socketioxide. An entry lives no longer than its
-/// session.
-static SESSIONS: LazyLock<DashMap<Box<str>, Weak<Session>>> = LazyLock::new(DashMap::new);
-
-/// A session that polls, or polled.
-#[derive(Debug)]
-pub(crate) struct Session {
-    id: Box<str>,
-    meter: Arc<Meter>,
-    intake: Arc<Intake>,
-    /// `true` once a poll came over a stream that counts.
-    is_metered: AtomicBool,
-}
-
-impl Session {
-    /// Returns the session of a socket.
-    pub(crate) fn of<A: Adapter>(socket: &Socket<A>) -> Arc<Self> {
-        Self::with_id(socket.id.as_str())
-    }
-
-    fn with_id(id: &str) -> Arc<Self> {
-        let create = || {
-            let (meter, intake) = (Arc::new(Meter::new()), Arc::new(Intake::new()));
-            Arc::new(Self { id: id.into(), meter, intake, is_metered: AtomicBool::new(false) })
-        };
-        match SESSIONS.entry(id.into()) {
-            Entry::Vacant(entry) => {
-                let session = create();
-                entry.insert(Arc::downgrade(&session));
-                session
-            }
-            // Sockets of several namespaces share a session.
-            Entry::Occupied(mut entry) => entry.get().upgrade().unwrap_or_else(|| {
-                let session = create();
-                entry.insert(Arc::downgrade(&session));
-                session
-            }),
-        }
-    }
-
-    fn find(id: &str) -> Option<Arc<Self>> {
-        SESSIONS.get(id)?.upgrade()
-    }
-
-    /// Returns the meter of its polls, unless they come over streams that do not count.
-    pub(crate) fn meter(&self) -> Option<&Arc<Meter>> {
-        self.is_metered.load(Ordering::Relaxed).then_some(&self.meter)
-    }
-
-    pub(crate) const fn intake(&self) -> &Arc<Intake> {
-        &self.intake
-    }
-}
-
-impl Drop for Session {
-    fn drop(&mut self) {
-        SESSIONS.remove_if(&self.id, |_, session| session.strong_count() == 0);
-    }
-}
+use super::{
+    key::Key,
+    polling_session::{OpenPoll, Session},
+};
 
 /// The last request on a stream, as far as it is one of a polling session.
 #[derive(Debug, Default)]
 enum Request {
     #[default]
     Other,
-    /// A poll. `in_head`: nothing of its response is written yet.
-    Poll { session: Arc<Session>, in_head: bool },
+    Poll(OpenPoll),
     /// A request that sends. `is_new`: its head is among what was read last.
-    Post { session: Arc<Session>, is_new: bool },
+    Post {
+        session: Arc<Session>,
+        is_new: bool,
+    },
 }
 
 /// The polling on one stream.
@@ -98,21 +40,28 @@ impl Polling {
     /// Notes a request with this key.
     pub(super) fn began(&mut self, key: Option<&Key>) {
         self.request = match key {
-            Some(Key::Poll(id)) => Session::find(id).map_or_else(Request::default, |session| {
-                session.is_metered.store(true, Ordering::Relaxed);
-                Request::Poll { session, in_head: true }
+            Some(Key::Poll(id)) => Session::find(id)
+                .map_or_else(Request::default, |session| Request::Poll(OpenPoll::new(session))),
+            Some(Key::Post(id)) => Session::find(id).map_or_else(Request::default, |session| {
+                session.heard();
+                Request::Post { session, is_new: true }
             }),
-            Some(Key::Post(id)) => Session::find(id)
-                .map_or_else(Request::default, |session| Request::Post { session, is_new: true }),
             Some(Key::WebSocket(_) | Key::Session(_)) | None => Request::Other,
         };
+    }
+
+    /// Notes that something was read.
+    pub(super) fn heard(&self) {
+        if let Request::Post { session, .. } = &self.request {
+            session.heard();
+        }
     }
 
     /// Waits until the server may have more of the request. `in_body`: the next byte belongs to it.
     pub(super) fn poll_open(&self, in_body: bool, cx: &Context<'_>) -> Poll<()> {
         match &self.request {
             Request::Post { session, .. } if in_body || !self.kept.is_empty() => {
-                session.intake.poll_open(cx)
+                session.intake().poll_open(cx)
             }
             _ => Poll::Ready(()),
         }
@@ -131,7 +80,7 @@ impl Polling {
     pub(super) fn keep(&mut self, in_body: bool, buf: &mut ReadBuf<'_>, before: usize) -> bool {
         let Request::Post { session, is_new } = &mut self.request else { return false };
         let is_part = std::mem::take(is_new) || in_body;
-        if !is_part || !session.intake.is_held() || buf.filled().len() == before {
+        if !is_part || !session.intake().is_held() || buf.filled().len() == before {
             return false;
         }
         self.kept.extend_from_slice(&buf.filled()[before..]);
@@ -139,22 +88,12 @@ impl Polling {
         true
     }
 
-    /// Counts bytes that were written, of which `first` are the first. The head of a response is not
-    /// counted.
+    /// Counts bytes that were written, of which `first` are the first.
     pub(super) fn wrote(&mut self, first: &[u8], bytes: usize) {
-        if let Request::Poll { session, in_head } = &mut self.request {
-            let head = if std::mem::take(in_head) { head_of(first) } else { 0 };
-            session.meter.took(bytes.saturating_sub(head));
+        if let Request::Poll(poll) = &mut self.request {
+            poll.wrote(first, bytes);
         }
     }
-}
-
-/// Returns the length of the head of a response.
-fn head_of(response: &[u8]) -> usize {
-    /// The end of a head.
-    const END: &[u8] = b"\r\n\r\n";
-    let end = response.windows(END.len()).position(|bytes| bytes == END);
-    end.map_or(0, |at| at + END.len())
 }
 
 #[cfg(test)]
@@ -263,15 +202,5 @@ mod tests {
         }
 
         assert_eq!(session.meter().unwrap().total(), 8);
-    }
-
-    #[test]
-    fn a_session_that_is_gone_is_forgotten() {
-        let (first, second) = (Session::with_id("gone"), Session::with_id("gone"));
-        assert!(Arc::ptr_eq(&first, &second));
-
-        drop((first, second));
-
-        assert!(Session::find("gone").is_none() && !SESSIONS.contains_key("gone"));
     }
 }

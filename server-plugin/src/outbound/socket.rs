@@ -65,6 +65,10 @@ pub(crate) trait Outlet: Send + Sync + 'static {
     fn cut_if_silent(&self) -> bool {
         false
     }
+    /// Returns whether it should have polled by now.
+    fn has_stopped_polling(&self) -> bool {
+        false
+    }
     /// Returns whether the reading from it can be held back at present.
     fn can_wait(&self) -> bool {
         false

@@ -7,6 +7,7 @@ use std::{
         atomic::{AtomicBool, Ordering},
     },
     task::{Context, Poll, Waker},
+    time::Duration,
 };
 
 use super::{gate::Intake, queue::Meter, silence::Silence};
@@ -68,7 +69,12 @@ impl StreamHandle {
         self.intake.get().map_or(Poll::Ready(()), |intake| intake.poll_open(cx))
     }
 
-    /// Returns whether the peer should have answered by now, if it answers at all.
+    /// Notes that the peer is told to ping at this interval.
+    pub(crate) fn pings_every(&self, interval: Duration) {
+        self.silence.pings_every(interval);
+    }
+
+    /// Returns whether the peer should have been heard by now.
     pub(crate) fn is_silent(&self) -> bool {
         self.silence.is_too_long()
     }

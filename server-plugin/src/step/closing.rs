@@ -50,6 +50,22 @@ impl Shared {
         }
     }
 
+    /// Forgets a client that stopped polling. If it polls again after all, its poll is ended, so that it comes
+    /// back instead of believing in a connection that the plugin has forgotten.
+    fn give_up_polling(self: &Arc<Self>, conn: ConnId) {
+        self.step(Input::Disconnected(conn));
+        if let Some(connection) = self.drop_connection(conn) {
+            self.tasks.spawn(async move {
+                while connection.outlet.is_connected() {
+                    if let Some(poll) = connection.outlet.poll_stream() {
+                        poll.cut();
+                    }
+                    sleep(CLOSE_INTERVAL).await;
+                }
+            });
+        }
+    }
+
     /// Forgets the connection of a client that does not read, and ends its transport. If that is not possible
     /// from here, the client leaves the namespace.
     pub(super) fn drop_unread(self: &Arc<Self>, conn: ConnId) {
@@ -159,6 +175,11 @@ impl Shared {
                 logged(
                     || tracing::info!(client = %connection.client, "the client no longer answers"),
                 );
+            } else if !is_late && connection.outlet.has_stopped_polling() {
+                logged(
+                    || tracing::info!(client = %connection.client, "the client no longer polls"),
+                );
+                self.give_up_polling(connection.id);
             }
         }
     }

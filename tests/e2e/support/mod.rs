@@ -4,6 +4,7 @@ pub(crate) mod bystanders;
 pub(crate) mod cable;
 pub(crate) mod clients;
 pub(crate) mod panics;
+pub(crate) mod poll;
 pub(crate) mod server;
 pub(crate) mod wire;
 
