@@ -13,7 +13,7 @@ use std::{
     time::Duration,
 };
 
-use socketio_p2p_server::{ListPolicy, P2pServer, QuickAckListener};
+use socketio_p2p_server::{ListPolicy, P2pServer, PeerAddr, QuickAckListener};
 use socketioxide::SocketIo;
 use tokio::sync::oneshot;
 use tracing_subscriber::EnvFilter;
@@ -100,6 +100,8 @@ impl RunningServer {
         let listener = QuickAckListener::bind(address).await?;
         let url = format!("http://{}", listener.local_addr()?);
         let (stop, stopped) = oneshot::channel::<()>();
+        // So that log lines name the addresses of clients.
+        let app = app.into_make_service_with_connect_info::<PeerAddr>();
         let serve = axum::serve(listener, app).with_graceful_shutdown(async move {
             stopped.await.ok();
         });

@@ -23,6 +23,7 @@ pub use self::{
     observe::{
         counters::{Counters, Stats},
         events::{Events, EventsError, Lagged},
+        peer_addr::PeerAddr,
     },
     outbound::{
         listener::{QuickAckListener, QuickAckStream},

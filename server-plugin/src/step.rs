@@ -5,6 +5,7 @@ mod closing;
 pub(crate) mod connections;
 
 use std::{
+    net::SocketAddr,
     sync::{
         Arc, Mutex, MutexGuard, Once, PoisonError,
         atomic::{AtomicU64, Ordering},
@@ -13,8 +14,8 @@ use std::{
 };
 
 use socketio_p2p_protocol::{
-    Broker, ClientId, ClientMessage, Code, ConnId, Dialect, Hello, Partner, Presence, ReqId,
-    ServerMessage,
+    Broker, BrokerEvent, ClientId, ClientMessage, Code, ConnId, Dialect, Hello, Partner, Presence,
+    ReqId, ServerMessage,
     broker::{Broken, Input, Listing, Output},
     peer::v1::{Bridge, Side},
     relay::{SendFailure, is_offence, must_arrive},
@@ -180,6 +181,16 @@ impl Shared {
         }
     }
 
+    /// Returns the address of the client that caused an event, if it is known and the client is still there.
+    fn address_of(&self, broker: &Broker, event: &BrokerEvent) -> Option<SocketAddr> {
+        let client = match event {
+            BrokerEvent::Connected(client) | BrokerEvent::Back(client) => client,
+            BrokerEvent::Registered { source, .. } | BrokerEvent::Refused { source, .. } => source,
+            _ => return None,
+        };
+        self.connection(broker.connection_of(client)?)?.outlet.address()
+    }
+
     /// Waits until the present step, if any, is carried out.
     pub(crate) fn await_present_step(&self) {
         drop(self.lock());
@@ -232,7 +243,10 @@ impl Shared {
             }
             Output::Close(conn) => afterwards.closing.push(conn),
             Output::HangUp(conn) => afterwards.hanging_up.push(conn),
-            Output::Event(event) => self.events.push(event),
+            Output::Event(event) => {
+                let address = self.address_of(broker, &event);
+                self.events.push(event, address);
+            }
             Output::Complain(broken) => afterwards.broken.push(broken),
         }
     }

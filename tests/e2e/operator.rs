@@ -65,6 +65,31 @@ async fn each_event_is_one_line_with_its_time_and_without_colours() -> Story {
 }
 
 #[tokio::test]
+async fn connections_registrations_and_refusals_name_the_address_of_the_client() -> Story {
+    let (child, url) = started(None).await?;
+    let mut a = Peer::builder(&*url, "A").start().await?;
+    a.register("nobody").await.unwrap_err();
+    let _b = Peer::builder(&*url, "B").start().await?;
+    a.register("B").await?;
+    Peer::builder(&*url, "A").start().await.unwrap_err();
+    signal("-TERM", child.id().ok_or("it ended")?)?;
+    let log = String::from_utf8(soon(child.wait_with_output()).await?.stderr)?;
+
+    for event in [
+        "A connected",
+        "A asked for nobody and is refused: offline",
+        "A asks for B",
+        "connection refused code=duplicate-id",
+    ] {
+        let lines: Vec<_> = log.lines().filter(|line| line.contains(event)).collect();
+        let [line] = lines[..] else { panic!("{event}: {log}") };
+        let (_, address) = line.split_once("address=").ok_or(line)?;
+        assert!(address.parse::<std::net::SocketAddr>()?.ip().is_loopback(), "{line}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_filter_silences_it_and_one_that_cannot_be_read_is_refused() -> Story {
     assert_eq!(log_of(Some("off")).await?, "");
 

@@ -25,7 +25,7 @@ use super::{
 use crate::{
     connection::Connection,
     inbound::{dispatch, throttle::Throttle},
-    observe::logged,
+    observe::{logged, peer_addr::peer_addr},
     outbound::{host_socket::stream_of, outflow::Outflow},
     server::P2pServer,
     step::Shared,
@@ -195,7 +195,8 @@ where
         Box::pin(async move {
             self.handler.call_middleware(socket.clone(), auth).await?;
             self.admit(&socket, auth.as_ref()).await.map_err(|code| {
-                logged(|| tracing::debug!(%code, "connection refused"));
+                let address = peer_addr(socket.req_parts()).map(tracing::field::display);
+                logged(|| tracing::info!(%code, address, "connection refused"));
                 Box::new(code) as Box<dyn Display + Send>
             })
         })

@@ -4,6 +4,7 @@ use std::{
     collections::VecDeque,
     fmt,
     future::poll_fn,
+    net::SocketAddr,
     pin::Pin,
     sync::{Mutex, MutexGuard, PoisonError, TryLockError},
     task::{Context, Poll, ready},
@@ -87,12 +88,15 @@ pub(crate) struct Publisher {
 
 #[derive(Debug, Default)]
 struct Waiting {
-    events: VecDeque<BrokerEvent>,
+    events: VecDeque<Located>,
     dropped: u64,
 }
 
+/// An event, and the address of the client that caused it, if it is known.
+type Located = (BrokerEvent, Option<SocketAddr>);
+
 impl Waiting {
-    fn pop(&mut self) -> Option<Published> {
+    fn pop(&mut self) -> Option<Result<Located, u64>> {
         match std::mem::take(&mut self.dropped) {
             0 => self.events.pop_front().map(Ok),
             dropped => Some(Err(dropped)),
@@ -115,13 +119,13 @@ impl Publisher {
     }
 
     /// Adds an event. It is published by the next [`Self::publish`].
-    pub(crate) fn push(&self, event: BrokerEvent) {
+    pub(crate) fn push(&self, event: BrokerEvent, address: Option<SocketAddr>) {
         let mut waiting = self.waiting();
         if waiting.events.len() >= EVENTS {
             waiting.events.pop_front();
             waiting.dropped += 1;
         }
-        waiting.events.push_back(event);
+        waiting.events.push_back((event, address));
     }
 
     /// Publishes all events that wait, unless another thread, or a caller of this one, is doing so:
@@ -135,18 +139,20 @@ impl Publisher {
             };
             while let Some(event) = self.pop() {
                 logged(|| match &event {
-                    Ok(event) => tracing::info!("{event}"),
+                    Ok((event, address)) => {
+                        tracing::info!(address = address.map(display), "{event}");
+                    }
                     Err(dropped) => tracing::warn!(dropped, "events were dropped"),
                 });
                 // An application need not read them.
-                self.sender.send(event).ok();
+                self.sender.send(event.map(|(event, _)| event)).ok();
             }
             // Events that came since then found the lock taken: look again when it is free.
             drop(publishing);
         }
     }
 
-    fn pop(&self) -> Option<Published> {
+    fn pop(&self) -> Option<Result<Located, u64>> {
         self.waiting().pop()
     }
 
@@ -229,8 +235,8 @@ mod tests {
         let publisher = Publisher::new();
         let mut events = publisher.subscribe(CancellationToken::new());
 
-        publisher.push(event(1));
-        publisher.push(event(2));
+        publisher.push(event(1), None);
+        publisher.push(event(2), None);
         publisher.publish();
 
         assert_eq!(events.recv().await, Ok(event(1)));
@@ -243,7 +249,7 @@ mod tests {
         let mut events = publisher.subscribe(CancellationToken::new());
 
         for number in 0..EVENTS + 3 {
-            publisher.push(event(number));
+            publisher.push(event(number), None);
         }
         assert_eq!(publisher.waiting().events.len(), EVENTS);
         publisher.waiting().events.truncate(1);
@@ -258,7 +264,7 @@ mod tests {
         let publisher = Publisher::new();
         let busy = publisher.publishing.lock().unwrap();
 
-        publisher.push(event(1));
+        publisher.push(event(1), None);
         publisher.publish();
         assert_eq!(publisher.waiting().events.len(), 1, "it is left to the other thread");
         drop(busy);
@@ -272,7 +278,7 @@ mod tests {
         let (publisher, stop) = (Publisher::new(), CancellationToken::new());
         let mut events = publisher.subscribe(stop.clone());
         for number in 0..EVENTS + 2 {
-            publisher.push(event(number));
+            publisher.push(event(number), None);
             publisher.publish();
         }
         stop.cancel();
@@ -292,7 +298,7 @@ mod tests {
         let mut events = publisher.subscribe(CancellationToken::new());
 
         assert_eq!(events.recv().now_or_never(), None);
-        publisher.push(event(1));
+        publisher.push(event(1), None);
         publisher.publish();
 
         assert_eq!(events.recv().await, Ok(event(1)));

@@ -1,6 +1,7 @@
 //! What is sent to a client: its socket, and the queue of what waits for it.
 
 use std::{
+    net::SocketAddr,
     sync::{
         Arc, OnceLock, Weak,
         atomic::{AtomicBool, Ordering},
@@ -31,7 +32,7 @@ use super::{
     stream_handle::StreamHandle,
     streams,
 };
-use crate::tasks::Tasks;
+use crate::{observe::peer_addr::peer_addr, tasks::Tasks};
 
 /// A client's socket, and the queue of what waits for it.
 pub(crate) struct Outflow<A: Adapter> {
@@ -369,6 +370,10 @@ impl<A: Adapter> Outlet for Outflow<A> {
             stream.cut();
         }
         is_dead
+    }
+
+    fn address(&self) -> Option<SocketAddr> {
+        self.socket.upgrade().and_then(|socket| peer_addr(socket.req_parts()))
     }
 
     fn has_stopped_polling(&self) -> bool {

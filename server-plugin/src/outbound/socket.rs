@@ -16,7 +16,7 @@
 //! - Attachments for an Engine.IO 3 client over polling lack their packet type (engineioxide
 //!   0.17.9), on which stock clients throw: they are refused before.
 
-use std::{pin::Pin, sync::Arc, time::Duration};
+use std::{net::SocketAddr, pin::Pin, sync::Arc, time::Duration};
 
 use serde_json::value::RawValue;
 use socketio_p2p_protocol::{
@@ -64,6 +64,10 @@ pub(crate) trait Outlet: Send + Sync + 'static {
     /// Ends the transport of a client that does not answer any more. Returns whether it did.
     fn cut_if_silent(&self) -> bool {
         false
+    }
+    /// Returns the address of its peer, if it is known.
+    fn address(&self) -> Option<SocketAddr> {
+        None
     }
     /// Returns whether it should have polled by now.
     fn has_stopped_polling(&self) -> bool {

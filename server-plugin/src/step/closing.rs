@@ -1,10 +1,11 @@
 //! Connections that end: noticed, given up, and closed for good.
 
-use std::{sync::Arc, time::Duration};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use socketio_p2p_protocol::{ConnId, Dialect, broker::Input, relay::SendFailure};
 
 use tokio::time::{sleep, timeout};
+use tracing::field::{DisplayValue, display};
 
 use super::Shared;
 use crate::{
@@ -27,6 +28,11 @@ const POLL_WAIT: Duration = Duration::from_secs(2);
 
 /// The pause before it is looked again whether the last words are written.
 const FLUSH_INTERVAL: Duration = Duration::from_millis(20);
+
+/// Returns the address of a client for a log line.
+fn shown(connection: &Connection) -> Option<DisplayValue<SocketAddr>> {
+    connection.outlet.address().map(display)
+}
 
 impl Shared {
     /// Forgets a connection. Nothing that its socket still says is relayed.
@@ -71,7 +77,7 @@ impl Shared {
     pub(super) fn drop_unread(self: &Arc<Self>, conn: ConnId) {
         if let Some(connection) = self.drop_connection(conn) {
             logged(
-                || tracing::warn!(client = %connection.client, "client closed because it does not read"),
+                || tracing::warn!(client = %connection.client, address = shown(&connection), "client closed because it does not read"),
             );
             self.counters.unread();
             self.end_transport(connection, true);
@@ -173,11 +179,11 @@ impl Shared {
                 self.give_up(connection.id);
             } else if !is_late && connection.outlet.cut_if_silent() {
                 logged(
-                    || tracing::info!(client = %connection.client, "the client no longer answers"),
+                    || tracing::info!(client = %connection.client, address = shown(&connection), "the client no longer answers"),
                 );
             } else if !is_late && connection.outlet.has_stopped_polling() {
                 logged(
-                    || tracing::info!(client = %connection.client, "the client no longer polls"),
+                    || tracing::info!(client = %connection.client, address = shown(&connection), "the client no longer polls"),
                 );
                 self.give_up_polling(connection.id);
             }
