@@ -138,6 +138,13 @@ impl Connection {
         self.route.read()
     }
 
+    /// Handles the client's acknowledgements of its partner's events that have come.
+    pub(crate) fn take_answers(&self) {
+        if let Some(Way::Bridged(bridge, side)) = self.route().as_deref().map(|route| &route.way) {
+            bridge.take_answers(*side);
+        }
+    }
+
     pub(crate) fn set_route(&self, route: Option<Arc<Route>>) -> Option<Arc<Route>> {
         self.route.replace(route)
     }

@@ -171,10 +171,12 @@ impl Shared {
                 }
                 if let Some(answer) = v1::tell(&*to.outlet, message)? {
                     let (shared, conn) = (self.clone(), to.id);
-                    let question = to.answers.expect(answer);
-                    self.tasks.spawn(async move {
-                        question.answered(|message| shared.received(conn, message)).await;
+                    let owed = to.answers.expect(async move {
+                        if let Some(message) = answer.await {
+                            shared.received(conn, message);
+                        }
                     });
+                    self.tasks.spawn(async move { owed.handled().await });
                 }
                 Ok(())
             }

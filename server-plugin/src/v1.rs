@@ -3,6 +3,7 @@
 
 use std::{
     collections::BTreeMap,
+    pin::Pin,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Instant,
 };
@@ -11,20 +12,19 @@ use serde_json::Value;
 use socketio_p2p_protocol::{
     Args, ClientMessage, Code, Dialect, EndReason, Frame, PairingId, Presence, Refusal, ReqId,
     ServerMessage,
-    limits::{JSON_DEPTH, RELEASE_TIMEOUT, V1_CALL_TIMEOUT},
+    limits::{RELEASE_TIMEOUT, V1_CALL_TIMEOUT},
     peer::v1::{Bridge, Input, NoAck, Output, Side, acknowledgement},
     relay::SendFailure,
     session::Delivery,
     wire::{
-        self, DISCONNECT, REGISTER, SERVER_ERROR, UNREGISTER, v1_answer, v1_error, v1_failed,
-        v1_list,
+        DISCONNECT, REGISTER, SERVER_ERROR, UNREGISTER, v1_answer, v1_error, v1_failed, v1_list,
     },
 };
 use tokio::sync::Notify;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::{
-    inbound::answers::Answer,
+    inbound::answers::{Answers, read_answer},
     observe::counters::Counted,
     outbound::{
         arguments::Arguments,
@@ -33,6 +33,9 @@ use crate::{
     },
     tasks::{Tasks, until},
 };
+
+/// The client's answer to a message, which may never come.
+pub(crate) type Answer = Pin<Box<dyn Future<Output = Option<ClientMessage>> + Send>>;
 
 /// The bridge of a pairing with a v1 end, with its sockets and its deadlines. There is one lock a
 /// pairing.
@@ -44,6 +47,8 @@ pub(crate) struct V1Bridge {
     changed: Notify,
     /// Closed while so many events of the v1 end at this side wait that it is not read.
     gates: [Arc<Gate>; 2],
+    /// The acknowledgements that the v1 end at each side owes.
+    answers: [Answers; 2],
     tasks: Tasks,
     _counted: Counted,
 }
@@ -92,6 +97,7 @@ impl V1Bridge {
             state: Mutex::new(state),
             changed: Notify::new(),
             gates: [Gate::new(), Gate::new()],
+            answers: Default::default(),
             tasks: tasks.clone(),
             _counted: counted,
         });
@@ -106,6 +112,11 @@ impl V1Bridge {
             Side::First => first,
             Side::Second => second,
         }
+    }
+
+    /// Handles the acknowledgements of the v1 end at `side` that have come.
+    pub(crate) fn take_answers(&self, side: Side) {
+        self.answers[side as usize].take();
     }
 
     /// Takes the new connection of the v2 end at `side`.
@@ -257,12 +268,12 @@ impl V1Bridge {
         }
         let ack = outlet.emit_with_ack(event, args, V1_CALL_TIMEOUT)?;
         let (bridge, seq) = (self.clone(), *seq);
+        let answers = &self.answers[side as usize];
+        let answer = answers.expect(async move { bridge.acknowledged(side, seq, ack.await) });
         let unwanted = CancellationToken::new();
         let guard = unwanted.clone().drop_guard();
         self.tasks.spawn(async move {
-            if let Some(ack) = unwanted.run_until_cancelled(ack).await {
-                bridge.acknowledged(side, seq, ack);
-            }
+            unwanted.run_until_cancelled(answer.handled()).await;
         });
         Ok(Some(guard))
     }
@@ -368,30 +379,5 @@ fn ack_with(
         Some(Ok(id)) => outlet.ack(id, args),
         // Ids of acknowledgements come from the client as `i64`.
         Some(Err(_)) | None => Ok(()),
-    }
-}
-
-/// Reads the answer of a v1 client to a registration: nothing, if it cannot be read.
-fn read_answer(args: &Args) -> Vec<Value> {
-    match wire::depth(args.as_json()) {
-        0..=JSON_DEPTH => args.parse().unwrap_or_default(),
-        _ => Vec::new(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    #[test]
-    fn an_answer_that_is_nested_too_deep_is_none() {
-        let read = |json: &str| read_answer(&Args::from_text(json.to_owned(), Vec::new()).unwrap());
-
-        assert_eq!(read("[true,7]"), [json!(true), json!(7)]);
-        assert!(read(r#"[{"$serde_json::private::RawValue":"true"}]"#).is_empty());
-        let deep = "[".repeat(JSON_DEPTH + 1) + &"]".repeat(JSON_DEPTH + 1);
-        assert!(read(&deep).is_empty());
     }
 }

@@ -11,6 +11,7 @@ use crate::support::{
     clients::{all_unpaired, assert_echoes, client, client_at, pair, pair_up, unpaired},
     server::TestServer,
     soon,
+    wire::Wire,
 };
 
 #[tokio::test(flavor = "multi_thread")]
@@ -53,6 +54,23 @@ async fn what_was_emitted_before_the_end_of_the_pairing_is_handled() {
         pair_up(&a, &b).await;
     }
     soon(join(a.close(), b.close())).await;
+}
+
+#[tokio::test]
+async fn an_answer_of_a_v1_client_arrives_though_it_unregisters_at_once() {
+    let server = TestServer::start().await;
+    let [mut a, mut b] = [Wire::v1(&server, "A").await, Wire::v1(&server, "B").await];
+    a.ask_for("B").await;
+    b.accept().await;
+    a.is_paired().await;
+    let call = r#"427["P2P_EMIT_ACKNOWLEDGE",{"targetClientId":"B","event":"chat","args":[]}]"#;
+    a.send(call).await;
+    let heard = b.text().await;
+    let id = heard.strip_prefix("42").and_then(|heard| heard.strip_suffix(r#"["chat"]"#)).unwrap();
+
+    b.send_together(&[&format!("43{id}[1]"), r#"421["P2P_UNREGISTER"]"#]).await;
+
+    assert_eq!(a.text().await, "437[1]");
 }
 
 /// The events that are emitted in a row, without a reply.

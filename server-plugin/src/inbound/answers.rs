@@ -1,8 +1,9 @@
-//! Answers of a v1 client to the server's questions, in their order among all that it sends.
+//! Acknowledgements of a v1 client, in their order among all that it sends.
 //!
 //! socketioxide (0.18.9) hands an acknowledgement to the task that waits for it, but calls the handler of an event
 //! itself. So an event could overtake the acknowledgement before it: a client that says yes to a pairing and calls its
-//! partner at once would be refused. Each handler therefore first takes the answers that have come.
+//! partner at once would be refused, and the answer of one that then leaves would be lost. What must not overtake first
+//! has the acknowledgements handled that have come.
 
 use std::{
     future::poll_fn,
@@ -11,66 +12,99 @@ use std::{
     task::{Context, Poll, Waker},
 };
 
-use socketio_p2p_protocol::ClientMessage;
+use serde_json::Value;
+use socketio_p2p_protocol::{Args, limits::JSON_DEPTH, wire};
 use tokio::task::unconstrained;
 
-/// The client's answer to a message, which may never come.
-pub(crate) type Answer = Pin<Box<dyn Future<Output = Option<ClientMessage>> + Send>>;
+/// The acknowledgements that a client owes. The tasks that wait for them own them.
+#[derive(Debug, Default)]
+pub(crate) struct Answers(Mutex<Vec<Weak<Owed>>>);
 
-/// The questions that a client has not answered. The tasks that wait for the answers own them.
-#[derive(Default)]
-pub(crate) struct Answers(Mutex<Vec<Weak<Question>>>);
+/// An acknowledgement that is owed: the wait for it and its handling, with the waker of the task that waits.
+pub(crate) struct Owed(Mutex<Option<(Pin<Box<Handling>>, Waker)>>);
 
-/// A question: its answer, with the waker of the task that waits for it, until it is taken.
-pub(crate) struct Question(Mutex<Option<(Answer, Waker)>>);
+type Handling = dyn Future<Output = ()> + Send;
 
 impl Answers {
-    /// Notes that the client owes an answer.
-    pub(crate) fn expect(&self, answer: Answer) -> Arc<Question> {
-        // A read loop that has used up its turn would not be shown that the answer is there.
-        let answer: Answer = Box::pin(unconstrained(answer));
-        let question = Arc::new(Question(Mutex::new(Some((answer, Waker::noop().clone())))));
-        lock(&self.0).push(Arc::downgrade(&question));
-        question
+    /// Notes that the client owes an acknowledgement, which `handling` waits for and handles.
+    pub(crate) fn expect(&self, handling: impl Future<Output = ()> + Send + 'static) -> Arc<Owed> {
+        // A read loop that has used up its turn would not be shown that it is there.
+        let handling: Pin<Box<Handling>> = Box::pin(unconstrained(handling));
+        let owed = Arc::new(Owed(Mutex::new(Some((handling, Waker::noop().clone())))));
+        let mut all = lock(&self.0);
+        // The others' tasks have ended, or will do so in a moment.
+        if all.len() == all.capacity() {
+            all.retain(|owed| owed.strong_count() > 0);
+        }
+        all.push(Arc::downgrade(&owed));
+        owed
     }
 
-    /// Passes on the answers that have come.
-    pub(crate) fn take(&self, mut pass: impl FnMut(ClientMessage)) {
-        let mut questions = lock(&self.0);
-        questions.retain(|question| question.strong_count() > 0);
-        let open: Vec<_> = questions.iter().filter_map(Weak::upgrade).collect();
-        // An answer may lead to the next question.
-        drop(questions);
-        for question in open {
-            _ = question.poll(None, &mut pass);
+    /// Handles the acknowledgements that have come.
+    pub(crate) fn take(&self) {
+        let mut all = lock(&self.0);
+        all.retain(|owed| owed.strong_count() > 0);
+        let open: Vec<_> = all.iter().filter_map(Weak::upgrade).collect();
+        // The handling of one may lead to the next.
+        drop(all);
+        for owed in open {
+            _ = owed.poll(None);
         }
     }
 }
 
-impl Question {
-    /// Waits until the answer was passed on, by this or by [`Answers::take`].
-    pub(crate) async fn answered(&self, mut pass: impl FnMut(ClientMessage)) {
-        poll_fn(|cx| self.poll(Some(cx.waker()), &mut pass)).await;
+impl Owed {
+    /// Waits until it was handled, by this or by [`Answers::take`].
+    pub(crate) async fn handled(&self) {
+        poll_fn(|cx| self.poll(Some(cx.waker()))).await;
     }
 
-    /// Passes the answer on under the lock: what comes after it waits.
-    fn poll(&self, waker: Option<&Waker>, pass: &mut impl FnMut(ClientMessage)) -> Poll<()> {
-        let mut question = lock(&self.0);
-        let Some((answer, kept)) = &mut *question else { return Poll::Ready(()) };
+    /// Handles it, if it has come, under the lock: what comes after it waits.
+    fn poll(&self, waker: Option<&Waker>) -> Poll<()> {
+        let mut owed = lock(&self.0);
+        let Some((handling, kept)) = &mut *owed else { return Poll::Ready(()) };
         if let Some(waker) = waker {
             kept.clone_from(waker);
         }
-        let Poll::Ready(message) = answer.as_mut().poll(&mut Context::from_waker(kept)) else {
-            return Poll::Pending;
-        };
-        *question = None;
-        if let Some(message) = message {
-            pass(message);
+        let polled = handling.as_mut().poll(&mut Context::from_waker(kept));
+        if polled.is_ready() {
+            *owed = None;
         }
-        Poll::Ready(())
+        polled
+    }
+}
+
+impl std::fmt::Debug for Owed {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Owed").finish_non_exhaustive()
     }
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Reads the answer of a v1 client to a registration: nothing, if it cannot be read.
+pub(crate) fn read_answer(args: &Args) -> Vec<Value> {
+    match wire::depth(args.as_json()) {
+        0..=JSON_DEPTH => args.parse().unwrap_or_default(),
+        _ => Vec::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn an_answer_that_is_nested_too_deep_is_none() {
+        let read = |json: &str| read_answer(&Args::from_text(json.to_owned(), Vec::new()).unwrap());
+
+        assert_eq!(read("[true,7]"), [json!(true), json!(7)]);
+        assert!(read(r#"[{"$serde_json::private::RawValue":"true"}]"#).is_empty());
+        let deep = "[".repeat(JSON_DEPTH + 1) + &"]".repeat(JSON_DEPTH + 1);
+        assert!(read(&deep).is_empty());
+    }
 }

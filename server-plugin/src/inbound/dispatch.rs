@@ -82,7 +82,10 @@ impl<A: Adapter> MessageHandler<A, Marker> for EventHandler {
         {
             return;
         }
-        connection.answers.take(|message| shared.received(connection.id, message));
+        connection.answers.take();
+        if *event == Some(UNREGISTER) {
+            connection.take_answers();
+        }
         let attachments = attachments.map_or_else(Vec::new, Vec::from);
         let req = ack_id.and_then(|id| ReqId::try_from(id).ok());
         let bytes = text.len() + attachments.iter().map(Bytes::len).sum::<usize>();

@@ -160,6 +160,9 @@ impl Shared {
     }
 
     fn forget(self: &Arc<Self>, conn: ConnId) {
+        if let Some(connection) = self.connection(conn) {
+            connection.take_answers();
+        }
         self.step(Input::Disconnected(conn));
         self.drop_connection(conn);
     }

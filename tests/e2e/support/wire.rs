@@ -161,10 +161,7 @@ impl Wire {
             }
             Dialect::V2 => format!(r#"42["P2P_REGISTER_SUCCESS",{}]"#, args[1]),
         };
-        for packet in [answer.as_str()].iter().chain(packets) {
-            soon(self.socket.feed(Message::text(*packet))).await.ok();
-        }
-        soon(self.socket.flush()).await.ok();
+        self.send_together(&[&[answer.as_str()], packets].concat()).await;
     }
 
     /// Waits until it is paired. The pairing's id, which a v1 client is not told.
@@ -191,6 +188,14 @@ impl Wire {
     pub(crate) async fn send(&mut self, packet: &str) {
         // Whether it came through is told by the answers.
         soon(self.socket.send(Message::text(packet))).await.ok();
+    }
+
+    /// Sends packets in one piece.
+    pub(crate) async fn send_together(&mut self, packets: &[&str]) {
+        for packet in packets {
+            soon(self.socket.feed(Message::text(*packet))).await.ok();
+        }
+        soon(self.socket.flush()).await.ok();
     }
 
     /// Sends a packet to a server that perhaps reads no more.
