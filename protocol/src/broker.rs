@@ -109,6 +109,8 @@ struct ClientRecord {
     /// `true` if it may believe itself paired, rightly or not. Only a v1 client can be in doubt: what it
     /// is told may be lost with its connection, and on its next one it hears nothing of its pairing.
     in_doubt: bool,
+    /// The time until which it may have missed that it was told on its arrival that it has no pairing.
+    told_until: Option<Instant>,
     /// Its own registration, if one waits.
     asking: Option<ReqId>,
     /// Registrations of others that wait for it, in order.
@@ -146,6 +148,7 @@ impl ClientRecord {
             slot: Slot::Free,
             ended: None,
             in_doubt: false,
+            told_until: None,
             asking: None,
             inbox: VecDeque::new(),
             questions: Vec::new(),
@@ -361,15 +364,13 @@ impl Broker {
     }
 
     fn timeout(&mut self, now: Instant) {
-        let due = self.waiting.take_due(now);
-        for &number in &due {
-            if self.waiting.request(number).is_some() {
-                self.refuse(number, Code::Timeout.into());
-            }
+        for number in self.waiting.take_due_requests(now) {
+            self.refuse(number, Code::Timeout.into());
         }
-        for number in due {
+        for number in self.waiting.take_due_questions(now) {
             if let Some(Question { target, .. }) = self.waiting.close_question(number) {
                 self.close_question(&target, number);
+                self.doubt(&target);
                 self.ask(&target);
             }
         }

@@ -78,6 +78,11 @@ pub const GRANT_TIMEOUT: Duration = Duration::from_secs(10);
 /// way to the server and back.
 pub const VERDICT_SLACK: Duration = Duration::from_secs(2);
 
+/// Time beyond the consent time in which a v1 client may still answer by an event, which does not name the
+/// question. The next question waits for it, or the late answer would be taken for one to that. A
+/// connection that delays it for longer counts as dead.
+pub const LATE_ANSWER_TIME: Duration = Duration::from_secs(20);
+
 /// Number of times that a v1 client's registration may be sent while it waits. A stock client with a
 /// timeout of 1 s may repeat it for a minute.
 pub const REPETITIONS: usize = 64;
@@ -87,6 +92,11 @@ pub const RELEASE_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// Time for which the server remembers that a v1 client left without knowing the end of its pairing.
 pub const DEPARTED_V1_TIME: Duration = Duration::from_secs(10 * 60);
+
+/// Time in which a v1 client must keep the connection on which it was told that it has no pairing. If that
+/// connection ends sooner, the message may be lost, and the client is told again: a dead connection is
+/// noticed within 18 s.
+pub const TOLD_TIME: Duration = Duration::from_secs(60);
 
 /// Number of v1 clients of which the server remembers that. Beyond it the oldest is forgotten: that
 /// client keeps a target that refuses every emit until it registers anew.

@@ -58,6 +58,18 @@ pub enum Fault {
     AnswerFormerServer,
     /// An event for which a v1 client's queue had no room is dropped.
     DropUndelivered,
+    /// An answer of a v1 client by event is not acknowledged, so that it comes again, for another question.
+    IgnoreAnswerId,
+    /// A v1 client that left in doubt is not told, on its return, that it has no pairing.
+    ForgetDeparted,
+    /// A v1 client that is lost soon after it was told that it has no pairing is not told again.
+    ForgetTold,
+    /// A question that a v1 client did not answer in time makes room for the next at once.
+    CloseQuestionEarly,
+    /// A burst of a v1 client loses what exceeds a part of its backlog.
+    DropBurst,
+    /// A repeated registration of a v1 client is not answered.
+    ForgetRepetition,
     /// A direct path that failed is not tried again.
     NeverRetry,
     /// A link that was given up is not closed.

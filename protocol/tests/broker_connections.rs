@@ -2,8 +2,9 @@
 
 use socketio_p2p_protocol::{
     BrokerConfig, BrokerEvent, ClientEntry, ClientMessage, ClientState, Code, ConnId, Dialect,
-    EndReason, Hello, ListPolicy, ResumeToken, ServerMessage, broker::Input,
-    limits::DEPARTED_V1_TIME,
+    EndReason, Hello, ListPolicy, ResumeToken, ServerMessage,
+    broker::Input,
+    limits::{DEPARTED_V1_TIME, TOLD_TIME},
 };
 
 use crate::scenario::{Scenario, name, token};
@@ -208,6 +209,7 @@ fn a_v1_client_that_left_while_paired_is_told_so_once_when_it_is_back() {
         let conn = broker.admit("a", Dialect::V1).unwrap();
         broker.handle(Input::Connected(conn));
         assert_eq!(broker.told("a"), told);
+        broker.pass(TOLD_TIME);
         broker.disconnect("a");
     }
 }

@@ -6,7 +6,9 @@ use std::time::Duration;
 use socketio_p2p_protocol::{
     ClientMessage, Code, Dialect, EndReason, ListPolicy, ServerMessage,
     broker::{BrokerEvent, Input},
-    limits::{CONSENT_TIME, DEPARTED_V1_TIME, RELEASE_TIMEOUT, REPETITIONS},
+    limits::{
+        CONSENT_TIME, DEPARTED_V1_TIME, LATE_ANSWER_TIME, RELEASE_TIMEOUT, REPETITIONS, TOLD_TIME,
+    },
 };
 
 use crate::scenario::Scenario;
@@ -36,20 +38,53 @@ fn a_v1_client_is_asked_one_at_a_time() {
 }
 
 #[test]
-fn a_v1_client_that_does_not_answer_is_asked_the_next_after_ten_seconds() {
+fn a_late_yes_by_event_is_not_one_to_the_next_question() {
     let mut broker = Scenario::with_v1_clients(["t"]);
     broker.connect("1", Dialect::V2);
     broker.connect("2", Dialect::V2);
     broker.register("1", "t");
     broker.pass(Duration::from_secs(1));
     broker.register("2", "t");
-
     broker.pass(CONSENT_TIME - Duration::from_secs(1));
-
     assert_eq!(broker.refusal_to("1"), Some(Code::Timeout));
+
+    broker.accept_by_event("t");
+
+    assert_eq!(broker.target_of("t"), None);
+    assert!(broker.asked("t", "2").is_some(), "after that it is asked the next");
+    broker.accept_by_event("t");
+    assert_eq!(broker.target_of("t"), Some("2"));
+}
+
+#[test]
+fn a_v1_client_that_never_answers_is_asked_the_next_when_no_answer_is_expected_any_more() {
+    let mut broker = Scenario::with_v1_clients(["t"]);
+    broker.connect("1", Dialect::V2);
+    broker.connect("2", Dialect::V2);
+    broker.register("1", "t");
+
+    broker.pass(CONSENT_TIME + LATE_ANSWER_TIME - Duration::from_secs(1));
+    broker.register("2", "t");
+    assert_eq!(broker.asked("t", "2"), None);
+    broker.pass(Duration::from_secs(1));
+
     assert!(broker.asked("t", "2").is_some());
     broker.accept_by_event("t");
     assert_eq!(broker.target_of("t"), Some("2"));
+}
+
+#[test]
+fn a_v1_client_that_answers_by_acknowledgement_is_asked_the_next_after_the_consent_time() {
+    let mut broker = crowd();
+    broker.decline("t", "1");
+    broker.register("1", "t");
+    broker.pass(CONSENT_TIME);
+    broker.register("2", "t");
+    broker.pass(CONSENT_TIME);
+
+    broker.register("1", "t");
+
+    assert!(broker.asked("t", "1").is_some());
 }
 
 #[test]
@@ -108,11 +143,11 @@ fn an_answer_to_a_request_that_was_taken_back_is_not_one_to_the_next() {
 }
 
 #[test]
-fn the_answer_to_a_request_that_was_taken_back_is_waited_for_ten_seconds_at_most() {
+fn the_answer_to_a_request_that_was_taken_back_is_waited_for_as_long_as_to_others() {
     let mut broker = Scenario::with_v1_clients(["t", "1", "2"]);
     broker.register("1", "t");
     broker.disconnect("1");
-    broker.pass(Duration::from_secs(5));
+    broker.pass(CONSENT_TIME + LATE_ANSWER_TIME - Duration::from_secs(5));
     broker.register("2", "t");
     assert_eq!(broker.asked("t", "2"), None);
 
@@ -345,6 +380,7 @@ fn a_new_server_tells_each_v1_client_once_that_it_has_no_pairing() {
     for client in ["a", "b"] {
         let told = told_on_arrival(&mut broker, client);
         assert_eq!(told, [ServerMessage::EndedWhileAway], "a server before may have paired it");
+        broker.pass(TOLD_TIME);
         assert_eq!(told_on_return(&mut broker, client), []);
     }
 
@@ -369,6 +405,7 @@ fn a_v1_client_that_has_not_confirmed_the_end_of_its_pairing_is_told_on_its_retu
         end(&mut broker);
 
         assert_eq!(told_on_return(&mut broker, "t"), [ServerMessage::EndedWhileAway]);
+        broker.pass(TOLD_TIME);
         assert_eq!(told_on_return(&mut broker, "t"), [], "once");
     }
 }
@@ -396,6 +433,29 @@ fn a_v1_client_is_told_on_its_return_if_a_yes_of_its_may_have_been_lost() {
     broker.pass(CONSENT_TIME);
     broker.accept_by_event("t");
     assert_eq!(told_on_return(&mut broker, "t"), [ServerMessage::EndedWhileAway], "too late");
+}
+
+/// Its message may be lost with the connection.
+#[test]
+fn a_v1_client_that_is_lost_soon_after_it_was_told_is_told_again() {
+    let mut broker = Scenario::new(ListPolicy::default());
+    assert_eq!(told_on_arrival(&mut broker, "a"), [ServerMessage::EndedWhileAway]);
+
+    broker.pass(TOLD_TIME - Duration::from_secs(1));
+
+    assert_eq!(told_on_return(&mut broker, "a"), [ServerMessage::EndedWhileAway]);
+    broker.pass(TOLD_TIME);
+    assert_eq!(told_on_return(&mut broker, "a"), []);
+}
+
+/// It may have said yes when its answer was no longer expected.
+#[test]
+fn a_v1_client_that_did_not_answer_in_time_is_told_on_its_return() {
+    let mut broker = crowd();
+    broker.decline("t", "1");
+    broker.pass(CONSENT_TIME + LATE_ANSWER_TIME + TOLD_TIME);
+
+    assert_eq!(told_on_return(&mut broker, "t"), [ServerMessage::EndedWhileAway]);
 }
 
 fn registered_under(broker: &mut Scenario, client: &str) -> Vec<Option<u64>> {

@@ -63,6 +63,8 @@ fn the_table_of_limits_agrees_with_the_constants() {
         ("VERDICT_SLACK", time(limits::VERDICT_SLACK)),
         ("REPETITIONS", limits::REPETITIONS.to_string()),
         ("RELEASE_TIMEOUT", time(limits::RELEASE_TIMEOUT)),
+        ("LATE_ANSWER_TIME", time(limits::LATE_ANSWER_TIME)),
+        ("TOLD_TIME", time(limits::TOLD_TIME)),
         ("DEPARTED_V1_TIME", time(limits::DEPARTED_V1_TIME)),
         ("DEPARTED_V1", limits::DEPARTED_V1.to_string()),
         ("ID_WAIT", time(limits::ID_WAIT)),

@@ -12,7 +12,7 @@ use serde_json::Value;
 use socketio_p2p_protocol::{
     Args, ClientMessage, Code, Dialect, EndReason, Frame, PairingId, Presence, Refusal, ReqId,
     ServerMessage,
-    limits::{RELEASE_TIMEOUT, V1_CALL_TIMEOUT},
+    limits::{DEPARTED_V1_TIME, RELEASE_TIMEOUT, V1_CALL_TIMEOUT},
     peer::v1::{Bridge, Input, NoAck, Output, Side, acknowledgement},
     relay::SendFailure,
     session::Delivery,
@@ -299,9 +299,9 @@ pub(crate) fn tell(
     match message {
         ServerMessage::Register { req, source, consent_time, .. } => {
             let args = [Value::from(source.as_str())];
-            let ack = outlet.emit_with_ack(REGISTER, Arguments::Values(&args), *consent_time)?;
-            let req = Some(*req);
-            // A client that answers by event lets this time out.
+            // If its yes comes too late, the client must be told. One that answers by event lets this time out.
+            let (req, time) = (Some(*req), *consent_time + DEPARTED_V1_TIME);
+            let ack = outlet.emit_with_ack(REGISTER, Arguments::Values(&args), time)?;
             return Ok(Some(Box::pin(async move {
                 ack.await.ok().map(|args| v1_answer(&read_answer(&args), req))
             })));

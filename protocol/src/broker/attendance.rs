@@ -6,6 +6,7 @@ use super::{Broker, BrokerEvent, ClientRecord, Hello, Output, Slot};
 use crate::{
     ClientId, Code, ConnId, Dialect, EndReason, Presence as PartnerState, ResumeToken,
     ServerMessage, Welcome,
+    limits::TOLD_TIME,
     planted::{self, Fault},
 };
 
@@ -86,8 +87,11 @@ impl Broker {
         let Some(dialect) = self.client_mut(&id).map(|client| client.dialect) else { return };
         match dialect {
             Dialect::V1 => {
-                if self.departed_v1.recall(&id, now) {
+                if self.departed_v1.recall(&id, now) && !planted::is(Fault::ForgetDeparted) {
                     self.send(conn, ServerMessage::EndedWhileAway);
+                    if let Some(client) = self.client_mut(&id) {
+                        client.told_until = Some(now + TOLD_TIME);
+                    }
                 }
             }
             Dialect::V2 => self.welcome(conn, id, false),
@@ -235,8 +239,10 @@ impl Broker {
         };
         let ClientRecord { conn, attendance, .. } = *client;
         // It may have said yes to what it was asked last.
-        let in_doubt =
-            client.in_doubt || (client.dialect == Dialect::V1 && !client.questions.is_empty());
+        let may_have_missed =
+            client.told_until.is_some_and(|until| now < until) && !planted::is(Fault::ForgetTold);
+        let has_questions = client.dialect == Dialect::V1 && !client.questions.is_empty();
+        let in_doubt = client.in_doubt || has_questions || may_have_missed;
         let connected = self.conns.contains_key(&conn);
         let leaves = reason == EndReason::Disconnected;
         if connected && !leaves {

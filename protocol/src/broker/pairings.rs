@@ -104,6 +104,7 @@ impl Broker {
             let conn = client.conn;
             let is_asker_v1 = asker.is_some_and(|(asker, _)| asker == conn);
             client.in_doubt = client.dialect == Dialect::V1 && !is_asker_v1;
+            client.told_until.take_if(|_| is_asker_v1);
             if client.is_present() {
                 self.outputs.push_back(Output::Unroute(conn, reason));
             }

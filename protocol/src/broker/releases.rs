@@ -65,6 +65,7 @@ impl Broker {
             && client.ended.is_some_and(|ended| ended.pairing == pairing)
         {
             client.in_doubt = false;
+            client.told_until = None;
         }
         if let Some(number) = self.client_mut(id).and_then(|client| client.release)
             && let Some(release) = self.releases.get(&number)

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     ClientId, Code, ConnId, Dialect, Refusal, ReqId, ServerMessage,
-    limits::{INBOX_REQUESTS, REPETITIONS, setting},
+    limits::{INBOX_REQUESTS, LATE_ANSWER_TIME, REPETITIONS, setting},
     planted::{self, Fault},
 };
 
@@ -141,7 +141,7 @@ impl Broker {
         let Some(number) = asking.and_then(|client| client.asking) else { return false };
         let Some(request) = self.waiting.request_mut(number) else { return false };
         let joins = request.target == *target && request.reqs.len() < REPETITIONS;
-        if joins {
+        if joins && !planted::is(Fault::ForgetRepetition) {
             request.reqs.push(req);
         }
         joins
@@ -171,7 +171,10 @@ impl Broker {
             };
             self.outputs.push_back(Output::Send(conn, message));
             client.questions.push(number);
-            self.waiting.open_question(number);
+            let is_named =
+                !one_at_a_time || client.names_requests || planted::is(Fault::CloseQuestionEarly);
+            let longer = if is_named { Duration::ZERO } else { LATE_ANSWER_TIME };
+            self.waiting.open_question(number, longer);
             if one_at_a_time {
                 return;
             }
@@ -185,6 +188,13 @@ impl Broker {
         {
             client.questions.remove(at);
             self.waiting.close_question(number);
+        }
+    }
+
+    /// Notes that a client may have said yes without anybody knowing. A v1 client believes itself paired then.
+    pub(super) fn doubt(&mut self, target: &ClientId) {
+        if let Some(client) = self.clients.get_mut(target) {
+            client.in_doubt |= client.dialect == Dialect::V1;
         }
     }
 

@@ -33,13 +33,13 @@ pub(super) struct Question {
 }
 
 /// Requests and questions by the server's number, whose order is that of arrival. A question has the
-/// number and the deadline of its request.
+/// number of its request.
 #[derive(Debug, Default)]
 pub(super) struct Waiting {
     requests: BTreeMap<ReqId, Request>,
     questions: BTreeMap<ReqId, Question>,
-    /// The deadlines of all of them.
-    due: BTreeSet<(Instant, ReqId)>,
+    requests_due: BTreeSet<(Instant, ReqId)>,
+    questions_due: BTreeSet<(Instant, ReqId)>,
 }
 
 impl Waiting {
@@ -57,15 +57,13 @@ impl Waiting {
     }
 
     pub(super) fn insert(&mut self, number: ReqId, request: Request) {
-        self.due.insert((request.deadline, number));
+        self.requests_due.insert((request.deadline, number));
         self.requests.insert(number, request);
     }
 
     pub(super) fn remove(&mut self, number: ReqId) -> Option<Request> {
         let request = self.requests.remove(&number)?;
-        if !self.questions.contains_key(&number) {
-            self.due.remove(&(request.deadline, number));
-        }
+        self.requests_due.remove(&(request.deadline, number));
         Some(request)
     }
 
@@ -74,41 +72,51 @@ impl Waiting {
         self.requests.first_key_value().map(|(number, _)| *number)
     }
 
-    /// Notes that the target of a request was asked.
-    pub(super) fn open_question(&mut self, number: ReqId) {
+    /// Notes that the target of a request was asked, and for how much longer than the request it may answer.
+    pub(super) fn open_question(&mut self, number: ReqId, longer: Duration) {
         if let Some(request) = self.requests.get(&number) {
-            let question = Question { target: request.target.clone(), deadline: request.deadline };
+            let deadline = request.deadline + longer;
+            let question = Question { target: request.target.clone(), deadline };
+            self.questions_due.insert((deadline, number));
             self.questions.insert(number, question);
         }
     }
 
     pub(super) fn close_question(&mut self, number: ReqId) -> Option<Question> {
         let question = self.questions.remove(&number)?;
-        if !self.requests.contains_key(&number) {
-            self.due.remove(&(question.deadline, number));
-        }
+        self.questions_due.remove(&(question.deadline, number));
         Some(question)
     }
 
     /// Forgets all questions.
     pub(super) fn close_questions(&mut self) {
         self.questions.clear();
-        self.due.retain(|(_, number)| self.requests.contains_key(number));
+        self.questions_due.clear();
     }
 
     /// Returns the next deadline.
     pub(super) fn next_deadline(&self) -> Option<Instant> {
-        self.due.first().map(|(deadline, _)| *deadline)
+        let firsts = [self.requests_due.first(), self.questions_due.first()];
+        firsts.into_iter().flatten().map(|(deadline, _)| *deadline).min()
     }
 
-    /// Takes the numbers whose deadline is over, in its order.
-    pub(super) fn take_due(&mut self, now: Instant) -> Vec<ReqId> {
-        let mut due = Vec::new();
-        while self.due.first().is_some_and(|(deadline, _)| *deadline <= now)
-            && let Some((_, number)) = self.due.pop_first()
-        {
-            due.push(number);
-        }
-        due
+    /// Takes the numbers of requests whose deadline is over, in its order.
+    pub(super) fn take_due_requests(&mut self, now: Instant) -> Vec<ReqId> {
+        take_due(&mut self.requests_due, now)
     }
+
+    /// Takes the numbers of questions whose deadline is over, in its order.
+    pub(super) fn take_due_questions(&mut self, now: Instant) -> Vec<ReqId> {
+        take_due(&mut self.questions_due, now)
+    }
+}
+
+fn take_due(deadlines: &mut BTreeSet<(Instant, ReqId)>, now: Instant) -> Vec<ReqId> {
+    let mut due = Vec::new();
+    while deadlines.first().is_some_and(|(deadline, _)| *deadline <= now)
+        && let Some((_, number)) = deadlines.pop_first()
+    {
+        due.push(number);
+    }
+    due
 }

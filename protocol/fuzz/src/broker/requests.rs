@@ -8,7 +8,7 @@ use std::{
 
 use socketio_p2p_protocol::{
     ClientId, ClientMessage, Code, EndReason, PairingId, ReqId,
-    limits::{CONSENT_TIME, GRANT_TIMEOUT, INBOX_REQUESTS, REPETITIONS},
+    limits::{CONSENT_TIME, GRANT_TIMEOUT, INBOX_REQUESTS, LATE_ANSWER_TIME, REPETITIONS},
 };
 
 /// A message to a client that the rules predict.
@@ -213,7 +213,10 @@ impl Requests {
         let waits = |r: &&mut Request| r.source == *source && r.target == *target;
         let request = self.waiting.iter_mut().find(waits).expect("only what waits is asked");
         assert_eq!(request.asked.replace(number), None, "asked once");
-        let deadline = request.deadline;
+        // A late answer of a v1 client by event does not name what it answers.
+        let is_named = !is_v1 || self.naming.contains(target);
+        let longer = if is_named { Duration::ZERO } else { LATE_ANSWER_TIME };
+        let deadline = request.deadline + longer;
         self.open.push(Question { number, target: target.clone(), deadline });
     }
 
