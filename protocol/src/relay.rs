@@ -21,8 +21,8 @@ use serde_json::{Value, value::RawValue};
 
 pub use self::{
     requests::{
-        RefusalForm, later_answer, later_refusal, read_request, read_v1_request, refuse_request,
-        request_number,
+        RefusalForm, is_acknowledged_at_once, later_answer, later_refusal, read_request,
+        read_v1_request, refuse_request, request_number,
     },
     v1::V1Emit,
 };

@@ -5,6 +5,7 @@ use serde_json::Value;
 use crate::{
     ClientMessage, Code, Dialect, Refusal, ReqId, ServerMessage,
     limits::{JSON_DEPTH, REGISTER_PAYLOAD_BYTES, RELAYED_FRAME_BYTES},
+    planted::{self, Fault},
     wire::{
         self, EMIT, EMIT_ACKNOWLEDGE, FRAME, LIST, REGISTER, REGISTER_FAILED, REGISTER_SUCCESS,
         SIGNAL, UNREGISTER, WireError,
@@ -13,6 +14,14 @@ use crate::{
 
 /// The longest request that is read for its number although it is refused, in bytes.
 const REQUEST_BYTES: usize = REGISTER_PAYLOAD_BYTES + 1024;
+
+/// Returns true for an event of a v1 client that is acknowledged with `[]` before it is handled, if it has the
+/// id of an acknowledgement: its answers to a question. A client would repeat them otherwise, and the
+/// repetition would answer the next question.
+#[must_use]
+pub fn is_acknowledged_at_once(event: &str) -> bool {
+    matches!(event, REGISTER_SUCCESS | REGISTER_FAILED) && !planted::is(Fault::IgnoreAnswerId)
+}
 
 /// The form in which a client learns that its message was refused.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

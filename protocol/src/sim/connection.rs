@@ -30,6 +30,11 @@ pub(crate) enum Up {
         args: Args,
         call: Option<CallNo>,
     },
+    /// A v1 client answers a question by an event, which may have the id of an acknowledgement.
+    Answer {
+        yes: bool,
+        ack: Option<u64>,
+    },
     /// A v1 client acknowledges an event.
     Acknowledge {
         pairing: PairingId,
@@ -51,6 +56,8 @@ pub(crate) enum Down {
     Emit(PairingId, Delivery),
     /// The outcome of a v1 client's event.
     Acknowledge(CallNo, Outcome),
+    /// The acknowledgement of a v1 client's answer by event.
+    Heard(u64),
 }
 
 /// One way of a connection.

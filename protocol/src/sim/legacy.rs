@@ -1,11 +1,16 @@
-//! V1 clients: native acknowledgements, no session, and one partner at a time, which they remember
-//! by its name.
+//! V1 clients: native acknowledgements, no session, and one partner at a time, which the page remembers
+//! by its name whatever becomes of the connection.
 
-use std::time::Duration;
+mod consent;
+mod page;
 
+use std::{collections::BTreeSet, time::Duration};
+
+use self::consent::Asking;
+pub(crate) use self::{consent::LegacyQuestion, page::LegacyEvent};
 use crate::{
-    Args, ClientMessage, ConnId, Dialect, EndReason, Outcome, PairingId, PairingInfo,
-    ServerMessage, peer::v1::NoAck, session::Delivery,
+    Args, ClientMessage, ConnId, Dialect, EndReason, Outcome, PairingId, peer::v1::NoAck,
+    session::Delivery,
 };
 
 use crate::sim::{
@@ -13,10 +18,45 @@ use crate::sim::{
     connection::{Connection, Down, State, Up},
     handlers::{args_of, number_in},
     oracle::{CallNo, ClientNo, Manner, Report, Rule, Verdict},
-    parties::Legacy,
     watch::Who,
     world::{Event, World},
 };
+
+/// A v1 client.
+#[derive(Debug, Default)]
+pub(crate) struct Legacy {
+    pub(crate) conn: Option<ConnId>,
+    /// The pairing that the server has for it, and the partner.
+    pub(crate) partner: Option<(PairingId, ClientNo)>,
+    /// The client that its page takes for its partner. The page outlives the connection.
+    pub(crate) believes: Option<ClientNo>,
+    /// Calls without an acknowledgement.
+    pub(crate) open: BTreeSet<CallNo>,
+    asking: Option<Asking>,
+    last_req: u64,
+    /// Clients to which it said yes on this connection.
+    consents: BTreeSet<ClientNo>,
+    /// Set if it answers by events, as old ones do.
+    by_event: bool,
+    /// The id of the acknowledgement for which its last answer by event waits, if it has `retries`.
+    unheard: Option<u64>,
+}
+
+impl Legacy {
+    pub(crate) fn new(number: usize) -> Self {
+        Self { by_event: number % 2 == 1, ..Self::default() }
+    }
+
+    /// Returns true while it waits for the answer to its registration.
+    pub(crate) const fn asks(&self) -> bool {
+        self.asking.is_some()
+    }
+
+    fn next_req(&mut self) -> u64 {
+        self.last_req += 1;
+        self.last_req
+    }
+}
 
 impl World {
     /// Returns the place of the v1 client that has this number.
@@ -27,43 +67,6 @@ impl World {
 
     fn number_of_legacy(&self, legacy: usize) -> ClientNo {
         self.clients.len() + legacy
-    }
-
-    pub(crate) fn legacy_act(&mut self, legacy: usize) {
-        if !self.stormy {
-            return;
-        }
-        let after = self.millis(1..110);
-        self.after(after, Event::LegacyAct(legacy));
-        let Some(conn) = self.legacies[legacy].conn else { return };
-        match (self.legacies[legacy].partner, self.rng.u32(..2_000)) {
-            (None, _) if self.legacies[legacy].asks => {}
-            (None, 0..500) => {
-                let target = self.rng.usize(..self.clients.len() + self.legacies.len());
-                let target = SimClient::new(target).name.parse().expect("a name is an id");
-                let req = self.next_legacy_req(legacy);
-                self.legacies[legacy].asks = true;
-                let message =
-                    ClientMessage::Register { req, target, payload: None, consent_time: None };
-                self.send_up(conn, Up::Message(message));
-            }
-            (Some(_), 0..3) => {
-                let req = self.next_legacy_req(legacy);
-                self.send_up(conn, Up::Message(ClientMessage::Unregister { req }));
-            }
-            (Some(_), _) if self.legacies[legacy].open.len() < 60 => {
-                for _ in 0..self.rng.usize(1..4) {
-                    let acknowledged = self.chance(0.8);
-                    self.legacy_emit(legacy, acknowledged);
-                }
-            }
-            _ => {}
-        }
-    }
-
-    fn next_legacy_req(&mut self, legacy: usize) -> Option<u64> {
-        self.legacies[legacy].last_req += 1;
-        Some(self.legacies[legacy].last_req)
     }
 
     /// It emits something, as long as it is connected and has a partner.
@@ -84,7 +87,7 @@ impl World {
         Some(call)
     }
 
-    pub(crate) fn legacy_connect(&mut self, legacy: usize) {
+    fn legacy_connect(&mut self, legacy: usize) {
         if self.is_down() {
             return self.legacy_connects_later(legacy);
         }
@@ -104,17 +107,17 @@ impl World {
 
     fn legacy_connects_later(&mut self, legacy: usize) {
         let after = self.millis(100..1_000);
-        self.after(after, Event::LegacyConnect(legacy));
+        self.after(after, Event::Legacy(legacy, LegacyEvent::Connect));
     }
 
-    /// Its connection is gone, and its pairing with it.
+    /// Its connection is gone, and its pairing with it. Its page does not notice.
     pub(crate) fn legacy_loses(&mut self, legacy: usize, conn: ConnId) {
         if self.legacies[legacy].conn != Some(conn) {
             return;
         }
-        let by_event = self.legacies[legacy].by_event;
-        let before =
-            std::mem::replace(&mut self.legacies[legacy], Legacy { by_event, ..<_>::default() });
+        let Legacy { by_event, believes, last_req, .. } = self.legacies[legacy];
+        let after = Legacy { by_event, believes, last_req, ..Legacy::default() };
+        let before = std::mem::replace(&mut self.legacies[legacy], after);
         for call in before.open {
             self.oracle.reported(call, Report::Unknown);
         }
@@ -139,66 +142,28 @@ impl World {
         match what {
             Down::Message(message) => self.legacy_told(legacy, conn, message),
             Down::Emit(pairing, delivery) => self.legacy_runs(legacy, pairing, delivery),
+            Down::Heard(ack) => drop(self.legacies[legacy].unheard.take_if(|of| *of == ack)),
             Down::Acknowledge(call, outcome) => {
-                if self.legacies[legacy].open.remove(&call) {
-                    let right = |args: &Args| number_in(args) == Some(call);
-                    self.oracle.reported(
-                        call,
-                        match outcome {
-                            Outcome::Replied(args, _) if right(&args) => Report::Value,
-                            Outcome::Replied(..) => Report::WrongValue,
-                            Outcome::Failed(_) => Report::Failed,
-                            Outcome::NotExecuted(_) => Report::NotExecuted,
-                            Outcome::Unknown(_) => Report::Unknown,
-                        },
-                    );
+                if !self.legacies[legacy].open.remove(&call) {
+                    let what = format!("{call} of a v1 client is answered twice");
+                    return self.oracle.violate(Rule::ReportedOnce, what);
                 }
+                let right = |args: &Args| number_in(args) == Some(call);
+                self.oracle.reported(
+                    call,
+                    match outcome {
+                        Outcome::Replied(args, _) if right(&args) => Report::Value,
+                        Outcome::Replied(..) => Report::WrongValue,
+                        Outcome::Failed(_) => Report::Failed,
+                        Outcome::NotExecuted(_) => Report::NotExecuted,
+                        Outcome::Unknown(_) => Report::Unknown,
+                    },
+                );
             }
             Down::Frames(..) | Down::Signal(..) | Down::Garbled | Down::Unreadable(..) => {
                 self.oracle.violate(Rule::NoStranger, "a v1 client gets frames");
             }
         }
-    }
-
-    fn legacy_told(&mut self, legacy: usize, conn: ConnId, message: ServerMessage) {
-        match message {
-            ServerMessage::Register { req, .. } => {
-                let yes = self.legacies[legacy].partner.is_none() && self.chance(0.9);
-                let req = (!self.legacies[legacy].by_event).then_some(req);
-                let answer = match yes {
-                    true => ClientMessage::Accept { req },
-                    false => ClientMessage::Decline { req, reason: None },
-                };
-                self.send_up(conn, Up::Message(answer));
-            }
-            ServerMessage::Registered { req, pairing } => {
-                if req.is_some() {
-                    self.legacies[legacy].asks = false;
-                }
-                self.legacy_paired(legacy, &pairing);
-            }
-            ServerMessage::RegisterFailed { .. } => self.legacies[legacy].asks = false,
-            ServerMessage::Disconnect { pairing, reason, .. } => {
-                if self.legacies[legacy].partner.take_if(|(id, _)| *id == pairing).is_some() {
-                    let number = self.number_of_legacy(legacy);
-                    self.oracle.unpaired(number, pairing, reason);
-                    self.oracle.told_why(number, pairing);
-                }
-                if reason == EndReason::Unregistered {
-                    self.send_up(conn, Up::Message(ClientMessage::Released { pairing }));
-                }
-            }
-            _ => {}
-        }
-    }
-
-    fn legacy_paired(&mut self, legacy: usize, pairing: &PairingInfo) {
-        if self.legacies[legacy].partner.is_some_and(|(id, _)| id == pairing.id) {
-            return;
-        }
-        let partner = SimClient::number_of(pairing.partner.as_str()).unwrap_or(usize::MAX);
-        self.legacies[legacy].partner = Some((pairing.id, partner));
-        self.oracle.paired(self.number_of_legacy(legacy), partner, pairing.id);
     }
 
     fn legacy_runs(&mut self, legacy: usize, pairing: PairingId, delivery: Delivery) {
@@ -210,16 +175,25 @@ impl World {
         let source = self.oracle.partner_of(number).map_or(usize::MAX, |(_, partner)| partner);
         self.counts.legacy += 1;
         self.oracle.executed(call, number, source, pairing);
-        if reply {
-            let fails = self.stormy && self.chance(0.02);
-            let returns = if fails { Returns::Failure } else { Returns::Value(0) };
-            let after = self.millis(0..20);
-            let handled = Handled { pairing, seq, call, returns };
-            self.after(after, Event::LegacyFinish(legacy, handled));
+        if !reply {
+            return;
         }
+        // Some handlers never acknowledge, or when nobody waits any more.
+        let (after, returns) = match self.rng.u32(..100) {
+            _ if !self.stormy => (self.millis(0..20), Returns::Value(0)),
+            0..2 => return self.oracle.excuse(call),
+            2..4 => {
+                self.oracle.excuse(call);
+                (self.millis(500..45_000), Returns::Value(0))
+            }
+            4..6 => (self.millis(0..20), Returns::Failure),
+            _ => (self.millis(0..20), Returns::Value(0)),
+        };
+        let handled = Handled { pairing, seq, call, returns };
+        self.after(after, Event::Legacy(legacy, LegacyEvent::Finish(handled)));
     }
 
-    pub(crate) fn legacy_finish(&mut self, legacy: usize, handled: Handled) {
+    fn legacy_finish(&mut self, legacy: usize, handled: Handled) {
         let Handled { pairing, seq, call, returns } = handled;
         let Some(conn) = self.legacies[legacy].conn else { return };
         let result = match returns {
@@ -233,6 +207,12 @@ impl World {
             }
         };
         self.send_up(conn, Up::Acknowledge { pairing, seq, result });
+    }
+
+    fn legacy_unregisters(&mut self, legacy: usize, conn: ConnId) {
+        self.legacies[legacy].believes = None;
+        let req = Some(self.legacies[legacy].next_req());
+        self.send_up(conn, Up::Message(ClientMessage::Unregister { req }));
     }
 
     pub(crate) fn legacies_leave(&mut self) {

@@ -54,10 +54,12 @@ impl World {
                 Act::Acknowledge(conn, call, outcome) => {
                     self.send_down(conn, Down::Acknowledge(call, outcome));
                 }
+                Act::Hear(conn, ack) => self.send_down(conn, Down::Heard(ack)),
                 Act::Close(conn) => self.close(conn),
                 Act::Grant(pairing) => self.grant(pairing),
             }
         }
+        self.read_on();
         if let Some(next) = self.server.poll_timeout()
             && self.server_alarm.is_none_or(|alarm| next < alarm)
         {
@@ -81,6 +83,18 @@ impl World {
         }
     }
 
+    /// Reads what waits at the server's side of connections from which it did not read.
+    fn read_on(&mut self) {
+        let server = &self.server;
+        let read: Vec<_> =
+            self.held_back.extract_if(.., |conn, _| !server.is_held_back(*conn)).collect();
+        for (conn, count) in read {
+            for _ in 0..count {
+                self.after(Duration::ZERO, Event::ArriveUp(conn));
+            }
+        }
+    }
+
     pub(crate) fn send_down(&mut self, conn: ConnId, what: Down) {
         let client = self.connections.get(&conn).map_or(STRANGER, |connection| connection.client);
         for what in self.rewrite_down(client, what) {
@@ -99,6 +113,9 @@ impl World {
     }
 
     pub(crate) fn arrive_up(&mut self, conn: ConnId) {
+        if self.server.is_held_back(conn) {
+            return *self.held_back.entry(conn).or_default() += 1;
+        }
         let Some(connection) = self.connections.get_mut(&conn) else { return };
         match connection.arrived_up(self.now) {
             Some(Up::Message(message)) => {
@@ -119,6 +136,9 @@ impl World {
             }
             Some(Up::Emit { target, args, call }) => {
                 self.server.emit(conn, target, (args, call), self.now, &mut self.oracle);
+            }
+            Some(Up::Answer { yes, ack }) => {
+                self.server.answered_by_event(conn, yes, ack, self.now, &mut self.oracle);
             }
             Some(Up::Acknowledge { pairing, seq, result }) => {
                 let answer = (seq, result);
@@ -160,7 +180,7 @@ impl World {
                 Down::Frames(pairing, frames) => Input::Frames(pairing, frames),
                 Down::Signal(pairing, signal) => Input::Signalled(pairing, signal),
                 Down::Unreadable(event, args) => Input::of_event(&event, args),
-                Down::Emit(..) | Down::Acknowledge(..) | Down::Garbled => {
+                Down::Emit(..) | Down::Acknowledge(..) | Down::Heard(_) | Down::Garbled => {
                     Input::Garbled(Code::BadArgs.into())
                 }
             },

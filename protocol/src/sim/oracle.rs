@@ -255,6 +255,11 @@ impl Oracle {
 
     /// Records that a call found no handler.
     pub fn unhandled(&mut self, number: CallNo) {
+        self.excuse(number);
+    }
+
+    /// Records that a call may fail although both peers are well.
+    pub fn excuse(&mut self, number: CallNo) {
         if let Some(call) = self.calls.get_mut(number) {
             call.manner.excused = true;
         }

@@ -1,11 +1,11 @@
-//! Clients other than those under test: their numbers, and the state of v1 clients and of hostile ones. And
-//! the emits that an application plans.
+//! Clients other than those under test: their numbers, and the state of hostile ones. And the emits that an
+//! application plans.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::time::Duration;
 
 use crate::{
     ConnId, LinkId, PairingId, Path, ReqId, ResumeToken,
-    sim::oracle::{CallNo, ClientNo, Manner},
+    sim::oracle::{ClientNo, Manner},
 };
 
 /// The number of whoever got in under somebody else's name.
@@ -32,25 +32,6 @@ pub(crate) struct Hostile {
 
 pub(crate) fn name_of(hostile: usize) -> String {
     format!("hostile-{hostile}")
-}
-
-/// A v1 client.
-#[derive(Debug, Default)]
-pub(crate) struct Legacy {
-    pub(crate) conn: Option<ConnId>,
-    pub(crate) partner: Option<(PairingId, ClientNo)>,
-    /// Calls without an acknowledgement.
-    pub(crate) open: BTreeSet<CallNo>,
-    pub(crate) asks: bool,
-    pub(crate) last_req: u64,
-    /// Set if it answers by events, as old ones do.
-    pub(crate) by_event: bool,
-}
-
-impl Legacy {
-    pub(crate) fn new(number: usize) -> Self {
-        Self { by_event: number % 2 == 1, ..Self::default() }
-    }
 }
 
 /// An emit, as far as its options matter.

@@ -16,8 +16,9 @@ use crate::sim::{
     connection::Connection,
     direct::network::DirectNetwork,
     flow::Flows,
+    legacy::{Legacy, LegacyEvent},
     oracle::{CallNo, Oracle, Rule},
-    parties::{HOSTILE, Hostile, Legacy, STRANGER},
+    parties::{HOSTILE, Hostile, STRANGER},
     plan::Plan,
     report::{Counts, Trace},
     script::Script,
@@ -55,9 +56,7 @@ pub(crate) enum Event {
     Fault,
     /// A hostile client acts.
     Hostile(usize),
-    LegacyConnect(usize),
-    LegacyAct(usize),
-    LegacyFinish(usize, Handled),
+    Legacy(usize, LegacyEvent),
     /// A v1 client whose queue was full reads on.
     Reads(ConnId),
     /// The arbiter of pairings says yes or no.
@@ -82,6 +81,8 @@ pub(crate) struct World {
     /// The times at which the time to live of calls ends.
     pub(crate) expiries: BTreeMap<CallNo, Instant>,
     pub(crate) counts: Counts,
+    /// Messages that have arrived on connections from which the server does not read.
+    pub(crate) held_back: BTreeMap<ConnId, usize>,
     agenda: BinaryHeap<Reverse<(Instant, u64, Event)>>,
     last_event: u64,
     last_conn: u64,
@@ -124,6 +125,7 @@ impl World {
             oracle: Oracle::default(),
             expiries: BTreeMap::new(),
             counts: Counts::default(),
+            held_back: BTreeMap::new(),
             agenda: BinaryHeap::new(),
             last_event: 0,
             last_conn: 0,
@@ -156,9 +158,9 @@ impl World {
         }
         for legacy in 0..world.legacies.len() {
             let after = world.millis(0..100);
-            world.after(after, Event::LegacyConnect(legacy));
+            world.after(after, Event::Legacy(legacy, LegacyEvent::Connect));
             let after = world.millis(50..200);
-            world.after(after, Event::LegacyAct(legacy));
+            world.after(after, Event::Legacy(legacy, LegacyEvent::Act));
         }
         for hostile in 0..world.hostiles.len() {
             world.oracle.distrust(HOSTILE + hostile);
@@ -276,9 +278,7 @@ impl World {
                 self.server.handle(broker::Input::Timeout, self.now, &mut self.oracle);
             }
             Event::Fault => self.fault(),
-            Event::LegacyConnect(legacy) => self.legacy_connect(legacy),
-            Event::LegacyAct(legacy) => self.legacy_act(legacy),
-            Event::LegacyFinish(legacy, handled) => self.legacy_finish(legacy, handled),
+            Event::Legacy(legacy, event) => self.legacy_event(legacy, event),
             Event::Reads(conn) => {
                 self.server.pause(conn, false);
             }

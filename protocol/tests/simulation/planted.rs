@@ -25,6 +25,16 @@ fn with_v1_clients(seed: u64, trace: Trace) -> Lived {
     sim::run_plan(Plan { legacies: 4, hostiles: 0, ..Plan::new(seed) }, trace)
 }
 
+/// The same with longer pauses between the faults, so that a late answer finds its connection.
+fn with_v1_clients_for_longer(seed: u64, trace: Trace) -> Lived {
+    sim::run_plan(Plan { legacies: 4, hostiles: 0, slowness: 6, ..Plan::new(seed) }, trace)
+}
+
+/// Runs a plan in which clients have direct paths, and the server is often restarted.
+fn with_restarts(seed: u64, trace: Trace) -> Lived {
+    sim::run_plan(Plan { restarts: 0.05, hostiles: 0, ..Plan::new(seed).with_direct() }, trace)
+}
+
 /// Runs a plan in which clients have direct paths.
 fn with_direct_paths(seed: u64, trace: Trace) -> Lived {
     sim::run_plan(Plan::new(seed).with_direct(), trace)
@@ -80,6 +90,21 @@ planted! {
 planted! {
     with_v1_clients;
     dropping_what_a_full_queue_refused_is_caught: DropUndelivered by NothingLost, Progress;
+    not_telling_a_v1_client_that_returns_is_caught: ForgetDeparted by Belief;
+    not_telling_it_again_when_that_may_be_lost_is_caught: ForgetTold by Belief;
+    dropping_a_part_of_a_burst_is_caught: DropBurst by NothingLost, ReportedOnce, Progress;
+    not_answering_a_repeated_registration_is_caught: ForgetRepetition by Progress;
+}
+
+planted! {
+    with_v1_clients_for_longer;
+    counting_a_repeated_yes_for_the_next_question_is_caught: IgnoreAnswerId by Consent, Belief;
+    counting_a_late_yes_for_the_next_question_is_caught: CloseQuestionEarly by Consent, Belief;
+}
+
+planted! {
+    with_restarts;
+    taking_any_grant_for_the_former_pairing_is_caught: TrustGrant by Mutual, NothingLost, Progress;
 }
 
 planted! {
@@ -90,7 +115,6 @@ planted! {
     ignoring_that_heartbeats_do_not_return_is_caught: IgnoreSilence by Direct, NothingLost, Progress, InTime;
     never_taking_a_path_again_is_caught: HoldForever by Direct;
     sending_on_a_closed_path_is_caught: ForgetClosedPath by Direct, NothingLost, Progress;
-    taking_any_grant_for_the_former_pairing_is_caught: TrustGrant by Mutual, NothingLost, Progress;
 }
 
 planted! {
@@ -123,7 +147,14 @@ fn a_transcript_of_a_right_client_does_not_replay_with_a_fault() {
 
 #[test]
 fn without_a_planted_fault_nothing_is_caught() {
-    for live in [sim::run, with_v1_clients, with_direct_paths, sim::run_two_paths] {
+    for live in [
+        sim::run,
+        with_v1_clients,
+        with_v1_clients_for_longer,
+        with_restarts,
+        with_direct_paths,
+        sim::run_two_paths,
+    ] {
         if let Some((_, failure)) = caught(None, live) {
             panic!("{failure}");
         }

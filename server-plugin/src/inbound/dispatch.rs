@@ -7,8 +7,8 @@ use serde::de::IgnoredAny;
 use socketio_p2p_protocol::{
     ClientId, ClientMessage, Code, Dialect, Refusal, ReqId,
     relay::{
-        RefusalForm, Refused, is_exempt_from_rate, later_answer, later_refusal, read_request,
-        read_v1_request, refuse_request, request_number,
+        RefusalForm, Refused, is_acknowledged_at_once, is_exempt_from_rate, later_answer,
+        later_refusal, read_request, read_v1_request, refuse_request, request_number,
     },
     wire::{
         EMIT, EMIT_ACKNOWLEDGE, FRAME, LEAVE, LIST, LIST_CLIENTS, PING, PREFIX, REGISTER,
@@ -181,7 +181,7 @@ impl EventHandler {
     fn v1(&self, event: &str, text: &str, req: Option<ReqId>) {
         match read_v1_request(event, text, req) {
             Ok(message) => {
-                if matches!(event, REGISTER_SUCCESS | REGISTER_FAILED) {
+                if is_acknowledged_at_once(event) {
                     self.acknowledge_answer(req);
                 }
                 self.received(message);

@@ -37,6 +37,9 @@ pub enum Rule {
     Exclusive,
     /// A client is paired only if it asked for the pairing or consented to it.
     Consent,
+    /// A v1 client does not believe in a pairing that is over, once all deadlines are over, and it knows of the
+    /// one in which it is.
+    Belief,
     /// Both peers of a pairing agree.
     Mutual,
     /// A client gets nothing from a client that it is not paired with.

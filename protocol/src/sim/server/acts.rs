@@ -19,6 +19,8 @@ pub(crate) enum Act {
     Emit(ConnId, PairingId, Delivery),
     /// The outcome of its own event.
     Acknowledge(ConnId, CallNo, Outcome),
+    /// The acknowledgement of a v1 client's answer by event.
+    Hear(ConnId, u64),
     /// Ask the arbiter of pairings.
     Grant(PairingId),
 }

@@ -2,15 +2,16 @@
 
 use std::time::Instant;
 
-use super::{Server, acts::Act, bridged::Bridged};
+use super::{Routed, Server, acts::Act, bridged::Bridged};
 use crate::{
-    Args, Cause, Code, ConnId, Outcome, PairingId, Partner,
+    Args, Cause, ClientMessage, Code, ConnId, Outcome, PairingId, Partner,
     peer::v1::{self, Bridge, NoAck, Side},
     relay::{self, V1Emit},
     sim::{
         client::SimClient,
         oracle::{CallNo, ClientNo, Oracle, Rule},
     },
+    wire::{REGISTER_FAILED, REGISTER_SUCCESS},
 };
 
 impl Server {
@@ -109,6 +110,35 @@ impl Server {
         oracle: &mut Oracle,
     ) {
         self.handle_v1(from, pairing, v1::Input::Acknowledged(seq, result), now, oracle);
+    }
+
+    /// A v1 client answers by an event.
+    pub(crate) fn answered_by_event(
+        &mut self,
+        from: ConnId,
+        yes: bool,
+        ack: Option<u64>,
+        now: Instant,
+        oracle: &mut Oracle,
+    ) {
+        let event = if yes { REGISTER_SUCCESS } else { REGISTER_FAILED };
+        if let Some(ack) = ack.filter(|_| relay::is_acknowledged_at_once(event)) {
+            self.acts.push_back(Act::Hear(from, ack));
+        }
+        let answer = match yes {
+            true => ClientMessage::Accept { req: None },
+            false => ClientMessage::Decline { req: None, reason: None },
+        };
+        self.received(from, answer, now, oracle);
+    }
+
+    /// Returns whether so much of a v1 client waits that nothing is read from it.
+    pub(crate) fn is_held_back(&self, conn: ConnId) -> bool {
+        let Some(Routed { route, side: Some(side), .. }) = self.routes.get(&conn) else {
+            return false;
+        };
+        let bridged = self.bridges.get(&route.pairing());
+        bridged.is_some_and(|bridged| bridged.bridge.is_full(*side))
     }
 
     /// The queue of a v1 client is full, or has room again.
