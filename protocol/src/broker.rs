@@ -55,7 +55,7 @@ use self::{
     listing::Clients,
     pairings::Pairing,
     releases::Release,
-    requests::Registration,
+    requests::Registering,
     waiting::{Question, Waiting},
 };
 use crate::{
@@ -352,7 +352,7 @@ impl Broker {
                 self.remove(&id, EndReason::Disconnected, now);
             }
             ClientMessage::Register { req, target, payload, consent_time } => {
-                self.register(&id, Registration { req, target, payload, consent_time }, now);
+                self.register(&id, Registering { req, target, payload, consent_time }, now);
             }
             ClientMessage::Accept { req } => self.accept(&id, req, now),
             ClientMessage::Decline { req, reason } => self.decline(&id, req, reason.as_deref()),

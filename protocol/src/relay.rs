@@ -11,6 +11,7 @@
 //! All of it only asks. A message that is relayed costs no allocation here but those of its parser.
 
 mod requests;
+mod unread;
 mod v1;
 
 use std::{borrow::Borrow, ops::Deref, time::Duration};
@@ -24,6 +25,7 @@ pub use self::{
         RefusalForm, is_acknowledged_at_once, later_answer, later_refusal, read_request,
         read_v1_request, refuse_request, request_number,
     },
+    unread::Unread,
     v1::V1Emit,
 };
 use crate::{

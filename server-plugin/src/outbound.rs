@@ -15,7 +15,7 @@ pub(crate) mod meter;
 #[cfg(test)]
 pub(crate) mod mock;
 pub(crate) mod outflow;
-mod oversize;
+pub(crate) mod oversize;
 mod pause;
 mod polling;
 mod polling_session;

@@ -1,4 +1,4 @@
-//! Registrations: asking, answering, crossing, expiring.
+//! Registerings: asking, answering, crossing, expiring.
 
 use std::time::{Duration, Instant};
 
@@ -24,7 +24,7 @@ pub(super) enum Consent {
 }
 
 /// The fields of a registration.
-pub(super) struct Registration {
+pub(super) struct Registering {
     pub(super) req: Option<ReqId>,
     pub(super) target: ClientId,
     pub(super) payload: Option<Value>,
@@ -63,7 +63,7 @@ impl Broker {
     pub(super) fn register(
         &mut self,
         source: &ClientId,
-        Registration { req, target, payload, consent_time }: Registration,
+        Registering { req, target, payload, consent_time }: Registering,
         now: Instant,
     ) {
         if let Some((id, partner)) = self.pairing_of(source)

@@ -40,9 +40,9 @@ pub enum RefusalForm {
 }
 
 impl RefusalForm {
-    /// Returns the form for an event over the rate. An unknown event of the plugin's name space is `None`.
+    /// Returns the form for an event that is not read: it is over the rate, or too long. An unknown event of the plugin's name space is `None`.
     #[must_use]
-    pub fn over_rate(event: Option<&str>, dialect: Dialect) -> Self {
+    pub fn of_unread(event: Option<&str>, dialect: Dialect) -> Self {
         match (event, dialect) {
             (Some(FRAME), _) => Self::Frame,
             (Some(EMIT | EMIT_ACKNOWLEDGE), _) => Self::V1Emit,
@@ -186,7 +186,7 @@ mod tests {
     fn a_message_over_the_rate_is_refused_in_the_form_in_which_its_event_is_answered() {
         use RefusalForm::{Frame, Request, Signal, Unnumbered, V1Emit};
 
-        let form = |event, dialect| RefusalForm::over_rate(event, dialect);
+        let form = |event, dialect| RefusalForm::of_unread(event, dialect);
         for event in [REGISTER, REGISTER_SUCCESS, REGISTER_FAILED, UNREGISTER, LIST_CLIENTS] {
             assert_eq!(form(Some(event), Dialect::V1), Request, "{event}");
         }

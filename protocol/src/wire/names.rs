@@ -24,6 +24,10 @@ pub const QUICK_ACK: &str = "p2p-quick-ack";
 
 /// Prefix of the plugin's events.
 pub const PREFIX: &str = "P2P_";
+
+/// The event that takes the place of one that is too long to be read. It never travels between hosts. See
+/// [`Unread`](crate::relay::Unread).
+pub const TOO_LARGE: &str = "P2P_TOO_LARGE";
 /// v2: first message of the server.
 pub const WELCOME: &str = "P2P_WELCOME";
 /// Both dialects: request of a source, and question to a target.

@@ -3,16 +3,15 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use serde::de::IgnoredAny;
 use socketio_p2p_protocol::{
     ClientId, ClientMessage, Code, Dialect, Refusal, ReqId,
     relay::{
-        RefusalForm, Refused, is_acknowledged_at_once, is_exempt_from_rate, later_answer,
+        RefusalForm, Refused, Unread, is_acknowledged_at_once, is_exempt_from_rate, later_answer,
         later_refusal, read_request, read_v1_request, refuse_request, request_number,
     },
     wire::{
         EMIT, EMIT_ACKNOWLEDGE, FRAME, LEAVE, LIST, LIST_CLIENTS, PING, PREFIX, REGISTER,
-        REGISTER_FAILED, REGISTER_SUCCESS, SIGNAL, UNREGISTER, WireError,
+        REGISTER_FAILED, REGISTER_SUCCESS, SIGNAL, TOO_LARGE, UNREGISTER, WireError,
     },
 };
 use socketioxide::{
@@ -21,7 +20,7 @@ use socketioxide::{
     socket::Socket,
 };
 
-use super::{TOO_LARGE, salvage};
+use super::salvage;
 use crate::{
     connection::Connection, observe::logged, outbound::outflow::Outflow, relay, step::Shared, v1,
 };
@@ -88,16 +87,19 @@ impl<A: Adapter> MessageHandler<A, Marker> for EventHandler {
         }
         let attachments = attachments.map_or_else(Vec::new, Vec::from);
         let req = ack_id.and_then(|id| ReqId::try_from(id).ok());
+        if *event == Some(TOO_LARGE) {
+            return self.unread(&Unread::read(&text), req);
+        }
         let bytes = text.len() + attachments.iter().map(Bytes::len).sum::<usize>();
-        if !self.admits(bytes) {
+        if !self.admits(*event, bytes) {
             if !event.is_some_and(is_exempt_from_rate) {
-                return self.over_rate(&text, &attachments, req);
+                let refusal = Code::RateLimited.into();
+                return self.refuse_as(*event, refusal, (&text, &attachments), req);
             }
             shared.refused(connection, Code::RateLimited);
         }
         match (*event, connection.dialect) {
             (None, _) => self.unknown(&text, req),
-            (Some(TOO_LARGE), _) => self.too_large(&text, req),
             (Some(FRAME), _) => relay::frame(shared, connection, &text, &attachments),
             (Some(SIGNAL), _) => relay::signal(shared, connection, &text, &attachments),
             (Some(event @ (EMIT | EMIT_ACKNOWLEDGE)), _) => {
@@ -112,9 +114,9 @@ impl<A: Adapter> MessageHandler<A, Marker> for EventHandler {
 
 impl EventHandler {
     /// Counts a message. Returns whether it is within the rates, or its sender waits until it is.
-    fn admits(&self, bytes: usize) -> bool {
+    fn admits(&self, event: Option<&str>, bytes: usize) -> bool {
         let Connection { outlet, throttle, .. } = &*self.connection;
-        if !matches!(self.event, Some(EMIT | EMIT_ACKNOWLEDGE)) || !outlet.can_wait() {
+        if !matches!(event, Some(EMIT | EMIT_ACKNOWLEDGE)) || !outlet.can_wait() {
             return throttle.admits(bytes);
         }
         if let Some(time) = throttle.wait(bytes) {
@@ -123,28 +125,22 @@ impl EventHandler {
         true
     }
 
-    /// Refuses a message over the rate in the way in which its event is answered, and reads as
-    /// little of it as possible.
-    fn over_rate(&self, text: &str, attachments: &[Bytes], req: Option<ReqId>) {
-        self.refuse_as(self.event, Code::RateLimited.into(), (text, attachments), req);
-    }
-
-    /// Refuses an event whose place [`TOO_LARGE`] has taken.
-    fn too_large(&self, text: &str, req: Option<ReqId>) {
-        let (name, bytes) = match serde_json::from_str::<(IgnoredAny, String, u64)>(text) {
-            Ok((_, name, bytes)) => (name, bytes),
-            Err(_) => (String::new(), 0),
-        };
+    /// Refuses an event that was left out because it is too long. It counts with all its bytes.
+    fn unread(&self, unread: &Unread, req: Option<ReqId>) {
         let events: &[_] = match self.connection.dialect {
             Dialect::V1 => &V1_EVENTS,
             Dialect::V2 => &V2_EVENTS,
         };
-        let event = events.iter().find(|event| **event == name).copied();
-        let why = format!("{name:?} has {bytes} bytes or more, and a message may not have so many");
-        self.refuse_as(event, Refusal::new(Code::TooLarge, &why), ("", &[]), req);
+        let event = events.iter().find(|event| **event == unread.event).copied();
+        let bytes = usize::try_from(unread.bytes).unwrap_or(usize::MAX);
+        let refusal = match self.admits(event, bytes) {
+            true => unread.refusal(),
+            false => Code::RateLimited.into(),
+        };
+        self.refuse_as(event, refusal, ("", &[]), req);
     }
 
-    /// Refuses a message in the way in which this event is answered.
+    /// Refuses a message in the way in which this event is answered, and reads as little of it as possible.
     fn refuse_as(
         &self,
         event: Option<&'static str>,
@@ -153,7 +149,7 @@ impl EventHandler {
         req: Option<ReqId>,
     ) {
         let Self { shared, connection, .. } = self;
-        match RefusalForm::over_rate(event, connection.dialect) {
+        match RefusalForm::of_unread(event, connection.dialect) {
             RefusalForm::Frame => {
                 let pairing = salvage::pairing(text, attachments);
                 relay::refuse(shared, connection, Refused { code: refusal.code, pairing });
@@ -297,7 +293,7 @@ impl<A: Adapter> MessageHandler<A, Marker> for StrangerHandler {
         let refusal = Refusal::new(Code::BadClientId, NO_ID);
         let outlet = Outflow::of_stranger(&socket, &self.shared.tasks);
         let req = ack_id.and_then(|id| ReqId::try_from(id).ok());
-        let answered = match RefusalForm::over_rate(Some(&event), Dialect::V1) {
+        let answered = match RefusalForm::of_unread(Some(&event), Dialect::V1) {
             RefusalForm::V1Emit => v1::refuse(&*outlet, req, &refusal),
             _ => {
                 let message = refuse_request(Some(&event), Dialect::V1, refusal, req);

@@ -11,7 +11,7 @@ use socketioxide::{
     socket::Socket,
 };
 
-use super::{arguments::Arguments, stream_handle::StreamHandle, streams};
+use super::{arguments::Arguments, oversize::Longest, stream_handle::StreamHandle, streams};
 
 /// Returns the bytes before a message of so many bytes in a frame of a websocket.
 pub(super) const fn frame_header(bytes: usize) -> usize {
@@ -50,10 +50,11 @@ pub(super) fn ping_interval<A: Adapter>(socket: &Arc<Socket<A>>) -> Option<Durat
 }
 
 /// Returns the bytes of the longest message that a websocket may send.
-pub(super) fn longest_message<A: Adapter>(socket: &Arc<Socket<A>>) -> usize {
+pub(super) fn longest_message<A: Adapter>(socket: &Arc<Socket<A>>) -> Longest {
     let Ok(io) = SocketIo::from_connect_parts(socket, &None);
     let config = &io.config().engine_config;
-    config.ws_max_message_size.min(config.ws_max_frame_size)
+    let bytes = config.ws_max_message_size.min(config.ws_max_frame_size);
+    Longest { bytes, namespace: socket.ns().into() }
 }
 
 /// Returns the stream below a socket, if it can be ended from here.

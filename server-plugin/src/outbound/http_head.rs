@@ -72,7 +72,7 @@ impl Requests {
         }
     }
 
-    /// The same, to cut messages.
+    /// Returns the position in the websocket, if there is one, to follow it elsewhere.
     pub(super) const fn frames_mut(&mut self) -> Option<&mut Frames> {
         match self {
             Self::Over(frames) => Some(frames),

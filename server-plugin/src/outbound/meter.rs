@@ -7,7 +7,11 @@ use std::{
     task::{Context, Poll, ready},
 };
 
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use socketio_p2p_protocol::limits::SILENCE;
+use tokio::{
+    io::{AsyncRead, AsyncWrite, ReadBuf},
+    time::Instant,
+};
 
 use super::{
     deadlines::FirstRequest,
@@ -16,9 +20,11 @@ use super::{
     lull::Lull,
     oversize::Oversize,
     polling::Polling,
+    polling_session::Session,
     stream_handle::StreamHandle,
     streams::Registered,
 };
+use crate::observe::logged;
 
 /// A byte stream that counts what is written, so that the plugin knows how much waits for a client.
 ///
@@ -34,6 +40,8 @@ pub struct MeteredStream<S> {
     lull: Lull,
     polling: Polling,
     oversize: Oversize,
+    /// The time at which something was received and not handed over.
+    hidden_at: Option<Instant>,
     pub(super) handle: Arc<StreamHandle>,
     entry: Option<Registered>,
 }
@@ -49,6 +57,7 @@ impl<S> MeteredStream<S> {
             lull: Lull::default(),
             polling: Polling::default(),
             oversize: Oversize::default(),
+            hidden_at: None,
             handle: Arc::new(StreamHandle::new()),
             entry: None,
         }
@@ -75,6 +84,12 @@ impl<S> MeteredStream<S> {
                 *quick |= asks;
                 handle.set_waits(true);
                 polling.began(key.as_ref());
+                if let Some(Key::Session(id)) = &key
+                    && let Some(session) = Session::find(id)
+                    && let Some(longest) = session.longest()
+                {
+                    handle.leave_out_messages(longest.clone());
+                }
                 let key = key.filter(|key| !matches!(key, Key::Post(_)));
                 match key.map(|key| Registered::new(key, handle)).transpose() {
                     Ok(registered) => *entry = registered,
@@ -88,9 +103,11 @@ impl<S> MeteredStream<S> {
         result
     }
 
-    /// Returns whether the reader of the websocket waits for a message that it does not see.
+    /// Returns whether the reader of the websocket waits for a message that it does not see, and some of that
+    /// came not long ago: the peer is alive.
     fn hides(&self) -> bool {
-        self.requests.frames().is_some_and(|frames| self.oversize.hides(frames))
+        self.hidden_at.is_some_and(|at| at.elapsed() < SILENCE)
+            && self.requests.frames().is_some_and(|frames| self.oversize.hides(frames))
     }
 
     /// Puts the beginning of a header before what is read next. Returns `false` if there is no room: it is
@@ -117,9 +134,16 @@ impl<S> MeteredStream<S> {
         let (Some(longest), Some(frames)) = (handle.longest.get(), requests.frames_mut()) else {
             return Ok(false);
         };
-        let left = oversize.screen(frames, &mut buf.filled_mut()[before..], *longest);
+        let left = oversize.screen(frames, &mut buf.filled_mut()[before..], longest);
         buf.set_filled(before + left);
-        if oversize.is_broken() { Err(io::ErrorKind::InvalidData.into()) } else { Ok(true) }
+        if oversize.is_broken() {
+            logged(|| tracing::info!("a websocket is ended: a message is too long to be refused"));
+            return Err(io::ErrorKind::InvalidData.into());
+        }
+        if left == 0 {
+            self.hidden_at = Some(Instant::now());
+        }
+        Ok(true)
     }
 
     /// Counts bytes that were written, of which `first` are the first.
@@ -137,6 +161,9 @@ impl<S> MeteredStream<S> {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<usize>> {
+        if self.oversize.has_queue() {
+            return Poll::Ready(Ok(usize::MAX)); // What was received is handed over first.
+        }
         let Self { requests, lull, polling, handle, .. } = self;
         if handle.poll_open(cx).is_pending()
             && let Some(frames) = requests.frames()
@@ -269,6 +296,10 @@ mod tests {
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, duplex};
 
     use super::*;
+    use crate::outbound::{
+        gate::{Gate, Intake},
+        oversize::Longest,
+    };
 
     #[tokio::test]
     async fn nothing_is_written_to_a_stream_that_is_cut() {
@@ -306,5 +337,51 @@ mod tests {
         let (read, ()) = tokio::join!(reading, cutting);
 
         assert_eq!(read.unwrap_err().kind(), io::ErrorKind::ConnectionAborted);
+    }
+
+    #[tokio::test]
+    async fn a_websocket_of_a_session_that_polled_leaves_out_what_is_too_long_from_its_first_message()
+     {
+        let longest = Longest { bytes: 7, namespace: "/".into() };
+        let session = Session::with_id("upgraded");
+        session.leave_out_messages(longest.clone());
+        let (mut client, server) = duplex(1024);
+        let mut server = MeteredStream::new(server);
+        let request =
+            "GET /?transport=websocket&sid=upgraded HTTP/1.1\r\nsec-websocket-key: x\r\n\r\n";
+        client.write_all(request.as_bytes()).await.unwrap();
+
+        server.read_exact(&mut vec![0; request.len()]).await.unwrap();
+
+        assert_eq!(server.handle.longest.get(), Some(&longest));
+    }
+
+    /// The message is held until it is whole, and the reader takes few bytes at a time.
+    #[tokio::test]
+    async fn what_was_received_is_handed_over_before_a_websocket_waits() {
+        let (mut client, server) = duplex(1024);
+        let mut server = MeteredStream::new(server);
+        let request = "GET /?transport=websocket HTTP/1.1\r\nsec-websocket-key: held\r\n\r\n";
+        client.write_all(request.as_bytes()).await.unwrap();
+        server.read_exact(&mut vec![0; request.len()]).await.unwrap();
+        server.handle.leave_out_messages(Longest { bytes: 1000, namespace: "/".into() });
+        let gate = Gate::new();
+        let _attached = gate.attach(server.handle.intake(|| Arc::new(Intake::new())));
+        let whole = b"\x81\x850000later";
+        client.write_all(whole).await.unwrap();
+        server.read_exact(&mut [0; 11]).await.unwrap();
+        let part = |first: u8| [&[first, 0x80 | 100, 0, 0, 0, 0][..], &[b'x'; 100]].concat();
+        client.write_all(&[part(0x01), part(0x80)].concat()).await.unwrap();
+
+        // Meanwhile it is a gap for the reader, which hears a pong.
+        server.read_exact(&mut [0; 7]).await.unwrap();
+        let mut read = vec![0; 64];
+        server.read_exact(&mut read).await.unwrap();
+        gate.set_closed(true);
+        let mut rest = [0; 208 - 64];
+        server.read_exact(&mut rest).await.unwrap();
+
+        read.extend_from_slice(&rest);
+        assert_eq!(read, [&[0x81, 0x80 | 126, 0, 200, 0, 0, 0, 0][..], &[b'x'; 200]].concat());
     }
 }

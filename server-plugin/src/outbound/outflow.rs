@@ -13,7 +13,7 @@ use socketio_p2p_protocol::{
     Dialect,
     limits::{QUEUE_HARD_BYTES, RETRY_DELAY, UNMETERED_RATE},
     peer::v1::NoAck,
-    relay::SendFailure,
+    relay::{SendFailure, Unread},
 };
 use socketioxide::{AckError, SendError, TransportType, adapter::Adapter, socket::Socket};
 
@@ -92,8 +92,12 @@ impl<A: Adapter> Outflow<A> {
         let polls = socket.transport_type() == TransportType::Polling;
         let session = polls.then(|| Session::of(socket));
         let pings_every = ping_interval(socket);
-        if let (Some(session), Some(interval)) = (&session, pings_every) {
-            session.pings_every(interval);
+        if let Some(session) = &session {
+            pings_every.inspect(|interval| session.pings_every(*interval));
+            // A connection that is no client's could not be told.
+            if is_client {
+                session.leave_out_messages(longest_message(socket));
+            }
         }
         let v1 = (dialect == Dialect::V1).then(|| {
             let late = LateAnswers::new(limits.map_or(QUEUE_HARD_BYTES, |limits| limits.hard));
@@ -128,7 +132,6 @@ impl<A: Adapter> Outflow<A> {
         let stream = streams::of(socket);
         if let Some(stream) = &stream {
             self.websocket.get_or_init(|| Arc::downgrade(stream));
-            // A connection that is no client's could not be told.
             if self.is_client {
                 stream.leave_out_messages(longest_message(socket));
             }
@@ -248,12 +251,6 @@ impl<A: Adapter> Outflow<A> {
     }
 }
 
-/// Tells an acknowledgement that was cut from one that nobody could read. Only the text of the error says so.
-fn unreadable(error: &impl std::fmt::Display) -> NoAck {
-    let is_cut = error.to_string().starts_with("EOF while parsing");
-    if is_cut { NoAck::TooLarge } else { NoAck::Unreadable }
-}
-
 impl<A: Adapter> Outlet for Outflow<A> {
     fn emit(&self, event: &str, args: Arguments<'_>) -> Result<(), SendFailure> {
         let (bytes, class) = args.cost(event);
@@ -277,8 +274,10 @@ impl<A: Adapter> Outlet for Outflow<A> {
         })?;
         Ok(Box::pin(async move {
             match ack.await {
-                Ok(args) => Ok(args.into_args()),
-                Err(AckError::Decode(error)) => Err(unreadable(&error)),
+                Ok(args) => Some(args.into_args())
+                    .filter(|args| !Unread::is_acknowledgement(args))
+                    .ok_or(NoAck::TooLarge),
+                Err(AckError::Decode(_)) => Err(NoAck::Unreadable),
                 Err(AckError::Timeout) => Err(NoAck::Missing),
                 Err(AckError::Socket(_)) => Err(NoAck::Gone),
             }

@@ -1,15 +1,20 @@
 //! Messages on a websocket that are too long: each is left out, and a short one takes its place.
 //!
 //! Below a socket such a message ends the connection, and with it all that was under way. What takes its place
-//! tells the plugin which event it was: it is the event [`TOO_LARGE`], or an acknowledgement that is no JSON.
-//! What the application could not tell from whole data ends the connection as before: the attachments of
-//! its own events, and of an acknowledgement.
+//! has the name [`TOO_LARGE`], as an event or as the first argument of an acknowledgement, which the plugin
+//! refuses. What the application could not tell from whole data ends the connection as before: attachments of
+//! its own events and of acknowledgements, and messages of other namespaces.
 
-use socketio_p2p_protocol::limits::{RELAYED_FRAME_BYTES, SKIPPED_BYTES};
+use bytes::{Buf as _, BytesMut};
+use socketio_p2p_protocol::{
+    limits::{RELAYED_FRAME_BYTES, SKIPPED_BYTES},
+    relay::Unread,
+    wire::PREFIX,
+};
 use tokio::io::ReadBuf;
 
 use super::frames::{Frames, Header, Kind, MASK_BYTES, Step};
-use crate::inbound::{TOO_LARGE, salvage};
+use crate::inbound::salvage;
 
 /// The first bytes of a text that are looked at: the type of its packet, its namespace, its number and the
 /// name of its event.
@@ -18,18 +23,28 @@ const START_BYTES: usize = 512;
 /// The beginning of an event with attachments.
 const EVENT: &[u8] = b"45";
 
+/// A shorter text is one of Engine.IO. It may come between a text and its attachments.
+const SHORTEST: u64 = 3;
+
 /// The longest header of a frame, with its mask.
 const HEADER_BYTES: usize = 14;
+
+/// The longest message that a websocket takes, and the namespace in which a longer one is refused.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct Longest {
+    pub(crate) bytes: usize,
+    pub(crate) namespace: Box<str>,
+}
 
 /// What is left out of a websocket, and what takes its place.
 #[derive(Debug, Default)]
 pub(super) struct Oversize {
     message: Message,
     frame: Frame,
-    /// The fragments of a message whose length is not known yet.
-    held: Vec<u8>,
+    /// The payload of a message in several frames, as far as it came. Its length is not known yet.
+    held: BytesMut,
     /// Bytes to be handed over next.
-    queue: Vec<u8>,
+    queue: BytesMut,
     /// `true` once the connection cannot go on.
     is_broken: bool,
 }
@@ -48,6 +63,8 @@ struct Message {
     is_untouched: bool,
     /// `true` if it is left out.
     is_out: bool,
+    /// `true` if its payload is held.
+    is_held: bool,
     /// `true` until something has taken its place.
     is_to_be_replaced: bool,
     /// The attachments that belong to a text which was left out.
@@ -80,15 +97,21 @@ impl Oversize {
     pub(super) fn give(&mut self, buf: &mut ReadBuf<'_>) -> bool {
         let bytes = self.queue.len().min(buf.remaining());
         buf.put_slice(&self.queue[..bytes]);
-        self.queue.drain(..bytes);
+        self.queue.advance(bytes);
         if self.queue.is_empty() {
-            self.queue = Vec::new();
+            self.queue = BytesMut::new();
         }
         bytes > 0
     }
 
+    /// Returns whether something waits to be handed over.
+    pub(super) fn has_queue(&self) -> bool {
+        !self.queue.is_empty()
+    }
+
     /// Keeps the beginning of a header, to be handed over next. Its message cannot be left out.
     pub(super) fn give_up(&mut self, frames: &mut Frames) {
+        self.is_broken |= self.message.is_held;
         self.queue.extend_from_slice(frames.kept());
         frames.let_out();
     }
@@ -105,7 +128,12 @@ impl Oversize {
 
     /// Follows bytes behind those that were [kept](Frames::kept). Moves those to hand over to the front, and
     /// returns their number. Others may be handed over later, by [`Self::give`].
-    pub(super) fn screen(&mut self, frames: &mut Frames, bytes: &mut [u8], limit: usize) -> usize {
+    pub(super) fn screen(
+        &mut self,
+        frames: &mut Frames,
+        bytes: &mut [u8],
+        longest: &Longest,
+    ) -> usize {
         frames.take_back_kept();
         let (mut from, mut kept) = (0, 0);
         while from < bytes.len() {
@@ -115,7 +143,7 @@ impl Oversize {
                 Step::Part(read) if frames.kept().is_empty() => (read, Fate::On),
                 Step::Part(read) => (read, Fate::Out),
                 Step::Header(read, header, was_out) => {
-                    self.decide(header, limit as u64, was_out);
+                    self.decide(header, longest, was_out);
                     (read, self.frame.fate)
                 }
                 Step::Payload(read) => {
@@ -129,24 +157,25 @@ impl Oversize {
                     kept += read;
                 }
                 Fate::On => self.queue.extend_from_slice(&bytes[from..from + read]),
-                Fate::Held => self.held.extend_from_slice(&bytes[from..from + read]),
-                Fate::Out => {}
+                Fate::Held | Fate::Out => {}
             }
             from += read;
             if !matches!(step, Step::Part(_)) {
-                self.settle(frames);
+                self.settle(frames, longest);
             }
         }
         kept
     }
 
-    fn decide(&mut self, header: Header, limit: u64, was_out: bool) {
+    fn decide(&mut self, header: Header, longest: &Longest, was_out: bool) {
         let Header { is_first, is_last, kind, payload, has_mask } = header;
         let mask_bytes = if has_mask { MASK_BYTES } else { 0 };
         self.frame = Frame { mask_bytes, ..Frame::default() };
-        if kind == Kind::Control {
+        let is_of_engine = kind == Kind::Text && is_first && is_last && payload < SHORTEST;
+        if kind == Kind::Control || is_of_engine {
             return;
         }
+        let limit = longest.bytes as u64;
         if is_first {
             self.begin(kind == Kind::Text);
         }
@@ -155,19 +184,21 @@ impl Oversize {
         message.is_untouched &= !was_out;
         self.frame.begins_text = is_first && message.is_text;
         self.frame.is_of_interest = !is_last || message.bytes > limit;
-        let may_be_left_out = message.is_text || message.has_our_attachments();
+        let may_be_left_out = message.is_text || message.has_our_attachments(longest);
         if !message.is_out && message.bytes > limit && may_be_left_out {
             // What was handed over cannot be taken back.
             self.is_broken |= !message.is_untouched;
             message.is_out = true;
             message.is_to_be_replaced = true;
-            self.held = Vec::new();
+            message.is_held = false;
+            self.held = BytesMut::new();
         }
         self.is_broken |= message.is_out && message.bytes > SKIPPED_BYTES;
-        let is_held = !self.held.is_empty() || (is_first && !is_last && !was_out);
+        let is_whole_unknown = is_first && !is_last && !was_out && may_be_left_out;
+        message.is_held |= is_whole_unknown && !message.is_out;
         self.frame.fate = match message.is_out {
             true => Fate::Out,
-            false if is_held && may_be_left_out => Fate::Held,
+            false if message.is_held => Fate::Held,
             false => {
                 message.is_untouched = false;
                 Fate::On
@@ -179,6 +210,7 @@ impl Oversize {
         let message = &mut self.message;
         let follows_text = std::mem::replace(&mut message.is_text, is_text);
         message.is_untouched = true;
+        message.is_held = false;
         message.is_out = !is_text && message.attachments > 0;
         message.attachments = message.attachments.saturating_sub(1);
         if is_text {
@@ -191,102 +223,122 @@ impl Oversize {
         message.bytes_before = message.bytes;
     }
 
-    /// Keeps the first bytes of a text.
+    /// Looks at bytes behind a header: the mask, the first bytes of a text, and a payload that is held.
     fn look_at(&mut self, bytes: &[u8]) {
-        let Frame { at, mask, mask_bytes, begins_text, is_of_interest, .. } = &mut self.frame;
-        let before = *at;
-        *at = at.saturating_add(bytes.len());
-        if before >= *mask_bytes && !*begins_text {
-            return;
-        }
-        for (place, byte) in (before..).zip(bytes) {
-            match place.checked_sub(*mask_bytes) {
-                None => mask[place] = *byte,
-                Some(place) if *begins_text && place < START_BYTES => {
-                    let byte = byte ^ mask[place % MASK_BYTES];
-                    // Of other packets with attachments there is nothing to know.
-                    *begins_text = *is_of_interest || EVENT.get(place).is_none_or(|e| *e == byte);
-                    self.message.start.push(byte);
-                }
-                Some(_) => {
-                    *begins_text = false;
-                    break;
-                }
+        let Self { frame, message, held, .. } = self;
+        let at = frame.at;
+        frame.at = at.saturating_add(bytes.len());
+        let (of_mask, payload) =
+            bytes.split_at(frame.mask_bytes.saturating_sub(at).min(bytes.len()));
+        frame.mask[at.min(MASK_BYTES)..][..of_mask.len()].copy_from_slice(of_mask);
+        let place = (at + of_mask.len()).saturating_sub(frame.mask_bytes);
+        let mask = frame.mask;
+        let clear = |at: usize, byte: &u8| byte ^ mask[(place + at) % MASK_BYTES];
+        for (index, byte) in payload.iter().enumerate() {
+            if !frame.begins_text || message.start.len() == START_BYTES {
+                break;
             }
+            let byte = clear(index, byte);
+            // Of other packets there is nothing to know.
+            let expected = EVENT.get(place + index).is_none_or(|expected| *expected == byte);
+            frame.begins_text = frame.is_of_interest || expected;
+            message.start.push(byte);
+        }
+        if frame.fate == Fate::Held {
+            held.reserve(payload.len());
+            held.extend(payload.iter().enumerate().map(|(index, byte)| clear(index, byte)));
         }
     }
 
     /// Hands over what takes the place of a message, or a message that was held, once that is clear.
-    fn settle(&mut self, frames: &Frames) {
+    fn settle(&mut self, frames: &Frames, longest: &Longest) {
         let Self { message, held, queue, .. } = self;
         let is_known = message.start.len() == START_BYTES || frames.has_ended();
+        let opcode = if message.is_text { 1 } else { 2 };
         if message.is_to_be_replaced && (is_known || !message.is_text) {
             message.is_to_be_replaced = false;
-            match message.replacement() {
-                Some((kind, payload)) => write(queue, kind, &payload),
+            match message.replacement(longest) {
+                Some(payload) => write(queue, opcode, &payload),
                 None => self.is_broken = true,
             }
-        } else if frames.has_ended() && !frames.is_split() && !message.is_out {
-            queue.append(held);
-            *held = Vec::new();
+        } else if message.is_held && frames.has_ended() && !frames.is_split() {
+            message.is_held = false;
+            write(queue, opcode, &std::mem::take(held));
         }
+    }
+}
+
+/// The beginning of a packet of Socket.IO.
+struct Packet<'a> {
+    kind: &'a str,
+    attachments: usize,
+    /// Its namespace, unless that is `/`, and its number.
+    address: &'a str,
+    args: &'a str,
+}
+
+impl<'a> Packet<'a> {
+    fn read(start: &'a str, longest: &Longest) -> Option<Self> {
+        let (kind, rest) = start.strip_prefix('4')?.split_at_checked(1)?;
+        let (attachments, rest) = match kind {
+            "5" | "6" => rest.split_once('-')?,
+            _ => ("0", rest),
+        };
+        let (address, args) = rest.split_at(rest.find('[')?);
+        let (namespace, number) = match address.split_once(',') {
+            Some(parts) if address.starts_with('/') => parts,
+            _ => ("/", address),
+        };
+        let is_ours = namespace == &*longest.namespace;
+        let is_number = number.bytes().all(|byte| byte.is_ascii_digit());
+        let attachments = attachments.parse().ok()?;
+        (is_ours && is_number).then_some(Self { kind, attachments, address, args })
     }
 }
 
 impl Message {
     /// Returns whether the last text announced attachments of an event of the plugin.
-    fn has_our_attachments(&self) -> bool {
-        const NAME: &[u8] = b"[\"P2P_";
-        self.start.starts_with(EVENT) && self.start.windows(NAME.len()).any(|at| at == NAME)
+    fn has_our_attachments(&self, longest: &Longest) -> bool {
+        let start = String::from_utf8_lossy(&self.start);
+        let packet = Packet::read(&start, longest).filter(|packet| packet.kind == "5");
+        let name = packet.and_then(|packet| salvage::event(packet.args));
+        name.is_some_and(|name| name.starts_with(PREFIX))
     }
 
-    /// Returns what takes its place: the opcode, and the payload.
-    fn replacement(&mut self) -> Option<(u8, Vec<u8>)> {
+    /// Returns the payload that takes its place.
+    fn replacement(&mut self, longest: &Longest) -> Option<Vec<u8>> {
         if !self.is_text {
             // With this attachment, the relay refuses the event as too large.
             let missing = (RELAYED_FRAME_BYTES as u64 + 1).saturating_sub(self.bytes_before);
-            return Some((2, vec![0; missing as usize]));
+            return Some(vec![0; missing as usize]);
         }
         let start = String::from_utf8_lossy(&self.start);
-        let packet = start.strip_prefix('4')?;
-        let (kind, rest) = packet.split_at_checked(1)?;
-        let (attachments, rest) = match kind {
-            "5" | "6" => rest.split_once('-')?,
-            _ => ("0", rest),
-        };
-        let at = rest.find('[')?;
-        let (address, args) = rest.split_at(at);
-        // A namespace and a number.
-        let is_address = address.ends_with(|last: char| last.is_ascii_digit() || last == ',');
-        if !address.is_empty() && !is_address {
-            return None;
-        }
+        let Packet { kind, attachments, address, args } = Packet::read(&start, longest)?;
         let packet = match kind {
             "2" | "5" => {
-                let name = salvage::event(args)?;
-                let args = serde_json::json!([TOO_LARGE, name, self.bytes]);
-                format!("42{address}{args}")
+                let event = salvage::event(args)?.into_owned();
+                format!("42{address}{}", Unread { event, bytes: self.bytes }.to_event())
             }
-            "3" | "6" => format!("43{address}["),
+            "3" | "6" => format!("43{address}{}", Unread::acknowledgement(self.bytes)),
             _ => return None,
         };
-        self.attachments = attachments.parse().ok()?;
-        Some((1, packet.into_bytes()))
+        self.attachments = attachments;
+        Some(packet.into_bytes())
     }
 }
 
 /// Writes a frame, as a client sends it.
-fn write(queue: &mut Vec<u8>, opcode: u8, payload: &[u8]) {
+fn write(queue: &mut BytesMut, opcode: u8, payload: &[u8]) {
     queue.reserve(HEADER_BYTES + payload.len());
-    queue.push(0x80 | opcode);
+    queue.extend_from_slice(&[0x80 | opcode]);
     match payload.len() {
-        length @ 0..126 => queue.push(0x80 | length as u8),
+        length @ 0..126 => queue.extend_from_slice(&[0x80 | length as u8]),
         length @ 126..0x1_0000 => {
-            queue.push(0x80 | 126);
+            queue.extend_from_slice(&[0x80 | 126]);
             queue.extend_from_slice(&(length as u16).to_be_bytes());
         }
         length => {
-            queue.push(0x80 | 127);
+            queue.extend_from_slice(&[0x80 | 127]);
             queue.extend_from_slice(&(length as u64).to_be_bytes());
         }
     }

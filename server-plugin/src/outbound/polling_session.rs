@@ -1,14 +1,14 @@
 //! Sessions of clients that poll: the bytes that all their polls took, and the polls that are due.
 
 use std::{
-    sync::{Arc, LazyLock, Weak},
+    sync::{Arc, LazyLock, OnceLock, Weak},
     time::Duration,
 };
 
 use dashmap::{DashMap, Entry};
 use socketioxide::{adapter::Adapter, socket::Socket};
 
-use super::{gate::Intake, queue::Meter, silence::Silence};
+use super::{gate::Intake, oversize::Longest, queue::Meter, silence::Silence};
 use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 /// The polling sessions of all clients, by their ids in socketioxide. An entry lives no longer than its
@@ -27,6 +27,8 @@ pub(crate) struct Session {
     silence: Silence,
     /// The number of its polls.
     polls: AtomicU64,
+    /// The longest message that its websocket takes, once it has one.
+    longest: OnceLock<Longest>,
 }
 
 impl Session {
@@ -44,6 +46,7 @@ impl Session {
                 is_metered: AtomicBool::new(false),
                 silence: Silence::new(),
                 polls: AtomicU64::new(0),
+                longest: OnceLock::new(),
             })
         };
         match SESSIONS.entry(id.into()) {
@@ -72,6 +75,16 @@ impl Session {
 
     pub(crate) const fn intake(&self) -> &Arc<Intake> {
         &self.intake
+    }
+
+    /// Has messages left out that are longer, on the websocket to which it is upgraded.
+    pub(crate) fn leave_out_messages(&self, longest: Longest) {
+        self.longest.get_or_init(|| longest);
+    }
+
+    /// Returns the longest message on that websocket.
+    pub(super) fn longest(&self) -> Option<&Longest> {
+        self.longest.get()
     }
 
     /// Notes that its client is told to ping at this interval.

@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use super::{gate::Intake, queue::Meter, silence::Silence};
+use super::{gate::Intake, oversize::Longest, queue::Meter, silence::Silence};
 
 /// A handle to a stream: the bytes that it took, and ways to hold back its reading and to end it.
 #[derive(Debug)]
@@ -22,8 +22,8 @@ pub(crate) struct StreamHandle {
     waits: AtomicBool,
     /// Set once the stream carries a websocket whose reading may have to wait.
     intake: OnceLock<Arc<Intake>>,
-    /// The bytes of the longest message that its websocket takes. Set once it carries the socket of a client.
-    pub(super) longest: OnceLock<usize>,
+    /// The longest message that its websocket takes. Set once it carries the socket of a client.
+    pub(super) longest: OnceLock<Longest>,
     /// The task that waits for something to read.
     reader: Mutex<Option<Waker>>,
 }
@@ -59,8 +59,8 @@ impl StreamHandle {
         self.intake.get_or_init(intake)
     }
 
-    /// Has messages left out that are longer than so many bytes.
-    pub(crate) fn leave_out_messages(&self, longest: usize) {
+    /// Has messages left out that are longer.
+    pub(crate) fn leave_out_messages(&self, longest: Longest) {
         self.longest.get_or_init(|| longest);
     }
 

@@ -34,21 +34,21 @@ pub(super) const STEPS: &[Step] = &[
         observe: |side| slow_link(side).boxed_local(),
     },
     Step {
-        name: "12 s after connecting nothing was said",
+        name: "20 s after connecting nothing was said",
         reference: "open",
         ours: "closed",
         why: "Node waits for 60 s or more; a server for many clients needs its descriptors",
         observe: |side| silent(side, "").boxed_local(),
     },
     Step {
-        name: "12 s after connecting half a head was said",
+        name: "20 s after connecting half a head was said",
         reference: "open",
         ours: "closed",
         why: "the same",
         observe: |side| silent(side, "GET /socket.io/ HTTP/1.1\r\nhost: here\r\n").boxed_local(),
     },
     Step {
-        name: "12 s after the response to a request nothing more was said",
+        name: "20 s after the response to a request nothing more was said",
         reference: "closed",
         ours: "open",
         why: "Node waits for 5 s; ours may be in the middle of a response that comes in parts",
@@ -76,6 +76,6 @@ async fn silent(side: Side, said: &str) -> Seen {
     let server = side.start().await?;
     let mut raw = Raw::connect(&server).await?;
     raw.write(said).await?;
-    let ended = tokio::time::timeout(Duration::from_secs(12), raw.end()).await;
+    let ended = tokio::time::timeout(Duration::from_secs(20), raw.end()).await;
     Ok(if ended.is_ok() { "closed" } else { "open" }.to_owned())
 }

@@ -17,6 +17,14 @@ fn masked(first: u8, payload: &[u8]) -> Vec<u8> {
     bytes
 }
 
+fn longest_in(namespace: &str) -> Longest {
+    Longest { bytes: LIMIT, namespace: namespace.into() }
+}
+
+fn longest() -> Longest {
+    longest_in("/ns")
+}
+
 /// A reader of a websocket.
 #[derive(Default)]
 struct Reader {
@@ -30,7 +38,7 @@ impl Reader {
         let mut out = Vec::new();
         for piece in bytes.chunks(piece) {
             let mut view = [self.frames.kept(), piece].concat();
-            let left = self.oversize.screen(&mut self.frames, &mut view, LIMIT);
+            let left = self.oversize.screen(&mut self.frames, &mut view, &longest());
             out.extend_from_slice(&view[..left]);
             let mut queued = [0; 1000];
             let mut buf = ReadBuf::new(&mut queued);
@@ -82,7 +90,7 @@ fn messages_up_to_the_limit_are_handed_over_as_they_are() {
         masked(TEXT, &largest),
         masked(0x82, b"not ours"),
         masked(0x89, b"ping"),
-        masked(TEXT, b"451-[\"P2P_EMIT\"]"),
+        masked(TEXT, b"451-/ns,[\"P2P_EMIT\"]"),
         masked(0x82, &largest[..LIMIT - 100]),
     ]
     .concat();
@@ -99,15 +107,18 @@ fn a_message_of_several_frames_is_handed_over_at_its_end() {
         let out = frames_in(&read(&parts.concat(), piece));
 
         assert_eq!(out[0], (0x89, b"ping".to_vec()), "{piece}");
-        assert_eq!(out[1..], [(0x01, half.clone()), (0x80, half.clone())]);
+        assert_eq!(out[1..], [(TEXT, half.repeat(2))]);
     }
 }
 
 #[test]
 fn an_event_that_is_too_long_is_replaced_by_its_name_and_its_length() {
     let cases = [
-        ("42[\"P2P_EMIT\",\"", "42[\"P2P_TOO_LARGE\",\"P2P_EMIT\","),
-        ("4217[\"P2P_EMIT_ACKNOWLEDGE\",\"é", "4217[\"P2P_TOO_LARGE\",\"P2P_EMIT_ACKNOWLEDGE\","),
+        ("42/ns,[\"P2P_EMIT\",\"", "42/ns,[\"P2P_TOO_LARGE\",\"P2P_EMIT\","),
+        (
+            "42/ns,17[\"P2P_EMIT_ACKNOWLEDGE\",\"é",
+            "42/ns,17[\"P2P_TOO_LARGE\",\"P2P_EMIT_ACKNOWLEDGE\",",
+        ),
         ("42/ns,[\"up\\nload\",\"", "42/ns,[\"P2P_TOO_LARGE\",\"up\\nload\","),
         ("42/ns,5[\"upload\",\"", "42/ns,5[\"P2P_TOO_LARGE\",\"upload\","),
     ];
@@ -125,19 +136,20 @@ fn an_event_that_is_too_long_is_replaced_by_its_name_and_its_length() {
 }
 
 #[test]
-fn an_acknowledgement_that_is_too_long_is_replaced_by_one_that_cannot_be_read() {
+fn an_acknowledgement_that_is_too_long_is_replaced_by_one_that_says_so() {
     let message = format!("43/ns,17[\"{}\"]", long());
     for piece in PIECES {
         let out = frames_in(&read(&masked(TEXT, message.as_bytes()), piece));
 
-        assert_eq!(out, [text("43/ns,17[")], "{piece}");
+        let expected = format!("43/ns,17[\"P2P_TOO_LARGE\",{}]", message.len());
+        assert_eq!(out, [text(&expected)], "{piece}");
     }
 }
 
 #[test]
 fn a_message_of_several_frames_that_are_too_long_together_is_replaced() {
-    for first in [16, LIMIT - 1, LIMIT, LIMIT + 1] {
-        let start = format!("421[\"upload\",\"{}", long());
+    for first in [20, LIMIT - 1, LIMIT, LIMIT + 1] {
+        let start = format!("42/ns,1[\"upload\",\"{}", long());
         let parts = [
             masked(0x01, &start.as_bytes()[..first]),
             masked(0x00, &vec![b'b'; LIMIT]),
@@ -150,7 +162,7 @@ fn a_message_of_several_frames_that_are_too_long_together_is_replaced() {
             let out = frames_in(&read(&parts.concat(), piece));
 
             let length = if first > LIMIT { first } else { first + LIMIT };
-            let replaced = text(&format!("421[\"P2P_TOO_LARGE\",\"upload\",{length}]"));
+            let replaced = text(&format!("42/ns,1[\"P2P_TOO_LARGE\",\"upload\",{length}]"));
             assert_eq!(out, [replaced, (0x89, b"ping".to_vec()), text("42[]")], "{first} {piece}");
         }
     }
@@ -206,9 +218,12 @@ fn attachments_of_the_plugins_events_that_are_too_long_together_leave_too_many_b
 #[test]
 fn attachments_of_others_are_handed_over_whatever_their_length() {
     let bytes = [
-        masked(TEXT, b"451-[\"upload\",{}]"),
+        masked(TEXT, b"451-/ns,[\"upload\",[\"P2P_x\",{}]]"),
         masked(0x82, &vec![7; LIMIT + 1]),
-        masked(TEXT, b"461-3[{}]"),
+        masked(TEXT, b"461-/ns,3[{}]"),
+        masked(0x02, &vec![7; LIMIT]),
+        masked(0x80, &vec![7; LIMIT]),
+        masked(TEXT, b"451-[\"P2P_EMIT\",{}]"),
         masked(0x02, &vec![7; LIMIT]),
         masked(0x80, &vec![7; LIMIT]),
     ]
@@ -221,14 +236,28 @@ fn attachments_of_others_are_handed_over_whatever_their_length() {
 #[test]
 fn nothing_takes_the_place_of_what_is_no_event_and_no_acknowledgement() {
     let message = |start: &str| format!("{start}{}", long());
-    for start in ["40{", "4", "2", "42", "42[7,", "42x[\"e\",", "45[\"e\"", "45-[\"e\"", "x"] {
+    for start in [
+        "40/ns,{",
+        "4",
+        "2",
+        "42/ns,",
+        "42/ns,[7,",
+        "42/ns,x[\"e\",",
+        "45/ns,[\"e\"",
+        "45-/ns,[\"e\"",
+        "x",
+        "42[\"P2P_EMIT\",",
+        "42/other,5[\"e\",",
+        "43[",
+        "42,[\"e\",",
+    ] {
         let mut reader = Reader::default();
         reader.read(&masked(TEXT, message(start).as_bytes()), 4096);
         assert!(reader.oversize.is_broken(), "{start}");
     }
     // Neither can a message be replaced that has begun.
     let mut reader = Reader::default();
-    let bytes = masked(TEXT, message("42[\"e\",\"").as_bytes());
+    let bytes = masked(TEXT, message("42/ns,[\"e\",\"").as_bytes());
     reader.frames.read(&bytes[..3]);
     reader.read(&bytes[3..], 4096);
     assert!(reader.oversize.is_broken());
@@ -238,10 +267,10 @@ fn nothing_takes_the_place_of_what_is_no_event_and_no_acknowledgement() {
 fn a_message_that_has_no_end_ends_the_connection() {
     let mut reader = Reader::default();
     let mut header = [TEXT, 0xff, 0, 0, 0, 0, 1, 0, 0, 1];
-    reader.oversize.screen(&mut reader.frames, &mut header, LIMIT);
+    reader.oversize.screen(&mut reader.frames, &mut header, &longest());
     assert!(reader.oversize.is_broken());
 
-    let (mut reader, mut part) = (Reader::default(), b"42[\"e\",\"".to_vec());
+    let (mut reader, mut part) = (Reader::default(), b"42/ns,[\"e\",\"".to_vec());
     part.resize(1 << 20, b'x');
     let mut parts = 0;
     while !reader.oversize.is_broken() {
@@ -255,7 +284,7 @@ fn a_message_that_has_no_end_ends_the_connection() {
 fn a_reader_that_waits_for_hidden_bytes_is_told_so() {
     let mut reader = Reader::default();
     let mut hides = Vec::new();
-    let mut first = b"42[\"e\",\"".to_vec();
+    let mut first = b"42/ns,[\"e\",\"".to_vec();
     first.resize(LIMIT + 10, b'a');
     let first = masked(0x01, &first);
     let (half, last) = (&masked(0x00, b"more"), &masked(0x80, b""));
@@ -267,4 +296,50 @@ fn a_reader_that_waits_for_hidden_bytes_is_told_so() {
     reader.read(&masked(0x80, b"")[..], usize::MAX);
     reader.read(&masked(TEXT, b"42[]")[..8], usize::MAX);
     assert!(!reader.oversize.hides(&reader.frames));
+}
+
+#[test]
+fn without_a_namespace_an_event_is_one_of_the_first() {
+    for (number, expected) in [("", "42[\"P2P_TOO_LARGE\""), ("7", "427[\"P2P_TOO_LARGE\"")] {
+        let message = masked(TEXT, format!("42{number}[\"e\",\"{}\"]", long()).as_bytes());
+        let (mut frames, mut oversize) = (Frames::default(), Oversize::default());
+
+        oversize.screen(&mut frames, &mut message.clone(), &longest_in("/"));
+
+        let out = String::from_utf8_lossy(&frames_in(&oversize.queue)[0].1).into_owned();
+        assert!(out.starts_with(expected), "{out}");
+    }
+}
+
+#[test]
+fn fragments_without_a_payload_cost_no_memory() {
+    let mut reader = Reader::default();
+    reader.read(&masked(0x01, b""), usize::MAX);
+    for _ in 0..1_000 {
+        reader.read(&masked(0x00, b"").repeat(1_000), usize::MAX);
+    }
+    assert!(reader.oversize.held.capacity() < 1_000 && !reader.oversize.has_queue());
+
+    let out = reader.read(&masked(0x80, b"42[]"), usize::MAX);
+
+    assert_eq!(frames_in(&out), [text("42[]")]);
+}
+
+#[test]
+fn what_engine_io_says_may_come_between_a_text_and_its_attachments() {
+    let parts = [
+        masked(TEXT, b"452-/ns,17[\"P2P_EMIT\",{}]"),
+        masked(0x82, &vec![1; LIMIT]),
+        masked(TEXT, b"3"),
+        masked(0x82, &vec![2; LIMIT]),
+    ];
+    for piece in PIECES {
+        let mut reader = Reader::default();
+
+        let out = frames_in(&reader.read(&parts.concat(), piece));
+
+        assert_eq!(out[1..3], [(0x82, vec![1; LIMIT]), text("3")]);
+        assert_eq!(out[3], (0x82, Vec::new()), "the event is too large already");
+        assert!(!reader.oversize.is_broken());
+    }
 }

@@ -9,6 +9,7 @@ use clap::ValueEnum;
 use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{SinkExt as _, StreamExt as _};
 use serde_json::json;
+use socketio_p2p_protocol::limits::CONNECTION_MESSAGE_BYTES;
 use tokio::net::TcpStream;
 use tokio::time::{interval, sleep, timeout};
 use tokio_tungstenite::tungstenite::protocol::frame::Frame;
@@ -257,7 +258,12 @@ impl End {
 
     async fn half_sent(&mut self) -> Result<Infallible> {
         const FRAGMENT: usize = 16 * 1024;
-        self.fragments(FRAGMENT, 1024 * 1024 / FRAGMENT - 1).await?;
+        self.fragments(FRAGMENT, CONNECTION_MESSAGE_BYTES / FRAGMENT - 1).await?;
+        // They count for nothing, and must not cost anything.
+        for _ in 0..10_000 {
+            let frame = Frame::message(Bytes::new(), OpCode::Data(Data::Continue), false);
+            self.send.send(Message::Frame(frame)).await?;
+        }
         read(&mut self.receive).await
     }
 

@@ -1,0 +1,87 @@
+//! Messages that are too long to be read.
+
+use serde::de::IgnoredAny;
+use serde_json::json;
+
+use crate::{Args, Code, Refusal, wire::TOO_LARGE};
+
+/// An event that a host did not read, because its message is too long. An event called `P2P_TOO_LARGE` takes
+/// its place. A client that sends this itself is refused as if it had sent the other.
+///
+/// ```
+/// use socketio_p2p_protocol::{Code, relay::Unread};
+///
+/// let unread = Unread { event: "P2P_EMIT".to_owned(), bytes: 700_000 };
+/// assert_eq!(Unread::read(&unread.to_event()), unread);
+/// assert_eq!(unread.refusal().code, Code::TooLarge);
+/// ```
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Unread {
+    /// The name of the event.
+    pub event: String,
+    /// The bytes of its message, or the number at which the host had enough.
+    pub bytes: u64,
+}
+
+impl Unread {
+    /// Reads the text of the event that takes its place. What cannot be read is left empty.
+    #[must_use]
+    pub fn read(text: &str) -> Self {
+        let read = serde_json::from_str::<(IgnoredAny, String, u64)>(text);
+        read.map(|(_, event, bytes)| Self { event, bytes }).unwrap_or_default()
+    }
+
+    /// Returns the text of the event that takes its place.
+    #[must_use]
+    pub fn to_event(&self) -> String {
+        json!([TOO_LARGE, self.event, self.bytes]).to_string()
+    }
+
+    /// Returns the arguments of an acknowledgement that takes the place of one of so many bytes.
+    #[must_use]
+    pub fn acknowledgement(bytes: u64) -> String {
+        json!([TOO_LARGE, bytes]).to_string()
+    }
+
+    /// Returns whether these are the arguments of such an acknowledgement.
+    #[must_use]
+    pub fn is_acknowledgement(args: &Args) -> bool {
+        let text = args.as_json();
+        text.contains(TOO_LARGE)
+            && serde_json::from_str::<(String, u64)>(text).is_ok_and(|(name, _)| name == TOO_LARGE)
+    }
+
+    /// Returns the refusal of the event.
+    #[must_use]
+    pub fn refusal(&self) -> Refusal {
+        let Self { event, bytes } = self;
+        let why =
+            format!("{event:?} has {bytes} bytes or more, and a message may not have so many");
+        Refusal::new(Code::TooLarge, &why)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_acknowledgement_is_told_from_others() {
+        for (args, expected) in [
+            (&*Unread::acknowledgement(7), true),
+            ("[]", false),
+            ("[\"P2P_TOO_LARGE\"]", false),
+            ("[\"short\",7]", false),
+        ] {
+            let args = Args::from_text(args.to_owned(), Vec::new()).unwrap();
+            assert_eq!(Unread::is_acknowledgement(&args), expected, "{args:?}");
+        }
+    }
+
+    #[test]
+    fn what_a_client_makes_up_is_read_without_a_panic() {
+        for text in ["[\"P2P_TOO_LARGE\"]", "[\"P2P_TOO_LARGE\",7,\"x\"]", "[", ""] {
+            assert_eq!(Unread::read(text), Unread::default(), "{text}");
+        }
+    }
+}
