@@ -126,6 +126,20 @@ mod tests {
         assert_eq!(at_once(&mut server).await, None);
     }
 
+    /// Pongs would keep it for ever.
+    #[tokio::test(start_paused = true)]
+    async fn a_stream_whose_peer_is_gone_ends_though_it_waits_at_a_gate() {
+        let (client, mut server, gate, _attached) = websocket("gone").await;
+        gate.set_closed(true);
+        assert_eq!(at_once(&mut server).await.unwrap(), PONG);
+        drop(client);
+
+        server.write_all(b"ping").await.unwrap_err();
+
+        let read = server.read(&mut [0; 8]).await;
+        assert_eq!(read.unwrap_err().kind(), io::ErrorKind::ConnectionAborted);
+    }
+
     #[tokio::test]
     async fn a_stream_that_waits_at_a_gate_can_be_cut_and_written() {
         let (mut client, mut server, gate, _attached) = websocket("cut").await;

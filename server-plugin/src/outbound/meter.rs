@@ -146,12 +146,15 @@ impl<S> MeteredStream<S> {
         Ok(true)
     }
 
-    /// Counts bytes that were written, of which `first` are the first.
-    fn wrote(&mut self, first: &[u8], bytes: usize) {
+    /// Counts bytes that were written, of which `first` are the first. If that failed, the peer is gone: the
+    /// reader learns it too, which may be waiting for something else.
+    fn wrote(&mut self, first: &[u8], written: io::Result<usize>) -> Poll<io::Result<usize>> {
+        let bytes = written.inspect_err(|_| self.handle.cut())?;
         self.handle.meter.took(bytes);
         self.handle.silence.sent(bytes);
         self.handle.set_waits(false);
         self.polling.wrote(first, bytes);
+        Poll::Ready(Ok(bytes))
     }
 
     /// Returns the bytes that may be read now: fewer than there may be if a websocket is to wait in the
@@ -262,9 +265,8 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for MeteredStream<S> {
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
         self.handle.check()?;
-        let written = ready!(Pin::new(&mut self.stream).poll_write(cx, buf))?;
-        self.wrote(buf, written);
-        Poll::Ready(Ok(written))
+        let written = ready!(Pin::new(&mut self.stream).poll_write(cx, buf));
+        self.wrote(buf, written)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -281,9 +283,8 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for MeteredStream<S> {
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         self.handle.check()?;
-        let written = ready!(Pin::new(&mut self.stream).poll_write_vectored(cx, bufs))?;
-        self.wrote(bufs.first().map_or(&[], |first| &**first), written);
-        Poll::Ready(Ok(written))
+        let written = ready!(Pin::new(&mut self.stream).poll_write_vectored(cx, bufs));
+        self.wrote(bufs.first().map_or(&[], |first| &**first), written)
     }
 
     fn is_write_vectored(&self) -> bool {
