@@ -1,4 +1,4 @@
-//! Registerings: asking, answering, crossing, expiring.
+//! Registrations: asking, answering, crossing, expiring.
 
 use std::time::{Duration, Instant};
 

@@ -40,7 +40,8 @@ pub enum RefusalForm {
 }
 
 impl RefusalForm {
-    /// Returns the form for an event that is not read: it is over the rate, or too long. An unknown event of the plugin's name space is `None`.
+    /// Returns the form for an event that is not read: it is over the rate, or too long. An unknown event of
+    /// the plugin's name space is `None`.
     #[must_use]
     pub fn of_unread(event: Option<&str>, dialect: Dialect) -> Self {
         match (event, dialect) {

@@ -69,16 +69,7 @@ impl World {
         let impatient = self.chance(0.1);
         let patience = if impatient { self.millis(1..300) } else { Duration::from_secs(12) };
         let deadline = self.now + patience;
-        self.command(
-            client,
-            Command::Register {
-                call,
-                target,
-                payload: None,
-                consent_time: None,
-                deadline: Some(deadline),
-            },
-        );
+        self.ask_for((client, call), target, deadline);
     }
 
     fn list(&mut self, client: usize) {

@@ -1,13 +1,13 @@
 //! The host of the application under test: it lets the application act, handle events and check itself.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
 use crate::{
     Args, Cause, ClientId, Code, Outcome, PairingId, Refusal,
     client::{Answer, Command},
-    session::{Delivery, EmitOptions},
+    session::{CallId, Delivery, EmitOptions},
 };
 
 use crate::sim::{
@@ -52,16 +52,19 @@ impl World {
         let call = self.clients[client].next_request();
         self.clients[client].wanted.insert(call, partner);
         let deadline = self.now + Duration::from_secs(12);
-        self.command(
-            client,
-            Command::Register {
-                call,
-                target,
-                payload: None,
-                consent_time: None,
-                deadline: Some(deadline),
-            },
-        );
+        self.ask_for((client, call), target, deadline);
+    }
+
+    /// Registers a target without a payload.
+    pub(super) fn ask_for(
+        &mut self,
+        (client, call): (usize, CallId),
+        target: ClientId,
+        deadline: Instant,
+    ) {
+        let (payload, consent_time, deadline) = (None, None, Some(deadline));
+        let register = Command::Register { call, target, payload, consent_time, deadline };
+        self.command(client, register);
     }
 
     fn emit_made(&mut self, client: usize, Made { event, mut args, patience }: Made) {

@@ -168,7 +168,8 @@ impl Shared {
     }
 
     /// Finds sockets that ended while the application held on to them, or while they were being connected,
-    /// clients that do not read, and, unless `is_late`, clients that do not answer: a server that stood still has not heard them yet.
+    /// clients that do not read, and, unless `is_late`, clients that do not answer: a server that stood still
+    /// has not heard them yet.
     pub(super) fn sweep(self: &Arc<Self>, is_late: bool) {
         for connection in self.connections.all() {
             if connection.was_connected() && !connection.outlet.is_connected() {
