@@ -5,24 +5,24 @@
 //! |---|---|
 //! | `start` | the first connection, up to the welcome, then the tasks |
 //! | `command` | the application's commands, and the callers that wait for an answer |
-//! | `claim` | who decides whether an emit is sent: its caller or the actor |
+//! | `emit_queue` | emits that wait for the actor, in the order of their first polls |
 //! | `handler_tasks` | running the application's handlers |
 //! | `consents` | the application's decisions about pairing requests |
 //! | `observers` | readers of events, and the present pairing |
 //! | `coarse_timer` | the timer for the client's deadlines |
 
-pub(crate) mod claim;
 pub(crate) mod coarse_timer;
 pub(crate) mod command;
 pub(crate) mod consents;
+pub(crate) mod emit_queue;
 pub(crate) mod handler_tasks;
 pub(crate) mod observers;
 pub(crate) mod start;
 
-use std::time::Instant;
+use std::{sync::Arc, time::Instant};
 
 use socketio_p2p_protocol::{
-    Client, ClientEvent,
+    Client, ClientEvent, Code,
     client::{Command, Complaint, Input, Output},
 };
 use tokio::sync::mpsc;
@@ -31,8 +31,9 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     actor::{
         coarse_timer::CoarseTimer,
-        command::{Asked, Callers},
+        command::{Asked, Callers, Emit},
         consents::Consents,
+        emit_queue::EmitQueue,
         handler_tasks::HandlerTasks,
         observers::Observers,
     },
@@ -51,8 +52,8 @@ pub(crate) struct Actor {
     server: ServerLink,
     partner: PartnerLink,
     commands: mpsc::Receiver<Asked>,
-    /// Emits have a channel of their own, for they wait while the window is full.
-    emits: mpsc::Receiver<Asked>,
+    /// Emits have a queue of their own, for they wait while the window is full.
+    emits: Emits,
     callers: Callers,
     handler_tasks: HandlerTasks,
     consents: Consents,
@@ -61,6 +62,16 @@ pub(crate) struct Actor {
     stop: CancellationToken,
     /// True once the client was told to close. It puts out [`Output::Close`] within a second.
     stopping: bool,
+}
+
+/// The actor's side of the queue of emits. At its end the callers that still wait are answered.
+#[derive(Debug)]
+struct Emits(Arc<EmitQueue<Emit>>);
+
+impl Drop for Emits {
+    fn drop(&mut self) {
+        self.0.close().for_each(|emit| emit.refuse(Code::Closed));
+    }
 }
 
 /// The end of the actor.
@@ -93,8 +104,8 @@ impl Actor {
             input = self.partner.happened() => Some(input),
             input = self.handler_tasks.finished() => Some(input),
             input = self.consents.decided() => Some(input),
-            Some(asked) = self.commands.recv() => self.accept(asked),
-            Some(asked) = self.emits.recv(), if self.client.takes_emits() => self.accept(asked),
+            Some(asked) = self.commands.recv() => Some(self.accept(asked)),
+            emit = self.emits.0.taken(), if self.client.takes_emits() => self.accept_emit(emit),
             () = self.timer.fired() => Some(Input::Timeout),
         };
         let now = Instant::now();
@@ -114,17 +125,16 @@ impl Actor {
     /// Takes one input of each other kind, so that none starves, however much arrives from the server
     /// and the partner.
     fn be_fair(&mut self, now: Instant) {
-        if let Ok(asked) = self.commands.try_recv()
-            && let Some(input) = self.accept(asked)
-        {
+        if let Ok(asked) = self.commands.try_recv() {
+            let input = self.accept(asked);
             self.client.handle(input, now);
         }
         if let Some(input) = self.handler_tasks.try_finished() {
             self.client.handle(input, now);
         }
         if self.client.takes_emits()
-            && let Ok(asked) = self.emits.try_recv()
-            && let Some(input) = self.accept(asked)
+            && let Some(emit) = self.emits.0.take()
+            && let Some(input) = self.accept_emit(emit)
         {
             self.client.handle(input, now);
         }
@@ -147,16 +157,20 @@ impl Actor {
             return arrived;
         }
         while self.client.takes_emits() {
-            let asked = self.emits.try_recv().ok()?;
-            if let Some(input) = self.accept(asked) {
+            let emit = self.emits.0.take()?;
+            if let Some(input) = self.accept_emit(emit) {
                 return Some(input);
             }
         }
         None
     }
 
-    fn accept(&mut self, asked: Asked) -> Option<Input> {
-        self.callers.accept(asked).map(Input::Command)
+    fn accept(&mut self, asked: Asked) -> Input {
+        Input::Command(self.callers.accept(asked))
+    }
+
+    fn accept_emit(&mut self, emit: Emit) -> Option<Input> {
+        self.callers.accept_emit(emit).map(Input::Command)
     }
 
     /// Carries out the client's outputs, in order.

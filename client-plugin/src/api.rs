@@ -5,7 +5,7 @@
 //! | `builder_ext`, `builder` | settings of a client, and connecting it |
 //! | `client` | the handle on a client |
 //! | `ext` | the operations of a paired client |
-//! | `emit2` | an event for the partner, and its reply |
+//! | `emit2`, `reply` | an event for the partner, and its reply |
 //! | `server_requests` | requests to the server: registering, unregistering, listing |
 //! | `incoming` | events and pairing requests from other clients |
 //! | `handlers` | the application's handlers |
@@ -25,4 +25,5 @@ pub(crate) mod events;
 pub(crate) mod ext;
 pub(crate) mod handlers;
 pub(crate) mod incoming;
+pub(crate) mod reply;
 pub(crate) mod server_requests;

@@ -16,11 +16,12 @@ pub use api::{
     builder_ext::P2pBuilderExt,
     client::P2pClient,
     counters::Counters,
-    emit2::{Emit2, Emit2Reply, Emit2WithoutAck, Reply},
+    emit2::Emit2,
     error::{ConnectError, EmitError, HandlerError, RegisterError, RequestError},
     events::{Events, EventsError, Lagged},
     ext::P2pClientExt,
     incoming::{Consent, Incoming, PairingRequest},
+    reply::Reply,
     server_requests::{Clients, Register, Unregister},
 };
 pub use socketio_p2p_protocol::{

@@ -71,6 +71,25 @@ async fn a_reply_has_all_its_arguments_and_its_way() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_reply_of_another_type_is_an_error_that_says_that_the_handler_ran() {
+    let server = TestServer::start().await;
+    let b = client(&server, "B").on2("several", async |_| Ok((1, "two", [3])));
+    let [a, _b] = pair(&server, client(&server, "A"), b).await;
+    let several = || a.emit2("several", ());
+
+    assert_eq!(soon(several().reply_as::<u8>()).await.unwrap(), 1);
+    let all = several().reply_as::<(u8, String, [u8; 1])>().timeout(LONG);
+    assert_eq!(soon(all).await.unwrap(), (1, "two".to_owned(), [3]));
+
+    let first = soon(several().reply_as::<String>()).await.unwrap_err();
+    let whole = soon(several().with_reply()).await.unwrap().args::<(String,)>().unwrap_err();
+    for error in [first, whole] {
+        assert!(matches!(error, EmitError::Reply(_)), "{error:?}");
+        assert_eq!(error.executed(), Some(true));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_deadline_fires_not_before_its_time_and_the_outcome_is_unknown() {
     let server = TestServer::start().await;
     let never = async |_: Incoming| {

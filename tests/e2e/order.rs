@@ -5,11 +5,13 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use futures_util::{future::join_all, poll};
+use futures_util::{FutureExt as _, future::join_all, poll};
 use serde_json::json;
-use socketio_p2p_client::{HandlerError, Incoming, P2pClient, P2pClientExt};
+use socketio_p2p_client::{HandlerError, Incoming, P2pClient, P2pClientExt, PathPolicy};
+use tokio::task::JoinSet;
 
 use crate::support::{
+    LONG,
     clients::{assert_echoes, client, pair},
     server::TestServer,
     soon,
@@ -17,6 +19,9 @@ use crate::support::{
 };
 
 const EMITS: usize = 20_000;
+
+/// Emits that a task starts at once: far more than the window and every queue hold.
+const AT_ONCE: usize = 2_000;
 
 #[tokio::test]
 async fn a_v1_client_may_call_its_partner_as_soon_as_it_has_said_yes() {
@@ -83,7 +88,7 @@ async fn calls_keep_the_order_of_their_first_polls_however_many_a_task_makes_at_
                 tokio::task::consume_budget().await;
             }
             for number in batch {
-                let mut call = a.emit2("note", number).into_future();
+                let mut call = a.emit2("note", number);
                 if poll!(&mut call).is_pending() {
                     calls.push(call);
                 }
@@ -98,6 +103,74 @@ async fn calls_keep_the_order_of_their_first_polls_however_many_a_task_makes_at_
     .await;
 
     assert_eq!(heard(), Vec::from_iter(0..40));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn emits_that_start_at_once_keep_the_order_of_their_first_polls_by_the_relay() {
+    let server = TestServer::start().await;
+    let (heard, [a, _b]) = pair_with_recorder(&server).await;
+
+    start_at_once(&a).await;
+
+    assert_eq!(heard(), Vec::from_iter((0..AT_ONCE).chain(0..AT_ONCE)));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn emits_that_start_at_once_keep_the_order_of_their_first_polls_on_the_direct_path() {
+    let server = TestServer::start().await;
+    let (record, heard) = recorder();
+    let direct = |id| client(&server, id).path_policy(PathPolicy::DirectOnly);
+    let [a, _b] = pair(&server, direct("A"), direct("B").on2("note", record)).await;
+
+    start_at_once(&a).await;
+
+    assert_eq!(heard(), Vec::from_iter((0..AT_ONCE).chain(0..AT_ONCE)));
+}
+
+#[tokio::test]
+async fn emits_are_sent_in_the_order_of_their_first_polls_whichever_of_them_is_polled_again() {
+    let server = TestServer::start().await;
+    let (heard, [a, _b]) = pair_with_recorder(&server).await;
+    let polled_once = |number| {
+        let mut call = a.emit2("note", number);
+        assert!((&mut call).now_or_never().is_none());
+        call
+    };
+
+    let mut calls: Vec<_> = (0..AT_ONCE).map(polled_once).collect();
+    let last = calls.pop().unwrap();
+
+    assert_eq!(soon(last).await.unwrap(), json!(AT_ONCE - 1));
+    assert_eq!(heard(), Vec::from_iter(0..AT_ONCE));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn emits_that_were_started_keep_that_order_in_tasks_of_their_own() {
+    let server = TestServer::start().await;
+    let (heard, [a, _b]) = pair_with_recorder(&server).await;
+
+    let mut tasks = JoinSet::new();
+    for number in 0..AT_ONCE {
+        tasks.spawn(a.emit2("note", number).timeout(LONG).start());
+    }
+    for reply in soon(tasks.join_all()).await {
+        reply.unwrap();
+    }
+
+    assert_eq!(heard(), Vec::from_iter(0..AT_ONCE));
+}
+
+/// Starts all calls at once, and then all emits without an acknowledgement.
+async fn start_at_once(client: &P2pClient) {
+    let calls = (0..AT_ONCE).map(|number| client.emit2("note", number).timeout(LONG));
+    for (number, reply) in soon(join_all(calls)).await.into_iter().enumerate() {
+        assert_eq!(reply.unwrap(), json!(number));
+    }
+    let notes = (0..AT_ONCE).map(|number| client.emit2("note", number).without_ack().timeout(LONG));
+    for sent in soon(join_all(notes)).await {
+        sent.unwrap();
+    }
+    assert_echoes(client).await; // After all the others.
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -2,18 +2,16 @@
 
 use std::{
     collections::HashMap,
-    sync::Arc,
     time::{Duration, Instant},
 };
 
 use socketio_p2p_protocol::{
+    Cause, Code, Outcome,
     client::{Answer, Command},
     limits::SETTING_MAX,
     session::CallId,
 };
 use tokio::sync::oneshot;
-
-use crate::actor::claim::Claim;
 
 /// The time after a deadline in which a caller still waits for the actor's answer: the actor may be
 /// busy with writing to a server that does not read.
@@ -29,14 +27,31 @@ pub(crate) fn deadline(now: Instant, timeout: Duration) -> Instant {
 pub(crate) struct Asked {
     pub(crate) command: Command,
     pub(crate) answer: Option<(CallId, oneshot::Sender<Answer>)>,
-    /// The claim on an emit, `None` for any other command.
-    pub(crate) claim: Option<Arc<Claim>>,
+}
+
+/// An emit, and the caller that waits for its outcome.
+#[derive(Debug)]
+pub(crate) struct Emit {
+    pub(crate) command: Command,
+    pub(crate) call: CallId,
+    pub(crate) answer: oneshot::Sender<Answer>,
+    /// The time from which on it must not be sent, and the reason.
+    pub(crate) send_by: Instant,
+    pub(crate) too_late: Code,
+}
+
+impl Emit {
+    /// Answers the caller that the emit was not sent, and never will be.
+    pub(crate) fn refuse(self, code: Code) {
+        let outcome = Outcome::NotExecuted(Cause::Code(code));
+        self.answer.send(Answer::Outcome(outcome)).ok(); // Its future may have been dropped.
+    }
 }
 
 impl Asked {
     /// Returns a command without an answer.
     pub(crate) const fn notice(command: Command) -> Self {
-        Self { command, answer: None, claim: None }
+        Self { command, answer: None }
     }
 }
 
@@ -45,19 +60,28 @@ impl Asked {
 pub(crate) struct Callers(HashMap<CallId, oneshot::Sender<Answer>>);
 
 impl Callers {
-    /// Notes the caller and returns its command, or `None` if the caller has withdrawn it.
-    pub(crate) fn accept(&mut self, asked: Asked) -> Option<Command> {
-        let Asked { command, answer, claim } = asked;
-        if claim.is_some_and(|claim| !claim.take()) {
-            return None;
-        }
+    /// Notes the caller and returns its command.
+    pub(crate) fn accept(&mut self, asked: Asked) -> Command {
+        let Asked { command, answer } = asked;
         if let Some((call, answer)) = answer {
             self.0.insert(call, answer);
         }
         if let Command::Cancel(call) = command {
             self.0.remove(&call);
         }
-        Some(command)
+        command
+    }
+
+    /// Notes the caller and returns its emit, or `None` if it is too late to send it: its future may not
+    /// have been polled since.
+    pub(crate) fn accept_emit(&mut self, emit: Emit) -> Option<Command> {
+        if emit.send_by <= Instant::now() {
+            let code = emit.too_late;
+            emit.refuse(code);
+            return None;
+        }
+        self.0.insert(emit.call, emit.answer);
+        Some(emit.command)
     }
 
     /// Answers a caller, if it still waits.

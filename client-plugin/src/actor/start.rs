@@ -15,8 +15,8 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
     actor::{
-        Actor, coarse_timer::CoarseTimer, command::Callers, consents::Consents,
-        handler_tasks::HandlerTasks, log, observers::Observers,
+        Actor, Emits, coarse_timer::CoarseTimer, command::Callers, consents::Consents,
+        emit_queue::EmitQueue, handler_tasks::HandlerTasks, log, observers::Observers,
     },
     api::{
         client::{P2pClient, Shared},
@@ -36,10 +36,6 @@ use crate::{
 
 /// Requests that wait for the actor. When it is full, the next one waits with its caller.
 const COMMANDS: usize = 64;
-
-/// Emits that wait for the actor. When it is full, the next one waits with its caller, as behind a full
-/// window.
-const EMITS: usize = 64;
 
 /// A connection on which the server has welcomed the client.
 pub(crate) struct Welcomed {
@@ -126,7 +122,7 @@ pub(crate) fn start(parts: Parts) -> P2pClient {
     let Parts { id, handlers, client, welcomed, counters, partner, tasks, .. } = parts;
     let Welcomed { connector, connection, event } = welcomed;
     let (commands, commands_rx) = mpsc::channel(COMMANDS);
-    let (emits, emits_rx) = mpsc::channel(EMITS);
+    let emits = Arc::new(EmitQueue::new());
     let (events, first_events) = broadcast::channel::<ClientEvent>(events::EVENTS);
     let (pairing, pairing_rx) = watch::channel(None);
     let stop = CancellationToken::new();
@@ -138,7 +134,7 @@ pub(crate) fn start(parts: Parts) -> P2pClient {
         first_socket,
         socket,
         commands,
-        emits,
+        emits: emits.clone(),
         handlers: handlers.clone(),
         pairing: pairing_rx,
         #[cfg(feature = "webrtc")]
@@ -157,7 +153,7 @@ pub(crate) fn start(parts: Parts) -> P2pClient {
         server,
         partner,
         commands: commands_rx,
-        emits: emits_rx,
+        emits: Emits(emits),
         callers: Callers::default(),
         handler_tasks,
         consents: Consents::new(handlers),

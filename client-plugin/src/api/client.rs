@@ -18,7 +18,10 @@ use tokio_util::{
 };
 
 use crate::{
-    actor::command::Asked,
+    actor::{
+        command::{Asked, Emit},
+        emit_queue::EmitQueue,
+    },
     api::{
         counters::{ComplaintCounters, Counters},
         events::Events,
@@ -52,7 +55,7 @@ pub(crate) struct Shared {
     pub(crate) first_socket: Socket,
     pub(crate) socket: watch::Receiver<Socket>,
     pub(crate) commands: mpsc::Sender<Asked>,
-    pub(crate) emits: mpsc::Sender<Asked>,
+    pub(crate) emits: Arc<EmitQueue<Emit>>,
     pub(crate) handlers: Arc<Handlers>,
     pub(crate) pairing: watch::Receiver<Option<PairingInfo>>,
     /// The connection on which channels can be opened.

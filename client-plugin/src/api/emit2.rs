@@ -1,50 +1,74 @@
 //! `emit2`: an event for the partner, and its reply.
 
 use std::{
-    future::IntoFuture,
-    sync::Arc,
+    fmt,
+    future::pending,
+    pin::Pin,
+    task::{Context, Poll, ready},
     time::{Duration, Instant},
 };
 
-use bytes::Bytes;
-use futures_util::future::{BoxFuture, FutureExt as _};
+use futures_util::future::{BoxFuture, FutureExt as _, ready as at_once};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 use socketio_p2p_protocol::{
-    Args, Cause, Code, Outcome, PairingId, Path,
+    Args, Cause, Code, PairingId, Path,
     client::{Answer, Command},
     limits::CALL_TIMEOUT,
     session::{CallId, EmitOptions},
 };
-use tokio::{sync::oneshot, task::unconstrained, time::timeout_at};
+use tokio::{sync::oneshot, time::timeout_at};
 
 use crate::{
     actor::{
-        claim::Claim,
-        command::{ANSWER_SLACK, Asked, deadline},
+        command::{ANSWER_SLACK, Asked, Emit, deadline},
+        emit_queue::Place,
     },
     api::{
         args::{self, ArgsError},
-        client::{P2pClient, Shared},
+        client::P2pClient,
         error::EmitError,
         incoming::Incoming,
+        reply::Reply,
     },
 };
 
 /// An event for the partner, from [`P2pClientExt::emit2`](crate::P2pClientExt::emit2). Awaiting it sends
-/// the event, waits for the reply, and returns the reply's first argument.
+/// the event and returns `T`: by default the first argument of the reply.
+///
+/// It is a future of its own, which can be given to `join_all` or to a task. It holds a handle on the
+/// client: the client stays connected until the call is answered or dropped.
+///
+/// # Order
+///
+/// Events are sent in the order in which their futures are first polled, also while many of them wait for
+/// room in the window. The futures of one `join!` or `join_all` are polled in the order of their list;
+/// tasks are polled in any order. [`Self::start`] fixes the order earlier.
+///
+/// # Cancel safety
+///
+/// If it is dropped before the event was sent, the event is not sent. If it is dropped later, the handler
+/// runs nevertheless, and its reply is discarded.
 ///
 /// # Examples
 ///
 /// ```no_run
 /// use std::time::Duration;
 ///
+/// use futures_util::future::join_all;
+/// use serde::Deserialize;
 /// use socketio_p2p_client::{EmitError, P2pClient, P2pClientExt as _};
 ///
+/// #[derive(Deserialize)]
+/// struct Receipt {
+///     number: u32,
+/// }
+///
 /// async fn talk(client: &P2pClient) -> Result<(), Box<dyn std::error::Error>> {
-///     // Three arguments, and the first argument of the reply.
+///     // Three arguments, and the first argument of the reply, as JSON or as a type of yours.
 ///     let sum = client.emit2("add", (1, 2, 3)).await?;
-///     println!("{sum}");
+///     let receipt = client.emit2("order", "a book").reply_as::<Receipt>().await?;
+///     println!("{sum}, {}", receipt.number);
 ///
 ///     // Deadlines, and the whole reply.
 ///     let ask = client.emit2("ask", "how are you?");
@@ -55,20 +79,35 @@ use crate::{
 ///     // No reply.
 ///     client.emit2("note", "an event").without_ack().await?;
 ///
+///     // Many at once, in this order.
+///     let answers = join_all((0..1_000).map(|number| client.emit2("count", number))).await;
+///     println!("{} answers", answers.len());
+///
 ///     // The outcome is always known, or known to be unknown.
 ///     match client.emit2("pay", 100).await {
 ///         Ok(receipt) => println!("paid: {receipt}"),
-///         Err(EmitError::NotExecuted(why)) => println!("not paid, it is safe to try again: {why}"),
+///         Err(error) if error.executed() == Some(false) => {
+///             println!("not paid, it is safe to try again: {error}");
+///         }
 ///         Err(EmitError::Failed(refusal)) => println!("the handler failed: {refusal}"),
 ///         Err(error) => println!("nobody knows whether it was paid: {error}"),
 ///     }
 ///     Ok(())
 /// }
 /// ```
-#[derive(Debug)]
 #[must_use = "nothing is sent until this is awaited"]
-pub struct Emit2<'a> {
-    client: &'a P2pClient,
+pub struct Emit2<T = Value> {
+    client: P2pClient,
+    /// The call, until it has its place in the queue.
+    call: Option<Call>,
+    answer: BoxFuture<'static, Result<Answer, EmitError>>,
+    wants_reply: bool,
+    output: fn(Answer) -> Result<T, EmitError>,
+}
+
+/// An event with its options.
+#[derive(Debug)]
+struct Call {
     /// The pairing that it is meant for: a later partner does not get it.
     pairing: Option<PairingId>,
     event: String,
@@ -78,44 +117,42 @@ pub struct Emit2<'a> {
     via: Option<Path>,
 }
 
-/// An event for the partner whose whole reply is wanted, from [`Emit2::with_reply`].
-#[derive(Debug)]
-#[must_use = "nothing is sent until this is awaited"]
-pub struct Emit2Reply<'a>(Emit2<'a>);
-
-/// An event for the partner without a reply, from [`Emit2::without_ack`].
-#[derive(Debug)]
-#[must_use = "nothing is sent until this is awaited"]
-pub struct Emit2WithoutAck<'a>(Emit2<'a>);
-
-/// The reply to an emit, from [`Emit2::with_reply`].
-#[derive(Clone, Debug)]
-pub struct Reply {
-    args: Args,
-    path: Path,
-}
-
-impl<'a> Emit2<'a> {
-    pub(crate) const fn new(
-        client: &'a P2pClient,
+impl Emit2 {
+    pub(crate) fn new(
+        client: P2pClient,
         pairing: Option<PairingId>,
         event: String,
         args: Result<Args, ArgsError>,
     ) -> Self {
-        Self { client, pairing, event, args, timeout: CALL_TIMEOUT, ttl: None, via: None }
+        let call = Call { pairing, event, args, timeout: CALL_TIMEOUT, ttl: None, via: None };
+        Self {
+            client,
+            call: Some(call),
+            answer: pending().boxed(),
+            wants_reply: true,
+            output: first_argument,
+        }
     }
+}
 
-    /// Sets the time to wait for room in the window and for the reply, together. 10 s by default.
+impl<T> Emit2<T> {
+    /// Sets the time to wait for room in the window and for the reply, together, from the first poll on.
+    /// 10 s by default.
     pub const fn timeout(mut self, timeout: Duration) -> Self {
-        self.timeout = timeout;
+        if let Some(call) = &mut self.call {
+            call.timeout = timeout;
+        }
         self
     }
 
-    /// Sets a time to live. If no handler has started by then, none will, and the call resolves as *not
-    /// executed* (`expired`). Unlimited by default. The time on the way from this client to its partner
-    /// is not counted, since their clocks are not compared. The time between connections is counted.
+    /// Sets a time to live, from the first poll on. If no handler has started by then, none will, and the
+    /// call resolves as *not executed* (`expired`). Unlimited by default. The time on the way from this
+    /// client to its partner is not counted, since their clocks are not compared. The time between
+    /// connections is counted.
     pub const fn ttl(mut self, ttl: Duration) -> Self {
-        self.ttl = Some(ttl);
+        if let Some(call) = &mut self.call {
+            call.ttl = Some(ttl);
+        }
         self
     }
 
@@ -123,13 +160,26 @@ impl<'a> Emit2<'a> {
     /// (`no-route`) if there is no such path when the event is about to be sent. If the path is lost after
     /// that, the other path delivers the event. The reply takes the partner's path: [`Reply::path`].
     pub const fn via(mut self, path: Path) -> Self {
-        self.via = Some(path);
+        if let Some(call) = &mut self.call {
+            call.via = Some(path);
+        }
         self
     }
 
     /// Makes the call return the whole [`Reply`]: all arguments, blobs, and the path.
-    pub const fn with_reply(self) -> Emit2Reply<'a> {
-        Emit2Reply(self)
+    pub fn with_reply(self) -> Emit2<Reply> {
+        self.with_output(true, Reply::of)
+    }
+
+    /// Makes the call return the reply as a type: all its arguments as a tuple, or the first one as any
+    /// other type.
+    ///
+    /// # Errors
+    ///
+    /// Awaiting it fails with [`EmitError::Reply`] if the reply does not match the type. The handler has
+    /// run.
+    pub fn reply_as<R: DeserializeOwned>(self) -> Emit2<R> {
+        self.with_output(true, |answer| Reply::of(answer)?.args())
     }
 
     /// Asks for no reply. Awaiting it waits until the event is in the window, on its way.
@@ -137,14 +187,72 @@ impl<'a> Emit2<'a> {
     /// If this client unregisters or closes, it first waits up to 1 s until the event has arrived. If the
     /// partner or the server ends the pairing before that, the event may be lost, and no error reports it.
     /// A reply to any later emit confirms that the event has arrived.
-    pub const fn without_ack(self) -> Emit2WithoutAck<'a> {
-        Emit2WithoutAck(self)
+    pub fn without_ack(self) -> Emit2<()> {
+        self.with_output(false, sent)
     }
 
-    async fn send(self, wants_reply: bool) -> Result<Answer, EmitError> {
-        let Emit2 { client, pairing, event, args, timeout, ttl, via } = self;
+    /// Gives the event its place in the order now instead of at the first poll, and starts its deadlines.
+    /// It is sent without being polled, unless it is dropped before.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// # use socketio_p2p_client::{EmitError, P2pClient, P2pClientExt as _};
+    /// # use tokio::task::JoinSet;
+    /// # fn spawn_all(client: &P2pClient, tasks: &mut JoinSet<Result<(), EmitError>>) {
+    /// // Tasks are polled in any order. The events arrive in this one.
+    /// for number in 0..1_000 {
+    ///     tasks.spawn(client.emit2("note", number).without_ack().start());
+    /// }
+    /// # }
+    /// ```
+    #[must_use = "the event is withdrawn if this is dropped"]
+    pub fn start(mut self) -> Self {
+        self.take_place();
+        self
+    }
+
+    fn with_output<U>(
+        self,
+        wants_reply: bool,
+        output: fn(Answer) -> Result<U, EmitError>,
+    ) -> Emit2<U> {
+        let Self { client, call, answer, .. } = self;
+        Emit2 { client, call, answer, wants_reply, output }
+    }
+
+    fn take_place(&mut self) {
+        if let Some(call) = self.call.take() {
+            self.answer = match self.client.enqueue(call, self.wants_reply) {
+                Ok(waiting) => waiting.answer().boxed(),
+                Err(error) => at_once(Err(error)).boxed(),
+            };
+        }
+    }
+}
+
+impl<T> Future for Emit2<T> {
+    type Output = Result<T, EmitError>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.get_mut();
+        this.take_place();
+        let answer = ready!(this.answer.poll_unpin(cx));
+        Poll::Ready(answer.and_then(this.output))
+    }
+}
+
+impl<T> fmt::Debug for Emit2<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Emit2").field("call", &self.call).finish_non_exhaustive()
+    }
+}
+
+impl P2pClient {
+    /// Puts a call into the queue of emits. The window is the only bound: while it is full, callers wait.
+    fn enqueue(&self, call: Call, wants_reply: bool) -> Result<Waiting, EmitError> {
+        let Call { pairing, event, args, timeout, ttl, via } = call;
         let args = args.map_err(EmitError::Args)?;
-        let shared = &*client.shared;
         let now = Instant::now();
         let deadline = deadline(now, timeout);
         let expires = ttl.and_then(|ttl| now.checked_add(ttl)); // Or never.
@@ -152,36 +260,37 @@ impl<'a> Emit2<'a> {
             Some(expires) if expires < deadline => (expires, Code::Expired),
             _ => (deadline, Code::Timeout),
         };
-        let not_executed = |code| EmitError::NotExecuted(Cause::Code(code));
-        if client.is_closed() {
+        if self.is_closed() {
             return Err(not_executed(Code::Closed));
         }
         let pairing = pairing.ok_or_else(|| not_executed(Code::NotPaired))?;
-
-        // The window is the only queue: while it is full, callers wait here, in order. Without tokio's
-        // budget: a task that has used it up would hold a permit while later emits overtake it.
-        let permit = unconstrained(shared.emits.reserve());
-        let permit = match timeout_at(send_by.into(), permit).await {
-            Ok(Ok(permit)) => permit,
-            Ok(Err(_)) => return Err(not_executed(Code::Closed)),
-            Err(_) => return Err(not_executed(too_late)),
-        };
-        let call = shared.next_call();
-        let claim = Arc::new(Claim::new());
-        let (answer, mut answered) = oneshot::channel();
+        let call = self.shared.next_call();
+        let (answer, answered) = oneshot::channel();
         let reply_by = wants_reply.then_some(deadline);
         let options = EmitOptions { reply_by, expires, via };
-        permit.send(Asked {
-            command: Command::Emit { call, pairing, event, args, options },
-            answer: Some((call, answer)),
-            claim: Some(claim.clone()),
-        });
-        let mut withdrawal = Withdrawal { shared, claim, call, is_armed: true };
+        let command = Command::Emit { call, pairing, event, args, options };
+        let emit = Emit { command, call, answer, send_by, too_late };
+        let place = self.shared.emits.push(emit).ok_or_else(|| not_executed(Code::Closed))?;
+        let withdrawal = Withdrawal { client: self.clone(), call, place, is_armed: true };
+        Ok(Waiting { answered, withdrawal, send_by, too_late, deadline })
+    }
+}
 
+/// A caller that waits for the outcome of its emit.
+struct Waiting {
+    answered: oneshot::Receiver<Answer>,
+    withdrawal: Withdrawal,
+    send_by: Instant,
+    too_late: Code,
+    deadline: Instant,
+}
+
+impl Waiting {
+    async fn answer(self) -> Result<Answer, EmitError> {
+        let Self { mut answered, mut withdrawal, send_by, too_late, deadline } = self;
         let mut answer = timeout_at(send_by.into(), &mut answered).await;
         if answer.is_err() {
-            if withdrawal.claim.withdraw() {
-                withdrawal.is_armed = false;
+            if withdrawal.withdraw() {
                 return Err(not_executed(too_late));
             }
             // The actor has taken it, and answers at the deadline.
@@ -192,125 +301,62 @@ impl<'a> Emit2<'a> {
                 withdrawal.is_armed = false;
                 Ok(answer)
             }
-            // The actor ended without an answer, for example with its runtime.
+            // The actor has taken it and ended without an answer, for example with its runtime.
             Ok(Err(_)) => {
                 withdrawal.is_armed = false;
-                if withdrawal.claim.withdraw() {
-                    Err(not_executed(Code::Closed))
-                } else {
-                    Err(EmitError::Unknown(Cause::Code(Code::Closed)))
-                }
+                Err(EmitError::Unknown(Cause::Code(Code::Closed)))
             }
             Err(_) => Err(EmitError::Unknown(Cause::Code(Code::Timeout))),
-        }
-    }
-
-    async fn reply(self) -> Result<Reply, EmitError> {
-        match outcome(self.send(true).await?) {
-            Outcome::Replied(args, path) => Ok(Reply { args, path }),
-            Outcome::Failed(refusal) => Err(EmitError::Failed(refusal)),
-            Outcome::NotExecuted(cause) => Err(EmitError::NotExecuted(cause)),
-            Outcome::Unknown(cause) => Err(EmitError::Unknown(cause)),
         }
     }
 }
 
 /// Withdraws an emit whose future is dropped. If it was sent already, its reply is discarded.
-struct Withdrawal<'a> {
-    shared: &'a Shared,
-    claim: Arc<Claim>,
+struct Withdrawal {
+    client: P2pClient,
     call: CallId,
+    place: Place,
     is_armed: bool,
 }
 
-impl Drop for Withdrawal<'_> {
+impl Withdrawal {
+    /// Returns whether the emit was withdrawn, and will never be sent.
+    fn withdraw(&mut self) -> bool {
+        let is_withdrawn = self.client.shared.emits.withdraw(self.place).is_some();
+        self.is_armed &= !is_withdrawn;
+        is_withdrawn
+    }
+}
+
+impl Drop for Withdrawal {
     fn drop(&mut self) {
-        if self.is_armed && !self.claim.withdraw() {
+        if self.is_armed && !self.withdraw() {
             // If there is no room for the command, the deadline ends the call.
-            self.shared.commands.try_send(Asked::notice(Command::Cancel(self.call))).ok();
+            let cancel = Asked::notice(Command::Cancel(self.call));
+            self.client.shared.commands.try_send(cancel).ok();
         }
     }
 }
 
-/// Returns the outcome of an emit.
-fn outcome(answer: Answer) -> Outcome {
+const fn not_executed(code: Code) -> EmitError {
+    EmitError::NotExecuted(Cause::Code(code))
+}
+
+fn first_argument(answer: Answer) -> Result<Value, EmitError> {
+    Ok(Reply::of(answer)?.values().into_iter().next().unwrap_or_default())
+}
+
+fn sent(answer: Answer) -> Result<(), EmitError> {
     match answer {
-        Answer::Outcome(outcome) => outcome,
-        // The client answers an emit with no other.
-        _ => Outcome::Unknown(Cause::Code(Code::Closed)),
-    }
-}
-
-impl<'a> IntoFuture for Emit2<'a> {
-    type Output = Result<Value, EmitError>;
-    type IntoFuture = BoxFuture<'a, Self::Output>;
-
-    fn into_future(self) -> Self::IntoFuture {
-        async move { Ok(self.reply().await?.values().into_iter().next().unwrap_or_default()) }
-            .boxed()
-    }
-}
-
-impl<'a> IntoFuture for Emit2Reply<'a> {
-    type Output = Result<Reply, EmitError>;
-    type IntoFuture = BoxFuture<'a, Self::Output>;
-
-    fn into_future(self) -> Self::IntoFuture {
-        self.0.reply().boxed()
-    }
-}
-
-impl<'a> IntoFuture for Emit2WithoutAck<'a> {
-    type Output = Result<(), EmitError>;
-    type IntoFuture = BoxFuture<'a, Self::Output>;
-
-    fn into_future(self) -> Self::IntoFuture {
-        async move {
-            match self.0.send(false).await? {
-                Answer::Sent => Ok(()),
-                answer => match outcome(answer) {
-                    Outcome::NotExecuted(cause) => Err(EmitError::NotExecuted(cause)),
-                    _ => Err(EmitError::Unknown(Cause::Code(Code::Closed))),
-                },
-            }
-        }
-        .boxed()
-    }
-}
-
-impl Reply {
-    /// Deserialises the arguments: all of them into a tuple, or the first one into any other type.
-    ///
-    /// # Errors
-    ///
-    /// [`ArgsError`] if they have another shape, or if there are none.
-    pub fn args<T: DeserializeOwned>(&self) -> Result<T, ArgsError> {
-        args::decode(&self.args)
-    }
-
-    /// Returns the arguments as JSON values, with placeholders for blobs.
-    #[must_use]
-    pub fn values(&self) -> Vec<Value> {
-        self.args.parse().unwrap_or_default()
-    }
-
-    /// Returns the blobs that the placeholders stand for.
-    #[must_use]
-    pub fn blobs(&self) -> &[Bytes] {
-        self.args.blobs()
-    }
-
-    /// Returns the path on which the reply arrived.
-    #[must_use]
-    pub const fn path(&self) -> Path {
-        self.path
+        Answer::Sent => Ok(()),
+        answer => Reply::of(answer).map(|_| ()),
     }
 }
 
 impl Incoming {
     /// Emits an event to the client that sent this one, like
     /// [`P2pClientExt::emit2`](crate::P2pClientExt::emit2), but never to a later partner.
-    pub fn emit2(&self, event: impl Into<String>, args: impl Serialize) -> Emit2<'_> {
-        Emit2::new(&self.client, Some(self.pairing), event.into(), args::encode(&args))
+    pub fn emit2(&self, event: impl Into<String>, args: impl Serialize) -> Emit2 {
+        Emit2::new(self.client.clone(), Some(self.pairing), event.into(), args::encode(&args))
     }
 }

@@ -111,6 +111,9 @@ pub enum EmitError {
     /// The partner's handler ran and failed.
     #[error("the partner's handler failed")]
     Failed(#[source] Refusal),
+    /// The partner's handler ran and succeeded, but its reply does not match the type that was asked for.
+    #[error("the reply does not match the type")]
+    Reply(#[source] ArgsError),
 }
 
 impl EmitError {
@@ -120,7 +123,7 @@ impl EmitError {
         match self {
             Self::Args(_) | Self::NotExecuted(_) => Some(false),
             Self::Unknown(_) => None,
-            Self::Failed(_) => Some(true),
+            Self::Failed(_) | Self::Reply(_) => Some(true),
         }
     }
 
@@ -128,7 +131,7 @@ impl EmitError {
     #[must_use]
     pub fn code(&self) -> &str {
         match self {
-            Self::Args(_) => Code::BadArgs.as_str(),
+            Self::Args(_) | Self::Reply(_) => Code::BadArgs.as_str(),
             Self::NotExecuted(cause) | Self::Unknown(cause) => cause.as_str(),
             Self::Failed(refusal) => refusal.code.as_str(),
         }

@@ -82,7 +82,8 @@ pub trait P2pClientExt: sealed::Sealed {
     ///
     /// The event is meant for the partner at the time of this call: if that pairing has ended when the
     /// event could be sent, it is not executed. A handler that has awaited something uses
-    /// [`Incoming::emit2`], which is meant for the sender of the handled event.
+    /// [`Incoming::emit2`], which is meant for the sender of the handled event. Events reach their handlers
+    /// in the order in which their futures were first polled.
     ///
     /// # Errors
     ///
@@ -92,7 +93,7 @@ pub trait P2pClientExt: sealed::Sealed {
     ///
     /// If the future is dropped before the event was sent, the event is not sent. If it is dropped later,
     /// the handler runs nevertheless, and its reply is discarded.
-    fn emit2(&self, event: impl Into<String>, args: impl Serialize) -> Emit2<'_>;
+    fn emit2(&self, event: impl Into<String>, args: impl Serialize) -> Emit2;
 
     /// Sets the handler of an event of the partner, and replaces an earlier one. The handler's result is
     /// the acknowledgement; a tuple is several arguments.
@@ -247,9 +248,9 @@ impl P2pClientExt for P2pClient {
         Unregister::new(self)
     }
 
-    fn emit2(&self, event: impl Into<String>, args: impl Serialize) -> Emit2<'_> {
+    fn emit2(&self, event: impl Into<String>, args: impl Serialize) -> Emit2 {
         let pairing = self.pairing().map(|pairing| pairing.id);
-        Emit2::new(self, pairing, event.into(), args::encode(&args))
+        Emit2::new(self.clone(), pairing, event.into(), args::encode(&args))
     }
 
     fn on2<F, Fut, R>(&self, event: impl Into<String>, handler: F)

@@ -1,0 +1,56 @@
+//! The reply to an emit.
+
+use bytes::Bytes;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use socketio_p2p_protocol::{Args, Cause, Code, Outcome, Path, client::Answer};
+
+use crate::api::{args, error::EmitError};
+
+/// The reply to an emit, from [`Emit2::with_reply`].
+#[derive(Clone, Debug)]
+pub struct Reply {
+    args: Args,
+    path: Path,
+}
+
+impl Reply {
+    /// Returns the reply, or the error if there is none.
+    pub(crate) fn of(answer: Answer) -> Result<Self, EmitError> {
+        match answer {
+            Answer::Outcome(Outcome::Replied(args, path)) => Ok(Self { args, path }),
+            Answer::Outcome(Outcome::Failed(refusal)) => Err(EmitError::Failed(refusal)),
+            Answer::Outcome(Outcome::NotExecuted(cause)) => Err(EmitError::NotExecuted(cause)),
+            Answer::Outcome(Outcome::Unknown(cause)) => Err(EmitError::Unknown(cause)),
+            // The client answers an emit with no other.
+            _ => Err(EmitError::Unknown(Cause::Code(Code::Closed))),
+        }
+    }
+
+    /// Deserialises the arguments: all of them into a tuple, or the first one into any other type.
+    ///
+    /// # Errors
+    ///
+    /// [`EmitError::Reply`] if they have another shape, or if there are none.
+    pub fn args<T: DeserializeOwned>(&self) -> Result<T, EmitError> {
+        args::decode(&self.args).map_err(EmitError::Reply)
+    }
+
+    /// Returns the arguments as JSON values, with placeholders for blobs.
+    #[must_use]
+    pub fn values(&self) -> Vec<Value> {
+        self.args.parse().unwrap_or_default()
+    }
+
+    /// Returns the blobs that the placeholders stand for.
+    #[must_use]
+    pub fn blobs(&self) -> &[Bytes] {
+        self.args.blobs()
+    }
+
+    /// Returns the path on which the reply arrived.
+    #[must_use]
+    pub const fn path(&self) -> Path {
+        self.path
+    }
+}
