@@ -6,7 +6,7 @@
 use http::{Uri, header};
 use socketio_p2p_protocol::wire::QUICK_ACK;
 
-use super::{frames::Frames, key::Key};
+use super::{frames::Frames, http_body::Body, key::Key};
 
 /// The longest head of a request that is followed, in bytes: as long as one that hyper reads. A longer
 /// one it refuses with 431, so no websocket comes about unseen.
@@ -15,9 +15,6 @@ const HEAD_BYTES: usize = 8192 + 4096 * 100;
 /// The most headers of a request, as in hyper.
 const HEADERS: usize = 100;
 
-/// The longest line with the size of a chunk, and the longest trailer, in bytes.
-const CHUNK_LINE_BYTES: usize = 1024;
-
 /// The first bytes of a client that speaks HTTP/2 from the beginning.
 const HTTP_2: &[u8] = b"PRI * HTTP/2.0\r\n\r\n";
 
@@ -25,8 +22,9 @@ const HTTP_2: &[u8] = b"PRI * HTTP/2.0\r\n\r\n";
 #[derive(Debug, Eq, PartialEq)]
 pub(crate) enum Seen {
     /// A request. `quick`: the client asks for TCP acknowledgements at once. `key`: the identity of
-    /// the websocket or of the session, if the request asks for a websocket or polls.
-    Request { quick: bool, key: Option<Key> },
+    /// the websocket or of the session, if the request asks for a websocket or polls. `is_head`: its
+    /// response has no body.
+    Request { quick: bool, key: Option<Key>, is_head: bool },
     /// No websocket came of the last request.
     NoWebSocket,
 }
@@ -36,14 +34,8 @@ pub(crate) enum Seen {
 pub(crate) enum Requests {
     /// In a head, of which these bytes were read.
     Head(Vec<u8>),
-    /// In a body of which so many bytes are left.
-    Body(u64),
-    /// In the line before a chunk, of which these bytes were read.
-    ChunkSize(Vec<u8>),
-    /// In a chunk of which so many bytes are left.
-    Chunk(u64),
-    /// Behind the last chunk, in a line of which these bytes were read.
-    Trailer(Vec<u8>),
+    /// In a body.
+    Body(Body),
     /// Behind a request for a websocket. The next byte tells whether it was granted.
     Asked,
     /// In a websocket.
@@ -59,9 +51,14 @@ impl Default for Requests {
 }
 
 impl Requests {
+    /// Returns whether a head is expected.
+    pub(super) const fn are_in_head(&self) -> bool {
+        matches!(self, Self::Head(_) | Self::Asked)
+    }
+
     /// Returns whether a body is expected.
     pub(super) const fn are_in_body(&self) -> bool {
-        matches!(self, Self::Body(_) | Self::ChunkSize(_) | Self::Chunk(_) | Self::Trailer(_))
+        matches!(self, Self::Body(_))
     }
 
     /// Returns the position in the websocket, if there is one.
@@ -112,39 +109,13 @@ impl Requests {
                         seen(request);
                     }
                 }
-                Self::Body(left) => {
-                    bytes = skip(bytes, left);
-                    if *left == 0 {
+                Self::Body(body) => match body.read(bytes)? {
+                    Some(rest) => {
+                        bytes = rest;
                         *self = Self::default();
                     }
-                }
-                Self::ChunkSize(line) => {
-                    let Some(rest) = read_line(bytes, line)? else { return Some(()) };
-                    bytes = rest;
-                    *self = match httparse::parse_chunk_size(line) {
-                        Ok(httparse::Status::Complete((_, 0))) => Self::Trailer(Vec::new()),
-                        // The line break behind the chunk counts.
-                        Ok(httparse::Status::Complete((_, size))) => {
-                            Self::Chunk(size.checked_add(2)?)
-                        }
-                        _ => return None,
-                    };
-                }
-                Self::Chunk(left) => {
-                    bytes = skip(bytes, left);
-                    if *left == 0 {
-                        *self = Self::ChunkSize(Vec::new());
-                    }
-                }
-                Self::Trailer(line) => {
-                    let Some(rest) = read_line(bytes, line)? else { return Some(()) };
-                    bytes = rest;
-                    let is_last = line.trim_ascii().is_empty();
-                    line.clear();
-                    if is_last {
-                        *self = Self::default();
-                    }
-                }
+                    None => return Some(()),
+                },
                 Self::Asked => {
                     // The first byte of a websocket frame has none of these bits. The method of a
                     // request has, unless an empty line precedes it.
@@ -164,24 +135,6 @@ impl Requests {
         }
         Some(())
     }
-}
-
-fn skip<'a>(bytes: &'a [u8], left: &mut u64) -> &'a [u8] {
-    let skipped = usize::try_from(*left).unwrap_or(usize::MAX).min(bytes.len());
-    *left -= skipped as u64;
-    &bytes[skipped..]
-}
-
-/// Adds bytes to a line, and returns what follows the line if it ends. Returns `None` if the line is
-/// too long.
-fn read_line<'a>(bytes: &'a [u8], line: &mut Vec<u8>) -> Option<Option<&'a [u8]>> {
-    let end = bytes.iter().position(|byte| *byte == b'\n').map(|at| at + 1);
-    let (more, rest) = bytes.split_at(end.unwrap_or(bytes.len()));
-    if line.len() + more.len() > CHUNK_LINE_BYTES {
-        return None;
-    }
-    line.extend_from_slice(more);
-    Some(end.map(|_| rest))
 }
 
 /// Returns the end of a head that was searched up to `before`, if it ends.
@@ -216,34 +169,23 @@ fn read_head(head: &[u8]) -> Option<(Requests, Option<Seen>)> {
         named.map(|header| header.value).collect::<Vec<_>>()
     };
     let websocket = all(header::SEC_WEBSOCKET_KEY.as_str()).first().map(|key| Key::new(&uri, key));
-    let body =
-        match (&*all(header::TRANSFER_ENCODING.as_str()), &*all(header::CONTENT_LENGTH.as_str())) {
-            ([], []) => Requests::default(),
-            ([], [length]) => {
-                let length =
-                    std::str::from_utf8(length).ok().and_then(|length| length.parse().ok());
-                Requests::Body(length?)
-            }
-            ([coding], []) if coding.eq_ignore_ascii_case(b"chunked") => {
-                Requests::ChunkSize(Vec::new())
-            }
-            _ => return None,
-        };
+    let body = Body::announced(request.headers)?.filter(|body| !body.is_empty());
     let next = match (body, &websocket) {
-        (Requests::Body(0) | Requests::Head(_), Some(_)) => Requests::Asked,
+        (None, Some(_)) => Requests::Asked,
         // A request for a websocket has no body.
-        (_, Some(_)) => return None,
-        (Requests::Body(0), None) => Requests::default(),
-        (body, None) => body,
+        (Some(_), Some(_)) => return None,
+        (None, None) => Requests::default(),
+        (Some(body), None) => Requests::Body(body),
     };
     let quick = !all(QUICK_ACK).is_empty();
     let key = websocket.or_else(|| Key::polling(request.method, &uri));
-    Some((next, Some(Seen::Request { quick, key })))
+    let is_head = request.method == Some("HEAD");
+    Some((next, Some(Seen::Request { quick, key, is_head })))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{super::http_body::CHUNK_LINE_BYTES, *};
 
     const UPGRADE: &str =
         "GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nSec-WebSocket-Key: abc==\r\n\r\n";

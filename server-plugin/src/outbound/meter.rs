@@ -14,13 +14,14 @@ use tokio::{
 };
 
 use super::{
-    deadlines::FirstRequest,
+    deadlines::Deadline,
     http_head::{Requests, Seen},
     key::Key,
     lull::Lull,
     oversize::Oversize,
     polling::Polling,
     polling_session::Session,
+    responses::Responses,
     stream_handle::StreamHandle,
     streams::Registered,
 };
@@ -28,14 +29,16 @@ use crate::observe::logged;
 
 /// A byte stream that counts what is written, so that the plugin knows how much waits for a client.
 ///
-/// It parses the HTTP requests on it, and leaves alone what is no HTTP/1. It ends a connection that makes
-/// no request within 10 s, and one with a websocket whose key and query are in use on another
+/// It parses the HTTP requests and responses on it, and leaves alone what is no HTTP/1. It ends a connection
+/// whose client does not send what is due: the first request within 10 s, the next one within 75 s after the
+/// response, more of a body within 75 s. It ends one with a websocket whose key and query are in use on another
 /// connection. With TLS, put it inside: around the stream on which HTTP is spoken.
 #[derive(Debug)]
 pub struct MeteredStream<S> {
     stream: S,
     requests: Requests,
-    first_request: FirstRequest,
+    responses: Responses,
+    deadline: Deadline,
     quick: bool,
     lull: Lull,
     polling: Polling,
@@ -52,7 +55,8 @@ impl<S> MeteredStream<S> {
         Self {
             stream,
             requests: Requests::default(),
-            first_request: FirstRequest::new(),
+            responses: Responses::default(),
+            deadline: Deadline::new(),
             quick: false,
             lull: Lull::default(),
             polling: Polling::default(),
@@ -74,13 +78,14 @@ impl<S> MeteredStream<S> {
     }
 
     fn read_along(&mut self, bytes: &[u8]) -> io::Result<()> {
-        let Self { requests, first_request, quick, polling, handle, entry, .. } = self;
+        let Self { requests, responses, deadline, quick, polling, handle, entry, .. } = self;
         let mut result = Ok(());
         requests.read(bytes, |seen| {
-            first_request.came();
+            deadline.came();
             // The old entry goes first: the same request may be tried again.
             *entry = None;
-            if let Seen::Request { quick: asks, key } = seen {
+            if let Seen::Request { quick: asks, key, is_head } = seen {
+                responses.asked(is_head);
                 *quick |= asks;
                 handle.set_waits(true);
                 polling.began(key.as_ref());
@@ -98,7 +103,7 @@ impl<S> MeteredStream<S> {
             }
         });
         if requests.is_lost() {
-            first_request.came();
+            deadline.came();
         }
         result
     }
@@ -146,14 +151,29 @@ impl<S> MeteredStream<S> {
         Ok(true)
     }
 
-    /// Counts bytes that were written, of which `first` are the first. If that failed, the peer is gone: the
-    /// reader learns it too, which may be waiting for something else.
-    fn wrote(&mut self, first: &[u8], written: io::Result<usize>) -> Poll<io::Result<usize>> {
+    /// Counts bytes of these pieces that were written. If that failed, the peer is gone: the reader learns it too,
+    /// which may be waiting for something else.
+    fn wrote(
+        &mut self,
+        cx: &mut Context<'_>,
+        pieces: &[io::IoSlice<'_>],
+        written: io::Result<usize>,
+    ) -> Poll<io::Result<usize>> {
         let bytes = written.inspect_err(|_| self.handle.cut())?;
+        let mut left = bytes;
+        for piece in pieces {
+            let piece = &piece[..left.min(piece.len())];
+            self.responses.wrote(piece);
+            left -= piece.len();
+        }
+        if self.responses.are_complete() {
+            // hyper 1.12 reads again when it is woken, and not before.
+            let _ = self.deadline.poll_missed(true, cx);
+        }
         self.handle.meter.took(bytes);
         self.handle.silence.sent(bytes);
         self.handle.set_waits(false);
-        self.polling.wrote(first, bytes);
+        self.polling.wrote(pieces.first().map_or(&[], |first| &**first), bytes);
         Poll::Ready(Ok(bytes))
     }
 
@@ -167,7 +187,7 @@ impl<S> MeteredStream<S> {
         if self.oversize.has_queue() {
             return Poll::Ready(Ok(usize::MAX)); // What was received is handed over first.
         }
-        let Self { requests, lull, polling, handle, .. } = self;
+        let Self { requests, deadline, lull, polling, handle, .. } = self;
         if handle.poll_open(cx).is_pending()
             && let Some(frames) = requests.frames()
         {
@@ -181,6 +201,7 @@ impl<S> MeteredStream<S> {
         } else if polling.poll_open(requests.are_in_body(), cx).is_ready() {
             return Poll::Ready(Ok(usize::MAX));
         }
+        deadline.heard();
         handle.wait(cx);
         handle.check()?;
         Poll::Pending
@@ -230,16 +251,21 @@ impl<S: AsyncRead + Unpin> AsyncRead for MeteredStream<S> {
             if buf.filled().len() == filled {
                 buf.set_filled(before);
             }
-            let Self { handle, first_request, .. } = &mut *self;
+            let Self { handle, requests, responses, deadline, .. } = &mut *self;
             if read.is_pending() {
                 handle.wait(cx);
-                if first_request.poll_missing(cx).is_ready() {
+                let owes =
+                    requests.are_in_body() || requests.are_in_head() && responses.are_complete();
+                if deadline.poll_missed(owes, cx).is_ready() {
                     return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
                 }
             }
             handle.check()?;
             ready!(read)?;
             handle.silence.heard();
+            if in_body {
+                deadline.heard();
+            }
             self.polling.heard();
             if buf.filled().len() == before {
                 return Poll::Ready(Ok(()));
@@ -266,7 +292,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for MeteredStream<S> {
     ) -> Poll<io::Result<usize>> {
         self.handle.check()?;
         let written = ready!(Pin::new(&mut self.stream).poll_write(cx, buf));
-        self.wrote(buf, written)
+        self.wrote(cx, &[io::IoSlice::new(buf)], written)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -284,7 +310,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for MeteredStream<S> {
     ) -> Poll<io::Result<usize>> {
         self.handle.check()?;
         let written = ready!(Pin::new(&mut self.stream).poll_write_vectored(cx, bufs));
-        self.wrote(bufs.first().map_or(&[], |first| &**first), written)
+        self.wrote(cx, bufs, written)
     }
 
     fn is_write_vectored(&self) -> bool {
