@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 use socketio_p2p_harness::Server;
 
-use crate::Story;
-use crate::stock::{PAIRS, Stock, paired, paired_as};
+use crate::interop::Story;
+use crate::interop::stock::{PAIRS, Stock, paired, paired_as};
 
 /// Bytes in the lines of `v1-peer.mjs`: all of them in base64 here, so that a failure can be read.
 fn bytes(base64: &str) -> Value {

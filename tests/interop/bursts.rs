@@ -3,8 +3,8 @@
 use serde_json::json;
 use socketio_p2p_harness::{Peer, Server};
 
-use crate::Story;
-use crate::stock::{ALL, PAIRS, Stock, paired};
+use crate::interop::Story;
+use crate::interop::stock::{ALL, PAIRS, Stock, paired};
 
 /// What socket.io-client 2.5 puts into one request of polling is limited to 512 KiB.
 fn calls(kind: Stock) -> u64 {

@@ -7,8 +7,8 @@ use futures_util::future::try_join_all;
 use serde_json::json;
 use socketio_p2p_harness::{FaultProxy, Server, fault_proxy::Fault};
 
-use crate::stock::{AGES, ALL, Stock, paired_as};
-use crate::{Failed, Story};
+use crate::interop::stock::{AGES, ALL, Stock, paired_as};
+use crate::interop::{Failed, Story};
 
 #[tokio::test]
 async fn a_page_that_is_busy_for_nine_seconds_keeps_its_pairing() -> Story {

@@ -14,7 +14,7 @@ use tokio::task::block_in_place;
 use tokio::time::timeout;
 use tokio_util::task::TaskTracker;
 
-use crate::Story;
+use crate::interop::Story;
 
 /// The longest time that a step may take: only a story that hangs waits for it.
 const PATIENCE: Duration = Duration::from_secs(60);

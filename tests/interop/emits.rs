@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 use socketio_p2p_harness::Server;
 
-use crate::Story;
-use crate::stock::{PAIRS, paired, paired_as};
+use crate::interop::Story;
+use crate::interop::stock::{PAIRS, paired, paired_as};
 
 /// An object whose keys are not sorted, with nulls and nesting at every level, as JavaScript has it.
 const NESTED: &str = concat!(

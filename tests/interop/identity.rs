@@ -3,8 +3,8 @@
 use serde_json::json;
 use socketio_p2p_harness::{Server, StartError, free_port};
 
-use crate::Story;
-use crate::stock::{ALL, PAIRS, UPGRADING};
+use crate::interop::Story;
+use crate::interop::stock::{ALL, PAIRS, UPGRADING};
 
 #[tokio::test]
 async fn the_list_has_those_who_are_connected_and_the_caller_among_them() -> Story {

@@ -5,8 +5,8 @@ use std::time::Instant;
 use serde_json::json;
 use socketio_p2p_harness::Server;
 
-use crate::Story;
-use crate::stock::{AGES, ALL, PAIRS, names, paired, paired_as};
+use crate::interop::Story;
+use crate::interop::stock::{AGES, ALL, PAIRS, names, paired, paired_as};
 
 #[tokio::test]
 async fn either_end_unregisters_and_both_are_free_again() -> Story {

@@ -3,8 +3,8 @@
 use serde_json::json;
 use socketio_p2p_harness::{Peer, RegisterError, Server};
 
-use crate::Story;
-use crate::stock::{ALL, refusal};
+use crate::interop::Story;
+use crate::interop::stock::{ALL, refusal};
 
 #[tokio::test]
 async fn a_stock_client_registers_a_rust_peer() -> Story {

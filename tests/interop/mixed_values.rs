@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 use socketio_p2p_harness::{Peer, Server};
 
-use crate::Story;
-use crate::stock::{ALL, Stock};
+use crate::interop::Story;
+use crate::interop::stock::{ALL, Stock};
 
 #[tokio::test]
 async fn a_rust_peer_gets_an_acknowledgement_argument_for_argument() -> Story {

@@ -3,8 +3,8 @@
 use serde_json::json;
 use socketio_p2p_harness::Server;
 
-use crate::Story;
-use crate::stock::{PAIRS, Stock, UPGRADING, paired};
+use crate::interop::Story;
+use crate::interop::stock::{PAIRS, Stock, UPGRADING, paired};
 
 const EMITS: u64 = 1_000;
 

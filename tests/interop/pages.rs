@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use socketio_p2p_harness::Server;
 use tokio::process::Command;
 
-use crate::Story;
+use crate::interop::Story;
 
 /// Chromium sends what is longer than about 128 KiB in several frames.
 #[tokio::test]

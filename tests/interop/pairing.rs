@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 use socketio_p2p_harness::Server;
 
-use crate::Story;
-use crate::stock::{AGES, ALL, PAIRS, paired, paired_as, refusal, refusal_of};
+use crate::interop::Story;
+use crate::interop::stock::{AGES, ALL, PAIRS, paired, paired_as, refusal, refusal_of};
 
 #[tokio::test]
 async fn clients_of_every_age_pair_over_every_transport() -> Story {

@@ -5,8 +5,8 @@ use std::path::Path;
 use serde_json::{Value, json};
 use socketio_p2p_harness::{Peer, PeerBuilder, Program, Server, free_port};
 
-use crate::stock::ALL;
-use crate::{Failed, Story};
+use crate::interop::stock::ALL;
+use crate::interop::{Failed, Story};
 
 /// A client of python-socketio, and the transports that it may use.
 type Python = (&'static str, &'static str);

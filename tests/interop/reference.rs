@@ -12,8 +12,8 @@ use std::fmt::Write as _;
 use futures_util::{StreamExt as _, future::LocalBoxFuture, stream::FuturesUnordered};
 use socketio_p2p_harness::{Peer, Program, Server, ServerBuilder, StartError};
 
-use crate::stock::script;
-use crate::{Failed, Story};
+use crate::interop::stock::script;
+use crate::interop::{Failed, Story};
 
 /// A server that is observed.
 #[derive(Clone, Copy, Debug)]

@@ -4,8 +4,8 @@
 use serde_json::{Value, json};
 use socketio_p2p_harness::{Peer, Server, WaitError};
 
-use crate::Story;
-use crate::stock::{ALL, PAIRS, paired};
+use crate::interop::Story;
+use crate::interop::stock::{ALL, PAIRS, paired};
 
 #[tokio::test]
 async fn a_target_that_is_not_the_partner_is_refused() -> Story {

@@ -3,8 +3,8 @@
 
 use socketio_p2p_harness::{Server, ServerBuilder, free_port};
 
-use crate::Story;
-use crate::stock::{ALL, Stock, UPGRADING, paired};
+use crate::interop::Story;
+use crate::interop::stock::{ALL, Stock, UPGRADING, paired};
 
 pub(crate) fn every_kind() -> impl Iterator<Item = Stock> {
     ALL.into_iter().chain(UPGRADING)

@@ -3,8 +3,8 @@
 
 use socketio_p2p_client::direct::SignalError;
 
-use crate::Story;
-use crate::direct::Both;
+use crate::interop::Story;
+use crate::interop::direct::Both;
 
 const SCRIPT: &str = "simple-peer.mjs";
 

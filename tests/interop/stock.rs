@@ -75,7 +75,7 @@ impl Stock {
         self,
         server: &Server,
         rounds: u32,
-    ) -> Result<Value, crate::Failed> {
+    ) -> Result<Value, crate::interop::Failed> {
         let output = tokio::process::Command::new("node")
             .arg(script("strict-mode.mjs"))
             .args(["--url", server.url(), "--client", self.client, "--transport", self.transport])

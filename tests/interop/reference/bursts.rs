@@ -7,8 +7,8 @@ use serde_json::json;
 use socketio_p2p_harness::Peer;
 
 use super::{Seen, Side, Step, holds, losses};
-use crate::bursts::{long_answers, many_calls, many_emits};
-use crate::stock::{Stock, V2_POLLING, V4, V4_POLLING, paired, paired_as};
+use crate::interop::bursts::{long_answers, many_calls, many_emits};
+use crate::interop::stock::{Stock, V2_POLLING, V4, V4_POLLING, paired, paired_as};
 
 pub(super) const STEPS: &[Step] = &[
     Step {

@@ -9,8 +9,8 @@ use socketio_p2p_server::{P2pServer, QuickAckListener};
 
 use super::raw::{Raw, UPGRADE};
 use super::{Seen, Side, Step};
-use crate::Failed;
-use crate::stock::{UPGRADING, V2_POLLING, V4_POLLING, script};
+use crate::interop::Failed;
+use crate::interop::stock::{UPGRADING, V2_POLLING, V4_POLLING, script};
 
 const PATH: &str = "/socket.io/?EIO=4&clientId=A";
 

@@ -4,8 +4,8 @@ use futures_util::{FutureExt as _, future::try_join_all};
 
 use super::raw::{Raw, UPGRADE};
 use super::{Seen, Side, Step};
-use crate::restart::restarted;
-use crate::stock::{Stock, V2, V4, V4_POLLING, paired};
+use crate::interop::restart::restarted;
+use crate::interop::stock::{Stock, V2, V4, V4_POLLING, paired};
 
 const KINDS: [Stock; 3] = [V2, V4, V4_POLLING];
 

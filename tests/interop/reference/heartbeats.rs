@@ -6,7 +6,7 @@ use futures_util::FutureExt as _;
 
 use super::raw::Raw;
 use super::{Seen, Side, Step, holds};
-use crate::busy;
+use crate::interop::busy;
 
 const HANDSHAKE: &str =
     "GET /socket.io/?EIO=4&transport=polling&clientId=A HTTP/1.1\r\nhost: here\r\n\r\n";

@@ -4,7 +4,7 @@ use socketio_p2p_harness::Server;
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::TcpStream;
 
-use crate::Failed;
+use crate::interop::Failed;
 
 /// The headers of a request for a websocket.
 pub(super) const UPGRADE: &str = "connection: Upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\n\
