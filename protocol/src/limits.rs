@@ -334,7 +334,7 @@ pub const DIRECT_HOLD_MAX: Duration = Duration::from_secs(120);
 /// again at once when it is lost.
 pub const DIRECT_STEADY: Duration = Duration::from_secs(30);
 
-/// Interval at which a client registers its partner again after a refusal, if the server has forgotten
+/// Interval at which an initiator registers its partner again after a refusal, if the server has forgotten
 /// the pairing and the direct path stands.
 pub const REASSERT_INTERVAL: Duration = Duration::from_secs(2);
 

@@ -84,6 +84,8 @@ pub enum Fault {
     ForgetClosedPath,
     /// What the server grants is taken for the former pairing, whatever the partner says.
     TrustGrant,
+    /// The end that was asked registers the other, too, when the server has forgotten the pairing.
+    SwapRoles,
 }
 
 #[cfg(feature = "planted-faults")]

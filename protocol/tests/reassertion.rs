@@ -1,22 +1,24 @@
 //! "Without the server": a pairing that the server has forgotten, and how the server comes to know it
 //! again.
 
-use std::time::Duration;
+use std::{cell::RefCell, collections::BTreeSet, rc::Rc, time::Duration};
 
 use serde_json::{Value, json};
 use socketio_p2p_protocol::{
     ClientConfig, ClientEvent, ClientMessage, Code, EndReason, LinkId, PairingId, PairingInfo,
-    Path, Refusal, ServerMessage,
+    Path, Refusal, ServerMessage, Signal, Step,
     client::{Answer, Input, Output},
     limits::REASSERT_INTERVAL,
     peer::{LinkCommand, LinkEvent, LinkMessage},
     session::EmitOptions,
     sim::Noticed,
+    wire,
 };
 
 use crate::{
     clients::{ScriptedClient, info, welcome},
     direct_world::{call, direct as direct_world, pass, replied_by},
+    directs::sdp,
     world::{A, B, unpaired},
 };
 
@@ -32,15 +34,25 @@ fn direct(serial: u64) -> PairingInfo {
 }
 
 impl Direct {
+    /// It is the initiator.
     fn alive() -> Self {
+        Self::alive_as(true)
+    }
+
+    fn alive_as(initiator: bool) -> Self {
         let mut client = ScriptedClient::with_config(ClientConfig::default());
         client.hear(ServerMessage::Welcome(welcome()));
-        client.hear(ServerMessage::Registered { req: None, pairing: direct(1) });
+        let pairing = PairingInfo { initiator, ..direct(1) };
+        client.hear(ServerMessage::Registered { req: None, pairing });
+        if !initiator {
+            let offer = Signal::new(1, Step::Offer(sdp(11, "theirs"))).to_value();
+            client.handle(Input::Signalled(PairingId::new(1, 1), offer));
+        }
         let link = client.outputs().into_iter().find_map(|output| match output {
-            Output::Link(link, LinkCommand::Offer(_)) => Some(link),
+            Output::Link(link, LinkCommand::Offer(_) | LinkCommand::Answer(..)) => Some(link),
             _ => None,
         });
-        let link = link.expect("the initiator offers");
+        let link = link.expect("the initiator offers, its partner answers");
         client.handle(Input::Link(link, LinkEvent::Opened));
         let mut direct = Self { client, link, outputs: Vec::new() };
         direct.pass(300, 1);
@@ -129,6 +141,67 @@ fn a_pairing_that_the_server_forgot_outlives_another_loss_of_the_connection() {
     assert_eq!(direct_path.client.core.pairing(), Some(&direct(1)));
 }
 
+/// The question of a server whether this client may be paired with another one.
+fn question(req: u64, source: &str) -> ServerMessage {
+    let consent_time = Duration::from_secs(10);
+    ServerMessage::Register { req, source: source.parse().unwrap(), payload: None, consent_time }
+}
+
+#[test]
+fn only_the_initiator_registers_the_other_peer_again() {
+    for initiator in [true, false] {
+        let mut direct_path = Direct::alive_as(initiator);
+
+        direct_path.come_back(false);
+        direct_path.pass(3 * REASSERT_INTERVAL.as_millis() as u64, 1);
+
+        assert_eq!(direct_path.registered().len(), usize::from(initiator));
+        assert!(direct_path.client.core.pairing().is_some(), "it waits for the other");
+    }
+}
+
+#[test]
+fn a_peer_is_paired_again_with_its_partner_which_an_older_version_asks_for_from_either_end() {
+    for initiator in [true, false] {
+        let mut direct_path = Direct::alive_as(initiator);
+        direct_path.come_back(false);
+        direct_path.client.outputs();
+
+        direct_path.client.hear(question(7, "b"));
+        direct_path.client.hear(question(8, "stranger"));
+        let said = direct_path.client.said();
+        assert!(
+            matches!(
+                said[..],
+                [
+                    ClientMessage::Accept { req: Some(7) },
+                    ClientMessage::Decline { req: Some(8), .. },
+                ]
+            ),
+            "{said:?}"
+        );
+        let pairing = PairingInfo { initiator: false, ..direct(2) };
+        direct_path.client.hear(ServerMessage::Registered { req: None, pairing: pairing.clone() });
+        direct_path.pass(500, 2);
+
+        let events = direct_path.events();
+        assert!(events.contains(&ClientEvent::Reasserted(pairing)), "{events:?}");
+    }
+}
+
+#[test]
+fn a_peer_that_unregisters_takes_back_its_consent_to_the_partner() {
+    let mut direct_path = Direct::alive_as(false);
+    direct_path.come_back(false);
+    direct_path.client.hear(question(7, "b"));
+    direct_path.client.outputs();
+
+    direct_path.client.unregister(1);
+
+    let said = direct_path.client.said();
+    assert!(matches!(said[..], [ClientMessage::Unregister { .. }]), "{said:?}");
+}
+
 /// Each message with which a server may refuse a registration.
 fn refusals(req: Option<u64>, code: Code) -> [ServerMessage; 2] {
     let refusal = Refusal::from(code);
@@ -201,6 +274,38 @@ fn paired_clients_talk_on_while_the_server_is_away_and_assert_their_pairing_when
         call(&mut testbed, B);
         pass(&mut testbed, 1_200);
         assert_eq!(replied_by(&testbed, B), [Path::Relay]);
+    }
+}
+
+#[test]
+fn whichever_peer_returns_first_the_roles_of_a_reasserted_pairing_stay() {
+    for first in [A, B] {
+        let mut testbed = direct_world();
+        let sources = Rc::new(RefCell::new(BTreeSet::new()));
+        testbed.stop_server(false);
+        testbed.rewrite_with({
+            let sources = sources.clone();
+            move |passing| {
+                if passing.is_up && passing.event == wire::REGISTER {
+                    sources.borrow_mut().insert(passing.client);
+                }
+            }
+        });
+        testbed.start_server();
+        let second = A + B - first;
+        let restarted = |event: &ClientEvent| matches!(event, ClientEvent::Restarted(_));
+        while !testbed.events(first).iter().any(restarted) {
+            pass(&mut testbed, 1);
+            testbed.lose(second, Noticed::AtOnce);
+        }
+        assert!(!testbed.events(second).iter().any(restarted));
+        pass(&mut testbed, 5_000);
+
+        assert_eq!(unpaired(&testbed), []);
+        assert_eq!(testbed.pairing(A), testbed.pairing(B));
+        assert_eq!(*sources.borrow(), BTreeSet::from([A]), "{first} is first");
+        let initiates = |client| testbed.client(client).unwrap().pairing().unwrap().initiator;
+        assert_eq!([A, B].map(initiates), [true, false]);
     }
 }
 

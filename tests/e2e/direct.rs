@@ -31,7 +31,7 @@ use crate::support::{
 
 /// A client that takes a direct path again at once, and does not leave it because the machine is
 /// busy.
-fn direct(builder: P2pBuilder) -> P2pBuilder {
+pub(crate) fn direct(builder: P2pBuilder) -> P2pBuilder {
     let mut paths = PathConfig::default();
     paths.heartbeat_timeout = Duration::from_secs(30);
     paths.retry_min = Duration::from_millis(50);
@@ -40,7 +40,7 @@ fn direct(builder: P2pBuilder) -> P2pBuilder {
 }
 
 /// Waits until this carries what is emitted; its round-trip time.
-async fn path(events: &mut Events, wanted: Path) -> Option<Duration> {
+pub(crate) async fn path(events: &mut Events, wanted: Path) -> Option<Duration> {
     event(events, |event| match event {
         Event::Path { path: Some(path), rtt } if path == wanted => Some(rtt),
         _ => None,

@@ -20,7 +20,7 @@ impl Client {
     }
 
     /// Returns the key of the peer that the server has forgotten, if there is one.
-    pub(super) fn forgotten_peer(&self) -> Option<PairingId> {
+    pub(crate) fn forgotten_peer(&self) -> Option<PairingId> {
         self.find_peer(Peer::is_forgotten)
     }
 

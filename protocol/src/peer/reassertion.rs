@@ -2,14 +2,17 @@
 //! server comes to know it again.
 //!
 //! ```text
-//!              the server was restarted,               granted           the partner names it so on
-//!              the direct path stands       register                     the direct path
+//!              the server was restarted,    register, or       granted   the partner names it so on
+//!              the direct path stands       accept                       the direct path
 //!   Known ──────────────────────► Forgotten ───────────────► Granted ──────────────────────► Renamed
 //!     ▲                               │                         │                               │
 //!     │                               └── the path is lost, the partner is with another ─────►  │
 //!     │                                                                            over         │
 //!     └──────────────── a heartbeat under the new name has returned ────────────────────────────┘
 //! ```
+//!
+//! Only the initiator registers, and its partner consents: so the server asks its policy about the same
+//! source and target as when the pairing was made, and no end can claim to be another.
 //!
 //! The server grants what looks to it like any other pairing. The partner's heartbeats, which name
 //! the pairing, show whether the partner takes it for this one. Were it a new one to the partner, two
@@ -145,15 +148,25 @@ impl Peer {
         }
     }
 
+    /// Returns true if it is this end that registers the other anew.
+    fn registers(&self) -> bool {
+        self.info.initiator || planted::is(Fault::SwapRoles)
+    }
+
     pub(super) fn next_reassertion(&self) -> Option<Instant> {
         match &self.server {
-            ServerView::Forgotten { is_asked: false, ask_at } if self.is_connected => Some(*ask_at),
+            ServerView::Forgotten { is_asked: false, ask_at }
+                if self.is_connected && self.registers() =>
+            {
+                Some(*ask_at)
+            }
             ServerView::Granted { until, .. } => Some(*until),
             _ => None,
         }
     }
 
-    /// Registers the partner anew if it is time, and gives up what was granted in vain.
+    /// Registers the partner anew if it is time and this end is the initiator, and gives up what was
+    /// granted in vain.
     pub(super) fn reassert(&mut self, now: Instant) {
         if self.next_reassertion().is_none_or(|at| now < at) {
             return;
@@ -174,7 +187,6 @@ impl Peer {
         if code == Code::TargetBusy || !code.is_retryable() {
             return self.end(EndReason::Disconnected, now);
         }
-        // The partner is not back yet: it will ask as well.
         let ask_at = now + REASSERT_INTERVAL;
         self.server = ServerView::Forgotten { is_asked: false, ask_at };
     }
@@ -198,12 +210,13 @@ impl Peer {
 
     /// Ends a pairing that the server has forgotten, or is not to learn of.
     pub(super) fn part(&mut self, reason: EndReason, now: Instant) {
-        let is_asked = match self.server {
-            ServerView::Forgotten { is_asked, .. } => is_asked,
+        let may_be_granted = match self.server {
+            // What this end has asked for, or accepted.
+            ServerView::Forgotten { .. } => self.is_connected,
             ServerView::Granted { .. } => true,
             ServerView::Known | ServerView::Renamed { .. } => false,
         };
-        if is_asked {
+        if may_be_granted {
             self.outputs.push_back(Output::Unregister);
         }
         self.end(reason, now);

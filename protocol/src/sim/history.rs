@@ -68,7 +68,7 @@ pub(crate) fn live_application(
 ) -> Lived {
     let (calls, faults) = APPLICATION;
     let plan = Plan { clients: 2, legacies: 0, hostiles: 0, calls, faults, ..Plan::new(seed) };
-    let plan = Plan { direct_only: 0.0, ..plan };
+    let plan = Plan { direct_only: 0.0, one_way: false, ..plan };
     let mut world = World::new(plan, trace);
     world.application = Some(application);
     let replay = format!("sim::run_application({seed}, application, Trace::of({LINES}))");

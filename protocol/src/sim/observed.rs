@@ -17,6 +17,16 @@ impl World {
             && let Some((_, partner)) = self.oracle.partner_of(client)
         {
             self.clients[client].reasserted.insert(partner);
+            let registers = matches!(message, ClientMessage::Register { .. });
+            let is_forgotten = self.clients[client]
+                .endpoint
+                .as_ref()
+                .is_some_and(|endpoint| endpoint.forgotten_peer().is_some());
+            if registers && is_forgotten && !self.plan.allows(client, partner) {
+                let what =
+                    format!("{client} reasserts its pairing with {partner} the wrong way round");
+                self.oracle.violate(Rule::Lasting, what);
+            }
         }
     }
 

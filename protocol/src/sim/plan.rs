@@ -3,7 +3,10 @@
 use crate::{DuplicatePolicy, ListPolicy};
 use fastrand::Rng;
 
-use crate::sim::report::{LINES, Replay};
+use crate::sim::{
+    oracle::ClientNo,
+    report::{LINES, Replay},
+};
 
 /// The parameters of a run.
 #[derive(Clone, Debug, PartialEq)]
@@ -40,6 +43,8 @@ pub struct Plan {
     pub codec: bool,
     /// The clients that may ask for the list of clients.
     pub list: ListPolicy,
+    /// True if the server allows a client to register only targets with larger numbers.
+    pub one_way: bool,
     /// The probability that a client allows direct paths. 0 if none does.
     pub direct: f64,
     /// The probability that a client that allows direct paths uses no other for its emits.
@@ -55,6 +60,11 @@ impl Plan {
     /// Returns the rate limit of the server, if it has one.
     pub fn pace(&self) -> Option<PaceOf> {
         self.paced.then_some(((200, 100), (2 << 20, 512 << 10)))
+    }
+
+    /// Returns true if the server lets one client, by its number, register another.
+    pub(crate) const fn allows(&self, source: ClientNo, target: ClientNo) -> bool {
+        !self.one_way || source < target
     }
 
     /// Returns the parameters that belong to a seed.
@@ -81,6 +91,7 @@ impl Plan {
             codec: rng.u8(..16) == 0,
             slow_consents: if rng.u8(..4) == 0 { 0.8 } else { 0.1 },
             list: ListPolicy::default(),
+            one_way: seed % 5 == 2,
             direct: 0.0,
             direct_only: 0.0,
             slowness: 1,

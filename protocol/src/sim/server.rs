@@ -13,8 +13,8 @@ use serde_json::Value;
 
 use self::{acts::Act, bridged::Bridged};
 use crate::{
-    Broker, BrokerConfig, ClientMessage, Code, ConnId, Dialect, DuplicatePolicy, Frame, Hello,
-    PairingId, ResumeToken, ServerMessage,
+    Broker, BrokerConfig, Code, ConnId, Dialect, DuplicatePolicy, Frame, Hello, PairingId,
+    ResumeToken, ServerMessage,
     broker::{Input, Output},
     limits::{RELAYED_FRAME_BYTES, SIGNAL_BYTES, SIGNAL_WINDOW, SIGNALS},
     peer::v1::{self, Side},
@@ -177,16 +177,6 @@ impl Server {
         for (pairing, bridged) in &mut self.bridges {
             bridged.pump(*pairing, &self.full, &mut self.acts, now, oracle);
         }
-    }
-
-    pub(crate) fn received(
-        &mut self,
-        conn: ConnId,
-        message: ClientMessage,
-        now: Instant,
-        oracle: &mut Oracle,
-    ) {
-        self.handle(Input::Received(conn, message), now, oracle);
     }
 
     /// Relays frames, unless they are refused: `congested` plays a partner whose queue is full.

@@ -103,6 +103,7 @@ impl Testbed {
             direct_only: 0.0,
             slowness: 1,
             list: ListPolicy::All,
+            one_way: false,
             ..Plan::new(1)
         };
         let mut world = World::empty(plan, Trace::of(100));

@@ -105,6 +105,7 @@ planted! {
 planted! {
     with_restarts;
     taking_any_grant_for_the_former_pairing_is_caught: TrustGrant by Mutual, NothingLost, Progress;
+    registering_from_the_wrong_end_is_caught: SwapRoles by Lasting;
 }
 
 planted! {

@@ -90,7 +90,9 @@ impl P2pServerBuilder {
     /// default every client may ask; the target decides in any case. `false` refuses with
     /// `forbidden`.
     ///
-    /// The hook is called for each registration, outside of any lock, and must not block.
+    /// The hook is called for each registration, outside of any lock, and must not block. It is called again,
+    /// with the same source and target, when two clients with a direct path reassert a pairing that a
+    /// restarted server has forgotten.
     ///
     /// ```
     /// # use socketio_p2p_server::P2pServer;

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use super::{Routed, Server, acts::Act, bridged::Bridged};
 use crate::{
-    Args, Cause, ClientMessage, Code, ConnId, Outcome, PairingId, Partner,
+    Args, Cause, ClientMessage, Code, ConnId, Outcome, PairingId, Partner, broker,
     peer::v1::{self, Bridge, NoAck, Side},
     relay::{self, V1Emit},
     sim::{
@@ -129,7 +129,7 @@ impl Server {
             true => ClientMessage::Accept { req: None },
             false => ClientMessage::Decline { req: None, reason: None },
         };
-        self.received(from, answer, now, oracle);
+        self.handle(broker::Input::Received(from, answer), now, oracle);
     }
 
     /// Returns whether so much of a v1 client waits that nothing is read from it.
