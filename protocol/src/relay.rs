@@ -10,6 +10,7 @@
 //!
 //! All of it only asks. A message that is relayed costs no allocation here but those of its parser.
 
+mod holder;
 mod requests;
 mod unread;
 mod v1;
@@ -21,6 +22,7 @@ use serde::de::IgnoredAny;
 use serde_json::{Value, value::RawValue};
 
 pub use self::{
+    holder::{Holder, Sign},
     requests::{
         RefusalForm, is_acknowledged_at_once, later_answer, later_refusal, read_request,
         read_v1_request, refuse_request, request_number,

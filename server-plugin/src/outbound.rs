@@ -20,6 +20,7 @@ pub(crate) mod oversize;
 mod pause;
 mod polling;
 mod polling_session;
+mod question;
 pub(crate) mod queue;
 mod responses;
 mod silence;

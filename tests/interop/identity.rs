@@ -1,10 +1,14 @@
 //! Connected and refused clients.
 
 use serde_json::json;
-use socketio_p2p_harness::{Server, StartError, free_port};
+use socketio_p2p_harness::{
+    FaultProxy, Server, StartError,
+    fault_proxy::{Fault, Ways},
+    free_port,
+};
 
 use crate::interop::Story;
-use crate::interop::stock::{ALL, PAIRS, UPGRADING};
+use crate::interop::stock::{AGES, ALL, PAIRS, UPGRADING};
 
 #[tokio::test]
 async fn the_list_has_those_who_are_connected_and_the_caller_among_them() -> Story {
@@ -60,6 +64,27 @@ async fn an_id_is_free_when_its_owner_is_gone_or_going() -> Story {
         let rounds = kind.comes_and_goes(&server, 24).await?;
 
         assert_eq!(rounds["refusals"], json!({}), "{kind:?}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_id_is_free_when_the_network_of_its_owner_is_gone() -> Story {
+    let server = Server::start().await?;
+    for kind in AGES.into_iter().chain(UPGRADING) {
+        let proxy =
+            FaultProxy::start(server.url().trim_start_matches("http://").parse()?, 1).await?;
+        let mut a = kind.peer_at(&proxy.url(), "A").start().await?;
+        a.list().await?;
+        while proxy.connections() > 1 {
+            a.list().await?; // It still upgrades.
+        }
+        assert_eq!(proxy.inject_all(Fault::HalfOpen(Ways::Both)), 1);
+
+        let mut again = kind.peer(&server, "A").start().await?;
+
+        assert_eq!(again.list().await?, json!(["A"]), "{kind:?}");
+        again.quit().await?;
     }
     Ok(())
 }

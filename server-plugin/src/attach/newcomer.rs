@@ -5,6 +5,7 @@ use std::sync::Arc;
 use socketio_p2p_protocol::{
     Code, Hello,
     limits::{ID_WAIT, ID_WAIT_STEP},
+    relay::{self, Sign},
 };
 use tokio::time::{Instant, sleep};
 
@@ -15,7 +16,7 @@ use crate::{connection::Connection, observe::logged, step::Shared};
 /// connection.
 ///
 /// `is_metered` returns whether the polls of clients are seen. A holder that did not poll in all this time is
-/// gone: it does not wait for anything. So is one whose websocket has ended.
+/// gone: it does not wait for anything. So is one whose websocket has ended, or does not answer.
 ///
 /// # Errors
 ///
@@ -53,36 +54,45 @@ pub(super) async fn admit(
     }
     if let Some(gone) = holder.filter(Holder::is_gone) {
         logged(
-            || tracing::debug!(client = %newcomer.client, "the holder of an id no longer polls"),
+            || tracing::debug!(client = %newcomer.client, "the holder of an id does not answer"),
         );
         shared.give_way(gone.connection.id);
     }
     shared.admit(newcomer, hello)
 }
 
-/// What was seen of the holder of an id.
+/// The holder of an id, and what was seen of it.
 struct Holder {
     connection: Arc<Connection>,
-    since: Instant,
-    is_metered: bool,
-    has_polled: bool,
+    seen: relay::Holder,
 }
 
 impl Holder {
     fn new(connection: Arc<Connection>) -> Self {
-        Self { connection, since: Instant::now(), is_metered: false, has_polled: false }
+        if let Some(stream) = connection.outlet.stream() {
+            stream.ask();
+        }
+        Self { connection, seen: relay::Holder::new(now()) }
     }
 
     fn look(&mut self, is_metered: impl Fn() -> bool) {
         let outlet = &*self.connection.outlet;
-        self.has_polled |= !outlet.polls() || outlet.poll_stream().is_some();
-        self.is_metered |= self.has_polled || is_metered();
+        self.seen.saw(match (outlet.polls(), outlet.stream()) {
+            (false, None) => Sign::Unknown,
+            (false, Some(stream)) => stream.sign(),
+            (true, _) if outlet.poll_stream().is_some() => Sign::Alive,
+            (true, _) if is_metered() => Sign::Silent,
+            (true, _) => Sign::Unknown,
+        });
     }
 
-    /// Returns whether it was looked at for most of the time, and never polled.
     fn is_gone(&self) -> bool {
-        self.is_metered && !self.has_polled && self.since.elapsed() >= ID_WAIT / 2
+        self.seen.is_gone(now())
     }
+}
+
+fn now() -> std::time::Instant {
+    Instant::now().into_std()
 }
 
 #[cfg(test)]

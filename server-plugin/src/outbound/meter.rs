@@ -21,6 +21,7 @@ use super::{
     oversize::Oversize,
     polling::Polling,
     polling_session::Session,
+    question::PING,
     responses::Responses,
     stream_handle::StreamHandle,
     streams::Registered,
@@ -47,6 +48,8 @@ pub struct MeteredStream<S> {
     hidden_at: Option<Instant>,
     pub(super) handle: Arc<StreamHandle>,
     entry: Option<Registered>,
+    /// `true` if all that was written has been flushed: no frame is half written.
+    is_flushed: bool,
 }
 
 impl<S> MeteredStream<S> {
@@ -64,6 +67,7 @@ impl<S> MeteredStream<S> {
             hidden_at: None,
             handle: Arc::new(StreamHandle::new()),
             entry: None,
+            is_flushed: false,
         }
     }
 
@@ -192,7 +196,7 @@ impl<S> MeteredStream<S> {
             && let Some(frames) = requests.frames()
         {
             // It is not listened to.
-            handle.silence.heard();
+            handle.heard();
             match frames.to_gap() {
                 0 if lull.poll_pong(cx, buf).is_ready() => return Poll::Ready(Ok(0)),
                 0 => {}
@@ -227,13 +231,33 @@ impl<S: AsyncRead + Unpin> MeteredStream<S> {
     }
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for MeteredStream<S> {
+impl<S: AsyncWrite + Unpin> MeteredStream<S> {
+    /// Asks the peer of a websocket for a sign of life, if that is wanted and no frame is half written.
+    fn ask(&mut self, cx: &mut Context<'_>) {
+        if !self.handle.question.is_wanted() || !self.is_flushed || self.requests.frames().is_none()
+        {
+            return;
+        }
+        match Pin::new(&mut self.stream).poll_write(cx, PING) {
+            Poll::Ready(Ok(written)) if written == PING.len() => {
+                self.handle.question.asked();
+                let _ = Pin::new(&mut self.stream).poll_flush(cx);
+            }
+            // Half of it could not be taken back.
+            Poll::Ready(_) => self.handle.cut(),
+            Poll::Pending => {}
+        }
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for MeteredStream<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let before = buf.filled().len();
+        self.ask(cx);
         loop {
             let bytes = ready!(self.poll_open(cx, buf))?;
             if bytes == 0 || self.polling.give(buf) || self.oversize.give(buf) {
@@ -262,7 +286,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for MeteredStream<S> {
             }
             handle.check()?;
             ready!(read)?;
-            handle.silence.heard();
+            handle.heard();
             if in_body {
                 deadline.heard();
             }
@@ -291,12 +315,15 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for MeteredStream<S> {
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
         self.handle.check()?;
+        self.is_flushed = false;
         let written = ready!(Pin::new(&mut self.stream).poll_write(cx, buf));
         self.wrote(cx, &[io::IoSlice::new(buf)], written)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(cx)
+        let flushed = ready!(Pin::new(&mut self.stream).poll_flush(cx));
+        self.is_flushed = flushed.is_ok();
+        Poll::Ready(flushed)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -309,6 +336,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for MeteredStream<S> {
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         self.handle.check()?;
+        self.is_flushed = false;
         let written = ready!(Pin::new(&mut self.stream).poll_write_vectored(cx, bufs));
         self.wrote(cx, bufs, written)
     }

@@ -10,13 +10,16 @@ use std::{
     time::Duration,
 };
 
-use super::{gate::Intake, oversize::Longest, queue::Meter, silence::Silence};
+use socketio_p2p_protocol::relay::Sign;
+
+use super::{gate::Intake, oversize::Longest, question::Question, queue::Meter, silence::Silence};
 
 /// A handle to a stream: the bytes that it took, and ways to hold back its reading and to end it.
 #[derive(Debug)]
 pub(crate) struct StreamHandle {
     pub(super) meter: Arc<Meter>,
     pub(super) silence: Silence,
+    pub(super) question: Question,
     is_cut: AtomicBool,
     /// `true` from a request until the first byte of its response.
     waits: AtomicBool,
@@ -34,6 +37,7 @@ impl StreamHandle {
         Self {
             meter,
             silence: Silence::new(),
+            question: Question::default(),
             is_cut: AtomicBool::new(false),
             waits: AtomicBool::new(false),
             intake: OnceLock::new(),
@@ -49,9 +53,28 @@ impl StreamHandle {
     /// Ends the stream: its reader finds it aborted, and nothing more is written.
     pub(crate) fn cut(&self) {
         self.is_cut.store(true, Ordering::Release);
-        if let Some(reader) = self.lock().take() {
-            reader.wake();
+        self.wake();
+    }
+
+    /// Asks the peer of a websocket for a sign of life.
+    pub(crate) fn ask(&self) {
+        self.question.want();
+        self.wake();
+    }
+
+    /// Returns what is seen of the peer of a websocket since it was asked last.
+    pub(crate) fn sign(&self) -> Sign {
+        match self.question.is_open() {
+            None => Sign::Unknown,
+            Some(true) => Sign::Silent,
+            Some(false) => Sign::Alive,
         }
+    }
+
+    /// Notes that the peer was heard, or that nobody listens to it.
+    pub(super) fn heard(&self) {
+        self.silence.heard();
+        self.question.heard();
     }
 
     /// Returns the reading from the websocket on this stream, which is `intake` unless there is one already.
@@ -104,6 +127,12 @@ impl StreamHandle {
         let mut reader = self.lock();
         if !reader.as_ref().is_some_and(|reader| reader.will_wake(cx.waker())) {
             *reader = Some(cx.waker().clone());
+        }
+    }
+
+    fn wake(&self) {
+        if let Some(reader) = self.lock().take() {
+            reader.wake();
         }
     }
 
