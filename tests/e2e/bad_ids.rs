@@ -114,6 +114,7 @@ async fn awkward_ids_are_ids_all_the_same() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_id_is_taken_once_in_whatever_dialect() {
+    const DUPLICATE: &str = r#"44{"message":"duplicate-id"}"#;
     let server = TestServer::start().await;
     let bystanders = Bystanders::on(&server).await;
     let mut first = Wire::v1(&server, "A").await;
@@ -121,12 +122,10 @@ async fn an_id_is_taken_once_in_whatever_dialect() {
     for auth in [Value::Null, json!({ "clientId": "A" }), json!({ "clientId": "A", "p2p": 2 })] {
         let mut wire = Wire::open(&server, "EIO=4&clientId=A").await;
         wire.send(&format!("40{auth}").replace("null", "")).await;
-        assert_eq!(wire.text().await, r#"44{"message":"duplicate-id"}"#, "{auth}");
-        // Each newcomer waited for it: it answers the server's pings meanwhile.
-        first.rest().await;
+        assert_eq!(first.hears_nothing_until(wire.text()).await, DUPLICATE, "{auth}");
     }
     let mut wire = Wire::open(&server, "EIO=3&clientId=A").await;
-    let refused = wire.text().await;
+    let refused = first.hears_nothing_until(wire.text()).await;
     assert!(refused.starts_with("44"), "{refused}");
     drop(wire);
 

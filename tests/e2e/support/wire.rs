@@ -253,6 +253,18 @@ impl Wire {
         answers
     }
 
+    /// Answers the server's pings until this is done, which is returned.
+    ///
+    /// # Panics
+    ///
+    /// If the server sends anything else meanwhile.
+    pub(crate) async fn hears_nothing_until<T>(&mut self, done: impl Future<Output = T>) -> T {
+        tokio::select! {
+            done = done => done,
+            packet = self.packet() => panic!("it hears {packet:?}"),
+        }
+    }
+
     /// Returns all packets that the server has sent so far, and whether it then closed the
     /// connection.
     pub(crate) async fn rest_or_end(&mut self) -> (Vec<Packet>, bool) {
