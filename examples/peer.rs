@@ -16,8 +16,7 @@ use futures_util::{FutureExt as _, StreamExt as _, future::BoxFuture, stream::Fu
 use peer_lines::{Command, Line, say};
 use serde::Serialize;
 use socketio_p2p_client::{
-    Args, ConnectError, EmitError, Event, Incoming, P2pBuilderExt, P2pClient, P2pClientExt,
-    PathPolicy, RegisterError, RequestError,
+    Args, EmitError, Event, Incoming, P2pBuilderExt, P2pClient, P2pClientExt, PathPolicy,
 };
 use socketio_p2p_examples::{WARNINGS, describe, log_to_stderr};
 use tokio::io::{AsyncBufReadExt as _, BufReader};
@@ -116,7 +115,7 @@ async fn run(options: Options) -> Result<(), (String, Box<dyn Error>)> {
         })
         .connect()
         .await
-        .map_err(|error| (connect_code(&error).to_owned(), error.into()))?;
+        .map_err(|error| (error.code().to_owned(), error.into()))?;
     let mut events = client.events();
     say(&Line::Connected { client_id: client.id().as_str() });
 
@@ -162,9 +161,8 @@ async fn obey(client: &P2pClient, command: Command) {
             }
             // The event is printed as `paired`.
             if let Err(error) = register.await {
-                let code = register_code(&error);
-                eprintln!("{}", describe(&error));
-                say(&Line::Refused { target: &target, code });
+                eprintln!("{error}");
+                say(&Line::Refused { target: &target, code: error.code() });
             }
         }
         Command::Emit2 { id, event, args, ack: true, timeout_ms } => {
@@ -189,7 +187,7 @@ async fn obey(client: &P2pClient, command: Command) {
         }
         Command::Unregister => {
             if let Err(error) = client.unregister_target().await {
-                say(&Line::Error { code: request_code(&error), message: &describe(&error) });
+                say(&Line::Error { code: error.code(), message: &error.to_string() });
             }
         }
         Command::List => match client.clients().await {
@@ -198,7 +196,7 @@ async fn obey(client: &P2pClient, command: Command) {
                 say(&Line::Clients { clients: &ids });
             }
             Err(error) => {
-                say(&Line::Error { code: request_code(&error), message: &describe(&error) });
+                say(&Line::Error { code: error.code(), message: &error.to_string() });
             }
         },
         Command::Quit => {}
@@ -211,40 +209,13 @@ fn arguments(args: Vec<serde_json::Value>) -> Args {
 }
 
 fn failed(id: &serde_json::Value, error: &EmitError) {
-    eprintln!("emit2 {id}: {}", describe(error));
+    eprintln!("emit2 {id}: {error}");
     let outcome = match error.executed() {
         Some(false) => "not-executed",
         None => "unknown",
         Some(true) => "executed",
     };
     say(&Line::Failed { id, outcome, code: error.code() });
-}
-
-fn connect_code(error: &ConnectError) -> &str {
-    match error {
-        ConnectError::Id(_) => "bad-client-id",
-        ConnectError::Refused(code) => code.as_str(),
-        ConnectError::Timeout(_) => "timeout",
-        ConnectError::Rejected(_) => "forbidden",
-        _ => "closed",
-    }
-}
-
-fn register_code(error: &RegisterError) -> &str {
-    match error {
-        RegisterError::Refused(refusal) => refusal.code.as_str(),
-        RegisterError::Timeout(_) => "timeout",
-        RegisterError::Closed => "closed",
-        _ => "bad-args",
-    }
-}
-
-fn request_code(error: &RequestError) -> &str {
-    match error {
-        RequestError::Refused(refusal) => refusal.code.as_str(),
-        RequestError::Timeout(_) => "timeout",
-        _ => "closed",
-    }
 }
 
 #[cfg(test)]

@@ -12,7 +12,7 @@
 //! | `events` | the changes of a client's connection and pairing |
 //! | `counters` | counters of what a client has ignored |
 //! | `args` | Rust values as arguments of an event |
-//! | `error` | one error type for each operation |
+//! | `error`, `handler_error` | one error type for each operation; the error of a handler |
 
 pub(crate) mod args;
 pub(crate) mod builder;
@@ -23,6 +23,7 @@ pub(crate) mod emit2;
 pub(crate) mod error;
 pub(crate) mod events;
 pub(crate) mod ext;
+pub(crate) mod handler_error;
 pub(crate) mod handlers;
 pub(crate) mod incoming;
 pub(crate) mod reply;

@@ -116,6 +116,22 @@ impl Code {
                 | Self::NoRoute
         )
     }
+
+    /// Returns whether a reply with this code reports that a handler ran and failed. Replies with the
+    /// other codes report that none ran, or that it is unknown.
+    #[must_use]
+    pub const fn is_of_handler(&self) -> bool {
+        !matches!(
+            self,
+            Self::Unhandled
+                | Self::BadEvent
+                | Self::BadArgs
+                | Self::Congested
+                | Self::Offline
+                | Self::Expired
+                | Self::Timeout
+        )
+    }
 }
 
 labels! {
@@ -183,16 +199,41 @@ impl From<Code> for Refusal {
 pub enum Cause {
     /// It was refused, or its time was over.
     Code(Code),
+    /// Its arguments exceed the limit on bytes ([`Code::TooLarge`]).
+    TooLarge {
+        /// The bytes of the arguments. Blobs count as their base64.
+        bytes: usize,
+        /// The bytes that are allowed.
+        limit: usize,
+    },
+    /// Its arguments exceed the limit on depth ([`Code::TooLarge`]).
+    TooDeep {
+        /// The levels of arrays and objects, the list of arguments included.
+        depth: usize,
+        /// The levels that are allowed.
+        limit: usize,
+    },
     /// Its pairing ended.
     Ended(EndReason),
 }
 
 impl Cause {
+    /// Returns the code, or `None` if the pairing ended.
+    #[must_use]
+    pub const fn code(&self) -> Option<Code> {
+        match self {
+            Self::Code(code) => Some(*code),
+            Self::TooLarge { .. } | Self::TooDeep { .. } => Some(Code::TooLarge),
+            Self::Ended(_) => None,
+        }
+    }
+
     /// Returns the text of the code or the reason on the wire.
     #[must_use]
     pub fn as_str(&self) -> &str {
         match self {
             Self::Code(code) => code.as_str(),
+            Self::TooLarge { .. } | Self::TooDeep { .. } => Code::TooLarge.as_str(),
             Self::Ended(reason) => reason.as_str(),
         }
     }
@@ -202,6 +243,12 @@ impl fmt::Display for Cause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Code(code) => f.write_str(code.message()),
+            Self::TooLarge { bytes, limit } => {
+                write!(f, "the arguments have {bytes} bytes, and {limit} are allowed")
+            }
+            Self::TooDeep { depth, limit } => {
+                write!(f, "the arguments are nested {depth} deep, and {limit} are allowed")
+            }
             Self::Ended(reason) => write!(f, "the pairing ended: {reason}"),
         }
     }

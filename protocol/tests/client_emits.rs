@@ -29,7 +29,7 @@ fn batches(outputs: &[Output]) -> Vec<Vec<u64>> {
 
 fn refused(answer: Answer) -> Code {
     match answer {
-        Answer::Outcome(Outcome::NotExecuted(Cause::Code(code))) => code,
+        Answer::Outcome(Outcome::NotExecuted(cause)) => cause.code().unwrap(),
         other => panic!("{other:?}"),
     }
 }

@@ -1,6 +1,9 @@
 //! Handlers: what they may do, and what becomes of their failures.
 
+use std::error::Error;
+
 use futures_util::future::{BoxFuture, FutureExt as _};
+use serde::Deserialize;
 use serde_json::{Value, json};
 use socketio_p2p_client::{Cause, Code, EmitError, HandlerError, Incoming, P2pClientExt};
 use tokio::sync::mpsc;
@@ -100,6 +103,60 @@ async fn a_handler_that_fails_panics_or_is_missing_is_reported_at_once() {
     let error = soon(a.emit2("missing", ()).timeout(LONG)).await.unwrap_err();
     assert!(matches!(error, EmitError::NotExecuted(Cause::Code(Code::Unhandled))), "{error:?}");
     assert_echoes(&a).await;
+}
+
+/// An error of an application.
+struct OutOfPaper;
+
+impl From<OutOfPaper> for HandlerError {
+    fn from(_: OutOfPaper) -> Self {
+        Self::with_code("out-of-paper", "there is no paper left")
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_handler_fails_with_any_error_and_with_codes_of_its_own() {
+    let server = TestServer::start().await;
+    let b = client(&server, "B")
+        .on2("own", async |_| Ok(Err::<(), _>(OutOfPaper)?))
+        .on2("known", async |_| Err::<(), _>(HandlerError::with_code("rate-limited", "slowly")))
+        .on2("reserved", async |_| Err::<(), _>(HandlerError::with_code("offline", "no printer")))
+        .on2("io", async |_| Ok(std::fs::read_to_string("/nowhere/at/all")?))
+        .on2("boxed", async |_| Ok(Err::<(), Box<dyn Error + Send + Sync>>("in a box".into())?))
+        .on2("text", async |_| Ok(Err::<(), _>("in words")?))
+        .on2("anyhow", async |_| {
+            let cause = anyhow::anyhow!("disk on fire");
+            Ok(Err::<(), _>(cause.context("cannot save"))?)
+        })
+        .on2("args", async |incoming: Incoming| {
+            let (name, Order { price }) = incoming.args()?;
+            Ok::<(String, u32), _>((name, price))
+        });
+    let [a, _b] = pair(&server, client(&server, "A"), b).await;
+
+    for (event, code, text) in [
+        ("own", "out-of-paper", "there is no paper left"),
+        ("known", "rate-limited", "slowly"),
+        ("reserved", "handler-failed", "no printer"),
+        ("io", "handler-failed", "No such file"),
+        ("boxed", "handler-failed", "in a box"),
+        ("text", "handler-failed", "in words"),
+        ("anyhow", "handler-failed", "cannot save: disk on fire"),
+        ("args", "handler-failed", "invalid type: string \"dear\", expected u32"),
+    ] {
+        let args = ("tea", json!({ "price": "dear" }));
+        let error = soon(a.emit2(event, args).timeout(LONG)).await.unwrap_err();
+        assert_eq!((error.code(), error.executed()), (code, Some(true)), "{event}");
+        assert_eq!(error.is_retryable(), code == "rate-limited", "{event}");
+        let line = error.to_string();
+        assert!(line.starts_with("the partner's handler failed: "), "{line}");
+        assert!(line.contains(text) && error.source().is_none(), "{line}");
+    }
+}
+
+#[derive(Deserialize)]
+struct Order {
+    price: u32,
 }
 
 #[tokio::test(flavor = "multi_thread")]

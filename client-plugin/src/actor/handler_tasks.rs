@@ -29,7 +29,6 @@ use tokio::{
 
 use crate::api::{
     client::{P2pClient, Shared},
-    error::HandlerError,
     handlers::{EventHandler, HandlerResult, Handlers},
     incoming::Incoming,
 };
@@ -197,15 +196,16 @@ async fn start(handlers: &Handlers, event: Event, running: &mut Running) -> Opti
         Ok(ended) => ended.into_iter().for_each(|handler| running.end(handler)),
         Err(refusal) => return Some((pairing, seq, Err(refusal))),
     }
+    let event = incoming.event.clone();
     let mut future = start_caught(handler, incoming);
     match poll_fn(|cx| Poll::Ready(future.poll_unpin(cx))).await {
         Poll::Ready(result) => {
-            let finished = (pairing, seq, reply(result));
+            let finished = (pairing, seq, reply(&event, result));
             running.finished(&finished);
             Some(finished)
         }
         Poll::Pending => {
-            let task = async move { (pairing, seq, reply(future.await)) };
+            let task = async move { (pairing, seq, reply(&event, future.await)) };
             running.handles.insert((pairing, seq), running.tasks.spawn(task));
             None
         }
@@ -229,10 +229,14 @@ pub(super) fn discard(panic: Box<dyn Any + Send>) {
 }
 
 /// Returns the reply for the partner.
-fn reply(result: Caught) -> Result<Args, Refusal> {
+fn reply(event: &str, result: Caught) -> Result<Args, Refusal> {
     match result {
         Ok(Ok(args)) => Ok(args),
-        Ok(Err(HandlerError(text))) => Err(Refusal::new(Code::HandlerFailed, &text)),
+        Ok(Err(error)) => {
+            // The partner can cause these at any rate.
+            tracing::info!(event, code = error.code(), %error, "a handler failed");
+            Err(error.refusal())
+        }
         // The panic's message is for the logs of this process, where the panic hook has put it.
         Err(panic) => {
             discard(panic);

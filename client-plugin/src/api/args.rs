@@ -34,11 +34,11 @@ pub(crate) fn decode<T: DeserializeOwned>(args: &Args) -> Result<T, ArgsError> {
 #[non_exhaustive]
 pub enum ArgsError {
     /// The value cannot be serialised, or the arguments have another shape.
-    #[error("the value does not match the type")]
-    Value(#[source] ParserError),
+    #[error("{0}")]
+    Value(ParserError),
     /// The serialised value is not JSON.
-    #[error("not valid JSON")]
-    Json(#[source] Error),
+    #[error("not valid JSON: {0}")]
+    Json(Error),
 }
 
 #[cfg(test)]

@@ -18,7 +18,8 @@ use crate::{
     api::{
         client::P2pClient,
         counters::ComplaintCounters,
-        error::{ConnectError, HandlerError},
+        error::ConnectError,
+        handler_error::HandlerError,
         handlers::Handlers,
         incoming::{Consent, Incoming, PairingRequest},
     },

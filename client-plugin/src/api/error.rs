@@ -1,6 +1,9 @@
 //! One error type for each operation: what failed, why, and what can be done.
+//!
+//! The text of an error tells what failed and why, in one line. An error is either in the text or the
+//! `source`, never in both, as the Rust project's error handling group advises; here it is in the text.
 
-use std::time::Duration;
+use std::{error::Error, time::Duration};
 
 use socketio_p2p_protocol::{Cause, ClientIdError, Code, ConnectFailure, Refusal};
 
@@ -11,16 +14,16 @@ use crate::api::args::ArgsError;
 #[non_exhaustive]
 pub enum ConnectError {
     /// The client id is malformed.
-    #[error("the client id is malformed")]
+    #[error(transparent)]
     Id(#[from] ClientIdError),
     /// The auth is not an object, so the client id cannot be added to it.
     #[error("the auth is not an object")]
     Auth,
     /// The server cannot be reached, or does not speak Socket.IO.
-    #[error("no connection to the server")]
-    Transport(#[source] Box<rust_socketio::Error>),
+    #[error("no connection to the server: {}", chain(&**.0))]
+    Transport(Box<rust_socketio::Error>),
     /// The server refused the connection. The code tells whether another attempt can succeed.
-    #[error("the server refused the connection: {0}")]
+    #[error("the server refused the connection: {} ({})", .0.message(), .0)]
     Refused(Code),
     /// The application's own middleware on the server refused the connection, with this message.
     #[error("the server refused the connection: {0}")]
@@ -37,6 +40,32 @@ pub enum ConnectError {
 }
 
 impl ConnectError {
+    /// Returns the code, as it travels.
+    #[must_use]
+    pub fn code(&self) -> &str {
+        match self {
+            Self::Id(_) => Code::BadClientId.as_str(),
+            Self::Auth | Self::Welcome => Code::BadArgs.as_str(),
+            Self::Refused(code) => code.as_str(),
+            Self::Rejected(_) => Code::Forbidden.as_str(),
+            Self::Timeout(_) => Code::Timeout.as_str(),
+            Self::Transport(_) | Self::Closed => Code::Closed.as_str(),
+        }
+    }
+
+    /// Returns whether another attempt with the same settings can succeed. The application's own refusals
+    /// are not known to be final.
+    #[must_use]
+    pub const fn is_retryable(&self) -> bool {
+        use rust_socketio::Error::{InvalidUrl, InvalidUrlScheme};
+        match self {
+            Self::Transport(error) => !matches!(**error, InvalidUrl(_) | InvalidUrlScheme(_)),
+            Self::Refused(code) => code.is_retryable(),
+            Self::Rejected(_) | Self::Closed | Self::Timeout(_) => true,
+            Self::Id(_) | Self::Auth | Self::Welcome => false,
+        }
+    }
+
     /// Returns the error for the failure of the first attempt, and rust_socketio's error if there is one.
     pub(crate) fn of(
         failure: Option<ConnectFailure>,
@@ -60,15 +89,15 @@ impl ConnectError {
 #[non_exhaustive]
 pub enum RegisterError {
     /// The target's id is malformed. Nothing was sent.
-    #[error("the target's client id is malformed")]
+    #[error("the target: {0}")]
     Target(#[from] ClientIdError),
     /// The payload cannot be serialised. Nothing was sent.
-    #[error("the payload cannot be serialised")]
-    Payload(#[source] serde_json::Error),
+    #[error("the payload cannot be serialised: {0}")]
+    Payload(serde_json::Error),
     /// The server or the target refused. The code tells whether another attempt can succeed. An existing
     /// pairing stays.
-    #[error("the registration was refused")]
-    Refused(#[source] Refusal),
+    #[error("the registration was refused: {0}")]
+    Refused(Refusal),
     /// No answer arrived in time. The pairing may still come into being:
     /// [`unregister_target`](crate::P2pClientExt::unregister_target) ends it in any case.
     #[error("no answer from the server within {0:?}")]
@@ -78,14 +107,38 @@ pub enum RegisterError {
     Closed,
 }
 
+impl RegisterError {
+    /// Returns the code, as it travels.
+    #[must_use]
+    pub fn code(&self) -> &str {
+        match self {
+            Self::Target(_) => Code::BadClientId.as_str(),
+            Self::Payload(_) => Code::BadArgs.as_str(),
+            Self::Refused(refusal) => refusal.code.as_str(),
+            Self::Timeout(_) => Code::Timeout.as_str(),
+            Self::Closed => Code::Closed.as_str(),
+        }
+    }
+
+    /// Returns whether the same request can succeed later.
+    #[must_use]
+    pub const fn is_retryable(&self) -> bool {
+        match self {
+            Self::Refused(refusal) => refusal.code.is_retryable(),
+            Self::Timeout(_) => true,
+            Self::Target(_) | Self::Payload(_) | Self::Closed => false,
+        }
+    }
+}
+
 /// The reason for which [`unregister_target`](crate::P2pClientExt::unregister_target) or
 /// [`clients`](crate::P2pClientExt::clients) failed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum RequestError {
     /// The server refused.
-    #[error("the request was refused")]
-    Refused(#[source] Refusal),
+    #[error("the request was refused: {0}")]
+    Refused(Refusal),
     /// No answer arrived in time.
     #[error("no answer from the server within {0:?}")]
     Timeout(Duration),
@@ -94,26 +147,49 @@ pub enum RequestError {
     Closed,
 }
 
+impl RequestError {
+    /// Returns the code, as it travels.
+    #[must_use]
+    pub fn code(&self) -> &str {
+        match self {
+            Self::Refused(refusal) => refusal.code.as_str(),
+            Self::Timeout(_) => Code::Timeout.as_str(),
+            Self::Closed => Code::Closed.as_str(),
+        }
+    }
+
+    /// Returns whether the same request can succeed later.
+    #[must_use]
+    pub const fn is_retryable(&self) -> bool {
+        match self {
+            Self::Refused(refusal) => refusal.code.is_retryable(),
+            Self::Timeout(_) => true,
+            Self::Closed => false,
+        }
+    }
+}
+
 /// The reason for which [`emit2`](crate::P2pClientExt::emit2) returned no reply. Each call reports its
 /// outcome exactly once, and truthfully.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum EmitError {
     /// The arguments cannot be serialised. Nothing was sent.
-    #[error("the arguments cannot be serialised")]
-    Args(#[source] ArgsError),
+    #[error("the arguments cannot be serialised: {0}")]
+    Args(ArgsError),
     /// No handler ran, and none will.
     #[error("not executed: {0}")]
     NotExecuted(Cause),
     /// The event was sent, and it cannot be known whether a handler ran.
     #[error("outcome unknown: {0}")]
     Unknown(Cause),
-    /// The partner's handler ran and failed.
-    #[error("the partner's handler failed")]
-    Failed(#[source] Refusal),
+    /// The partner's handler ran and failed. The code and the text are the handler's own
+    /// ([`HandlerError`](crate::HandlerError)).
+    #[error("the partner's handler failed: {0}")]
+    Failed(Refusal),
     /// The partner's handler ran and succeeded, but its reply does not match the type that was asked for.
-    #[error("the reply does not match the type")]
-    Reply(#[source] ArgsError),
+    #[error("the reply does not match the type: {0}")]
+    Reply(ArgsError),
 }
 
 impl EmitError {
@@ -124,6 +200,21 @@ impl EmitError {
             Self::Args(_) | Self::NotExecuted(_) => Some(false),
             Self::Unknown(_) => None,
             Self::Failed(_) | Self::Reply(_) => Some(true),
+        }
+    }
+
+    /// Returns whether the same call can succeed later, without a risk that a handler runs twice. For a
+    /// handler that ran and failed, its own code decides. A call whose pairing has ended needs another
+    /// pairing.
+    #[must_use]
+    pub const fn is_retryable(&self) -> bool {
+        match self {
+            Self::NotExecuted(cause) => match cause.code() {
+                Some(code) => code.is_retryable(),
+                None => false,
+            },
+            Self::Failed(refusal) => refusal.code.is_retryable(),
+            Self::Args(_) | Self::Unknown(_) | Self::Reply(_) => false,
         }
     }
 
@@ -138,21 +229,85 @@ impl EmitError {
     }
 }
 
-/// A handler's error. Its text, cut to 1 KiB, is sent to the caller.
-///
-/// The operator `?` converts any error into it.
-#[derive(Debug)]
-pub struct HandlerError(pub(crate) String);
-
-impl HandlerError {
-    /// Returns an error with this text.
-    pub fn new(text: impl Into<String>) -> Self {
-        Self(text.into())
+/// Returns the text of an error and of its sources, as far as they are not in it already.
+pub(crate) fn chain(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(error) = source {
+        let more = error.to_string();
+        if !text.contains(&more) {
+            text = format!("{text}: {more}");
+        }
+        source = error.source();
     }
+    text
 }
 
-impl<E: std::error::Error> From<E> for HandlerError {
-    fn from(error: E) -> Self {
-        Self(error.to_string())
+#[cfg(test)]
+mod tests {
+    use socketio_p2p_protocol::EndReason;
+
+    use super::*;
+    use crate::api::args;
+
+    #[test]
+    fn an_error_tells_its_reason_in_one_line_and_once() {
+        let io = std::io::Error::other("connection refused");
+        let transport = ConnectError::Transport(Box::new(io.into()));
+        let too_large = Cause::TooLarge { bytes: 2_097_156, limit: 1_048_576 };
+        let mismatch = args::decode::<u8>(&args::encode("text").unwrap()).unwrap_err();
+        let errors: [(&dyn Error, &str); 8] = [
+            (&ConnectError::Id(ClientIdError::Empty), "a client id must not be empty"),
+            (&transport, "no connection to the server: Got an IO-Error: connection refused"),
+            (
+                &ConnectError::Refused(Code::DuplicateId),
+                "the server refused the connection: the client id is in use (duplicate-id)",
+            ),
+            (
+                &RegisterError::Refused(Code::TargetBusy.into()),
+                "the registration was refused: the target is already paired (target-busy)",
+            ),
+            (
+                &RequestError::Refused(Code::Forbidden.into()),
+                "the request was refused: the server does not allow that (forbidden)",
+            ),
+            (
+                &EmitError::NotExecuted(too_large),
+                "not executed: the arguments have 2097156 bytes, and 1048576 are allowed",
+            ),
+            (
+                &EmitError::Failed(Refusal::new(Code::HandlerFailed, "disk on fire")),
+                "the partner's handler failed: disk on fire (handler-failed)",
+            ),
+            (
+                &EmitError::Reply(mismatch),
+                "the reply does not match the type: invalid type: string \"text\", expected u8 at line 1 column 7",
+            ),
+        ];
+
+        for (error, line) in errors {
+            assert_eq!(error.to_string(), line);
+            assert!(error.source().is_none(), "{line}");
+        }
+    }
+
+    #[test]
+    fn an_error_tells_its_code_and_whether_to_try_again() {
+        let quota = ConnectError::Refused(Code::Quota);
+        assert_eq!((quota.code(), quota.is_retryable()), ("quota", true));
+        assert_eq!(
+            (ConnectError::Auth.code(), ConnectError::Auth.is_retryable()),
+            ("bad-args", false)
+        );
+        let offline = RegisterError::Refused(Code::Offline.into());
+        assert_eq!((offline.code(), offline.is_retryable()), ("offline", true));
+        let late = RequestError::Timeout(Duration::ZERO);
+        assert_eq!((late.code(), late.is_retryable()), ("timeout", true));
+        let expired = EmitError::NotExecuted(Cause::Code(Code::Expired));
+        assert_eq!((expired.code(), expired.is_retryable()), ("expired", true));
+        let ended = EmitError::NotExecuted(Cause::Ended(EndReason::Kicked));
+        assert_eq!((ended.code(), ended.is_retryable()), ("kicked", false));
+        let unknown = EmitError::Unknown(Cause::Code(Code::Timeout));
+        assert_eq!((unknown.code(), unknown.is_retryable()), ("timeout", false));
     }
 }

@@ -7,8 +7,8 @@ use crate::api::{
     args,
     client::P2pClient,
     emit2::Emit2,
-    error::HandlerError,
     events::Events,
+    handler_error::HandlerError,
     incoming::{Consent, Incoming, PairingRequest},
     server_requests::{Clients, Register, Unregister},
 };
@@ -103,17 +103,32 @@ pub trait P2pClientExt: sealed::Sealed {
     /// pairing ends; only when 512 run, those of earlier pairings are aborted to make room. A handler that
     /// holds a clone of the client keeps the client connected; [`Incoming::client`] does not.
     ///
-    /// The text of its error is sent to the partner, also that of any error returned with `?`.
+    /// The code and the text of its error are sent to the partner, also those of any error returned with
+    /// `?`: see [`HandlerError`].
     ///
     /// # Examples
     ///
     /// ```no_run
+    /// use std::sync::{Arc, Mutex};
+    ///
     /// use socketio_p2p_client::{HandlerError, Incoming, P2pClient, P2pClientExt as _};
     ///
     /// fn handle(client: &P2pClient) {
+    ///     // A handler with state is a closure that gives each event's future a clone of it.
+    ///     let jobs = Arc::new(Mutex::new(Vec::new()));
+    ///     client.on2("print", move |incoming: Incoming| {
+    ///         let jobs = jobs.clone();
+    ///         async move {
+    ///             let (title, pages): (String, u32) = incoming.args()?; // others are an error, too
+    ///             let mut jobs = jobs.lock().map_err(|_| HandlerError::new("a job has panicked"))?;
+    ///             jobs.push((title, pages));
+    ///             Ok(jobs.len())
+    ///         }
+    ///     });
+    ///     // Without state an async closure does.
     ///     client.on2("divide", async |incoming: Incoming| {
-    ///         let (a, b): (i64, i64) = incoming.args()?; // other arguments are an error, too
-    ///         a.checked_div(b).ok_or(HandlerError::new("division by zero"))
+    ///         let (a, b): (i64, i64) = incoming.args()?;
+    ///         a.checked_div(b).ok_or(HandlerError::with_code("division-by-zero", "b is 0"))
     ///     });
     ///     client.on2("greet", async |incoming: Incoming| {
     ///         // A handler can emit, register and unregister.

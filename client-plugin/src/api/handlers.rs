@@ -12,7 +12,7 @@ use socketio_p2p_protocol::Args;
 
 use crate::api::{
     args,
-    error::HandlerError,
+    handler_error::HandlerError,
     incoming::{Consent, Incoming, PairingRequest},
 };
 #[cfg(feature = "webrtc")]

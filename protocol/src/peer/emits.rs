@@ -44,18 +44,18 @@ impl Peer {
     ) {
         let EmitOptions { reply_by, expires, via } = options;
         let checked = if self.has_path(via) {
-            wire::check_event(&event).and_then(|()| self.check_args(&args))
+            wire::check_event(&event).map_err(Cause::Code).and_then(|()| self.check_args(&args))
         } else {
-            Err(Code::NoRoute)
+            Err(Cause::Code(Code::NoRoute))
         };
         let checked = checked.and_then(|()| match reply_by {
-            Some(reply_by) if reply_by <= now => Err(Code::Timeout),
-            _ if expires.is_some_and(|at| at <= now) => Err(Code::Expired),
-            _ if !self.takes_emits() => Err(Code::Congested),
+            Some(reply_by) if reply_by <= now => Err(Cause::Code(Code::Timeout)),
+            _ if expires.is_some_and(|at| at <= now) => Err(Cause::Code(Code::Expired)),
+            _ if !self.takes_emits() => Err(Cause::Code(Code::Congested)),
             _ => Ok(()),
         });
-        if let Err(code) = checked {
-            let outcome = Outcome::NotExecuted(Cause::Code(code));
+        if let Err(cause) = checked {
+            let outcome = Outcome::NotExecuted(cause);
             return self.outputs.push_back(Output::Resolved(call, outcome));
         }
         self.session(session::Input::Emit { call, event, args, options }, now);
@@ -78,14 +78,16 @@ impl Peer {
         let result = result.and_then(|args| match self.check_args(&args) {
             Ok(()) => Ok(args),
             // The handler ran: neither code may say that it did not.
-            Err(Code::TooLarge) => Err(Refusal::new(Code::TooLarge, "the reply is too large")),
+            Err(cause) if cause.code() == Some(Code::TooLarge) => {
+                Err(Refusal::new(Code::TooLarge, &format!("the reply is too large: {cause}")))
+            }
             Err(_) => Err(Refusal::new(Code::HandlerFailed, "the reply cannot be read")),
         });
         self.session(session::Input::Finished(seq, result), now);
     }
 
     /// Checks that the relay takes frames with these arguments, and that the partner can read them.
-    fn check_args(&self, args: &Args) -> Result<(), Code> {
+    fn check_args(&self, args: &Args) -> Result<(), Cause> {
         let Limits { frame_bytes, json_depth, .. } = self.limits;
         let Shape { depth, doubtful } = Shape::of(args.as_json());
         // A server that takes less than a chunk takes no parts either.
@@ -96,11 +98,14 @@ impl Peer {
             CHUNK_BYTES.. if has_session => VALUE_BYTES,
             less => less,
         };
-        if depth + LEVELS > json_depth || args.footprint() > most {
-            return Err(Code::TooLarge);
+        if depth + LEVELS > json_depth {
+            return Err(Cause::TooDeep { depth, limit: json_depth.saturating_sub(LEVELS) });
+        }
+        if args.footprint() > most {
+            return Err(Cause::TooLarge { bytes: args.footprint(), limit: most });
         }
         if doubtful && args.parse::<Vec<Value>>().is_err() {
-            return Err(Code::BadArgs);
+            return Err(Cause::Code(Code::BadArgs));
         }
         Ok(())
     }

@@ -139,14 +139,9 @@ impl Session {
 /// Returns the outcome of a reply without a value.
 fn outcome_of(refusal: Refusal) -> Outcome {
     match refusal.code {
-        code @ (Code::Unhandled
-        | Code::BadEvent
-        | Code::BadArgs
-        | Code::Congested
-        | Code::Offline
-        | Code::Expired) => Outcome::NotExecuted(Cause::Code(code)),
         // The handler of a v1 client may be missing or slow.
         Code::Timeout => Outcome::Unknown(Cause::Code(Code::Timeout)),
-        _ => Outcome::Failed(refusal),
+        code if code.is_of_handler() => Outcome::Failed(refusal),
+        code => Outcome::NotExecuted(Cause::Code(code)),
     }
 }

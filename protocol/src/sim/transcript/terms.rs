@@ -110,8 +110,8 @@ pub(super) fn write_outcome(outcome: &Outcome) -> Value {
 
 fn write_cause(cause: &Cause) -> Value {
     match cause {
-        Cause::Code(code) => json!({ "code": code }),
         Cause::Ended(reason) => json!({ "ended": reason }),
+        coded => json!({ "code": coded.as_str() }),
     }
 }
 
