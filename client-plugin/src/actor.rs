@@ -22,7 +22,7 @@ pub(crate) mod start;
 use std::{sync::Arc, time::Instant};
 
 use socketio_p2p_protocol::{
-    Client, ClientEvent, Code,
+    Client, Code,
     client::{Command, Complaint, Input, Output},
 };
 use tokio::sync::mpsc;
@@ -182,8 +182,8 @@ impl Actor {
                     self.server.send_frames(pairing, &frames).await
                 }
                 Output::Signal(pairing, signal) => self.server.send_signal(pairing, &signal).await,
-                Output::Reconnect { resume } => {
-                    self.server.reconnect(resume);
+                Output::Reconnect { resume, after } => {
+                    self.server.reconnect(resume, after);
                     None
                 }
                 Output::Link(link, command) => {
@@ -205,9 +205,6 @@ impl Actor {
                     None
                 }
                 Output::Event(event) => {
-                    if let ClientEvent::Resumed(_) | ClientEvent::Restarted(_) = event {
-                        self.server.welcomed();
-                    }
                     self.observers.publish(event);
                     None
                 }

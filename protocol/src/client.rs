@@ -18,6 +18,7 @@
 //! returns, and come back with [`Input::Timeout`] when [`Client::poll_timeout`] is due. Frames are
 //! collected into batches while inputs are fed, so feed all that are there before polling.
 
+mod backoff;
 mod connecting;
 mod connection;
 mod ending;
@@ -33,12 +34,15 @@ use std::{
     time::{Duration, Instant},
 };
 
+use self::{
+    backoff::Backoff, connection::ConnectionState, ending::Ending, pacer::Pacer,
+    requests::PendingRequest,
+};
 pub use self::{
     connecting::ConnectFailure,
     handlers::{HandlerId, RunningHandlers},
     interface::{Answer, ClientConfig, ClientEvent, Command, Input, Output, QuestionId},
 };
-use self::{connection::ConnectionState, ending::Ending, pacer::Pacer, requests::PendingRequest};
 pub use crate::peer::Complaint;
 use crate::{
     ClientMessage, Code, PairingId, PairingInfo, ReqId, ResumeToken, Signal,
@@ -52,6 +56,9 @@ use crate::{
 pub struct Client {
     config: ClientConfig,
     state: ConnectionState,
+    backoff: Backoff,
+    /// The time for which the server keeps the pairing of a client that is away.
+    grace: Duration,
     /// True once a server has welcomed it: before that there is no session to resume.
     welcomed: bool,
     /// The token that the next connection shows.
@@ -87,7 +94,9 @@ impl Client {
         let config = config.bounded();
         Self {
             config,
-            state: ConnectionState::Connecting { until: now + config.connect_timeout },
+            state: ConnectionState::connecting(config.connect_timeout, now),
+            backoff: Backoff::new(config.seed),
+            grace: Duration::ZERO,
             welcomed: false,
             token: None,
             limits: Limits::default(),

@@ -255,6 +255,21 @@ pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
 /// Longest time that an attempt to connect takes, the welcome included.
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// Wait before the first attempt to replace a lost connection. Most losses are short, and a server that restarts
+/// needs a moment.
+pub const BACKOFF_MIN: Duration = Duration::from_millis(100);
+
+/// Longest wait between attempts, without its random part. A server that is back is found in time, and a large
+/// number of clients does not overload it.
+pub const BACKOFF_MAX: Duration = Duration::from_secs(5);
+
+/// Longest wait at the end of the grace period: at least two attempts fall into its last second.
+pub const GRACE_WAIT: Duration = Duration::from_millis(400);
+
+/// Least time that an attempt to connect has within the grace period. TLS through a slow network needs more than
+/// 1 s.
+pub const GRACE_ATTEMPT_TIME: Duration = Duration::from_secs(2);
+
 /// Silence after which a client sends a heartbeat to the server.
 pub const HEARTBEAT_INTERVAL: Duration = Duration::from_secs(4);
 

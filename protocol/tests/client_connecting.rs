@@ -6,11 +6,11 @@ use serde_json::{Value, json};
 use socketio_p2p_protocol::{
     ClientConfig, ClientEvent, Code, ConnectFailure, Refusal, ResumeToken, ServerMessage, Welcome,
     client::{Command, Input, Output},
-    limits::CONNECT_TIMEOUT,
+    limits::{BACKOFF_MAX, BACKOFF_MIN, CONNECT_TIMEOUT, GRACE},
     wire::WELCOME,
 };
 
-use crate::clients::{ScriptedClient, welcome};
+use crate::clients::{ScriptedClient, info, welcome};
 
 fn token() -> Option<ResumeToken> {
     Some(ResumeToken::new([1; 16]))
@@ -46,8 +46,19 @@ fn ends_with(failure: ConnectFailure) -> [Output; 3] {
     [reported(failure), Output::Event(ClientEvent::Disconnected), Output::Close]
 }
 
-fn retries_after(failure: ConnectFailure) -> [Output; 2] {
-    [reported(failure), Output::Reconnect { resume: token() }]
+/// The failure is reported, and there will be another attempt that shows this token.
+#[track_caller]
+fn assert_retries(
+    client: &mut ScriptedClient,
+    failure: ConnectFailure,
+    token: Option<ResumeToken>,
+) {
+    let outputs = client.outputs();
+    let [event, Output::Reconnect { resume, after }] = &outputs[..] else {
+        panic!("{outputs:?}");
+    };
+    assert_eq!((event, resume), (&reported(failure), &token));
+    assert!(*after >= BACKOFF_MIN && *after <= 2 * BACKOFF_MAX, "{after:?}");
 }
 
 /// Each way in which an attempt fails and another may succeed.
@@ -58,6 +69,11 @@ fn passing_failures() -> Vec<(Input, ConnectFailure)> {
         (Input::Lost, ConnectFailure::Closed),
         (Input::GarbledWelcome(garbled.clone()), ConnectFailure::Welcome(garbled)),
     ];
+    // The application's middleware, or a server that is about to stop.
+    for text in ["closed on Sundays, and on all other days after six", "Invalid namespace"] {
+        let own = Refusal::new(Code::from(text), text);
+        all.push((Input::Rejected(own.clone()), ConnectFailure::Refused(own)));
+    }
     for code in [Code::DuplicateId, Code::Quota, Code::ShuttingDown, Code::RateLimited] {
         all.push((Input::Rejected(code.into()), ConnectFailure::Refused(code.into())));
     }
@@ -70,15 +86,12 @@ fn lasting_failures() -> Vec<(Input, ConnectFailure)> {
     let mut older = welcome();
     older.protocol = 1;
     let refused = |code: Code| ConnectFailure::Refused(code.into());
-    let text = "closed on Sundays, and on all other days after six";
-    let own = Refusal::new(Code::from(text), text);
     vec![
         (Input::Rejected(version.into()), refused(version)),
         (unreadable(json!({ "protocol": 3, "client": { "id": "a" } })), refused(version)),
         (Input::Received(ServerMessage::Welcome(older)), refused(version)),
         (Input::Rejected(Code::Forbidden.into()), refused(Code::Forbidden)),
         (Input::Rejected(Code::BadClientId.into()), refused(Code::BadClientId)),
-        (Input::Rejected(own.clone()), ConnectFailure::Refused(own)),
         (
             Input::Received(ServerMessage::Farewell { refusal: Code::DuplicateId.into() }),
             refused(Code::DuplicateId),
@@ -107,7 +120,7 @@ fn a_later_attempt_that_failed_is_reported_and_followed_by_another() {
         for _ in 0..3 {
             client.handle(input.clone());
 
-            assert_eq!(client.outputs(), retries_after(failure.clone()));
+            assert_retries(&mut client, failure.clone(), token());
             client.pass(10 * CONNECT_TIMEOUT);
             assert_eq!(client.outputs(), [], "the host waits");
             client.handle(Input::Connecting);
@@ -150,7 +163,7 @@ fn whatever_cannot_be_read_of_a_welcome_is_reported_as_such() {
 }
 
 #[test]
-fn every_attempt_has_the_same_time_for_its_welcome_from_when_it_began() {
+fn without_a_pairing_every_attempt_has_the_same_time_for_its_welcome_from_when_it_began() {
     for opened_after in [Duration::ZERO, CONNECT_TIMEOUT / 2] {
         for (mut client, is_first) in connecting().into_iter().zip([true, false]) {
             client.pass(opened_after);
@@ -163,10 +176,68 @@ fn every_attempt_has_the_same_time_for_its_welcome_from_when_it_began() {
             if is_first {
                 assert_eq!(client.outputs(), ends_with(failure));
             } else {
-                assert_eq!(client.outputs(), retries_after(failure));
+                assert_retries(&mut client, failure, token());
             }
         }
     }
+}
+
+/// Returns the time of each attempt that begins within so much time after the loss of the connection of a
+/// client, paired or not, whose server cannot be reached.
+fn attempts(is_paired: bool, within: Duration) -> Vec<Duration> {
+    let mut client = ScriptedClient::with_config(ClientConfig::default());
+    let grace_ms = GRACE.as_millis() as u64;
+    client.hear(ServerMessage::Welcome(Welcome { resume: token(), grace_ms, ..welcome() }));
+    if is_paired {
+        client.hear(ServerMessage::Registered { req: None, pairing: info(1) });
+    }
+    client.handle(Input::Lost);
+    let lost = client.now;
+    let mut attempts = Vec::new();
+    loop {
+        let wait = client.outputs().into_iter().find_map(|output| match output {
+            Output::Reconnect { after, .. } => Some(after),
+            _ => None,
+        });
+        client.pass(wait.expect("there is another attempt"));
+        let at = client.now - lost;
+        if at > within {
+            return attempts;
+        }
+        attempts.push(at);
+        client.handle(Input::Connecting);
+        client.handle(Input::Unreachable);
+    }
+}
+
+#[test]
+fn several_attempts_fall_into_what_is_left_of_the_grace_period() {
+    for outage in [8, 10, 12, 14].map(Duration::from_secs) {
+        let in_time = attempts(true, GRACE).into_iter().filter(|at| *at > outage).count();
+
+        assert!(in_time >= 2, "{in_time} after {outage:?}");
+    }
+    let paired = attempts(true, Duration::from_secs(60));
+    let free = attempts(false, Duration::from_secs(60));
+    assert!(paired.len() < 50, "{paired:?}");
+    assert!(free.len() < 20, "{free:?}");
+}
+
+#[test]
+fn an_attempt_that_nobody_answers_leaves_time_for_others_within_the_grace_period() {
+    let mut client = ScriptedClient::with_config(ClientConfig::default());
+    let grace_ms = GRACE.as_millis() as u64;
+    client.hear(ServerMessage::Welcome(Welcome { resume: token(), grace_ms, ..welcome() }));
+    client.hear(ServerMessage::Registered { req: None, pairing: info(1) });
+    client.handle(Input::Lost);
+    client.outputs();
+
+    client.handle(Input::Connecting);
+    client.pass(GRACE / 3 - Duration::from_millis(1));
+    assert_eq!(client.outputs(), []);
+    client.pass(Duration::from_millis(1));
+
+    assert_retries(&mut client, ConnectFailure::Timeout(GRACE / 3), token());
 }
 
 #[test]
@@ -186,7 +257,7 @@ fn a_host_that_makes_a_connection_at_once_need_not_say_that_it_begins() {
     client.handle(Input::Opened);
     client.pass(CONNECT_TIMEOUT);
 
-    assert_eq!(client.outputs(), retries_after(ConnectFailure::Timeout(CONNECT_TIMEOUT)));
+    assert_retries(&mut client, ConnectFailure::Timeout(CONNECT_TIMEOUT), token());
 }
 
 #[test]
@@ -237,7 +308,7 @@ fn a_token_that_cannot_be_read_is_not_shown_again() {
     client.handle(Input::Rejected(Code::BadResume.into()));
 
     let failure = ConnectFailure::Refused(Code::BadResume.into());
-    assert_eq!(client.outputs(), [reported(failure), Output::Reconnect { resume: None }]);
+    assert_retries(&mut client, failure, None);
 }
 
 #[test]

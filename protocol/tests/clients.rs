@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 use socketio_p2p_protocol::{
     Args, Body, Client, ClientConfig, ClientId, ClientMessage, EndReason, Frame, PairingId,
-    PairingInfo, Refusal, ServerMessage, Welcome,
+    PairingInfo, Refusal, ResumeToken, ServerMessage, Welcome,
     client::{Answer, Command, Input, Output, QuestionId},
     limits::Limits,
     session::{CallId, EmitOptions},
@@ -119,6 +119,17 @@ impl ScriptedClient {
         outputs
             .filter_map(|output| match output {
                 Output::Answered(call, answer) => Some((call, answer)),
+                _ => None,
+            })
+            .collect()
+    }
+
+    /// The tokens with which another connection was asked for since this was last asked.
+    pub(crate) fn reconnects(&mut self) -> Vec<Option<ResumeToken>> {
+        let outputs = self.outputs().into_iter();
+        outputs
+            .filter_map(|output| match output {
+                Output::Reconnect { resume, .. } => Some(resume),
                 _ => None,
             })
             .collect()

@@ -2,6 +2,7 @@
 
 use std::{
     fmt,
+    hash::{BuildHasher as _, RandomState},
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -24,7 +25,7 @@ use crate::{
         incoming::{Consent, Incoming, PairingRequest},
     },
     partner::PartnerLink,
-    server::connector::{Connector, ConnectorConfig, Recipe},
+    server::connector::{Connector, Recipe},
 };
 
 /// Settings of a [`P2pClient`], from [`P2pBuilderExt::p2p`](crate::P2pBuilderExt::p2p).
@@ -58,7 +59,6 @@ pub struct P2pBuilder {
     auth: Value,
     handlers: Arc<Handlers>,
     client: ClientConfig,
-    connector: ConnectorConfig,
     /// The paths in use, whatever the client's own settings are.
     policy: Option<PathPolicy>,
     #[cfg(feature = "webrtc")]
@@ -73,7 +73,6 @@ impl P2pBuilder {
             auth: Value::Object(Map::new()),
             handlers: Arc::new(Handlers::default()),
             client: ClientConfig::default(),
-            connector: ConnectorConfig::default(),
             // Without the feature there is no direct path.
             policy: (!cfg!(feature = "webrtc")).then_some(PathPolicy::RelayOnly),
             #[cfg(feature = "webrtc")]
@@ -105,10 +104,11 @@ impl P2pBuilder {
 
     /// Sets the first and the longest wait before a lost connection is replaced. 100 ms and 5 s by
     /// default. The wait doubles with each attempt, and a random part of up to as much again is added, so
-    /// that the clients of a server do not all come back at once.
+    /// that the clients of a server do not all come back at once. While the server keeps the pairing, the waits
+    /// are shorter, so that several attempts fall into what is left of the grace period.
     pub const fn backoff(mut self, min: Duration, max: Duration) -> Self {
-        self.connector.backoff_min = min;
-        self.connector.backoff_max = max;
+        self.client.backoff_min = min;
+        self.client.backoff_max = max;
         self
     }
 
@@ -230,7 +230,7 @@ impl P2pBuilder {
     ///
     /// Cancel safe: no client is left behind, though the server may see one connect and leave.
     pub async fn connect(self) -> Result<P2pClient, ConnectError> {
-        let Self { recipe, id, auth, handlers, client: mut settings, connector, .. } = self;
+        let Self { recipe, id, auth, handlers, client: mut settings, .. } = self;
         if let Some(policy) = self.policy {
             settings.direct.policy = policy;
         }
@@ -240,8 +240,8 @@ impl P2pBuilder {
         };
         let tasks = TaskTracker::new();
         let direct = settings.direct.policy.allows_direct();
-        let connecting =
-            Connector::first(&id, recipe, auth, direct, connector.bounded(), tasks.clone());
+        let connecting = Connector::first(&id, recipe, auth, direct, tasks.clone());
+        settings.seed = RandomState::new().hash_one(id.as_str());
         let mut client = Client::new(settings, Instant::now());
         let counters = Arc::new(ComplaintCounters::default());
         let welcomed = connect(&mut client, connecting, &counters).await?;

@@ -7,13 +7,11 @@
 
 use std::{fmt, sync::Arc, time::Duration};
 
-use backon::{BackoffBuilder as _, ExponentialBackoff, ExponentialBuilder};
 use futures_util::future::{BoxFuture, FutureExt as _};
 use rust_socketio::asynchronous::ClientBuilder;
 use serde_json::{Map, Value};
 use socketio_p2p_protocol::{
     ClientId, ResumeToken,
-    limits::setting,
     wire::{ConnectAuth, PROTOCOL},
 };
 use tokio::{
@@ -45,54 +43,10 @@ pub(crate) enum Recipe {
     Once(Box<ClientBuilder>),
 }
 
-/// The wait before the first attempt to replace a lost connection: most losses are short, and a server
-/// that restarts needs a moment.
-const BACKOFF_MIN: Duration = Duration::from_millis(100);
-
-/// The longest wait between attempts: a third of the grace period, or a server that is back would be
-/// found too late.
-const BACKOFF_MAX: Duration = Duration::from_secs(5);
-
-/// Settings of a client's connections.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct ConnectorConfig {
-    /// The wait before the first attempt. It doubles with each attempt, and a random part of up to as much
-    /// again is added.
-    pub(crate) backoff_min: Duration,
-    /// The longest wait, without that random part.
-    pub(crate) backoff_max: Duration,
-}
-
-impl Default for ConnectorConfig {
-    fn default() -> Self {
-        Self { backoff_min: BACKOFF_MIN, backoff_max: BACKOFF_MAX }
-    }
-}
-
-impl ConnectorConfig {
-    /// Returns the same settings, each from 1 ms to 100 years.
-    pub(crate) fn bounded(self) -> Self {
-        Self { backoff_min: setting(self.backoff_min), backoff_max: setting(self.backoff_max) }
-    }
-
-    /// Returns the waits before the next attempts.
-    fn delays(&self) -> ExponentialBackoff {
-        ExponentialBuilder::new()
-            .with_min_delay(self.backoff_min)
-            .with_max_delay(self.backoff_max)
-            .with_jitter()
-            .without_max_times()
-            .build()
-    }
-}
-
 /// Makes a client's connections.
 pub(crate) struct Connector {
     source: Source,
     auth: Auth,
-    config: ConnectorConfig,
-    /// The waits before the next attempts, since the last welcome.
-    delays: Option<ExponentialBackoff>,
     attempt: Option<Attempt>,
     /// The tasks that close old connections.
     tasks: TaskTracker,
@@ -152,7 +106,6 @@ impl Connector {
         recipe: Recipe,
         auth: Map<String, Value>,
         direct: bool,
-        config: ConnectorConfig,
         tasks: TaskTracker,
     ) -> Result<(Self, ServerConnection), rust_socketio::Error> {
         let auth = Auth { client: id.clone(), application: auth, direct };
@@ -174,26 +127,19 @@ impl Connector {
                 (connection, Source::Gate(Arc::new(gate)))
             }
         };
-        let connector = Self { source, auth, config, delays: None, attempt: None, tasks };
+        let connector = Self { source, auth, attempt: None, tasks };
         Ok((connector, connection))
     }
 
-    /// Starts the backoff anew: the server has welcomed this client.
-    pub(crate) fn welcomed(&mut self) {
-        self.delays = None;
-    }
-
-    /// Begins to replace a connection, after a wait that grows from attempt to attempt. `at_gate` tells
-    /// whether rust_socketio waits at the gate already.
+    /// Begins to replace a connection, after this wait. `at_gate` tells whether rust_socketio waits at the gate
+    /// already.
     pub(crate) fn replace(
         &mut self,
         old: Option<ServerConnection>,
         at_gate: bool,
         resume: Option<ResumeToken>,
+        after: Duration,
     ) {
-        let config = self.config;
-        let delays = self.delays.get_or_insert_with(|| config.delays());
-        let delay = delays.next().unwrap_or_default();
         let auth = self.auth.with(resume);
         self.attempt = match &self.source {
             Source::Recipe(make, unknown) => {
@@ -210,12 +156,12 @@ impl Connector {
                         }
                     }
                 };
-                Some(Attempt::Waiting(sleep(delay).boxed(), connecting.boxed()))
+                Some(Attempt::Waiting(sleep(after).boxed(), connecting.boxed()))
             }
             // It has its connection in hand from the wait on, and may not be dropped.
             Source::Gate(gate) => old.map(|connection| {
                 let gate = gate.clone();
-                let connecting = through_gate(gate, connection, at_gate, delay, auth);
+                let connecting = through_gate(gate, connection, at_gate, after, auth);
                 Attempt::Connecting(connecting.boxed())
             }),
         };
@@ -246,14 +192,14 @@ async fn through_gate(
     gate: Arc<Gate>,
     mut connection: ServerConnection,
     at_gate: bool,
-    delay: Duration,
+    after: Duration,
     auth: Value,
 ) -> Attempted {
     if !at_gate && !comes_to_gate(&mut connection.received).await {
         tracing::warn!("rust_socketio makes no further connection");
         return Attempted::Impossible;
     }
-    sleep(delay).await;
+    sleep(after).await;
     gate.open(auth);
     Attempted::Connected(connection)
 }
@@ -284,27 +230,7 @@ impl fmt::Debug for Connector {
 
 #[cfg(test)]
 mod tests {
-    use socketio_p2p_protocol::limits::{SETTING_MAX, SETTING_MIN};
-
     use super::*;
-
-    #[test]
-    fn every_duration_of_the_backoff_is_bounded_so_that_no_wait_is_zero_or_overflows() {
-        for (min, max) in [
-            (Duration::ZERO, Duration::ZERO),
-            (Duration::ZERO, Duration::MAX),
-            (Duration::MAX, Duration::ZERO),
-            (Duration::MAX, Duration::MAX),
-        ] {
-            let config = ConnectorConfig { backoff_min: min, backoff_max: max };
-
-            let config = config.bounded();
-
-            for delay in config.delays().take(200) {
-                assert!(delay >= SETTING_MIN && delay <= 2 * SETTING_MAX, "{config:?}: {delay:?}");
-            }
-        }
-    }
 
     #[tokio::test(start_paused = true)]
     async fn a_client_of_rust_socketio_that_no_longer_reconnects_is_given_up() {

@@ -1,6 +1,6 @@
 //! The link to the server, for the actor: the present connection, and the attempt to replace it.
 
-use std::fmt;
+use std::{fmt, time::Duration};
 
 use socketio_p2p_protocol::{ClientMessage, Frame, PairingId, ResumeToken, Signal, client::Input};
 use tokio::sync::watch;
@@ -112,15 +112,10 @@ impl ServerLink {
         Some(Input::Lost)
     }
 
-    /// Notes that the server has welcomed this client: the next loss is the first again.
-    pub(crate) fn welcomed(&mut self) {
-        self.connector.welcomed();
-    }
-
-    /// Replaces the connection.
-    pub(crate) fn reconnect(&mut self, resume: Option<ResumeToken>) {
+    /// Replaces the connection, after this wait.
+    pub(crate) fn reconnect(&mut self, resume: Option<ResumeToken>, after: Duration) {
         let old = self.present.take();
-        self.connector.replace(old, self.at_gate, resume);
+        self.connector.replace(old, self.at_gate, resume, after);
     }
 
     /// Closes the connection for good.

@@ -31,14 +31,18 @@ pub enum ConnectFailure {
 }
 
 impl ConnectFailure {
-    /// Returns whether another attempt can succeed.
+    /// Returns whether another attempt can succeed. Only what is known to be final is: a refusal with a text
+    /// that is no known code may pass.
     #[must_use]
     pub fn is_retryable(&self) -> bool {
         match self {
-            // The next attempt shows no token.
-            Self::Refused(refusal) => {
-                refusal.code == Code::BadResume || refusal.code.is_retryable()
-            }
+            Self::Refused(refusal) => match refusal.code {
+                // The next attempt shows no token.
+                Code::BadResume => true,
+                // The application's middleware, or a server that is about to stop.
+                Code::Other(_) => true,
+                code => code.is_retryable(),
+            },
             Self::Unreachable | Self::Welcome(_) | Self::Closed | Self::Timeout(_) => true,
         }
     }
@@ -52,7 +56,8 @@ impl Client {
     /// Notes that an attempt begins. Its deadline does not change when the connection is there.
     pub(super) fn connecting(&mut self, now: Instant) {
         if self.state == ConnectionState::Away {
-            self.state = ConnectionState::Connecting { until: now + self.config.connect_timeout };
+            let time = self.backoff.attempt_time(&self.config, now);
+            self.state = ConnectionState::connecting(time, now);
         }
     }
 
@@ -93,14 +98,15 @@ impl Client {
             self.token = None;
         }
         self.event(ClientEvent::ConnectError(failure));
-        if is_final { self.close(now) } else { self.reconnect() }
+        if is_final { self.close(now) } else { self.reconnect(now) }
     }
 
     /// Asks for another connection, unless this client is about to close.
-    pub(super) fn reconnect(&mut self) {
+    pub(super) fn reconnect(&mut self, now: Instant) {
         self.state = ConnectionState::Away;
         if !self.ending.closes() {
-            self.outputs.push_back(Output::Reconnect { resume: self.token });
+            let after = self.backoff.next_wait(&self.config, now);
+            self.outputs.push_back(Output::Reconnect { resume: self.token, after });
         }
     }
 }

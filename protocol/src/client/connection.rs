@@ -1,6 +1,6 @@
 //! A client's connection: its welcome, its heartbeat, its loss, and the next one.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::{Answer, Client, ClientEvent, Command, ConnectFailure, Input, Output, pacer::Pacer};
 use crate::{
@@ -16,6 +16,8 @@ pub(super) enum ConnectionState {
     Connecting {
         /// The time by which the welcome must have arrived.
         until: Instant,
+        /// The time that the attempt has.
+        time: Duration,
     },
     /// The server has sent its welcome.
     Ready,
@@ -23,6 +25,13 @@ pub(super) enum ConnectionState {
     Away,
     /// There will be no other.
     Closed,
+}
+
+impl ConnectionState {
+    /// Returns the state of an attempt that begins now and has this time.
+    pub(super) fn connecting(time: Duration, now: Instant) -> Self {
+        Self::Connecting { until: now + time, time }
+    }
 }
 
 impl Client {
@@ -36,7 +45,7 @@ impl Client {
     /// Returns when the connection is looked after next.
     pub(super) fn next_heartbeat(&self) -> Option<Instant> {
         match self.state {
-            ConnectionState::Connecting { until } => Some(until),
+            ConnectionState::Connecting { until, .. } => Some(until),
             ConnectionState::Ready => {
                 let lost = self.last_heard + self.config.heartbeat_timeout;
                 // The server's round trip is compared with that of the direct path.
@@ -53,8 +62,8 @@ impl Client {
         if self.next_heartbeat().is_none_or(|due| now < due) {
             return;
         }
-        if self.is_connecting() {
-            self.connecting_failed(ConnectFailure::Timeout(self.config.connect_timeout), now);
+        if let ConnectionState::Connecting { time, .. } = self.state {
+            self.connecting_failed(ConnectFailure::Timeout(time), now);
         } else if now >= self.last_heard + self.config.heartbeat_timeout {
             self.lost(now);
         } else {
@@ -83,7 +92,11 @@ impl Client {
             return self.close(now);
         }
         self.event(ClientEvent::Away);
-        self.reconnect();
+        // A client that is not paired has nothing that the server could keep.
+        if !self.peers.is_empty() && !self.grace.is_zero() {
+            self.backoff.lost(self.grace, self.last_heard, now);
+        }
+        self.reconnect(now);
         self.reassertions.clear();
         self.every_peer(&peer::Input::Server(ServerEvent::Lost), now);
     }
@@ -100,6 +113,11 @@ impl Client {
         self.limits = welcome.limits;
         self.pacer = Pacer::new(&welcome.limits);
         self.token = welcome.resume.take(); // A secret, which no event carries.
+        self.grace = match self.token {
+            Some(_) => Duration::from_millis(welcome.grace_ms),
+            None => Duration::ZERO,
+        };
+        self.backoff.welcomed();
         if !std::mem::replace(&mut self.welcomed, true) {
             return self.event(ClientEvent::Connected(welcome));
         }

@@ -8,7 +8,9 @@ use super::ConnectFailure;
 use crate::{
     Args, ClientEntry, ClientId, ClientMessage, EndReason, Frame, Outcome, PairingId, PairingInfo,
     Path, Presence, Refusal, ResumeToken, ServerMessage, Signal, Welcome,
-    limits::{CONNECT_TIMEOUT, HEARTBEAT_INTERVAL, HEARTBEAT_TIMEOUT, setting},
+    limits::{
+        BACKOFF_MAX, BACKOFF_MIN, CONNECT_TIMEOUT, HEARTBEAT_INTERVAL, HEARTBEAT_TIMEOUT, setting,
+    },
     peer::{Complaint, LinkCommand, LinkEvent, LinkId, PathConfig},
     session::{CallId, Delivery, EmitOptions},
     wire::{self, WELCOME, WireError},
@@ -18,8 +20,19 @@ use crate::{
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct ClientConfig {
-    /// The time that each attempt to connect may take, the welcome included. 10 s by default.
+    /// The time that each attempt to connect may take, the welcome included. 10 s by default. While the server
+    /// keeps the pairing, an attempt takes at most a third of what is left of its grace period, or 2 s.
     pub connect_timeout: Duration,
+    /// The wait before the first attempt to replace a lost connection. It doubles with each attempt, and a
+    /// random part of up to as much again is added. While the server keeps the pairing, the waits are shorter,
+    /// so that several attempts fall into what is left of its grace period, but not shorter than this. 100 ms by
+    /// default.
+    pub backoff_min: Duration,
+    /// The longest wait, without that random part. 5 s by default.
+    pub backoff_max: Duration,
+    /// The seed of those random parts: a random number, so that the clients of a server do not all come back at
+    /// once. 0 by default.
+    pub seed: u64,
     /// The silence after which the client pings the server. 4 s by default.
     pub heartbeat_interval: Duration,
     /// The silence after which the client gives the connection up. 10 s by default.
@@ -36,6 +49,8 @@ impl ClientConfig {
     pub(super) fn bounded(self) -> Self {
         Self {
             connect_timeout: setting(self.connect_timeout),
+            backoff_min: setting(self.backoff_min),
+            backoff_max: setting(self.backoff_max),
             heartbeat_interval: setting(self.heartbeat_interval),
             heartbeat_timeout: setting(self.heartbeat_timeout),
             ..self
@@ -47,6 +62,9 @@ impl Default for ClientConfig {
     fn default() -> Self {
         Self {
             connect_timeout: CONNECT_TIMEOUT,
+            backoff_min: BACKOFF_MIN,
+            backoff_max: BACKOFF_MAX,
+            seed: 0,
             heartbeat_interval: HEARTBEAT_INTERVAL,
             heartbeat_timeout: HEARTBEAT_TIMEOUT,
             resumes: true,
@@ -227,12 +245,14 @@ pub enum Output {
     Event(ClientEvent),
     /// The partner or the server breaks the rules. What it sent was dropped.
     Complain(Complaint),
-    /// Close the connection, or stop making it, and make another with backoff. Report
+    /// Close the connection, or stop making it, and make another after a wait. Report
     /// [`Input::Connecting`] when that begins, then [`Input::Opened`], [`Input::Unreachable`] or
     /// [`Input::Rejected`]. From now on nothing that is received on the old connection may be fed.
     Reconnect {
         /// The token for the CONNECT auth.
         resume: Option<ResumeToken>,
+        /// The wait before the attempt.
+        after: Duration,
     },
     /// Close the connection. Nothing follows.
     Close,

@@ -188,7 +188,7 @@ impl World {
                     self.oracle.violate(Rule::Bounded, what);
                 }
             }
-            Output::Reconnect { resume } => {
+            Output::Reconnect { resume, .. } => {
                 self.clients[client].resume = resume;
                 if let Some(records) = self.records(client) {
                     records.reconnects += 1;

@@ -60,6 +60,7 @@ impl Machine for Client {
             heartbeat_timeout: link::read_duration(fields, "heartbeat_timeout")?,
             resumes: fields.read("resumes")?,
             direct: link::read_config(&Fields::new(fields.object("paths")?))?,
+            ..ClientConfig::default()
         })
     }
 
@@ -198,7 +199,7 @@ impl Machine for Client {
             Output::Complain(complaint) => {
                 json!({ "out": "complain", "about": link::write_complaint(complaint) })
             }
-            Output::Reconnect { resume } => object([
+            Output::Reconnect { resume, .. } => object([
                 ("out", Some("reconnect".into())),
                 ("resume", resume.map(|token| notes.token(token).into())),
             ]),
