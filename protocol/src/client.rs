@@ -59,6 +59,8 @@ pub struct Client {
     backoff: Backoff,
     /// The time for which the server keeps the pairing of a client that is away.
     grace: Duration,
+    /// The time until which the first attempt may be repeated.
+    first_until: Option<Instant>,
     /// True once a server has welcomed it: before that there is no session to resume.
     welcomed: bool,
     /// The token that the next connection shows.
@@ -96,6 +98,7 @@ impl Client {
             config,
             state: ConnectionState::connecting(config.connect_timeout, now),
             backoff: Backoff::new(config.seed),
+            first_until: config.retry_first.map(|within| now + within),
             grace: Duration::ZERO,
             welcomed: false,
             token: None,
@@ -175,7 +178,10 @@ impl Client {
             Input::Suspected => self.suspected(now),
             Input::Lost => self.lost(now),
             Input::Connecting | Input::Opened => self.connecting(now),
-            Input::Unreachable => self.not_connected(ConnectFailure::Unreachable, now),
+            Input::Unreachable(tried) => {
+                self.not_connected(ConnectFailure::Unreachable(tried), now);
+            }
+            Input::NoAuth(why) => self.not_connected(ConnectFailure::Auth(why), now),
             Input::Rejected(refusal) => self.not_connected(ConnectFailure::Refused(refusal), now),
             Input::GaveUp => self.close(now),
             Input::Command(command) => self.command(command, now),

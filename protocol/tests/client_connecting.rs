@@ -65,7 +65,8 @@ fn assert_retries(
 fn passing_failures() -> Vec<(Input, ConnectFailure)> {
     let garbled = Refusal::new(Code::BadArgs, "no welcome");
     let mut all = vec![
-        (Input::Unreachable, ConnectFailure::Unreachable),
+        (Input::Unreachable("it".into()), ConnectFailure::Unreachable("it".into())),
+        (Input::NoAuth("why".into()), ConnectFailure::Auth("why".into())),
         (Input::Lost, ConnectFailure::Closed),
         (Input::GarbledWelcome(garbled.clone()), ConnectFailure::Welcome(garbled)),
     ];
@@ -110,6 +111,62 @@ fn the_first_attempt_is_the_only_one_and_its_failure_ends_the_client() {
         client.pass(10 * CONNECT_TIMEOUT);
         assert_eq!(client.outputs(), []);
     }
+}
+
+/// A client that repeats its first attempt within a minute.
+fn patient() -> ScriptedClient {
+    let mut config = ClientConfig::default();
+    config.retry_first = Some(Duration::from_secs(60));
+    ScriptedClient::with_config(config)
+}
+
+#[test]
+fn the_first_attempt_may_be_repeated_after_a_failure_that_may_pass() {
+    for (input, failure) in passing_failures() {
+        let mut client = patient();
+
+        for _ in 0..3 {
+            client.handle(input.clone());
+            assert_retries(&mut client, failure.clone(), None);
+            client.handle(Input::Connecting);
+            client.handle(Input::Opened);
+        }
+        client.hear(ServerMessage::Welcome(welcome()));
+
+        assert!(matches!(client.outputs()[..], [Output::Event(ClientEvent::Connected(_))]));
+    }
+    for (input, failure) in lasting_failures() {
+        let mut client = patient();
+
+        client.handle(input);
+
+        assert_eq!(client.outputs(), ends_with(failure));
+    }
+}
+
+#[test]
+fn the_first_attempt_is_repeated_for_as_long_as_the_application_wants() {
+    let mut client = patient();
+    client.pass(Duration::from_secs(55));
+    assert_retries(&mut client, ConnectFailure::Timeout(CONNECT_TIMEOUT), None);
+    client.handle(Input::Connecting);
+
+    client.pass(Duration::from_secs(5) - Duration::from_millis(1));
+    assert_eq!(client.outputs(), []);
+    client.pass(Duration::from_millis(1));
+
+    assert_eq!(client.outputs(), ends_with(ConnectFailure::Timeout(Duration::from_secs(5))));
+}
+
+#[test]
+fn a_client_that_waits_for_its_next_first_attempt_when_the_time_is_over_ends() {
+    let mut client = patient();
+    client.handle(Input::Unreachable("it".into()));
+    client.outputs();
+
+    client.pass(Duration::from_secs(60));
+
+    assert_eq!(client.outputs(), [Output::Event(ClientEvent::Disconnected), Output::Close]);
 }
 
 #[test]
@@ -206,7 +263,7 @@ fn attempts(is_paired: bool, within: Duration) -> Vec<Duration> {
         }
         attempts.push(at);
         client.handle(Input::Connecting);
-        client.handle(Input::Unreachable);
+        client.handle(Input::Unreachable(String::new()));
     }
 }
 
@@ -326,7 +383,7 @@ fn a_suspected_connection_fails_the_first_attempt_and_later_ones_wait_for_their_
 
 #[test]
 fn after_the_welcome_no_failure_of_an_attempt_counts() {
-    for input in [Input::Unreachable, Input::Rejected(Code::Forbidden.into())] {
+    for input in [Input::Unreachable(String::new()), Input::Rejected(Code::Forbidden.into())] {
         let [_, mut client] = connecting();
         client.hear(ServerMessage::Welcome(welcome()));
         client.outputs();

@@ -26,6 +26,7 @@ mod processes;
 mod queues;
 mod reassertion;
 mod resuming;
+mod retrying;
 mod settings;
 mod shutdown;
 mod signals;

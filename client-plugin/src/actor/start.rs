@@ -1,7 +1,7 @@
 //! The start of a client: its first connection, up to the server's welcome, then its tasks.
 
 use std::{
-    pin::pin,
+    collections::VecDeque,
     sync::{Arc, Mutex, atomic::AtomicU64},
     time::Instant,
 };
@@ -28,79 +28,86 @@ use crate::{
     partner::PartnerLink,
     server::{
         connector::Connector,
-        from_server::FromServer,
         server_link::ServerLink,
-        socket::{CloseOnDrop, ServerConnection},
+        socket::{CloseOnDrop, Socket},
     },
 };
 
 /// Requests that wait for the actor. When it is full, the next one waits with its caller.
 const COMMANDS: usize = 64;
 
+/// The failures of first attempts that are kept for the reader of events, the last ones.
+const FAILURES: usize = 64;
+
 /// A connection on which the server has welcomed the client.
 pub(crate) struct Welcomed {
-    pub(crate) connector: Connector,
-    pub(crate) connection: ServerConnection,
-    /// The event that reports it.
-    pub(crate) event: ClientEvent,
+    pub(crate) server: ServerLink,
+    /// rust_socketio's client, which may be replaced.
+    pub(crate) socket: watch::Receiver<Socket>,
+    /// The events that report it, and the attempts before that failed.
+    pub(crate) events: Vec<ClientEvent>,
 }
 
 /// Makes the first connection and waits for the server's welcome, for as long as the client says.
 pub(crate) async fn connect(
     client: &mut Client,
-    connecting: impl Future<Output = Result<(Connector, ServerConnection), rust_socketio::Error>>,
+    connector: Connector,
     counters: &ComplaintCounters,
 ) -> Result<Welcomed, ConnectError> {
-    let mut connecting = pin!(connecting);
-    let mut connected: Option<(Connector, ServerConnection, CloseOnDrop)> = None;
-    let mut unreachable = None;
+    let mut server = ServerLink::connecting(connector);
+    let mut unfinished = None::<CloseOnDrop>;
+    let mut failures = VecDeque::new();
     let mut timer = CoarseTimer::new();
     loop {
         timer.set(client.poll_timeout());
         let input = tokio::select! {
             biased;
-            event = received(&mut connected) => event.map_or(Input::Lost, FromServer::into_input),
-            made = &mut connecting, if connected.is_none() => match made {
-                Ok((connector, connection)) => {
-                    let unfinished = CloseOnDrop::new(connection.socket.clone());
-                    connected = Some((connector, connection, unfinished));
-                    Input::Opened
-                }
-                Err(error) => {
-                    unreachable = Some(error);
-                    Input::Unreachable
-                }
-            },
+            input = server.happened() => input,
             () = timer.fired() => Input::Timeout,
         };
+        if let Input::Opened = input {
+            let socket = server.present().cloned();
+            let before = std::mem::replace(&mut unfinished, socket.map(CloseOnDrop::new));
+            if let Some(before) = before {
+                before.disarm();
+            }
+        }
         client.handle(input, Instant::now());
-        let mut failure = None;
         while let Some(output) = client.poll_output() {
             match output {
                 Output::Event(event @ ClientEvent::Connected(_)) => {
-                    if let Some((connector, connection, unfinished)) = connected {
-                        unfinished.disarm();
-                        return Ok(Welcomed { connector, connection, event });
+                    if let Some(socket) = server.share() {
+                        if let Some(unfinished) = unfinished {
+                            unfinished.disarm();
+                        }
+                        let failures = failures.into_iter().map(ClientEvent::ConnectError);
+                        let events = failures.chain([event]).collect();
+                        return Ok(Welcomed { server, socket, events });
                     }
                 }
-                Output::Event(ClientEvent::ConnectError(why)) => failure = Some(why),
+                Output::Event(ClientEvent::ConnectError(why)) => {
+                    if failures.len() == FAILURES {
+                        failures.pop_front();
+                    }
+                    failures.push_back(why);
+                }
+                Output::Reconnect { resume, after } => {
+                    if let Some(why) = failures.back() {
+                        tracing::warn!(%why, ?after, "connecting failed, and is tried again");
+                    }
+                    server.reconnect(resume, after);
+                }
                 Output::Complain(complaint) => {
                     log(&complaint);
                     counters.count(&complaint);
                 }
-                Output::Close => return Err(ConnectError::of(failure, unreachable)),
+                Output::Close => {
+                    return Err(ConnectError::of(failures.pop_back(), server.take_unreachable()));
+                }
                 // There is nobody yet who could read other events.
                 _ => {}
             }
         }
-    }
-}
-
-/// Waits for the next event of the connection, once there is one. Cancel safe.
-async fn received<A, B>(connected: &mut Option<(A, ServerConnection, B)>) -> Option<FromServer> {
-    match connected {
-        Some((_, connection, _)) => connection.received.recv().await,
-        None => std::future::pending().await,
     }
 }
 
@@ -120,14 +127,13 @@ pub(crate) struct Parts {
 /// Starts the tasks of a client.
 pub(crate) fn start(parts: Parts) -> P2pClient {
     let Parts { id, handlers, client, welcomed, counters, partner, tasks, .. } = parts;
-    let Welcomed { connector, connection, event } = welcomed;
+    let Welcomed { server, socket, events: first } = welcomed;
     let (commands, commands_rx) = mpsc::channel(COMMANDS);
     let emits = Arc::new(EmitQueue::new());
     let (events, first_events) = broadcast::channel::<ClientEvent>(events::EVENTS);
     let (pairing, pairing_rx) = watch::channel(None);
     let stop = CancellationToken::new();
-    let first_socket = connection.socket.clone();
-    let (server, socket) = ServerLink::new(connector, connection);
+    let first_socket = socket.borrow().clone();
 
     let shared = Arc::new(Shared {
         id,
@@ -162,7 +168,9 @@ pub(crate) fn start(parts: Parts) -> P2pClient {
         stop,
         stopping: false,
     };
-    actor.observers.publish(event);
+    for event in first {
+        actor.observers.publish(event);
+    }
     tasks.spawn(actor.run());
     tasks.spawn(running);
     P2pClient { shared }

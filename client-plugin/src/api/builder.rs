@@ -25,7 +25,10 @@ use crate::{
         incoming::{Consent, Incoming, PairingRequest},
     },
     partner::PartnerLink,
-    server::connector::{Connector, Recipe},
+    server::{
+        auth::{ApplicationAuth, Auth},
+        connector::{Connector, Recipe},
+    },
 };
 
 /// Settings of a [`P2pClient`], from [`P2pBuilderExt::p2p`](crate::P2pBuilderExt::p2p).
@@ -52,12 +55,16 @@ use crate::{
 ///         .await
 /// }
 /// ```
+/// A clone makes another client with the same settings and handlers, for example after [`Self::connect`] failed. A
+/// builder that was made from a single builder of rust_socketio can connect once, and so can all its clones
+/// together.
+#[derive(Clone)]
 #[must_use = "nothing connects until `connect` is awaited"]
 pub struct P2pBuilder {
     recipe: Recipe,
     id: Result<ClientId, ClientIdError>,
-    auth: Value,
-    handlers: Arc<Handlers>,
+    auth: ApplicationAuth,
+    handlers: Handlers,
     client: ClientConfig,
     /// The paths in use, whatever the client's own settings are.
     policy: Option<PathPolicy>,
@@ -70,8 +77,8 @@ impl P2pBuilder {
         Self {
             recipe,
             id: id.parse(),
-            auth: Value::Object(Map::new()),
-            handlers: Arc::new(Handlers::default()),
+            auth: ApplicationAuth::Fixed(Value::Object(Map::new())),
+            handlers: Handlers::default(),
             client: ClientConfig::default(),
             // Without the feature there is no direct path.
             policy: (!cfg!(feature = "webrtc")).then_some(PathPolicy::RelayOnly),
@@ -83,7 +90,53 @@ impl P2pBuilder {
     /// Sets the application's own part of the CONNECT auth, for example a token. It must be an object, to
     /// which the client id is added.
     pub fn auth(mut self, auth: impl Into<Value>) -> Self {
-        self.auth = auth.into();
+        self.auth = ApplicationAuth::Fixed(auth.into());
+        self
+    }
+
+    /// Sets a function that is asked for the application's own part of the CONNECT auth before each attempt to
+    /// connect, the first and all later ones: for tokens that expire. It takes the place of [`Self::auth`].
+    ///
+    /// Its time is part of that of the attempt, and 10 s at most. If it fails, so does the attempt, with
+    /// [`ConnectError::NoAuth`] or the event [`ConnectError`](crate::Event::ConnectError) and the text of its
+    /// error, and another attempt follows as after any failure that may pass.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// use serde_json::{Value, json};
+    /// use socketio_p2p_client::P2pBuilderExt as _;
+    ///
+    /// async fn fresh_token() -> Result<String, std::io::Error> {
+    ///     std::fs::read_to_string("/run/secrets/token")
+    /// }
+    ///
+    /// async fn auth() -> Result<Value, std::io::Error> {
+    ///     Ok(json!({ "token": fresh_token().await? }))
+    /// }
+    ///
+    /// let builder = "https://example.org".p2p("A").auth_with(auth);
+    /// ```
+    pub fn auth_with<F, Fut, V, E>(mut self, provide: F) -> Self
+    where
+        F: Fn() -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<V, E>> + Send + 'static,
+        V: Into<Value>,
+        E: fmt::Display,
+    {
+        self.auth = ApplicationAuth::provided(provide);
+        self
+    }
+
+    /// Has [`Self::connect`] make further attempts after a failure that may pass
+    /// ([`ConnectError::is_retryable`]), for this time: the server is not there yet, or refuses the connection
+    /// for now. Without it there is one attempt. The waits between attempts are those of [`Self::backoff`].
+    /// [`Duration::MAX`] counts as 100 years.
+    ///
+    /// Each failure is logged. [`P2pClientExt::events`](crate::P2pClientExt::events) begins with the last 64, as
+    /// events [`ConnectError`](crate::Event::ConnectError), before `Connected`.
+    pub const fn retry_connect(mut self, within: Duration) -> Self {
+        self.client.retry_first = Some(within);
         self
     }
 
@@ -220,11 +273,12 @@ impl P2pBuilder {
         self
     }
 
-    /// Connects, and waits for the server's welcome. There is one attempt.
+    /// Connects, and waits for the server's welcome. There is one attempt, unless [`Self::retry_connect`] says
+    /// otherwise.
     ///
     /// # Errors
     ///
-    /// [`ConnectError`] tells what failed, and whether the server refused.
+    /// [`ConnectError`] tells what failed last, and whether the server refused.
     ///
     /// # Cancel safety
     ///
@@ -235,16 +289,20 @@ impl P2pBuilder {
             settings.direct.policy = policy;
         }
         let id = id?;
-        let Value::Object(auth) = auth else {
+        if let ApplicationAuth::Fixed(auth) = &auth
+            && !auth.is_object()
+        {
             return Err(ConnectError::Auth);
-        };
+        }
+        let handlers = Arc::new(handlers);
         let tasks = TaskTracker::new();
         let direct = settings.direct.policy.allows_direct();
-        let connecting = Connector::first(&id, recipe, auth, direct, tasks.clone());
+        let auth = Auth { client: id.clone(), application: auth, direct };
+        let connector = Connector::new(recipe, auth, tasks.clone());
         settings.seed = RandomState::new().hash_one(id.as_str());
         let mut client = Client::new(settings, Instant::now());
         let counters = Arc::new(ComplaintCounters::default());
-        let welcomed = connect(&mut client, connecting, &counters).await?;
+        let welcomed = connect(&mut client, connector, &counters).await?;
         #[cfg(feature = "webrtc")]
         let (partner, direct_connection) =
             PartnerLink::new(self.direct, &settings.direct, handlers.clone(), tasks.clone());

@@ -43,7 +43,7 @@ pub trait P2pBuilderExt: Sized {
 
 impl P2pBuilderExt for ClientBuilder {
     fn p2p(self, client_id: impl AsRef<str>) -> P2pBuilder {
-        P2pBuilder::new(Recipe::Once(Box::new(self)), client_id.as_ref())
+        P2pBuilder::new(Recipe::once(self), client_id.as_ref())
     }
 }
 

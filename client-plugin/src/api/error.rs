@@ -19,6 +19,10 @@ pub enum ConnectError {
     /// The auth is not an object, so the client id cannot be added to it.
     #[error("the auth is not an object")]
     Auth,
+    /// The application's provider of the auth
+    /// ([`auth_with`](crate::P2pBuilder::auth_with)) failed, with this message.
+    #[error("no auth for the connection: {0}")]
+    NoAuth(String),
     /// The server cannot be reached, or does not speak Socket.IO.
     #[error("no connection to the server: {}", chain(&**.0))]
     Transport(Box<rust_socketio::Error>),
@@ -34,6 +38,10 @@ pub enum ConnectError {
     /// The connection was closed or lost before the server's welcome.
     #[error("the connection was closed before the server's welcome")]
     Closed,
+    /// The single builder of rust_socketio from which this client was to be made has been used already, by a
+    /// clone. A recipe or a URL can be used again.
+    #[error("the single builder of rust_socketio was used already")]
+    Spent,
     /// No welcome arrived in time. The plugin may not be attached to that namespace.
     #[error("no welcome from the server within {0:?}")]
     Timeout(Duration),
@@ -47,9 +55,9 @@ impl ConnectError {
             Self::Id(_) => Code::BadClientId.as_str(),
             Self::Auth | Self::Welcome => Code::BadArgs.as_str(),
             Self::Refused(code) => code.as_str(),
-            Self::Rejected(_) => Code::Forbidden.as_str(),
+            Self::Rejected(_) | Self::NoAuth(_) => Code::Forbidden.as_str(),
             Self::Timeout(_) => Code::Timeout.as_str(),
-            Self::Transport(_) | Self::Closed => Code::Closed.as_str(),
+            Self::Transport(_) | Self::Closed | Self::Spent => Code::Closed.as_str(),
         }
     }
 
@@ -61,22 +69,30 @@ impl ConnectError {
         match self {
             Self::Transport(error) => !matches!(**error, InvalidUrl(_) | InvalidUrlScheme(_)),
             Self::Refused(code) => code.is_retryable(),
-            Self::Rejected(_) | Self::Closed | Self::Timeout(_) => true,
-            Self::Id(_) | Self::Auth | Self::Welcome => false,
+            Self::Rejected(_)
+            | Self::NoAuth(_)
+            | Self::Welcome
+            | Self::Closed
+            | Self::Timeout(_) => true,
+            Self::Id(_) | Self::Auth | Self::Spent => false,
         }
     }
 
-    /// Returns the error for the failure of the first attempt, and rust_socketio's error if there is one.
+    /// Returns the error for the last failure of a first attempt, if one was reported, and rust_socketio's error if there is one.
     pub(crate) fn of(
         failure: Option<ConnectFailure>,
         unreachable: Option<rust_socketio::Error>,
     ) -> Self {
         match (failure, unreachable) {
-            (Some(ConnectFailure::Unreachable), Some(error)) => Self::Transport(Box::new(error)),
+            (None, None) => Self::Spent,
+            (Some(ConnectFailure::Unreachable(_)) | None, Some(error)) => {
+                Self::Transport(Box::new(error))
+            }
             (Some(ConnectFailure::Refused(Refusal { code: Code::Other(_), message })), _) => {
                 Self::Rejected(message.into_owned())
             }
             (Some(ConnectFailure::Refused(refusal)), _) => Self::Refused(refusal.code),
+            (Some(ConnectFailure::Auth(why)), _) => Self::NoAuth(why),
             (Some(ConnectFailure::Welcome(_)), _) => Self::Welcome,
             (Some(ConnectFailure::Timeout(time)), _) => Self::Timeout(time),
             _ => Self::Closed,

@@ -36,6 +36,21 @@ pub(crate) struct Handlers {
     channel: RwLock<Option<ChannelHandler>>,
 }
 
+impl Clone for Handlers {
+    fn clone(&self) -> Self {
+        fn copy<T: Clone>(lock: &RwLock<T>) -> RwLock<T> {
+            RwLock::new(lock.read().unwrap_or_else(PoisonError::into_inner).clone())
+        }
+        Self {
+            events: copy(&self.events),
+            fallback: copy(&self.fallback),
+            consent: copy(&self.consent),
+            #[cfg(feature = "webrtc")]
+            channel: copy(&self.channel),
+        }
+    }
+}
+
 fn handler<F, Fut, R>(handle: F) -> EventHandler
 where
     F: Fn(Incoming) -> Fut + Send + Sync + 'static,

@@ -5,15 +5,16 @@
 //! until it is wanted, so a dead connection is replaced only when rust_socketio has noticed the loss
 //! as well.
 
-use std::{fmt, sync::Arc, time::Duration};
-
-use futures_util::future::{BoxFuture, FutureExt as _};
-use rust_socketio::asynchronous::ClientBuilder;
-use serde_json::{Map, Value};
-use socketio_p2p_protocol::{
-    ClientId, ResumeToken,
-    wire::{ConnectAuth, PROTOCOL},
+use std::{
+    fmt,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
 };
+
+use futures_util::future::{BoxFuture, FutureExt as _, ready};
+use rust_socketio::asynchronous::ClientBuilder;
+use serde_json::Value;
+use socketio_p2p_protocol::ResumeToken;
 use tokio::{
     sync::mpsc,
     time::{sleep, timeout},
@@ -21,6 +22,7 @@ use tokio::{
 use tokio_util::task::TaskTracker;
 
 use crate::server::{
+    auth::Auth,
     from_server::FromServer,
     socket::{Gate, ServerConnection, Socket, Unknown},
 };
@@ -33,14 +35,25 @@ const GATE_TIMEOUT: Duration = Duration::from_secs(5 * 60);
 /// A function that makes a builder for each connection.
 type MakeBuilder = Arc<dyn Fn() -> ClientBuilder + Send + Sync>;
 
+/// A builder that can be used once, by one of those that share it.
+type SingleBuilder = Arc<Mutex<Option<Box<ClientBuilder>>>>;
+
 /// The source of connections.
+#[derive(Clone)]
 pub(crate) enum Recipe {
     /// A new builder for each connection.
     Anew(MakeBuilder),
     /// A new connection to this URL each time.
     Url(String),
     /// A single builder.
-    Once(Box<ClientBuilder>),
+    Once(SingleBuilder),
+}
+
+impl Recipe {
+    /// Returns the recipe of a single builder.
+    pub(crate) fn once(builder: ClientBuilder) -> Self {
+        Self::Once(Arc::new(Mutex::new(Some(Box::new(builder)))))
+    }
 }
 
 /// Makes a client's connections.
@@ -52,29 +65,12 @@ pub(crate) struct Connector {
     tasks: TaskTracker,
 }
 
-/// The auth of a client's connections.
-struct Auth {
-    client: ClientId,
-    /// The application's own fields.
-    application: Map<String, Value>,
-    /// `true` if the client allows a direct path.
-    direct: bool,
-}
-
-impl Auth {
-    /// Returns the auth of a connection that resumes the session of this token, if there is one.
-    fn with(&self, resume: Option<ResumeToken>) -> Value {
-        let mut auth = self.application.clone();
-        let own = ConnectAuth { protocol: PROTOCOL, binary: false, direct: self.direct, resume };
-        own.write(&self.client, &mut auth);
-        Value::Object(auth)
-    }
-}
-
-/// The source of all connections but the first.
+/// The source of the next connection.
 enum Source {
     /// A new client of rust_socketio for each connection.
     Recipe(MakeBuilder, Unknown),
+    /// The single builder, which is not used yet.
+    Builder(SingleBuilder),
     /// The one client of rust_socketio, behind its gate.
     Gate(Arc<Gate>),
 }
@@ -82,9 +78,17 @@ enum Source {
 /// An attempt to connect: the wait before it, or what follows.
 enum Attempt {
     /// The wait, and what follows.
-    Waiting(BoxFuture<'static, ()>, BoxFuture<'static, Attempted>),
+    Waiting(BoxFuture<'static, ()>, BoxFuture<'static, Made>),
     /// The wait is over, or a part of what follows.
-    Connecting(BoxFuture<'static, Attempted>),
+    Connecting(BoxFuture<'static, Made>),
+}
+
+/// The outcome of an attempt to connect.
+enum Made {
+    /// There is a connection, and the gate of rust_socketio's client if it is the first of a single builder.
+    Connected(ServerConnection, Option<Gate>),
+    /// There is none.
+    Failed(NotConnected),
 }
 
 /// The progress of an attempt to connect.
@@ -93,42 +97,43 @@ pub(crate) enum Attempted {
     Begun,
     /// There is a connection.
     Connected(ServerConnection),
-    /// There is none. Another attempt may succeed.
-    Failed,
-    /// There is none, and no further attempt is possible.
+    /// There is none.
+    Failed(NotConnected),
+}
+
+/// The reason for which there is no connection.
+pub(crate) enum NotConnected {
+    /// The server cannot be reached.
+    Unreachable(rust_socketio::Error),
+    /// The application has no auth, for this reason. The connection is that which waits at its gate.
+    NoAuth(String, Option<ServerConnection>),
+    /// No further attempt is possible.
     Impossible,
 }
 
 impl Connector {
-    /// Makes the first connection. `direct` tells the server whether this client allows a direct path.
-    pub(crate) async fn first(
-        id: &ClientId,
-        recipe: Recipe,
-        auth: Map<String, Value>,
-        direct: bool,
-        tasks: TaskTracker,
-    ) -> Result<(Self, ServerConnection), rust_socketio::Error> {
-        let auth = Auth { client: id.clone(), application: auth, direct };
-        let first_auth = auth.with(None);
-        let (connection, source) = match recipe {
-            Recipe::Anew(make) => {
-                let unknown = Unknown::Unseen;
-                let connection = Socket::connect(make(), first_auth, unknown).await?;
-                (connection, Source::Recipe(make, unknown))
-            }
+    /// Creates a connector that makes connections with this auth. Its tasks are among `tasks`.
+    pub(crate) fn new(recipe: Recipe, auth: Auth, tasks: TaskTracker) -> Self {
+        let source = match recipe {
+            Recipe::Anew(make) => Source::Recipe(make, Unknown::Unseen),
             Recipe::Url(url) => {
                 let make: MakeBuilder = Arc::new(move || ClientBuilder::new(url.as_str()));
-                let unknown = Unknown::Forwarded;
-                let connection = Socket::connect(make(), first_auth, unknown).await?;
-                (connection, Source::Recipe(make, unknown))
+                Source::Recipe(make, Unknown::Forwarded)
             }
-            Recipe::Once(builder) => {
-                let (connection, gate) = Socket::connect_gated(*builder, first_auth).await?;
-                (connection, Source::Gate(Arc::new(gate)))
-            }
+            Recipe::Once(builder) => Source::Builder(builder),
         };
-        let connector = Self { source, auth, attempt: None, tasks };
-        Ok((connector, connection))
+        Self { source, auth, attempt: None, tasks }
+    }
+
+    /// Begins to make the first connection, at once.
+    pub(crate) fn begin(&mut self) {
+        let auth = self.auth.clone();
+        let connecting = match &self.source {
+            Source::Recipe(make, unknown) => connect(make.clone(), auth, *unknown, None).boxed(),
+            Source::Builder(builder) => connect_once(builder.clone(), auth).boxed(),
+            Source::Gate(_) => ready(Made::Failed(NotConnected::Impossible)).boxed(),
+        };
+        self.attempt = Some(Attempt::Connecting(connecting));
     }
 
     /// Begins to replace a connection, after this wait. `at_gate` tells whether rust_socketio waits at the gate
@@ -140,30 +145,27 @@ impl Connector {
         resume: Option<ResumeToken>,
         after: Duration,
     ) {
-        let auth = self.auth.with(resume);
+        let auth = self.auth.clone();
         self.attempt = match &self.source {
             Source::Recipe(make, unknown) => {
                 if let Some(old) = old {
                     self.tasks.spawn(async move { old.socket.disconnect().await });
                 }
-                let (make, unknown) = (make.clone(), *unknown);
-                let connecting = async move {
-                    match Socket::connect(make(), auth, unknown).await {
-                        Ok(connection) => Attempted::Connected(connection),
-                        Err(error) => {
-                            tracing::debug!(%error, "connecting failed");
-                            Attempted::Failed
-                        }
-                    }
-                };
+                let connecting = connect(make.clone(), auth, *unknown, resume);
+                Some(Attempt::Waiting(sleep(after).boxed(), connecting.boxed()))
+            }
+            Source::Builder(builder) => {
+                let connecting = connect_once(builder.clone(), auth);
                 Some(Attempt::Waiting(sleep(after).boxed(), connecting.boxed()))
             }
             // It has its connection in hand from the wait on, and may not be dropped.
-            Source::Gate(gate) => old.map(|connection| {
-                let gate = gate.clone();
-                let connecting = through_gate(gate, connection, at_gate, after, auth);
-                Attempt::Connecting(connecting.boxed())
-            }),
+            Source::Gate(gate) => Some(Attempt::Connecting(match old {
+                Some(connection) => {
+                    let auth = auth.with(resume);
+                    through_gate(gate.clone(), connection, at_gate, after, auth).boxed()
+                }
+                None => ready(Made::Failed(NotConnected::Impossible)).boxed(),
+            })),
         };
     }
 
@@ -171,19 +173,60 @@ impl Connector {
     ///
     /// Cancel safe: the attempt continues.
     pub(crate) async fn attempted(&mut self) -> Attempted {
-        let attempted = match &mut self.attempt {
+        let made = match &mut self.attempt {
             Some(Attempt::Waiting(wait, _)) => {
                 wait.await;
-                Attempted::Begun
+                None
             }
-            Some(Attempt::Connecting(connecting)) => connecting.await,
+            Some(Attempt::Connecting(connecting)) => Some(connecting.await),
             None => std::future::pending().await,
         };
         self.attempt = match self.attempt.take() {
             Some(Attempt::Waiting(_, connecting)) => Some(Attempt::Connecting(connecting)),
             _ => None,
         };
-        attempted
+        match made {
+            None => Attempted::Begun,
+            Some(Made::Connected(connection, gate)) => {
+                if let Some(gate) = gate {
+                    self.source = Source::Gate(Arc::new(gate));
+                }
+                Attempted::Connected(connection)
+            }
+            Some(Made::Failed(why)) => Attempted::Failed(why),
+        }
+    }
+}
+
+/// Makes a connection with a new client of rust_socketio.
+async fn connect(
+    make: MakeBuilder,
+    auth: Auth,
+    unknown: Unknown,
+    resume: Option<ResumeToken>,
+) -> Made {
+    let auth = match auth.with(resume).await {
+        Ok(auth) => auth,
+        Err(why) => return Made::Failed(NotConnected::NoAuth(why, None)),
+    };
+    match Socket::connect(make(), auth, unknown).await {
+        Ok(connection) => Made::Connected(connection, None),
+        Err(error) => Made::Failed(NotConnected::Unreachable(error)),
+    }
+}
+
+/// Makes the first connection of a single builder, which is used up by that.
+async fn connect_once(builder: SingleBuilder, auth: Auth) -> Made {
+    let auth = match auth.with(None).await {
+        Ok(auth) => auth,
+        Err(why) => return Made::Failed(NotConnected::NoAuth(why, None)),
+    };
+    let Some(builder) = builder.lock().unwrap_or_else(PoisonError::into_inner).take() else {
+        return Made::Failed(NotConnected::Impossible);
+    };
+    match Socket::connect_gated(*builder, auth).await {
+        Ok((connection, gate)) => Made::Connected(connection, Some(gate)),
+        Err(error) => Made::Failed(NotConnected::Unreachable(error)),
     }
 }
 
@@ -193,15 +236,20 @@ async fn through_gate(
     mut connection: ServerConnection,
     at_gate: bool,
     after: Duration,
-    auth: Value,
-) -> Attempted {
+    auth: impl Future<Output = Result<Value, String>>,
+) -> Made {
     if !at_gate && !comes_to_gate(&mut connection.received).await {
         tracing::warn!("rust_socketio makes no further connection");
-        return Attempted::Impossible;
+        return Made::Failed(NotConnected::Impossible);
     }
     sleep(after).await;
-    gate.open(auth);
-    Attempted::Connected(connection)
+    match auth.await {
+        Ok(auth) => {
+            gate.open(auth);
+            Made::Connected(connection, None)
+        }
+        Err(why) => Made::Failed(NotConnected::NoAuth(why, Some(connection))),
+    }
 }
 
 /// Waits until rust_socketio is at its gate. Returns `false` if it does not come there: its task has

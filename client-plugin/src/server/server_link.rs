@@ -2,13 +2,17 @@
 
 use std::{fmt, time::Duration};
 
+use rust_socketio::Error;
 use socketio_p2p_protocol::{ClientMessage, Frame, PairingId, ResumeToken, Signal, client::Input};
 use tokio::sync::watch;
 
-use crate::server::{
-    connector::{Attempted, Connector},
-    from_server::FromServer,
-    socket::{Lost, ServerConnection, Socket},
+use crate::{
+    api::error::chain,
+    server::{
+        connector::{Attempted, Connector, NotConnected},
+        from_server::FromServer,
+        socket::{Lost, ServerConnection, Socket},
+    },
 };
 
 /// The link to the server.
@@ -21,19 +25,35 @@ pub(crate) struct ServerLink {
     is_lost: bool,
     /// `true` while rust_socketio's own reconnect waits at its gate.
     at_gate: bool,
-    /// rust_socketio's client of the present connection, or else of the last one.
-    socket: watch::Sender<Socket>,
+    /// rust_socketio's client of the present connection, or else of the last one, once it is shared.
+    socket: Option<watch::Sender<Socket>>,
+    /// rust_socketio's error of the last attempt, if the server could not be reached.
+    unreachable: Option<Error>,
 }
 
 impl ServerLink {
-    /// Returns a link over this connection, and rust_socketio's present client.
-    pub(crate) fn new(
-        connector: Connector,
-        connection: ServerConnection,
-    ) -> (Self, watch::Receiver<Socket>) {
-        let (socket, present_socket) = watch::channel(connection.socket.clone());
-        let present = Some(connection);
-        (Self { connector, present, is_lost: false, at_gate: false, socket }, present_socket)
+    /// Returns a link that begins to connect.
+    pub(crate) fn connecting(mut connector: Connector) -> Self {
+        connector.begin();
+        let (present, socket, unreachable) = (None, None, None);
+        Self { connector, present, is_lost: false, at_gate: false, socket, unreachable }
+    }
+
+    /// Returns rust_socketio's present client, and from now on each later one. `None` if there is no connection.
+    pub(crate) fn share(&mut self) -> Option<watch::Receiver<Socket>> {
+        let (socket, shared) = watch::channel(self.present.as_ref()?.socket.clone());
+        self.socket = Some(socket);
+        Some(shared)
+    }
+
+    /// Returns rust_socketio's client of the present connection.
+    pub(crate) fn present(&self) -> Option<&Socket> {
+        self.present.as_ref().map(|connection| &connection.socket)
+    }
+
+    /// Takes rust_socketio's error of the last attempt, if the server could not be reached.
+    pub(crate) const fn take_unreachable(&mut self) -> Option<Error> {
+        self.unreachable.take()
     }
 
     /// Waits for the next event of the connection, or for the outcome of the attempt to replace it.
@@ -64,14 +84,32 @@ impl ServerLink {
         let connection = match attempted {
             Attempted::Begun => return Input::Connecting,
             Attempted::Connected(connection) => connection,
-            Attempted::Failed => return Input::Unreachable,
-            Attempted::Impossible => return Input::GaveUp,
+            Attempted::Failed(why) => return self.not_connected(why),
         };
         self.is_lost = false;
         self.at_gate = false;
-        self.socket.send_replace(connection.socket.clone());
+        if let Some(socket) = &self.socket {
+            socket.send_replace(connection.socket.clone());
+        }
         self.present = Some(connection);
         Input::Opened
+    }
+
+    fn not_connected(&mut self, why: NotConnected) -> Input {
+        match why {
+            NotConnected::Unreachable(error) => {
+                let tried = chain(&error);
+                let is_final = matches!(error, Error::InvalidUrl(_) | Error::InvalidUrlScheme(_));
+                self.unreachable = Some(error);
+                if is_final { Input::GaveUp } else { Input::Unreachable(tried) }
+            }
+            NotConnected::NoAuth(why, waiting) => {
+                self.at_gate = waiting.is_some();
+                self.present = waiting;
+                Input::NoAuth(why)
+            }
+            NotConnected::Impossible => Input::GaveUp,
+        }
     }
 
     /// Sends a message. Returns the input that follows, if the connection is lost.
@@ -120,9 +158,10 @@ impl ServerLink {
 
     /// Closes the connection for good.
     pub(crate) async fn close(self) {
-        let socket = self.socket.borrow().clone();
         // The gate of rust_socketio's own reconnect is closed with the connector.
         drop(self.connector);
+        let Some(socket) = self.socket else { return };
+        let socket = socket.borrow().clone();
         socket.disconnect().await;
     }
 }

@@ -1,8 +1,9 @@
 //! Attempts to connect: their deadline, their failures, and which failures are final.
 //!
 //! An attempt begins when the host begins to make the connection, and ends with the welcome. The first
-//! attempt is the only one of its kind: an application that starts its client learns at once why that is
-//! not possible. After a first welcome, attempts are repeated unless none can succeed.
+//! attempt is the only one of its kind, unless the application wants it repeated for some time: an application
+//! that starts its client learns at once why that is not possible. After a first welcome, attempts are
+//! repeated unless none can succeed.
 
 use std::time::{Duration, Instant};
 
@@ -13,9 +14,12 @@ use crate::{Code, Refusal, peer::Complaint};
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ConnectFailure {
-    /// The server cannot be reached.
-    #[error("no connection to the server")]
-    Unreachable,
+    /// The server cannot be reached, or does not speak Socket.IO. The text tells what was tried.
+    #[error("no connection to the server: {0}")]
+    Unreachable(String),
+    /// The application has no auth for the connection, for this reason.
+    #[error("no auth for the connection: {0}")]
+    Auth(String),
     /// The server refused the connection, or speaks no version that this client speaks.
     #[error("the server refused the connection")]
     Refused(#[source] Refusal),
@@ -43,7 +47,11 @@ impl ConnectFailure {
                 Code::Other(_) => true,
                 code => code.is_retryable(),
             },
-            Self::Unreachable | Self::Welcome(_) | Self::Closed | Self::Timeout(_) => true,
+            Self::Unreachable(_)
+            | Self::Auth(_)
+            | Self::Welcome(_)
+            | Self::Closed
+            | Self::Timeout(_) => true,
         }
     }
 }
@@ -56,7 +64,10 @@ impl Client {
     /// Notes that an attempt begins. Its deadline does not change when the connection is there.
     pub(super) fn connecting(&mut self, now: Instant) {
         if self.state == ConnectionState::Away {
-            let time = self.backoff.attempt_time(&self.config, now);
+            let mut time = self.backoff.attempt_time(&self.config, now);
+            if let Some(until) = self.first_until.filter(|_| !self.welcomed) {
+                time = time.min(until.saturating_duration_since(now));
+            }
             self.state = ConnectionState::connecting(time, now);
         }
     }
@@ -93,7 +104,12 @@ impl Client {
 
     /// Reports why an attempt failed, then makes the next one, unless none can succeed.
     pub(super) fn connecting_failed(&mut self, failure: ConnectFailure, now: Instant) {
-        let is_final = !self.welcomed || !self.config.resumes || !failure.is_retryable();
+        let may_retry = if self.welcomed {
+            self.config.resumes
+        } else {
+            self.first_until.is_some_and(|until| now < until)
+        };
+        let is_final = !may_retry || !failure.is_retryable();
         if let ConnectFailure::Refused(Refusal { code: Code::BadResume, .. }) = failure {
             self.token = None;
         }

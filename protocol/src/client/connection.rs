@@ -54,6 +54,7 @@ impl Client {
                 let last = last.max(self.last_asked);
                 Some(lost.min(last + self.config.heartbeat_interval))
             }
+            ConnectionState::Away if !self.welcomed => self.first_until,
             ConnectionState::Away | ConnectionState::Closed => None,
         }
     }
@@ -64,6 +65,8 @@ impl Client {
         }
         if let ConnectionState::Connecting { time, .. } = self.state {
             self.connecting_failed(ConnectFailure::Timeout(time), now);
+        } else if self.state == ConnectionState::Away {
+            self.close(now); // The time for the first attempts is over, and the last failure is reported.
         } else if now >= self.last_heard + self.config.heartbeat_timeout {
             self.lost(now);
         } else {

@@ -33,6 +33,9 @@ pub struct ClientConfig {
     /// The seed of those random parts: a random number, so that the clients of a server do not all come back at
     /// once. 0 by default.
     pub seed: u64,
+    /// The time within which the first attempt is repeated after a failure that may pass. `None`, the default:
+    /// it is not.
+    pub retry_first: Option<Duration>,
     /// The silence after which the client pings the server. 4 s by default.
     pub heartbeat_interval: Duration,
     /// The silence after which the client gives the connection up. 10 s by default.
@@ -51,6 +54,7 @@ impl ClientConfig {
             connect_timeout: setting(self.connect_timeout),
             backoff_min: setting(self.backoff_min),
             backoff_max: setting(self.backoff_max),
+            retry_first: self.retry_first.map(setting),
             heartbeat_interval: setting(self.heartbeat_interval),
             heartbeat_timeout: setting(self.heartbeat_timeout),
             ..self
@@ -65,6 +69,7 @@ impl Default for ClientConfig {
             backoff_min: BACKOFF_MIN,
             backoff_max: BACKOFF_MAX,
             seed: 0,
+            retry_first: None,
             heartbeat_interval: HEARTBEAT_INTERVAL,
             heartbeat_timeout: HEARTBEAT_TIMEOUT,
             resumes: true,
@@ -97,8 +102,10 @@ pub enum Input {
     /// There is another connection, as [`Output::Reconnect`] asked. A host that needs no time to make
     /// it may leave out [`Self::Connecting`].
     Opened,
-    /// There is no connection: the server cannot be reached.
-    Unreachable,
+    /// There is no connection: the server cannot be reached. The text tells what was tried.
+    Unreachable(String),
+    /// There is no connection: the application has no auth for it, for this reason.
+    NoAuth(String),
     /// There is no connection: the server refused it.
     Rejected(Refusal),
     /// There is no other connection, and the host tries no more.
@@ -246,8 +253,8 @@ pub enum Output {
     /// The partner or the server breaks the rules. What it sent was dropped.
     Complain(Complaint),
     /// Close the connection, or stop making it, and make another after a wait. Report
-    /// [`Input::Connecting`] when that begins, then [`Input::Opened`], [`Input::Unreachable`] or
-    /// [`Input::Rejected`]. From now on nothing that is received on the old connection may be fed.
+    /// [`Input::Connecting`] when that begins, then [`Input::Opened`], [`Input::Unreachable`],
+    /// [`Input::NoAuth`] or [`Input::Rejected`]. From now on nothing that is received on the old connection may be fed.
     Reconnect {
         /// The token for the CONNECT auth.
         resume: Option<ResumeToken>,

@@ -31,11 +31,11 @@ impl World {
         }
         self.feed(client, Input::Connecting);
         if self.is_down() {
-            return self.feed(client, Input::Unreachable);
+            return self.feed(client, Input::Unreachable(String::new()));
         }
         if self.stormy && self.clients[client].endpoint.is_some() && self.chance(0.05) {
             self.counts.faults += 1;
-            return self.feed(client, Input::Unreachable);
+            return self.feed(client, Input::Unreachable(String::new()));
         }
         let conn = self.new_conn();
         self.note(|| format!("{client} connects as {conn:?}"));

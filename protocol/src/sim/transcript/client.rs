@@ -82,7 +82,8 @@ impl Machine for Client {
             Input::Lost => json!({ "in": "lost" }),
             Input::Connecting => json!({ "in": "connecting" }),
             Input::Opened => json!({ "in": "opened" }),
-            Input::Unreachable => json!({ "in": "unreachable" }),
+            Input::Unreachable(_) => json!({ "in": "unreachable" }),
+            Input::NoAuth(_) => json!({ "in": "no-auth" }),
             Input::Rejected(Refusal { code, message }) => object([
                 ("in", Some("rejected".into())),
                 ("code", Some(json!(code))),
@@ -131,7 +132,8 @@ impl Machine for Client {
             "lost" => Input::Lost,
             "connecting" => Input::Connecting,
             "opened" => Input::Opened,
-            "unreachable" => Input::Unreachable,
+            "unreachable" => Input::Unreachable(String::new()),
+            "no-auth" => Input::NoAuth(String::new()),
             "rejected" => {
                 let code: Code = fields.read("code")?;
                 let message: Option<String> = fields.read_some("message")?;
@@ -308,7 +310,8 @@ fn write_event(event: &ClientEvent) -> Value {
         ClientEvent::Away => json!({ "event": "away" }),
         ClientEvent::ConnectError(failure) => {
             let (failure, refusal) = match failure {
-                ConnectFailure::Unreachable => ("unreachable", None),
+                ConnectFailure::Unreachable(_) => ("unreachable", None),
+                ConnectFailure::Auth(_) => ("no-auth", None),
                 ConnectFailure::Refused(refusal) => ("refused", Some(refusal)),
                 ConnectFailure::Welcome(refusal) => ("unreadable-welcome", Some(refusal)),
                 ConnectFailure::Closed => ("closed", None),
