@@ -24,6 +24,7 @@ mod own_handler;
 mod pairing;
 mod processes;
 mod queues;
+mod reaching;
 mod reassertion;
 mod resuming;
 mod retrying;

@@ -28,6 +28,7 @@ use crate::{
     server::{
         auth::{ApplicationAuth, Auth},
         connector::{Connector, Recipe},
+        proxy::ProxySetting,
     },
 };
 
@@ -64,6 +65,7 @@ pub struct P2pBuilder {
     recipe: Recipe,
     id: Result<ClientId, ClientIdError>,
     auth: ApplicationAuth,
+    proxy: ProxySetting,
     handlers: Handlers,
     client: ClientConfig,
     /// The paths in use, whatever the client's own settings are.
@@ -77,6 +79,7 @@ impl P2pBuilder {
         Self {
             recipe,
             id: id.parse(),
+            proxy: ProxySetting::default(),
             auth: ApplicationAuth::Fixed(Value::Object(Map::new())),
             handlers: Handlers::default(),
             client: ClientConfig::default(),
@@ -125,6 +128,21 @@ impl P2pBuilder {
         E: fmt::Display,
     {
         self.auth = ApplicationAuth::provided(provide);
+        self
+    }
+
+    /// Sets the HTTP proxy that leads to the server, for a client made from a URL:
+    /// `http://user:password@proxy.example.org:3128`. Without it, the environment names the proxy: `https_proxy` or
+    /// `http_proxy`, by the scheme of the URL, `all_proxy`, and `no_proxy` for hosts without one, each also in
+    /// upper case. Hosts of this machine are reached without one.
+    pub fn proxy(mut self, proxy: impl Into<String>) -> Self {
+        self.proxy = ProxySetting::Fixed(proxy.into());
+        self
+    }
+
+    /// Has no proxy be used, whatever the environment says.
+    pub fn no_proxy(mut self) -> Self {
+        self.proxy = ProxySetting::Off;
         self
     }
 
@@ -284,7 +302,7 @@ impl P2pBuilder {
     ///
     /// Cancel safe: no client is left behind, though the server may see one connect and leave.
     pub async fn connect(self) -> Result<P2pClient, ConnectError> {
-        let Self { recipe, id, auth, handlers, client: mut settings, .. } = self;
+        let Self { recipe, id, auth, proxy, handlers, client: mut settings, .. } = self;
         if let Some(policy) = self.policy {
             settings.direct.policy = policy;
         }
@@ -298,7 +316,7 @@ impl P2pBuilder {
         let tasks = TaskTracker::new();
         let direct = settings.direct.policy.allows_direct();
         let auth = Auth { client: id.clone(), application: auth, direct };
-        let connector = Connector::new(recipe, auth, tasks.clone());
+        let connector = Connector::new(recipe, auth, proxy, tasks.clone());
         settings.seed = RandomState::new().hash_one(id.as_str());
         let mut client = Client::new(settings, Instant::now());
         let counters = Arc::new(ComplaintCounters::default());

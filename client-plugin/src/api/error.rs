@@ -24,8 +24,12 @@ pub enum ConnectError {
     #[error("no auth for the connection: {0}")]
     NoAuth(String),
     /// The server cannot be reached, or does not speak Socket.IO.
-    #[error("no connection to the server: {}", chain(&**.0))]
+    #[error("no connection to the server: {}", transport_text(.0))]
     Transport(Box<rust_socketio::Error>),
+    /// There is no way to the server: its name has no address, no address answers, or the proxy refuses. The text
+    /// tells what was tried.
+    #[error("no connection to the server: {0}")]
+    Unreachable(String),
     /// The server refused the connection. The code tells whether another attempt can succeed.
     #[error("the server refused the connection: {} ({})", .0.message(), .0)]
     Refused(Code),
@@ -57,7 +61,9 @@ impl ConnectError {
             Self::Refused(code) => code.as_str(),
             Self::Rejected(_) | Self::NoAuth(_) => Code::Forbidden.as_str(),
             Self::Timeout(_) => Code::Timeout.as_str(),
-            Self::Transport(_) | Self::Closed | Self::Spent => Code::Closed.as_str(),
+            Self::Transport(_) | Self::Unreachable(_) | Self::Closed | Self::Spent => {
+                Code::Closed.as_str()
+            }
         }
     }
 
@@ -71,6 +77,7 @@ impl ConnectError {
             Self::Refused(code) => code.is_retryable(),
             Self::Rejected(_)
             | Self::NoAuth(_)
+            | Self::Unreachable(_)
             | Self::Welcome
             | Self::Closed
             | Self::Timeout(_) => true,
@@ -92,6 +99,7 @@ impl ConnectError {
                 Self::Rejected(message.into_owned())
             }
             (Some(ConnectFailure::Refused(refusal)), _) => Self::Refused(refusal.code),
+            (Some(ConnectFailure::Unreachable(tried)), None) => Self::Unreachable(tried),
             (Some(ConnectFailure::Auth(why)), _) => Self::NoAuth(why),
             (Some(ConnectFailure::Welcome(_)), _) => Self::Welcome,
             (Some(ConnectFailure::Timeout(time)), _) => Self::Timeout(time),
@@ -242,6 +250,19 @@ impl EmitError {
             Self::NotExecuted(cause) | Self::Unknown(cause) => cause.as_str(),
             Self::Failed(refusal) => refusal.code.as_str(),
         }
+    }
+}
+
+/// Returns the text of rust_socketio's error. It tells of blocked websockets only by what they look like.
+pub(crate) fn transport_text(error: &rust_socketio::Error) -> String {
+    const BLOCKED: [&str; 3] =
+        ["HTTP error: ", "without closing handshake", "WebSocket protocol error"];
+    let text = chain(error);
+    match BLOCKED.iter().any(|blocked| text.contains(blocked)) {
+        true => {
+            format!("{text} (no websocket was opened: a proxy or a firewall may block websockets)")
+        }
+        false => text,
     }
 }
 

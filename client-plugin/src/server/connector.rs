@@ -24,6 +24,8 @@ use tokio_util::task::TaskTracker;
 use crate::server::{
     auth::Auth,
     from_server::FromServer,
+    proxy::ProxySetting,
+    reach::reach,
     socket::{Gate, ServerConnection, Socket, Unknown},
 };
 
@@ -68,11 +70,29 @@ pub(crate) struct Connector {
 /// The source of the next connection.
 enum Source {
     /// A new client of rust_socketio for each connection.
-    Recipe(MakeBuilder, Unknown),
+    Recipe(Making, Unknown),
     /// The single builder, which is not used yet.
     Builder(SingleBuilder),
     /// The one client of rust_socketio, behind its gate.
     Gate(Arc<Gate>),
+}
+
+/// The way to a new builder.
+#[derive(Clone)]
+enum Making {
+    /// The application's recipe.
+    Recipe(MakeBuilder),
+    /// A URL, and the proxies that may lead to it.
+    Url(String, ProxySetting),
+}
+
+impl Making {
+    async fn builder(self) -> Result<ClientBuilder, String> {
+        match self {
+            Self::Recipe(make) => Ok(make()),
+            Self::Url(url, proxy) => reach(&url, &proxy).await,
+        }
+    }
 }
 
 /// An attempt to connect: the wait before it, or what follows.
@@ -103,8 +123,10 @@ pub(crate) enum Attempted {
 
 /// The reason for which there is no connection.
 pub(crate) enum NotConnected {
-    /// The server cannot be reached.
+    /// rust_socketio cannot reach the server.
     Unreachable(rust_socketio::Error),
+    /// There is no way to the server; the text tells what was tried.
+    NoWay(String),
     /// The application has no auth, for this reason. The connection is that which waits at its gate.
     NoAuth(String, Option<ServerConnection>),
     /// No further attempt is possible.
@@ -113,13 +135,10 @@ pub(crate) enum NotConnected {
 
 impl Connector {
     /// Creates a connector that makes connections with this auth. Its tasks are among `tasks`.
-    pub(crate) fn new(recipe: Recipe, auth: Auth, tasks: TaskTracker) -> Self {
+    pub(crate) fn new(recipe: Recipe, auth: Auth, proxy: ProxySetting, tasks: TaskTracker) -> Self {
         let source = match recipe {
-            Recipe::Anew(make) => Source::Recipe(make, Unknown::Unseen),
-            Recipe::Url(url) => {
-                let make: MakeBuilder = Arc::new(move || ClientBuilder::new(url.as_str()));
-                Source::Recipe(make, Unknown::Forwarded)
-            }
+            Recipe::Anew(make) => Source::Recipe(Making::Recipe(make), Unknown::Unseen),
+            Recipe::Url(url) => Source::Recipe(Making::Url(url, proxy), Unknown::Forwarded),
             Recipe::Once(builder) => Source::Builder(builder),
         };
         Self { source, auth, attempt: None, tasks }
@@ -145,6 +164,9 @@ impl Connector {
         resume: Option<ResumeToken>,
         after: Duration,
     ) {
+        if let (Source::Gate(_), None, Some(_)) = (&self.source, &old, &self.attempt) {
+            return; // It has the one connection in hand.
+        }
         let auth = self.auth.clone();
         self.attempt = match &self.source {
             Source::Recipe(make, unknown) => {
@@ -199,17 +221,16 @@ impl Connector {
 }
 
 /// Makes a connection with a new client of rust_socketio.
-async fn connect(
-    make: MakeBuilder,
-    auth: Auth,
-    unknown: Unknown,
-    resume: Option<ResumeToken>,
-) -> Made {
+async fn connect(make: Making, auth: Auth, unknown: Unknown, resume: Option<ResumeToken>) -> Made {
     let auth = match auth.with(resume).await {
         Ok(auth) => auth,
         Err(why) => return Made::Failed(NotConnected::NoAuth(why, None)),
     };
-    match Socket::connect(make(), auth, unknown).await {
+    let builder = match make.builder().await {
+        Ok(builder) => builder,
+        Err(tried) => return Made::Failed(NotConnected::NoWay(tried)),
+    };
+    match Socket::connect(builder, auth, unknown).await {
         Ok(connection) => Made::Connected(connection, None),
         Err(error) => Made::Failed(NotConnected::Unreachable(error)),
     }

@@ -7,7 +7,7 @@ use socketio_p2p_protocol::{ClientMessage, Frame, PairingId, ResumeToken, Signal
 use tokio::sync::watch;
 
 use crate::{
-    api::error::chain,
+    api::error::transport_text,
     server::{
         connector::{Attempted, Connector, NotConnected},
         from_server::FromServer,
@@ -98,10 +98,14 @@ impl ServerLink {
     fn not_connected(&mut self, why: NotConnected) -> Input {
         match why {
             NotConnected::Unreachable(error) => {
-                let tried = chain(&error);
+                let tried = transport_text(&error);
                 let is_final = matches!(error, Error::InvalidUrl(_) | Error::InvalidUrlScheme(_));
                 self.unreachable = Some(error);
                 if is_final { Input::GaveUp } else { Input::Unreachable(tried) }
+            }
+            NotConnected::NoWay(tried) => {
+                self.unreachable = None;
+                Input::Unreachable(tried)
             }
             NotConnected::NoAuth(why, waiting) => {
                 self.at_gate = waiting.is_some();
