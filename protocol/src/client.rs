@@ -35,7 +35,10 @@ use std::{
 };
 
 use self::{
-    backoff::Backoff, connection::ConnectionState, ending::Ending, pacer::Pacer,
+    backoff::Backoff,
+    connection::{ConnectionState, Doubt},
+    ending::Ending,
+    pacer::Pacer,
     requests::PendingRequest,
 };
 pub use self::{
@@ -85,6 +88,7 @@ pub struct Client {
     last_asked: Instant,
     /// The ping whose answer is awaited, and the time in which the last was answered.
     asked: Option<(ReqId, Instant)>,
+    doubt: Option<Doubt>,
     server_rtt: Option<Duration>,
     outputs: VecDeque<Output>,
 }
@@ -116,6 +120,7 @@ impl Client {
             last_heard: now,
             last_asked: now,
             asked: None,
+            doubt: None,
             server_rtt: None,
             outputs: VecDeque::new(),
         }
@@ -174,7 +179,10 @@ impl Client {
             Input::Link(link, event) => {
                 self.peer(link.pairing, peer::Input::Link(link, event), now);
             }
-            Input::AddressesChanged => self.every_peer(&peer::Input::AddressesChanged, now),
+            Input::AddressesChanged => {
+                self.every_peer(&peer::Input::AddressesChanged, now);
+                self.network_changed(now);
+            }
             Input::Suspected => self.suspected(now),
             Input::Lost => self.lost(now),
             Input::Connecting | Input::Opened => self.connecting(now),
@@ -246,6 +254,7 @@ impl Client {
         if let Some((_, asked)) = self.asked.take_if(|(asked, _)| *asked == req) {
             let time = now.saturating_duration_since(asked);
             self.server_rtt = Some(time);
+            self.doubt = None;
             self.every_peer(&peer::Input::Server(ServerEvent::Answered(time)), now);
         }
     }

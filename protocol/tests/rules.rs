@@ -16,6 +16,7 @@ mod client_connection;
 mod client_emits;
 mod client_ending;
 mod client_handlers;
+mod client_life;
 mod client_requests;
 mod client_resuming;
 mod clients;

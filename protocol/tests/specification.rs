@@ -113,6 +113,7 @@ fn the_table_of_limits_agrees_with_the_constants() {
         ("SETTING_MIN", time(limits::SETTING_MIN)),
         ("SETTING_MAX", time(limits::SETTING_MAX)),
         ("CONNECT_TIMEOUT", time(limits::CONNECT_TIMEOUT)),
+        ("LIFE_TIMEOUT", time(limits::LIFE_TIMEOUT)),
         ("BACKOFF_MIN", time(limits::BACKOFF_MIN)),
         ("BACKOFF_MAX", time(limits::BACKOFF_MAX)),
         ("GRACE_WAIT", time(limits::GRACE_WAIT)),

@@ -53,7 +53,8 @@ pub struct DirectConfig {
     /// multicast socket can be bound, candidates with such names are skipped. Default: true.
     pub mdns: bool,
     /// Watching of this machine's addresses. When they change and the direct path is not alive, a client
-    /// tries again at once. It costs a system socket for each client that has tried a direct path. Default: true.
+    /// tries again at once. The server is asked for a sign of life. It costs a system socket for each client. Default:
+    /// true.
     pub watch_network: bool,
     /// Timeout of opening, from the start to the open main channel. Default: 10 s. For the connections of a
     /// client, [`PathConfig::timeout`](crate::PathConfig::timeout) replaces it.

@@ -17,6 +17,15 @@ pub(crate) struct AddressWatch {
     known: Addresses,
 }
 
+/// The progress of a change of addresses.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Change {
+    /// The addresses have begun to change: a connection may be dead.
+    Begun,
+    /// The addresses have changed and settled.
+    Settled,
+}
+
 /// The known addresses.
 #[derive(Debug)]
 struct Addresses {
@@ -36,17 +45,23 @@ impl AddressWatch {
         Self { watcher: watcher.ok(), known: Addresses::unknown(Instant::now()) }
     }
 
-    /// Waits until the addresses have changed and settled. Cancel safe.
-    pub(crate) async fn changed(&mut self) {
+    /// Waits for the progress of the next change. Cancel safe.
+    pub(crate) async fn changed(&mut self) -> Change {
         loop {
             let Some(watcher) = &mut self.watcher else { return pending().await };
             let settles_at = self.known.settles_at;
             tokio::select! {
                 biased; // On a busy machine both may be ready: an event that came in time counts.
-                event = watcher.next() => self.read(event),
+                event = watcher.next() => {
+                    let was_settled = self.known.is_settled();
+                    self.read(event);
+                    if was_settled && !self.known.is_settled() {
+                        return Change::Begun;
+                    }
+                }
                 () = sleep_until(settles_at.unwrap_or_else(Instant::now)), if settles_at.is_some() => {
                     if self.known.settle() {
-                        return;
+                        return Change::Settled;
                     }
                 }
             }
@@ -78,6 +93,11 @@ impl Addresses {
         if has_changed {
             self.settles_at = Some(now + SETTLED);
         }
+    }
+
+    /// Returns whether the addresses are known and do not change at the moment.
+    const fn is_settled(&self) -> bool {
+        self.settled.is_some() && self.settles_at.is_none()
     }
 
     /// Notes that the addresses have settled. Returns whether they differ from the last time.
@@ -120,7 +140,9 @@ mod tests {
     fn the_first_addresses_are_no_change_and_later_ones_are() {
         let mut addresses = Addresses::unknown(Instant::now());
 
+        assert!(!addresses.is_settled());
         assert!(!is_change(&mut addresses, [up("10.0.0.7/24"), up("fd00::7/64")]));
+        assert!(addresses.is_settled());
         assert!(is_change(&mut addresses, [up("192.168.1.7/24")]));
         assert!(is_change(&mut addresses, [down("10.0.0.7/24")]));
         assert!(is_change(&mut addresses, [down("fd00::7/64"), down("192.168.1.7/24")]));

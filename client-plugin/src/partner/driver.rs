@@ -15,7 +15,7 @@ use socketio_p2p_protocol::{
 use tokio::{sync::watch, task::JoinSet};
 use tokio_util::task::TaskTracker;
 
-use super::address_watch::AddressWatch;
+use super::address_watch::{AddressWatch, Change};
 use crate::{
     api::handlers::Handlers,
     direct::{
@@ -43,7 +43,8 @@ pub(crate) struct PartnerLink {
     present: Option<Present>,
     opened: watch::Sender<Option<DirectConnection>>,
     channels: JoinSet<()>,
-    /// Runs since the first attempt, if the configuration wants it.
+    /// Runs if the configuration wants it, also where no direct path is allowed: the connection to the server
+    /// depends on the addresses, too.
     addresses: Option<AddressWatch>,
 }
 
@@ -69,7 +70,8 @@ impl PartnerLink {
         let (sender, opened) = watch::channel(None);
         let channels = JoinSet::new();
         let config = for_session(config, paths);
-        let (present, addresses) = (None, None);
+        let present = None;
+        let addresses = config.watch_network.then(AddressWatch::watch);
         (Self { config, handlers, tasks, present, opened: sender, channels, addresses }, opened)
     }
 
@@ -118,7 +120,10 @@ impl PartnerLink {
             let event = tokio::select! {
                 biased;
                 event = next_event(&mut self.present) => event,
-                () = addresses_changed(&mut self.addresses) => return Input::AddressesChanged,
+                change = addresses_changed(&mut self.addresses) => return match change {
+                    Change::Begun => Input::Suspected,
+                    Change::Settled => Input::AddressesChanged,
+                },
                 Some(_) = self.channels.join_next() => continue,
             };
             if let Some(input) = self.read(event) {
@@ -173,9 +178,6 @@ impl PartnerLink {
     fn replace(&mut self, link: Present) {
         if let Some(old) = self.present.take() {
             self.close_later(old);
-        }
-        if self.config.watch_network {
-            self.addresses.get_or_insert_with(AddressWatch::watch);
         }
         self.present = Some(link);
     }
@@ -255,7 +257,7 @@ async fn next_event(present: &mut Option<Present>) -> DirectEvent {
     std::future::pending().await
 }
 
-async fn addresses_changed(addresses: &mut Option<AddressWatch>) {
+async fn addresses_changed(addresses: &mut Option<AddressWatch>) -> Change {
     match addresses {
         Some(addresses) => addresses.changed().await,
         None => std::future::pending().await,

@@ -86,7 +86,7 @@ impl Client {
         if self.is_connecting() && !self.welcomed {
             self.connecting_failed(ConnectFailure::Closed, now);
         } else {
-            self.ask_for_life(now);
+            self.doubt(now);
         }
     }
 
@@ -119,9 +119,14 @@ impl Client {
 
     /// Asks for another connection, unless this client is about to close.
     pub(super) fn reconnect(&mut self, now: Instant) {
+        let after = self.backoff.next_wait(&self.config, now);
+        self.reconnect_after(after);
+    }
+
+    /// Asks for another connection after this wait, unless this client is about to close.
+    pub(super) fn reconnect_after(&mut self, after: Duration) {
         self.state = ConnectionState::Away;
         if !self.ending.closes() {
-            let after = self.backoff.next_wait(&self.config, now);
             self.outputs.push_back(Output::Reconnect { resume: self.token, after });
         }
     }

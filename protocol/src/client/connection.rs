@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use super::{Answer, Client, ClientEvent, Command, ConnectFailure, Input, Output, pacer::Pacer};
 use crate::{
     Cause, ClientMessage, Code, EndReason, Outcome, PairingId, Welcome,
+    limits::LIFE_TIMEOUT,
     peer::{self, Peer, ServerEvent},
     planted::{self, Fault},
     wire::Versions,
@@ -27,6 +28,15 @@ pub(super) enum ConnectionState {
     Closed,
 }
 
+/// A doubt about the connection, until the server gives a sign of life.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Doubt {
+    /// The time from which on anything that arrives was sent since.
+    counts_from: Instant,
+    /// The time at which the connection is given up.
+    until: Instant,
+}
+
 impl ConnectionState {
     /// Returns the state of an attempt that begins now and has this time.
     pub(super) fn connecting(time: Duration, now: Instant) -> Self {
@@ -39,6 +49,7 @@ impl Client {
     pub(super) fn heard(&mut self, now: Instant) {
         if !self.is_connecting() {
             self.last_heard = now;
+            self.doubt.take_if(|doubt| now >= doubt.counts_from);
         }
     }
 
@@ -47,7 +58,7 @@ impl Client {
         match self.state {
             ConnectionState::Connecting { until, .. } => Some(until),
             ConnectionState::Ready => {
-                let lost = self.last_heard + self.config.heartbeat_timeout;
+                let lost = self.lost_at();
                 // The server's round trip is compared with that of the direct path.
                 let measures = self.peers.values().any(Peer::stands);
                 let last = if measures { self.last_asked } else { self.last_heard };
@@ -59,6 +70,37 @@ impl Client {
         }
     }
 
+    /// Returns when the connection is given up if nothing is heard.
+    fn lost_at(&self) -> Instant {
+        let silent = self.last_heard + self.config.heartbeat_timeout;
+        self.doubt.map_or(silent, |doubt| doubt.until.min(silent))
+    }
+
+    /// Notes a hint that the connection may be dead. The server has a short time for a sign of life.
+    pub(super) fn doubt(&mut self, now: Instant) {
+        if self.state != ConnectionState::Ready {
+            return;
+        }
+        if self.doubt.is_none() {
+            let time = LIFE_TIMEOUT + 2 * self.server_rtt.unwrap_or_default();
+            // What arrives at once may have been under way already.
+            self.doubt = Some(Doubt { counts_from: now + LIFE_TIMEOUT / 4, until: now + time });
+        }
+        self.ask_for_life(now);
+    }
+
+    /// Notes that this machine has another network. A connection that stands must show it soon, and an attempt
+    /// to connect, or the wait before it, is replaced by another attempt.
+    pub(super) fn network_changed(&mut self, now: Instant) {
+        match self.state {
+            ConnectionState::Ready => self.doubt(now),
+            ConnectionState::Away | ConnectionState::Connecting { .. } if self.welcomed => {
+                self.reconnect_after(Duration::ZERO);
+            }
+            _ => {}
+        }
+    }
+
     pub(super) fn watch_connection(&mut self, now: Instant) {
         if self.next_heartbeat().is_none_or(|due| now < due) {
             return;
@@ -67,7 +109,7 @@ impl Client {
             self.connecting_failed(ConnectFailure::Timeout(time), now);
         } else if self.state == ConnectionState::Away {
             self.close(now); // The time for the first attempts is over, and the last failure is reported.
-        } else if now >= self.last_heard + self.config.heartbeat_timeout {
+        } else if now >= self.lost_at() {
             self.lost(now);
         } else {
             self.ask_for_life(now);
@@ -94,6 +136,7 @@ impl Client {
         if !self.config.resumes {
             return self.close(now);
         }
+        self.doubt = None;
         self.event(ClientEvent::Away);
         // A client that is not paired has nothing that the server could keep.
         if !self.peers.is_empty() && !self.grace.is_zero() {

@@ -8,7 +8,7 @@ use std::{
 
 use super::{Answer, Client, ClientEvent, Output};
 use crate::{
-    Cause, ClientId, ClientMessage, Code, EndReason, Outcome, PairingId, PairingInfo,
+    Cause, ClientId, ClientMessage, Code, EndReason, Outcome, PairingId, PairingInfo, Path,
     peer::{self, LinkCommand, Peer, ServerEvent},
     session::CallId,
 };
@@ -43,7 +43,7 @@ impl Client {
     pub(super) fn peer(&mut self, key: PairingId, input: peer::Input, now: Instant) {
         if let Some(peer) = self.peers.get_mut(&key) {
             peer.handle(input, now);
-            self.carry_out_peer(key);
+            self.carry_out_peer(key, now);
         }
     }
 
@@ -57,7 +57,7 @@ impl Client {
     }
 
     /// Carries out what a peer puts out.
-    fn carry_out_peer(&mut self, key: PairingId) {
+    fn carry_out_peer(&mut self, key: PairingId, now: Instant) {
         while let Some(peer) = self.peers.get_mut(&key)
             && let Some(output) = peer.poll_output()
         {
@@ -81,7 +81,12 @@ impl Client {
                     self.answer(call, Answer::Outcome(outcome));
                 }
                 peer::Output::Partner(presence) => self.event(ClientEvent::Partner(presence)),
-                peer::Output::Path { path, rtt } => self.event(ClientEvent::Path { path, rtt }),
+                peer::Output::Path { path, rtt } => {
+                    self.event(ClientEvent::Path { path, rtt });
+                    if path != Some(Path::Direct) {
+                        self.doubt(now); // It was left; the network may be gone.
+                    }
+                }
                 peer::Output::Reasserted(info) => self.event(ClientEvent::Reasserted(info)),
                 peer::Output::Register => {
                     let target = peer.pairing().partner.clone();
@@ -176,6 +181,6 @@ impl Client {
         if wants_rtt {
             self.ask_for_life(now);
         }
-        self.carry_out_peer(key);
+        self.carry_out_peer(key, now);
     }
 }

@@ -140,7 +140,7 @@ impl Client {
             }
             Command::NetworkChanged => {
                 self.every_peer(&peer::Input::NetworkChanged, now);
-                self.ask_for_life(now);
+                self.network_changed(now);
             }
             Command::Close => self.begin_to_close(now),
         }
