@@ -15,6 +15,7 @@ mod client_connecting;
 mod client_connection;
 mod client_emits;
 mod client_ending;
+mod client_grace;
 mod client_handlers;
 mod client_life;
 mod client_requests;
