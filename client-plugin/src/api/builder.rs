@@ -147,8 +147,8 @@ impl P2pBuilder {
     }
 
     /// Has [`Self::connect`] make further attempts after a failure that may pass
-    /// ([`ConnectError::is_retryable`]), for this time: the server is not there yet, or refuses the connection
-    /// for now. Without it there is one attempt. The waits between attempts are those of [`Self::backoff`].
+    /// ([`ConnectError::is_retryable`]): the server is not there yet, or refuses the connection for now. Attempts
+    /// begin within this time, and the failure of the last one is returned. Without it there is one attempt. The waits between attempts are those of [`Self::backoff`].
     /// [`Duration::MAX`] counts as 100 years.
     ///
     /// Each failure is logged. [`P2pClientExt::events`](crate::P2pClientExt::events) begins with the last 64, as

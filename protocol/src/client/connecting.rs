@@ -64,10 +64,7 @@ impl Client {
     /// Notes that an attempt begins. Its deadline does not change when the connection is there.
     pub(super) fn connecting(&mut self, now: Instant) {
         if self.state == ConnectionState::Away {
-            let mut time = self.backoff.attempt_time(&self.config, now);
-            if let Some(until) = self.first_until.filter(|_| !self.welcomed) {
-                time = time.min(until.saturating_duration_since(now));
-            }
+            let time = self.backoff.attempt_time(&self.config, now);
             self.state = ConnectionState::connecting(time, now);
         }
     }

@@ -33,8 +33,8 @@ pub struct ClientConfig {
     /// The seed of those random parts: a random number, so that the clients of a server do not all come back at
     /// once. 0 by default.
     pub seed: u64,
-    /// The time within which the first attempt is repeated after a failure that may pass. `None`, the default:
-    /// it is not.
+    /// The time within which the first attempt is begun again after a failure that may pass. `None`, the
+    /// default: it is not.
     pub retry_first: Option<Duration>,
     /// The silence after which the client pings the server. 4 s by default.
     pub heartbeat_interval: Duration,
