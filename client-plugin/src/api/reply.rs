@@ -7,7 +7,7 @@ use socketio_p2p_protocol::{Args, Cause, Code, Outcome, Path, client::Answer};
 
 use crate::api::{args, error::EmitError};
 
-/// The reply to an emit, from [`Emit2::with_reply`].
+/// The reply to an emit, from [`Emit2::with_reply`](crate::Emit2::with_reply).
 #[derive(Clone, Debug)]
 pub struct Reply {
     args: Args,
