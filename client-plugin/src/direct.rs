@@ -23,12 +23,14 @@
 //! | `window` | bytes that may be in flight |
 //! | `driver_ticks` | passes of webrtc's driver |
 //! | `faults` | UDP that loses and delays, with the feature `udp-faults` |
+//! | `paced` | a socket that leaves what may close a channel to a pass of its own |
 //! | `runtime` | Tokio as the driver sees it |
 //! | `signal` | what is used of the partner's signals |
 //! | `peer_connection` | the parts of webrtc 0.21 that are used, and its peculiarities |
 //! | `tasks` | futures that the connection's task carries out for others |
 //! | `channels` | what the channels of a connection share |
 //! | `delivery` | waiting for what was sent |
+//! | `remainder` | messages that are reported after the end of their channel |
 //! | `inbox`, `pump` | what came over a raw channel |
 //! | `channel`, `stream` | one data channel: messages, and bytes |
 //! | `event`, `shared` | what the handle, the reader of events and the actor share |
@@ -49,8 +51,10 @@ mod events;
 mod faults;
 mod inbox;
 mod message;
+mod paced;
 mod peer_connection;
 mod pump;
+mod remainder;
 mod runtime;
 mod shared;
 mod signal;

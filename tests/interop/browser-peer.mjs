@@ -2,6 +2,9 @@
 // after {"event":"ready"}. Chromium ends with stdin, and when this process is killed.
 //
 //   node browser-peer.mjs offer|answer [--media] [--hide-addresses]
+//   node browser-peer.mjs bare
+//
+// With `bare` it is the page's own RTCPeerConnection, and the lines are those of bare-orders.mjs.
 //
 // With --hide-addresses Chromium is as users have it: each address is hidden behind a `.local` name,
 // which needs a network interface besides loopback. Without it, candidates are real ones, loopback
@@ -10,6 +13,7 @@
 import { createRequire } from 'node:module';
 import { createInterface } from 'node:readline';
 import { chromium } from 'playwright-core';
+import { startBare } from './bare-orders.mjs';
 import { startPeer } from './peer-orders.mjs';
 
 const [role, ...options] = process.argv.slice(2);
@@ -38,13 +42,17 @@ const page = await context.newPage();
 page.on('pageerror', (error) => say({ event: 'error', message: error.message }));
 page.on('crash', () => say({ event: 'error', message: 'the page crashed' }));
 await page.exposeFunction('say', say);
-const simplePeer = createRequire(import.meta.url).resolve('simple-peer/simplepeer.min.js');
-await page.addScriptTag({ path: simplePeer });
+if (role === 'bare') {
+  await page.addScriptTag({ content: `globalThis.obey = (${startBare})(RTCPeerConnection, say);` });
+} else {
+  const simplePeer = createRequire(import.meta.url).resolve('simple-peer/simplepeer.min.js');
+  await page.addScriptTag({ path: simplePeer });
+  const settings = JSON.stringify({ role, media: options.includes('--media') });
+  const script = `globalThis.obey = (${startPeer})(SimplePeer, ${settings}, say);`;
+  await page.addScriptTag({ content: script });
+}
 
 say({ event: 'ready' });
-const settings = JSON.stringify({ role, media: options.includes('--media') });
-const script = `globalThis.obey = (${startPeer})(SimplePeer, ${settings}, say);`;
-await page.addScriptTag({ content: script });
 for await (const line of createInterface({ input: process.stdin })) {
   await page.evaluate((order) => globalThis.obey(order), JSON.parse(line));
 }

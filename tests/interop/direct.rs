@@ -17,9 +17,9 @@ use tokio_util::task::TaskTracker;
 use crate::interop::Story;
 
 /// The longest time that a step may take: only a story that hangs waits for it.
-const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 /// The silence of simple-peer that is reported: longer than a busy machine lets it wait.
-const SILENCE: Duration = Duration::from_secs(30);
+pub(crate) const SILENCE: Duration = Duration::from_secs(30);
 /// The longest message that both ends take, in bytes.
 const LONGEST: usize = 256 << 10;
 /// A length that suits every partner, in bytes.
@@ -36,7 +36,7 @@ pub(crate) struct Both {
 }
 
 /// simple-peer in its program.
-struct Partner(Option<Companion>);
+pub(crate) struct Partner(Option<Companion>);
 
 impl Both {
     /// Starts `script`, a file of this folder, in which simple-peer is to `offer` or to `answer`.
@@ -204,7 +204,7 @@ impl Both {
 }
 
 impl Partner {
-    async fn start(
+    pub(crate) async fn start(
         script: &str,
         role: &str,
         options: &[&str],
@@ -224,11 +224,11 @@ impl Partner {
         self.0.as_mut().expect("it is taken only by those who consume the partner")
     }
 
-    async fn tell(&mut self, order: Value) -> Story {
+    pub(crate) async fn tell(&mut self, order: Value) -> Story {
         Ok(self.program().tell(&order.to_string()).await?)
     }
 
-    async fn line(&mut self) -> Result<Value, Box<dyn std::error::Error>> {
+    pub(crate) async fn line(&mut self) -> Result<Value, Box<dyn std::error::Error>> {
         Ok(serde_json::from_str(&self.program().line().await?)?)
     }
 
@@ -244,7 +244,7 @@ impl Partner {
         }
     }
 
-    async fn end(mut self) -> Story {
+    pub(crate) async fn end(mut self) -> Story {
         match self.0.take() {
             Some(program) => Ok(program.end().await?),
             None => Ok(()),

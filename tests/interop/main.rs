@@ -6,6 +6,7 @@
 //! `python-requirements.txt` and Debian's Chromium are needed; without them these tests fail, they are
 //! not skipped.
 
+mod bare;
 mod binary;
 mod browser;
 mod bursts;
@@ -13,6 +14,7 @@ mod busy;
 mod direct;
 mod emits;
 mod identity;
+mod last_words;
 mod leaving;
 mod mixed;
 mod mixed_values;

@@ -197,7 +197,7 @@ impl ConnectionActor {
                 () = ticks.overrun.cancelled() => return DirectEnd::Overrun,
                 event = stack_events.recv() => match event {
                     Some(event) => {
-                        if let Err(end) = self.stack_event(event).await {
+                        if let Err(end) = self.stack_event(event) {
                             return end;
                         }
                     }
@@ -242,7 +242,7 @@ impl ConnectionActor {
     }
 
     /// Handles an event of webrtc's.
-    async fn stack_event(&mut self, event: PeerConnectionEvent) -> Result<(), DirectEnd> {
+    fn stack_event(&mut self, event: PeerConnectionEvent) -> Result<(), DirectEnd> {
         match event {
             PeerConnectionEvent::Candidate(candidate) => self.gathered(candidate),
             PeerConnectionEvent::Heard(heard) if self.main.is_some() => {
@@ -250,7 +250,7 @@ impl ConnectionActor {
             }
             PeerConnectionEvent::Heard(_) => {}
             PeerConnectionEvent::Failed => return Err(DirectEnd::Silent),
-            PeerConnectionEvent::Channel(channel) => self.partner_opened(channel).await?,
+            PeerConnectionEvent::Channel(channel) => self.partner_opened(channel)?,
         }
         Ok(())
     }

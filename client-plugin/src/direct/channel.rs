@@ -3,7 +3,7 @@
 use std::fmt;
 use std::future::Future;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, OnceLock, Weak};
 
 use bytes::BytesMut;
 use tokio::sync::OwnedMutexGuard;
@@ -17,6 +17,7 @@ use super::error::{ChannelEnd, DirectSendError};
 use super::inbox::Inbox;
 use super::message::{ChannelMessage, into_message};
 use super::pump::pump;
+use super::remainder::Remainder;
 
 /// A data channel to the partner: messages as they are, without frames.
 ///
@@ -70,7 +71,10 @@ struct Inner {
     /// Bytes that may be sent before the channel is asked again what is in flight. The sender holds the lock, so
     /// that messages leave in the order of the calls.
     credit: Arc<tokio::sync::Mutex<usize>>,
-    closed: AtomicBool,
+    /// Set when the partner has announced its end on the main channel.
+    has_left: AtomicBool,
+    /// What may still come on the main channel, once it is closed.
+    remainder: OnceLock<Remainder>,
 }
 
 /// Room for one message, and its place in the order.
@@ -113,8 +117,16 @@ impl DirectChannel {
         slot: Slot,
         inbox: Option<Arc<Inbox>>,
     ) -> Self {
-        let (credit, closed) = (Arc::default(), AtomicBool::new(false));
-        Self(Arc::new(Inner { channel, label, channels, _slot: slot, inbox, credit, closed }))
+        Self(Arc::new(Inner {
+            channel,
+            label,
+            channels,
+            _slot: slot,
+            inbox,
+            credit: Arc::default(),
+            has_left: AtomicBool::new(false),
+            remainder: OnceLock::new(),
+        }))
     }
 
     pub(crate) fn downgrade(&self) -> WeakChannel {
@@ -212,18 +224,23 @@ impl DirectChannel {
         if let Some(inbox) = &self.0.inbox {
             return inbox.take().await;
         }
-        loop {
+        let message = loop {
+            if let Some(remainder) = self.0.remainder.get() {
+                break remainder.next(&*self.0.channel).await?;
+            }
             match self.poll().await? {
-                DataChannelEvent::OnMessage(message) if !self.is_leave(&message) => {
-                    return Some(into_message(message));
-                }
-                DataChannelEvent::OnMessage(_) | DataChannelEvent::OnClose => {
-                    self.0.closed.store(true, Ordering::Relaxed);
-                    return None;
+                DataChannelEvent::OnMessage(message) => break message,
+                DataChannelEvent::OnClose => {
+                    self.0.remainder.get_or_init(|| Remainder::new(&self.0.channels.ticks));
                 }
                 _ => {}
             }
+        };
+        if self.is_leave(&message) {
+            self.0.has_left.store(true, Ordering::Relaxed);
+            return None;
         }
+        Some(into_message(message))
     }
 
     /// Returns the reason why nothing more comes, once that is known. Earlier messages may still wait to be
@@ -247,7 +264,7 @@ impl DirectChannel {
     }
 
     async fn poll(&self) -> Option<DataChannelEvent> {
-        if self.0.closed.load(Ordering::Relaxed) {
+        if self.0.has_left.load(Ordering::Relaxed) {
             return None;
         }
         tokio::select! {

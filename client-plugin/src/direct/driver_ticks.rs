@@ -23,6 +23,7 @@ pub(crate) struct DriverTicks {
     fast_until: AtomicU64,
     is_open: AtomicBool,
     ticked: Notify,
+    count: AtomicU64,
     /// Held while the driver is polled.
     polled: Mutex<()>,
     /// Cancelled when the driver has ended.
@@ -38,6 +39,7 @@ impl DriverTicks {
             fast_until: AtomicU64::new(0),
             is_open: AtomicBool::new(false),
             ticked: Notify::new(),
+            count: AtomicU64::new(0),
             polled: Mutex::new(()),
             gone: CancellationToken::new(),
             overrun: CancellationToken::new(),
@@ -49,8 +51,14 @@ impl DriverTicks {
         self.ticked.notified()
     }
 
+    /// Returns the number of ticks so far.
+    pub(crate) fn count(&self) -> u64 {
+        self.count.load(Ordering::Acquire)
+    }
+
     /// Records a tick, and returns the timer that the driver gets instead of `duration`.
     pub(crate) fn tick(&self, duration: Duration) -> Duration {
+        self.count.fetch_add(1, Ordering::Release);
         self.ticked.notify_waiters();
         if self.is_fast() { duration.min(FAST) } else { duration }
     }

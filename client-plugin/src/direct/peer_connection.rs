@@ -17,6 +17,7 @@
 //!   [`Channels::call`](super::channels::Channels::call).
 //! - **Names of servers are looked up by the driver itself**, one after the other, and meanwhile nothing
 //!   is received nor a candidate handed out: [`TunedRuntime`] gives each a second.
+//! - **A close is reported before messages that came with it**: [`Remainder`](super::remainder::Remainder).
 //! - **UDP buffers are the system's**, unless [`Runtime::wrap_udp_socket`] enlarges them.
 //! - **A driver that panics ends no stream**: its task holds a guard that reports its end.
 //! - A multicast socket that cannot be bound fails the whole connection: it is built again without.
@@ -67,7 +68,14 @@ pub(crate) enum PeerConnectionEvent {
     /// No path is left.
     Failed,
     /// The partner opened a channel.
-    Channel(Arc<dyn DataChannel>),
+    Channel(OpenedChannel),
+}
+
+/// A channel that the partner opened. It may be closed already.
+pub(crate) struct OpenedChannel {
+    pub(crate) channel: Arc<dyn DataChannel>,
+    pub(crate) label: String,
+    pub(crate) protocol: String,
 }
 
 /// A peer connection of webrtc.
@@ -283,6 +291,10 @@ impl PeerConnectionEventHandler for Handler {
     }
 
     async fn on_data_channel(&self, channel: Arc<dyn DataChannel>) {
-        self.report(PeerConnectionEvent::Channel(channel));
+        // Here and now: after the next pass it may be closed, and then webrtc knows nothing of it.
+        let (Ok(label), Ok(protocol)) = (channel.label().await, channel.protocol().await) else {
+            return;
+        };
+        self.report(PeerConnectionEvent::Channel(OpenedChannel { channel, label, protocol }));
     }
 }

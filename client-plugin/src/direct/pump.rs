@@ -10,6 +10,7 @@ use webrtc::data_channel::{DataChannel, DataChannelEvent};
 
 use super::inbox::Inbox;
 use super::message::into_message;
+use super::remainder::Remainder;
 
 /// Number of messages after which a pump lets others run.
 const BURST: u32 = 64;
@@ -51,11 +52,12 @@ pub(crate) async fn pump(channel: Arc<dyn DataChannel>, inbox: Arc<Inbox>) {
                 }
                 Some(DataChannelEvent::OnOpen) => inbox.confirmed(),
                 Some(DataChannelEvent::OnClose) => {
-                    break if channels.is_living().await {
-                        ChannelEnd::Partner
-                    } else {
-                        ChannelEnd::Connection
-                    };
+                    let remainder = Remainder::new(&channels.ticks);
+                    let is_living = channels.is_living().await;
+                    while let Some(message) = remainder.next(&*channel).await {
+                        inbox.put(into_message(message));
+                    }
+                    break if is_living { ChannelEnd::Partner } else { ChannelEnd::Connection };
                 }
                 Some(_) => {}
                 None => break ChannelEnd::Connection,

@@ -20,6 +20,7 @@ use super::config::DirectConfig;
 use super::driver_ticks::DriverTicks;
 #[cfg(feature = "udp-faults")]
 use super::faults::{FaultySocket, UdpFaults};
+use super::paced::PacedSocket;
 
 /// Time that the name of a STUN or TURN server may take to resolve. After that the server is left out.
 const RESOLVING: Duration = Duration::from_secs(1);
@@ -108,6 +109,8 @@ impl Runtime for TunedRuntime {
         }
         self.enlarge(&socket)?;
         let socket = self.inner.wrap_udp_socket(socket)?;
+        let socket: Arc<dyn AsyncUdpSocket> =
+            Arc::new(PacedSocket::new(socket, Arc::clone(&self.ticks)));
         #[cfg(feature = "udp-faults")]
         if let Some(faults) = &self.faults {
             let gone = self.ticks.gone.clone();

@@ -7,14 +7,13 @@ use std::time::Duration;
 use socketio_p2p_protocol::limits::CHANNELS;
 use socketio_p2p_protocol::peer::channel::{Admission, LOSSY, admit};
 use tokio::time::{Instant, sleep_until, timeout};
-use webrtc::data_channel::DataChannel;
 
 use super::super::channel::DirectChannel;
 use super::super::channels::{Channels, Slot};
 use super::super::error::{ChannelError, DirectEnd};
 use super::super::event::{DirectEvent, Report};
 use super::super::message::ChannelOptions;
-use super::super::peer_connection::PeerConnection;
+use super::super::peer_connection::{OpenedChannel, PeerConnection};
 use super::super::shared::{ConnectionShared, OpenAnswer, Role};
 use super::{ConnectionActor, OpeningOutcome};
 
@@ -25,13 +24,8 @@ const ATTEMPTS: usize = 3;
 
 impl ConnectionActor {
     /// Takes a channel that the partner opened.
-    pub(super) async fn partner_opened(
-        &mut self,
-        channel: Arc<dyn DataChannel>,
-    ) -> Result<(), DirectEnd> {
-        let (Ok(label), Ok(protocol)) = (channel.label().await, channel.protocol().await) else {
-            return Ok(()); // It is closed already.
-        };
+    pub(super) fn partner_opened(&mut self, opened: OpenedChannel) -> Result<(), DirectEnd> {
+        let OpenedChannel { channel, label, protocol } = opened;
         let channels = Arc::clone(&self.channels);
         if self.role == Role::Answerer && self.main.is_none() {
             self.opened(OpeningOutcome::Main(DirectChannel::main(channel, label, channels)));
