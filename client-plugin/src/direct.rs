@@ -25,6 +25,7 @@
 //! | `faults` | UDP that loses and delays, with the feature `udp-faults` |
 //! | `paced` | a socket that leaves what may close a channel to a pass of its own |
 //! | `runtime` | Tokio as the driver sees it |
+//! | `role` | offerer and answerer |
 //! | `signal` | what is used of the partner's signals |
 //! | `peer_connection` | the parts of webrtc 0.21 that are used, and its peculiarities |
 //! | `tasks` | futures that the connection's task carries out for others |
@@ -55,6 +56,7 @@ mod paced;
 mod peer_connection;
 mod pump;
 mod remainder;
+mod role;
 mod runtime;
 mod shared;
 mod signal;

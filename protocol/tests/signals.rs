@@ -147,6 +147,36 @@ fn a_description_has_a_largest_size() {
 }
 
 #[test]
+fn what_an_end_states_in_lines_of_its_own_counts_only_in_its_own_description() {
+    let own = Sdp::own(&sdp_text(7, "abcd"), 212_992, 1 << 20).unwrap();
+    let lines: Vec<_> = own.as_str().lines().filter(|line| line.starts_with("a=x-")).collect();
+    assert_eq!(lines.len(), 2);
+    assert_eq!((own.udp_buffer(), own.channel_window()), (212_992, 1 << 20));
+
+    // libdatachannel repeats them in its answer.
+    let echo: Sdp = format!("{}{}\r\n", sdp_text(8, "efgh"), lines.join("\r\n")).parse().unwrap();
+
+    assert_eq!((echo.udp_buffer(), echo.channel_window()), (0, 0));
+}
+
+#[test]
+fn any_length_of_the_longest_message_can_be_stated() {
+    let limit = |line: &str| {
+        let text = sdp_text(7, "abcd");
+        let without: Vec<_> =
+            text.lines().filter(|line| !line.starts_with("a=max-message-size")).collect();
+        let sdp: Sdp = format!("{}\r\n{line}", without.join("\r\n")).parse().unwrap();
+        assert!(sdp.without_candidates().contains("a=max-message-size:262144\r\n"), "{line}");
+        sdp.max_message()
+    };
+
+    assert_eq!(limit(""), 65_536, "RFC 8841");
+    assert_eq!(limit("a=max-message-size:0\r\n"), usize::MAX);
+    assert_eq!(limit("a=max-message-size:1073741823\r\n"), 1_073_741_823);
+    assert_eq!(limit("a=max-message-size:99999999999999999999999\r\n"), usize::MAX);
+}
+
+#[test]
 fn a_candidate_that_cannot_be_read_is_refused() {
     for text in [
         "candidate",

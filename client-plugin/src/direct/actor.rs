@@ -31,7 +31,8 @@ use super::config::DirectConfig;
 use super::error::{ChannelError, DirectEnd};
 use super::event::{DirectEvent, Report};
 use super::peer_connection::{PeerConnection, PeerConnectionEvent};
-use super::shared::{Command, ConnectionShared, OpenAnswer, Outgoing, Role};
+use super::role::Role;
+use super::shared::{Command, ConnectionShared, OpenAnswer, Outgoing};
 use super::tasks::Task;
 
 /// Events that wait here for their reader. Beyond that the connection is closed as unread.
@@ -66,8 +67,12 @@ struct ConnectionActor {
     is_described: bool,
     /// Candidates of the partner that came before its description.
     candidates: Vec<Candidate>,
+    /// Name of the data channel section in this end's description.
+    mid: String,
     /// Number of candidates that the partner has signalled.
     candidates_seen: usize,
+    /// Time at which the connection is given up, while the partner is silent.
+    given_up_at: Option<Instant>,
     /// Events that wait for room in `events`.
     unread: VecDeque<Report>,
     events: mpsc::Sender<Report>,
@@ -106,7 +111,9 @@ pub(crate) async fn run(role: Role, config: DirectConfig, tasks: TaskTracker, ha
                 channels: Arc::clone(&channels),
                 is_described: false,
                 candidates: Vec::new(),
+                mid: "0".to_owned(),
                 candidates_seen: 0,
+                given_up_at: None,
                 unread: VecDeque::new(),
                 events: events.clone(), // The last one is dropped when the end is known.
                 main: None,
@@ -190,7 +197,7 @@ impl ConnectionActor {
             if self.unread.len() > MAX_UNREAD {
                 return DirectEnd::Unread;
             }
-            let is_open = self.main.is_some();
+            let (is_open, given_up_at) = (self.main.is_some(), self.given_up_at);
             tokio::select! {
                 biased;
                 () = self.shared.stop.cancelled() => return DirectEnd::Here,
@@ -231,6 +238,9 @@ impl ConnectionActor {
                 () = sleep_until(give_up), if !is_open => {
                     return DirectEnd::Timeout(self.config.open_timeout);
                 }
+                () = sleep_until(given_up_at.unwrap_or(give_up)), if given_up_at.is_some() => {
+                    return DirectEnd::Silent;
+                }
                 () = sleep_until(measure), if is_open => {
                     measure = Instant::now() + MEASURE;
                     if let Some(round_trip) = self.connection.round_trip().await {
@@ -246,6 +256,7 @@ impl ConnectionActor {
         match event {
             PeerConnectionEvent::Candidate(candidate) => self.gathered(candidate),
             PeerConnectionEvent::Heard(heard) if self.main.is_some() => {
+                self.given_up_at = (!heard).then(|| Instant::now() + self.config.failed_after);
                 self.report(if heard { DirectEvent::Heard } else { DirectEvent::Silent });
             }
             PeerConnectionEvent::Heard(_) => {}

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use futures_util::FutureExt;
@@ -15,7 +16,8 @@ use super::config::DirectConfig;
 use super::error::{ChannelError, DirectSendError, DirectSignalError};
 use super::events::DirectEvents;
 use super::message::{ChannelMessage, ChannelOptions};
-use super::shared::{Command, ConnectionShared, Outgoing, Role};
+use super::role::Role;
+use super::shared::{Command, ConnectionShared, Outgoing};
 use super::signal::Request;
 
 /// Signals and requests that may wait for the actor. When it is full they are refused: the actor handles each
@@ -73,6 +75,7 @@ const EVENTS: usize = 64;
 /// ```
 #[derive(Clone)]
 pub struct DirectConnection {
+    role: Role,
     shared: Arc<ConnectionShared>,
     commands: mpsc::Sender<Command>,
     messages: mpsc::Sender<Outgoing>,
@@ -109,7 +112,7 @@ impl DirectConnection {
         let handles = actor::Handles { shared: Arc::clone(&shared), events, requests, outgoing };
         tasks.spawn(actor::run(role, config, tasks.clone(), handles));
         let reader = DirectEvents::new(Arc::clone(&shared), reports);
-        (Self { shared, commands, messages }, reader)
+        (Self { role, shared, commands, messages }, reader)
     }
 
     /// Takes a signal of the partner. Its attempt does not matter. Candidates wait for their description.
@@ -120,10 +123,20 @@ impl DirectConnection {
     /// use ends the connection with [`DirectEnd::Refused`](super::DirectEnd::Refused).
     pub fn signal(&self, signal: Signal) -> Result<(), DirectSignalError> {
         let request = Request::of(signal.step)?;
+        let described_by = request.describes();
+        if described_by.is_some_and(|role| role == self.role)
+            || described_by.is_some() && self.shared.is_described.load(Ordering::Relaxed)
+        {
+            return Err(DirectSignalError::Unexpected);
+        }
         self.commands.try_send(Command::Signal(request)).map_err(|error| match error {
             mpsc::error::TrySendError::Full(_) => DirectSignalError::Overrun,
             mpsc::error::TrySendError::Closed(_) => DirectSignalError::Closed,
-        })
+        })?;
+        if described_by.is_some() {
+            self.shared.is_described.store(true, Ordering::Relaxed);
+        }
+        Ok(())
     }
 
     /// Puts a message for the main channel into the send buffer, once the buffer has room.

@@ -12,6 +12,10 @@ pub enum DirectSignalError {
     /// The signal asks for something that a data channel does not need: to renegotiate, or media.
     #[error("the partner's description contains more than a data channel")]
     Unsupported,
+    /// The signal is a description, and the connection has the partner's already, or waits for one of the other
+    /// kind. A connection is not renegotiated, nor restarted: make another one.
+    #[error("a description was not expected: a connection is not renegotiated")]
+    Unexpected,
     /// Too many signals wait to be handled: the partner sends them faster than any negotiation needs.
     #[error("too many signals at once")]
     Overrun,

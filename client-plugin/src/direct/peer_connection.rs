@@ -21,6 +21,9 @@
 //! - **UDP buffers are the system's**, unless [`Runtime::wrap_udp_socket`] enlarges them.
 //! - **A driver that panics ends no stream**: its task holds a guard that reports its end.
 //! - A multicast socket that cannot be bound fails the whole connection: it is built again without.
+//! - **As the DTLS server it sends no INIT of SCTP, and as the client it refuses the partner's** (RFC 8841, section
+//!   9.3). werift 0.24.4 and aiortc before 1.16 send one if they offer, whatever their role: so an answer takes the
+//!   server's role.
 //! - Waits of 1 s before a host candidate is used, 200 ms between checks: set to 0 and 20 ms.
 
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
@@ -29,6 +32,7 @@ use std::time::{Duration, Instant};
 
 use rtc::ice::mdns::MulticastDnsMode;
 use rtc::peer_connection::configuration::setting_engine::SctpMaxMessageSize;
+use rtc::peer_connection::transport::RTCDtlsRole;
 use socketio_p2p_protocol::{Candidate, limits::CHANNEL_MESSAGE_BYTES};
 use tokio::sync::mpsc;
 use tokio_util::task::TaskTracker;
@@ -50,6 +54,10 @@ use super::signal::own_candidate;
 
 /// Bytes that a channel may have in flight, whatever our own window says.
 const SEND_LIMIT: usize = 4 << 20;
+/// Time for which a path through a NAT, or a relay, is not used: a shorter one may be found. Defaults of webrtc:
+/// 500 ms and 2 s.
+const SRFLX_WAIT: Duration = Duration::from_millis(50);
+const RELAY_WAIT: Duration = Duration::from_millis(200);
 /// Time between connectivity checks. Default of webrtc: 200 ms.
 const CHECK_INTERVAL: Duration = Duration::from_millis(20);
 /// Time for which a multicast name is looked up.
@@ -232,12 +240,17 @@ fn settings(config: &DirectConfig, mdns: MulticastDnsMode) -> SettingEngine {
     SettingEngineBuilder::new()
         .with_ice_timeouts(
             Some(config.silent_after),
-            Some(config.failed_after),
+            // ICE counts this time from the first check as well, before there is a path. The actor ends a connection
+            // that is open.
+            Some(config.failed_after.max(config.open_timeout)),
             Some(config.keep_alive),
         )
         .with_ice_connection_attempts(Some(CHECK_INTERVAL), None)
         .with_host_acceptance_min_wait(Some(Duration::ZERO))
         .with_prflx_acceptance_min_wait(Some(Duration::ZERO))
+        .with_srflx_acceptance_min_wait(Some(SRFLX_WAIT))
+        .with_relay_acceptance_min_wait(Some(RELAY_WAIT))
+        .with_answering_dtls_role(RTCDtlsRole::Server)
         // A bound loopback address was asked for by name: the default addresses leave it out.
         .with_include_loopback_candidate(true)
         .with_multicast_dns_mode(mdns)

@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use tokio::sync::{Semaphore, oneshot};
@@ -12,13 +13,6 @@ use super::channels::Channels;
 use super::error::{ChannelError, DirectEnd, DirectSendError};
 use super::message::{ChannelMessage, ChannelOptions};
 use super::signal::Request;
-
-/// The end of a connection that makes the offer, or the other one.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Role {
-    Offerer,
-    Answerer,
-}
 
 /// A request of the handle to the actor.
 pub(crate) enum Command {
@@ -47,6 +41,8 @@ pub(crate) struct ConnectionShared {
     /// Cancelled when nothing of the connection is left.
     pub(crate) ended: CancellationToken,
     pub(crate) end: OnceLock<DirectEnd>,
+    /// Set when the partner's description was taken.
+    pub(crate) is_described: AtomicBool,
     /// The main channel, once it is open. It lasts as long as the connection.
     pub(crate) main: OnceLock<WeakChannel>,
     /// The state of all channels, once the main channel is open.
@@ -69,6 +65,7 @@ impl ConnectionShared {
             unheard: CancellationToken::new(),
             ended: CancellationToken::new(),
             end: OnceLock::new(),
+            is_described: AtomicBool::new(false),
             main: OnceLock::new(),
             channels: OnceLock::new(),
             room: Semaphore::new(send_buffer),

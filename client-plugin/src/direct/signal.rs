@@ -9,6 +9,7 @@ use std::net::IpAddr;
 use socketio_p2p_protocol::{Candidate, Sdp, Signal, SignalError, Step, limits::CHANNEL_WINDOW};
 
 use super::error::DirectSignalError;
+use super::role::Role;
 
 /// The request in a signal of the partner.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -21,6 +22,15 @@ pub(crate) enum Request {
 }
 
 impl Request {
+    /// Returns the role of the partner that sends such a description, or `None` for another request.
+    pub(crate) const fn describes(&self) -> Option<Role> {
+        match self {
+            Self::Offer(_) => Some(Role::Offerer),
+            Self::Answer(_) => Some(Role::Answerer),
+            _ => None,
+        }
+    }
+
     /// Returns what a data channel can do about a signal.
     pub(crate) fn of(step: Step) -> Result<Self, DirectSignalError> {
         match step {
@@ -113,6 +123,7 @@ mod tests {
         let for_webrtc = offer.without_candidates();
         assert!(for_webrtc.contains("a=max-message-size:262144\r\n"));
         assert!(!for_webrtc.contains("candidate") && !for_webrtc.contains("a=x-"));
+        assert_eq!(offer.mid(), "0");
     }
 
     #[test]

@@ -6,6 +6,7 @@ mod channels;
 mod closing;
 mod hostile;
 mod messages;
+mod negotiating;
 mod pair;
 mod parked;
 

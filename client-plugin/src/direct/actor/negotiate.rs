@@ -6,7 +6,7 @@ use super::super::channel::DirectChannel;
 use super::super::error::DirectEnd;
 use super::super::event::DirectEvent;
 use super::super::message::ChannelOptions;
-use super::super::shared::Role;
+use super::super::role::Role;
 use super::super::signal::{Request, is_local_name, is_usable, own_answer, own_offer};
 use super::{ConnectionActor, OpeningOutcome};
 
@@ -28,6 +28,7 @@ impl ConnectionActor {
         }));
         let sdp = self.connection.offer().await.map_err(failed)?;
         let offer = own_offer(&sdp, self.connection.udp_buffer()).map_err(failed)?;
+        self.names_section(&offer);
         self.report(DirectEvent::Signal(offer));
         Ok(())
     }
@@ -40,7 +41,9 @@ impl ConnectionActor {
                 let answer = answer.map_err(refused)?;
                 self.described_by(&offer);
                 // webrtc repeats what it does not know of a strange offer.
+                let answer = in_turn(&offer, answer);
                 let answer = own_answer(&answer, self.connection.udp_buffer()).map_err(refused)?;
+                self.names_section(&answer);
                 // Before this end's candidates, which wait in webrtc's events.
                 self.report(DirectEvent::Signal(answer));
                 self.try_candidates().await;
@@ -90,11 +93,26 @@ impl ConnectionActor {
         }
     }
 
+    /// Remembers the name of the data channel section in a description of this end.
+    fn names_section(&mut self, own: &Signal) {
+        if let Step::Offer(sdp) | Step::Answer(sdp) = &own.step {
+            sdp.mid().clone_into(&mut self.mid);
+        }
+    }
+
     /// Reports a candidate of this end.
     pub(super) fn gathered(&mut self, candidate: Candidate) {
+        let named = Candidate::new(candidate.as_str(), Some(&self.mid), Some(0));
+        let candidate = named.unwrap_or(candidate);
         let step = Step::Candidate(candidate);
         self.report(DirectEvent::Signal(Signal { attempt: None, step }));
     }
+}
+
+/// Returns the answer with the DTLS role that an offer leaves: webrtc 0.21 writes the role that it prefers.
+fn in_turn(offer: &Sdp, answer: String) -> String {
+    let is_passive = offer.as_str().lines().any(|line| line == "a=setup:passive");
+    if is_passive { answer.replace("a=setup:passive", "a=setup:active") } else { answer }
 }
 
 fn failed(error: impl std::error::Error) -> DirectEnd {

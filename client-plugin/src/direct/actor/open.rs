@@ -14,7 +14,8 @@ use super::super::error::{ChannelError, DirectEnd};
 use super::super::event::{DirectEvent, Report};
 use super::super::message::ChannelOptions;
 use super::super::peer_connection::{OpenedChannel, PeerConnection};
-use super::super::shared::{ConnectionShared, OpenAnswer, Role};
+use super::super::role::Role;
+use super::super::shared::{ConnectionShared, OpenAnswer};
 use super::{ConnectionActor, OpeningOutcome};
 
 /// Time that the partner may take to confirm a channel.

@@ -3,12 +3,14 @@
 use std::{str::FromStr, sync::Arc};
 
 use super::{Candidate, SignalError};
-use crate::limits::{CANDIDATES, SDP_BYTES};
+use crate::limits::{CANDIDATES, CHANNEL_MESSAGE_BYTES, SDP_BYTES};
 
-/// The attribute that states the buffer of the sender's UDP socket, in bytes.
+/// The attribute that states the buffer of the sender's UDP socket, in bytes, and the sender's ICE user name.
 const UDP_BUFFER: &str = "x-udp-buffer";
-/// The attribute that states the window of the sender's raw channels, in bytes.
+/// The attribute that states the window of the sender's raw channels, in bytes, and the sender's ICE user name.
 const CHANNEL_WINDOW: &str = "x-channel-window";
+/// The attribute that states the longest message that the sender takes, in bytes; 0 stands for any length.
+const MAX_MESSAGE: &str = "max-message-size";
 /// The longest message of a partner that states none, in bytes: RFC 8841.
 const DEFAULT_MAX_MESSAGE: usize = 64 * 1024;
 
@@ -23,6 +25,7 @@ struct Parsed {
     text: String,
     session: String,
     ufrag: String,
+    mid: String,
     candidates: Vec<Candidate>,
     max_message: usize,
     udp_buffer: usize,
@@ -32,12 +35,17 @@ struct Parsed {
 impl Sdp {
     /// Reads a description of this end, and adds the buffer of its UDP socket and the window of its raw channels.
     ///
+    /// Both lines name this end: libdatachannel repeats lines of an offer that it does not know in its answer.
+    ///
     /// # Errors
     ///
     /// As for the description of a partner.
     pub fn own(text: &str, udp_buffer: usize, channel_window: usize) -> Result<Self, SignalError> {
-        format!("{text}a={UDP_BUFFER}:{udp_buffer}\r\na={CHANNEL_WINDOW}:{channel_window}\r\n")
-            .parse()
+        let plain: Self = text.parse()?;
+        let ufrag = plain.ufrag();
+        let udp_buffer = format!("a={UDP_BUFFER}:{udp_buffer} {ufrag}\r\n");
+        let channel_window = format!("a={CHANNEL_WINDOW}:{channel_window} {ufrag}\r\n");
+        format!("{text}{udp_buffer}{channel_window}").parse()
     }
 
     /// Returns the text.
@@ -46,19 +54,22 @@ impl Sdp {
         &self.0.text
     }
 
-    /// Returns the text without candidates, and without the attributes that are ours.
+    /// Returns the text for a WebRTC stack: without candidates, and without the attributes that are ours. Its limit
+    /// of messages is [`CHANNEL_MESSAGE_BYTES`]: webrtc 0.21 takes the lesser of both ends' limits for what it
+    /// receives as well, and cannot read one of 2³² bytes or more.
     #[must_use]
     pub fn without_candidates(&self) -> String {
+        let left_out = ["candidate", MAX_MESSAGE, UDP_BUFFER, CHANNEL_WINDOW];
         let is_kept = |line: &&str| {
             let name = line.strip_prefix("a=").and_then(|line| line.split(':').next());
-            !name.is_some_and(|name| ["candidate", UDP_BUFFER, CHANNEL_WINDOW].contains(&name))
+            !name.is_some_and(|name| left_out.contains(&name))
         };
         let mut text = String::with_capacity(self.0.text.len());
         for line in self.0.text.lines().filter(is_kept) {
             text.push_str(line);
             text.push_str("\r\n");
         }
-        text
+        text + &format!("a={MAX_MESSAGE}:{CHANNEL_MESSAGE_BYTES}\r\n")
     }
 
     /// Returns the candidates in the description, except those that cannot be read.
@@ -78,6 +89,12 @@ impl Sdp {
     #[must_use]
     pub fn ufrag(&self) -> &str {
         &self.0.ufrag
+    }
+
+    /// Returns the name of the data channel section, or an empty text.
+    #[must_use]
+    pub fn mid(&self) -> &str {
+        &self.0.mid
     }
 
     /// Returns the length of the longest message that the sender takes, in bytes.
@@ -120,6 +137,7 @@ impl FromStr for Sdp {
             text: text.to_owned(),
             session: String::new(),
             ufrag: String::new(),
+            mid: String::new(),
             candidates: Vec::new(),
             max_message: DEFAULT_MAX_MESSAGE,
             udp_buffer: 0,
@@ -135,6 +153,7 @@ impl FromStr for Sdp {
                 "m" => return Err(SignalError::Media),
                 "a" => match value.split_once(':') {
                     Some(("ice-ufrag", value)) => ufrag = Some(value.trim_end()),
+                    Some(("mid", mid)) => parsed.mid = mid.trim_end().into(),
                     Some(("ice-pwd", _)) => has_password = true,
                     Some(("fingerprint", _)) => has_fingerprint = true,
                     Some(("candidate", _)) => {
@@ -144,16 +163,7 @@ impl FromStr for Sdp {
                         }
                         parsed.candidates.extend(Candidate::new(line, None, None));
                     }
-                    Some(("max-message-size", size)) => {
-                        let size = size.trim().parse().map_err(|_| SignalError::Sdp)?;
-                        parsed.max_message = if size == 0 { usize::MAX } else { size };
-                    }
-                    Some((UDP_BUFFER, size)) => {
-                        parsed.udp_buffer = size.trim().parse().unwrap_or(0);
-                    }
-                    Some((CHANNEL_WINDOW, size)) => {
-                        parsed.channel_window = size.trim().parse().unwrap_or(0);
-                    }
+                    Some((MAX_MESSAGE, size)) => parsed.max_message = max_message(size.trim())?,
                     _ => {}
                 },
                 _ => {}
@@ -168,11 +178,31 @@ impl FromStr for Sdp {
             {
                 parsed.session = session.into();
                 parsed.ufrag = ufrag.into();
+                parsed.udp_buffer = stated(text, UDP_BUFFER, ufrag);
+                parsed.channel_window = stated(text, CHANNEL_WINDOW, ufrag);
                 Ok(Self(Arc::new(parsed)))
             }
             _ => Err(SignalError::Sdp),
         }
     }
+}
+
+/// Reads the length of the longest message. A number that is too large for this machine is as good as any length.
+fn max_message(size: &str) -> Result<usize, SignalError> {
+    if size.is_empty() || !size.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Err(SignalError::Sdp);
+    }
+    Ok(size.parse().ok().filter(|&size| size != 0).unwrap_or(usize::MAX))
+}
+
+/// Returns the number that an attribute of ours states, or 0. A line that names another sender is an echo.
+fn stated(text: &str, attribute: &str, ufrag: &str) -> usize {
+    let mut values = text.lines().filter_map(|line| {
+        let value = line.strip_prefix("a=")?.strip_prefix(attribute)?.strip_prefix(':')?;
+        let (size, sender) = value.trim_end().split_once(' ')?;
+        size.parse().ok().filter(|_| sender == ufrag)
+    });
+    values.next_back().unwrap_or(0)
 }
 
 /// Returns whether a section is `application <port> UDP/DTLS/SCTP webrtc-datachannel`. The port 0
