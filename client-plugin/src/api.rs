@@ -11,7 +11,7 @@
 //! | `handlers` | the application's handlers |
 //! | `events` | the changes of a client's connection and pairing |
 //! | `counters` | counters of what a client has ignored |
-//! | `args` | Rust values as arguments of an event |
+//! | `args`, `args/` | Rust values as arguments of an event, and back |
 //! | `error`, `handler_error` | one error type for each operation; the error of a handler |
 
 pub(crate) mod args;

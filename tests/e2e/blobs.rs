@@ -31,6 +31,32 @@ async fn blobs_travel_in_arguments_and_in_replies() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn bytes_travel_as_a_blob_whatever_their_type_at_either_end() {
+    let server = TestServer::start().await;
+    let b = client(&server, "B")
+        .on2("vec", async |incoming: Incoming| {
+            let bytes: Option<Vec<u8>> = incoming.args()?;
+            Ok((incoming.blobs().len(), bytes))
+        })
+        .on2("bytes", async |incoming: Incoming| {
+            let bytes: Option<Bytes> = incoming.args()?;
+            Ok((incoming.blobs().len(), bytes))
+        });
+    let [a, _b] = pair(&server, client(&server, "A"), b).await;
+    let (vec, bytes) = (vec![7_u8; 600_000], Bytes::from(vec![7_u8; 600_000]));
+
+    for event in ["vec", "bytes"] {
+        let emits = [a.emit2(event, &vec), a.emit2(event, &vec[..]), a.emit2(event, Some(&bytes))];
+        for emit in emits {
+            let reply = soon(emit.with_reply()).await.unwrap();
+            assert_eq!(reply.args::<(u8, Vec<u8>)>().unwrap(), (1, vec.clone()), "{event}");
+            assert_eq!(reply.args::<(u8, Bytes)>().unwrap(), (1, bytes.clone()), "{event}");
+            assert_eq!(reply.blobs(), [bytes.clone()]);
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn several_blobs_keep_their_places() {
     let server = TestServer::start().await;
     let b = client(&server, "B").on2("back", async |incoming: Incoming| Ok(incoming.into_raw()));

@@ -1,49 +1,59 @@
 //! Conversion between Rust values and the arguments of an event, as socketioxide does it: a tuple is
-//! several arguments, any other value is one; a value that serialises as bytes becomes a blob.
+//! several arguments, any other value is one; a value that serialises as bytes becomes a blob, and so does
+//! a sequence of `u8`.
+
+mod bytes;
+mod decode;
 
 use serde::{Serialize, de::DeserializeOwned};
-use serde_json::Error;
-use socketio_p2p_protocol::{Args, FrameError};
+use socketio_p2p_protocol::Args;
 use socketioxide_core::{
     Str, Value,
-    parser::{Parse as _, ParserError},
+    parser::{Parse as _, is_ser_tuple},
 };
 use socketioxide_parser_common::CommonParser;
 
+use self::bytes::{Blobs, WithBlobs};
+
 pub(crate) fn encode<T: Serialize + ?Sized>(args: &T) -> Result<Args, ArgsError> {
-    match CommonParser.encode_value(args, None).map_err(ArgsError::Value)? {
-        Value::Str(text, blobs) => {
-            let blobs = blobs.map_or_else(Vec::new, Vec::from);
-            Args::from_text(text.into(), blobs).map_err(|error| match error {
-                FrameError::Json(error) => ArgsError::Json(error),
-                _ => ArgsError::Json(serde::ser::Error::custom("not an array")),
-            })
-        }
-        Value::Bytes(_) => Ok(Args::default()), // Another parser makes this.
-    }
+    let blobs = Blobs::default();
+    let args = WithBlobs(args, &blobs);
+    let text = if is_ser_tuple(args.0) {
+        serde_json::to_string(&args)
+    } else {
+        serde_json::to_string(&(args,))
+    };
+    Args::from_text(text.map_err(ArgsError::of)?, blobs.into_inner()).map_err(ArgsError::of)
 }
 
 pub(crate) fn decode<T: DeserializeOwned>(args: &Args) -> Result<T, ArgsError> {
-    let blobs = (!args.blobs().is_empty()).then(|| args.blobs().to_vec().into());
-    let mut value = Value::Str(Str::copy_from_slice(args.as_json()), blobs);
-    CommonParser.decode_value(&mut value, false).map_err(ArgsError::Value)
+    if args.blobs().is_empty() {
+        let mut value = Value::Str(Str::copy_from_slice(args.as_json()), None);
+        if let Ok(value) = CommonParser.decode_value(&mut value, false) {
+            return Ok(value);
+        }
+    }
+    decode::decode(args).map_err(ArgsError::of)
 }
 
-/// The reason for which a value does not fit the arguments of an event.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum ArgsError {
-    /// The value cannot be serialised, or the arguments have another shape.
-    #[error("{0}")]
-    Value(ParserError),
-    /// The serialised value is not JSON.
-    #[error("not valid JSON: {0}")]
-    Json(Error),
+/// The reason for which a value cannot be arguments of an event, or for which arguments do not match a
+/// type. Its text names the place, what was found and what was expected.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("{0}")]
+pub struct ArgsError(String);
+
+impl ArgsError {
+    fn of(error: impl std::fmt::Display) -> Self {
+        Self(error.to_string())
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use bytes::Bytes;
+    use std::collections::BTreeMap;
+
+    use ::bytes::Bytes;
+    use serde::Deserialize;
     use serde_json::json;
 
     use super::*;
@@ -63,5 +73,101 @@ mod tests {
         assert_eq!(args.as_json(), r#"["file",{"_placeholder":true,"num":0}]"#);
         let (name, blob): (String, Bytes) = decode(&args).unwrap();
         assert_eq!((name.as_str(), &blob[..]), ("file", &b"\x1e\x00"[..]));
+    }
+
+    #[derive(Debug, Deserialize, PartialEq, Serialize)]
+    struct File<B> {
+        name: String,
+        content: Option<B>,
+        pages: BTreeMap<u8, Vec<B>>,
+        kind: Kind<B>,
+    }
+
+    #[derive(Debug, Deserialize, PartialEq, Serialize)]
+    enum Kind<B> {
+        Plain,
+        Signed(B),
+        Dated { day: u8, seal: B },
+    }
+
+    fn file<B>(bytes: impl Fn(u8) -> B, kind: Kind<B>) -> File<B> {
+        let pages = BTreeMap::from([(7, vec![bytes(1), bytes(2)])]);
+        File { name: "f".to_owned(), content: Some(bytes(3)), pages, kind }
+    }
+
+    fn kinds<B>(bytes: impl Fn(u8) -> B) -> [Kind<B>; 3] {
+        [Kind::Plain, Kind::Signed(bytes(8)), Kind::Dated { day: 1, seal: bytes(9) }]
+    }
+
+    #[test]
+    fn sequences_of_u8_are_blobs_wherever_they_are_and_are_read_as_either_type() {
+        let (vec, shared) = (|byte| vec![byte; 3], |byte| Bytes::from(vec![byte; 3]));
+        for (of_vec, of_bytes) in kinds(vec).into_iter().zip(kinds(shared)) {
+            let (of_vec, of_bytes) = (file(vec, of_vec), file(shared, of_bytes));
+            let (a, b) = (encode(&of_vec).unwrap(), encode(&of_bytes).unwrap());
+
+            assert_eq!(a, b, "the same travels");
+            assert!(a.blobs().len() >= 3);
+            assert_eq!(decode::<File<Vec<u8>>>(&b).unwrap(), of_vec);
+            assert_eq!(decode::<File<Bytes>>(&a).unwrap(), of_bytes);
+        }
+        let slice: &[u8] = &[0; 100_000];
+        assert_eq!(encode(slice).unwrap().blobs(), [Bytes::copy_from_slice(slice)]);
+        assert_eq!(
+            decode::<([u8; 2], String)>(&encode(&(vec(5), "x")).unwrap()).unwrap_err().0,
+            "args[0]: invalid length 3, expected 2 elements in sequence"
+        );
+    }
+
+    #[test]
+    fn numbers_stay_numbers() {
+        for (args, json) in [
+            (encode(&(1_u8, 2_u8)), "[1,2]"),
+            (encode(&[[1_u8, 2]]), "[[1,2]]"),
+            (encode(&Vec::<u8>::new()), "[[]]"),
+            (encode(&vec![1_u16, 2]), "[[1,2]]"),
+            (encode(&json!([1, 2, null])), "[[1,2,null]]"),
+        ] {
+            let args = args.unwrap();
+            assert_eq!((args.as_json(), args.blobs().len()), (json, 0));
+        }
+        // A partner may send numbers for bytes, but not a text.
+        let numbers = Args::from(vec![json!([1, 2])]);
+        assert_eq!(decode::<Bytes>(&numbers).unwrap(), Bytes::from_static(&[1, 2]));
+        assert!(decode::<Bytes>(&Args::from(vec![json!([1, 256])])).is_err());
+        assert!(decode::<Bytes>(&Args::from(vec![json!("text")])).is_err());
+    }
+
+    #[test]
+    fn a_mismatch_names_its_place_and_what_was_expected() {
+        let order = json!({ "items": [{ "price": 1 }, { "price": "dear" }] });
+        #[derive(Debug, Deserialize)]
+        #[expect(dead_code, reason = "it is never read")]
+        struct Order {
+            items: Vec<Item>,
+        }
+        #[derive(Debug, Deserialize)]
+        #[expect(dead_code, reason = "it is never read")]
+        struct Item {
+            price: u32,
+        }
+
+        for (args, line) in [
+            (
+                encode(&("tea", &order)),
+                r#"args[1].items[1].price: invalid type: string "dear", expected u32"#,
+            ),
+            (
+                encode(&("tea", &order, Bytes::from_static(b"blob"))),
+                r#"args[1].items[1].price: invalid type: string "dear", expected u32"#,
+            ),
+            (encode(&("tea", json!({}))), "args[1]: missing field `items`"),
+            (encode("tea"), "args: invalid length 1, expected a tuple of size 2"),
+        ] {
+            let error = decode::<(String, Order)>(&args.unwrap()).unwrap_err();
+            assert_eq!(error.to_string(), line);
+        }
+        let none = Args::default();
+        assert_eq!(decode::<String>(&none).unwrap_err().to_string(), "args: there is no argument");
     }
 }

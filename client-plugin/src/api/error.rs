@@ -318,7 +318,7 @@ mod tests {
             ),
             (
                 &EmitError::Reply(mismatch),
-                "the reply does not match the type: invalid type: string \"text\", expected u8 at line 1 column 7",
+                "the reply does not match the type: args[0]: invalid type: string \"text\", expected u8",
             ),
         ];
 

@@ -75,8 +75,10 @@ pub trait P2pClientExt: sealed::Sealed {
     /// Emits an event to the partner, and waits for the result of the partner's handler. See [`Emit2`] for
     /// events without a reply, and for deadlines.
     ///
-    /// A tuple is several arguments, any other value is one. A value that serialises as bytes, for example
-    /// [`bytes::Bytes`], travels as a blob. The arguments may have 1 MiB, nested 61 deep. Arguments of more
+    /// A tuple is several arguments, any other value is one. Bytes travel as a blob: a value that serialises
+    /// as bytes, for example [`bytes::Bytes`], and a sequence of `u8`, for example a `Vec<u8>`, also inside
+    /// other values. The partner reads a blob as either type. An array `[u8; N]` and an empty `Vec<u8>`
+    /// travel as numbers. The arguments may have 1 MiB, nested 61 deep. Arguments of more
     /// than 16 KiB travel in parts, so that small events of the other direction, replies and control
     /// messages pass between them.
     ///
@@ -101,7 +103,8 @@ pub trait P2pClientExt: sealed::Sealed {
     /// A handler runs in the order of the events up to its first await, and from there in a task of its
     /// own. At most 256 run at once; further events wait at the partner. A handler continues when its
     /// pairing ends; only when 512 run, those of earlier pairings are aborted to make room. A handler that
-    /// holds a clone of the client keeps the client connected; [`Incoming::client`] does not.
+    /// runs keeps the client connected, and so does one that holds a clone of the client: let it use
+    /// [`Incoming::client`] or a [`WeakP2pClient`](crate::WeakP2pClient).
     ///
     /// The code and the text of its error are sent to the partner, also those of any error returned with
     /// `?`: see [`HandlerError`].

@@ -12,7 +12,7 @@ use crate::api::{
     client::P2pClient,
 };
 
-/// An event of the partner, for a handler.
+/// An event of the partner, for a handler. It keeps the client connected until it is dropped.
 #[derive(Clone, Debug)]
 pub struct Incoming {
     pub(crate) client: P2pClient,
@@ -49,7 +49,8 @@ impl Incoming {
     }
 
     /// Deserialises the arguments: all of them into a tuple, or the first one into any other type. A type
-    /// that deserialises from bytes, for example [`Bytes`], takes a blob.
+    /// that deserialises from bytes, for example [`Bytes`], takes a blob, and so does a `Vec<u8>`; both also
+    /// take a list of numbers.
     ///
     /// # Errors
     ///

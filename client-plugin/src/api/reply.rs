@@ -27,7 +27,8 @@ impl Reply {
         }
     }
 
-    /// Deserialises the arguments: all of them into a tuple, or the first one into any other type.
+    /// Deserialises the arguments: all of them into a tuple, or the first one into any other type. `Bytes`
+    /// and `Vec<u8>` take a blob, and a list of numbers.
     ///
     /// # Errors
     ///
