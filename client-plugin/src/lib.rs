@@ -14,7 +14,7 @@ pub use api::{
     args::ArgsError,
     builder::P2pBuilder,
     builder_ext::P2pBuilderExt,
-    client::P2pClient,
+    client::{P2pClient, WeakP2pClient},
     counters::Counters,
     emit2::Emit2,
     error::{ConnectError, EmitError, RegisterError, RequestError},

@@ -35,7 +35,7 @@ async fn the_applications_own_events_and_acknowledgements_keep_working() {
     }
 
     // Its own events, by rust_socketio's own client, and by a v1 client with an acknowledgement.
-    a.emit("shout", json!("hello")).await.unwrap();
+    a.socket().emit("shout", json!("hello")).await.unwrap();
     assert_eq!(soon(is_heard.recv()).await.unwrap(), json!("hello"));
     wire.send(r#"425["shout","hi"]"#).await;
     assert_eq!(wire.text().await, r#"42["heard","hello"]"#);

@@ -1,10 +1,12 @@
 //! The end of a pairing, whichever way it comes: the other end is told, once, with the reason.
 
+use std::sync::Arc;
+
 use futures_util::future::join;
 use socketio_p2p_client::{
     EndReason, HandlerError, Incoming, P2pBuilder, P2pClient, P2pClientExt, PathPolicy,
 };
-use tokio::sync::mpsc;
+use tokio::sync::{Semaphore, mpsc};
 
 use crate::support::{
     cable::Cable,
@@ -71,6 +73,36 @@ async fn an_answer_of_a_v1_client_arrives_though_it_unregisters_at_once() {
     b.send_together(&[&format!("43{id}[1]"), r#"421["P2P_UNREGISTER"]"#]).await;
 
     assert_eq!(a.text().await, "437[1]");
+}
+
+#[tokio::test]
+async fn a_client_is_closed_when_its_last_handle_is_dropped_and_its_last_handler_has_ended() {
+    let server = TestServer::start().await;
+    let gate = Arc::new(Semaphore::new(0));
+    let (called, mut is_called) = mpsc::channel(1);
+    let handler_gate = gate.clone();
+    let slow = move |_: Incoming| {
+        let (called, gate) = (called.clone(), handler_gate.clone());
+        async move {
+            called.try_send(())?;
+            gate.acquire().await?.forget();
+            Ok("done")
+        }
+    };
+    let [a, b] = pair(&server, client(&server, "A"), client(&server, "B").on2("slow", slow)).await;
+    let mut at_a = a.events();
+    let weak = b.downgrade();
+
+    let call = a.emit2("slow", ()).start();
+    soon(is_called.recv()).await.unwrap();
+    drop(b);
+    assert!(weak.upgrade().is_some(), "a handler runs");
+    assert_echoes(&a).await;
+    gate.add_permits(1);
+
+    assert_eq!(soon(call).await.unwrap(), "done");
+    unpaired(&mut at_a).await;
+    assert!(weak.upgrade().is_none());
 }
 
 /// The events that are emitted in a row, without a reply.

@@ -150,7 +150,7 @@ async fn a_client_made_from_a_single_builder_comes_back_with_the_same_client_of_
         assert_echoes(&a).await;
         assert_echoes(&b).await;
         // Its own client still reaches the server: this is one of its clients.
-        b.emit("an-event-of-the-application", json!(1)).await.unwrap();
+        b.socket().emit("an-event-of-the-application", json!(1)).await.unwrap();
     }
 
     soon(b.close()).await;

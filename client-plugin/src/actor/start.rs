@@ -133,11 +133,8 @@ pub(crate) fn start(parts: Parts) -> P2pClient {
     let (events, first_events) = broadcast::channel::<ClientEvent>(events::EVENTS);
     let (pairing, pairing_rx) = watch::channel(None);
     let stop = CancellationToken::new();
-    let first_socket = socket.borrow().clone();
-
     let shared = Arc::new(Shared {
         id,
-        first_socket,
         socket,
         commands,
         emits: emits.clone(),

@@ -2,9 +2,8 @@
 
 use std::{
     fmt,
-    ops::Deref,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex, PoisonError, Weak,
         atomic::{AtomicU64, Ordering},
     },
 };
@@ -33,26 +32,51 @@ use crate::{
 /// A client of rust_socketio that can be paired with another. Its operations are those of
 /// [`P2pClientExt`](crate::P2pClientExt).
 ///
-/// It dereferences to rust_socketio's own [`Client`], for the application's own events. That is the
-/// client of the first connection. If the client was made from a single builder, it is also the client
-/// of all later connections; with a recipe or a URL each connection has a client of its own:
-/// [`Self::socket`].
+/// The application's own events, between this client and the server, are those of rust_socketio's
+/// [`Client`], which [`Self::socket`] returns. Their handlers are set on rust_socketio's builder.
 ///
 /// Avoid three features of rust_socketio 0.6. Its `emit_with_ack` misroutes answers, and silently ends
 /// the connection when several are under way. A callback of `on` that takes long holds up everything that
 /// arrives from the server, pairing included, until the connection is lost. And its `disconnect` is taken
 /// for a lost connection: use [`Self::close`].
 ///
-/// Cloning is cheap. When the last clone is dropped, the connection is closed.
+/// Cloning is cheap. When the last handle is dropped, the connection is closed. A call under way
+/// ([`Emit2`](crate::Emit2)) and a handler that runs ([`Incoming`](crate::Incoming)) hold a handle, so a
+/// client is closed when they have ended; [`Self::close`] does not wait for them. A task that must not keep
+/// the client connected, for example one that reads its events, holds a [`WeakP2pClient`].
 #[derive(Clone)]
 pub struct P2pClient {
     pub(crate) shared: Arc<Shared>,
 }
 
+/// A handle on a client that does not keep it connected, from [`P2pClient::downgrade`].
+///
+/// # Examples
+///
+/// ```no_run
+/// use socketio_p2p_client::{Event, P2pClient, P2pClientExt as _};
+///
+/// /// Pairs with `till` again whenever the pairing ends, as long as the application has the client.
+/// async fn keep_paired(client: P2pClient) {
+///     let mut events = client.events();
+///     let client = client.downgrade();
+///     while let Ok(event) = events.recv().await {
+///         if let Event::Unpaired { .. } = event
+///             && let Some(client) = client.upgrade()
+///             && let Err(error) = client.register_target("till").await
+///         {
+///             println!("not paired: {error}");
+///         }
+///     }
+/// }
+/// ```
+#[derive(Clone)]
+pub struct WeakP2pClient {
+    shared: Weak<Shared>,
+}
+
 pub(crate) struct Shared {
     pub(crate) id: ClientId,
-    /// For [`Deref`], which must lend a client that stays.
-    pub(crate) first_socket: Socket,
     pub(crate) socket: watch::Receiver<Socket>,
     pub(crate) commands: mpsc::Sender<Asked>,
     pub(crate) emits: Arc<EmitQueue<Emit>>,
@@ -86,10 +110,29 @@ impl P2pClient {
         self.shared.counters.read()
     }
 
-    /// Returns rust_socketio's client of the present connection, or else of the last one.
+    /// Returns rust_socketio's client of the present connection, or else of the last one, for the
+    /// application's own events. Ask again after each use: a client that was made from a recipe or a URL
+    /// has another one for each connection.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// # use rust_socketio::Error;
+    /// # use serde_json::json;
+    /// # use socketio_p2p_client::P2pClient;
+    /// # async fn tell_server(client: &P2pClient) -> Result<(), Error> {
+    /// client.socket().emit("stock", json!({ "tea": 3 })).await
+    /// # }
+    /// ```
     #[must_use]
     pub fn socket(&self) -> Client {
         self.shared.socket.borrow().0.clone()
+    }
+
+    /// Returns a handle that does not keep the client connected.
+    #[must_use]
+    pub fn downgrade(&self) -> WeakP2pClient {
+        WeakP2pClient { shared: Arc::downgrade(&self.shared) }
     }
 
     /// Restarts the direct path immediately and resets its backoff. Call this when the machine's
@@ -133,11 +176,17 @@ impl P2pClient {
     }
 }
 
-impl Deref for P2pClient {
-    type Target = Client;
+impl WeakP2pClient {
+    /// Returns a handle, or `None` if the last one was dropped.
+    #[must_use]
+    pub fn upgrade(&self) -> Option<P2pClient> {
+        self.shared.upgrade().map(|shared| P2pClient { shared })
+    }
+}
 
-    fn deref(&self) -> &Client {
-        &self.shared.first_socket.0
+impl fmt::Debug for WeakP2pClient {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WeakP2pClient").finish_non_exhaustive()
     }
 }
 
