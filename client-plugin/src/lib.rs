@@ -30,6 +30,9 @@ pub use socketio_p2p_protocol::{
     ConnectFailure, EndReason, PairingId, PairingInfo, Path, PathConfig, PathPolicy, Presence,
     Refusal, Secret, Welcome, wire::Label,
 };
+// Their types appear in the API.
+pub use {bytes, rust_socketio, serde_json};
+
 // rust_socketio uses it; this dependency makes it be built from source.
 #[cfg(feature = "vendored-openssl")]
 use openssl as _;

@@ -155,7 +155,7 @@ labels! {
 }
 
 /// A refusal with its reason.
-#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[derive(Clone, Debug, Eq, PartialEq, serde::Serialize, thiserror::Error)]
 #[error("{message} ({code})")]
 pub struct Refusal {
     /// The reason, for programs.

@@ -54,6 +54,34 @@ impl FromStr for ClientId {
     }
 }
 
+impl TryFrom<&str> for ClientId {
+    type Error = ClientIdError;
+
+    fn try_from(text: &str) -> Result<Self, ClientIdError> {
+        text.parse()
+    }
+}
+
+impl TryFrom<String> for ClientId {
+    type Error = ClientIdError;
+
+    fn try_from(text: String) -> Result<Self, ClientIdError> {
+        text.parse()
+    }
+}
+
+impl PartialEq<str> for ClientId {
+    fn eq(&self, text: &str) -> bool {
+        self.as_str() == text
+    }
+}
+
+impl PartialEq<&str> for ClientId {
+    fn eq(&self, text: &&str) -> bool {
+        self.as_str() == *text
+    }
+}
+
 impl AsRef<str> for ClientId {
     fn as_ref(&self) -> &str {
         &self.0
@@ -95,8 +123,9 @@ impl fmt::Display for ConnId {
 /// The id of one pairing of two clients, never used again for another.
 ///
 /// `node` differs between servers and between restarts of one server, which draws it at random.
-/// `serial` counts on that node. The text is `<node>-<serial>` in lower-case hexadecimal digits.
-#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+/// `serial` counts on that node. The text, also for debugging, is `<node>-<serial>` in lower-case
+/// hexadecimal digits.
+#[derive(Clone, Copy, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct PairingId {
     node: u64,
     serial: u64,
@@ -129,6 +158,12 @@ impl PairingId {
 impl fmt::Display for PairingId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:x}-{:x}", self.node, self.serial)
+    }
+}
+
+impl fmt::Debug for PairingId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
     }
 }
 

@@ -47,7 +47,8 @@ pub use wire::{
 };
 
 /// A path between paired clients.
-#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Path {
     /// Through the server.
     Relay,

@@ -25,6 +25,7 @@ mod direct_attempts;
 mod direct_paths;
 mod direct_world;
 mod directs;
+mod events;
 mod frames;
 mod future;
 mod golden;

@@ -37,3 +37,5 @@ pub use socketio_p2p_protocol::{
     BrokerEvent as Event, ClientEntry, ClientId, ClientState, Code, DuplicatePolicy, EndReason,
     ListPolicy, PairingId, wire::Label,
 };
+// Its types appear in the API.
+pub use socketioxide;

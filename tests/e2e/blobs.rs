@@ -51,7 +51,7 @@ async fn bytes_travel_as_a_blob_whatever_their_type_at_either_end() {
             let reply = soon(emit.with_reply()).await.unwrap();
             assert_eq!(reply.args::<(u8, Vec<u8>)>().unwrap(), (1, vec.clone()), "{event}");
             assert_eq!(reply.args::<(u8, Bytes)>().unwrap(), (1, bytes.clone()), "{event}");
-            assert_eq!(reply.blobs(), [bytes.clone()]);
+            assert_eq!(reply.blobs(), std::slice::from_ref(&bytes));
         }
     }
 }

@@ -209,9 +209,9 @@ impl P2pBuilder {
     ///
     /// use socketio_p2p_client::{P2pBuilderExt as _, PathConfig, PathPolicy};
     ///
-    /// let mut paths = PathConfig::default();
-    /// paths.policy = PathPolicy::DirectOnly;
-    /// paths.timeout = Duration::from_secs(20);
+    /// let paths = PathConfig::default()
+    ///     .policy(PathPolicy::DirectOnly)
+    ///     .timeout(Duration::from_secs(20));
     /// let builder = "https://example.org".p2p("A").paths(paths);
     /// ```
     #[cfg(feature = "webrtc")]

@@ -2,11 +2,12 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use serde::Serialize;
 use socketio_p2p_protocol::client::Complaint;
 
 /// What a client has ignored since it connected, from [`P2pClient::counters`](crate::P2pClient::counters).
-/// Each is logged as well.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+/// Each is logged as well. They serialise as an object with these names.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct Counters {
     /// Events, frames, signals and codes that this version does not know: the server or the partner may

@@ -167,11 +167,11 @@ pub trait P2pClientExt: sealed::Sealed {
     ///
     /// fn only_friends(client: &P2pClient) {
     ///     client.on_register(async |request: PairingRequest| match request.payload {
-    ///         Some(word) if word == "friend" => Consent::Accept,
-    ///         _ => Consent::Decline(Some(format!("{} is no friend", request.source))),
+    ///         Some(word) if word == "friend" => Consent::accept(),
+    ///         _ => Consent::decline(format!("{} is no friend", request.source)),
     ///     });
     ///     // A decision may also be a plain `bool`.
-    ///     client.on_register(async |request: PairingRequest| request.source.as_str() == "B");
+    ///     client.on_register(async |request: PairingRequest| request.source == "B");
     /// }
     /// ```
     fn on_register<F, Fut, C>(&self, decide: F)

@@ -101,6 +101,19 @@ pub enum Consent {
     Decline(Option<String>),
 }
 
+impl Consent {
+    /// Returns a yes.
+    #[must_use]
+    pub const fn accept() -> Self {
+        Self::Accept
+    }
+
+    /// Returns a no with a reason for people.
+    pub fn decline(reason: impl Into<String>) -> Self {
+        Self::Decline(Some(reason.into()))
+    }
+}
+
 impl From<bool> for Consent {
     fn from(yes: bool) -> Self {
         if yes { Self::Accept } else { Self::Decline(None) }

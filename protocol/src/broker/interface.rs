@@ -2,6 +2,8 @@
 
 use std::{fmt, time::Duration};
 
+use serde::Serialize;
+
 use super::Listing;
 use crate::{
     ClientId, ClientMessage, Code, ConnId, Dialect, EndReason, PairingId, ReqId, ResumeToken,
@@ -214,7 +216,11 @@ pub struct Partner {
 }
 
 /// Events for an application.
-#[derive(Clone, Debug, Eq, PartialEq)]
+///
+/// It serialises as its name and its data, for example `{"event":"away","data":"A"}` and
+/// `{"event":"refused","data":{"source":"A","target":"B","code":"offline"}}`.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+#[serde(tag = "event", content = "data", rename_all = "camelCase")]
 #[non_exhaustive]
 pub enum BrokerEvent {
     /// A client connected.

@@ -7,10 +7,13 @@
 
 use std::time::{Duration, Instant};
 
+use serde::{Serialize, Serializer, ser::SerializeStruct as _};
+
 use super::{Client, ClientEvent, Output, connection::ConnectionState};
 use crate::{Code, Refusal, peer::Complaint};
 
-/// The reason for which an attempt to connect failed.
+/// The reason for which an attempt to connect failed. It serialises as `{"code", "message",
+/// "isRetryable"}`; the code of a failure without a refusal is `timeout` or `closed`.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ConnectFailure {
@@ -32,6 +35,25 @@ pub enum ConnectFailure {
     /// No welcome arrived in time.
     #[error("no welcome from the server within {0:?}")]
     Timeout(Duration),
+}
+
+impl Serialize for ConnectFailure {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let message = match self {
+            Self::Refused(refusal) | Self::Welcome(refusal) => format!("{self}: {refusal}"),
+            _ => self.to_string(),
+        };
+        let code = match self {
+            Self::Refused(refusal) | Self::Welcome(refusal) => refusal.code,
+            Self::Timeout(_) => Code::Timeout,
+            Self::Unreachable | Self::Closed => Code::Closed,
+        };
+        let mut fields = serializer.serialize_struct("ConnectFailure", 3)?;
+        fields.serialize_field("code", &code)?;
+        fields.serialize_field("message", &message)?;
+        fields.serialize_field("isRetryable", &self.is_retryable())?;
+        fields.end()
+    }
 }
 
 impl ConnectFailure {

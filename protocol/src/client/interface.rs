@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use serde::{Serialize, Serializer};
 use serde_json::Value;
 
 use super::ConnectFailure;
@@ -266,7 +267,11 @@ pub enum Output {
 }
 
 /// An event for the application.
-#[derive(Clone, Debug, PartialEq)]
+///
+/// It serialises as its name and its data, for example `{"event":"away"}` and
+/// `{"event":"path","data":{"path":"direct","rttMs":1.5}}`.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(tag = "event", content = "data", rename_all = "camelCase", rename_all_fields = "camelCase")]
 #[non_exhaustive]
 pub enum ClientEvent {
     /// The server's welcome, without its resume token: the client can be used.
@@ -299,6 +304,7 @@ pub enum ClientEvent {
         /// The path, or `None` if there is none.
         path: Option<Path>,
         /// Its round-trip time, as far as it is known.
+        #[serde(rename = "rttMs", serialize_with = "millis")]
         rtt: Option<Duration>,
     },
     /// The server knows the pairing again, by this name, after it had forgotten it while the two ends
@@ -308,4 +314,8 @@ pub enum ClientEvent {
     Refused(Refusal),
     /// The connection is gone, and the client makes no other.
     Disconnected,
+}
+
+fn millis<S: Serializer>(time: &Option<Duration>, serializer: S) -> Result<S::Ok, S::Error> {
+    time.map(|time| time.as_secs_f64() * 1_000.0).serialize(serializer)
 }

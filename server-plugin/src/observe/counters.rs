@@ -5,11 +5,14 @@ use std::sync::{
     atomic::{AtomicU64, AtomicUsize, Ordering},
 };
 
+use serde::Serialize;
 use socketio_p2p_protocol::Code;
 
 /// The objects that there are at present, from [`P2pServer::stats`](crate::P2pServer::stats). When
-/// all clients have left for good, everything but `tasks` is 0.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+/// all clients have left for good, everything but `tasks` is 0. They serialise as an object with these
+/// names in camel case.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
 #[non_exhaustive]
 pub struct Stats {
     /// Clients that are connected, about to be, or away.
@@ -30,8 +33,10 @@ pub struct Stats {
     pub tasks: usize,
 }
 
-/// Refusals since the server began, from [`P2pServer::counters`](crate::P2pServer::counters).
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+/// Refusals since the server began, from [`P2pServer::counters`](crate::P2pServer::counters). They serialise
+/// as an object with these names in camel case.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
 #[non_exhaustive]
 pub struct Counters {
     /// Messages over a rate.

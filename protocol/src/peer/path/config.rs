@@ -69,6 +69,50 @@ impl Default for PathConfig {
 }
 
 impl PathConfig {
+    /// Sets [`Self::policy`].
+    #[must_use]
+    pub const fn policy(mut self, policy: PathPolicy) -> Self {
+        self.policy = policy;
+        self
+    }
+
+    /// Sets [`Self::timeout`].
+    #[must_use]
+    pub const fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout;
+        self
+    }
+
+    /// Sets [`Self::heartbeat_interval`] and [`Self::heartbeat_timeout`].
+    #[must_use]
+    pub const fn heartbeat(mut self, interval: Duration, timeout: Duration) -> Self {
+        self.heartbeat_interval = interval;
+        self.heartbeat_timeout = timeout;
+        self
+    }
+
+    /// Sets [`Self::restart_after`].
+    #[must_use]
+    pub const fn restart_after(mut self, silence: Duration) -> Self {
+        self.restart_after = silence;
+        self
+    }
+
+    /// Sets [`Self::retry_min`] and [`Self::retry_max`].
+    #[must_use]
+    pub const fn retry(mut self, min: Duration, max: Duration) -> Self {
+        self.retry_min = min;
+        self.retry_max = max;
+        self
+    }
+
+    /// Sets [`Self::hold`].
+    #[must_use]
+    pub const fn hold(mut self, hold: Duration) -> Self {
+        self.hold = hold;
+        self
+    }
+
     /// Returns the same settings, each duration bounded by [`setting`].
     pub(in crate::peer) fn bounded(self) -> Self {
         Self {
