@@ -69,6 +69,10 @@ struct Event {
 /// The pairing and number of an event, and the result of its handler.
 type Finished = (PairingId, u64, Result<Args, Refusal>);
 
+/// A handler that has finished, and a handle on its client: a client whose last handle is dropped closes,
+/// so this one is held until the actor has the result.
+type Done = (Finished, P2pClient);
+
 type Caught = Result<HandlerResult, Box<dyn Any + Send>>;
 
 impl HandlerTasks {
@@ -145,7 +149,7 @@ async fn run(
             biased;
             // Panics are caught inside, and no single task is aborted but to make room.
             Some(done) = running.tasks.join_next() => {
-                done.ok().inspect(|finished| running.finished(finished))
+                done.ok().inspect(|(finished, _)| running.finished(finished))
             }
             job = jobs.recv() => match job {
                 Some(Job::Start(event)) => start(&handlers, event, &mut running).await,
@@ -156,7 +160,7 @@ async fn run(
                 None => break,
             },
         };
-        if let Some(done) = done
+        if let Some((done, _handle)) = done
             && finished.send(done).await.is_err()
         {
             break;
@@ -168,7 +172,7 @@ async fn run(
 /// Handlers past their first await.
 #[derive(Default)]
 struct Running {
-    tasks: JoinSet<Finished>,
+    tasks: JoinSet<Done>,
     handles: BTreeMap<HandlerId, AbortHandle>,
     handlers: RunningHandlers,
 }
@@ -187,14 +191,15 @@ impl Running {
 }
 
 /// Runs a handler up to its first await. Returns its result if it has finished.
-async fn start(handlers: &Handlers, event: Event, running: &mut Running) -> Option<Finished> {
+async fn start(handlers: &Handlers, event: Event, running: &mut Running) -> Option<Done> {
     let Event { pairing, seq, incoming } = event;
+    let handle = incoming.client.clone();
     let Some(handler) = handlers.find(&incoming.event) else {
-        return Some((pairing, seq, Err(Code::Unhandled.into())));
+        return Some(((pairing, seq, Err(Code::Unhandled.into())), handle));
     };
     match running.handlers.start((pairing, seq)) {
         Ok(ended) => ended.into_iter().for_each(|handler| running.end(handler)),
-        Err(refusal) => return Some((pairing, seq, Err(refusal))),
+        Err(refusal) => return Some(((pairing, seq, Err(refusal)), handle)),
     }
     let event = incoming.event.clone();
     let mut future = start_caught(handler, incoming);
@@ -202,10 +207,10 @@ async fn start(handlers: &Handlers, event: Event, running: &mut Running) -> Opti
         Poll::Ready(result) => {
             let finished = (pairing, seq, reply(&event, result));
             running.finished(&finished);
-            Some(finished)
+            Some((finished, handle))
         }
         Poll::Pending => {
-            let task = async move { (pairing, seq, reply(&event, future.await)) };
+            let task = async move { ((pairing, seq, reply(&event, future.await)), handle) };
             running.handles.insert((pairing, seq), running.tasks.spawn(task));
             None
         }

@@ -41,8 +41,8 @@ use crate::{
 /// for a lost connection: use [`Self::close`].
 ///
 /// Cloning is cheap. When the last handle is dropped, the connection is closed. A call under way
-/// ([`Emit2`](crate::Emit2)) and a handler that runs ([`Incoming`](crate::Incoming)) hold a handle, so a
-/// client is closed when they have ended; [`Self::close`] does not wait for them. A task that must not keep
+/// ([`Emit2`](crate::Emit2)) and a handler that runs hold a handle, so a client is closed when they have
+/// ended; [`Self::close`] does not wait for them. A task that must not keep
 /// the client connected, for example one that reads its events, holds a [`WeakP2pClient`].
 #[derive(Clone)]
 pub struct P2pClient {

@@ -12,7 +12,7 @@ use crate::api::{
     client::P2pClient,
 };
 
-/// An event of the partner, for a handler. It keeps the client connected until it is dropped.
+/// An event of the partner, for a handler. It holds a handle on the client.
 #[derive(Clone, Debug)]
 pub struct Incoming {
     pub(crate) client: P2pClient,
