@@ -1,7 +1,7 @@
 //! The observers of a client: readers of its events, and its handles, which show the pairing and the
 //! counters.
 
-use std::{error::Error as _, sync::Arc};
+use std::sync::Arc;
 
 use socketio_p2p_protocol::{ClientEvent, PairingInfo};
 use tokio::sync::{broadcast, watch};
@@ -22,8 +22,7 @@ impl Observers {
         match &event {
             ClientEvent::Away => tracing::info!("connection lost"),
             ClientEvent::ConnectError(failure) => {
-                let refusal = failure.source();
-                tracing::info!(%failure, refusal, "an attempt to connect failed");
+                tracing::info!(%failure, "an attempt to connect failed");
             }
             ClientEvent::Resumed(_) => tracing::info!("connected again, the session goes on"),
             ClientEvent::Restarted(_) => tracing::info!("connected again, with a new session"),

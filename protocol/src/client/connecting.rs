@@ -13,7 +13,7 @@ use super::{Client, ClientEvent, Output, connection::ConnectionState};
 use crate::{Code, Refusal, peer::Complaint};
 
 /// The reason for which an attempt to connect failed. It serialises as `{"code", "message",
-/// "isRetryable"}`; the code of a failure without a refusal is `timeout` or `closed`.
+/// "isRetryable"}`; the code of a failure without a refusal is `forbidden` (no auth), `timeout` or `closed`.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ConnectFailure {
@@ -24,11 +24,11 @@ pub enum ConnectFailure {
     #[error("no auth for the connection: {0}")]
     Auth(String),
     /// The server refused the connection, or speaks no version that this client speaks.
-    #[error("the server refused the connection")]
-    Refused(#[source] Refusal),
+    #[error("the server refused the connection: {0}")]
+    Refused(Refusal),
     /// The server's welcome cannot be read, though it states a version that this client speaks.
-    #[error("the server's welcome cannot be read")]
-    Welcome(#[source] Refusal),
+    #[error("the server's welcome cannot be read: {0}")]
+    Welcome(Refusal),
     /// The connection was closed or lost before the server's welcome.
     #[error("the connection was closed before the server's welcome")]
     Closed,
@@ -39,18 +39,15 @@ pub enum ConnectFailure {
 
 impl Serialize for ConnectFailure {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let message = match self {
-            Self::Refused(refusal) | Self::Welcome(refusal) => format!("{self}: {refusal}"),
-            _ => self.to_string(),
-        };
         let code = match self {
             Self::Refused(refusal) | Self::Welcome(refusal) => refusal.code,
             Self::Timeout(_) => Code::Timeout,
-            Self::Unreachable | Self::Closed => Code::Closed,
+            Self::Auth(_) => Code::Forbidden,
+            Self::Unreachable(_) | Self::Closed => Code::Closed,
         };
         let mut fields = serializer.serialize_struct("ConnectFailure", 3)?;
         fields.serialize_field("code", &code)?;
-        fields.serialize_field("message", &message)?;
+        fields.serialize_field("message", &self.to_string())?;
         fields.serialize_field("isRetryable", &self.is_retryable())?;
         fields.end()
     }
