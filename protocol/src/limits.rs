@@ -207,13 +207,20 @@ pub const BACKLOG_EMITS: usize = 2048;
 /// itself.
 pub const BACKLOG_BYTES: usize = 128 * 1024;
 
-/// Emits in that backlog beyond which they are refused: what a request of polling, which is read already,
-/// adds to [`BACKLOG_EMITS`] at most.
-pub const BACKLOG_EMITS_MAX: usize = 16 * 1024;
+/// The same while the client owes answers to its partner, which stand behind its emits and may be what its partner
+/// waits for: two clients that call each other in one loop, or a handler that calls back. Several thousand calls fit.
+pub const BACKLOG_OWING_EMITS: usize = 16 * 1024;
 
-/// Bytes in that backlog beyond which emits are refused: [`BACKLOG_BYTES`] and a message on the
-/// connection, which is read already.
-pub const BACKLOG_BYTES_MAX: usize = BACKLOG_BYTES + CONNECTION_MESSAGE_BYTES;
+/// Bytes in that backlog while the client owes answers.
+pub const BACKLOG_OWING_BYTES: usize = 2 * 1024 * 1024;
+
+/// Emits in that backlog beyond which emits are refused: what is read already when the server stops reading
+/// adds to [`BACKLOG_OWING_EMITS`] at most.
+pub const BACKLOG_EMITS_MAX: usize = 32 * 1024;
+
+/// Bytes in that backlog beyond which emits are refused: [`BACKLOG_OWING_BYTES`] and a message on the
+/// connection, which may be read already.
+pub const BACKLOG_BYTES_MAX: usize = BACKLOG_OWING_BYTES + CONNECTION_MESSAGE_BYTES;
 
 /// Bytes of arguments in the window that the server keeps for a v1 client.
 pub const V1_WINDOW_BYTES: usize = 128 * 1024;

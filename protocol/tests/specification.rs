@@ -96,6 +96,8 @@ fn the_table_of_limits_agrees_with_the_constants() {
         ("PENDING_CALLS", limits::PENDING_CALLS.to_string()),
         ("BACKLOG_EMITS", limits::BACKLOG_EMITS.to_string()),
         ("BACKLOG_BYTES", bytes(limits::BACKLOG_BYTES)),
+        ("BACKLOG_OWING_EMITS", limits::BACKLOG_OWING_EMITS.to_string()),
+        ("BACKLOG_OWING_BYTES", bytes(limits::BACKLOG_OWING_BYTES)),
         ("BACKLOG_EMITS_MAX", limits::BACKLOG_EMITS_MAX.to_string()),
         ("BACKLOG_BYTES_MAX", bytes(limits::BACKLOG_BYTES_MAX)),
         ("V1_WINDOW_BYTES", bytes(limits::V1_WINDOW_BYTES)),

@@ -1,7 +1,7 @@
 //! The session that the server keeps for a v1 end.
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeSet, VecDeque},
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -9,7 +9,7 @@ use std::{
 use bytes::Bytes;
 use serde_json::json;
 use socketio_p2p_protocol::{
-    Args, Body, Code, Dialect, Frame, Path, Session,
+    Args, Body, Code, Dialect, Frame, Outcome, Path, Session,
     limits::PENDING_CALLS,
     peer::v1::{Bridge, Input, Output, Side},
     session::{self, EmitOptions},
@@ -154,4 +154,76 @@ fn callers_without_patience_do_not_make_the_server_wait_for_more_acknowledgement
 
     assert_eq!(silent.got.len(), 10_000);
     assert!(silent.most <= PENDING_CALLS && silent.awaited.is_empty());
+}
+
+/// Two v1 clients that call each other in one loop and answer each call. The server reads what a client sends in
+/// order, and nothing while its end is full.
+struct Bursting {
+    bridge: Bridge,
+    now: Instant,
+    /// What each client has sent and the server has not read: calls, then answers to events.
+    unread: [VecDeque<Sent>; 2],
+    answered: [usize; 2],
+}
+
+enum Sent {
+    Call(u64),
+    Answer(u64),
+}
+
+impl Bursting {
+    fn new(calls: u64) -> Self {
+        let now = Instant::now();
+        let bridge = Bridge::new([Dialect::V1, Dialect::V1], now);
+        let unread = [(); 2].map(|()| (1..=calls).map(Sent::Call).collect());
+        Self { bridge, now, unread, answered: [0; 2] }
+    }
+
+    /// Reads what may be read, until nothing may be.
+    fn run(&mut self) {
+        let mut is_quiet = false;
+        while !is_quiet {
+            is_quiet = true;
+            for side in Side::BOTH {
+                if !self.bridge.is_full(side)
+                    && let Some(sent) = self.unread[side as usize].pop_front()
+                {
+                    self.read(side, sent);
+                    is_quiet = false;
+                }
+            }
+        }
+    }
+
+    fn read(&mut self, side: Side, sent: Sent) {
+        match sent {
+            Sent::Call(id) => {
+                let args = vec![json!("x".repeat(200))].into();
+                self.bridge.emit(side, "ask".into(), args, Some(id), self.now).unwrap();
+            }
+            Sent::Answer(seq) => {
+                let answer = Ok(vec![json!("answer")].into());
+                self.bridge.handle(side, Input::Acknowledged(seq, answer), self.now);
+            }
+        }
+        while let Some((side, output)) = self.bridge.poll_output() {
+            match output {
+                Output::Emit(delivery) => {
+                    self.unread[side as usize].push_back(Sent::Answer(delivery.seq));
+                    self.bridge.handle(side, Input::Emitted(delivery, Ok(())), self.now);
+                }
+                Output::Acknowledge(_, Outcome::Replied(..)) => self.answered[side as usize] += 1,
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+}
+
+#[test]
+fn two_v1_clients_that_call_each_other_in_one_loop_are_both_read_on() {
+    let mut clients = Bursting::new(5_000);
+
+    clients.run();
+
+    assert_eq!(clients.answered, [5_000; 2]);
 }

@@ -4,7 +4,7 @@ use serde_json::json;
 use socketio_p2p_harness::{Peer, Server};
 
 use crate::interop::Story;
-use crate::interop::stock::{ALL, PAIRS, Stock, paired};
+use crate::interop::stock::{ALL, PAIRS, Stock, V2, V2_POLLING, V4, V4_POLLING, paired};
 
 /// What socket.io-client 2.5 puts into one request of polling is limited to 512 KiB.
 fn calls(kind: Stock) -> u64 {
@@ -29,6 +29,26 @@ pub(crate) async fn many_calls(server: &Server, kinds: (Stock, Stock), count: u6
     assert_eq!((&bursted["arrived"], &bursted["inOrder"]), (&json!(count), &json!(true)));
     assert_eq!(a.wait_for("burst").await?["right"], count);
     assert_eq!(disturbances(&mut a)? + disturbances(&mut b)?, 0);
+    Ok(())
+}
+
+#[tokio::test]
+async fn clients_that_call_each_other_in_one_loop_get_all_answers() -> Story {
+    for kinds in [(V4, V4), (V2, V2), (V4_POLLING, V4_POLLING), (V2_POLLING, V4)] {
+        let server = Server::start().await?;
+        let (mut a, mut b) = paired(&server, kinds).await?;
+        let counts = [calls(kinds.0), calls(kinds.1)];
+
+        for (client, count) in [&mut a, &mut b].into_iter().zip(counts) {
+            let burst = json!({"cmd": "burst", "id": 1, "count": count, "bytes": 200, "ack": true});
+            client.send(burst).await?;
+        }
+
+        for (client, count) in [&mut a, &mut b].into_iter().zip(counts) {
+            assert_eq!(client.wait_for("burst").await?["right"], count, "{kinds:?}");
+        }
+        assert_eq!(disturbances(&mut a)? + disturbances(&mut b)?, 0);
+    }
     Ok(())
 }
 

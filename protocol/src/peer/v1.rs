@@ -11,8 +11,8 @@
 //! event, and acknowledgements become replies and back. A [`Bridge`] keeps both ends of a pairing.
 //!
 //! - An event waits in the backlog until the session has room. While the backlog is
-//!   [full](V1Peer::is_full), the host does not read from the client. What it has read already, or must
-//!   read, is taken up to a limit and then refused with [`Code::Congested`].
+//!   [full](V1Peer::is_full), the host does not read from the client. While the client owes answers, which
+//!   stand behind its events, more fits. What the host has read already, or must read, is taken up to a limit and then refused with [`Code::Congested`].
 //! - An emit for which the client's queue has no room is tried again after [`RETRY_DELAY`]. The
 //!   session pauses meanwhile, so that everything else stays in the partner's window.
 //! - An acknowledgement is expected for [`V1_CALL_TIMEOUT`], in both directions, and from the client only
@@ -229,10 +229,11 @@ impl V1Peer {
         }
     }
 
-    /// Returns whether so many events of the client wait that nothing should be read from it.
+    /// Returns whether so many events of the client wait that nothing should be read from it. More may wait while it
+    /// owes answers to its partner: they come behind what it emits, and its partner may wait for them.
     #[must_use]
-    pub const fn is_full(&self) -> bool {
-        self.backlog.is_full()
+    pub fn is_full(&self) -> bool {
+        self.backlog.is_full(!self.awaited.is_empty())
     }
 
     /// Returns when [`Input::Timeout`] is due, or `None` if nothing waits.

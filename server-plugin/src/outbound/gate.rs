@@ -2,7 +2,9 @@
 //!
 //! A [`Gate`] stands before a queue, and is closed while the queue is full. An [`Intake`] is the reading
 //! from one client. It goes on while all gates to which it is attached are open. Sending goes on
-//! regardless, so two clients that fill each other's queues both find them emptied.
+//! regardless, so two clients that fill each other's queues both find them emptied. What frees a queue must not
+//! stand behind its own gate: so the gate before a client's events stays open for longer while the client owes
+//! answers.
 
 use std::task::{Context, Poll, Waker};
 
