@@ -65,7 +65,7 @@ pub(super) const STEPS: &[Step] = &[
         observe: |side| subprotocol(side).boxed_local(),
     },
     Step {
-        name: "two clients with the same websocket key",
+        name: "two clients with the same websocket key, each with its id in the query",
         reference: "101, 101",
         ours: "101, 101",
         why: "",
