@@ -155,7 +155,8 @@ fn the_table_of_limits_agrees_with_the_constants() {
         assert_eq!(stated, Some(value), "{name}");
     }
 
-    let source = include_str!("../src/limits.rs");
+    let source =
+        concat!(include_str!("../src/limits.rs"), include_str!("../src/limits/backlog.rs"));
     let constants =
         source.lines().filter_map(|line| line.strip_prefix("pub const ")?.split_once(':'));
     for (name, _) in constants {

@@ -85,7 +85,8 @@ impl ConnectError {
         }
     }
 
-    /// Returns the error for the last failure of a first attempt, if one was reported, and rust_socketio's error if there is one.
+    /// Returns the error for the last failure of a first attempt, if one was reported, and rust_socketio's error
+    /// if there is one.
     pub(crate) fn of(
         failure: Option<ConnectFailure>,
         unreachable: Option<rust_socketio::Error>,
