@@ -106,7 +106,8 @@ async fn a_reader_of_the_servers_events_that_lags_is_told_how_far() {
     let (a, _b) = (connect(&server, "A").await, connect(&server, "B").await);
     let mut events = server.p2p.events();
 
-    // Three events a round, and 1,024 are kept.
+    // Three events a round, and 1,024 are kept. The last ones may not be published yet, nor may those of the two
+    // connections have been.
     for _ in 0..400 {
         soon(a.register_target("B")).await.unwrap();
         soon(a.unregister_target()).await.unwrap();
@@ -114,7 +115,7 @@ async fn a_reader_of_the_servers_events_that_lags_is_told_how_far() {
 
     let lagged = soon(events.recv()).await.unwrap_err();
     assert!(
-        matches!(lagged, EventsError::Lagged(missed) if (170..=176).contains(&missed)),
+        matches!(lagged, EventsError::Lagged(missed) if (170..=178).contains(&missed)),
         "{lagged:?}"
     );
     soon(events.recv()).await.unwrap();
