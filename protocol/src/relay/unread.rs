@@ -55,6 +55,12 @@ impl Unread {
     #[must_use]
     pub fn refusal(&self) -> Refusal {
         let Self { event, bytes } = self;
+        if event.is_empty() {
+            return Refusal::new(
+                Code::TooLarge,
+                "a message is too long, of which nothing was read",
+            );
+        }
         let why =
             format!("{event:?} has {bytes} bytes or more, and a message may not have so many");
         Refusal::new(Code::TooLarge, &why)
@@ -83,5 +89,6 @@ mod tests {
         for text in ["[\"P2P_TOO_LARGE\"]", "[\"P2P_TOO_LARGE\",7,\"x\"]", "[", ""] {
             assert_eq!(Unread::read(text), Unread::default(), "{text}");
         }
+        assert!(!Unread::default().refusal().message.contains('0'));
     }
 }
