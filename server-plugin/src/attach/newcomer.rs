@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use socketio_p2p_protocol::{
-    Code, Hello,
+    Code, Dialect, Hello,
     limits::{ID_WAIT, ID_WAIT_STEP},
     relay::{self, Sign},
 };
@@ -76,6 +76,9 @@ impl Holder {
     }
 
     fn look(&mut self, is_metered: impl Fn() -> bool) {
+        if self.connection.dialect == Dialect::V2 && self.connection.route().is_some() {
+            return; // Its id is kept for its token, whatever becomes of its connection.
+        }
         let outlet = &*self.connection.outlet;
         self.seen.saw(match (outlet.polls(), outlet.stream()) {
             (false, None) => Sign::Unknown,
@@ -102,11 +105,11 @@ mod tests {
         time::Duration,
     };
 
-    use socketio_p2p_protocol::{Dialect, broker::Input};
+    use socketio_p2p_protocol::{ClientMessage, broker::Input};
 
     use super::*;
     use crate::outbound::{
-        mock::{Unmetered, connecting, shared},
+        mock::{Unmetered, connecting, connecting_as, shared},
         stream_handle::StreamHandle,
     };
 
@@ -205,5 +208,27 @@ mod tests {
         let (admitted, left) = come(holder, || false, |_, _| {}).await;
 
         assert_eq!((admitted, left), (Err(Code::DuplicateId), 0));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_id_of_one_whose_place_is_kept_for_its_token_is_not_taken_by_silence() {
+        let shared = shared();
+        let come = |name: &str, dialect| {
+            let outlet = Arc::new(Unmetered { polls: true, ..Unmetered::default() });
+            let (connection, hello) = connecting_as(name, &shared, dialect, outlet);
+            shared.admit(&connection, hello).unwrap();
+            shared.connected(connection.id);
+            connection
+        };
+        let (a, b) = (come("A", Dialect::V2), come("B", Dialect::V1));
+        let (target, payload) = (b.client.clone(), None);
+        let request = ClientMessage::Register { req: Some(1), target, payload, consent_time: None };
+        shared.received(a.id, request);
+        shared.received(b.id, ClientMessage::Accept { req: None });
+        assert!(a.route().is_some());
+        let (newcomer, hello) = connecting(&shared, Dialect::V2, Arc::<Unmetered>::default());
+
+        assert_eq!(admit(&shared, &newcomer, hello, METERED).await, Err(Code::DuplicateId));
+        assert!(a.route().is_some());
     }
 }

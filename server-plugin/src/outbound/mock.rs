@@ -101,9 +101,19 @@ pub(crate) fn connecting(
     dialect: Dialect,
     outlet: Arc<dyn Outlet>,
 ) -> (Arc<Connection>, Hello) {
+    connecting_as("A", shared, dialect, outlet)
+}
+
+/// The same of the client of this name.
+pub(crate) fn connecting_as(
+    name: &str,
+    shared: &Arc<Shared>,
+    dialect: Dialect,
+    outlet: Arc<dyn Outlet>,
+) -> (Arc<Connection>, Hello) {
     let (id, counted) = (shared.next_conn(), shared.gauges.connections.count_in());
     let throttle = Throttle::new(&shared.limits);
-    let client = || "A".parse().unwrap();
+    let client = || name.parse().unwrap();
     let connection = Connection::new((id, client()), dialect, false, outlet, throttle, counted);
     (Arc::new(connection), Hello::new(client(), dialect, ResumeToken::new([0; 16])))
 }
