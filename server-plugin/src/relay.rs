@@ -20,6 +20,7 @@ use socketio_p2p_protocol::{
 
 use crate::{
     connection::{Connection, Route, Way},
+    inbound::salvage,
     outbound::{
         arguments::Arguments,
         socket::{send_frames, send_v2},
@@ -42,8 +43,14 @@ pub(crate) fn frame(shared: &Arc<Shared>, from: &Connection, text: &str, attachm
         _ => Err(Code::BadArgs.into()),
     };
     if let Err(refused) = relayed {
-        refuse(shared, from, refused);
+        refuse(shared, from, with_pairing(refused, text, attachments));
     }
+}
+
+/// Adds the pairing that a message names to its refusal.
+pub(crate) fn with_pairing(refused: Refused, text: &str, attachments: &[Bytes]) -> Refused {
+    let Refused { code, pairing } = refused;
+    Refused { code, pairing: pairing.or_else(|| salvage::pairing(text, attachments)) }
 }
 
 /// Tells a client that a frame is not relayed.
@@ -62,7 +69,7 @@ pub(crate) fn signal(shared: &Arc<Shared>, from: &Connection, text: &str, attach
         Err(Code::BadArgs.into())
     };
     if let Err(refused) = forwarded {
-        refuse_signal(shared, from, refused);
+        refuse_signal(shared, from, with_pairing(refused, text, attachments));
     }
 }
 

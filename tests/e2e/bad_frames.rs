@@ -7,7 +7,7 @@ use crate::support::{
     bystanders::Bystanders,
     clients::{assert_echoes, connect},
     server::TestServer,
-    wire::{Wire, errors},
+    wire::{Packet, Wire, errors},
 };
 
 #[tokio::test(flavor = "multi_thread")]
@@ -26,6 +26,12 @@ async fn a_frame_without_a_pairing_is_refused() {
     ] {
         let answers = wire.answers(packet).await;
         assert_eq!(errors(&answers), [format!("P2P_ERROR {code}")], "{packet}");
+        // Whoever reads that need not guess which frame it was.
+        let named = packet.contains(r#""1-1""#);
+        let says = answers.iter().any(
+            |answer| matches!(answer, Packet::Text(text) if text.contains(r#""pairing":"1-1""#)),
+        );
+        assert_eq!(says, named, "{answers:?}");
     }
 
     drop(wire);
