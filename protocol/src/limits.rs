@@ -8,7 +8,7 @@ use std::time::Duration;
 pub use self::{
     backlog::{
         BACKLOG_BYTES, BACKLOG_BYTES_MAX, BACKLOG_EMITS, BACKLOG_EMITS_MAX, BACKLOG_OWING_BYTES,
-        BACKLOG_OWING_EMITS,
+        BACKLOG_OWING_EMITS, HELD_REQUESTS, V1_LEAVE_TIME,
     },
     stated::Limits,
 };

@@ -10,6 +10,7 @@
 //!
 //! All of it only asks. A message that is relayed costs no allocation here but those of its parser.
 
+mod held;
 mod holder;
 mod requests;
 mod unread;
@@ -22,6 +23,7 @@ use serde::de::IgnoredAny;
 use serde_json::{Value, value::RawValue};
 
 pub use self::{
+    held::HeldRequests,
     holder::{Holder, Sign},
     requests::{
         RefusalForm, is_acknowledged_at_once, later_answer, later_refusal, read_request,

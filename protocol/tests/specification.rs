@@ -102,6 +102,8 @@ fn the_table_of_limits_agrees_with_the_constants() {
         ("BACKLOG_BYTES_MAX", bytes(limits::BACKLOG_BYTES_MAX)),
         ("V1_WINDOW_BYTES", bytes(limits::V1_WINDOW_BYTES)),
         ("V1_CALL_TIMEOUT", time(limits::V1_CALL_TIMEOUT)),
+        ("V1_LEAVE_TIME", time(limits::V1_LEAVE_TIME)),
+        ("HELD_REQUESTS", limits::HELD_REQUESTS.to_string()),
         ("RETRY_DELAY", time(limits::RETRY_DELAY)),
         ("BATCH_FRAMES", limits::BATCH_FRAMES.to_string()),
         ("BATCH_BYTES", bytes(limits::BATCH_BYTES)),

@@ -9,9 +9,10 @@ use std::{
 use bytes::Bytes;
 use serde_json::json;
 use socketio_p2p_protocol::{
-    Args, Body, Code, Dialect, Frame, Outcome, Path, Session,
-    limits::PENDING_CALLS,
+    Args, Body, Code, Dialect, Frame, Outcome, Path, Presence, Session,
+    limits::{ACK_DELAY, PENDING_CALLS, RETRY_DELAY},
     peer::v1::{Bridge, Input, Output, Side},
+    relay::SendFailure,
     session::{self, EmitOptions},
 };
 
@@ -226,4 +227,72 @@ fn two_v1_clients_that_call_each_other_in_one_loop_are_both_read_on() {
     clients.run();
 
     assert_eq!(clients.answered, [5_000; 2]);
+}
+
+#[test]
+fn a_v1_end_is_unconfirmed_until_its_partner_has_all_that_it_emitted() {
+    let mut now = Instant::now();
+    let mut bridge = Bridge::new([Dialect::V1, Dialect::V1], now);
+    for number in 0..1_000 {
+        let args = vec![json!(number)].into();
+        bridge.emit(Side::First, "note".to_owned(), args, None, now).unwrap();
+    }
+    while let Some((side, output)) = bridge.poll_output() {
+        let Output::Emit(delivery) = output else { panic!("{output:?}") };
+        bridge.handle(side, Input::Emitted(delivery, Err(SendFailure::Full)), now);
+    }
+    bridge.leave(Side::First);
+    assert!(bridge.is_unconfirmed(Side::First) && !bridge.is_unconfirmed(Side::Second));
+    let late = bridge.emit(Side::First, "note".to_owned(), Args::default(), None, now);
+    assert_eq!(late, Err(Code::NotPaired));
+
+    let (mut got, mut has_room) = (0_u64, false);
+    while bridge.is_unconfirmed(Side::First) {
+        let Some((side, output)) = bridge.poll_output() else {
+            now += RETRY_DELAY;
+            bridge.timeout(now);
+            continue;
+        };
+        let Output::Emit(delivery) = output else { panic!("{output:?}") };
+        assert_eq!(delivery.args.parse::<(u64,)>().unwrap(), (got,));
+        // Its queue has room for one at a time.
+        has_room = !has_room;
+        let sent = if has_room { Ok(()) } else { Err(SendFailure::Full) };
+        got += u64::from(sent.is_ok());
+        bridge.handle(side, Input::Emitted(delivery, sent), now);
+    }
+
+    assert_eq!(got, 1_000);
+}
+
+#[test]
+fn a_call_that_is_not_answered_does_not_keep_its_v1_end_unconfirmed() {
+    let now = Instant::now();
+    let mut bridge = Bridge::new([Dialect::V1, Dialect::V1], now);
+    for (number, ack) in [(1, Some(1)), (2, None)] {
+        let args = vec![json!(number)].into();
+        bridge.emit(Side::First, "note".to_owned(), args, ack, now).unwrap();
+    }
+    assert!(bridge.is_unconfirmed(Side::First));
+
+    while let Some((side, output)) = bridge.poll_output() {
+        let Output::Emit(delivery) = output else { panic!("{output:?}") };
+        bridge.handle(side, Input::Emitted(delivery, Ok(())), now);
+    }
+    // An acknowledgement of frames waits for company, for a moment.
+    bridge.timeout(now + ACK_DELAY);
+
+    assert!(!bridge.is_unconfirmed(Side::First));
+}
+
+#[test]
+fn nobody_waits_for_a_v2_partner_that_is_away() {
+    let now = Instant::now();
+    let mut bridge = Bridge::new([Dialect::V1, Dialect::V2], now);
+    bridge.emit(Side::First, "note".to_owned(), Args::default(), None, now).unwrap();
+    assert!(bridge.is_unconfirmed(Side::First));
+
+    bridge.handle(Side::First, Input::Partner(Presence::Away), now);
+
+    assert!(!bridge.is_unconfirmed(Side::First));
 }

@@ -16,7 +16,7 @@ use socketio_p2p_protocol::{
 };
 
 use crate::{
-    inbound::{answers::Answers, throttle::Throttle},
+    inbound::{answers::Answers, requests::Requests, throttle::Throttle},
     observe::counters::Counted,
     outbound::{gate::Attached, socket::Outlet},
     relay::route_cell::{Announced, RouteCell},
@@ -33,6 +33,7 @@ pub(crate) struct Connection {
     pub(crate) throttle: Throttle,
     /// The questions to a v1 client that wait for its acknowledgement.
     pub(crate) answers: Answers,
+    pub(crate) requests: Requests,
     /// `true` once the host announced it. Before that its socket is neither connected nor gone.
     connected: AtomicBool,
     /// `true` once its transport was found gone.
@@ -113,6 +114,7 @@ impl Connection {
             outlet,
             throttle,
             answers: Answers::default(),
+            requests: Requests::default(),
             connected: AtomicBool::new(false),
             missed: AtomicBool::new(false),
             route: RouteCell::empty(),

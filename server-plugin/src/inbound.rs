@@ -3,5 +3,6 @@
 pub(crate) mod answers;
 pub(crate) mod dispatch;
 mod pace;
+pub(crate) mod requests;
 pub(crate) mod salvage;
 pub(crate) mod throttle;

@@ -1,30 +1,28 @@
 //! Translation between the packets of v1 clients and the state machines of
 //! [`socketio_p2p_protocol::peer::v1`].
 
+mod messages;
+
 use std::{
     collections::BTreeMap,
-    pin::Pin,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Instant,
 };
 
-use serde_json::Value;
 use socketio_p2p_protocol::{
-    Args, ClientMessage, Code, Dialect, EndReason, Frame, PairingId, Presence, Refusal, ReqId,
-    ServerMessage,
-    limits::{DEPARTED_V1_TIME, RELEASE_TIMEOUT, V1_CALL_TIMEOUT},
+    Args, Code, Dialect, EndReason, Frame, PairingId, Presence, ReqId,
+    limits::V1_CALL_TIMEOUT,
     peer::v1::{Bridge, Input, NoAck, Output, Side, acknowledgement},
     relay::SendFailure,
     session::Delivery,
-    wire::{
-        DISCONNECT, REGISTER, SERVER_ERROR, UNREGISTER, v1_answer, v1_error, v1_failed, v1_list,
-    },
 };
 use tokio::sync::Notify;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
+use self::messages::ack_with;
+pub(crate) use self::messages::{ack, refuse, refuse_with, tell};
 use crate::{
-    inbound::answers::{Answers, read_answer},
+    inbound::answers::Answers,
     observe::counters::Counted,
     outbound::{
         arguments::Arguments,
@@ -34,9 +32,6 @@ use crate::{
     tasks::{Tasks, until},
 };
 
-/// The client's answer to a message, which may never come.
-pub(crate) type Answer = Pin<Box<dyn Future<Output = Option<ClientMessage>> + Send>>;
-
 /// The bridge of a pairing with a v1 end, with its sockets and its deadlines. There is one lock a
 /// pairing.
 #[derive(Debug)]
@@ -45,6 +40,8 @@ pub(crate) struct V1Bridge {
     state: Mutex<BridgeState>,
     /// Notified when the next deadline came nearer, and when the pairing ends.
     changed: Notify,
+    /// Notified when something was carried out.
+    moved: Notify,
     /// Closed while so many events of the v1 end at this side wait that it is not read.
     gates: [Arc<Gate>; 2],
     /// The acknowledgements that the v1 end at each side owes.
@@ -96,6 +93,7 @@ impl V1Bridge {
             pairing,
             state: Mutex::new(state),
             changed: Notify::new(),
+            moved: Notify::new(),
             gates: [Gate::new(), Gate::new()],
             answers: Default::default(),
             tasks: tasks.clone(),
@@ -155,6 +153,27 @@ impl V1Bridge {
         state.bridge.emit(from, event, args, ack, now)?;
         self.carry_out(&mut state, now);
         Ok(())
+    }
+
+    /// Notes that the v1 end at `side` asked for the end of the pairing: it emits nothing more.
+    pub(crate) fn leave(&self, side: Side) {
+        self.lock().bridge.leave(side);
+    }
+
+    /// Returns whether the partner of the v1 end at `side` is there and has not taken all that this end emitted.
+    pub(crate) fn is_unconfirmed(&self, side: Side) -> bool {
+        self.lock().bridge.is_unconfirmed(side)
+    }
+
+    /// Waits until it has, or is gone. Nothing is lost if this is dropped.
+    pub(crate) async fn confirmed(&self, side: Side) {
+        loop {
+            let moved = self.moved.notified();
+            if !self.is_unconfirmed(side) {
+                return;
+            }
+            moved.await;
+        }
     }
 
     /// Ends the bridge with its pairing. Each call that is open is answered.
@@ -240,6 +259,7 @@ impl V1Bridge {
         for side in Side::BOTH {
             self.gate(side).set_closed(state.bridge.is_full(side));
         }
+        self.moved.notify_waiters();
         let next = state.bridge.poll_timeout();
         if next.is_some_and(|next| state.armed.is_none_or(|armed| next < armed)) {
             state.armed = next;
@@ -287,97 +307,5 @@ impl V1Bridge {
 impl std::fmt::Debug for BridgeState {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("BridgeState").field("ended", &self.ended).finish_non_exhaustive()
-    }
-}
-
-/// Sends a message to a v1 client in its dialect. Returns its answer, if it owes one.
-pub(crate) fn tell(
-    outlet: &dyn Outlet,
-    message: &ServerMessage,
-) -> Result<Option<Answer>, SendFailure> {
-    let emit = |event, args: &[Value]| outlet.emit(event, Arguments::Values(args));
-    match message {
-        ServerMessage::Register { req, source, consent_time, .. } => {
-            let args = [Value::from(source.as_str())];
-            // If its yes comes too late, the client must be told. One that answers by event lets this time out.
-            let (req, time) = (Some(*req), *consent_time + DEPARTED_V1_TIME);
-            let ack = outlet.emit_with_ack(REGISTER, Arguments::Values(&args), time)?;
-            return Ok(Some(Box::pin(async move {
-                ack.await.ok().map(|args| v1_answer(&read_answer(&args), req))
-            })));
-        }
-        ServerMessage::Registered { req, .. } => ack(outlet, *req, &[Value::Bool(true)])?,
-        ServerMessage::RegisterFailed { req, refusal } => {
-            emit(SERVER_ERROR, &[v1_error(refusal)])?;
-            ack(outlet, *req, &[Value::Bool(false)])?;
-        }
-        ServerMessage::Disconnect { pairing, reason: EndReason::Unregistered, .. } => {
-            let ack = outlet.emit_with_ack(UNREGISTER, Arguments::Values(&[]), RELEASE_TIMEOUT)?;
-            let pairing = *pairing;
-            return Ok(Some(Box::pin(async move {
-                let is_there = !matches!(ack.await, Err(NoAck::Missing | NoAck::Gone));
-                is_there.then_some(ClientMessage::Released { pairing })
-            })));
-        }
-        ServerMessage::Disconnect { .. }
-        | ServerMessage::Withdrawn { .. }
-        | ServerMessage::EndedWhileAway => emit(DISCONNECT, &[])?,
-        ServerMessage::Unregistered { req } => ack(outlet, *req, &[])?,
-        ServerMessage::Clients { req, clients } => {
-            ack(outlet, *req, &[v1_list(clients)])?;
-        }
-        ServerMessage::Error { refusal, req, .. } => {
-            emit(SERVER_ERROR, &[v1_error(refusal)])?;
-            ack(outlet, *req, &[Value::Array(Vec::new())])?;
-        }
-        // The session that is kept for the client takes note of its partner.
-        ServerMessage::Partner { .. }
-        | ServerMessage::Welcome(_)
-        | ServerMessage::Pong { .. }
-        | ServerMessage::SignalRefused { .. }
-        | ServerMessage::Farewell { .. } => {}
-    }
-    Ok(None)
-}
-
-/// Tells a v1 client that its event is not relayed, and why.
-pub(crate) fn refuse(
-    outlet: &dyn Outlet,
-    req: Option<ReqId>,
-    refusal: &Refusal,
-) -> Result<(), SendFailure> {
-    let failed = v1_failed(refusal.code.as_str(), &refusal.message);
-    refuse_with(outlet, req, refusal, &failed)
-}
-
-/// The same, with this acknowledgement.
-pub(crate) fn refuse_with(
-    outlet: &dyn Outlet,
-    req: Option<ReqId>,
-    refusal: &Refusal,
-    answer: &Value,
-) -> Result<(), SendFailure> {
-    outlet.emit(SERVER_ERROR, Arguments::Values(&[v1_error(refusal)]))?;
-    ack(outlet, req, std::slice::from_ref(answer))
-}
-
-/// Acknowledges an event of a v1 client, if the client asked for it.
-pub(crate) fn ack(
-    outlet: &dyn Outlet,
-    req: Option<ReqId>,
-    args: &[Value],
-) -> Result<(), SendFailure> {
-    ack_with(outlet, req, Arguments::Values(args))
-}
-
-fn ack_with(
-    outlet: &dyn Outlet,
-    req: Option<ReqId>,
-    args: Arguments<'_>,
-) -> Result<(), SendFailure> {
-    match req.map(i64::try_from) {
-        Some(Ok(id)) => outlet.ack(id, args),
-        // Ids of acknowledgements come from the client as `i64`.
-        Some(Err(_)) | None => Ok(()),
     }
 }

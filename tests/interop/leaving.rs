@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use serde_json::json;
-use socketio_p2p_harness::Server;
+use socketio_p2p_harness::{Peer, Server};
 
 use crate::interop::Story;
 use crate::interop::stock::{AGES, ALL, PAIRS, names, paired, paired_as};
@@ -49,6 +49,46 @@ async fn unregister_is_answered_only_when_the_partner_is_free() -> Story {
         a.wait_for("unpaired").await?;
 
         assert_eq!(names(&before), ["unregister-asked"], "the initiator gets the event as well");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_was_emitted_before_unregistering_arrives_before_the_end() -> Story {
+    for kinds in PAIRS {
+        let server = Server::start().await?;
+        let (mut a, mut b) = paired(&server, kinds).await?;
+        for (count, bytes) in [(2, 200_000), (40, 10_000), (2_000, 20)] {
+            a.send(json!({"cmd": "burst", "id": 1, "count": count, "bytes": bytes})).await?;
+            a.unregister().await?;
+
+            let bursted = b.wait_for("bursted").await?;
+            assert_eq!((&bursted["arrived"], &bursted["inOrder"]), (&json!(count), &json!(true)));
+            b.wait_for("unpaired").await?;
+            a.register("B").await?;
+            b.wait_for("paired").await?;
+        }
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_a_stock_client_emitted_before_unregistering_arrives_at_a_rust_peer() -> Story {
+    for kind in ALL {
+        let server = Server::start().await?;
+        let mut rust = Peer::start(&server, "R").await?;
+        let mut stock = kind.peer(&server, "S").start().await?;
+        stock.register("R").await?;
+        rust.wait_for("paired").await?;
+
+        let burst = json!({"cmd": "burst", "id": 1, "count": 40, "bytes": 10_000, "event": "chat"});
+        stock.send(burst).await?;
+        stock.unregister().await?;
+
+        for n in 0..40 {
+            assert_eq!(rust.wait_for("incoming").await?["args"][0], n);
+        }
+        rust.wait_for("unpaired").await?;
     }
     Ok(())
 }

@@ -1,6 +1,8 @@
 //! What the server holds of the emits of a v1 client.
 
-use super::CONNECTION_MESSAGE_BYTES;
+use std::time::Duration;
+
+use super::{CONNECTION_MESSAGE_BYTES, V1_CALL_TIMEOUT};
 #[cfg(doc)]
 use super::{V1_WINDOW_BYTES, WINDOW_BYTES};
 
@@ -27,3 +29,11 @@ pub const BACKLOG_EMITS_MAX: usize = 32 * 1024;
 /// Bytes in that backlog beyond which emits are refused: [`BACKLOG_OWING_BYTES`] and a message on the
 /// connection, which may be read already.
 pub const BACKLOG_BYTES_MAX: usize = BACKLOG_OWING_BYTES + CONNECTION_MESSAGE_BYTES;
+
+/// Longest time for which the `P2P_UNREGISTER` of a v1 client waits until its partner has what the client emitted:
+/// as long as for an answer. The client does not say how long it would wait.
+pub const V1_LEAVE_TIME: Duration = V1_CALL_TIMEOUT;
+
+/// Requests of a v1 client that are held while its `P2P_UNREGISTER` waits. With more of them it does not wait any
+/// longer. A client that awaits the answer has no other request under way.
+pub const HELD_REQUESTS: usize = 64;

@@ -114,6 +114,8 @@ pub struct V1Peer {
     answers: VecDeque<(ReqId, Outcome)>,
     /// Events whose acknowledgements are not expected any more.
     unwanted: VecDeque<u64>,
+    /// Set once the client asked for the end of the pairing.
+    leaving: bool,
     ended: bool,
     /// The time of the last input.
     now: Instant,
@@ -136,6 +138,7 @@ impl V1Peer {
             awaited: BTreeMap::new(),
             answers: VecDeque::new(),
             unwanted: VecDeque::new(),
+            leaving: false,
             ended: false,
             now,
         }
@@ -145,7 +148,8 @@ impl V1Peer {
     ///
     /// # Errors
     ///
-    /// [`Code::Congested`] if the backlog takes no more; [`Code::NotPaired`] after the end.
+    /// [`Code::Congested`] if the backlog takes no more; [`Code::NotPaired`] after the end, or once the
+    /// client has asked for it.
     pub fn emit(
         &mut self,
         event: String,
@@ -154,7 +158,7 @@ impl V1Peer {
         now: Instant,
     ) -> Result<(), Code> {
         self.now = now;
-        if self.ended {
+        if self.leaving || self.ended {
             return Err(Code::NotPaired);
         }
         self.backlog.push(Emit {
@@ -234,6 +238,24 @@ impl V1Peer {
     #[must_use]
     pub fn is_full(&self) -> bool {
         self.backlog.is_full(!self.awaited.is_empty())
+    }
+
+    /// Notes that the client asked for the end of the pairing: it emits nothing more.
+    pub const fn leave(&mut self) {
+        self.leaving = true;
+    }
+
+    /// Returns true while the partner is there and has not taken all that the client emitted.
+    #[must_use]
+    pub fn is_unconfirmed(&self) -> bool {
+        let is_confirmed = self.backlog.is_empty() && self.session.is_confirmed();
+        !self.ended && self.session.path().is_some() && !is_confirmed
+    }
+
+    /// Returns true while emits of the partner wait for the client's queue.
+    #[must_use]
+    pub fn is_handing_out(&self) -> bool {
+        self.handed_out.is_some() || !self.undelivered.is_empty()
     }
 
     /// Returns when [`Input::Timeout`] is due, or `None` if nothing waits.

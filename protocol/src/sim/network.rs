@@ -134,6 +134,9 @@ impl World {
                     {
                         broker::Input::Forbidden(conn, req, target)
                     }
+                    message if self.server.dialect(conn) == Some(Dialect::V1) => {
+                        return self.server.request(conn, message, self.now, &mut self.oracle);
+                    }
                     message => broker::Input::Received(conn, message),
                 };
                 self.server.handle(input, self.now, &mut self.oracle);

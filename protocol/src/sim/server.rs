@@ -18,7 +18,7 @@ use crate::{
     broker::{Input, Output},
     limits::{RELAYED_FRAME_BYTES, SIGNAL_BYTES, SIGNAL_WINDOW, SIGNALS},
     peer::v1::{self, Side},
-    relay::{self, Message, Named, Refused, Route, SendFailure},
+    relay::{self, HeldRequests, Message, Named, Refused, Route, SendFailure},
     wire::SIGNAL,
 };
 
@@ -35,6 +35,8 @@ pub(crate) struct Server {
     bridges: BTreeMap<PairingId, Bridged>,
     /// V1 clients whose queue is full.
     full: BTreeSet<ConnId>,
+    /// Requests of v1 clients that wait.
+    held: BTreeMap<ConnId, HeldRequests>,
     watch: Watch,
     pub(crate) acts: VecDeque<Act>,
     duplicates: DuplicatePolicy,
@@ -68,6 +70,7 @@ impl Server {
             routes: BTreeMap::new(),
             bridges: BTreeMap::new(),
             full: BTreeSet::new(),
+            held: BTreeMap::new(),
             watch: Watch::default(),
             acts: VecDeque::new(),
             duplicates: plan.duplicates,
@@ -101,6 +104,11 @@ impl Server {
     }
 
     pub(crate) fn handle(&mut self, input: Input, now: Instant, oracle: &mut Oracle) {
+        self.handle_unheld(input, now, oracle);
+        self.release(now, oracle);
+    }
+
+    fn handle_unheld(&mut self, input: Input, now: Instant, oracle: &mut Oracle) {
         let gone = match input {
             Input::Disconnected(conn) => Some(conn),
             _ => None,
@@ -120,6 +128,7 @@ impl Server {
         self.watch.end();
         if let Some(conn) = gone {
             self.routes.remove(&conn);
+            self.held.remove(&conn);
         }
     }
 
@@ -299,12 +308,14 @@ impl Server {
             bridged.bridge.receive(from, frames, now);
             bridged.pump(pairing, &self.full, &mut self.acts, now, oracle);
         }
+        self.release(now, oracle);
     }
 
     /// Returns the time at which something is due, or `None`.
     pub(crate) fn poll_timeout(&self) -> Option<Instant> {
         let bridges = self.bridges.values().filter_map(|bridged| bridged.bridge.poll_timeout());
-        bridges.chain(self.broker.poll_timeout()).min()
+        let held = self.held.values().filter_map(HeldRequests::poll_timeout);
+        bridges.chain(held).chain(self.broker.poll_timeout()).min()
     }
 
     /// The rules that can be seen from here at any moment.
@@ -324,6 +335,7 @@ impl Server {
             && self.broker.poll_timeout().is_none()
             && self.routes.is_empty()
             && self.bridges.is_empty()
+            && self.held.is_empty()
     }
 
     /// The dialect that a connection speaks.

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use socketio_p2p_protocol::{
-    ClientId, ClientMessage, Code, Dialect, Refusal, ReqId,
+    Code, Dialect, Refusal, ReqId,
     relay::{
-        RefusalForm, Refused, Unread, is_acknowledged_at_once, is_exempt_from_rate, later_answer,
+        RefusalForm, Unread, is_acknowledged_at_once, is_exempt_from_rate, later_answer,
         later_refusal, read_request, read_v1_request, refuse_request, request_number,
     },
     wire::{
@@ -20,7 +20,7 @@ use socketioxide::{
     socket::Socket,
 };
 
-use super::salvage;
+use super::{requests, salvage};
 use crate::{
     connection::Connection, observe::logged, outbound::outflow::Outflow, relay, step::Shared, v1,
 };
@@ -151,11 +151,12 @@ impl EventHandler {
         let Self { shared, connection, .. } = self;
         match RefusalForm::of_unread(event, connection.dialect) {
             RefusalForm::Frame => {
-                let pairing = salvage::pairing(text, attachments);
-                relay::refuse(shared, connection, Refused { code: refusal.code, pairing });
+                let refused = relay::with_pairing(refusal.code.into(), text, attachments);
+                relay::refuse(shared, connection, refused);
             }
             RefusalForm::Signal => {
-                relay::refuse_signal(shared, connection, refusal.code.into());
+                let refused = relay::with_pairing(refusal.code.into(), text, attachments);
+                relay::refuse_signal(shared, connection, refused);
             }
             RefusalForm::V1Emit => relay::v1::refuse(shared, connection, req, &refusal),
             RefusalForm::Request => {
@@ -180,7 +181,7 @@ impl EventHandler {
                 if is_acknowledged_at_once(event) {
                     self.acknowledge_answer(req);
                 }
-                self.received(message);
+                requests::take_v1(&self.shared, &self.connection, message);
             }
             Err(refusal) => self.refuse(Some(event), refusal, req),
         }
@@ -198,45 +199,13 @@ impl EventHandler {
 
     fn v2(&self, event: &str, text: &str) {
         match read_request(event, text) {
-            Ok(message) => self.received(message),
+            Ok(message) => requests::carry_out(&self.shared, &self.connection, message),
             Err(WireError { refusal, req }) => self.refuse(Some(event), refusal, req),
         }
     }
 
-    /// Answers a message that is not carried out.
     fn refuse(&self, event: Option<&str>, refusal: Refusal, req: Option<ReqId>) {
-        let code = refusal.code;
-        let message = refuse_request(event, self.connection.dialect, refusal, req);
-        // If its queue is full, the client does not read; it misses a refusal, nothing more.
-        self.shared.tell(&self.connection, &message).ok();
-        self.shared.refused(&self.connection, code);
-    }
-
-    fn received(&self, message: ClientMessage) {
-        let throttle = &self.connection.throttle;
-        let over_quota = match &message {
-            ClientMessage::Register { req, target, .. } => {
-                let client = &self.connection.client;
-                let is_over = !throttle.admits_registration()
-                    && !self.shared.lock().waits_for(client, target);
-                is_over.then_some((REGISTER, *req))
-            }
-            ClientMessage::List { req } if !throttle.admits_list() => Some((LIST, *req)),
-            _ => None,
-        };
-        if let Some((event, req)) = over_quota {
-            return self.refuse(Some(event), Code::RateLimited.into(), req);
-        }
-        if let ClientMessage::Register { req, target, .. } = &message
-            && !self.may_register(target)
-        {
-            return self.shared.forbidden(self.connection.id, *req, target.clone());
-        }
-        self.shared.received(self.connection.id, message);
-    }
-
-    fn may_register(&self, target: &ClientId) -> bool {
-        self.shared.hooks.authorize(&self.connection.client, target)
+        requests::refuse(&self.shared, &self.connection, event, refusal, req);
     }
 
     /// Refuses an event of the plugin's own name space that is unknown.

@@ -69,6 +69,11 @@ impl Backlog {
         Ok(())
     }
 
+    /// Returns whether no event waits.
+    pub(super) fn is_empty(&self) -> bool {
+        self.emits.is_empty()
+    }
+
     /// Takes the next event out.
     pub(super) fn pop(&mut self) -> Option<Emit> {
         let at =

@@ -128,6 +128,26 @@ impl Bridge {
         end.as_ref().is_some_and(|end| end.is_full())
     }
 
+    /// Notes that the v1 end at `side` asked for the end of the pairing: it emits nothing more.
+    pub fn leave(&mut self, side: Side) {
+        if let Some(end) = self.end(side) {
+            end.leave();
+        }
+    }
+
+    /// Returns true while the partner of the v1 end at `side` is there and has not taken all that this end
+    /// emitted.
+    #[must_use]
+    pub fn is_unconfirmed(&self, side: Side) -> bool {
+        let (end, partner) = match side {
+            Side::First => (&self.first, &self.second),
+            Side::Second => (&self.second, &self.first),
+        };
+        // The session of a v1 partner confirms what it has, and hands it out one by one.
+        let is_handing_out = partner.as_ref().is_some_and(|partner| partner.is_handing_out());
+        end.as_ref().is_some_and(|end| end.is_unconfirmed() || is_handing_out)
+    }
+
     /// Returns when [`Self::timeout`] is due, or `None` if nothing waits.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {

@@ -36,6 +36,46 @@ impl Server {
         Some(Side::First)
     }
 
+    /// Handles a request of a v1 client, once its partner has what the client emitted before it.
+    pub(crate) fn request(
+        &mut self,
+        from: ConnId,
+        request: ClientMessage,
+        now: Instant,
+        oracle: &mut Oracle,
+    ) {
+        self.held.entry(from).or_default().push(request);
+        self.release(now, oracle);
+    }
+
+    /// Carries out the requests that need not wait any longer.
+    pub(super) fn release(&mut self, now: Instant, oracle: &mut Oracle) {
+        while let Some((conn, request)) = self.next_request(now) {
+            self.handle_unheld(broker::Input::Received(conn, request), now, oracle);
+        }
+        self.held.retain(|_, held| !held.is_empty());
+    }
+
+    fn next_request(&mut self, now: Instant) -> Option<(ConnId, ClientMessage)> {
+        self.held.iter_mut().find_map(|(conn, held)| {
+            let routed = self.routes.get(conn);
+            let ends = routed.and_then(|routed| Some((routed.route.pairing(), routed.side?)));
+            let bridged = ends.and_then(|(pairing, side)| {
+                Some((&mut self.bridges.get_mut(&pairing)?.bridge, side))
+            });
+            let is_unconfirmed =
+                bridged.as_ref().is_some_and(|(bridge, side)| bridge.is_unconfirmed(*side));
+            let request = held.pop(is_unconfirmed, now);
+            if request.is_none()
+                && !held.is_empty()
+                && let Some((bridge, side)) = bridged
+            {
+                bridge.leave(side);
+            }
+            Some((*conn, request?.0))
+        })
+    }
+
     /// Handles an event of the v1 client on this connection, which may be paired anew.
     pub(super) fn handle_v1(
         &mut self,
@@ -110,6 +150,7 @@ impl Server {
         oracle: &mut Oracle,
     ) {
         self.handle_v1(from, pairing, v1::Input::Acknowledged(seq, result), now, oracle);
+        self.release(now, oracle);
     }
 
     /// A v1 client answers by an event.

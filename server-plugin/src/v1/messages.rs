@@ -1,0 +1,114 @@
+//! What a v1 client is told: the server's messages, refusals and acknowledgements in its dialect.
+
+use std::pin::Pin;
+
+use serde_json::Value;
+use socketio_p2p_protocol::{
+    ClientMessage, EndReason, Refusal, ReqId, ServerMessage,
+    limits::{DEPARTED_V1_TIME, RELEASE_TIMEOUT},
+    peer::v1::NoAck,
+    relay::SendFailure,
+    wire::{
+        DISCONNECT, REGISTER, SERVER_ERROR, UNREGISTER, v1_answer, v1_error, v1_failed, v1_list,
+    },
+};
+
+use crate::{
+    inbound::answers::read_answer,
+    outbound::{arguments::Arguments, socket::Outlet},
+};
+
+/// The client's answer to a message, which may never come.
+pub(crate) type Answer = Pin<Box<dyn Future<Output = Option<ClientMessage>> + Send>>;
+
+/// Sends a message to a v1 client in its dialect. Returns its answer, if it owes one.
+pub(crate) fn tell(
+    outlet: &dyn Outlet,
+    message: &ServerMessage,
+) -> Result<Option<Answer>, SendFailure> {
+    let emit = |event, args: &[Value]| outlet.emit(event, Arguments::Values(args));
+    match message {
+        ServerMessage::Register { req, source, consent_time, .. } => {
+            let args = [Value::from(source.as_str())];
+            // If its yes comes too late, the client must be told. One that answers by event lets this time out.
+            let (req, time) = (Some(*req), *consent_time + DEPARTED_V1_TIME);
+            let ack = outlet.emit_with_ack(REGISTER, Arguments::Values(&args), time)?;
+            return Ok(Some(Box::pin(async move {
+                ack.await.ok().map(|args| v1_answer(&read_answer(&args), req))
+            })));
+        }
+        ServerMessage::Registered { req, .. } => ack(outlet, *req, &[Value::Bool(true)])?,
+        ServerMessage::RegisterFailed { req, refusal } => {
+            emit(SERVER_ERROR, &[v1_error(refusal)])?;
+            ack(outlet, *req, &[Value::Bool(false)])?;
+        }
+        ServerMessage::Disconnect { pairing, reason: EndReason::Unregistered, .. } => {
+            let ack = outlet.emit_with_ack(UNREGISTER, Arguments::Values(&[]), RELEASE_TIMEOUT)?;
+            let pairing = *pairing;
+            return Ok(Some(Box::pin(async move {
+                let is_there = !matches!(ack.await, Err(NoAck::Missing | NoAck::Gone));
+                is_there.then_some(ClientMessage::Released { pairing })
+            })));
+        }
+        ServerMessage::Disconnect { .. }
+        | ServerMessage::Withdrawn { .. }
+        | ServerMessage::EndedWhileAway => emit(DISCONNECT, &[])?,
+        ServerMessage::Unregistered { req } => ack(outlet, *req, &[])?,
+        ServerMessage::Clients { req, clients } => {
+            ack(outlet, *req, &[v1_list(clients)])?;
+        }
+        ServerMessage::Error { refusal, req, .. } => {
+            emit(SERVER_ERROR, &[v1_error(refusal)])?;
+            ack(outlet, *req, &[Value::Array(Vec::new())])?;
+        }
+        // The session that is kept for the client takes note of its partner.
+        ServerMessage::Partner { .. }
+        | ServerMessage::Welcome(_)
+        | ServerMessage::Pong { .. }
+        | ServerMessage::SignalRefused { .. }
+        | ServerMessage::Farewell { .. } => {}
+    }
+    Ok(None)
+}
+
+/// Tells a v1 client that its event is not relayed, and why.
+pub(crate) fn refuse(
+    outlet: &dyn Outlet,
+    req: Option<ReqId>,
+    refusal: &Refusal,
+) -> Result<(), SendFailure> {
+    let failed = v1_failed(refusal.code.as_str(), &refusal.message);
+    refuse_with(outlet, req, refusal, &failed)
+}
+
+/// The same, with this acknowledgement.
+pub(crate) fn refuse_with(
+    outlet: &dyn Outlet,
+    req: Option<ReqId>,
+    refusal: &Refusal,
+    answer: &Value,
+) -> Result<(), SendFailure> {
+    outlet.emit(SERVER_ERROR, Arguments::Values(&[v1_error(refusal)]))?;
+    ack(outlet, req, std::slice::from_ref(answer))
+}
+
+/// Acknowledges an event of a v1 client, if the client asked for it.
+pub(crate) fn ack(
+    outlet: &dyn Outlet,
+    req: Option<ReqId>,
+    args: &[Value],
+) -> Result<(), SendFailure> {
+    ack_with(outlet, req, Arguments::Values(args))
+}
+
+pub(super) fn ack_with(
+    outlet: &dyn Outlet,
+    req: Option<ReqId>,
+    args: Arguments<'_>,
+) -> Result<(), SendFailure> {
+    match req.map(i64::try_from) {
+        Some(Ok(id)) => outlet.ack(id, args),
+        // Ids of acknowledgements come from the client as `i64`.
+        Some(Err(_)) | None => Ok(()),
+    }
+}
