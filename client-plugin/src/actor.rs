@@ -22,7 +22,7 @@ pub(crate) mod start;
 use std::{sync::Arc, time::Instant};
 
 use socketio_p2p_protocol::{
-    Client, Code,
+    Client, ClientEvent, Code,
     client::{Command, Complaint, Input, Output},
 };
 use tokio::sync::mpsc;
@@ -101,7 +101,7 @@ impl Actor {
                 Some(Input::Command(Command::Close))
             }
             input = self.server.happened() => Some(input),
-            input = self.partner.happened() => Some(input),
+            input = self.partner.happened() => input,
             input = self.handler_tasks.finished() => Some(input),
             input = self.consents.decided() => Some(input),
             Some(asked) = self.commands.recv() => Some(self.accept(asked)),
@@ -175,6 +175,9 @@ impl Actor {
 
     /// Carries out the client's outputs, in order.
     async fn carry_out(&mut self) -> Result<(), Done> {
+        for warning in self.partner.take_warnings() {
+            self.observers.publish(ClientEvent::IceWarning(warning));
+        }
         while let Some(output) = self.client.poll_output() {
             let follows = match output {
                 Output::Send(message) => self.server.send(&message).await,

@@ -64,10 +64,12 @@ mod stream;
 mod tasks;
 mod window;
 
-pub use socketio_p2p_protocol::{Signal, SignalError, Step};
+pub use socketio_p2p_protocol::{
+    IceFault, IceServer, IceWarning, Signal, SignalError, Step,
+};
 
 pub use channel::DirectChannel;
-pub use config::{DirectConfig, IceServer};
+pub use config::DirectConfig;
 pub use connection::DirectConnection;
 pub use error::{ChannelEnd, ChannelError, DirectEnd, DirectSendError, DirectSignalError};
 pub use event::DirectEvent;

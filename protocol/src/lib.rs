@@ -9,6 +9,7 @@ mod args;
 pub mod broker;
 pub mod client;
 mod error;
+mod ice;
 mod id;
 pub mod limits;
 pub mod peer;
@@ -30,6 +31,7 @@ pub use broker::{
 };
 pub use client::{Client, ClientConfig, ClientEvent, ConnectFailure};
 pub use error::{Cause, Code, EndReason, Outcome, Refusal};
+pub use ice::{IceFault, IceScheme, IceServer, IceUrl, IceWarning};
 pub use id::{
     ClientId, ClientIdError, ConnId, Dialect, PairingId, PairingIdError, ResumeToken,
     ResumeTokenError,

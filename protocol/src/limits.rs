@@ -1,6 +1,7 @@
 //! Every number that another party can drive up: its unit, its default and its reason.
 
 mod backlog;
+mod ice;
 mod stated;
 
 use std::time::Duration;
@@ -10,6 +11,7 @@ pub use self::{
         BACKLOG_BYTES, BACKLOG_BYTES_MAX, BACKLOG_EMITS, BACKLOG_EMITS_MAX, BACKLOG_OWING_BYTES,
         BACKLOG_OWING_EMITS, HELD_REQUESTS, V1_LEAVE_TIME,
     },
+    ice::ICE_URLS,
     stated::Limits,
 };
 

@@ -30,6 +30,7 @@ mod frames;
 mod future;
 mod golden;
 mod hostile_partner;
+mod ice_servers;
 mod peers;
 mod reassertion;
 mod reassertion_refused;

@@ -127,6 +127,7 @@ fn the_table_of_limits_agrees_with_the_constants() {
         ("SDP_BYTES", bytes(limits::SDP_BYTES)),
         ("CANDIDATE_BYTES", bytes(limits::CANDIDATE_BYTES)),
         ("CANDIDATES", limits::CANDIDATES.to_string()),
+        ("ICE_URLS", limits::ICE_URLS.to_string()),
         ("OFFERS", limits::OFFERS.to_string()),
         ("SIGNALS", limits::SIGNALS.to_string()),
         ("SIGNAL_WINDOW", time(limits::SIGNAL_WINDOW)),

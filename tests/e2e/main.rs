@@ -15,6 +15,7 @@ mod handlers;
 mod hooks;
 mod host;
 mod http_edge;
+mod ice_servers;
 mod leaving;
 mod limits;
 mod operator;

@@ -33,6 +33,7 @@ impl Observers {
             ClientEvent::Path { path, rtt } => {
                 tracing::info!(?path, ?rtt, "path changed");
             }
+            ClientEvent::IceWarning(warning) => tracing::warn!(%warning),
             ClientEvent::Reasserted(info) => {
                 tracing::info!(pairing = %info.id, "pairing reasserted");
                 self.pairing.send_replace(Some(info.clone()));

@@ -19,7 +19,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::stream::{FuturesUnordered, StreamExt};
-use socketio_p2p_protocol::Candidate;
+use socketio_p2p_protocol::{Candidate, IceServer};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
@@ -99,7 +99,8 @@ impl Drop for ReportEnd {
 pub(crate) async fn run(role: Role, config: DirectConfig, tasks: TaskTracker, handles: Handles) {
     let Handles { shared, events, requests, outgoing } = handles;
     let _report_end = ReportEnd(Arc::clone(&shared));
-    let end = match PeerConnection::build(&config, &tasks).await {
+    let (servers, warnings) = IceServer::usable(&config.ice_servers);
+    let end = match PeerConnection::build(&config, &servers, &tasks).await {
         Ok((connection, stack_events)) => {
             let channels = Arc::new(Channels::new(connection.ticks()));
             let (to_sender, main) = oneshot::channel();
@@ -114,7 +115,7 @@ pub(crate) async fn run(role: Role, config: DirectConfig, tasks: TaskTracker, ha
                 mid: "0".to_owned(),
                 candidates_seen: 0,
                 given_up_at: None,
-                unread: VecDeque::new(),
+                unread: warnings.into_iter().map(DirectEvent::IceWarning).map(Report::Event).collect(),
                 events: events.clone(), // The last one is dropped when the end is known.
                 main: None,
                 to_sender: Some(to_sender),

@@ -5,37 +5,10 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use socketio_p2p_protocol::{Secret, limits::setting};
+use socketio_p2p_protocol::{IceServer, limits::setting};
 
 #[cfg(feature = "udp-faults")]
 use super::faults::UdpFaults;
-
-/// A STUN or TURN server that helps two clients to find a path to each other.
-#[derive(Clone, Debug, Default, Eq, PartialEq)]
-pub struct IceServer {
-    /// Addresses: `stun:host:port`, `turn:host:port?transport=udp`.
-    pub urls: Vec<String>,
-    /// User of a TURN server; empty for STUN.
-    pub username: String,
-    /// Password of that user; empty for STUN.
-    pub credential: Secret,
-}
-
-impl IceServer {
-    /// Returns a STUN server, which needs no credentials.
-    pub fn stun(url: impl Into<String>) -> Self {
-        Self { urls: vec![url.into()], ..Self::default() }
-    }
-
-    /// Returns a TURN server with its credentials.
-    pub fn turn(
-        url: impl Into<String>,
-        username: impl Into<String>,
-        credential: impl Into<Secret>,
-    ) -> Self {
-        Self { urls: vec![url.into()], username: username.into(), credential: credential.into() }
-    }
-}
 
 /// Settings of a direct connection. The default suits a local network.
 ///
@@ -44,7 +17,10 @@ impl IceServer {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct DirectConfig {
-    /// STUN and TURN servers. Default: none, so that only clients that reach each other directly connect.
+    /// STUN and TURN servers, 16 addresses at most. Default: none, so that only clients that reach each other
+    /// directly connect. Those that cannot be used are left out, and reported by an [`IceWarning`].
+    ///
+    /// [`IceWarning`]: socketio_p2p_protocol::IceWarning
     pub ice_servers: Vec<IceServer>,
     /// Local addresses for UDP. An unspecified one stands for each interface of its family,
     /// loopback and link-local excepted; port 0 for any free one. Default: `0.0.0.0:0`, `[::]:0`.

@@ -82,7 +82,8 @@ pub struct DirectConnection {
 }
 
 impl DirectConnection {
-    /// Starts a connection in which this end makes the offer. Its first event is the signal of the offer.
+    /// Starts a connection in which this end makes the offer. Its first event is the signal of the offer, after the
+    /// [`DirectEvent::IceWarning`](super::DirectEvent::IceWarning)s, if there are any.
     ///
     /// The tasks of the connection are among `tasks`, and none of them is left after
     /// [`DirectEvent::Closed`](super::DirectEvent::Closed).

@@ -1,6 +1,6 @@
 //! The events of a direct connection.
 
-use socketio_p2p_protocol::Signal;
+use socketio_p2p_protocol::{IceWarning, Signal};
 
 use super::channel::DirectChannel;
 use super::error::DirectEnd;
@@ -13,6 +13,8 @@ pub enum DirectEvent {
     /// A signal for the partner. Signals are to be carried in their order, as [`Signal::to_value`], which is the
     /// JSON of simple-peer.
     Signal(Signal),
+    /// ICE servers of the configuration are left out.
+    IceWarning(IceWarning),
     /// The main channel is open: messages may be sent.
     Open,
     /// A message of the partner on the main channel.

@@ -15,6 +15,8 @@
 //! - **Its lock wakes only its first waiter.** A call that waits for the lock and is polled no more takes the
 //!   wake-ups of the driver forever. So the connection's task polls every call that has to wait: see
 //!   [`Channels::call`](super::channels::Channels::call).
+//! - **One server that it cannot read fails the whole connection**, and those of TLS and TCP it skips: servers are
+//!   checked before ([`IceServer::usable`]).
 //! - **Names of servers are looked up by the driver itself**, one after the other, and meanwhile nothing
 //!   is received nor a candidate handed out: [`TunedRuntime`] gives each a second.
 //! - **A close is reported before messages that came with it**: [`Remainder`](super::remainder::Remainder).
@@ -33,7 +35,7 @@ use std::time::{Duration, Instant};
 use rtc::ice::mdns::MulticastDnsMode;
 use rtc::peer_connection::configuration::setting_engine::SctpMaxMessageSize;
 use rtc::peer_connection::transport::RTCDtlsRole;
-use socketio_p2p_protocol::{Candidate, limits::CHANNEL_MESSAGE_BYTES};
+use socketio_p2p_protocol::{Candidate, IceServer, limits::CHANNEL_MESSAGE_BYTES};
 use tokio::sync::mpsc;
 use tokio_util::task::TaskTracker;
 use webrtc::data_channel::{DataChannel, RTCDataChannelInit};
@@ -94,29 +96,32 @@ pub(crate) struct PeerConnection {
 }
 
 impl PeerConnection {
-    /// Builds a connection whose driver runs as one of `tasks`.
+    /// Builds a connection with these servers, whose driver runs as one of `tasks`.
     pub(crate) async fn build(
         config: &DirectConfig,
+        servers: &[IceServer],
         tasks: &TaskTracker,
     ) -> Result<(Self, mpsc::Receiver<PeerConnectionEvent>)> {
         if config.mdns {
-            match Self::build_with(config, tasks, MulticastDnsMode::QueryOnly).await {
+            let mdns = MulticastDnsMode::QueryOnly;
+            match Self::build_with(config, servers, tasks, mdns).await {
                 Err(error) => tracing::debug!(%error, "multicast DNS is not available"),
                 built => return built,
             }
         }
-        Self::build_with(config, tasks, MulticastDnsMode::Disabled).await
+        Self::build_with(config, servers, tasks, MulticastDnsMode::Disabled).await
     }
 
     async fn build_with(
         config: &DirectConfig,
+        servers: &[IceServer],
         tasks: &TaskTracker,
         mdns: MulticastDnsMode,
     ) -> Result<(Self, mpsc::Receiver<PeerConnectionEvent>)> {
         let ticks = Arc::new(DriverTicks::new());
         let (events, receiver) = mpsc::channel(EVENTS);
         let runtime = Arc::new(TunedRuntime::new(config, tasks.clone(), Arc::clone(&ticks)));
-        let servers = config.ice_servers.iter().map(|server| RTCIceServer {
+        let servers = servers.iter().map(|server| RTCIceServer {
             urls: server.urls.clone(),
             username: server.username.clone(),
             credential: server.credential.reveal().to_owned(),

@@ -3,11 +3,11 @@
 //! There is one connection at a time. Any failure is reported as [`LinkEvent::Closed`], and the protocol decides
 //! what comes next. An ICE restart is a fresh connection here: webrtc opens one in some 10 ms.
 
-use std::{fmt, sync::Arc};
+use std::{collections::BTreeSet, fmt, sync::Arc};
 
 use futures_util::FutureExt as _;
 use socketio_p2p_protocol::{
-    Signal, Step,
+    IceServer, IceWarning, Signal, Step,
     client::Input,
     limits::{CHANNELS, CHUNK_BYTES, PARTS_UNDER_WAY, WINDOW_BYTES},
     peer::{LinkCommand, LinkEvent, LinkId, LinkMessage, PathConfig},
@@ -46,6 +46,10 @@ pub(crate) struct PartnerLink {
     /// Runs if the configuration wants it, also where no direct path is allowed: the connection to the server
     /// depends on the addresses, too.
     addresses: Option<AddressWatch>,
+    /// The warnings that the application knows of.
+    warned: BTreeSet<IceWarning>,
+    /// The warnings that it does not know of yet.
+    warnings: Vec<IceWarning>,
 }
 
 /// The present connection.
@@ -72,7 +76,31 @@ impl PartnerLink {
         let config = for_session(config, paths);
         let present = None;
         let addresses = config.watch_network.then(AddressWatch::watch);
-        (Self { config, handlers, tasks, present, opened: sender, channels, addresses }, opened)
+        let (_, warnings) = IceServer::usable(&config.ice_servers);
+        let mut link = Self {
+            config,
+            handlers,
+            tasks,
+            present,
+            opened: sender,
+            channels,
+            addresses,
+            warned: BTreeSet::new(),
+            warnings: Vec::new(),
+        };
+        warnings.into_iter().for_each(|warning| link.warn(warning));
+        (link, opened)
+    }
+
+    /// Takes the warnings of which the application does not know yet.
+    pub(crate) fn take_warnings(&mut self) -> Vec<IceWarning> {
+        std::mem::take(&mut self.warnings)
+    }
+
+    fn warn(&mut self, warning: IceWarning) {
+        if self.warned.insert(warning.clone()) {
+            self.warnings.push(warning);
+        }
     }
 
     /// Ends the handlers of channels that still run.
@@ -114,19 +142,21 @@ impl PartnerLink {
         }
     }
 
-    /// Returns the next event. Without a connection it never resolves. Cancel safe.
-    pub(crate) async fn happened(&mut self) -> Input {
+    /// Returns the next event, or `None` if there are warnings to take. Without a connection it never resolves.
+    /// Cancel safe.
+    pub(crate) async fn happened(&mut self) -> Option<Input> {
         loop {
             let event = tokio::select! {
                 biased;
                 event = next_event(&mut self.present) => event,
-                change = addresses_changed(&mut self.addresses) => return match change {
+                change = addresses_changed(&mut self.addresses) => return Some(match change {
                     Change::Begun => Input::Suspected,
                     Change::Settled => Input::AddressesChanged,
-                },
+                }),
                 Some(_) = self.channels.join_next() => continue,
             };
-            if let Some(input) = self.read(event) {
+            let input = self.read(event);
+            if input.is_some() || !self.warnings.is_empty() {
                 return input;
             }
         }
@@ -159,6 +189,10 @@ impl PartnerLink {
             DirectEvent::Channel(channel) => {
                 self.take(channel);
                 LinkEvent::Heard
+            }
+            DirectEvent::IceWarning(warning) => {
+                self.warn(warning);
+                return None;
             }
             // The heartbeat on the session's own channel decides.
             DirectEvent::Silent | DirectEvent::Heard => return None,

@@ -2,6 +2,7 @@
 //! path.
 
 use socketio_p2p_protocol::{
+    IceWarning,
     client::Input,
     peer::{LinkCommand, LinkEvent, LinkId},
 };
@@ -18,8 +19,13 @@ impl PartnerLink {
     #[expect(clippy::unused_async, reason = "as with the feature")]
     pub(crate) async fn shutdown(&mut self) {}
 
-    pub(crate) async fn happened(&mut self) -> Input {
+    pub(crate) async fn happened(&mut self) -> Option<Input> {
         std::future::pending().await
+    }
+
+    #[expect(clippy::unused_self, reason = "as with the feature")]
+    pub(crate) fn take_warnings(&mut self) -> Vec<IceWarning> {
+        Vec::new()
     }
 
     #[expect(clippy::unused_self, reason = "as with the feature")]

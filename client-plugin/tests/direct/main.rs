@@ -5,6 +5,7 @@ mod bare;
 mod channels;
 mod closing;
 mod hostile;
+mod ice_servers;
 mod messages;
 mod negotiating;
 mod pair;

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::ConnectFailure;
 use crate::{
-    Args, ClientEntry, ClientId, ClientMessage, EndReason, Frame, Outcome, PairingId, PairingInfo,
+    Args, ClientEntry, ClientId, ClientMessage, EndReason, Frame, IceWarning, Outcome, PairingId, PairingInfo,
     Path, Presence, Refusal, ResumeToken, ServerMessage, Signal, Welcome,
     limits::{
         BACKOFF_MAX, BACKOFF_MIN, CONNECT_TIMEOUT, HEARTBEAT_INTERVAL, HEARTBEAT_TIMEOUT, setting,
@@ -310,6 +310,8 @@ pub enum ClientEvent {
     /// The server knows the pairing again, by this name, after it had forgotten it while the two ends
     /// talked on.
     Reasserted(PairingInfo),
+    /// ICE servers are left out: a direct connection is tried without them.
+    IceWarning(IceWarning),
     /// The server refused something that no call waits for.
     Refused(Refusal),
     /// The connection is gone, and the client makes no other.

@@ -336,6 +336,7 @@ fn write_event(event: &ClientEvent) -> Value {
             line
         }
         ClientEvent::Reasserted(info) => json!({ "event": "reasserted", "pairing": info }),
+        ClientEvent::IceWarning(warning) => json!({ "event": "ice-warning", "warning": warning }),
         ClientEvent::Refused(refusal) => {
             json!({ "event": "refused", "refusal": write_refusal(refusal) })
         }
