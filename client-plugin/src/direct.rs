@@ -64,9 +64,7 @@ mod stream;
 mod tasks;
 mod window;
 
-pub use socketio_p2p_protocol::{
-    IceFault, IceServer, IceWarning, Signal, SignalError, Step,
-};
+pub use socketio_p2p_protocol::{IceFault, IceServer, IceWarning, Signal, SignalError, Step};
 
 pub use channel::DirectChannel;
 pub use config::DirectConfig;

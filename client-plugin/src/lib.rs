@@ -27,8 +27,8 @@ pub use api::{
 };
 pub use socketio_p2p_protocol::{
     Args, Cause, ClientEntry, ClientEvent as Event, ClientId, ClientIdError, ClientState, Code,
-    ConnectFailure, EndReason, IceFault, IceWarning, PairingId, PairingInfo, Path, PathConfig, PathPolicy, Presence,
-    Refusal, Secret, Welcome, wire::Label,
+    ConnectFailure, EndReason, IceFault, IceWarning, PairingId, PairingInfo, Path, PathConfig,
+    PathPolicy, Presence, Refusal, Secret, Welcome, wire::Label,
 };
 // Their types appear in the API.
 pub use {bytes, rust_socketio, serde_json};

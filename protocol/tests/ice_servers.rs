@@ -64,10 +64,8 @@ fn an_address_that_cannot_be_used_is_left_out_and_named_with_the_reason() {
 
 #[test]
 fn a_turn_server_needs_a_user_name_and_a_credential() {
-    let [no_user, no_password] =
-        [("", "open sesame"), ("alice", "")].map(|(user, password)| {
-            IceServer::turn("turn:turn.example.org", user, password)
-        });
+    let [no_user, no_password] = [("", "open sesame"), ("alice", "")]
+        .map(|(user, password)| IceServer::turn("turn:turn.example.org", user, password));
 
     for server in [no_user, no_password] {
         let warning = IceWarning::left_out("turn:turn.example.org", IceFault::NoCredentials);
@@ -120,7 +118,10 @@ fn no_more_than_16_addresses_are_used_and_as_many_reports_made() {
 
     let (used, warnings) = usable(&bad().chain(good()).collect::<Vec<_>>());
     assert_eq!((used.len(), warnings.len()), (ICE_URLS, ICE_URLS));
-    assert_eq!((used[0].as_str(), used[15].as_str()), ("stun:192.0.2.1:3478", "stun:192.0.2.16:3478"));
+    assert_eq!(
+        (used[0].as_str(), used[15].as_str()),
+        ("stun:192.0.2.1:3478", "stun:192.0.2.16:3478")
+    );
 
     let (_, warnings) = usable(&good().collect::<Vec<_>>());
     assert_eq!(warnings.len(), 4);

@@ -115,7 +115,11 @@ pub(crate) async fn run(role: Role, config: DirectConfig, tasks: TaskTracker, ha
                 mid: "0".to_owned(),
                 candidates_seen: 0,
                 given_up_at: None,
-                unread: warnings.into_iter().map(DirectEvent::IceWarning).map(Report::Event).collect(),
+                unread: warnings
+                    .into_iter()
+                    .map(DirectEvent::IceWarning)
+                    .map(Report::Event)
+                    .collect(),
                 events: events.clone(), // The last one is dropped when the end is known.
                 main: None,
                 to_sender: Some(to_sender),

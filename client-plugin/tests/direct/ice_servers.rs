@@ -35,7 +35,10 @@ async fn a_bad_ice_server_is_named_and_costs_neither_the_path_nor_the_good_ones(
 
         let warned = tokio::time::timeout(PATIENCE, a.events.recv()).await?;
         let expected = IceWarning::left_out(url, fault);
-        assert!(matches!(&warned, Some(DirectEvent::IceWarning(is)) if *is == expected), "{warned:?}");
+        assert!(
+            matches!(&warned, Some(DirectEvent::IceWarning(is)) if *is == expected),
+            "{warned:?}"
+        );
         assert!(matches!(b.events.recv().await, Some(DirectEvent::IceWarning(_))));
         // There is no further warning: it would fail here.
         pair::connect(&mut a, &mut b).await;

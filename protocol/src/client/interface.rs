@@ -7,8 +7,8 @@ use serde_json::Value;
 
 use super::ConnectFailure;
 use crate::{
-    Args, ClientEntry, ClientId, ClientMessage, EndReason, Frame, IceWarning, Outcome, PairingId, PairingInfo,
-    Path, Presence, Refusal, ResumeToken, ServerMessage, Signal, Welcome,
+    Args, ClientEntry, ClientId, ClientMessage, EndReason, Frame, IceWarning, Outcome, PairingId,
+    PairingInfo, Path, Presence, Refusal, ResumeToken, ServerMessage, Signal, Welcome,
     limits::{
         BACKOFF_MAX, BACKOFF_MIN, CONNECT_TIMEOUT, HEARTBEAT_INTERVAL, HEARTBEAT_TIMEOUT, setting,
     },
