@@ -29,6 +29,7 @@
 //! | `signal` | what is used of the partner's signals |
 //! | `peer_connection` | the parts of webrtc 0.21 that are used, and its peculiarities |
 //! | `tasks` | futures that the connection's task carries out for others |
+//! | `traffic` | numbers of messages over raw channels |
 //! | `channels` | what the channels of a connection share |
 //! | `delivery` | waiting for what was sent |
 //! | `remainder` | messages that are reported after the end of their channel |
@@ -62,6 +63,7 @@ mod shared;
 mod signal;
 mod stream;
 mod tasks;
+mod traffic;
 mod window;
 
 pub use socketio_p2p_protocol::{IceFault, IceServer, IceWarning, Signal, SignalError, Step};
@@ -76,3 +78,4 @@ pub use events::DirectEvents;
 pub use faults::{Fate, UdpFaults, UdpWay};
 pub use message::{ChannelMessage, ChannelOptions};
 pub use stream::ChannelStream;
+pub(crate) use traffic::Moved;

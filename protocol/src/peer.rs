@@ -219,11 +219,13 @@ impl Peer {
 
     fn session(&mut self, input: session::Input, now: Instant) {
         let resends = self.session.resends();
+        let mut is_used = matches!(input, session::Input::Received(..));
         self.session.handle(input, now);
         if self.session.resends() != resends {
             self.outbox.clear();
         }
         while let Some(output) = self.session.poll_output() {
+            is_used |= matches!(output, session::Output::Send(..));
             match output {
                 session::Output::Send(Path::Relay, frame) => self.outbox.push_relay(frame),
                 session::Output::Send(Path::Direct, frame) => {
@@ -244,6 +246,9 @@ impl Peer {
                     self.outputs.push_back(Output::Complain(Complaint::Partner(violation)));
                 }
             }
+        }
+        if is_used && let Some(direct) = &mut self.direct {
+            direct.used(now);
         }
     }
 

@@ -411,20 +411,11 @@ fn under_direct_only_it_is_never_left_for_the_relay() {
 }
 
 #[test]
-fn an_idle_path_costs_five_heartbeats_a_second() {
-    let mut end = End::open(true);
-    end.pings.clear();
-
-    end.pass(10_000);
-
-    assert!((50..=51).contains(&end.pings.len()), "{}", end.pings.len());
-}
-
-#[test]
 fn a_setting_of_any_length_neither_panics_nor_keeps_an_end_busy() {
-    let settings: [fn(&mut PathConfig) -> &mut Duration; 7] = [
+    let settings: [fn(&mut PathConfig) -> &mut Duration; 8] = [
         |config| &mut config.timeout,
         |config| &mut config.heartbeat_interval,
+        |config| &mut config.heartbeat_idle,
         |config| &mut config.heartbeat_timeout,
         |config| &mut config.restart_after,
         |config| &mut config.retry_min,

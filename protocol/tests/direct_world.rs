@@ -108,6 +108,8 @@ fn a_cut_is_noticed_in_time_and_survived_without_a_fresh_connection() {
     let mut testbed = with_hold([PathPolicy::PreferDirect; 2], 2_000);
     pass(&mut testbed, 1_000);
     let before = links(&testbed);
+    call(&mut testbed, A);
+    pass(&mut testbed, 50);
 
     testbed.cut_link(A, B);
     pass(&mut testbed, 1_000);
@@ -257,12 +259,11 @@ fn an_emit_may_be_told_to_take_a_direct_path_that_is_held_back() {
     pass(&mut testbed, 300);
     both_carry(&testbed);
     testbed.cut_link(A, B);
+    call(&mut testbed, A);
     pass(&mut testbed, 1_000);
     testbed.join_link(A, B);
     pass(&mut testbed, 500);
 
-    call(&mut testbed, A);
-    pass(&mut testbed, 50);
     call_via(&mut testbed, A, Some(Path::Direct));
     pass(&mut testbed, 50);
 

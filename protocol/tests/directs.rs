@@ -47,6 +47,8 @@ pub(crate) struct End {
     pub(crate) direct: Direct,
     pub(crate) now: Instant,
     outputs: Vec<Output>,
+    /// Set if frames of the session come and go all the time.
+    pub(crate) is_in_use: bool,
     /// Set if a partner whose heartbeats return answers it.
     pub(crate) partner: bool,
     /// The time until an answer.
@@ -55,6 +57,8 @@ pub(crate) struct End {
     pub(crate) partner_server: Option<u64>,
     answers: Vec<(Instant, Heartbeat)>,
     pub(crate) pings: Vec<u64>,
+    /// The number of pings that it answered.
+    pub(crate) pongs: usize,
     /// How often something happened while time passed.
     pub(crate) turns: usize,
 }
@@ -74,11 +78,13 @@ impl End {
             direct: Direct::new(config, PAIRING, initiator, now),
             now,
             outputs: Vec::new(),
+            is_in_use: true,
             partner: false,
             delay: Duration::from_millis(1),
             partner_server: None,
             answers: Vec::new(),
             pings: Vec::new(),
+            pongs: 0,
             turns: 0,
         };
         end.poll();
@@ -126,6 +132,8 @@ impl End {
                     let (kind, ok, server) = (HeartbeatKind::Pong, true, self.partner_server);
                     let pong = Heartbeat { kind, n: beat.n, pairing: PAIRING, ok, server };
                     self.answers.push((self.now + self.delay, pong));
+                } else {
+                    self.pongs += 1;
                 }
                 continue;
             }
@@ -182,6 +190,9 @@ impl End {
             turns += 1;
             self.turns += 1;
             assert!(turns < 1_000_000, "it is busy without end");
+            if self.is_in_use {
+                self.direct.used(self.now);
+            }
             let answer = self.answers.first().map(|(at, _)| *at);
             let due = self.direct.poll_timeout();
             let Some(next) = [answer, due].into_iter().flatten().min().filter(|at| *at <= until)

@@ -332,7 +332,7 @@ fn without_the_server_the_pairing_ends_with_the_direct_path() {
     pass(&mut testbed, 1_000);
 
     testbed.cut_link(A, B);
-    pass(&mut testbed, 12_000);
+    pass(&mut testbed, 18_000);
 
     assert_eq!(unpaired(&testbed), [EndReason::Disconnected; 2]);
 }

@@ -22,6 +22,7 @@ mod client_requests;
 mod client_resuming;
 mod clients;
 mod direct_attempts;
+mod direct_pace;
 mod direct_paths;
 mod direct_world;
 mod directs;

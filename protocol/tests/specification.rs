@@ -135,6 +135,7 @@ fn the_table_of_limits_agrees_with_the_constants() {
         ("DIRECT_RETRY_MIN", time(limits::DIRECT_RETRY_MIN)),
         ("DIRECT_RETRY_MAX", time(limits::DIRECT_RETRY_MAX)),
         ("DIRECT_HEARTBEAT_INTERVAL", time(limits::DIRECT_HEARTBEAT_INTERVAL)),
+        ("DIRECT_HEARTBEAT_IDLE", time(limits::DIRECT_HEARTBEAT_IDLE)),
         ("DIRECT_HEARTBEAT_TIMEOUT", time(limits::DIRECT_HEARTBEAT_TIMEOUT)),
         ("DIRECT_RESTART_AFTER", time(limits::DIRECT_RESTART_AFTER)),
         ("DIRECT_HOLD", time(limits::DIRECT_HOLD)),

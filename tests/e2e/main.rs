@@ -16,6 +16,7 @@ mod hooks;
 mod host;
 mod http_edge;
 mod ice_servers;
+mod idle;
 mod leaving;
 mod limits;
 mod operator;

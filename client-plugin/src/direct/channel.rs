@@ -329,6 +329,7 @@ impl Reserved {
     /// message, also if the caller does not wait for it. Later messages wait for that.
     pub(crate) fn begin(self, message: ChannelMessage) -> Begun<Result<(), DirectSendError>> {
         let channels = Arc::clone(&self.channel.0.channels);
+        channels.traffic.count_sent();
         channels.begin(self.take().put(message))
     }
 

@@ -2,7 +2,7 @@
 //! closings that the connection's task carries out for them.
 
 use std::future::Future;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 use std::time::Duration;
 
@@ -19,6 +19,7 @@ use super::driver_ticks::DriverTicks;
 use super::error::DirectSendError;
 use super::message::ChannelMessage;
 use super::tasks::Handover;
+use super::traffic::Traffic;
 use super::window::{FLOOR, Window};
 
 /// Time that must pass, besides two round trips, after a channel has ended before another one is opened.
@@ -35,8 +36,8 @@ pub(crate) struct Channels {
     partner_window: AtomicUsize,
     /// The main channel, which distinguishes a lost connection from a closed channel.
     main: OnceLock<Weak<dyn DataChannel>>,
-    /// Number of messages that came over raw channels.
-    received: AtomicU64,
+    /// Messages over raw channels.
+    pub(crate) traffic: Traffic,
     /// Time at which the last raw channel ended.
     ended_at: Mutex<Option<Instant>>,
     /// Weight of what waits to be read on all raw channels.
@@ -60,7 +61,7 @@ impl Channels {
             max_message: AtomicUsize::new(CHANNEL_MESSAGE_BYTES),
             partner_window: AtomicUsize::new(0),
             main: OnceLock::new(),
-            received: AtomicU64::new(0),
+            traffic: Traffic::default(),
             ended_at: Mutex::default(),
             unread: AtomicUsize::new(0),
             open: AtomicUsize::new(0),
@@ -118,16 +119,6 @@ impl Channels {
     /// last message of a channel.
     pub(crate) fn partner_counts(&self) -> bool {
         is_counted(self.partner_window())
-    }
-
-    /// Counts a message that came over a raw channel.
-    pub(crate) fn count_received(&self) {
-        self.received.fetch_add(1, Ordering::Relaxed);
-    }
-
-    /// Returns the number of messages that came over raw channels.
-    pub(crate) fn received(&self) -> u64 {
-        self.received.load(Ordering::Relaxed)
     }
 
     pub(crate) fn set_main(&self, channel: &Arc<dyn DataChannel>) {

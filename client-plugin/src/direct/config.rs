@@ -45,7 +45,8 @@ pub struct DirectConfig {
     /// Further silence after which the connection is given up. Default: 2.6 s. For the connections of a client
     /// it is at least [`PathConfig::heartbeat_timeout`](crate::PathConfig::heartbeat_timeout).
     pub failed_after: Duration,
-    /// Interval at which a partner that sends nothing is asked for a sign of life. Default: 200 ms.
+    /// Interval at which the partner is asked for a sign of life. Default: 200 ms. For the connections of a client
+    /// it is at least 10 s: there the heartbeats of [`PathConfig`](crate::PathConfig) keep the path open.
     pub keep_alive: Duration,
     /// Kernel buffer of each UDP socket, each way, in bytes, as far as the kernel allows
     /// (`net.core.rmem_max`). Default: 4 MiB; with the usual 208 KiB a burst is lost.

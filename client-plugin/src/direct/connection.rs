@@ -19,6 +19,7 @@ use super::message::{ChannelMessage, ChannelOptions};
 use super::role::Role;
 use super::shared::{Command, ConnectionShared, Outgoing};
 use super::signal::Request;
+use super::traffic::Traffic;
 
 /// Signals and requests that may wait for the actor. When it is full they are refused: the actor handles each
 /// at once, so only a flood fills it.
@@ -230,9 +231,9 @@ impl DirectConnection {
         self.shared.channels.get().and_then(|channels| channels.round_trip())
     }
 
-    /// Returns the number of messages that came over raw channels: a sign of life that no event reports.
-    pub(crate) fn received_raw(&self) -> u64 {
-        self.shared.channels.get().map_or(0, |channels| channels.received())
+    /// Returns the traffic over raw channels, which no event reports, once the connection is open.
+    pub(crate) fn traffic(&self) -> Option<&Traffic> {
+        self.shared.channels.get().map(|channels| &channels.traffic)
     }
 
     /// Opens a raw channel to the partner, which gets it by

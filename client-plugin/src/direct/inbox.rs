@@ -164,7 +164,7 @@ impl Inbox {
 
     /// Takes a message that came.
     pub(super) fn put(&self, message: ChannelMessage) {
-        self.channels.count_received();
+        self.channels.traffic.count_received();
         let kind = match message {
             ChannelMessage::Text(_) => Kind::Text,
             ChannelMessage::Binary(_) => Kind::Binary,

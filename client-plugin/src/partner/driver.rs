@@ -3,7 +3,7 @@
 //! There is one connection at a time. Any failure is reported as [`LinkEvent::Closed`], and the protocol decides
 //! what comes next. An ICE restart is a fresh connection here: webrtc opens one in some 10 ms.
 
-use std::{collections::BTreeSet, fmt, sync::Arc};
+use std::{collections::BTreeSet, fmt, sync::Arc, time::Duration};
 
 use futures_util::FutureExt as _;
 use socketio_p2p_protocol::{
@@ -20,6 +20,7 @@ use crate::{
     api::handlers::Handlers,
     direct::{
         ChannelMessage, DirectChannel, DirectConfig, DirectConnection, DirectEvent, DirectEvents,
+        Moved,
     },
 };
 
@@ -31,6 +32,10 @@ const CHANNEL_HANDLERS: usize = 2 * CHANNELS;
 /// path is taken: the window of emits, as much of replies, parts of large values; twice, for a path may be lost
 /// and taken again before any of it has left. Beyond that the channel is useless.
 const SESSION_BUFFER: usize = 4 * (WINDOW_BYTES + PARTS_UNDER_WAY * CHUNK_BYTES);
+
+/// Interval at which ICE asks for a sign of life, which measures the round trip. The session's heartbeats keep the path
+/// open, but webrtc 0.21 does not take them for a sign of life.
+const KEEP_ALIVE: Duration = Duration::from_secs(10);
 
 /// The connection on which channels can be opened, or `None`.
 pub(crate) type Opened = watch::Receiver<Option<DirectConnection>>;
@@ -59,8 +64,8 @@ struct Present {
     attempt: u64,
     connection: DirectConnection,
     events: DirectEvents,
-    /// Number of messages over raw channels at the last report.
-    heard: u64,
+    /// Messages over raw channels at the last report.
+    moved: Moved,
 }
 
 impl PartnerLink {
@@ -114,13 +119,13 @@ impl PartnerLink {
             LinkCommand::Offer(attempt) => {
                 let (connection, events) =
                     DirectConnection::offer(self.config.clone(), &self.tasks);
-                self.replace(Present { id, attempt, connection, events, heard: 0 });
+                self.replace(Present { id, attempt, connection, events, moved: Moved::default() });
                 None
             }
             LinkCommand::Answer(attempt, offer) if !self.is_present(id) => {
                 let (connection, events) =
                     DirectConnection::answer(self.config.clone(), &self.tasks);
-                self.replace(Present { id, attempt, connection, events, heard: 0 });
+                self.replace(Present { id, attempt, connection, events, moved: Moved::default() });
                 self.signal(id, Step::Offer(offer))
             }
             // A restart, of this end or of the partner.
@@ -134,7 +139,7 @@ impl PartnerLink {
                 self.signal(id, Step::Candidate(candidate));
                 None
             }
-            LinkCommand::Send(message) => self.send(id, message).or_else(|| self.heard(id)),
+            LinkCommand::Send(message) => self.send(id, message).or_else(|| self.moved(id)),
             LinkCommand::Close => {
                 self.close(id);
                 None
@@ -146,16 +151,16 @@ impl PartnerLink {
     /// Cancel safe.
     pub(crate) async fn happened(&mut self) -> Option<Input> {
         loop {
-            let event = tokio::select! {
+            let happening = tokio::select! {
                 biased;
-                event = next_event(&mut self.present) => event,
+                happening = next_happening(&mut self.present) => happening,
                 change = addresses_changed(&mut self.addresses) => return Some(match change {
                     Change::Begun => Input::Suspected,
                     Change::Settled => Input::AddressesChanged,
                 }),
                 Some(_) = self.channels.join_next() => continue,
             };
-            let input = self.read(event);
+            let input = self.read(happening);
             if input.is_some() || !self.warnings.is_empty() {
                 return input;
             }
@@ -165,17 +170,21 @@ impl PartnerLink {
     /// Returns a further event that has happened already.
     pub(crate) fn at_hand(&mut self) -> Option<Input> {
         loop {
-            let event = next_event(&mut self.present).now_or_never()?;
-            if let Some(input) = self.read(event) {
+            let happening = next_happening(&mut self.present).now_or_never()?;
+            if let Some(input) = self.read(happening) {
                 return Some(input);
             }
         }
     }
 
-    /// Turns an event of the present connection into an input of the client.
-    fn read(&mut self, event: DirectEvent) -> Option<Input> {
+    /// Turns a happening of the present connection into an input of the client.
+    fn read(&mut self, happening: Happening) -> Option<Input> {
         let link = self.present.as_ref()?;
         let id = link.id;
+        let event = match happening {
+            Happening::Event(event) => event,
+            Happening::Traffic => return self.moved(id).map(|event| Input::Link(id, event)),
+        };
         let event = match event {
             DirectEvent::Signal(signal) => described(link.attempt, signal)?,
             DirectEvent::Open => {
@@ -237,12 +246,16 @@ impl PartnerLink {
         Some(LinkEvent::Closed)
     }
 
-    /// Reports that something has come over raw channels, of which there is no event. Each message of the session
-    /// asks for it, and heartbeats do so several times within the silence that ends a path.
-    fn heard(&mut self, id: LinkId) -> Option<LinkEvent> {
+    /// Reports that something was received or sent over raw channels, of which there is no event. Each message of
+    /// the session asks for it, and so does the first message over a raw channel after one that found none.
+    fn moved(&mut self, id: LinkId) -> Option<LinkEvent> {
         let link = self.present.as_mut().filter(|link| link.id == id)?;
-        let heard = link.connection.received_raw();
-        (std::mem::replace(&mut link.heard, heard) != heard).then_some(LinkEvent::Heard)
+        let now = link.connection.traffic()?.moved_since(link.moved);
+        let before = std::mem::replace(&mut link.moved, now);
+        if now.received != before.received {
+            return Some(LinkEvent::Heard);
+        }
+        (now != before).then_some(LinkEvent::Sent)
     }
 
     fn send(&self, id: LinkId, message: LinkMessage) -> Option<LinkEvent> {
@@ -274,21 +287,42 @@ impl PartnerLink {
 }
 
 /// Returns the configuration of a session's connections. Where both have a setting for the same, `paths`
-/// decides: it ends attempts, and the connection is not given up while it may still wait for a heartbeat.
+/// decides: it ends attempts, and its heartbeats decide about the path. ICE gives a connection up only after three
+/// questions without an answer, and not while a heartbeat may still return.
 fn for_session(mut config: DirectConfig, paths: &PathConfig) -> DirectConfig {
+    let idle = paths.heartbeat_idle.max(paths.heartbeat_interval);
     config.open_timeout = paths.timeout;
+    config.keep_alive = config.keep_alive.max(KEEP_ALIVE);
+    let heartbeats = idle.saturating_add(paths.heartbeat_timeout.saturating_mul(3));
+    config.silent_after = config.keep_alive.saturating_mul(3).max(heartbeats);
     config.failed_after = config.failed_after.max(paths.heartbeat_timeout);
     config.send_buffer_bytes = config.send_buffer_bytes.max(SESSION_BUFFER);
     config
 }
 
-async fn next_event(present: &mut Option<Present>) -> DirectEvent {
-    if let Some(link) = present
-        && let Some(event) = link.events.recv().await
-    {
-        return event;
+/// What the present connection has to report.
+enum Happening {
+    Event(DirectEvent),
+    /// Messages over raw channels, after a while without.
+    Traffic,
+}
+
+async fn next_happening(present: &mut Option<Present>) -> Happening {
+    let Some(Present { events, connection, .. }) = present else {
+        return std::future::pending().await;
+    };
+    let traffic = async {
+        match connection.traffic() {
+            Some(traffic) => traffic.wait().await,
+            None => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        biased;
+        Some(event) = events.recv() => Happening::Event(event),
+        () = traffic => Happening::Traffic,
+        else => std::future::pending().await,
     }
-    std::future::pending().await
 }
 
 async fn addresses_changed(addresses: &mut Option<AddressWatch>) -> Change {

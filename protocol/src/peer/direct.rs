@@ -141,6 +141,12 @@ impl Direct {
         self.link.set_initiator(initiator);
     }
 
+    /// Notes that frames of the session are sent or received, by whatever path: heartbeats are frequent
+    /// while the pairing is used. The next ping may be due at once.
+    pub fn used(&mut self, now: Instant) {
+        self.path.used(now);
+    }
+
     /// Handles an input.
     pub fn handle(&mut self, input: Input, now: Instant) {
         let life = self.path.liveness();
@@ -152,11 +158,13 @@ impl Direct {
             }
             Input::Link(..) | Input::Heartbeat(..) => {} // Of a link that is no more.
             Input::Relay(is_there) => {
+                self.path.used(now); // What took one end's connection may have taken the path.
                 self.relay = is_there;
                 self.link.set_relay(is_there, life, now);
             }
             Input::ServerAnswered(time) => self.path.server_answered(time),
-            Input::AddressesChanged if life.is_alive => {} // If not for long, it falls silent.
+            // If it is not alive any more, it falls silent soon.
+            Input::AddressesChanged if life.is_alive => self.path.used(now),
             Input::NetworkChanged | Input::AddressesChanged => {
                 self.path.forgive();
                 self.link.network_changed(life, now);
@@ -187,7 +195,12 @@ impl Direct {
             LinkEvent::Described(attempt, sdp) => self.link.described(attempt, sdp),
             LinkEvent::Gathered(candidate) => self.link.gathered(candidate),
             LinkEvent::Opened => self.path.opened(&self.config, now),
-            LinkEvent::Received(_) | LinkEvent::Heard => self.path.heard(now),
+            LinkEvent::Received(_) => self.path.heard(now),
+            LinkEvent::Heard => {
+                self.path.heard(now);
+                self.path.used(now);
+            }
+            LinkEvent::Sent => self.path.used(now),
             LinkEvent::Closed => self.link.lost(self.path.liveness(), now),
         }
     }

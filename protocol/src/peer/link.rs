@@ -73,6 +73,8 @@ pub enum LinkEvent {
     Received(LinkMessage),
     /// A message was received on another channel.
     Heard,
+    /// A message was sent on another channel, and none was received.
+    Sent,
     /// The connection is closed, or it failed.
     Closed,
 }

@@ -137,6 +137,13 @@ impl DirectPath {
         }
     }
 
+    /// Notes that the pairing is in use, by whatever path.
+    pub(super) fn used(&mut self, now: Instant) {
+        if let Some(heartbeats) = &mut self.heartbeats {
+            heartbeats.used(now);
+        }
+    }
+
     pub(super) const fn partner_is_silent(&mut self) {
         if let Some(heartbeats) = &mut self.heartbeats {
             heartbeats.partner_is_silent();

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use crate::limits::{
-    DIRECT_HEARTBEAT_INTERVAL, DIRECT_HEARTBEAT_TIMEOUT, DIRECT_HOLD, DIRECT_RESTART_AFTER,
-    DIRECT_RETRY_MAX, DIRECT_RETRY_MIN, DIRECT_TIMEOUT, setting,
+    DIRECT_HEARTBEAT_IDLE, DIRECT_HEARTBEAT_INTERVAL, DIRECT_HEARTBEAT_TIMEOUT, DIRECT_HOLD,
+    DIRECT_RESTART_AFTER, DIRECT_RETRY_MAX, DIRECT_RETRY_MIN, DIRECT_TIMEOUT, setting,
 };
 
 /// The paths that a client uses for what it sends.
@@ -37,8 +37,12 @@ pub struct PathConfig {
     pub policy: PathPolicy,
     /// The time in which an attempt must lead to a heartbeat that returns. 10 s by default.
     pub timeout: Duration,
-    /// The time between two heartbeats. 200 ms by default.
+    /// The time between two heartbeats while the pairing is in use. 200 ms by default.
     pub heartbeat_interval: Duration,
+    /// The longest time between two heartbeats while it is not. The time grows as long as nothing is sent
+    /// or received, and is the short one again with the next emit. 4 s by default. A NAT forgets a flow
+    /// after 15 s or more.
+    pub heartbeat_idle: Duration,
     /// The silence after which the path is left. 900 ms by default.
     pub heartbeat_timeout: Duration,
     /// The further silence after which the link is restarted, if the path does not come back by
@@ -59,6 +63,7 @@ impl Default for PathConfig {
             policy: PathPolicy::default(),
             timeout: DIRECT_TIMEOUT,
             heartbeat_interval: DIRECT_HEARTBEAT_INTERVAL,
+            heartbeat_idle: DIRECT_HEARTBEAT_IDLE,
             heartbeat_timeout: DIRECT_HEARTBEAT_TIMEOUT,
             restart_after: DIRECT_RESTART_AFTER,
             retry_min: DIRECT_RETRY_MIN,
@@ -91,6 +96,13 @@ impl PathConfig {
         self
     }
 
+    /// Sets [`Self::heartbeat_idle`].
+    #[must_use]
+    pub const fn heartbeat_idle(mut self, interval: Duration) -> Self {
+        self.heartbeat_idle = interval;
+        self
+    }
+
     /// Sets [`Self::restart_after`].
     #[must_use]
     pub const fn restart_after(mut self, silence: Duration) -> Self {
@@ -119,6 +131,7 @@ impl PathConfig {
             policy: self.policy,
             timeout: setting(self.timeout),
             heartbeat_interval: setting(self.heartbeat_interval),
+            heartbeat_idle: setting(self.heartbeat_idle),
             heartbeat_timeout: setting(self.heartbeat_timeout),
             restart_after: setting(self.restart_after),
             retry_min: setting(self.retry_min),

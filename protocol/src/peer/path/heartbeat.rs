@@ -1,4 +1,14 @@
 //! The heartbeat of a direct path: its times, and the liveness that it shows.
+//!
+//! Each end paces its own pings, and judges the path by their return. A ping is answered at once, by
+//! any version, so that neither end depends on the pace of the other.
+//!
+//! ```text
+//!   in use: a ping every 200 ms ──── unused ever longer: as seldom ────► idle: every 4 s
+//!     ▲                                                                     │
+//!     └────────────────── used: a ping at once ─────────────────────────────┘
+//!   a ping is overdue, or the path is not alive: a ping every 50 ms
+//! ```
 
 use std::{
     collections::VecDeque,
@@ -17,17 +27,27 @@ const UNDER_WAY: usize = 64;
 /// Round trips of which the shortest counts: those of a little more than 6 s.
 const SAMPLES: usize = 32;
 
-/// Pings per interval while the path is not alive.
+/// Pings per interval while the path is not alive, or a ping is overdue. SCTP sends a lost message again
+/// when three later ones have arrived, and otherwise after a second: a lone ping needs company.
 const PROBES: u32 = 4;
 
 /// The heartbeats of one channel, as one end sees them.
 #[derive(Debug)]
 pub(super) struct Heartbeats {
     interval: Duration,
+    idle: Duration,
     timeout: Duration,
     last_ping: u64,
     under_way: VecDeque<(u64, Instant)>,
+    /// The time at which the oldest ping was sent that may still return.
+    waits_since: Option<Instant>,
+    /// True if the path was idle then and is not used yet; otherwise the time at which it came into use.
+    waits_idly: bool,
+    resumed_at: Instant,
+    sent_at: Instant,
     next_at: Instant,
+    /// The last time at which anything but a heartbeat was sent or received, or the path was doubted.
+    used_at: Instant,
     /// The last time at which a ping returned, and at which anything was received.
     returned_at: Option<Instant>,
     heard_at: Instant,
@@ -44,13 +64,19 @@ pub(super) struct Heartbeats {
 
 impl Heartbeats {
     /// The heartbeats of a channel that has just opened.
-    pub(super) const fn new(config: &PathConfig, now: Instant) -> Self {
+    pub(super) fn new(config: &PathConfig, now: Instant) -> Self {
         Self {
             interval: config.heartbeat_interval,
+            idle: config.heartbeat_idle.max(config.heartbeat_interval),
             timeout: config.heartbeat_timeout,
             last_ping: 0,
             under_way: VecDeque::new(),
+            waits_since: None,
+            waits_idly: false,
+            resumed_at: now,
+            sent_at: now,
             next_at: now,
+            used_at: now,
             returned_at: None,
             heard_at: now,
             returns: false,
@@ -102,6 +128,16 @@ impl Heartbeats {
         self.heard_at = now;
     }
 
+    /// Notes that something else than a heartbeat was sent or received, by the other path as well, for
+    /// then the two are compared; or that the path may be gone.
+    pub(super) fn used(&mut self, now: Instant) {
+        self.used_at = now;
+        if std::mem::take(&mut self.waits_idly) {
+            self.resumed_at = now;
+        }
+        self.next_at = self.next_at.min(now.max(self.sent_at + self.interval));
+    }
+
     /// Notes that none of the partner's pings returns, as it says over the relay.
     pub(super) const fn partner_is_silent(&mut self) {
         self.partner_returns = false;
@@ -137,6 +173,8 @@ impl Heartbeats {
             return;
         };
         let sample = now.saturating_duration_since(sent);
+        self.waits_since = self.under_way.front().map(|(_, sent)| *sent);
+        self.waits_idly &= self.waits_since.is_some();
         self.mean = Some(self.mean.map_or(sample, |mean| (mean * 7 + sample) / 8));
         self.min.record(sample);
         self.returned_at = Some(now);
@@ -146,16 +184,42 @@ impl Heartbeats {
         }
     }
 
-    /// Returns when the path counts as silent if nothing more is received. Anything received
-    /// extends the time up to three timeouts, for under load a heartbeat waits behind other
-    /// messages.
+    /// Returns when the path counts as silent if nothing more is received: one timeout after the last
+    /// return, or after the time at which pings in the shortest interval would last have returned.
+    /// Anything received extends the time up to three timeouts, for under load a heartbeat waits behind
+    /// other messages. An idle path has so much time in any case: nothing waits for it.
     fn silent_at(&self) -> Option<Instant> {
         let returned = self.returned_at.filter(|_| self.returns)?;
         if planted::is(Fault::IgnoreSilence) {
             return None;
         }
-        let heard = self.heard_at.max(returned) + self.timeout;
-        Some(heard.min(returned + 3 * self.timeout))
+        let due = self.waits_since? + self.min_rtt().unwrap_or_default();
+        let since = due.checked_sub(self.interval).map_or(returned, |at| at.max(returned));
+        let longest = since + 3 * self.timeout;
+        if self.waits_idly {
+            return Some(longest);
+        }
+        let heard = self.heard_at.max(since).max(self.resumed_at) + self.timeout;
+        Some(heard.min(longest))
+    }
+
+    /// Returns when the next ping is due.
+    fn due_at(&self) -> Instant {
+        let probe = self.sent_at + self.probing();
+        let probe = match self.waits_since {
+            _ if !self.is_alive() => Some(probe),
+            Some(since) => {
+                let overdue = since + self.min_rtt().unwrap_or_default() + self.interval;
+                Some(probe.max(overdue))
+            }
+            None => None,
+        };
+        probe.map_or(self.next_at, |at| at.min(self.next_at))
+    }
+
+    /// Returns the interval of pings that are to show quickly whether the path carries.
+    fn probing(&self) -> Duration {
+        (self.interval / PROBES).max(Duration::from_millis(1))
     }
 
     /// Returns the number of the ping that is due, if one is.
@@ -164,11 +228,16 @@ impl Heartbeats {
             self.returns = false;
             self.next_at = now; // The partner must not believe in the path either.
         }
-        if now < self.next_at {
+        if now < self.due_at() {
             return None;
         }
-        let every = if self.is_alive() { self.interval } else { self.interval / PROBES };
-        self.next_at = now + every.max(Duration::from_millis(1));
+        let unused = now.saturating_duration_since(self.used_at);
+        self.next_at = now + unused.clamp(self.interval, self.idle);
+        self.sent_at = now;
+        if self.waits_since.is_none() {
+            self.waits_since = Some(now);
+            self.waits_idly = unused >= 2 * self.interval;
+        }
         self.last_ping += 1;
         if self.under_way.len() == UNDER_WAY {
             self.under_way.pop_front();
@@ -178,6 +247,7 @@ impl Heartbeats {
     }
 
     pub(super) fn poll_timeout(&self) -> Instant {
-        self.silent_at().map_or(self.next_at, |at| at.min(self.next_at))
+        let due = self.due_at();
+        self.silent_at().map_or(due, |at| at.min(due))
     }
 }

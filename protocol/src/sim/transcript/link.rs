@@ -29,6 +29,7 @@ pub(super) fn write_config(config: &PathConfig) -> Value {
         "policy": policy,
         "timeout": micros(config.timeout),
         "heartbeat_interval": micros(config.heartbeat_interval),
+        "heartbeat_idle": micros(config.heartbeat_idle),
         "heartbeat_timeout": micros(config.heartbeat_timeout),
         "restart_after": micros(config.restart_after),
         "retry_min": micros(config.retry_min),
@@ -47,6 +48,7 @@ pub(super) fn read_config(fields: &Fields<'_>) -> Result<PathConfig, String> {
         },
         timeout: read_duration(fields, "timeout")?,
         heartbeat_interval: read_duration(fields, "heartbeat_interval")?,
+        heartbeat_idle: read_duration(fields, "heartbeat_idle")?,
         heartbeat_timeout: read_duration(fields, "heartbeat_timeout")?,
         restart_after: read_duration(fields, "restart_after")?,
         retry_min: read_duration(fields, "retry_min")?,
@@ -71,6 +73,7 @@ pub(super) fn write_event(id: LinkId, event: &LinkEvent, notes: &mut Notes) -> V
             fields
         }
         LinkEvent::Heard => json!({ "event": "heard" }),
+        LinkEvent::Sent => json!({ "event": "sent" }),
         LinkEvent::Closed => json!({ "event": "closed" }),
     };
     let mut line = json!({ "in": "link", "link": notes.link(id) });
@@ -102,6 +105,7 @@ pub(super) fn read_event(
         "opened" => LinkEvent::Opened,
         "received" => LinkEvent::Received(read_message(fields)?),
         "heard" => LinkEvent::Heard,
+        "sent" => LinkEvent::Sent,
         "closed" => LinkEvent::Closed,
         other => return Err(format!("no event of a link is called {other:?}")),
     };
