@@ -11,6 +11,7 @@ mod bulk;
 mod client;
 mod cycles;
 mod end;
+mod idle;
 mod killed;
 mod opening;
 mod pair;

@@ -1,6 +1,7 @@
 //! The figures that a run measures, how long and how often.
 
 use std::fmt;
+use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use clap::ValueEnum;
@@ -10,7 +11,7 @@ use socketio_p2p_harness::bench::Environment;
 use crate::pair::{Contestant, PROJECT};
 use crate::part::Setup;
 use crate::report::{Report, Samples};
-use crate::{bulk, cycles, killed, opening, paired, trips};
+use crate::{bulk, cycles, idle, killed, opening, paired, trips};
 
 /// The crates whose versions move the figures.
 const CRATES: [&str; 7] =
@@ -29,6 +30,8 @@ pub(crate) enum Figure {
     Bulk,
     /// A partner that is killed.
     Killed,
+    /// A direct path over which nothing is sent.
+    Idle,
     /// Memory of what is open, and what is left of what was.
     Cycles,
 }
@@ -55,6 +58,9 @@ pub(crate) struct Extent {
     pub(crate) mebibytes: usize,
     /// The number of partners that are killed.
     pub(crate) kills: usize,
+    /// The number of times that a path is left idle, and for how long.
+    pub(crate) idles: usize,
+    pub(crate) idle_time: Duration,
     /// The number of connections that are open at once to measure the memory of one.
     pub(crate) held: usize,
     /// The number of connections that are opened and closed again.
@@ -63,11 +69,12 @@ pub(crate) struct Extent {
 
 impl fmt::Display for Extent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { rounds, openings, trips, mebibytes, kills, held, cycles } = self;
+        let Self { rounds, openings, trips, mebibytes, kills, idles, idle_time, held, cycles } =
+            self;
         write!(
             f,
             "{openings} openings; {rounds} rounds of {trips} trips and of {mebibytes} MiB; {kills} \
-             killed; {held} held; {cycles} cycles; loopback, two processes"
+             killed; {idles} times {idle_time:?} idle; {held} held; {cycles} cycles; loopback, two processes"
         )
     }
 }
@@ -81,6 +88,8 @@ impl Plan {
             trips: 3_000,
             mebibytes: 256,
             kills: 5,
+            idles: 5,
+            idle_time: Duration::from_secs(20),
             held: 50,
             cycles: 500,
         };
@@ -95,6 +104,8 @@ impl Plan {
             trips: 1_000,
             mebibytes: 64,
             kills: 1,
+            idles: 1,
+            idle_time: Duration::from_secs(8),
             held: 20,
             cycles: 50,
         };
@@ -126,6 +137,7 @@ impl Plan {
                 Figure::Trips => trips::measure(&with_clients, extent, into).await,
                 Figure::Bulk => bulk::measure(&contestants, extent, into).await,
                 Figure::Killed => killed::measure(extent, into).await,
+                Figure::Idle => idle::measure(extent, into).await,
                 Figure::Cycles => cycles::measure(extent, into).await,
             };
             goals.extend(measured.with_context(|| format!("{figure:?}"))?);
