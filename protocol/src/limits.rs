@@ -163,6 +163,14 @@ pub const STRIKES_FORGIVEN: u32 = 100;
 /// if it speaks v1, is not read any further: a window and its acknowledgements on a slow network.
 pub const QUEUE_SOFT_BYTES: usize = 256 * 1024;
 
+/// The same for the events of a v1 client's partner, which the server keeps meanwhile. They stand before its ping:
+/// with what waits in the network they must not take longer than [`SERVER_PING_TIMEOUT`] on a slow one.
+pub const V1_QUEUE_BYTES: usize = QUEUE_SOFT_BYTES / 2;
+
+/// Bytes that the system may hold of a connection and has not sent. Without a limit it takes megabytes, and a ping
+/// stands behind them. What is under way is not counted, so no network is slower for it.
+pub const UNSENT_BYTES: usize = 64 * 1024;
+
 /// Bytes that may wait in the server for one client at all. Beyond them the client does not read, and it
 /// is disconnected: messages that it must receive do not reach it any more.
 pub const QUEUE_HARD_BYTES: usize = 1024 * 1024;
@@ -176,8 +184,9 @@ pub const UNMETERED_RATE: usize = 1024 * 1024;
 pub const SERVER_PING_INTERVAL: Duration = Duration::from_secs(6);
 
 /// Longest time that the server waits for the answer to its ping, and a client beyond the interval for the
-/// next ping. A ping waits behind what is on its way: 512 KiB take 17 s at 30 kB/s.
-pub const SERVER_PING_TIMEOUT: Duration = Duration::from_secs(20);
+/// next ping. A ping waits behind what is on its way, in the server, in proxies and in the network: so a client has 45 s in
+/// all, as with socket.io. 1 MiB takes 35 s at 30 kB/s.
+pub const SERVER_PING_TIMEOUT: Duration = Duration::from_secs(39);
 
 /// Longest silence of a websocket to which something was sent, and of a polling client whose poll has its response.
 /// A page that is busy for 9 s keeps its pairing.

@@ -82,6 +82,8 @@ fn the_table_of_limits_agrees_with_the_constants() {
         ("STRIKES", limits::STRIKES.to_string()),
         ("STRIKES_FORGIVEN", limits::STRIKES_FORGIVEN.to_string()),
         ("QUEUE_SOFT_BYTES", bytes(limits::QUEUE_SOFT_BYTES)),
+        ("V1_QUEUE_BYTES", bytes(limits::V1_QUEUE_BYTES)),
+        ("UNSENT_BYTES", bytes(limits::UNSENT_BYTES)),
         ("QUEUE_HARD_BYTES", bytes(limits::QUEUE_HARD_BYTES)),
         ("UNMETERED_RATE", bytes(limits::UNMETERED_RATE)),
         ("SERVER_PING_INTERVAL", time(limits::SERVER_PING_INTERVAL)),

@@ -104,7 +104,10 @@ impl ServerLimits {
     /// `soft` 0 one message may wait at a time; `hard` counts as at least `soft` and 1.
     #[must_use]
     pub fn queue(self, soft: usize, hard: usize) -> Self {
-        Self { queue: Some(QueueLimits { soft, hard: hard.max(soft).max(1) }), ..self }
+        Self {
+            queue: Some(QueueLimits { relayed: soft, soft, hard: hard.max(soft).max(1) }),
+            ..self
+        }
     }
 
     /// Removes the limit on the bytes that wait for a client. The number of packets is still limited.
@@ -129,6 +132,10 @@ impl ServerLimits {
     }
 }
 
+/// The limits on the queue of a v2 client.
+const QUEUE: QueueLimits =
+    QueueLimits { relayed: QUEUE_SOFT_BYTES, soft: QUEUE_SOFT_BYTES, hard: QUEUE_HARD_BYTES };
+
 impl Default for ServerLimits {
     fn default() -> Self {
         Self {
@@ -138,7 +145,7 @@ impl Default for ServerLimits {
             lists: Some(Rate::new(LISTS, REQUEST_PERIOD)),
             signals: Some(Rate::new(SIGNALS, SIGNAL_WINDOW)),
             strikes: Some(Rate::new(STRIKES_FORGIVEN, SECOND).burst(STRIKES)),
-            queue: Some(QueueLimits { soft: QUEUE_SOFT_BYTES, hard: QUEUE_HARD_BYTES }),
+            queue: Some(QUEUE),
             clients: CLIENTS,
         }
     }

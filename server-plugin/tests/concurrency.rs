@@ -42,7 +42,7 @@ use crate::{
 
 const ORDERS: usize = 2000;
 
-const LIMITS: QueueLimits = QueueLimits { soft: 30, hard: 60 };
+const LIMITS: QueueLimits = QueueLimits { relayed: 30, soft: 30, hard: 60 };
 
 /// A way to hand over a message of so many bytes.
 type HandOver = fn(&Arc<Queue>, usize, Class, &mpsc::Sender<usize>);

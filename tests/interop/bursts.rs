@@ -116,7 +116,7 @@ pub(crate) async fn long_answers(server: &Server, kinds: (Stock, Stock), bytes: 
 }
 
 /// Returns the number of errors and lost connections that a peer has reported.
-fn disturbances(peer: &mut Peer) -> Result<usize, Box<dyn std::error::Error>> {
+pub(crate) fn disturbances(peer: &mut Peer) -> Result<usize, Box<dyn std::error::Error>> {
     let events = peer.unread()?;
     Ok(events.iter().filter(|event| ["error", "disconnected"].contains(&event.name())).count())
 }

@@ -7,6 +7,7 @@ use futures_util::future::try_join_all;
 use serde_json::json;
 use socketio_p2p_harness::{FaultProxy, Server, fault_proxy::Fault};
 
+use crate::interop::bursts::disturbances;
 use crate::interop::stock::{AGES, ALL, Stock, paired_as};
 use crate::interop::{Failed, Story};
 
@@ -107,6 +108,34 @@ pub(crate) async fn slow_link(server: &Server) -> Story {
     for (kind, mut a, _b) in pairs {
         let reply = a.wait_for("reply").await?;
         assert_eq!(reply["value"], json!({"echo": [text]}), "{kind:?}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn much_more_than_a_slow_link_takes_in_half_a_minute_costs_its_client_nothing() -> Story {
+    let server = Server::start().await?;
+    let address = server.url().trim_start_matches("http://").parse()?;
+    let proxy = FaultProxy::start(address, 1).await?;
+    let mut pairs = Vec::new();
+    for (kind, [a, b]) in AGES.into_iter().zip([["A", "B"], ["C", "D"]]) {
+        let mut first = kind.peer(&server, a).start().await?;
+        let second = kind.peer_at(&proxy.url(), b).start().await?;
+        first.register(b).await?;
+        pairs.push((kind, first, second));
+    }
+    let throttle = Fault::Throttle { rate: 30_000, lasts: Duration::from_secs(600) };
+    assert_eq!(proxy.inject_all(throttle), 2);
+
+    // 33 s: a ping that stood behind all of it would be late.
+    for (_, a, _) in &mut pairs {
+        a.send(json!({"cmd": "burst", "id": 1, "count": 60, "bytes": 16 * 1024})).await?;
+    }
+
+    for (kind, _a, mut b) in pairs {
+        let bursted = b.wait_for("bursted").await?;
+        assert_eq!((&bursted["arrived"], &bursted["inOrder"]), (&json!(60), &json!(true)));
+        assert_eq!(disturbances(&mut b)?, 0, "{kind:?}");
     }
     Ok(())
 }

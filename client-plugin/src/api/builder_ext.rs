@@ -15,8 +15,8 @@ use crate::{api::builder::P2pBuilder, server::connector::Recipe};
 /// - With a recipe or a URL, when this client's heartbeat misses the server, after 10 s by default:
 ///   each connection is a new client of rust_socketio.
 /// - A single builder can be used only once. So a connection is replaced when rust_socketio has missed
-///   the server's own pings as well. The server determines that time: 26 s with the settings that the
-///   server plugin advises, 45 s with socketioxide's defaults. If rust_socketio has not noticed the loss
+///   the server's own pings as well. The server determines that time: 45 s with the settings that the
+///   server plugin advises, and with socketioxide's defaults. If rust_socketio has not noticed the loss
 ///   after 5 minutes, because its task has ended or hangs, the client is closed:
 ///   [`Event::Disconnected`](crate::Event::Disconnected).
 ///

@@ -28,7 +28,7 @@ impl P2pServer {
     ///
     /// Messages have at most 512 KiB on websocket and polling, and as much in attachments. A
     /// socket's queue takes 1,024 packets, so that a full window fits. The server pings every 6 s. A
-    /// dead client is noticed within 18 s on a metered listener. On any other it is noticed within 26 s, and
+    /// dead client is noticed within 18 s on a metered listener. On any other it is noticed within 45 s, and
     /// so is a client of Engine.IO 3 that has not pinged yet or pings at an interval of its own.
     #[must_use]
     pub fn socket_io() -> SocketIoBuilder<LocalAdapter> {

@@ -9,6 +9,8 @@ use std::{
 };
 
 use socket2::{SockRef, TcpKeepalive};
+#[cfg(any(target_os = "linux", doc))]
+use socketio_p2p_protocol::limits::UNSENT_BYTES;
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     net::{TcpListener, TcpStream},
@@ -19,6 +21,9 @@ use super::meter::MeteredStream;
 /// The time after which the kernel gives up a connection with unacknowledged data. Without it a
 /// peer that stops reading keeps its socket, and what waits in it, for a quarter of an hour.
 const USER_TIMEOUT: Duration = Duration::from_secs(20);
+
+#[cfg(target_os = "linux")]
+const UNSENT: u32 = UNSENT_BYTES as u32;
 
 /// The silence after which the kernel asks a peer for life, and the interval at which it asks again. On
 /// Linux, [`USER_TIMEOUT`] decides when it gives up. A machine that is gone is noticed also if nothing is
@@ -34,7 +39,8 @@ const KEEPALIVE: TcpKeepalive =
 /// acknowledges at once (`TCP_QUICKACK`, on Linux only). Other clients are left alone: an
 /// acknowledgement for each message would cost up to a fifth of a busy server. The listener also
 /// sends small messages at once (`TCP_NODELAY`), gives up connections whose peer takes nothing for 20 s
-/// (`TCP_USER_TIMEOUT`) or, asked by the kernel, is silent that long (`SO_KEEPALIVE`), and logs failures to
+/// (`TCP_USER_TIMEOUT`) or, asked by the kernel, is silent that long (`SO_KEEPALIVE`), keeps the kernel from holding
+/// more than [`UNSENT_BYTES`] that it has not sent (`TCP_NOTSENT_LOWAT`, on Linux), and logs failures to
 /// accept a connection at most every 10 s. Its connections are [metered](MeteredStream).
 #[derive(Debug)]
 pub struct QuickAckListener(TcpListener);
@@ -80,7 +86,10 @@ impl QuickAckListener {
         stream.set_nodelay(true)?;
         SockRef::from(&stream).set_tcp_keepalive(&KEEPALIVE)?;
         #[cfg(target_os = "linux")]
-        SockRef::from(&stream).set_tcp_user_timeout(Some(USER_TIMEOUT))?;
+        {
+            SockRef::from(&stream).set_tcp_user_timeout(Some(USER_TIMEOUT))?;
+            SockRef::from(&stream).set_tcp_notsent_lowat(UNSENT)?;
+        }
         Ok((QuickAckStream(MeteredStream::new(stream)), address))
     }
 }

@@ -11,7 +11,7 @@ use std::{
 
 use socketio_p2p_protocol::{
     Dialect,
-    limits::{QUEUE_HARD_BYTES, RETRY_DELAY, UNMETERED_RATE},
+    limits::{QUEUE_HARD_BYTES, RETRY_DELAY, UNMETERED_RATE, V1_QUEUE_BYTES},
     peer::v1::NoAck,
     relay::{SendFailure, Unread},
 };
@@ -88,6 +88,10 @@ impl<A: Adapter> Outflow<A> {
         limits: Option<QueueLimits>,
         tasks: &Tasks,
     ) -> Arc<Self> {
+        let limits = limits.map(|limits| match dialect {
+            Dialect::V1 => QueueLimits { relayed: limits.soft.min(V1_QUEUE_BYTES), ..limits },
+            Dialect::V2 => limits,
+        });
         let queue = limits.map(|limits| Queue::new(limits, UNMETERED_RATE));
         let polls = socket.transport_type() == TransportType::Polling;
         let session = polls.then(|| Session::of(socket));

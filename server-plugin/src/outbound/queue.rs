@@ -75,7 +75,9 @@ impl Meter {
 /// Limits on what waits for one client, in bytes.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) struct QueueLimits {
-    /// The size from which on nothing is relayed to it, and whoever answers it is not read.
+    /// The size from which on nothing is relayed to it.
+    pub(crate) relayed: usize,
+    /// The size from which on whoever answers it is not read.
     pub(crate) soft: usize,
     /// The size from which on nothing is sent to it at all.
     pub(crate) hard: usize,
@@ -204,14 +206,14 @@ impl Queue {
         let bytes = bytes as u64;
         let mut state = self.lock();
         let waiting = state.waiting();
-        let QueueLimits { soft, hard } = self.limits;
+        let QueueLimits { relayed, soft, hard } = self.limits;
         let has_room = match class {
             // A message that is longer than the limit would otherwise never be sent.
             Class::Relayed => {
                 let is_stalled =
                     state.stalled_until > 0 && state.outflow.total() < state.stalled_until;
                 waiting == 0
-                    || (waiting + bytes <= soft as u64
+                    || (waiting + bytes <= relayed as u64
                         && state.packets.len() < PACKETS
                         && !is_stalled)
             }
