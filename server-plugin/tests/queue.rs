@@ -24,7 +24,7 @@ use crate::queue::{
     Meter, Queue, QueueLimits,
 };
 
-const LIMITS: QueueLimits = QueueLimits { soft: 100, hard: 200 };
+const LIMITS: QueueLimits = QueueLimits { relayed: 100, soft: 100, hard: 200 };
 
 fn metered() -> (Arc<Queue>, Arc<Meter>) {
     let (queue, meter) = (Queue::new(LIMITS, 0), Arc::new(Meter::new()));
@@ -136,7 +136,7 @@ fn what_is_handed_over_meanwhile_keeps_the_gate_closed_for_longer() {
 
 #[test]
 fn many_small_packets_close_the_gate_as_well() {
-    let queue = Queue::new(QueueLimits { soft: 1 << 20, hard: 1 << 21 }, 0);
+    let queue = Queue::new(QueueLimits { relayed: 1 << 20, soft: 1 << 20, hard: 1 << 21 }, 0);
     let meter = Arc::new(Meter::new());
     queue.set_meter(Some(meter.clone()));
 
