@@ -25,6 +25,7 @@
 //! | `faults` | UDP that loses and delays, with the feature `udp-faults` |
 //! | `paced` | a socket that leaves what may close a channel to a pass of its own |
 //! | `runtime` | Tokio as the driver sees it |
+//! | `local_addresses` | this host's addresses that are bound |
 //! | `role` | offerer and answerer |
 //! | `signal` | what is used of the partner's signals |
 //! | `peer_connection` | the parts of webrtc 0.21 that are used, and its peculiarities |
@@ -52,6 +53,7 @@ mod events;
 #[cfg(feature = "udp-faults")]
 mod faults;
 mod inbox;
+mod local_addresses;
 mod message;
 mod paced;
 mod peer_connection;

@@ -1,14 +1,16 @@
-//! The ICE servers of a client: which of them can be used, and the reports about the others.
+//! The ICE servers and addresses of a client: which of them are used, and the reports about servers that are not.
 //!
 //! An entry that cannot be used is left out and reported once. The other entries, and the addresses of the host
 //! itself, are used as if it was not there.
 
+mod addresses;
 mod server;
 mod url;
 
 use serde::{Serialize, Serializer, ser::SerializeStruct as _};
 
 pub use self::{
+    addresses::{CandidatePlaces, HostAddress},
     server::IceServer,
     url::{IceScheme, IceUrl},
 };

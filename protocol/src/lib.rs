@@ -31,7 +31,7 @@ pub use broker::{
 };
 pub use client::{Client, ClientConfig, ClientEvent, ConnectFailure};
 pub use error::{Cause, Code, EndReason, Outcome, Refusal};
-pub use ice::{IceFault, IceScheme, IceServer, IceUrl, IceWarning};
+pub use ice::{CandidatePlaces, HostAddress, IceFault, IceScheme, IceServer, IceUrl, IceWarning};
 pub use id::{
     ClientId, ClientIdError, ConnId, Dialect, PairingId, PairingIdError, ResumeToken,
     ResumeTokenError,

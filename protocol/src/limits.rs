@@ -11,7 +11,7 @@ pub use self::{
         BACKLOG_BYTES, BACKLOG_BYTES_MAX, BACKLOG_EMITS, BACKLOG_EMITS_MAX, BACKLOG_OWING_BYTES,
         BACKLOG_OWING_EMITS, HELD_REQUESTS, V1_LEAVE_TIME,
     },
-    ice::ICE_URLS,
+    ice::{CANDIDATE_PAIRS, HOST_CANDIDATES, ICE_URLS, SERVER_CANDIDATES},
     stated::Limits,
 };
 
@@ -306,8 +306,8 @@ pub const SDP_BYTES: usize = 32 * 1024;
 /// Longest ICE candidate, in bytes.
 pub const CANDIDATE_BYTES: usize = 1024;
 
-/// Candidates of one end in one attempt at a direct path. A machine with many interfaces has about 20;
-/// further candidates are left out.
+/// Candidates of one end in one attempt at a direct path. A machine with many interfaces has about 20; of more
+/// addresses the best are taken.
 pub const CANDIDATES: usize = 64;
 
 /// Offers that a partner may make at once; after that one in each `retry_min`. Each may cost a

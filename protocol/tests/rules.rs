@@ -31,6 +31,7 @@ mod frames;
 mod future;
 mod golden;
 mod hostile_partner;
+mod ice_addresses;
 mod ice_servers;
 mod peers;
 mod reassertion;

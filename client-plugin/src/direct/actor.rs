@@ -19,7 +19,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::stream::{FuturesUnordered, StreamExt};
-use socketio_p2p_protocol::{Candidate, IceServer};
+use socketio_p2p_protocol::{Candidate, CandidatePlaces, IceServer};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
@@ -69,8 +69,8 @@ struct ConnectionActor {
     candidates: Vec<Candidate>,
     /// Name of the data channel section in this end's description.
     mid: String,
-    /// Number of candidates that the partner has signalled.
-    candidates_seen: usize,
+    /// Places of the partner's candidates.
+    places: CandidatePlaces,
     /// Time at which the connection is given up, while the partner is silent.
     given_up_at: Option<Instant>,
     /// Events that wait for room in `events`.
@@ -103,6 +103,7 @@ pub(crate) async fn run(role: Role, config: DirectConfig, tasks: TaskTracker, ha
     let end = match PeerConnection::build(&config, &servers, &tasks).await {
         Ok((connection, stack_events)) => {
             let channels = Arc::new(Channels::new(connection.ticks()));
+            let places = CandidatePlaces::of_partner(connection.addresses());
             let (to_sender, main) = oneshot::channel();
             let actor = ConnectionActor {
                 role,
@@ -113,7 +114,7 @@ pub(crate) async fn run(role: Role, config: DirectConfig, tasks: TaskTracker, ha
                 is_described: false,
                 candidates: Vec::new(),
                 mid: "0".to_owned(),
-                candidates_seen: 0,
+                places,
                 given_up_at: None,
                 unread: warnings
                     .into_iter()

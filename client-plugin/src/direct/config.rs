@@ -23,7 +23,9 @@ pub struct DirectConfig {
     /// [`IceWarning`]: socketio_p2p_protocol::IceWarning
     pub ice_servers: Vec<IceServer>,
     /// Local addresses for UDP. An unspecified one stands for each interface of its family,
-    /// loopback and link-local excepted; port 0 for any free one. Default: `0.0.0.0:0`, `[::]:0`.
+    /// loopback and link-local excepted; port 0 for any free one. Of more than 16 addresses the best are used: those that
+    /// are named here, those from which the internet is reached, then some of each interface. Default: `0.0.0.0:0`,
+    /// `[::]:0`.
     pub bind: Vec<SocketAddr>,
     /// Lookup by multicast of `.local` names, by which browsers hide their addresses. If it is false, or no
     /// multicast socket can be bound, candidates with such names are skipped. Default: true.

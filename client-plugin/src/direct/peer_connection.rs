@@ -22,20 +22,23 @@
 //! - **A close is reported before messages that came with it**: [`Remainder`](super::remainder::Remainder).
 //! - **UDP buffers are the system's**, unless [`Runtime::wrap_udp_socket`] enlarges them.
 //! - **A driver that panics ends no stream**: its task holds a guard that reports its end.
+//! - **It binds a socket to each address of the host**, however many there are, and each candidate is an event:
+//!   [`local_addresses`] are few enough.
 //! - A multicast socket that cannot be bound fails the whole connection: it is built again without.
 //! - **As the DTLS server it sends no INIT of SCTP, and as the client it refuses the partner's** (RFC 8841, section
 //!   9.3). werift 0.24.4 and aiortc before 1.16 send one if they offer, whatever their role: so an answer takes the
 //!   server's role.
-//! - Waits of 1 s before a host candidate is used, 200 ms between checks: set to 0 and 20 ms.
+//! - Waits of 1 s before a host candidate is used, 200 ms between checks: set to 0 and 20 ms, or 100 ms where many
+//!   addresses make many pairs.
 
-use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
-use std::sync::Arc;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use rtc::ice::mdns::MulticastDnsMode;
 use rtc::peer_connection::configuration::setting_engine::SctpMaxMessageSize;
 use rtc::peer_connection::transport::RTCDtlsRole;
-use socketio_p2p_protocol::{Candidate, IceServer, limits::CHANNEL_MESSAGE_BYTES};
+use socketio_p2p_protocol::{Candidate, CandidatePlaces, IceServer, limits::CHANNEL_MESSAGE_BYTES};
 use tokio::sync::mpsc;
 use tokio_util::task::TaskTracker;
 use webrtc::data_channel::{DataChannel, RTCDataChannelInit};
@@ -50,6 +53,7 @@ use webrtc::runtime::Runtime;
 
 use super::config::DirectConfig;
 use super::driver_ticks::DriverTicks;
+use super::local_addresses::local_addresses;
 use super::message::ChannelOptions;
 use super::runtime::TunedRuntime;
 use super::signal::own_candidate;
@@ -62,6 +66,10 @@ const SRFLX_WAIT: Duration = Duration::from_millis(50);
 const RELAY_WAIT: Duration = Duration::from_millis(200);
 /// Time between connectivity checks. Default of webrtc: 200 ms.
 const CHECK_INTERVAL: Duration = Duration::from_millis(20);
+/// The same with more than [`FEW`] addresses. Each time all pairs are checked, and what is too much at once is lost.
+const SLOW_CHECK_INTERVAL: Duration = Duration::from_millis(100);
+/// Addresses of which all pairs can be checked fast.
+const FEW: usize = 8;
 /// Time for which a multicast name is looked up.
 const MDNS_TIMEOUT: Duration = Duration::from_secs(3);
 /// Events that wait for the actor. Beyond that the connection ends. They are candidates, changes of state
@@ -93,6 +101,7 @@ pub(crate) struct OpenedChannel {
 pub(crate) struct PeerConnection {
     connection: Arc<dyn webrtc::peer_connection::PeerConnection>,
     runtime: Arc<TunedRuntime>,
+    addresses: usize,
 }
 
 impl PeerConnection {
@@ -121,23 +130,28 @@ impl PeerConnection {
         let ticks = Arc::new(DriverTicks::new());
         let (events, receiver) = mpsc::channel(EVENTS);
         let runtime = Arc::new(TunedRuntime::new(config, tasks.clone(), Arc::clone(&ticks)));
-        let servers = servers.iter().map(|server| RTCIceServer {
+        let (bind, addresses) = local_addresses(&config.bind);
+        let for_stack = servers.iter().map(|server| RTCIceServer {
             urls: server.urls.clone(),
             username: server.username.clone(),
             credential: server.credential.reveal().to_owned(),
         });
         let connection = PeerConnectionBuilder::<SocketAddr>::new()
             .with_configuration(
-                RTCConfigurationBuilder::new().with_ice_servers(servers.collect()).build(),
+                RTCConfigurationBuilder::new().with_ice_servers(for_stack.collect()).build(),
             )
-            .with_setting_engine(settings(config, mdns))
+            .with_setting_engine(settings(config, mdns, addresses))
             .with_runtime(Arc::clone(&runtime) as Arc<dyn Runtime>)
-            .with_handler(Arc::new(Handler { events, ticks }))
-            .with_udp_addrs(addresses(config))
+            .with_handler(Arc::new(Handler {
+                events,
+                ticks,
+                places: Mutex::new(CandidatePlaces::own()),
+            }))
+            .with_udp_addrs(bind)
             .with_data_channel_send_buffer_limit(SEND_LIMIT)
             .build()
             .await?;
-        Ok((Self { connection: Arc::new(connection), runtime }, receiver))
+        Ok((Self { connection: Arc::new(connection), runtime, addresses }, receiver))
     }
 
     /// Aborts the driver, if it has not ended.
@@ -152,6 +166,11 @@ impl PeerConnection {
     /// Returns the buffer that the kernel granted to the smallest UDP socket, in bytes.
     pub(crate) fn udp_buffer(&self) -> usize {
         self.runtime.udp_granted()
+    }
+
+    /// Returns the number of this end's addresses that are used.
+    pub(crate) const fn addresses(&self) -> usize {
+        self.addresses
     }
 
     /// Makes this end's offer, and puts it in force.
@@ -225,23 +244,7 @@ impl PeerConnection {
     }
 }
 
-/// Returns the addresses to bind. webrtc leaves loopback out of an unspecified address. On a machine without
-/// a network there is nothing else, and it is enough for two clients on that machine.
-fn addresses(config: &DirectConfig) -> Vec<SocketAddr> {
-    let mut addresses = config.bind.clone();
-    let is_any = addresses.iter().any(|address| address.ip().is_unspecified());
-    if is_any && !has_route(Ipv4Addr::UNSPECIFIED, Ipv4Addr::new(198, 51, 100, 1)) {
-        addresses.push((Ipv4Addr::LOCALHOST, 0).into());
-    }
-    addresses
-}
-
-/// Returns whether the kernel has a route to an address. Nothing is sent.
-fn has_route(from: Ipv4Addr, to: Ipv4Addr) -> bool {
-    UdpSocket::bind((from, 0)).and_then(|socket| socket.connect((to, 9))).is_ok()
-}
-
-fn settings(config: &DirectConfig, mdns: MulticastDnsMode) -> SettingEngine {
+fn settings(config: &DirectConfig, mdns: MulticastDnsMode, addresses: usize) -> SettingEngine {
     SettingEngineBuilder::new()
         .with_ice_timeouts(
             Some(config.silent_after),
@@ -250,7 +253,7 @@ fn settings(config: &DirectConfig, mdns: MulticastDnsMode) -> SettingEngine {
             Some(config.failed_after.max(config.open_timeout)),
             Some(config.keep_alive),
         )
-        .with_ice_connection_attempts(Some(CHECK_INTERVAL), None)
+        .with_ice_connection_attempts(Some(check_interval(addresses)), None)
         .with_host_acceptance_min_wait(Some(Duration::ZERO))
         .with_prflx_acceptance_min_wait(Some(Duration::ZERO))
         .with_srflx_acceptance_min_wait(Some(SRFLX_WAIT))
@@ -264,9 +267,15 @@ fn settings(config: &DirectConfig, mdns: MulticastDnsMode) -> SettingEngine {
         .build()
 }
 
+const fn check_interval(addresses: usize) -> Duration {
+    if addresses > FEW { SLOW_CHECK_INTERVAL } else { CHECK_INTERVAL }
+}
+
 struct Handler {
     events: mpsc::Sender<PeerConnectionEvent>,
     ticks: Arc<DriverTicks>,
+    /// Places of this end's candidates.
+    places: Mutex<CandidatePlaces>,
 }
 
 impl Handler {
@@ -284,7 +293,9 @@ impl PeerConnectionEventHandler for Handler {
     async fn on_ice_candidate(&self, event: RTCPeerConnectionIceEvent) {
         let Ok(init) = event.candidate.to_json() else { return };
         let mid = init.sdp_mid.as_deref();
-        if let Some(candidate) = own_candidate(&init.candidate, mid, init.sdp_mline_index) {
+        if let Some(candidate) = own_candidate(&init.candidate, mid, init.sdp_mline_index)
+            && self.places.lock().unwrap_or_else(PoisonError::into_inner).take(&candidate)
+        {
             self.report(PeerConnectionEvent::Candidate(candidate));
         }
     }

@@ -6,6 +6,7 @@ mod channels;
 mod closing;
 mod hostile;
 mod ice_servers;
+mod many_addresses;
 mod messages;
 mod negotiating;
 mod pair;

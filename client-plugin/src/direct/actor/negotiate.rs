@@ -1,6 +1,6 @@
 //! Descriptions and candidates, both ways.
 
-use socketio_p2p_protocol::{Candidate, Sdp, Signal, Step, limits::CANDIDATES};
+use socketio_p2p_protocol::{Candidate, Sdp, Signal, Step};
 
 use super::super::channel::DirectChannel;
 use super::super::error::DirectEnd;
@@ -74,8 +74,7 @@ impl ConnectionActor {
     }
 
     fn keep(&mut self, candidate: Candidate) {
-        self.candidates_seen += 1;
-        if self.candidates_seen <= CANDIDATES {
+        if self.places.take(&candidate) {
             self.candidates.push(candidate);
         }
     }

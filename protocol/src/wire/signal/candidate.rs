@@ -75,6 +75,12 @@ impl Candidate {
         self.text.split(' ').nth(4).unwrap_or_default()
     }
 
+    /// Returns the kind: `host`, `srflx`, `prflx` or `relay`.
+    #[must_use]
+    pub fn kind(&self) -> &str {
+        self.text.split(' ').nth(7).unwrap_or_default()
+    }
+
     /// Returns the user name of the description that the candidate belongs to, if it states one.
     #[must_use]
     pub fn ufrag(&self) -> Option<&str> {
