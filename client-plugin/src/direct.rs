@@ -19,6 +19,7 @@
 //!
 //! | file | subject |
 //! |---|---|
+//! | `server_names` | names of ICE servers, and their lookups |
 //! | `config`, `error`, `message` | what an application sets, sees and sends |
 //! | `window` | bytes that may be in flight |
 //! | `driver_ticks` | passes of webrtc's driver |
@@ -61,6 +62,7 @@ mod pump;
 mod remainder;
 mod role;
 mod runtime;
+mod server_names;
 mod shared;
 mod signal;
 mod stream;
@@ -79,5 +81,6 @@ pub use events::DirectEvents;
 #[cfg(feature = "udp-faults")]
 pub use faults::{Fate, UdpFaults, UdpWay};
 pub use message::{ChannelMessage, ChannelOptions};
+pub(crate) use server_names::Lookup;
 pub use stream::ChannelStream;
 pub(crate) use traffic::Moved;

@@ -63,6 +63,9 @@ pub enum IceFault {
     /// A TURN server has no user name or no credential.
     #[error("a TURN server needs a user name and a credential")]
     NoCredentials,
+    /// The name of its host does not resolve. Later connections try it again.
+    #[error("its name does not resolve")]
+    Unresolved,
     /// There are [`ICE_URLS`] addresses before it.
     #[error("there are {ICE_URLS} addresses before it")]
     TooMany,
@@ -116,6 +119,7 @@ impl IceFault {
             Self::Userinfo => "credentials-in-address",
             Self::Transport => "not-supported",
             Self::NoCredentials => "no-credentials",
+            Self::Unresolved => "unresolved",
             Self::TooMany => "too-many",
         }
     }

@@ -8,7 +8,7 @@ use socketio_p2p_client::{
 use crate::{
     direct::{direct, path},
     support::{
-        clients::{client, pair},
+        clients::{client, event, pair},
         server::TestServer,
         soon,
     },
@@ -45,4 +45,22 @@ async fn a_bad_ice_server_is_reported_once_and_the_path_is_direct_without_it() {
         IceWarning::left_out("stun://a", IceFault::Slashes),
     ];
     assert_eq!(warnings(at_a).await, expected);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_name_that_does_not_resolve_is_reported_though_no_connection_is_made() {
+    let server = TestServer::start().await;
+    // A part of a name has 63 bytes at most: the resolver need not ask anybody.
+    let unknown = format!("stun:{}.invalid:3478", "a".repeat(64));
+    let mut config = DirectConfig::default();
+    config.ice_servers = vec![IceServer::stun(&unknown)];
+
+    let client = soon(client(&server, "A").direct(config).connect()).await.unwrap();
+
+    let mut events = client.events();
+    let warning = event(&mut events, |event| match event {
+        Event::IceWarning(warning) => Some(warning),
+        _ => None,
+    });
+    assert_eq!(warning.await, IceWarning::left_out(&unknown, IceFault::Unresolved));
 }

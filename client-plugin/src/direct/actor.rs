@@ -32,6 +32,7 @@ use super::error::{ChannelError, DirectEnd};
 use super::event::{DirectEvent, Report};
 use super::peer_connection::{PeerConnection, PeerConnectionEvent};
 use super::role::Role;
+use super::server_names::Lookup;
 use super::shared::{Command, ConnectionShared, OpenAnswer, Outgoing};
 use super::tasks::Task;
 
@@ -82,6 +83,8 @@ struct ConnectionActor {
     openings: FuturesUnordered<Opening>,
     /// Closings of channels that were dropped.
     closings: FuturesUnordered<Task>,
+    /// Lookups of the names of servers.
+    lookups: FuturesUnordered<Lookup>,
 }
 
 /// Reports the end of a connection to all handles, also if its task is aborted or panics.
@@ -100,6 +103,7 @@ pub(crate) async fn run(role: Role, config: DirectConfig, tasks: TaskTracker, ha
     let Handles { shared, events, requests, outgoing } = handles;
     let _report_end = ReportEnd(Arc::clone(&shared));
     let (servers, warnings) = IceServer::usable(&config.ice_servers);
+    let lookups = config.names.look_up(&servers).into_iter().collect();
     let end = match PeerConnection::build(&config, &servers, &tasks).await {
         Ok((connection, stack_events)) => {
             let channels = Arc::new(Channels::new(connection.ticks()));
@@ -126,6 +130,7 @@ pub(crate) async fn run(role: Role, config: DirectConfig, tasks: TaskTracker, ha
                 to_sender: Some(to_sender),
                 openings: FuturesUnordered::new(),
                 closings: FuturesUnordered::new(),
+                lookups,
             };
             // Side by side: what comes is taken whatever else is under way, until the driver has ended.
             let living = actor.live(requests, stack_events, outgoing, main);
@@ -241,6 +246,9 @@ impl ConnectionActor {
                 }
                 () = channels.closings.given() => self.take_closings(),
                 Some(()) = self.closings.next() => {}
+                Some(warning) = self.lookups.next() => {
+                    self.unread.extend(warning.map(DirectEvent::IceWarning).map(Report::Event));
+                }
                 () = sleep_until(give_up), if !is_open => {
                     return DirectEnd::Timeout(self.config.open_timeout);
                 }

@@ -5,10 +5,11 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use socketio_p2p_protocol::{IceServer, limits::setting};
+use socketio_p2p_protocol::{IceServer, IceWarning, limits::setting};
 
 #[cfg(feature = "udp-faults")]
 use super::faults::UdpFaults;
+use super::server_names::{Lookup, ServerNames};
 
 /// Settings of a direct connection. The default suits a local network.
 ///
@@ -19,8 +20,6 @@ use super::faults::UdpFaults;
 pub struct DirectConfig {
     /// STUN and TURN servers, 16 addresses at most. Default: none, so that only clients that reach each other
     /// directly connect. Those that cannot be used are left out, and reported by an [`IceWarning`].
-    ///
-    /// [`IceWarning`]: socketio_p2p_protocol::IceWarning
     pub ice_servers: Vec<IceServer>,
     /// Local addresses for UDP. An unspecified one stands for each interface of its family,
     /// loopback and link-local excepted; port 0 for any free one. Of more than 16 addresses the best are used: those that
@@ -61,6 +60,8 @@ pub struct DirectConfig {
     /// Time that closing waits until everything sent has arrived, and a partner that runs this library has read
     /// it. Default: 1 s.
     pub linger: Duration,
+    /// The names of servers that were looked up. Clones of the configuration share them.
+    pub(super) names: ServerNames,
     /// Faults of the connection's datagrams. For tests only. Default: none.
     #[cfg(feature = "udp-faults")]
     pub faults: Option<Arc<dyn UdpFaults>>,
@@ -83,6 +84,7 @@ impl Default for DirectConfig {
             udp_buffer_bytes: 4 << 20,
             send_buffer_bytes: 1 << 20,
             linger: Duration::from_secs(1),
+            names: ServerNames::default(),
             #[cfg(feature = "udp-faults")]
             faults: None,
         }
@@ -90,6 +92,13 @@ impl Default for DirectConfig {
 }
 
 impl DirectConfig {
+    /// Returns reports about servers that cannot be used, and lookups of the names of the others, to be polled: so
+    /// connections need not wait for them.
+    pub(crate) fn prepare(&self) -> (Vec<IceWarning>, Vec<Lookup>) {
+        let (servers, warnings) = IceServer::usable(&self.ice_servers);
+        (warnings, self.names.look_up(&servers))
+    }
+
     /// Returns the same configuration, with durations from 1 ms to 100 years.
     pub(super) fn bounded(self) -> Self {
         Self {

@@ -17,8 +17,9 @@
 //!   [`Channels::call`](super::channels::Channels::call).
 //! - **One server that it cannot read fails the whole connection**, and those of TLS and TCP it skips: servers are
 //!   checked before ([`IceServer::usable`]).
-//! - **Names of servers are looked up by the driver itself**, one after the other, and meanwhile nothing
-//!   is received nor a candidate handed out: [`TunedRuntime`] gives each a second.
+//! - **The driver waits for the names of servers**, one after the other, and meanwhile nothing is received nor a
+//!   candidate handed out: all are looked up before, at once, and it waits a second in all
+//!   ([`ServerNames`](super::server_names::ServerNames)).
 //! - **A close is reported before messages that came with it**: [`Remainder`](super::remainder::Remainder).
 //! - **UDP buffers are the system's**, unless [`Runtime::wrap_udp_socket`] enlarges them.
 //! - **A driver that panics ends no stream**: its task holds a guard that reports its end.

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use socket2::SockRef;
 use tokio::task::AbortHandle;
+use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 use webrtc::runtime::{
     AsyncInterval, AsyncTcpListener, AsyncTcpStream, AsyncUdpSocket, JoinHandle, Runtime,
@@ -21,9 +22,7 @@ use super::driver_ticks::DriverTicks;
 #[cfg(feature = "udp-faults")]
 use super::faults::{FaultySocket, UdpFaults};
 use super::paced::PacedSocket;
-
-/// Time that the name of a STUN or TURN server may take to resolve. After that the server is left out.
-const RESOLVING: Duration = Duration::from_secs(1);
+use super::server_names::ServerNames;
 
 /// Tokio, with larger sockets, owned tasks and a view of the driver's ticks.
 #[derive(Debug)]
@@ -35,6 +34,9 @@ pub(crate) struct TunedRuntime {
     driver: OnceLock<AbortHandle>,
     udp_buffer: usize,
     udp_granted: AtomicUsize,
+    names: ServerNames,
+    /// Time at which the connection began.
+    began: Instant,
     #[cfg(feature = "udp-faults")]
     faults: Option<Arc<dyn UdpFaults>>,
 }
@@ -49,6 +51,8 @@ impl TunedRuntime {
             driver: OnceLock::new(),
             udp_buffer: config.udp_buffer_bytes,
             udp_granted: AtomicUsize::new(0),
+            names: config.names.clone(),
+            began: Instant::now(),
             #[cfg(feature = "udp-faults")]
             faults: config.faults.clone(),
         }
@@ -135,10 +139,7 @@ impl Runtime for TunedRuntime {
         &'a self,
         host: &'a str,
     ) -> Pin<Box<dyn Future<Output = io::Result<Vec<SocketAddr>>> + Send + 'a>> {
-        Box::pin(async move {
-            let resolved = tokio::time::timeout(RESOLVING, self.inner.resolve_host(host)).await;
-            resolved.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
-        })
+        Box::pin(self.names.resolve(host, self.began))
     }
 
     fn sleep(&self, duration: Duration) -> Pin<Box<dyn Future<Output = ()> + Send + 'static>> {

@@ -5,9 +5,9 @@
 
 use std::{collections::BTreeSet, fmt, sync::Arc, time::Duration};
 
-use futures_util::FutureExt as _;
+use futures_util::{FutureExt as _, StreamExt as _, stream::FuturesUnordered};
 use socketio_p2p_protocol::{
-    IceServer, IceWarning, Signal, Step,
+    IceWarning, Signal, Step,
     client::Input,
     limits::{CHANNELS, CHUNK_BYTES, PARTS_UNDER_WAY, WINDOW_BYTES},
     peer::{LinkCommand, LinkEvent, LinkId, LinkMessage, PathConfig},
@@ -20,7 +20,7 @@ use crate::{
     api::handlers::Handlers,
     direct::{
         ChannelMessage, DirectChannel, DirectConfig, DirectConnection, DirectEvent, DirectEvents,
-        Moved,
+        Lookup, Moved,
     },
 };
 
@@ -51,6 +51,8 @@ pub(crate) struct PartnerLink {
     /// Runs if the configuration wants it, also where no direct path is allowed: the connection to the server
     /// depends on the addresses, too.
     addresses: Option<AddressWatch>,
+    /// Lookups of the names of ICE servers, begun with the client.
+    lookups: FuturesUnordered<Lookup>,
     /// The warnings that the application knows of.
     warned: BTreeSet<IceWarning>,
     /// The warnings that it does not know of yet.
@@ -81,7 +83,7 @@ impl PartnerLink {
         let config = for_session(config, paths);
         let present = None;
         let addresses = config.watch_network.then(AddressWatch::watch);
-        let (_, warnings) = IceServer::usable(&config.ice_servers);
+        let (warnings, lookups) = config.prepare();
         let mut link = Self {
             config,
             handlers,
@@ -90,6 +92,7 @@ impl PartnerLink {
             opened: sender,
             channels,
             addresses,
+            lookups: lookups.into_iter().collect(),
             warned: BTreeSet::new(),
             warnings: Vec::new(),
         };
@@ -153,14 +156,18 @@ impl PartnerLink {
         loop {
             let happening = tokio::select! {
                 biased;
-                happening = next_happening(&mut self.present) => happening,
+                happening = next_happening(&mut self.present) => Some(happening),
                 change = addresses_changed(&mut self.addresses) => return Some(match change {
                     Change::Begun => Input::Suspected,
                     Change::Settled => Input::AddressesChanged,
                 }),
                 Some(_) = self.channels.join_next() => continue,
+                Some(warning) = self.lookups.next() => {
+                    warning.into_iter().for_each(|warning| self.warn(warning));
+                    None
+                }
             };
-            let input = self.read(happening);
+            let input = happening.and_then(|happening| self.read(happening));
             if input.is_some() || !self.warnings.is_empty() {
                 return input;
             }

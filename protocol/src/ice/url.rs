@@ -2,7 +2,7 @@
 
 use std::{
     fmt,
-    net::{Ipv4Addr, Ipv6Addr},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr},
 };
 
 use super::IceFault;
@@ -71,6 +71,13 @@ impl IceUrl {
     #[must_use]
     pub const fn scheme(&self) -> IceScheme {
         self.scheme
+    }
+
+    /// Returns `host:port` if the host is a name, which is to be looked up.
+    #[must_use]
+    pub fn name(&self) -> Option<String> {
+        let is_address = self.host.parse::<IpAddr>().is_ok();
+        (!is_address).then(|| format!("{}:{}", self.host, self.port))
     }
 }
 
