@@ -4,6 +4,8 @@
 mod address_watch;
 #[cfg(feature = "webrtc")]
 mod driver;
+#[cfg(target_os = "linux")]
+mod route_watch;
 #[cfg(feature = "webrtc")]
 pub(crate) use driver::PartnerLink;
 

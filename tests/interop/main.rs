@@ -18,6 +18,7 @@ mod last_words;
 mod leaving;
 mod mixed;
 mod mixed_values;
+mod networks;
 mod order;
 mod pages;
 mod pairing;

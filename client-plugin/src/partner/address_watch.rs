@@ -1,10 +1,13 @@
-//! A watcher of this machine's addresses.
+//! A watcher of this machine's addresses and, on Linux, of its routes.
 
-use std::{collections::BTreeSet, future::pending, io, net::IpAddr, time::Duration};
+use std::{collections::BTreeSet, future::pending, net::IpAddr, time::Duration};
 
 use futures_util::StreamExt as _;
 use if_watch::{IfEvent, tokio::IfWatcher};
 use tokio::time::{Instant, sleep_until};
+
+#[cfg(target_os = "linux")]
+use super::route_watch::RouteWatch;
 
 /// The time for which addresses must stay unchanged before they count: they appear and disappear
 /// together, and some only for a moment.
@@ -15,12 +18,14 @@ pub(crate) struct AddressWatch {
     /// `None` where the system does not report changes.
     watcher: Option<IfWatcher>,
     known: Addresses,
+    #[cfg(target_os = "linux")]
+    routes: RouteWatch,
 }
 
 /// The progress of a change of addresses.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Change {
-    /// The addresses have begun to change: a connection may be dead.
+    /// The addresses have begun to change, or a link or a default route has changed: a connection may be dead.
     Begun,
     /// The addresses have changed and settled.
     Settled,
@@ -42,40 +47,29 @@ impl AddressWatch {
         let watcher = watcher.inspect_err(|error| {
             tracing::debug!(%error, "changed addresses will not be noticed");
         });
-        Self { watcher: watcher.ok(), known: Addresses::unknown(Instant::now()) }
+        Self {
+            watcher: watcher.ok(),
+            known: Addresses::unknown(Instant::now()),
+            #[cfg(target_os = "linux")]
+            routes: RouteWatch::watch(),
+        }
     }
 
     /// Waits for the progress of the next change. Cancel safe.
+    #[cfg(target_os = "linux")]
     pub(crate) async fn changed(&mut self) -> Change {
-        loop {
-            let Some(watcher) = &mut self.watcher else { return pending().await };
-            let settles_at = self.known.settles_at;
-            tokio::select! {
-                biased; // On a busy machine both may be ready: an event that came in time counts.
-                event = watcher.next() => {
-                    let was_settled = self.known.is_settled();
-                    self.read(event);
-                    if was_settled && !self.known.is_settled() {
-                        return Change::Begun;
-                    }
-                }
-                () = sleep_until(settles_at.unwrap_or_else(Instant::now)), if settles_at.is_some() => {
-                    if self.known.settle() {
-                        return Change::Settled;
-                    }
-                }
-            }
+        let Self { watcher, known, routes } = self;
+        tokio::select! {
+            biased;
+            change = known.changed(watcher) => change,
+            () = routes.changed() => Change::Begun,
         }
     }
 
-    fn read(&mut self, event: Option<io::Result<IfEvent>>) {
-        match event {
-            Some(Ok(event)) => self.known.take(event, Instant::now()),
-            ended => {
-                tracing::debug!(?ended, "changed addresses will no longer be noticed");
-                self.watcher = None;
-            }
-        }
+    /// Waits for the progress of the next change. Cancel safe.
+    #[cfg(not(target_os = "linux"))]
+    pub(crate) async fn changed(&mut self) -> Change {
+        self.known.changed(&mut self.watcher).await
     }
 }
 
@@ -83,6 +77,35 @@ impl Addresses {
     /// Returns an empty set: the system has not reported the present addresses yet.
     fn unknown(now: Instant) -> Self {
         Self { present: BTreeSet::new(), settled: None, settles_at: Some(now + SETTLED) }
+    }
+
+    /// Waits for the progress of the next change that this watcher reports. Cancel safe.
+    async fn changed(&mut self, from: &mut Option<IfWatcher>) -> Change {
+        loop {
+            let Some(watcher) = from else { return pending().await };
+            let settles_at = self.settles_at;
+            tokio::select! {
+                biased; // On a busy machine both may be ready: an event that came in time counts.
+                event = watcher.next() => {
+                    let was_settled = self.is_settled();
+                    match event {
+                        Some(Ok(event)) => self.take(event, Instant::now()),
+                        ended => {
+                            tracing::debug!(?ended, "changed addresses will no longer be noticed");
+                            *from = None;
+                        }
+                    }
+                    if was_settled && !self.is_settled() {
+                        return Change::Begun;
+                    }
+                }
+                () = sleep_until(settles_at.unwrap_or_else(Instant::now)), if settles_at.is_some() => {
+                    if self.settle() {
+                        return Change::Settled;
+                    }
+                }
+            }
+        }
     }
 
     fn take(&mut self, event: IfEvent, now: Instant) {
