@@ -19,6 +19,7 @@
 //!
 //! | file | subject |
 //! |---|---|
+//! | `ice_provider` | ICE servers that the application provides anew |
 //! | `server_names` | names of ICE servers, and their lookups |
 //! | `config`, `error`, `message` | what an application sets, sees and sends |
 //! | `window` | bytes that may be in flight |
@@ -53,6 +54,7 @@ mod event;
 mod events;
 #[cfg(feature = "udp-faults")]
 mod faults;
+mod ice_provider;
 mod inbox;
 mod local_addresses;
 mod message;
@@ -80,7 +82,8 @@ pub use event::DirectEvent;
 pub use events::DirectEvents;
 #[cfg(feature = "udp-faults")]
 pub use faults::{Fate, UdpFaults, UdpWay};
+pub use ice_provider::IceServers;
 pub use message::{ChannelMessage, ChannelOptions};
-pub(crate) use server_names::Lookup;
 pub use stream::ChannelStream;
 pub(crate) use traffic::Moved;
+pub(crate) use {ice_provider::IceProvider, server_names::Lookup};

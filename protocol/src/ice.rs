@@ -30,6 +30,9 @@ pub enum IceWarning {
         /// The reason.
         fault: IceFault,
     },
+    /// The application's provider of servers failed, with this text.
+    #[error("the provider of ICE servers failed: {0}")]
+    NoServers(String),
 }
 
 /// The reason for which an ICE server is left out.
@@ -78,11 +81,18 @@ impl IceWarning {
         Self::LeftOut { server: cut(&url::shown(url)).to_owned(), fault }
     }
 
+    /// Returns a report that the application's provider of servers failed, with this text.
+    #[must_use]
+    pub fn no_servers(why: &str) -> Self {
+        Self::NoServers(cut(why).to_owned())
+    }
+
     /// Returns the code of the reason, for programs.
     #[must_use]
     pub const fn code(&self) -> &'static str {
         match self {
             Self::LeftOut { fault, .. } => fault.code(),
+            Self::NoServers(_) => "no-servers",
         }
     }
 
@@ -91,6 +101,7 @@ impl IceWarning {
     pub fn server(&self) -> Option<&str> {
         match self {
             Self::LeftOut { server, .. } => Some(server),
+            Self::NoServers(_) => None,
         }
     }
 }

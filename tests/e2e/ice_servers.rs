@@ -64,3 +64,22 @@ async fn a_name_that_does_not_resolve_is_reported_though_no_connection_is_made()
     });
     assert_eq!(warning.await, IceWarning::left_out(&unknown, IceFault::Unresolved));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_provider_is_asked_before_each_attempt_and_if_it_fails_the_path_is_direct_without_it() {
+    let server = TestServer::start().await;
+    let a = direct(client(&server, "A"))
+        .ice_servers_with(async || Err::<IceServer, _>("the vault is sealed"));
+
+    let [a, b] = pair(&server, a, direct(client(&server, "B"))).await;
+    let (at_a, mut at_b) = (a.events(), b.events());
+    path(&mut at_b, Path::Direct).await;
+    a.network_changed();
+    path(&mut at_b, Path::Relay).await;
+    path(&mut at_b, Path::Direct).await;
+    a.close().await;
+
+    let warnings = warnings(at_a).await;
+    assert!(warnings.len() >= 2, "{warnings:?}");
+    assert!(warnings.iter().all(|is| *is == IceWarning::no_servers("the vault is sealed")));
+}

@@ -119,6 +119,24 @@ async fn two_who_see_each_other_by_a_turn_server_only_are_connected_by_it() -> S
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn credentials_that_a_provider_gives_open_a_path_by_the_turn_server() -> Story {
+    let (server, address) = turn_server().await?;
+    let provide = move || async move {
+        let url = format!("turn:{address}");
+        Ok::<_, std::io::Error>(IceServer::turn(url, USER, PASSWORD))
+    };
+    let mut provided = ends::config().ice_servers_with(provide);
+    provided.open_timeout = LONG;
+
+    let (ends, kinds) = meet(&provided, &["relay"]).await;
+
+    let [a, b] = ends.ok_or_else(|| format!("not connected: {kinds:?}"))?;
+    tokio::join!(a.connection.close(), b.connection.close());
+    server.close().await?;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn who_is_not_let_in_gets_no_address_at_the_turn_server_and_connects_without() -> Story {
     let (server, address) = turn_server().await?;
     let wrong = IceServer::turn(format!("turn:{address}?transport=udp"), USER, "wrong");

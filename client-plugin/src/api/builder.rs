@@ -1,5 +1,8 @@
 //! Settings of a client, and connecting it.
 
+#[cfg(feature = "webrtc")]
+mod direct_path;
+
 use std::{
     fmt,
     hash::{BuildHasher as _, RandomState},
@@ -13,7 +16,7 @@ use socketio_p2p_protocol::{Client, ClientConfig, ClientId, ClientIdError, PathP
 use tokio_util::task::TaskTracker;
 
 #[cfg(feature = "webrtc")]
-use crate::direct::{DirectChannel, DirectConfig};
+use crate::direct::{DirectConfig, IceProvider};
 use crate::{
     actor::start::{Parts, connect, start},
     api::{
@@ -72,6 +75,9 @@ pub struct P2pBuilder {
     policy: Option<PathPolicy>,
     #[cfg(feature = "webrtc")]
     direct: DirectConfig,
+    /// The provider of ICE servers, whatever `direct` says.
+    #[cfg(feature = "webrtc")]
+    ice_provider: Option<IceProvider>,
 }
 
 impl P2pBuilder {
@@ -87,6 +93,8 @@ impl P2pBuilder {
             policy: (!cfg!(feature = "webrtc")).then_some(PathPolicy::RelayOnly),
             #[cfg(feature = "webrtc")]
             direct: DirectConfig::default(),
+            #[cfg(feature = "webrtc")]
+            ice_provider: None,
         }
     }
 
@@ -190,71 +198,6 @@ impl P2pBuilder {
         self
     }
 
-    /// Sets the paths for what this client emits. By default the relay is used at once, and the direct path
-    /// as soon as there is one. With [`PathPolicy::RelayOnly`] the partner learns no address of this
-    /// client.
-    #[cfg(feature = "webrtc")]
-    pub const fn path_policy(mut self, policy: PathPolicy) -> Self {
-        self.policy = Some(policy);
-        self
-    }
-
-    /// Sets when the direct path is tried, taken and left: policy, heartbeat, timeouts and backoff. A policy
-    /// set with [`Self::path_policy`], before or after, takes precedence.
-    ///
-    /// # Examples
-    ///
-    /// ```no_run
-    /// use std::time::Duration;
-    ///
-    /// use socketio_p2p_client::{P2pBuilderExt as _, PathConfig, PathPolicy};
-    ///
-    /// let paths = PathConfig::default()
-    ///     .policy(PathPolicy::DirectOnly)
-    ///     .timeout(Duration::from_secs(20));
-    /// let builder = "https://example.org".p2p("A").paths(paths);
-    /// ```
-    #[cfg(feature = "webrtc")]
-    pub const fn paths(mut self, config: crate::PathConfig) -> Self {
-        self.client.direct = config;
-        self
-    }
-
-    /// Sets how direct connections are made: STUN and TURN servers, addresses, buffers.
-    ///
-    /// # Examples
-    ///
-    /// ```no_run
-    /// use socketio_p2p_client::{
-    ///     P2pBuilderExt as _,
-    ///     direct::{DirectConfig, IceServer},
-    /// };
-    ///
-    /// let mut direct = DirectConfig::default();
-    /// direct.ice_servers = vec![
-    ///     IceServer::stun("stun:stun.example.org:3478"),
-    ///     IceServer::turn("turn:turn.example.org:3478", "user", "password"),
-    /// ];
-    /// let builder = "https://example.org".p2p("A").direct(direct);
-    /// ```
-    #[cfg(feature = "webrtc")]
-    pub fn direct(mut self, config: DirectConfig) -> Self {
-        self.direct = config;
-        self
-    }
-
-    /// Sets the handler of the channels that the partner opens, like
-    /// [`P2pClientExt::on_channel`](crate::P2pClientExt::on_channel).
-    #[cfg(feature = "webrtc")]
-    pub fn on_channel<F, Fut>(self, handler: F) -> Self
-    where
-        F: Fn(DirectChannel) -> Fut + Send + Sync + 'static,
-        Fut: Future<Output = ()> + Send + 'static,
-    {
-        self.handlers.on_channel(handler);
-        self
-    }
-
     /// Sets the handler of an event of the partner, like
     /// [`P2pClientExt::on2`](crate::P2pClientExt::on2).
     pub fn on2<F, Fut, R>(self, event: impl Into<String>, handler: F) -> Self
@@ -322,8 +265,14 @@ impl P2pBuilder {
         let counters = Arc::new(ComplaintCounters::default());
         let welcomed = connect(&mut client, connector, &counters).await?;
         #[cfg(feature = "webrtc")]
+        let (mut direct, provider) = (self.direct, self.ice_provider);
+        #[cfg(feature = "webrtc")]
+        if provider.is_some() {
+            direct.provider = provider;
+        }
+        #[cfg(feature = "webrtc")]
         let (partner, direct_connection) =
-            PartnerLink::new(self.direct, &settings.direct, handlers.clone(), tasks.clone());
+            PartnerLink::new(direct, &settings.direct, handlers.clone(), tasks.clone());
         #[cfg(not(feature = "webrtc"))]
         let partner = PartnerLink;
         let parts = Parts {

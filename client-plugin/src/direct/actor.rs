@@ -19,7 +19,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::stream::{FuturesUnordered, StreamExt};
-use socketio_p2p_protocol::{Candidate, CandidatePlaces, IceServer};
+use socketio_p2p_protocol::{Candidate, CandidatePlaces, IceServer, IceWarning};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
@@ -102,7 +102,16 @@ impl Drop for ReportEnd {
 pub(crate) async fn run(role: Role, config: DirectConfig, tasks: TaskTracker, handles: Handles) {
     let Handles { shared, events, requests, outgoing } = handles;
     let _report_end = ReportEnd(Arc::clone(&shared));
-    let (servers, warnings) = IceServer::usable(&config.ice_servers);
+    let (servers, mut warnings) = tokio::select! {
+        biased;
+        () = shared.stop.cancelled() => {
+            shared.end.set(DirectEnd::Here).ok();
+            return;
+        }
+        servers = ice_servers(&config) => servers,
+    };
+    let (servers, unusable) = IceServer::usable(&servers);
+    warnings.extend(unusable);
     let lookups = config.names.look_up(&servers).into_iter().collect();
     let end = match PeerConnection::build(&config, &servers, &tasks).await {
         Ok((connection, stack_events)) => {
@@ -141,6 +150,15 @@ pub(crate) async fn run(role: Role, config: DirectConfig, tasks: TaskTracker, ha
     };
     tracing::debug!(?role, %end, "direct connection closed");
     shared.end.set(end).ok();
+}
+
+/// Returns the servers of the configuration and of the application's provider, and a report if that has failed.
+async fn ice_servers(config: &DirectConfig) -> (Vec<IceServer>, Vec<IceWarning>) {
+    let mut servers = config.ice_servers.clone();
+    let Some(provider) = &config.provider else { return (servers, Vec::new()) };
+    let (provided, warning) = provider.servers().await;
+    servers.extend(provided);
+    (servers, warning.into_iter().collect())
 }
 
 impl ConnectionActor {

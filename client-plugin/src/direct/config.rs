@@ -1,5 +1,7 @@
 //! The settings of a direct connection.
 
+use std::fmt;
+use std::future::Future;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 #[cfg(feature = "udp-faults")]
 use std::sync::Arc;
@@ -9,6 +11,7 @@ use socketio_p2p_protocol::{IceServer, IceWarning, limits::setting};
 
 #[cfg(feature = "udp-faults")]
 use super::faults::UdpFaults;
+use super::ice_provider::{IceProvider, IceServers};
 use super::server_names::{Lookup, ServerNames};
 
 /// Settings of a direct connection. The default suits a local network.
@@ -60,6 +63,8 @@ pub struct DirectConfig {
     /// Time that closing waits until everything sent has arrived, and a partner that runs this library has read
     /// it. Default: 1 s.
     pub linger: Duration,
+    /// The application's provider of further servers.
+    pub(crate) provider: Option<IceProvider>,
     /// The names of servers that were looked up. Clones of the configuration share them.
     pub(super) names: ServerNames,
     /// Faults of the connection's datagrams. For tests only. Default: none.
@@ -84,6 +89,7 @@ impl Default for DirectConfig {
             udp_buffer_bytes: 4 << 20,
             send_buffer_bytes: 1 << 20,
             linger: Duration::from_secs(1),
+            provider: None,
             names: ServerNames::default(),
             #[cfg(feature = "udp-faults")]
             faults: None,
@@ -92,6 +98,20 @@ impl Default for DirectConfig {
 }
 
 impl DirectConfig {
+    /// Sets a function that is asked for ICE servers besides [`Self::ice_servers`], like
+    /// [`P2pBuilder::ice_servers_with`](crate::P2pBuilder::ice_servers_with).
+    #[must_use]
+    pub fn ice_servers_with<F, Fut, S, E>(mut self, provide: F) -> Self
+    where
+        F: Fn() -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<S, E>> + Send + 'static,
+        S: Into<IceServers>,
+        E: fmt::Display,
+    {
+        self.provider = Some(IceProvider::new(provide));
+        self
+    }
+
     /// Returns reports about servers that cannot be used, and lookups of the names of the others, to be polled: so
     /// connections need not wait for them.
     pub(crate) fn prepare(&self) -> (Vec<IceWarning>, Vec<Lookup>) {

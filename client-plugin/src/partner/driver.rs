@@ -37,6 +37,9 @@ const SESSION_BUFFER: usize = 4 * (WINDOW_BYTES + PARTS_UNDER_WAY * CHUNK_BYTES)
 /// open, but webrtc 0.21 does not take them for a sign of life.
 const KEEP_ALIVE: Duration = Duration::from_secs(10);
 
+/// Warnings that are remembered, so that the application hears of each once.
+const WARNED: usize = 64;
+
 /// The connection on which channels can be opened, or `None`.
 pub(crate) type Opened = watch::Receiver<Option<DirectConnection>>;
 
@@ -53,6 +56,8 @@ pub(crate) struct PartnerLink {
     addresses: Option<AddressWatch>,
     /// Lookups of the names of ICE servers, begun with the client.
     lookups: FuturesUnordered<Lookup>,
+    /// The next renewal of ICE servers, if the application provides them.
+    renewal: Option<Lookup>,
     /// The warnings that the application knows of.
     warned: BTreeSet<IceWarning>,
     /// The warnings that it does not know of yet.
@@ -84,6 +89,7 @@ impl PartnerLink {
         let present = None;
         let addresses = config.watch_network.then(AddressWatch::watch);
         let (warnings, lookups) = config.prepare();
+        let renewal = renewal(&config);
         let mut link = Self {
             config,
             handlers,
@@ -93,6 +99,7 @@ impl PartnerLink {
             channels,
             addresses,
             lookups: lookups.into_iter().collect(),
+            renewal,
             warned: BTreeSet::new(),
             warnings: Vec::new(),
         };
@@ -105,9 +112,14 @@ impl PartnerLink {
         std::mem::take(&mut self.warnings)
     }
 
+    /// Reports a server that is left out once, and a provider that fails each time.
     fn warn(&mut self, warning: IceWarning) {
-        if self.warned.insert(warning.clone()) {
+        let is_known = warning.server().is_some() && !self.warned.insert(warning.clone());
+        if !is_known {
             self.warnings.push(warning);
+        }
+        if self.warned.len() > WARNED {
+            self.warned.clear(); // The application provides other servers each time.
         }
     }
 
@@ -162,6 +174,11 @@ impl PartnerLink {
                     Change::Settled => Input::AddressesChanged,
                 }),
                 Some(_) = self.channels.join_next() => continue,
+                warning = renewed(&mut self.renewal) => {
+                    self.renewal = renewal(&self.config);
+                    warning.into_iter().for_each(|warning| self.warn(warning));
+                    None
+                }
                 Some(warning) = self.lookups.next() => {
                     warning.into_iter().for_each(|warning| self.warn(warning));
                     None
@@ -329,6 +346,17 @@ async fn next_happening(present: &mut Option<Present>) -> Happening {
         Some(event) = events.recv() => Happening::Event(event),
         () = traffic => Happening::Traffic,
         else => std::future::pending().await,
+    }
+}
+
+fn renewal(config: &DirectConfig) -> Option<Lookup> {
+    config.provider.clone().map(|provider| provider.renewed().boxed())
+}
+
+async fn renewed(renewal: &mut Option<Lookup>) -> Option<IceWarning> {
+    match renewal {
+        Some(renewal) => renewal.await,
+        None => std::future::pending().await,
     }
 }
 
