@@ -4,7 +4,7 @@
 mod address_watch;
 #[cfg(feature = "webrtc")]
 mod driver;
-#[cfg(target_os = "linux")]
+#[cfg(all(feature = "webrtc", target_os = "linux"))]
 mod route_watch;
 #[cfg(feature = "webrtc")]
 pub(crate) use driver::PartnerLink;
