@@ -142,3 +142,24 @@ fn a_warning_serialises_as_the_server_a_code_and_a_message() {
         })
     );
 }
+
+#[test]
+fn credentials_may_be_written_into_the_address_that_is_read() {
+    for (text, server) in [
+        ("stun:example.org", IceServer::stun("stun:example.org")),
+        ("turn:a:b@example.org:9", IceServer::turn("turn:example.org:9", "a", "b")),
+        (
+            "turn:1767225600:alice:c2VzYW1l+/=@example.org?transport=udp",
+            IceServer::turn("turn:example.org?transport=udp", "1767225600:alice", "c2VzYW1l+/="),
+        ),
+        ("turn:a:%40%3a%25%zz%C3%BC@b", IceServer::turn("turn:b", "a", "@:%%zz\u{fc}")),
+        ("turn:a:%ff@b", IceServer::turn("turn:b", "a", "%ff")),
+        ("turn:a:%+f@b", IceServer::turn("turn:b", "a", "%+f")),
+        ("turn:a@b", IceServer::stun("turn:a@b")),
+        ("turn://a:b@c", IceServer::stun("turn://a:b@c")),
+        ("", IceServer::stun("")),
+    ] {
+        assert_eq!(IceServer::read(text), server);
+        assert_eq!(text.parse(), Ok(server));
+    }
+}

@@ -16,6 +16,21 @@ use super::server_names::{Lookup, ServerNames};
 
 /// Settings of a direct connection. The default suits a local network.
 ///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use socketio_p2p_client::direct::{DirectConfig, IceServer};
+///
+/// let config = DirectConfig::default()
+///     .ice_server(IceServer::stun("stun:stun.example.org:3478"))
+///     .ice_server(IceServer::turn("turn:turn.example.org:3478", "user", "password"))
+///     .bind(["0.0.0.0:0".parse()?])
+///     .linger(Duration::from_secs(3));
+/// # Ok::<(), std::net::AddrParseError>(())
+/// ```
+///
 /// Every duration is bounded by one rule: less than 1 ms, zero too, counts as 1 ms, and more than 100 years,
 /// [`Duration::MAX`] too, counts as 100 years.
 #[derive(Clone, Debug)]
@@ -98,6 +113,13 @@ impl Default for DirectConfig {
 }
 
 impl DirectConfig {
+    /// Adds a server to [`Self::ice_servers`].
+    #[must_use]
+    pub fn ice_server(mut self, server: IceServer) -> Self {
+        self.ice_servers.push(server);
+        self
+    }
+
     /// Sets a function that is asked for ICE servers besides [`Self::ice_servers`], like
     /// [`P2pBuilder::ice_servers_with`](crate::P2pBuilder::ice_servers_with).
     #[must_use]
@@ -109,6 +131,76 @@ impl DirectConfig {
         E: fmt::Display,
     {
         self.provider = Some(IceProvider::new(provide));
+        self
+    }
+
+    /// Sets [`Self::bind`].
+    #[must_use]
+    pub fn bind(mut self, addresses: impl IntoIterator<Item = SocketAddr>) -> Self {
+        self.bind = addresses.into_iter().collect();
+        self
+    }
+
+    /// Sets [`Self::mdns`].
+    #[must_use]
+    pub fn mdns(mut self, enabled: bool) -> Self {
+        self.mdns = enabled;
+        self
+    }
+
+    /// Sets [`Self::watch_network`].
+    #[must_use]
+    pub fn watch_network(mut self, enabled: bool) -> Self {
+        self.watch_network = enabled;
+        self
+    }
+
+    /// Sets [`Self::open_timeout`].
+    #[must_use]
+    pub fn open_timeout(mut self, time: Duration) -> Self {
+        self.open_timeout = time;
+        self
+    }
+
+    /// Sets [`Self::silent_after`].
+    #[must_use]
+    pub fn silent_after(mut self, time: Duration) -> Self {
+        self.silent_after = time;
+        self
+    }
+
+    /// Sets [`Self::failed_after`].
+    #[must_use]
+    pub fn failed_after(mut self, time: Duration) -> Self {
+        self.failed_after = time;
+        self
+    }
+
+    /// Sets [`Self::keep_alive`].
+    #[must_use]
+    pub fn keep_alive(mut self, time: Duration) -> Self {
+        self.keep_alive = time;
+        self
+    }
+
+    /// Sets [`Self::udp_buffer_bytes`].
+    #[must_use]
+    pub fn udp_buffer_bytes(mut self, bytes: usize) -> Self {
+        self.udp_buffer_bytes = bytes;
+        self
+    }
+
+    /// Sets [`Self::send_buffer_bytes`].
+    #[must_use]
+    pub fn send_buffer_bytes(mut self, bytes: usize) -> Self {
+        self.send_buffer_bytes = bytes;
+        self
+    }
+
+    /// Sets [`Self::linger`].
+    #[must_use]
+    pub fn linger(mut self, time: Duration) -> Self {
+        self.linger = time;
         self
     }
 

@@ -1,5 +1,7 @@
 //! An ICE server as it is configured, and the choice of those that can be used.
 
+use std::{convert::Infallible, str::FromStr};
+
 use super::{IceFault, IceScheme, IceUrl, IceWarning};
 use crate::{Secret, limits::ICE_URLS};
 
@@ -53,6 +55,21 @@ impl IceServer {
         (usable, warnings)
     }
 
+    /// Reads an address in which credentials may stand: `turn:user:password@host:port`. The user name may contain `:`;
+    /// elsewhere `:`, `@` and `%` are written `%3A`, `%40` and `%25`.
+    #[must_use]
+    pub fn read(text: &str) -> Self {
+        let parts = text.split_once(':').and_then(|(scheme, rest)| {
+            let (credentials, host) = rest.rsplit_once('@').filter(|_| !rest.starts_with("//"))?;
+            let (user, password) = credentials.rsplit_once(':')?;
+            Some((format!("{scheme}:{host}"), decoded(user), decoded(password)))
+        });
+        match parts {
+            Some((url, user, password)) => Self::turn(url, user, password),
+            None => Self::stun(text),
+        }
+    }
+
     /// Returns this server with one address only.
     fn at(&self, url: &str) -> Result<Self, IceFault> {
         let url = IceUrl::parse(url)?;
@@ -66,4 +83,28 @@ impl IceServer {
             }
         }
     }
+}
+
+impl FromStr for IceServer {
+    type Err = Infallible;
+
+    /// Reads an address as [`IceServer::read`] does.
+    fn from_str(text: &str) -> Result<Self, Infallible> {
+        Ok(Self::read(text))
+    }
+}
+
+/// Returns a text with each `%` and two hexadecimal digits replaced by the byte for which they stand, if that is UTF-8.
+fn decoded(text: &str) -> String {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once('%') {
+        bytes.extend_from_slice(before.as_bytes());
+        let digits = after.get(..2).filter(|digits| !digits.starts_with('+'));
+        let digits = digits.and_then(|digits| u8::from_str_radix(digits, 16).ok());
+        bytes.push(digits.unwrap_or(b'%'));
+        rest = if digits.is_some() { &after[2..] } else { after };
+    }
+    bytes.extend_from_slice(rest.as_bytes());
+    String::from_utf8(bytes).unwrap_or_else(|_| text.to_owned())
 }

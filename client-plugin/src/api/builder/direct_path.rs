@@ -46,11 +46,9 @@ impl P2pBuilder {
     ///     direct::{DirectConfig, IceServer},
     /// };
     ///
-    /// let mut direct = DirectConfig::default();
-    /// direct.ice_servers = vec![
-    ///     IceServer::stun("stun:stun.example.org:3478"),
-    ///     IceServer::turn("turn:turn.example.org:3478", "user", "password"),
-    /// ];
+    /// let direct = DirectConfig::default()
+    ///     .ice_server(IceServer::stun("stun:stun.example.org:3478"))
+    ///     .ice_server(IceServer::turn("turn:turn.example.org:3478", "user", "password"));
     /// let builder = "https://example.org".p2p("A").direct(direct);
     /// ```
     pub fn direct(mut self, config: DirectConfig) -> Self {
