@@ -17,6 +17,7 @@ use peer_lines::{Command, Line, say};
 use serde::Serialize;
 use socketio_p2p_client::{
     Args, EmitError, Event, Incoming, P2pBuilderExt, P2pClient, P2pClientExt, PathPolicy,
+    direct::{DirectConfig, IceServer},
 };
 use socketio_p2p_examples::{WARNINGS, describe, log_to_stderr};
 use tokio::io::{AsyncBufReadExt as _, BufReader};
@@ -27,7 +28,8 @@ use tokio::io::{AsyncBufReadExt as _, BufReader};
 /// "args":[…],"ack":true,"timeoutMs":1000}, {"cmd":"unregister"}, {"cmd":"list"}, {"cmd":"quit"}.
 /// Events on stdout: connected, paired, refused, reply, failed, sent, incoming, unpaired, clients,
 /// error; away, and then resumed or restarted, when this client's connection is lost and replaced;
-/// partner when the partner's is; path when emits take another path. Ends with status 0 after quit or
+/// partner when the partner's is; path when emits take another path; ice-warning when an ICE server is
+/// left out. Ends with status 0 after quit or
 /// at the end of stdin, and with 1 when the connection is lost for good.
 #[derive(Parser)]
 struct Options {
@@ -49,6 +51,9 @@ struct Options {
     /// The paths that emits take.
     #[arg(long, value_enum, default_value_t = Path::PreferDirect)]
     path: Path,
+    /// A STUN or TURN server for the direct path, also several: stun:host:port, turn:user:password@host:port.
+    #[arg(long, value_name = "URL")]
+    ice: Vec<IceServer>,
 }
 
 #[derive(Clone, Copy, PartialEq, ValueEnum)]
@@ -99,12 +104,14 @@ async fn main() -> ExitCode {
 }
 
 async fn run(options: Options) -> Result<(), (String, Box<dyn Error>)> {
-    let Options { url, id, reply, accept, resume, path } = options;
+    let Options { url, id, reply, accept, resume, path, ice } = options;
+    let direct = ice.into_iter().fold(DirectConfig::default(), DirectConfig::ice_server);
     eprintln!("connecting to {url} as {id}");
     let client = url
         .p2p(id)
         .resumes(resume)
         .path_policy(path.into())
+        .direct(direct)
         .on_register(move |_| std::future::ready(accept))
         .on2_fallback(move |msg: Incoming| async move {
             say(&Line::incoming(&msg));

@@ -98,6 +98,14 @@ pub(crate) enum Line<'a> {
     Partner {
         state: Presence,
     },
+    /// An ICE server is left out.
+    #[serde(rename = "ice-warning")]
+    IceWarning {
+        #[serde(skip_serializing_if = "Option::is_none")]
+        server: Option<&'a str>,
+        code: &'a str,
+        message: String,
+    },
     Clients {
         clients: &'a [&'a str],
     },
@@ -143,6 +151,11 @@ impl<'a> Line<'a> {
                 rtt_ms: rtt.map(|rtt| rtt.as_secs_f64() * 1_000.0),
             }),
             Event::Partner(state) => Some(Self::Partner { state: *state }),
+            Event::IceWarning(warning) => Some(Self::IceWarning {
+                server: warning.server(),
+                code: warning.code(),
+                message: warning.to_string(),
+            }),
             Event::ConnectError(failure) if failure.is_retryable() => None,
             Event::Refused(refusal) | Event::ConnectError(ConnectFailure::Refused(refusal)) => {
                 Some(Self::Error { code: refusal.code.as_str(), message: &refusal.message })

@@ -86,6 +86,29 @@ async fn who_wants_the_direct_path_only_waits_for_it() -> Story {
 }
 
 #[tokio::test]
+async fn an_ice_server_that_cannot_be_used_is_named_without_its_password() -> Story {
+    let server = Server::start().await?;
+    let ice =
+        ["--ice", "turn:alice:sesame@127.0.0.1:9?transport=quic", "--ice", "stun:127.0.0.1:9"];
+    let mut a =
+        Peer::builder(&server, "A").args(["--path", "direct-only"]).args(ice).start().await?;
+    let mut b = peer(&server, "B", "direct-only").await?;
+
+    let warning = a.wait_for("ice-warning").await?;
+    assert_eq!(warning["server"], "turn:127.0.0.1:9?transport=quic");
+    assert_eq!(warning["code"], "bad-address");
+
+    a.register("B").await?;
+    b.wait_for("paired").await?;
+    assert_eq!(a.emit2("chat", json!([1])).await?.path, "direct");
+    let events = a.quit().await?;
+    assert!(events.iter().all(|event| event.name() != "ice-warning"), "{events:?}");
+    b.quit().await?;
+    server.stop().await?;
+    Ok(())
+}
+
+#[tokio::test]
 async fn the_example_pair_ends_well() -> Story {
     let no_arguments: [&str; 0] = [];
     let mut pair =
