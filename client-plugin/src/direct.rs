@@ -37,7 +37,7 @@
 //! | `delivery` | waiting for what was sent |
 //! | `remainder` | messages that are reported after the end of their channel |
 //! | `inbox`, `pump` | what came over a raw channel |
-//! | `channel`, `stream` | one data channel: messages, and bytes |
+//! | `channel`, `sending`, `stream` | one data channel: messages, and bytes |
 //! | `event`, `shared` | what the handle, the reader of events and the actor share |
 //! | `actor` | the one task of a connection |
 //! | `events`, `connection` | the reader of events, and the handle |
@@ -64,6 +64,7 @@ mod pump;
 mod remainder;
 mod role;
 mod runtime;
+mod sending;
 mod server_names;
 mod shared;
 mod signal;

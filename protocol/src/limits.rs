@@ -1,6 +1,7 @@
 //! Every number that another party can drive up: its unit, its default and its reason.
 
 mod backlog;
+mod channels;
 mod ice;
 mod stated;
 
@@ -10,6 +11,11 @@ pub use self::{
     backlog::{
         BACKLOG_BYTES, BACKLOG_BYTES_MAX, BACKLOG_EMITS, BACKLOG_EMITS_MAX, BACKLOG_OWING_BYTES,
         BACKLOG_OWING_EMITS, HELD_REQUESTS, V1_LEAVE_TIME,
+    },
+    channels::{
+        CHANNEL_FAREWELL, CHANNEL_MESSAGE_BYTES, CHANNEL_OVERHEAD, CHANNEL_PARTS, CHANNEL_PATIENCE,
+        CHANNEL_PIECE_BYTES, CHANNEL_QUEUE_TIME, CHANNEL_QUIET, CHANNEL_UNREAD_BYTES,
+        CHANNEL_WINDOW, CHANNEL_WINDOW_MIN, CHANNELS, CHANNELS_IN_ALL,
     },
     ice::{CANDIDATE_PAIRS, HOST_CANDIDATES, ICE_URLS, SERVER_CANDIDATES},
     stated::Limits,
@@ -372,37 +378,3 @@ pub const COMPARE_TIME: Duration = Duration::from_secs(3);
 pub fn cut(text: &str) -> &str {
     &text[..text.floor_char_boundary(MESSAGE_BYTES)]
 }
-
-/// Raw channels of a direct connection, the session's own channel included. The partner's next one is closed
-/// again.
-pub const CHANNELS: usize = 64;
-
-/// Raw channels with those that are on their way to be closed. Beyond it the connection ends: nobody opens
-/// and drops channels that fast.
-pub const CHANNELS_IN_ALL: usize = 4 * CHANNELS;
-
-/// Longest message that an end takes from its partner on a direct connection, in bytes: what browsers take.
-pub const CHANNEL_MESSAGE_BYTES: usize = 256 * 1024;
-
-/// Window of a raw channel, in bytes: the partner may send so much that was not read. It equals what is
-/// in flight at most, so that a reader that keeps up slows down no sender.
-pub const CHANNEL_WINDOW: usize = 1024 * 1024;
-
-/// Least window of a raw channel, in bytes. A smaller one would cost more messages than it saves memory.
-pub const CHANNEL_WINDOW_MIN: usize = 16 * 1024;
-
-/// Cost of a message on a raw channel besides its length, in bytes: about what the queues around it take, so
-/// that a flood of short messages is bounded as well.
-pub const CHANNEL_OVERHEAD: usize = 128;
-
-/// Unread bytes of a raw channel of a partner that does not count, before it is closed: a page that sends a
-/// file without waiting is not read at once.
-pub const CHANNEL_UNREAD_BYTES: usize = 8 * 1024 * 1024;
-
-/// Silence after which a channel to a partner that does not count is closed, besides two round trips: messages
-/// that were under way have arrived by then.
-pub const CHANNEL_QUIET: Duration = Duration::from_millis(20);
-
-/// Time that a partner that counts may take to close a channel that this end has left. After that, this end
-/// closes it.
-pub const CHANNEL_FAREWELL: Duration = Duration::from_secs(5);

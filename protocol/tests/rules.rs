@@ -11,6 +11,7 @@ mod broker_granting;
 mod broker_registering;
 mod broker_v1;
 mod channel_credit;
+mod channel_pieces;
 mod client_connecting;
 mod client_connection;
 mod client_emits;

@@ -150,13 +150,15 @@ fn a_description_has_a_largest_size() {
 fn what_an_end_states_in_lines_of_its_own_counts_only_in_its_own_description() {
     let own = Sdp::own(&sdp_text(7, "abcd"), 212_992, 1 << 20).unwrap();
     let lines: Vec<_> = own.as_str().lines().filter(|line| line.starts_with("a=x-")).collect();
-    assert_eq!(lines.len(), 2);
+    assert_eq!(lines.len(), 3);
     assert_eq!((own.udp_buffer(), own.channel_window()), (212_992, 1 << 20));
+    assert!(own.takes_pieces());
 
     // libdatachannel repeats them in its answer.
     let echo: Sdp = format!("{}{}\r\n", sdp_text(8, "efgh"), lines.join("\r\n")).parse().unwrap();
 
     assert_eq!((echo.udp_buffer(), echo.channel_window()), (0, 0));
+    assert!(!echo.takes_pieces());
 }
 
 #[test]

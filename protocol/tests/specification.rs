@@ -157,6 +157,10 @@ fn the_table_of_limits_agrees_with_the_constants() {
         ("CHANNEL_UNREAD_BYTES", bytes(limits::CHANNEL_UNREAD_BYTES)),
         ("CHANNEL_QUIET", time(limits::CHANNEL_QUIET)),
         ("CHANNEL_FAREWELL", time(limits::CHANNEL_FAREWELL)),
+        ("CHANNEL_PIECE_BYTES", bytes(limits::CHANNEL_PIECE_BYTES)),
+        ("CHANNEL_PARTS", limits::CHANNEL_PARTS.to_string()),
+        ("CHANNEL_PATIENCE", time(limits::CHANNEL_PATIENCE)),
+        ("CHANNEL_QUEUE_TIME", time(limits::CHANNEL_QUEUE_TIME)),
     ];
     let rows = rows(3);
     for (name, value) in &limits {

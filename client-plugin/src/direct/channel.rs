@@ -5,19 +5,19 @@ use std::future::Future;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 
-use bytes::BytesMut;
-use tokio::sync::OwnedMutexGuard;
+use socketio_p2p_protocol::peer::channel::Carriage;
 use webrtc::data_channel::{
     DataChannel, DataChannelEvent, RTCDataChannelMessage, RTCDataChannelState,
 };
 
-use super::channels::{Begun, Channels, Slot};
+use super::channels::{Channels, Slot};
 use super::delivery::Delivery;
 use super::error::{ChannelEnd, DirectSendError};
 use super::inbox::Inbox;
 use super::message::{ChannelMessage, into_message};
 use super::pump::pump;
 use super::remainder::Remainder;
+use super::sending::Sender;
 
 /// A data channel to the partner: messages as they are, without frames.
 ///
@@ -28,6 +28,10 @@ use super::remainder::Remainder;
 /// When 1 MiB is unread, a partner that runs this library waits, and no other channel is held up. Another
 /// partner, such as a browser, does not wait: its channel is closed when 8 MiB are unread, and the end is
 /// [`ChannelEnd::Unread`]. On a channel that may lose messages, further ones are lost.
+///
+/// What may be lost does not wait: on such a channel, [`Self::send`] gives a message up that cannot leave within
+/// 100 ms. Without retransmits, and to a partner that runs this library, a message is lost if a part of it is, and,
+/// on an ordered channel, if a later one has overtaken it; none waits for another.
 ///
 /// # Examples
 ///
@@ -50,7 +54,7 @@ use super::remainder::Remainder;
 /// # }
 /// ```
 #[derive(Clone)]
-pub struct DirectChannel(Arc<Inner>);
+pub struct DirectChannel(pub(super) Arc<Inner>);
 
 /// A channel that may have been dropped.
 pub(crate) struct WeakChannel(Weak<Inner>);
@@ -61,28 +65,20 @@ impl WeakChannel {
     }
 }
 
-struct Inner {
-    channel: Arc<dyn DataChannel>,
+pub(super) struct Inner {
+    pub(super) channel: Arc<dyn DataChannel>,
     label: String,
-    channels: Arc<Channels>,
+    pub(super) channels: Arc<Channels>,
     _slot: Slot,
     /// Messages of a raw channel. The main channel has no inbox: it is read without a detour.
-    inbox: Option<Arc<Inbox>>,
-    /// Bytes that may be sent before the channel is asked again what is in flight. The sender holds the lock, so
-    /// that messages leave in the order of the calls.
-    credit: Arc<tokio::sync::Mutex<usize>>,
+    pub(super) inbox: Option<Arc<Inbox>>,
+    pub(super) carriage: Carriage,
+    /// The sender holds the lock, so that messages leave in the order of the calls.
+    pub(super) sender: Arc<tokio::sync::Mutex<Sender>>,
     /// Set when the partner has announced its end on the main channel.
     has_left: AtomicBool,
     /// What may still come on the main channel, once it is closed.
     remainder: OnceLock<Remainder>,
-}
-
-/// Room for one message, and its place in the order.
-pub(crate) struct Reserved {
-    channel: DirectChannel,
-    credit: OwnedMutexGuard<usize>,
-    len: usize,
-    is_unused: bool,
 }
 
 impl DirectChannel {
@@ -94,7 +90,7 @@ impl DirectChannel {
     ) -> Self {
         channels.set_main(&channel);
         let slot = Slot::take(&channels);
-        Self::new(channel, label, channels, slot, None)
+        Self::new(channel, label, channels, slot, Carriage::Reliable, None)
     }
 
     /// Creates the handle of a raw channel, and its pump.
@@ -103,11 +99,11 @@ impl DirectChannel {
         label: String,
         channels: Arc<Channels>,
         slot: Slot,
-        is_lossy: bool,
+        carriage: Carriage,
     ) -> (Self, impl Future<Output = ()> + Send + use<>) {
-        let inbox = Arc::new(Inbox::new(Arc::clone(&channels), is_lossy));
+        let inbox = Arc::new(Inbox::new(Arc::clone(&channels), carriage));
         let pump = pump(Arc::clone(&channel), Arc::clone(&inbox));
-        (Self::new(channel, label, channels, slot, Some(inbox)), pump)
+        (Self::new(channel, label, channels, slot, carriage, Some(inbox)), pump)
     }
 
     fn new(
@@ -115,6 +111,7 @@ impl DirectChannel {
         label: String,
         channels: Arc<Channels>,
         slot: Slot,
+        carriage: Carriage,
         inbox: Option<Arc<Inbox>>,
     ) -> Self {
         Self(Arc::new(Inner {
@@ -123,7 +120,8 @@ impl DirectChannel {
             channels,
             _slot: slot,
             inbox,
-            credit: Arc::default(),
+            carriage,
+            sender: Arc::default(),
             has_left: AtomicBool::new(false),
             remainder: OnceLock::new(),
         }))
@@ -143,60 +141,6 @@ impl DirectChannel {
         self.0.channels.max_message()
     }
 
-    /// Sends one message, once the window has room for it and the partner has read enough of the earlier
-    /// ones. It may arrive later: [`Self::delivered`] waits for that.
-    ///
-    /// A call that is neither polled nor dropped holds up later calls on this channel, and nothing else.
-    ///
-    /// # Errors
-    ///
-    /// [`DirectSendError::Empty`] and [`DirectSendError::TooLong`] at once; nothing was sent then.
-    /// [`DirectSendError::Closed`] if the channel is closed, also while this waits; [`Self::end`] returns the
-    /// reason. It is unknown then whether the partner has read the earlier messages.
-    ///
-    /// # Cancel safety
-    ///
-    /// Not cancel safe: if this does not resolve, the message may have been sent.
-    pub async fn send(&self, message: impl Into<ChannelMessage>) -> Result<(), DirectSendError> {
-        let message = message.into();
-        self.0.channels.check(&message)?;
-        let reserved = self.reserve(message.len()).await?;
-        match &self.0.inbox {
-            // The main channel's messages are sent by the connection's task, or polled by it.
-            None => reserved.take().put(message).await,
-            Some(_) => match reserved.begin(message) {
-                Begun::Done(sent) => sent,
-                Begun::HandedOver(sent) => sent.await.unwrap_or(Err(DirectSendError::Closed)),
-            },
-        }
-    }
-
-    /// Reserves room for a message of this length, and its place in the order.
-    pub(crate) async fn reserve(&self, len: usize) -> Result<Reserved, DirectSendError> {
-        let mut credit = Arc::clone(&self.0.credit).lock_owned().await;
-        if *credit < len {
-            *credit = self.delivery().room_for(len).await?;
-        }
-        if let Some(inbox) = &self.0.inbox {
-            inbox.spend(len).await?;
-        }
-        Ok(Reserved { channel: self.clone(), credit, len, is_unused: true })
-    }
-
-    /// Does what [`Self::reserve`] does, or returns `None` if it has to wait.
-    pub(crate) fn try_reserve(&self, len: usize) -> Option<Result<Reserved, DirectSendError>> {
-        let credit = Arc::clone(&self.0.credit).try_lock_owned().ok()?;
-        if *credit < len {
-            return None;
-        }
-        if let Some(inbox) = &self.0.inbox
-            && let Err(error) = inbox.try_spend(len)?
-        {
-            return Some(Err(error));
-        }
-        Some(Ok(Reserved { channel: self.clone(), credit, len, is_unused: true }))
-    }
-
     /// Waits until everything that was sent has arrived at the partner's machine.
     ///
     /// # Errors
@@ -210,7 +154,7 @@ impl DirectChannel {
         self.delivery().delivered().await
     }
 
-    fn delivery(&self) -> Delivery<'_> {
+    pub(super) fn delivery(&self) -> Delivery<'_> {
         let Inner { channel, channels, inbox, .. } = &*self.0;
         Delivery { channel, channels, is_handed_over: inbox.is_some() }
     }
@@ -315,47 +259,6 @@ impl DirectChannel {
             if self.delivery().wait_for(tick).await.is_err() {
                 return;
             }
-        }
-    }
-}
-
-impl Reserved {
-    /// Returns the length for which there is room.
-    pub(crate) const fn len(&self) -> usize {
-        self.len
-    }
-
-    /// Sends a message of the reserved length. If webrtc has to wait for its lock, the connection's task sends the
-    /// message, also if the caller does not wait for it. Later messages wait for that.
-    pub(crate) fn begin(self, message: ChannelMessage) -> Begun<Result<(), DirectSendError>> {
-        let channels = Arc::clone(&self.channel.0.channels);
-        channels.traffic.count_sent();
-        channels.begin(self.take().put(message))
-    }
-
-    /// Spends the room.
-    fn take(mut self) -> Self {
-        self.is_unused = false;
-        *self.credit = self.credit.saturating_sub(self.len);
-        self
-    }
-
-    async fn put(self, message: ChannelMessage) -> Result<(), DirectSendError> {
-        let channel = &self.channel.0.channel;
-        let sent = match message {
-            ChannelMessage::Text(text) => channel.send_text(&text).await,
-            ChannelMessage::Binary(bytes) => channel.send(BytesMut::from(bytes)).await,
-        };
-        sent.map_err(|_| DirectSendError::Closed)
-    }
-}
-
-impl Drop for Reserved {
-    fn drop(&mut self) {
-        if self.is_unused
-            && let Some(inbox) = &self.channel.0.inbox
-        {
-            inbox.refund(self.len);
         }
     }
 }

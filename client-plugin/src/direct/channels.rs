@@ -2,14 +2,14 @@
 //! closings that the connection's task carries out for them.
 
 use std::future::Future;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 use std::time::Duration;
 
 use futures_util::FutureExt;
 use socketio_p2p_protocol::Sdp;
 use socketio_p2p_protocol::limits::CHANNEL_MESSAGE_BYTES;
-use socketio_p2p_protocol::peer::channel::is_counted;
+use socketio_p2p_protocol::peer::channel::{Carriage, is_counted};
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 use tokio_util::sync::WaitForCancellationFuture;
@@ -17,7 +17,7 @@ use webrtc::data_channel::{DataChannel, RTCDataChannelState};
 
 use super::driver_ticks::DriverTicks;
 use super::error::DirectSendError;
-use super::message::ChannelMessage;
+use super::message::{ChannelMessage, ChannelOptions};
 use super::tasks::Handover;
 use super::traffic::Traffic;
 use super::window::{FLOOR, Window};
@@ -34,6 +34,8 @@ pub(crate) struct Channels {
     max_message: AtomicUsize,
     /// Window of the partner's raw channels; 0 if the partner states none.
     partner_window: AtomicUsize,
+    /// True if the partner takes messages in pieces, on channels that may lose them.
+    takes_pieces: AtomicBool,
     /// The main channel, which distinguishes a lost connection from a closed channel.
     main: OnceLock<Weak<dyn DataChannel>>,
     /// Messages over raw channels.
@@ -60,6 +62,7 @@ impl Channels {
             window_bytes: AtomicUsize::new(FLOOR),
             max_message: AtomicUsize::new(CHANNEL_MESSAGE_BYTES),
             partner_window: AtomicUsize::new(0),
+            takes_pieces: AtomicBool::new(false),
             main: OnceLock::new(),
             traffic: Traffic::default(),
             ended_at: Mutex::default(),
@@ -107,12 +110,20 @@ impl Channels {
         let max_message = partner.max_message().min(CHANNEL_MESSAGE_BYTES);
         self.max_message.store(max_message, Ordering::Relaxed);
         self.partner_window.store(partner.channel_window(), Ordering::Relaxed);
+        self.takes_pieces.store(partner.takes_pieces(), Ordering::Relaxed);
         self.adjust(|window| window.partner_has(partner.udp_buffer()));
     }
 
     /// Returns the window of the partner's raw channels, or 0.
     pub(crate) fn partner_window(&self) -> usize {
         self.partner_window.load(Ordering::Relaxed)
+    }
+
+    /// Returns the carriage of a channel that this end opens.
+    pub(crate) fn carriage(&self, options: &ChannelOptions) -> Carriage {
+        let sends_again = options.max_retransmits != Some(0);
+        let takes_pieces = self.takes_pieces.load(Ordering::Relaxed);
+        Carriage::chosen(options.is_lossy(), sends_again, options.ordered, takes_pieces)
     }
 
     /// Returns whether both ends count what they send over raw channels. Only a partner that counts knows the
@@ -195,6 +206,16 @@ pub(crate) enum Begun<T> {
     Done(T),
     /// The connection's task carries it out, and reports here.
     HandedOver(oneshot::Receiver<T>),
+}
+
+impl<T> Begun<Result<T, DirectSendError>> {
+    /// Waits until it is done.
+    pub(crate) async fn finished(self) -> Result<T, DirectSendError> {
+        match self {
+            Self::Done(done) => done,
+            Self::HandedOver(done) => done.await.unwrap_or(Err(DirectSendError::Closed)),
+        }
+    }
 }
 
 /// One of the channels that a connection may have.

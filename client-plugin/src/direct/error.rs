@@ -42,9 +42,14 @@ pub enum DirectSendError {
         /// Length of the longest message that the partner takes.
         limit: usize,
     },
-    /// The send buffer is full: [`DirectConfig::send_buffer_bytes`](crate::direct::DirectConfig::send_buffer_bytes).
+    /// It would have to wait: the send buffer is full
+    /// ([`DirectConfig::send_buffer_bytes`](crate::direct::DirectConfig::send_buffer_bytes)), or the window of the
+    /// channel.
     #[error("the send buffer is full")]
     Full,
+    /// The channel may lose messages, and this one could not leave within 100 ms. Some of it may have left.
+    #[error("the message could not be sent in time")]
+    Late,
     /// The channel or its connection is closed.
     #[error("the direct connection is closed")]
     Closed,

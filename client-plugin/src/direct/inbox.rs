@@ -19,14 +19,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use socketio_p2p_protocol::peer::channel::{
-    Arrival, Channel, ChannelEnd, Input, Kind, Output, SpendError,
+    Arrival, Carriage, Channel, ChannelEnd, Input, Output, Pieces, SpendError,
 };
 use tokio::sync::Notify;
 use tokio::time::timeout;
 
 use super::channels::Channels;
 use super::error::DirectSendError;
-use super::message::ChannelMessage;
+use super::message::{ChannelMessage, joined};
 
 /// Time that closing a channel waits for the last message to be sent, at most. The pump still sends it
 /// afterwards.
@@ -47,16 +47,23 @@ pub(crate) struct Inbox {
 struct State {
     channel: Channel,
     messages: VecDeque<ChannelMessage>,
+    /// Pieces that have come, if messages travel in pieces.
+    pieces: Option<Pieces>,
     is_open: bool,
 }
 
 impl Inbox {
-    pub(crate) fn new(channels: Arc<Channels>, is_lossy: bool) -> Self {
+    pub(crate) fn new(channels: Arc<Channels>, carriage: Carriage) -> Self {
         channels.raw.fetch_add(1, Ordering::Relaxed);
-        let channel = Channel::new(channels.partner_window(), is_lossy);
+        let channel = Channel::new(channels.partner_window(), carriage.is_lossy());
+        let pieces = match carriage {
+            Carriage::Pieces { in_order } => Some(Pieces::new(in_order)),
+            Carriage::Reliable | Carriage::Lossy => None,
+        };
+        let messages = VecDeque::new();
         Self {
             channels,
-            state: Mutex::new(State { channel, messages: VecDeque::new(), is_open: false }),
+            state: Mutex::new(State { channel, messages, pieces, is_open: false }),
             arrived: Notify::new(),
             changed: Notify::new(),
             stirred: Notify::new(),
@@ -165,11 +172,15 @@ impl Inbox {
     /// Takes a message that came.
     pub(super) fn put(&self, message: ChannelMessage) {
         self.channels.traffic.count_received();
-        let kind = match message {
-            ChannelMessage::Text(_) => Kind::Text,
-            ChannelMessage::Binary(_) => Kind::Binary,
-        };
         let mut state = self.state();
+        let message = match &mut state.pieces {
+            Some(pieces) => match pieces.received(message.into_bytes()) {
+                Some((kind, bytes)) => joined(kind, bytes),
+                None => return,
+            },
+            None => message,
+        };
+        let kind = message.kind();
         let before = state.channel.unread();
         let in_all = self.channels.unread.load(Ordering::Relaxed);
         let arrival = state.channel.received(kind, message.len(), in_all, Instant::now());

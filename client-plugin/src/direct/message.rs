@@ -1,6 +1,9 @@
 //! Messages of a data channel, and the promises of a channel.
 
+use std::time::Duration;
+
 use bytes::Bytes;
+use socketio_p2p_protocol::peer::channel::Kind;
 use webrtc::data_channel::RTCDataChannelMessage;
 
 /// Length of the longest label and the longest protocol of a channel, in bytes.
@@ -27,6 +30,21 @@ impl ChannelMessage {
     /// Returns whether the message is empty. An empty message can be received, not sent.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    pub(crate) const fn kind(&self) -> Kind {
+        match self {
+            Self::Text(_) => Kind::Text,
+            Self::Binary(_) => Kind::Binary,
+        }
+    }
+
+    /// Returns the content as bytes.
+    pub(crate) fn as_bytes(&self) -> &[u8] {
+        match self {
+            Self::Text(text) => text.as_bytes(),
+            Self::Binary(bytes) => bytes,
+        }
     }
 
     /// Returns the content of a text or a binary message as bytes.
@@ -63,6 +81,22 @@ impl From<Vec<u8>> for ChannelMessage {
 }
 
 /// Promises of a raw channel. By default all messages arrive, in order.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use socketio_p2p_client::direct::ChannelOptions;
+///
+/// // For the position of a pointer: only the latest counts.
+/// let latest = ChannelOptions::default().max_retransmits(0).protocol("pointer");
+/// // For frames of a video, which are of no use after 150 ms.
+/// let timely = ChannelOptions::default().ordered(false);
+/// let timely = timely.max_packet_life_time(Duration::from_millis(150));
+/// # assert_eq!((latest.ordered, latest.max_retransmits), (true, Some(0)));
+/// # assert_eq!((timely.ordered, timely.max_packet_life_time), (false, Some(150)));
+/// ```
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct ChannelOptions {
@@ -73,7 +107,7 @@ pub struct ChannelOptions {
     pub max_retransmits: Option<u16>,
     /// Milliseconds for which a lost message is sent again. Default: until it arrives.
     pub max_packet_life_time: Option<u16>,
-    /// Name of the application's own protocol. Default: empty.
+    /// Name of the application's own protocol, of at most 1,024 bytes. Default: empty.
     pub protocol: String,
 }
 
@@ -95,6 +129,39 @@ impl ChannelOptions {
         Self { ordered: false, max_retransmits: Some(max_retransmits), ..Self::default() }
     }
 
+    /// Sets [`Self::ordered`]: whether messages arrive in the order in which they were sent. Default: true.
+    #[must_use]
+    pub fn ordered(mut self, ordered: bool) -> Self {
+        self.ordered = ordered;
+        self
+    }
+
+    /// Sets [`Self::max_retransmits`], the number of times that a lost message is sent again, and unsets
+    /// [`Self::max_packet_life_time`]. Default: until it arrives.
+    #[must_use]
+    pub fn max_retransmits(mut self, times: u16) -> Self {
+        self.max_retransmits = Some(times);
+        self.max_packet_life_time = None;
+        self
+    }
+
+    /// Sets [`Self::max_packet_life_time`], the time for which a lost message is sent again, and unsets
+    /// [`Self::max_retransmits`]. It is counted in milliseconds, of which at most 65,535 are possible; a longer time
+    /// counts as that. Default: until it arrives.
+    #[must_use]
+    pub fn max_packet_life_time(mut self, time: Duration) -> Self {
+        self.max_packet_life_time = Some(u16::try_from(time.as_millis()).unwrap_or(u16::MAX));
+        self.max_retransmits = None;
+        self
+    }
+
+    /// Sets [`Self::protocol`], the name of the application's own protocol, of at most 1,024 bytes. Default: empty.
+    #[must_use]
+    pub fn protocol(mut self, protocol: impl Into<String>) -> Self {
+        self.protocol = protocol.into();
+        self
+    }
+
     /// Returns whether a message may be lost.
     pub(crate) fn is_lossy(&self) -> bool {
         self.max_retransmits.is_some() || self.max_packet_life_time.is_some()
@@ -110,8 +177,13 @@ impl ChannelOptions {
 
 /// Turns a message of webrtc's into ours, without a copy.
 pub(crate) fn into_message(message: RTCDataChannelMessage) -> ChannelMessage {
-    let bytes = message.data.freeze();
-    if !message.is_string {
+    let kind = if message.is_string { Kind::Text } else { Kind::Binary };
+    joined(kind, message.data.freeze())
+}
+
+/// Returns the message of this kind and content. A text that is not UTF-8 is bytes.
+pub(crate) fn joined(kind: Kind, bytes: Bytes) -> ChannelMessage {
+    if kind == Kind::Binary {
         return ChannelMessage::Binary(bytes);
     }
     match String::from_utf8(bytes.into()) {

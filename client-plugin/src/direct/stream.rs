@@ -10,10 +10,11 @@ use bytes::{Buf, Bytes};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::oneshot;
 
-use super::channel::{DirectChannel, Reserved};
+use super::channel::DirectChannel;
 use super::channels::Begun;
 use super::error::{ChannelEnd, DirectSendError};
 use super::message::ChannelMessage;
+use super::sending::Reserved;
 
 /// Length of the messages that a stream is cut into, in bytes. Every partner takes it, and a longer one gains
 /// nothing.

@@ -1,4 +1,6 @@
-use socketio_p2p_client::direct::{ChannelEnd, ChannelError, ChannelMessage, ChannelOptions};
+use socketio_p2p_client::direct::{
+    ChannelEnd, ChannelError, ChannelMessage, ChannelOptions, DirectSendError,
+};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::pair::PATIENCE;
@@ -92,6 +94,52 @@ async fn a_connection_has_a_limited_number_of_channels() -> Outcome {
         }
     };
     tokio::time::timeout(PATIENCE, again).await?;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn messages_of_any_kind_and_length_pass_over_a_channel_that_sends_none_again() -> Outcome {
+    for ordered in [true, false] {
+        let (a, mut b) = open().await;
+        let options = ChannelOptions::default().ordered(ordered).max_retransmits(0);
+        let here = a.connection.open("loose", options).await?;
+        let there = b.channel().await;
+        let messages: [ChannelMessage; 4] =
+            ["text".into(), vec![7; 1].into(), "x".repeat(20_000).into(), vec![8; 60_000].into()];
+
+        for message in messages {
+            for (from, to) in [(&here, &there), (&there, &here)] {
+                // A busy machine may take longer than such a message waits.
+                while from.send(message.clone()).await == Err(DirectSendError::Late) {}
+                loop {
+                    let received = tokio::time::timeout(PATIENCE, to.recv()).await?;
+                    if received.as_ref() == Some(&message) {
+                        break;
+                    }
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn trying_to_send_is_refused_where_sending_would_wait() -> Outcome {
+    let (a, mut b) = open().await;
+    let reliable = a.connection.open("kept", ChannelOptions::default()).await?;
+    let _unread = b.channel().await;
+
+    let refusal = loop {
+        match reliable.try_send(vec![1; 100_000]) {
+            Ok(()) => tokio::task::yield_now().await,
+            Err(refusal) => break refusal,
+        }
+    };
+
+    assert_eq!(refusal, DirectSendError::Full);
+    assert_eq!(reliable.try_send(""), Err(DirectSendError::Empty));
+    a.connection.close().await;
+    assert_eq!(reliable.try_send("x"), Err(DirectSendError::Closed));
     Ok(())
 }
 

@@ -21,16 +21,21 @@
 //! channel in turn. If both ends simply closed it, SCTP would keep what was under way in the shared
 //! receive buffer as long as the connection lives.
 
+mod carriage;
+mod pieces;
+mod timely;
+
 use std::time::{Duration, Instant};
 
+pub use self::{
+    carriage::Carriage,
+    pieces::{Pieces, pieces},
+    timely::TimelyWindow,
+};
 use crate::limits::{
     CHANNEL_FAREWELL, CHANNEL_MESSAGE_BYTES, CHANNEL_OVERHEAD, CHANNEL_QUIET, CHANNEL_UNREAD_BYTES,
     CHANNEL_WINDOW, CHANNEL_WINDOW_MIN, CHANNELS, CHANNELS_IN_ALL,
 };
-
-/// The end of the protocol of a channel that may lose messages. The end that accepts the channel may have
-/// no other way to know.
-pub const LOSSY: &str = ";x-lossy";
 
 /// The part of a window that is given back at a time: one in so many.
 const PART: usize = 4;

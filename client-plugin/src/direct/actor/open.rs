@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use socketio_p2p_protocol::limits::CHANNELS;
-use socketio_p2p_protocol::peer::channel::{Admission, LOSSY, admit};
+use socketio_p2p_protocol::peer::channel::{Admission, Carriage, admit};
 use tokio::time::{Instant, sleep_until, timeout};
 
 use super::super::channel::DirectChannel;
@@ -38,9 +38,9 @@ impl ConnectionActor {
             return Err(DirectEnd::Overrun);
         }
         let slot = Slot::take(&channels);
-        let is_lossy = protocol.ends_with(LOSSY);
+        let carriage = Carriage::of(&protocol);
         let (channel, pump) =
-            DirectChannel::raw(channel, label, Arc::clone(&channels), slot, is_lossy);
+            DirectChannel::raw(channel, label, Arc::clone(&channels), slot, carriage);
         channels.calls.give(pump);
         if admission == Admission::Taken {
             self.report(DirectEvent::Channel(channel));
@@ -99,10 +99,12 @@ async fn open(
     mut options: ChannelOptions,
     slot: Slot,
 ) -> Result<DirectChannel, ChannelError> {
-    let is_lossy = options.is_lossy();
-    if is_lossy && channels.partner_counts() {
-        options.protocol.push_str(LOSSY);
+    let carriage = channels.carriage(&options);
+    if channels.partner_counts() {
+        options.protocol.push_str(carriage.suffix());
     }
+    // Only the receiver can keep their order.
+    options.ordered &= !matches!(carriage, Carriage::Pieces { .. });
     let mut slot = Some(slot);
     for _ in 0..ATTEMPTS {
         while channels.opens_at() > Instant::now() {
@@ -115,7 +117,7 @@ async fn open(
         })?;
         let slot = slot.take().unwrap_or_else(|| Slot::take(&channels));
         let (channel, pump) =
-            DirectChannel::raw(channel, label.clone(), Arc::clone(&channels), slot, is_lossy);
+            DirectChannel::raw(channel, label.clone(), Arc::clone(&channels), slot, carriage);
         channels.calls.give(pump);
         if channel.opened().await.is_ok() {
             return Ok(channel);

@@ -9,6 +9,8 @@ use crate::limits::{CANDIDATES, CHANNEL_MESSAGE_BYTES, SDP_BYTES};
 const UDP_BUFFER: &str = "x-udp-buffer";
 /// The attribute that states the window of the sender's raw channels, in bytes, and the sender's ICE user name.
 const CHANNEL_WINDOW: &str = "x-channel-window";
+/// The attribute that states, by a 1, that the sender takes messages in pieces, and the sender's ICE user name.
+const CHANNEL_PIECES: &str = "x-channel-pieces";
 /// The attribute that states the longest message that the sender takes, in bytes; 0 stands for any length.
 const MAX_MESSAGE: &str = "max-message-size";
 /// The longest message of a partner that states none, in bytes: RFC 8841.
@@ -30,12 +32,13 @@ struct Parsed {
     max_message: usize,
     udp_buffer: usize,
     channel_window: usize,
+    takes_pieces: bool,
 }
 
 impl Sdp {
     /// Reads a description of this end, and adds the buffer of its UDP socket and the window of its raw channels.
     ///
-    /// Both lines name this end: libdatachannel repeats lines of an offer that it does not know in its answer.
+    /// It also states that this end takes messages in pieces. The lines name this end: libdatachannel repeats lines of an offer that it does not know in its answer.
     ///
     /// # Errors
     ///
@@ -45,7 +48,8 @@ impl Sdp {
         let ufrag = plain.ufrag();
         let udp_buffer = format!("a={UDP_BUFFER}:{udp_buffer} {ufrag}\r\n");
         let channel_window = format!("a={CHANNEL_WINDOW}:{channel_window} {ufrag}\r\n");
-        format!("{text}{udp_buffer}{channel_window}").parse()
+        let pieces = format!("a={CHANNEL_PIECES}:1 {ufrag}\r\n");
+        format!("{text}{udp_buffer}{channel_window}{pieces}").parse()
     }
 
     /// Returns the text.
@@ -59,7 +63,7 @@ impl Sdp {
     /// receives as well, and cannot read one of 2³² bytes or more.
     #[must_use]
     pub fn without_candidates(&self) -> String {
-        let left_out = ["candidate", MAX_MESSAGE, UDP_BUFFER, CHANNEL_WINDOW];
+        let left_out = ["candidate", MAX_MESSAGE, UDP_BUFFER, CHANNEL_WINDOW, CHANNEL_PIECES];
         let is_kept = |line: &&str| {
             let name = line.strip_prefix("a=").and_then(|line| line.split(':').next());
             !name.is_some_and(|name| left_out.contains(&name))
@@ -114,6 +118,12 @@ impl Sdp {
     pub fn channel_window(&self) -> usize {
         self.0.channel_window
     }
+
+    /// Returns true if the sender takes messages in pieces, on channels that may lose them.
+    #[must_use]
+    pub fn takes_pieces(&self) -> bool {
+        self.0.takes_pieces
+    }
 }
 
 impl FromStr for Sdp {
@@ -142,6 +152,7 @@ impl FromStr for Sdp {
             max_message: DEFAULT_MAX_MESSAGE,
             udp_buffer: 0,
             channel_window: 0,
+            takes_pieces: false,
         };
         for line in lines {
             let Some((kind, value)) = line.split_once('=') else {
@@ -180,6 +191,7 @@ impl FromStr for Sdp {
                 parsed.ufrag = ufrag.into();
                 parsed.udp_buffer = stated(text, UDP_BUFFER, ufrag);
                 parsed.channel_window = stated(text, CHANNEL_WINDOW, ufrag);
+                parsed.takes_pieces = stated(text, CHANNEL_PIECES, ufrag) > 0;
                 Ok(Self(Arc::new(parsed)))
             }
             _ => Err(SignalError::Sdp),
