@@ -110,6 +110,7 @@ async fn open(
         while channels.opens_at() > Instant::now() {
             sleep_until(channels.opens_at()).await;
         }
+        channels.traffic.count_sent();
         let opened = connection.open(&label, options.clone()).await;
         let channel = opened.map_err(|error| {
             tracing::debug!(%error, "opening a channel failed");
