@@ -45,6 +45,28 @@ async fn nothing_is_lost(mut stack: Stack) -> Story {
     stack.end().await
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn channels_that_a_page_closes_at_once_are_handed_over_with_what_they_brought() -> Story {
+    const AT_ONCE: usize = 20;
+    let mut stack = Stack::page().await?;
+    let (mut shown, mut lost) = (0, 0);
+    for role in ["offer", "answer"] {
+        let mut bare = stack.connect(role).await?;
+        for number in 0..AT_ONCE {
+            bare.tell(json!({ "short": number.to_string() })).await?;
+        }
+        for _ in 0..AT_ONCE {
+            let channel = bare.channel().await?;
+            shown += 1;
+            let message = timeout(PATIENCE, channel.recv()).await?;
+            lost += usize::from(message != Some(ChannelMessage::from(channel.label())));
+        }
+        bare.connection.close().await;
+    }
+    assert_eq!((shown, lost), (2 * AT_ONCE, 0));
+    stack.end().await
+}
+
 /// Returns whether the message of a short-lived channel arrived.
 async fn raw_channel(bare: &mut Bare<'_>, label: &str) -> Result<bool, Failed> {
     bare.tell(json!({ "short": label })).await?;

@@ -74,6 +74,32 @@ async fn closing_and_dropping_a_channel_is_seen_by_the_partner_and_leaves_the_ot
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn channels_that_are_closed_at_once_are_handed_over_with_what_they_brought() -> Outcome {
+    const COUNT: usize = 40;
+    for offerer_opens in [true, false] {
+        let (mut a, mut b) = open().await;
+        let (from, to) = if offerer_opens { (&mut a, &mut b) } else { (&mut b, &mut a) };
+        let short = async |number: usize| {
+            let channel = from.connection.open(number.to_string(), ChannelOptions::default());
+            let channel = channel.await.unwrap();
+            channel.send(number.to_string()).await.unwrap();
+            channel.close().await;
+        };
+        let opening = futures_util::future::join_all((0..COUNT).map(short));
+        let reading = async {
+            for _ in 0..COUNT {
+                let channel = to.channel().await;
+                let message = tokio::time::timeout(PATIENCE, channel.recv()).await.unwrap();
+                assert_eq!(message, Some(ChannelMessage::from(channel.label())));
+                assert_eq!(channel.recv().await, None);
+            }
+        };
+        tokio::join!(opening, reading);
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_connection_has_a_limited_number_of_channels() -> Outcome {
     let (a, mut b) = open().await;
     let mut kept = Vec::new();
