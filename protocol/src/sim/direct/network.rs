@@ -209,7 +209,7 @@ impl DirectNetwork {
         }
     }
 
-    fn is_cut(&self, a: ClientNo, b: ClientNo) -> bool {
+    pub(crate) fn is_cut(&self, a: ClientNo, b: ClientNo) -> bool {
         self.cuts.get(&pair(a, b)).is_some_and(|cuts| *cuts > 0)
     }
 

@@ -22,7 +22,8 @@ impl World {
         }
         let (key, partner) = standing[self.rng.usize(..standing.len())];
         match self.rng.u32(..100) {
-            0..35 => {
+            // Another cut would make the first one longer.
+            0..35 if !self.direct.is_cut(key.0, partner.0) => {
                 self.direct.cut(key.0, partner.0);
                 let short = self.rng.bool();
                 let longest = if short { 2_000 } else { LONGEST_CUT.as_millis() as u64 };
