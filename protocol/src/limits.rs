@@ -3,6 +3,7 @@
 mod backlog;
 mod channels;
 mod ice;
+mod queues;
 mod stated;
 
 use std::time::Duration;
@@ -18,6 +19,7 @@ pub use self::{
         CHANNEL_WINDOW, CHANNEL_WINDOW_MIN, CHANNELS, CHANNELS_IN_ALL,
     },
     ice::{CANDIDATE_PAIRS, HOST_CANDIDATES, ICE_URLS, SERVER_CANDIDATES},
+    queues::{QUEUE_HARD_BYTES, QUEUE_SOFT_BYTES, UNMETERED_RATE, UNSENT_BYTES, V1_QUEUE_BYTES},
     stated::Limits,
 };
 
@@ -164,26 +166,6 @@ pub const STRIKES: u32 = 1_000;
 
 /// Refused messages that are forgiven each second.
 pub const STRIKES_FORGIVEN: u32 = 100;
-
-/// Bytes that may wait in the server for one client before its partner is refused with `congested`, or,
-/// if it speaks v1, is not read any further: a window and its acknowledgements on a slow network.
-pub const QUEUE_SOFT_BYTES: usize = 256 * 1024;
-
-/// The same for the events of a v1 client's partner, which the server keeps meanwhile. They stand before its ping:
-/// with what waits in the network they must not take longer than [`SERVER_PING_TIMEOUT`] on a slow one.
-pub const V1_QUEUE_BYTES: usize = QUEUE_SOFT_BYTES / 2;
-
-/// Bytes that the system may hold of a connection and has not sent. Without a limit it takes megabytes, and a ping
-/// stands behind them. What is under way is not counted, so no network is slower for it.
-pub const UNSENT_BYTES: usize = 64 * 1024;
-
-/// Bytes that may wait in the server for one client at all. Beyond them the client does not read, and it
-/// is disconnected: messages that it must receive do not reach it any more.
-pub const QUEUE_HARD_BYTES: usize = 1024 * 1024;
-
-/// Bytes per second that a client is assumed to read where the server cannot count them: a client whose
-/// connections came over another kind of listener.
-pub const UNMETERED_RATE: usize = 1024 * 1024;
 
 /// Interval of the server's Engine.IO pings, and of those of a client of Engine.IO 3. With [`SILENCE`] a dead client
 /// is detected within 18 s.

@@ -168,8 +168,11 @@ fn the_table_of_limits_agrees_with_the_constants() {
         assert_eq!(stated, Some(value), "{name}");
     }
 
-    let source =
-        concat!(include_str!("../src/limits.rs"), include_str!("../src/limits/backlog.rs"));
+    let source = concat!(
+        include_str!("../src/limits.rs"),
+        include_str!("../src/limits/backlog.rs"),
+        include_str!("../src/limits/queues.rs")
+    );
     let constants =
         source.lines().filter_map(|line| line.strip_prefix("pub const ")?.split_once(':'));
     for (name, _) in constants {

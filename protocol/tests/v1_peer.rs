@@ -9,7 +9,7 @@ use std::{
 use bytes::Bytes;
 use serde_json::json;
 use socketio_p2p_protocol::{
-    Args, Body, Code, Dialect, Frame, Outcome, Path, Presence, Session,
+    Args, Body, Code, Dialect, EndReason, Frame, Outcome, Path, Presence, Session,
     limits::{ACK_DELAY, PENDING_CALLS, RETRY_DELAY},
     peer::v1::{Bridge, Input, Output, Side},
     relay::SendFailure,
@@ -286,13 +286,53 @@ fn a_call_that_is_not_answered_does_not_keep_its_v1_end_unconfirmed() {
 }
 
 #[test]
-fn nobody_waits_for_a_v2_partner_that_is_away() {
+fn a_v2_partner_that_is_away_has_not_taken_what_was_emitted() {
     let now = Instant::now();
     let mut bridge = Bridge::new([Dialect::V1, Dialect::V2], now);
-    bridge.emit(Side::First, "note".to_owned(), Args::default(), None, now).unwrap();
-    assert!(bridge.is_unconfirmed(Side::First));
-
     bridge.handle(Side::First, Input::Partner(Presence::Away), now);
-
     assert!(!bridge.is_unconfirmed(Side::First));
+
+    bridge.emit(Side::First, "note".to_owned(), Args::default(), None, now).unwrap();
+
+    assert!(bridge.is_unconfirmed(Side::First));
+}
+
+#[test]
+fn the_answers_of_a_v1_client_to_a_partner_that_calls_all_the_time_need_no_confirmation() {
+    let mut answering = Silent::new();
+    answering.emit(1, Some(Duration::from_secs(1)));
+    let seq = answering.awaited.pop_first().unwrap();
+
+    let now = answering.now;
+    answering.bridge.handle(Side::First, Input::Acknowledged(seq, Ok(Args::default())), now);
+
+    assert!(!answering.bridge.is_unconfirmed(Side::First));
+}
+
+#[test]
+fn a_client_that_leaves_is_told_if_its_partner_does_not_get_everything() {
+    for (is_leaving, takes, told) in [(true, false, 1), (true, true, 0), (false, false, 0)] {
+        let now = Instant::now();
+        let mut bridge = Bridge::new([Dialect::V1, Dialect::V1], now);
+        bridge.emit(Side::First, "note".to_owned(), Args::default(), None, now).unwrap();
+        let sent = if takes { Ok(()) } else { Err(SendFailure::Full) };
+        while let Some((side, output)) = bridge.poll_output() {
+            let Output::Emit(delivery) = output else { panic!("{output:?}") };
+            bridge.handle(side, Input::Emitted(delivery, sent), now);
+        }
+        bridge.timeout(now + ACK_DELAY / 2);
+        if is_leaving {
+            bridge.leave(Side::First);
+        }
+
+        let later = now + ACK_DELAY;
+        if takes {
+            bridge.timeout(later);
+        }
+        bridge.ended(EndReason::Disconnected, later);
+
+        let outputs = std::iter::from_fn(|| bridge.poll_output());
+        let undelivered = outputs.filter(|(_, output)| matches!(output, Output::Undelivered));
+        assert_eq!(undelivered.map(|(side, _)| side).collect::<Vec<_>>(), vec![Side::First; told]);
+    }
 }

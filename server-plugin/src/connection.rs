@@ -16,7 +16,7 @@ use socketio_p2p_protocol::{
 };
 
 use crate::{
-    inbound::{answers::Answers, requests::Requests, throttle::Throttle},
+    inbound::{answers::Answers, held::Held, throttle::Throttle},
     observe::counters::Counted,
     outbound::{gate::Attached, socket::Outlet},
     relay::route_cell::{Announced, RouteCell},
@@ -33,7 +33,7 @@ pub(crate) struct Connection {
     pub(crate) throttle: Throttle,
     /// The questions to a v1 client that wait for its acknowledgement.
     pub(crate) answers: Answers,
-    pub(crate) requests: Requests,
+    pub(crate) held: Held,
     /// `true` once the host announced it. Before that its socket is neither connected nor gone.
     connected: AtomicBool,
     /// `true` once its transport was found gone.
@@ -114,7 +114,7 @@ impl Connection {
             outlet,
             throttle,
             answers: Answers::default(),
-            requests: Requests::default(),
+            held: Held::default(),
             connected: AtomicBool::new(false),
             missed: AtomicBool::new(false),
             route: RouteCell::empty(),

@@ -2,7 +2,7 @@
 
 pub(crate) mod answers;
 pub(crate) mod dispatch;
+pub(crate) mod held;
 mod pace;
-pub(crate) mod requests;
 pub(crate) mod salvage;
 pub(crate) mod throttle;

@@ -100,7 +100,8 @@ impl ServerLimits {
     }
 
     /// Limits what waits for one client, in bytes. Beyond `soft` its partner's messages are refused
-    /// with `congested`, beyond `hard` the client is disconnected. 256 KiB and 1 MiB by default. With
+    /// with `congested`, beyond `hard` the client is disconnected. 256 KiB and 1 MiB by default. For a v1 client
+    /// no more than 128 KiB of its partner's events wait, whatever `soft` is; the server keeps the others. With
     /// `soft` 0 one message may wait at a time; `hard` counts as at least `soft` and 1.
     #[must_use]
     pub fn queue(self, soft: usize, hard: usize) -> Self {

@@ -124,7 +124,7 @@ impl P2pServer {
     ///
     /// Cancel safe: calling it again goes on.
     pub async fn close(&self) {
-        self.shared.step(Input::ShutDown);
+        self.shared.shut_down();
         self.shared.tasks.close(CLOSE_TIMEOUT).await;
     }
 }

@@ -3,6 +3,7 @@
 mod clock;
 mod closing;
 pub(crate) mod connections;
+pub(crate) mod requests;
 
 use std::{
     net::SocketAddr,
@@ -279,6 +280,19 @@ impl Shared {
                 self.hang_up(connection);
             }
         }
+    }
+
+    /// Returns whether a connection is known.
+    pub(crate) fn has(&self, conn: ConnId) -> bool {
+        self.connection(conn).is_some()
+    }
+
+    /// Ends all pairings and connections.
+    pub(crate) fn shut_down(self: &Arc<Self>) {
+        for connection in self.connections.all() {
+            requests::finish(self, &connection);
+        }
+        self.step(Input::ShutDown);
     }
 
     fn connection(&self, conn: ConnId) -> Option<Arc<Connection>> {

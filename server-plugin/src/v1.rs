@@ -12,7 +12,7 @@ use std::{
 use socketio_p2p_protocol::{
     Args, Code, Dialect, EndReason, Frame, PairingId, Presence, ReqId,
     limits::V1_CALL_TIMEOUT,
-    peer::v1::{Bridge, Input, NoAck, Output, Side, acknowledgement},
+    peer::v1::{Bridge, Input, NoAck, Output, Side, acknowledgement, undelivered},
     relay::SendFailure,
     session::Delivery,
 };
@@ -40,7 +40,7 @@ pub(crate) struct V1Bridge {
     state: Mutex<BridgeState>,
     /// Notified when the next deadline came nearer, and when the pairing ends.
     changed: Notify,
-    /// Notified when something was carried out.
+    /// Notified when something was carried out after a client asked for the end.
     moved: Notify,
     /// Closed while so many events of the v1 end at this side wait that it is not read.
     gates: [Arc<Gate>; 2],
@@ -59,6 +59,8 @@ struct BridgeState {
     awaited: BTreeMap<(Side, u64), DropGuard>,
     /// The deadline for which the task that waits for deadlines has set its timer.
     armed: Option<Instant>,
+    /// Set once a client asked for the end of the pairing.
+    is_left: bool,
     ended: bool,
 }
 
@@ -87,6 +89,7 @@ impl V1Bridge {
             second,
             awaited: BTreeMap::new(),
             armed: None,
+            is_left: false,
             ended: false,
         };
         let bridge = Arc::new(Self {
@@ -157,15 +160,17 @@ impl V1Bridge {
 
     /// Notes that the v1 end at `side` asked for the end of the pairing: it emits nothing more.
     pub(crate) fn leave(&self, side: Side) {
-        self.lock().bridge.leave(side);
+        let mut state = self.lock();
+        state.bridge.leave(side);
+        state.is_left = true;
     }
 
-    /// Returns whether the partner of the v1 end at `side` is there and has not taken all that this end emitted.
+    /// Returns whether the partner of the v1 end at `side` has not taken all that this end emitted.
     pub(crate) fn is_unconfirmed(&self, side: Side) -> bool {
         self.lock().bridge.is_unconfirmed(side)
     }
 
-    /// Waits until it has, or is gone. Nothing is lost if this is dropped.
+    /// Waits until it has, or the pairing ends; after [`Self::leave`]. Cancel safe.
     pub(crate) async fn confirmed(&self, side: Side) {
         loop {
             let moved = self.moved.notified();
@@ -250,6 +255,12 @@ impl V1Bridge {
                         state.bridge.handle(side, Input::Unacknowledged(id), now);
                     }
                 }
+                Output::Undelivered => {
+                    let told = refuse(&**state.outlet(side), None, &undelivered());
+                    if let Err(failure) = told {
+                        self.log(format!("a refusal was not sent at {side:?}: {failure:?}"));
+                    }
+                }
                 Output::Abandoned(seq) => drop(state.awaited.remove(&(side, seq))),
                 Output::Complain(violation) => {
                     self.log(format!("frame dropped at {side:?}: {violation}"));
@@ -259,7 +270,9 @@ impl V1Bridge {
         for side in Side::BOTH {
             self.gate(side).set_closed(state.bridge.is_full(side));
         }
-        self.moved.notify_waiters();
+        if state.is_left {
+            self.moved.notify_waiters();
+        }
         let next = state.bridge.poll_timeout();
         if next.is_some_and(|next| state.armed.is_none_or(|armed| next < armed)) {
             state.armed = next;

@@ -153,8 +153,8 @@ impl Client {
         self.reassertions.remove(&req?)
     }
 
-    /// Asks the application for its consent. The number is the client's own: a server that was
-    /// restarted uses its numbers again, and the application may still think about an earlier question.
+    /// Asks the application for its consent. The number is the client's own: the application may
+    /// still think about a question of an earlier connection.
     fn ask(
         &mut self,
         asked: ReqId,

@@ -190,6 +190,13 @@ impl Session {
         self.window.is_empty() && self.outgoing.is_empty() && self.given_up.is_empty()
     }
 
+    /// Returns true if everything that this end replies is sent, and the partner has taken all its emits. Unlike
+    /// [`Self::is_confirmed`], this becomes true even if the partner calls all the time.
+    #[must_use]
+    pub fn is_taken(&self) -> bool {
+        self.window.emits() == 0 && self.outgoing.is_empty()
+    }
+
     /// Returns the bytes that this end holds in its window, before it, and of its partner's frames. An idle
     /// session holds none.
     #[must_use]

@@ -21,6 +21,7 @@
 //! Feed it with [`V1Peer::handle`], carry out what [`V1Peer::poll_output`] returns, and come back
 //! with [`Input::Timeout`] when [`V1Peer::poll_timeout`] is due.
 
+mod answers;
 mod backlog;
 mod bridge;
 
@@ -29,17 +30,19 @@ use std::{
     time::Instant,
 };
 
-use serde_json::Value;
-
+pub(crate) use self::answers::check_attachments;
+use self::answers::check_reply;
 use self::backlog::{Backlog, Emit};
-pub use self::bridge::{Bridge, Side};
+pub use self::{
+    answers::{acknowledgement, undelivered},
+    bridge::{Bridge, Side},
+};
 use crate::{
     Args, Cause, Code, EndReason, Frame, Outcome, Path, Presence, Refusal, ReqId, Session,
-    limits::{JSON_DEPTH, RETRY_DELAY, V1_ATTACHMENTS, V1_CALL_TIMEOUT, VALUE_BYTES},
+    limits::{RETRY_DELAY, V1_CALL_TIMEOUT},
     planted::{self, Fault},
     relay::SendFailure,
     session::{self, Delivery, EmitOptions, Violation},
-    wire::{self, v1_failed},
 };
 
 /// Events of a v1 end's life.
@@ -75,6 +78,9 @@ pub enum Output {
     Acknowledge(ReqId, Outcome),
     /// Do not expect the acknowledgement of the event with this number any more: nobody waits for it.
     Abandoned(u64),
+    /// Tell the client that the pairing ended before its partner had all that it emitted before it asked for
+    /// the end; [`undelivered`] says why.
+    Undelivered,
     /// Log that the partner broke a rule. The frame was dropped.
     Complain(Violation),
 }
@@ -245,11 +251,17 @@ impl V1Peer {
         self.leaving = true;
     }
 
-    /// Returns true while the partner is there and has not taken all that the client emitted.
+    /// Returns whether the client asked for the end of the pairing.
+    #[must_use]
+    pub const fn is_leaving(&self) -> bool {
+        self.leaving
+    }
+
+    /// Returns true while the partner has not taken all that the client emitted, or not all that it answered is
+    /// sent.
     #[must_use]
     pub fn is_unconfirmed(&self) -> bool {
-        let is_confirmed = self.backlog.is_empty() && self.session.is_confirmed();
-        !self.ended && self.session.path().is_some() && !is_confirmed
+        !(self.ended || self.backlog.is_empty() && self.session.is_taken())
     }
 
     /// Returns true while emits of the partner wait for the client's queue.
@@ -375,45 +387,6 @@ impl V1Peer {
     fn give_up(&mut self, emit: Emit, cause: Cause) {
         if let Some((ack, _)) = emit.call {
             self.answers.push_back((ack, Outcome::NotExecuted(cause)));
-        }
-    }
-}
-
-/// Checks that the partner can take this reply: a v1 client does not know its limits.
-fn check_reply(reply: Args) -> Result<Args, Code> {
-    if reply.size() > VALUE_BYTES || wire::depth(reply.as_json()) > JSON_DEPTH {
-        return Err(Code::TooLarge);
-    }
-    Ok(reply)
-}
-
-/// Checks that a v1 client can take the attachments of these arguments.
-///
-/// # Errors
-///
-/// [`Code::BadArgs`] if there are too many.
-pub(crate) fn check_attachments(args: &Args) -> Result<(), Refusal> {
-    if args.blobs().len() <= V1_ATTACHMENTS {
-        return Ok(());
-    }
-    let why = format!("a v1 client takes at most {V1_ATTACHMENTS} attachments");
-    Err(Refusal::new(Code::BadArgs, &why))
-}
-
-/// Returns the arguments with which a v1 client's event is acknowledged: those of the partner's
-/// reply, or else one argument that describes the failure.
-///
-/// # Errors
-///
-/// The argument that describes the failure.
-pub fn acknowledgement(outcome: &Outcome) -> Result<&Args, Value> {
-    match outcome {
-        Outcome::Replied(args, _) => check_attachments(args)
-            .map(|()| args)
-            .map_err(|refusal| v1_failed(refusal.code.as_str(), &refusal.message)),
-        Outcome::Failed(refusal) => Err(v1_failed(refusal.code.as_str(), &refusal.message)),
-        Outcome::NotExecuted(cause) | Outcome::Unknown(cause) => {
-            Err(v1_failed(cause.as_str(), &cause.to_string()))
         }
     }
 }

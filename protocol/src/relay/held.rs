@@ -3,15 +3,15 @@
 use std::{collections::VecDeque, time::Instant};
 
 use crate::{
-    ClientMessage, Code, Refusal,
+    ClientMessage,
     limits::{HELD_REQUESTS, V1_LEAVE_TIME},
 };
 
 /// The requests of one v1 client, in their order.
 ///
 /// A v1 client ends its pairing by `P2P_UNREGISTER` and does not wait until its emits have arrived. So the
-/// request waits until they have, for [`V1_LEAVE_TIME`] at most, and whatever the client requests after it waits
-/// behind it.
+/// request waits until they have, for [`V1_LEAVE_TIME`] at most, and what the client registers after it waits
+/// behind it. Other requests [pass](Self::passes).
 ///
 /// # Examples
 ///
@@ -35,35 +35,31 @@ pub struct HeldRequests {
 }
 
 impl HeldRequests {
+    /// Returns whether a request is carried out at once, whatever waits.
+    #[must_use]
+    pub const fn passes(request: &ClientMessage) -> bool {
+        !matches!(request, ClientMessage::Register { .. } | ClientMessage::Unregister { .. })
+    }
+
     /// Adds a request that was read.
     pub fn push(&mut self, request: ClientMessage) {
         self.requests.push_back(request);
     }
 
-    /// Returns the request that is to be carried out now, if any, and what to tell the client before it.
-    /// `is_unconfirmed`: it is paired, and its partner has not taken all that it emitted.
+    /// Returns the request that is to be carried out now, if any. `is_unconfirmed`: the client is paired, and its
+    /// partner has not taken all that it emitted.
     ///
     /// Call this until it returns `None` after each [`push`](Self::push), when everything is confirmed, and at
     /// [`poll_timeout`](Self::poll_timeout).
-    pub fn pop(
-        &mut self,
-        is_unconfirmed: bool,
-        now: Instant,
-    ) -> Option<(ClientMessage, Option<Refusal>)> {
-        let is_last = matches!(self.requests.front()?, ClientMessage::Unregister { .. });
-        let undelivered = is_last && is_unconfirmed;
-        if undelivered {
+    pub fn pop(&mut self, is_unconfirmed: bool, now: Instant) -> Option<ClientMessage> {
+        if is_unconfirmed && matches!(self.requests.front()?, ClientMessage::Unregister { .. }) {
             let deadline = *self.deadline.get_or_insert(now + V1_LEAVE_TIME);
             if now < deadline && self.requests.len() <= HELD_REQUESTS {
                 return None;
             }
         }
         self.deadline = None;
-        let refusal = undelivered.then(|| {
-            let why = "the pairing ended before the partner took everything that was emitted";
-            Refusal::new(Code::Timeout, why)
-        });
-        self.requests.pop_front().map(|request| (request, refusal))
+        self.requests.pop_front()
     }
 
     /// Returns whether requests wait.
@@ -87,40 +83,38 @@ mod tests {
         ClientMessage::Unregister { req: Some(req) }
     }
 
-    fn list(req: u64) -> ClientMessage {
-        ClientMessage::List { req: Some(req) }
+    fn register(req: u64) -> ClientMessage {
+        let target = "B".parse().unwrap();
+        ClientMessage::Register { req: Some(req), target, payload: None, consent_time: None }
     }
 
     fn drain(held: &mut HeldRequests, is_unconfirmed: bool, now: Instant) -> Vec<ClientMessage> {
-        std::iter::from_fn(|| held.pop(is_unconfirmed, now)).map(|(request, _)| request).collect()
+        std::iter::from_fn(|| held.pop(is_unconfirmed, now)).collect()
     }
 
     #[test]
-    fn the_end_of_a_pairing_waits_for_what_was_emitted_and_all_else_behind_it() {
+    fn the_end_of_a_pairing_waits_for_what_was_emitted_and_a_registration_behind_it() {
         let now = Instant::now();
         let mut held = HeldRequests::default();
-        for request in [list(1), unregister(2), list(3)] {
+        for request in [register(1), unregister(2), register(3)] {
             held.push(request);
         }
 
-        assert_eq!(drain(&mut held, true, now), [list(1)]);
+        assert_eq!(drain(&mut held, true, now), [register(1)]);
         assert_eq!(held.poll_timeout(), Some(now + V1_LEAVE_TIME));
-        assert_eq!(drain(&mut held, false, now), [unregister(2), list(3)]);
+        assert_eq!(drain(&mut held, false, now), [unregister(2), register(3)]);
 
         assert!(held.is_empty() && held.poll_timeout().is_none());
     }
 
     #[test]
-    fn the_client_is_told_if_the_wait_was_in_vain() {
+    fn it_does_not_wait_longer_than_that() {
         let now = Instant::now();
         let mut held = HeldRequests::default();
         held.push(unregister(1));
-        assert!(held.pop(true, now).is_none());
+        assert_eq!(held.pop(true, now), None);
 
-        let (request, refusal) = held.pop(true, now + V1_LEAVE_TIME).unwrap();
-
-        assert_eq!(request, unregister(1));
-        assert_eq!(refusal.unwrap().code, Code::Timeout);
+        assert_eq!(held.pop(true, now + V1_LEAVE_TIME), Some(unregister(1)));
     }
 
     #[test]
@@ -129,12 +123,18 @@ mod tests {
         let mut held = HeldRequests::default();
         held.push(unregister(0));
         let more = u64::try_from(HELD_REQUESTS).unwrap();
-        (1..more).for_each(|req| held.push(list(req)));
-        assert!(held.pop(true, now).is_none());
+        (1..more).for_each(|req| held.push(register(req)));
+        assert_eq!(held.pop(true, now), None);
 
-        held.push(list(more));
+        held.push(register(more));
 
-        assert_eq!(held.pop(true, now).unwrap().0, unregister(0));
+        assert_eq!(held.pop(true, now), Some(unregister(0)));
         assert_eq!(drain(&mut held, true, now).len(), HELD_REQUESTS);
+    }
+
+    #[test]
+    fn what_neither_begins_nor_ends_a_pairing_passes() {
+        assert!(HeldRequests::passes(&ClientMessage::List { req: None }));
+        assert!(!HeldRequests::passes(&register(1)) && !HeldRequests::passes(&unregister(1)));
     }
 }

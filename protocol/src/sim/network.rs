@@ -2,10 +2,9 @@
 
 use std::time::Duration;
 
-use crate::{ClientId, ClientMessage, Code, ConnId, Dialect, PairingId, broker, client::Input};
+use crate::{Code, ConnId, Dialect, PairingId, client::Input};
 
 use crate::sim::{
-    client::SimClient,
     connection::{self, Down, State, Up},
     oracle::Rule,
     parties::{HOSTILE, STRANGER},
@@ -113,13 +112,6 @@ impl World {
         }
     }
 
-    /// Returns true if the server's policy allows a client to register this target.
-    fn may_register(&self, conn: ConnId, target: &ClientId) -> bool {
-        let source = self.connections.get(&conn).map(|connection| connection.client);
-        let target = SimClient::number_of(target.as_str());
-        source.zip(target).is_none_or(|(source, target)| self.plan.allows(source, target))
-    }
-
     pub(crate) fn arrive_up(&mut self, conn: ConnId) {
         if self.server.is_held_back(conn) {
             return *self.held_back.entry(conn).or_default() += 1;
@@ -128,17 +120,10 @@ impl World {
         match connection.arrived_up(self.now) {
             Some(Up::Message(message)) => {
                 self.note(|| format!("the server hears from {conn}: {message:?}"));
-                let input = match message {
-                    ClientMessage::Register { req, target, .. }
-                        if !self.may_register(conn, &target) =>
-                    {
-                        broker::Input::Forbidden(conn, req, target)
-                    }
-                    message if self.server.dialect(conn) == Some(Dialect::V1) => {
-                        return self.server.request(conn, message, self.now, &mut self.oracle);
-                    }
-                    message => broker::Input::Received(conn, message),
-                };
+                if self.server.dialect(conn) == Some(Dialect::V1) {
+                    return self.server.request(conn, message, self.now, &mut self.oracle);
+                }
+                let input = self.server.admitted(conn, message);
                 self.server.handle(input, self.now, &mut self.oracle);
             }
             Some(Up::Frames(pairing, frames)) => {

@@ -20,9 +20,14 @@ use socketioxide::{
     socket::Socket,
 };
 
-use super::{requests, salvage};
+use super::salvage;
 use crate::{
-    connection::Connection, observe::logged, outbound::outflow::Outflow, relay, step::Shared, v1,
+    connection::Connection,
+    observe::logged,
+    outbound::outflow::Outflow,
+    relay,
+    step::{Shared, requests},
+    v1,
 };
 
 const V1_EVENTS: [&str; 7] =

@@ -7,7 +7,7 @@ use socketio_p2p_protocol::{ConnId, Dialect, broker::Input, relay::SendFailure};
 use tokio::time::{sleep, timeout};
 use tracing::field::{DisplayValue, display};
 
-use super::Shared;
+use super::{Shared, requests};
 use crate::{
     connection::Connection,
     observe::logged,
@@ -162,6 +162,7 @@ impl Shared {
     fn forget(self: &Arc<Self>, conn: ConnId) {
         if let Some(connection) = self.connection(conn) {
             connection.take_answers();
+            requests::finish(self, &connection);
         }
         self.step(Input::Disconnected(conn));
         self.drop_connection(conn);

@@ -1,9 +1,6 @@
 //! The requests of clients: the quotas that they count towards, and those that wait.
 
-use std::{
-    sync::{Arc, Mutex, PoisonError},
-    time::Instant,
-};
+use std::sync::Arc;
 
 use socketio_p2p_protocol::{
     ClientMessage, Code, Refusal, ReqId,
@@ -12,71 +9,53 @@ use socketio_p2p_protocol::{
     wire::{LIST, REGISTER},
 };
 
+use super::Shared;
 use crate::{
     connection::{Connection, Way},
-    observe::logged,
-    step::Shared,
+    inbound::held::Left,
     tasks::until,
-    v1::{self, V1Bridge},
+    v1::V1Bridge,
 };
-
-/// The requests of a v1 client that wait until its partner has what the client emitted before them.
-#[derive(Debug, Default)]
-pub(crate) struct Requests(Mutex<State>);
-
-#[derive(Debug, Default)]
-struct State {
-    held: HeldRequests,
-    /// Set while a task carries out what waits.
-    has_task: bool,
-}
 
 /// Carries out a request of a v1 client, after those that it sent before.
 pub(crate) fn take_v1(shared: &Arc<Shared>, from: &Arc<Connection>, request: ClientMessage) {
-    if carry_out_due(shared, from, Some(request)) {
+    if HeldRequests::passes(&request) {
+        return carry_out(shared, from, request);
+    }
+    from.held.push(request);
+    if drain(shared, from) == Left::Unwatched {
         let (shared, from) = (shared.clone(), from.clone());
         shared.tasks.clone().spawn(async move { release(&shared, &from).await });
     }
 }
 
-/// Carries out the requests that need not wait any longer. Returns whether others wait, and no task for them.
-fn carry_out_due(
-    shared: &Arc<Shared>,
-    from: &Arc<Connection>,
-    added: Option<ClientMessage>,
-) -> bool {
-    // Held while they are carried out: the next ones come after them.
-    let mut state = from.requests.0.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Some(added) = added {
-        state.held.push(added);
-    } else {
-        state.has_task = false;
-    }
-    loop {
-        let bridged = bridge_of(from);
-        let is_unconfirmed =
-            bridged.as_ref().is_some_and(|(bridge, side)| bridge.is_unconfirmed(*side));
-        let Some((request, undelivered)) = state.held.pop(is_unconfirmed, Instant::now()) else {
-            break;
-        };
-        if let Some(undelivered) = undelivered {
-            tell(from, &undelivered);
+/// Carries out the requests that wait, because the client or the server ends.
+pub(crate) fn finish(shared: &Arc<Shared>, from: &Connection) {
+    from.held.drain(|| false, |request| carry_out(shared, from, request));
+}
+
+/// Carries out the requests that need not wait any longer.
+fn drain(shared: &Arc<Shared>, from: &Connection) -> Left {
+    let is_unconfirmed =
+        || bridge_of(from).is_some_and(|(bridge, side)| bridge.is_unconfirmed(side));
+    let left = from.held.drain(is_unconfirmed, |request| {
+        // Nobody waits for the rest of one that is gone.
+        if shared.has(from.id) {
+            carry_out(shared, from, request);
         }
-        carry_out(shared, from, request);
-    }
-    let starts = !state.held.is_empty() && !state.has_task;
-    state.has_task |= starts;
-    if starts && let Some((bridge, side)) = bridge_of(from) {
+    });
+    if left == Left::Unwatched
+        && let Some((bridge, side)) = bridge_of(from)
+    {
         bridge.leave(side);
     }
-    starts
+    left
 }
 
 /// Carries out the requests that wait, each in its time.
 async fn release(shared: &Arc<Shared>, from: &Arc<Connection>) {
     loop {
-        let deadline =
-            from.requests.0.lock().unwrap_or_else(PoisonError::into_inner).held.poll_timeout();
+        let deadline = from.held.deadline();
         let confirmed = async {
             if let Some((bridge, side)) = bridge_of(from) {
                 bridge.confirmed(side).await;
@@ -86,7 +65,8 @@ async fn release(shared: &Arc<Shared>, from: &Arc<Connection>) {
             () = confirmed => {}
             () = until(deadline) => {}
         }
-        if !carry_out_due(shared, from, None) {
+        from.held.task_ended();
+        if drain(shared, from) != Left::Unwatched {
             return;
         }
     }
@@ -96,12 +76,6 @@ fn bridge_of(from: &Connection) -> Option<(Arc<V1Bridge>, Side)> {
     match &from.route()?.way {
         Way::Bridged(bridge, side) => Some((bridge.clone(), *side)),
         Way::Straight => None,
-    }
-}
-
-fn tell(from: &Connection, undelivered: &Refusal) {
-    if let Err(failure) = v1::refuse(&*from.outlet, None, undelivered) {
-        logged(|| tracing::debug!(client = %from.client, ?failure, "a refusal was not sent"));
     }
 }
 

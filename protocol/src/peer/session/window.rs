@@ -93,6 +93,11 @@ impl Window {
         self.parts_under_way < PARTS_UNDER_WAY
     }
 
+    /// Returns the number of emits.
+    pub(super) const fn emits(&self) -> usize {
+        self.emits.frames
+    }
+
     /// Returns the number of replies. A partner that does not acknowledge them gets no more handlers.
     pub(super) const fn replies(&self) -> usize {
         self.replies.frames

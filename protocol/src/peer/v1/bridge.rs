@@ -106,6 +106,12 @@ impl Bridge {
     /// Ends the sessions of both ends. Each call that is open is answered.
     pub fn ended(&mut self, reason: EndReason, now: Instant) {
         for side in Side::BOTH {
+            let is_leaving = self.end(side).is_some_and(|end| end.is_leaving());
+            if is_leaving && self.is_unconfirmed(side) {
+                self.outputs.push_back((side, Output::Undelivered));
+            }
+        }
+        for side in Side::BOTH {
             if let Some(end) = self.end(side) {
                 end.handle(Input::Ended(reason), now);
             }
@@ -135,8 +141,7 @@ impl Bridge {
         }
     }
 
-    /// Returns true while the partner of the v1 end at `side` is there and has not taken all that this end
-    /// emitted.
+    /// Returns true while the partner of the v1 end at `side` has not taken all that this end emitted.
     #[must_use]
     pub fn is_unconfirmed(&self, side: Side) -> bool {
         let (end, partner) = match side {

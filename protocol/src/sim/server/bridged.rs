@@ -55,7 +55,7 @@ impl Bridged {
                     acts.push_back(Act::Acknowledge(conn, ack as CallNo, outcome));
                 }
                 // The client may acknowledge it all the same.
-                v1::Output::Abandoned(_) => {}
+                v1::Output::Abandoned(_) | v1::Output::Undelivered => {}
                 v1::Output::Complain(violation) => {
                     oracle.violate(Rule::Bounded, format!("a bridge complains: {violation}"));
                 }

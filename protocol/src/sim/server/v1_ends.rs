@@ -6,7 +6,7 @@ use super::{Routed, Server, acts::Act, bridged::Bridged};
 use crate::{
     Args, Cause, ClientMessage, Code, ConnId, Outcome, PairingId, Partner, broker,
     peer::v1::{self, Bridge, NoAck, Side},
-    relay::{self, V1Emit},
+    relay::{self, HeldRequests, V1Emit},
     sim::{
         client::SimClient,
         oracle::{CallNo, ClientNo, Oracle, Rule},
@@ -44,6 +44,9 @@ impl Server {
         now: Instant,
         oracle: &mut Oracle,
     ) {
+        if HeldRequests::passes(&request) {
+            return self.handle(broker::Input::Received(from, request), now, oracle);
+        }
         self.held.entry(from).or_default().push(request);
         self.release(now, oracle);
     }
@@ -51,7 +54,8 @@ impl Server {
     /// Carries out the requests that need not wait any longer.
     pub(super) fn release(&mut self, now: Instant, oracle: &mut Oracle) {
         while let Some((conn, request)) = self.next_request(now) {
-            self.handle_unheld(broker::Input::Received(conn, request), now, oracle);
+            let input = self.admitted(conn, request);
+            self.handle_unheld(input, now, oracle);
         }
         self.held.retain(|_, held| !held.is_empty());
     }
@@ -72,7 +76,7 @@ impl Server {
             {
                 bridge.leave(side);
             }
-            Some((*conn, request?.0))
+            Some((*conn, request?))
         })
     }
 
