@@ -62,3 +62,20 @@ async fn the_ends_connect_if_none_of_the_ice_servers_is_good() {
     }
     pair::connect(&mut a, &mut b).await;
 }
+
+#[tokio::test]
+async fn a_turn_server_with_an_address_of_ipv6_is_asked() -> Outcome {
+    let Ok(server) = UdpSocket::bind("[::1]:0").await else {
+        eprintln!("skipped: this machine has no IPv6");
+        return Ok(());
+    };
+    let mut config = config();
+    config.bind = vec!["[::1]:0".parse()?];
+    config.ice_servers = vec![IceServer::turn(format!("turn:{}", server.local_addr()?), "u", "p")];
+
+    let _ends = pair::apart(&config, &TaskTracker::new());
+
+    let asked = tokio::time::timeout(PATIENCE, server.recv(&mut [0; 256])).await??;
+    assert!(asked >= 20, "no request to the TURN server");
+    Ok(())
+}
