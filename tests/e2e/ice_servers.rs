@@ -55,7 +55,7 @@ async fn a_name_that_does_not_resolve_is_reported_though_no_connection_is_made()
     let mut config = DirectConfig::default();
     config.ice_servers = vec![IceServer::stun(&unknown)];
 
-    let client = soon(client(&server, "A").direct(config).connect()).await.unwrap();
+    let client = soon(direct(client(&server, "A")).direct(config).connect()).await.unwrap();
 
     let mut events = client.events();
     let warning = event(&mut events, |event| match event {

@@ -89,6 +89,8 @@ impl PartnerLink {
         let present = None;
         let addresses = config.watch_network.then(AddressWatch::watch);
         let (warnings, lookups) = config.prepare();
+        // Without a direct path no server is of use, and nobody is asked for its name.
+        let lookups = lookups.into_iter().filter(|_| paths.policy.allows_direct()).collect();
         let renewal = renewal(&config);
         let mut link = Self {
             config,
@@ -98,7 +100,7 @@ impl PartnerLink {
             opened: sender,
             channels,
             addresses,
-            lookups: lookups.into_iter().collect(),
+            lookups,
             renewal,
             warned: BTreeSet::new(),
             warnings: Vec::new(),
