@@ -18,7 +18,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use fastrand::Rng;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
@@ -66,6 +66,23 @@ impl FaultProxy {
     ///
     /// Cancel safe.
     pub async fn start(server: SocketAddr, seed: u64) -> io::Result<Self> {
+        Self::start_with(server, seed, false).await
+    }
+
+    /// The same, with a receive window of a few kilobytes towards the server, as small devices have.
+    ///
+    /// # Errors
+    ///
+    /// If there is no free port.
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel safe.
+    pub async fn start_narrow(server: SocketAddr, seed: u64) -> io::Result<Self> {
+        Self::start_with(server, seed, true).await
+    }
+
+    async fn start_with(server: SocketAddr, seed: u64, narrow: bool) -> io::Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let address = listener.local_addr()?;
         let links = Links { weather: BTreeMap::new(), last: 0, random: Rng::with_seed(seed) };
@@ -77,7 +94,7 @@ impl FaultProxy {
             stopped: CancellationToken::new(),
         });
         let mut tasks = JoinSet::new();
-        tasks.spawn(accept(listener, server, shared.clone()));
+        tasks.spawn(accept(listener, (server, narrow), shared.clone()));
         Ok(Self { address, shared, tasks })
     }
 
@@ -189,7 +206,7 @@ impl Links {
     }
 }
 
-async fn accept(listener: TcpListener, server: SocketAddr, shared: Arc<Shared>) {
+async fn accept(listener: TcpListener, server: (SocketAddr, bool), shared: Arc<Shared>) {
     let mut links = JoinSet::new();
     loop {
         let accepted = tokio::select! {
@@ -205,8 +222,20 @@ async fn accept(listener: TcpListener, server: SocketAddr, shared: Arc<Shared>) 
     links.shutdown().await;
 }
 
-async fn link(near: TcpStream, server: SocketAddr, shared: Arc<Shared>) {
-    let Ok(far) = TcpStream::connect(server).await else {
+/// The receive buffer of a narrow proxy.
+const NARROW: u32 = 8 * 1024;
+
+/// Connects to the server. The window is that of a small device if it is `narrow`.
+async fn connect(server: SocketAddr, narrow: bool) -> io::Result<TcpStream> {
+    let socket = if server.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    if narrow {
+        socket.set_recv_buffer_size(NARROW)?;
+    }
+    socket.connect(server).await
+}
+
+async fn link(near: TcpStream, (server, narrow): (SocketAddr, bool), shared: Arc<Shared>) {
+    let Ok(far) = connect(server, narrow).await else {
         near.set_zero_linger().ok();
         return;
     };

@@ -116,16 +116,20 @@ pub(crate) async fn slow_link(server: &Server) -> Story {
 async fn much_more_than_a_slow_link_takes_in_half_a_minute_costs_its_client_nothing() -> Story {
     let server = Server::start().await?;
     let address = server.url().trim_start_matches("http://").parse()?;
-    let proxy = FaultProxy::start(address, 1).await?;
+    let proxies =
+        [FaultProxy::start(address, 1).await?, FaultProxy::start_narrow(address, 2).await?];
     let mut pairs = Vec::new();
-    for (kind, [a, b]) in AGES.into_iter().zip([["A", "B"], ["C", "D"]]) {
-        let mut first = kind.peer(&server, a).start().await?;
-        let second = kind.peer_at(&proxy.url(), b).start().await?;
-        first.register(b).await?;
-        pairs.push((kind, first, second));
+    for (number, proxy) in proxies.iter().enumerate() {
+        for kind in AGES {
+            let [a, b] = ["A", "B"].map(|name| format!("{name}{number} of {kind:?}"));
+            let mut first = kind.peer(&server, &a).start().await?;
+            let second = kind.peer_at(&proxy.url(), &b).start().await?;
+            first.register(&b).await?;
+            pairs.push((kind, first, second));
+        }
+        let throttle = Fault::Throttle { rate: 30_000, lasts: Duration::from_secs(600) };
+        assert_eq!(proxy.inject_all(throttle), AGES.len());
     }
-    let throttle = Fault::Throttle { rate: 30_000, lasts: Duration::from_secs(600) };
-    assert_eq!(proxy.inject_all(throttle), 2);
 
     // 33 s: a ping that stood behind all of it would be late.
     for (_, a, _) in &mut pairs {

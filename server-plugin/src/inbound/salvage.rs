@@ -11,13 +11,16 @@ pub(crate) fn event(text: &str) -> Option<Cow<'_, str>> {
     Some(first(text.trim_start().strip_prefix('[')?)?.0)
 }
 
-/// Returns the pairing that a `P2P_FRAME` names, given the whole text of its packet and its
+/// Returns the pairing that a frame or a signal names, in its text or else in its attachment, given the whole text of its packet and its
 /// attachments.
 pub(crate) fn pairing(text: &str, attachments: &[Bytes]) -> Option<PairingId> {
-    if let Some(binary) = attachments.first() {
-        let (length, rest) = binary.split_first()?;
-        return std::str::from_utf8(rest.get(..usize::from(*length))?).ok()?.parse().ok();
-    }
+    pairing_in_text(text).or_else(|| {
+        let (length, rest) = attachments.first()?.split_first()?;
+        std::str::from_utf8(rest.get(..usize::from(*length))?).ok()?.parse().ok()
+    })
+}
+
+fn pairing_in_text(text: &str) -> Option<PairingId> {
     let (_, rest) = first(text.trim_start().strip_prefix('[')?)?;
     let (pairing, _) = first(rest.trim_start().strip_prefix(',')?)?;
     pairing.parse().ok()
@@ -55,6 +58,8 @@ mod tests {
 
         assert_eq!(pairing(r#"["P2P_FRAME","1f-2",{"s":1}]"#, &[]), id);
         assert_eq!(pairing(r#"[ "P2P_FRAME" , "1f-2" , broken"#, &[]), id);
+        let attached = r#"["P2P_FRAME","1f-2",{"_placeholder":true,"num":0}]"#;
+        assert_eq!(pairing(attached, &[Bytes::from_static(b"blob")]), id);
         for text in [r#"["P2P_FRAME"]"#, r#"["P2P_FRAME",1]"#, r#"["P2P_FRAME","x",{}]"#] {
             assert_eq!(pairing(text, &[]), None, "{text}");
         }

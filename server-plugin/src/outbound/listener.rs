@@ -18,18 +18,24 @@ use tokio::{
 
 use super::meter::MeteredStream;
 
-/// The time after which the kernel gives up a connection with unacknowledged data. Without it a
-/// peer that stops reading keeps its socket, and what waits in it, for a quarter of an hour.
+/// The time after which the kernel gives up the rest of a connection that was closed here. Without it a
+/// peer that stopped reading keeps the socket, and what waits in it, for a quarter of an hour. It is not set before:
+/// Linux counts the time in which the next segment does not fit into a small window, also while the peer takes one
+/// after the other.
+#[cfg(target_os = "linux")]
 const USER_TIMEOUT: Duration = Duration::from_secs(20);
 
 #[cfg(target_os = "linux")]
 const UNSENT: u32 = UNSENT_BYTES as u32;
 
-/// The silence after which the kernel asks a peer for life, and the interval at which it asks again. On
-/// Linux, [`USER_TIMEOUT`] decides when it gives up. A machine that is gone is noticed also if nothing is
+/// The silence after which the kernel asks a peer for life, the interval at which it asks again, and how often, where
+/// that can be set. A machine that is gone is noticed also if nothing is
 /// sent to it; a page or a process that is only busy is kept, for its kernel answers.
 const KEEPALIVE: TcpKeepalive =
     TcpKeepalive::new().with_time(Duration::from_secs(10)).with_interval(Duration::from_secs(5));
+
+#[cfg(target_os = "linux")]
+const KEEPALIVE_RETRIES: u32 = 2;
 
 /// A TCP listener for [`axum::serve()`], for clients that leave Nagle's algorithm on.
 ///
@@ -38,8 +44,8 @@ const KEEPALIVE: TcpKeepalive =
 /// If a client asks with the header `p2p-quick-ack`, as this project's client does, this listener
 /// acknowledges at once (`TCP_QUICKACK`, on Linux only). Other clients are left alone: an
 /// acknowledgement for each message would cost up to a fifth of a busy server. The listener also
-/// sends small messages at once (`TCP_NODELAY`), gives up connections whose peer takes nothing for 20 s
-/// (`TCP_USER_TIMEOUT`) or, asked by the kernel, is silent that long (`SO_KEEPALIVE`), keeps the kernel from holding
+/// sends small messages at once (`TCP_NODELAY`), gives up connections whose peer, asked by the
+/// kernel, is silent for 20 s (`SO_KEEPALIVE`), and what is left of closed ones after that time (`TCP_USER_TIMEOUT`), keeps the kernel from holding
 /// more than [`UNSENT_BYTES`] that it has not sent (`TCP_NOTSENT_LOWAT`, on Linux), and logs failures to
 /// accept a connection at most every 10 s. Its connections are [metered](MeteredStream).
 #[derive(Debug)]
@@ -84,12 +90,14 @@ impl QuickAckListener {
     pub async fn accept(&self) -> io::Result<(QuickAckStream, SocketAddr)> {
         let (stream, address) = self.0.accept().await?;
         stream.set_nodelay(true)?;
-        SockRef::from(&stream).set_tcp_keepalive(&KEEPALIVE)?;
+        let socket = SockRef::from(&stream);
         #[cfg(target_os = "linux")]
         {
-            SockRef::from(&stream).set_tcp_user_timeout(Some(USER_TIMEOUT))?;
-            SockRef::from(&stream).set_tcp_notsent_lowat(UNSENT)?;
+            socket.set_tcp_keepalive(&KEEPALIVE.with_retries(KEEPALIVE_RETRIES))?;
+            socket.set_tcp_notsent_lowat(UNSENT)?;
         }
+        #[cfg(not(target_os = "linux"))]
+        socket.set_tcp_keepalive(&KEEPALIVE)?;
         Ok((QuickAckStream(MeteredStream::new(stream)), address))
     }
 }
@@ -106,6 +114,13 @@ impl QuickAckStream {
     fn acknowledge(&self) {
         #[cfg(target_os = "linux")]
         SockRef::from(self.0.get_ref()).set_tcp_quickack(true).ok(); // It would only be slower.
+    }
+}
+
+impl Drop for QuickAckStream {
+    fn drop(&mut self) {
+        #[cfg(target_os = "linux")]
+        SockRef::from(self.0.get_ref()).set_tcp_user_timeout(Some(USER_TIMEOUT)).ok(); // It would only take longer.
     }
 }
 
