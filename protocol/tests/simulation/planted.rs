@@ -30,6 +30,12 @@ fn with_v1_clients_for_longer(seed: u64, trace: Trace) -> Lived {
     sim::run_plan(Plan { legacies: 4, hostiles: 0, slowness: 6, ..Plan::new(seed) }, trace)
 }
 
+/// The same with clients that decide when the time for it is about to be over.
+fn with_v1_clients_that_decide_late(seed: u64, trace: Trace) -> Lived {
+    let plan = Plan { legacies: 4, hostiles: 0, slowness: 6, ..Plan::new(seed) };
+    sim::run_plan(Plan { slow_consents: 0.9, ..plan }, trace)
+}
+
 /// Runs a plan in which clients have direct paths, and the server is often restarted.
 fn with_restarts(seed: u64, trace: Trace) -> Lived {
     sim::run_plan(Plan { restarts: 0.05, hostiles: 0, ..Plan::new(seed).with_direct() }, trace)
@@ -99,6 +105,10 @@ planted! {
 planted! {
     with_v1_clients_for_longer;
     counting_a_repeated_yes_for_the_next_question_is_caught: IgnoreAnswerId by Consent, Belief;
+}
+
+planted! {
+    with_v1_clients_that_decide_late;
     counting_a_late_yes_for_the_next_question_is_caught: CloseQuestionEarly by Consent, Belief;
 }
 

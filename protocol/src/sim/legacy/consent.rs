@@ -16,6 +16,9 @@ use crate::sim::{
 /// that stands.
 const ACK_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// The share of slow consents beyond which v1 clients are slow as well. The plan of a seed has less.
+const SLOWER: f64 = 0.85;
+
 /// A registration that was sent once or more.
 #[derive(Debug)]
 pub(crate) struct Asking {
@@ -104,10 +107,12 @@ impl World {
         }
     }
 
-    /// Some decide late, and some never.
+    /// Some decide late, and some never; of a plan in which most decide slowly, half do it when the time for it is
+    /// about to be over.
     pub(super) fn legacy_asked(&mut self, legacy: usize, conn: ConnId, question: LegacyQuestion) {
         let after = match self.rng.u32(..100) {
             _ if !self.stormy => Duration::ZERO,
+            0..50 if self.plan.slow_consents > SLOWER => self.millis(9_500..13_000),
             0..4 => return,
             4..30 => self.millis(0..12_500),
             _ => Duration::ZERO,
