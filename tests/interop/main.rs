@@ -26,6 +26,7 @@ mod python;
 mod reference;
 mod refusals;
 mod restart;
+mod retries;
 mod simple_peer;
 mod stock;
 

@@ -2,8 +2,8 @@
 // JavaScript predecessor does on the wire. It is driven by the same JSON lines as the example `peer`.
 //
 //   node v1-peer.mjs --url http://127.0.0.1:9000 --id A [--client 2|4] [--transport websocket|polling|upgrade]
-//     [--answer ack|event|decline|decline-event|silent] [--reply echo|none|several|JSON] [--free at-once|held]
-//     [--on chat,note]
+//     [--answer ack|event|decline|decline-event|silent|held] [--reply echo|none|several|JSON] [--free at-once|held]
+//     [--on chat,note] [--retries]
 //
 // Beyond the lines of the example:
 // - bytes are {"$bin":"<base64>"}, both ways;
@@ -14,6 +14,9 @@
 // - {"cmd":"raw","id":1,"args":["P2P_REGISTER","B"],"ack":true} emits anything, answered by `raw`;
 // - {"cmd":"block","ms":9000} keeps the whole process busy, as a page does that computes;
 // - {"cmd":"drop"} loses the transport, as a network does; the stock client then reconnects;
+// - with `--retries`, everything is sent again if it is not acknowledged within 1 s, three times;
+// - with `--answer held`, a registration is accepted only by {"cmd":"accept"}; {"cmd":"answer","with":"silent"}
+//   changes the answer from now on;
 // - with `--free held`, P2P_UNREGISTER is acknowledged only after {"cmd":"free"};
 // - {"cmd":"burst","id":1,"count":3000,"bytes":200,"answer":0,"ack":true} emits so many `burst` events in one
 //   loop, with a filler of so many bytes. With `ack`, `burst` says how many of them were answered rightly once
@@ -35,11 +38,12 @@ const { values: options } = parseArgs({
     reply: { type: 'string', default: 'echo' },
     free: { type: 'string', default: 'at-once' },
     on: { type: 'string', default: 'chat,note' },
+    retries: { type: 'boolean', default: false },
   },
 });
 requireOneOf('client', ['2', '4']);
 requireOneOf('transport', ['websocket', 'polling', 'upgrade']);
-requireOneOf('answer', ['ack', 'event', 'decline', 'decline-event', 'silent']);
+requireOneOf('answer', ['ack', 'event', 'decline', 'decline-event', 'silent', 'held']);
 const fixedReply = options.reply.startsWith('[') ? revived(JSON.parse(options.reply)) : null;
 if (fixedReply === null) requireOneOf('reply', ['echo', 'none', 'several']);
 requireOneOf('free', ['at-once', 'held']);
@@ -53,17 +57,26 @@ const socket = io(`${options.url}?clientId=${encodeURIComponent(options.id)}`, {
   reconnectionDelay: 50,
   reconnectionDelayMax: 200,
   randomizationFactor: 0,
+  ...(options.retries ? { retries: 3, ackTimeout: 1_000 } : {}),
 });
+
+// With retries, an acknowledgement says first that there is none.
+const heard = (answer) => (error, ...values) => {
+  if (!options.retries) return answer(error, ...values);
+  if (error) return print({ event: 'error', code: 'no-acknowledgement', message: error.message });
+  return answer(...values);
+};
 
 // What a v1 client knows: its partner, and the last SERVER_ERROR.
 let partner = null;
 let unregistering = false;
 let lastError = null;
 let free = null;
+let held = null;
 
 // The server says that it is connected a moment before others can ask for it; it answers when they can.
 socket.on('connect', () => {
-  socket.emit('LIST_CLIENTS', () => print({ event: 'connected', clientId: options.id }));
+  socket.emit('LIST_CLIENTS', heard(() => print({ event: 'connected', clientId: options.id })));
 });
 socket.on('disconnect', (reason) => print({ event: 'disconnected', reason }));
 // A refusal is `connect_error` in 4.x and `error` in 2.x; failures of the transport come there too.
@@ -77,10 +90,16 @@ socket.on('SERVER_ERROR', (message) => {
 
 socket.on('P2P_REGISTER', (source, acknowledge) => {
   print({ event: 'register-asked', source, withAck: typeof acknowledge === 'function' });
+  held = () => {
+    partner = source;
+    acknowledge(true);
+    print({ event: 'paired', partner });
+  };
   const accepted = partner === null && ['ack', 'event'].includes(options.answer);
   if (accepted) partner = source;
   switch (options.answer) {
     case 'silent':
+    case 'held':
       return;
     case 'ack':
     case 'decline':
@@ -146,7 +165,7 @@ const commands = {
   },
   register({ target }) {
     lastError = null;
-    socket.emit('P2P_REGISTER', target, (accepted) => {
+    socket.emit('P2P_REGISTER', target, heard((accepted) => {
       if (accepted === true) {
         partner = target;
         print({ event: 'paired', partner });
@@ -155,7 +174,7 @@ const commands = {
         const { code = 'none', message } = lastError ?? {};
         print({ event: 'refused', target, code, message, answer: accepted });
       }
-    });
+    }));
   },
   emit2({ id, event, args = [], ack = false, timeoutMs, targetClientId = partner }) {
     const emit = { targetClientId, event, args: revived(args) };
@@ -184,7 +203,7 @@ const commands = {
     });
   },
   list() {
-    socket.emit('LIST_CLIENTS', (clients) => print({ event: 'clients', clients }));
+    socket.emit('LIST_CLIENTS', heard((clients) => print({ event: 'clients', clients })));
   },
   raw({ id, args, ack }) {
     if (ack) socket.emit(...revived(args), (...values) => print({ event: 'raw', id, values }));
@@ -194,6 +213,10 @@ const commands = {
     // Nothing else runs meanwhile, and the processor is left to the others.
     Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
     print({ event: 'blocked' });
+  },
+  accept: () => held?.(),
+  answer({ with: answer }) {
+    options.answer = answer;
   },
   free: () => free?.(),
   drop: () => socket.io.engine.close(),
