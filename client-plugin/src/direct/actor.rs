@@ -292,6 +292,10 @@ impl ConnectionActor {
                 self.report(if heard { DirectEvent::Heard } else { DirectEvent::Silent });
             }
             PeerConnectionEvent::Heard(_) => {}
+            // ICE waits for at least as long before it is open, and may be heard first.
+            PeerConnectionEvent::Failed if self.main.is_none() => {
+                return Err(DirectEnd::Timeout(self.config.open_timeout));
+            }
             PeerConnectionEvent::Failed => return Err(DirectEnd::Silent),
             PeerConnectionEvent::Channel(channel) => self.partner_opened(channel)?,
         }
