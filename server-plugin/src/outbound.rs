@@ -25,5 +25,6 @@ pub(crate) mod queue;
 mod responses;
 mod silence;
 pub(crate) mod socket;
+mod strangers;
 pub(crate) mod stream_handle;
 mod streams;

@@ -164,3 +164,25 @@ async fn send(
     let options = ["--url", url, "--id", "sender", "--to", "receiver", file];
     Ok((receiver, Companion::start("sendfile", &sender, options)?))
 }
+
+#[tokio::test]
+async fn connections_that_say_nothing_make_room_when_the_server_has_no_descriptor_left() -> Story {
+    let example = Program::example("server", "SOCKETIO_P2P_SERVER")?;
+    let script = format!("ulimit -n 64 && exec '{}' \"$@\"", example.path().display());
+    let program = Program::new("sh").arg("-c").arg(script).arg("server");
+    let server = Server::builder().program(program).start().await?;
+    let address = server.url().trim_start_matches("http://").to_owned();
+    let mut a = peer(&server, "A", "relay-only").await?;
+    let mut silent = Vec::new();
+    for _ in 0..100 {
+        silent.push(tokio::net::TcpStream::connect(&address).await?);
+    }
+
+    let mut b = peer(&server, "B", "relay-only").await?;
+    a.register("B").await?;
+    assert_eq!(b.emit2("chat", json!([1])).await?.value, json!({ "echo": [1] }));
+
+    assert!(a.unread()?.iter().all(|event| event.name() != "away"), "clients stay");
+    drop(silent);
+    Ok(())
+}

@@ -4,6 +4,7 @@ use std::{
     io,
     net::SocketAddr,
     pin::Pin,
+    sync::Arc,
     task::{Context, Poll, ready},
     time::Duration,
 };
@@ -16,7 +17,7 @@ use tokio::{
     net::{TcpListener, TcpStream},
 };
 
-use super::meter::MeteredStream;
+use super::{meter::MeteredStream, strangers::Strangers};
 
 /// The time after which the kernel gives up the rest of a connection that was closed here. Without it a
 /// peer that stopped reading keeps the socket, and what waits in it, for a quarter of an hour. It is not set before:
@@ -47,9 +48,23 @@ const KEEPALIVE_RETRIES: u32 = 2;
 /// sends small messages at once (`TCP_NODELAY`), gives up connections whose peer, asked by the
 /// kernel, is silent for 20 s (`SO_KEEPALIVE`), and what is left of closed ones after that time (`TCP_USER_TIMEOUT`), keeps the kernel from holding
 /// more than [`UNSENT_BYTES`] that it has not sent (`TCP_NOTSENT_LOWAT`, on Linux), and logs failures to
-/// accept a connection at most every 10 s. Its connections are [metered](MeteredStream).
+/// accept a connection at most every 10 s. When no descriptor is left, the oldest connection without a session
+/// makes room for the next. Its connections are [metered](MeteredStream).
 #[derive(Debug)]
-pub struct QuickAckListener(TcpListener);
+pub struct QuickAckListener {
+    listener: TcpListener,
+    strangers: Arc<Strangers>,
+    #[cfg(feature = "axum")]
+    failures: Failures,
+}
+
+/// The failed attempts to accept a connection.
+#[cfg(feature = "axum")]
+#[derive(Debug, Default)]
+struct Failures {
+    count: u64,
+    logged_at: Option<std::time::Instant>,
+}
 
 /// A connection of a [`QuickAckListener`].
 #[derive(Debug)]
@@ -66,7 +81,7 @@ impl QuickAckListener {
     ///
     /// Cancel safe.
     pub async fn bind(address: impl tokio::net::ToSocketAddrs) -> io::Result<Self> {
-        Ok(Self(TcpListener::bind(address).await?))
+        Ok(TcpListener::bind(address).await?.into())
     }
 
     /// Returns the address on which it listens.
@@ -75,20 +90,26 @@ impl QuickAckListener {
     ///
     /// Errors of the system.
     pub fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.0.local_addr()
+        self.listener.local_addr()
     }
 
     /// Waits for the next connection.
     ///
     /// # Errors
     ///
-    /// Errors of the system; most concern one connection only.
+    /// Errors of the system; most concern one connection only. If no descriptor is left, the oldest connection
+    /// without a session is being ended.
     ///
     /// # Cancel safety
     ///
     /// Cancel safe: no connection is lost.
     pub async fn accept(&self) -> io::Result<(QuickAckStream, SocketAddr)> {
-        let (stream, address) = self.0.accept().await?;
+        let accepted = self.listener.accept().await.inspect_err(|error| {
+            if is_out_of_descriptors(error) {
+                self.strangers.cut_oldest();
+            }
+        });
+        let (stream, address) = accepted?;
         stream.set_nodelay(true)?;
         let socket = SockRef::from(&stream);
         #[cfg(target_os = "linux")]
@@ -98,13 +119,18 @@ impl QuickAckListener {
         }
         #[cfg(not(target_os = "linux"))]
         socket.set_tcp_keepalive(&KEEPALIVE)?;
-        Ok((QuickAckStream(MeteredStream::new(stream)), address))
+        Ok((QuickAckStream(MeteredStream::new(stream).among(&self.strangers)), address))
     }
 }
 
 impl From<TcpListener> for QuickAckListener {
     fn from(listener: TcpListener) -> Self {
-        Self(listener)
+        Self {
+            listener,
+            strangers: Arc::default(),
+            #[cfg(feature = "axum")]
+            failures: Failures::default(),
+        }
     }
 }
 
@@ -176,22 +202,17 @@ impl axum::serve::Listener for QuickAckListener {
     async fn accept(&mut self) -> (Self::Io, Self::Addr) {
         /// The pause after an error: a busy loop finds no descriptor where the system has none left.
         const RETRY: Duration = Duration::from_millis(100);
-        /// The attempts between two lines in the log.
-        const LOGGED: u32 = 100;
-        let mut failed = 0;
+        /// The pause after the oldest connection without a session was ended to make room.
+        const CLOSES: Duration = Duration::from_millis(5);
         loop {
             match Self::accept(self).await {
                 Ok(accepted) => return accepted,
                 // That connection is gone already; the next one need not wait.
                 Err(error) if is_of_one_connection(&error) => {}
                 Err(error) => {
-                    if failed % LOGGED == 0 {
-                        crate::observe::logged(
-                            || tracing::warn!(%error, failed, "accepting a connection failed"),
-                        );
-                    }
-                    failed += 1;
-                    tokio::time::sleep(RETRY).await;
+                    self.failures.add(&error);
+                    let makes_room = is_out_of_descriptors(&error) && !self.strangers.is_empty();
+                    tokio::time::sleep(if makes_room { CLOSES } else { RETRY }).await;
                 }
             }
         }
@@ -200,6 +221,28 @@ impl axum::serve::Listener for QuickAckListener {
     fn local_addr(&self) -> io::Result<SocketAddr> {
         Self::local_addr(self)
     }
+}
+
+#[cfg(feature = "axum")]
+impl Failures {
+    /// Counts one, and logs it unless one was logged not long ago.
+    fn add(&mut self, error: &io::Error) {
+        /// The least time between two lines in the log.
+        const BETWEEN: Duration = Duration::from_secs(10);
+        self.count += 1;
+        if self.logged_at.is_none_or(|at| at.elapsed() >= BETWEEN) {
+            self.logged_at = Some(std::time::Instant::now());
+            let failed = self.count;
+            crate::observe::logged(
+                || tracing::warn!(%error, failed, "accepting a connection failed"),
+            );
+        }
+    }
+}
+
+/// Returns whether the process or the system has no descriptor left: `EMFILE` and `ENFILE`, as Unix numbers them.
+fn is_out_of_descriptors(error: &io::Error) -> bool {
+    cfg!(unix) && matches!(error.raw_os_error(), Some(23 | 24))
 }
 
 #[cfg(feature = "axum")]

@@ -23,6 +23,7 @@ use super::{
     polling_session::Session,
     question::PING,
     responses::Responses,
+    strangers::{Stranger, Strangers},
     stream_handle::StreamHandle,
     streams::Registered,
 };
@@ -48,6 +49,8 @@ pub struct MeteredStream<S> {
     hidden_at: Option<Instant>,
     pub(super) handle: Arc<StreamHandle>,
     entry: Option<Registered>,
+    /// Its place among the connections without a session.
+    stranger: Option<Stranger>,
     /// `true` if all that was written has been flushed: no frame is half written.
     is_flushed: bool,
 }
@@ -67,8 +70,15 @@ impl<S> MeteredStream<S> {
             hidden_at: None,
             handle: Arc::new(StreamHandle::new()),
             entry: None,
+            stranger: None,
             is_flushed: false,
         }
+    }
+
+    /// Counts it among the connections of a listener until it carries a session.
+    pub(super) fn among(mut self, strangers: &Arc<Strangers>) -> Self {
+        self.stranger = Some(strangers.enter(&self.handle));
+        self
     }
 
     /// Returns the stream below.
@@ -82,7 +92,8 @@ impl<S> MeteredStream<S> {
     }
 
     fn read_along(&mut self, bytes: &[u8]) -> io::Result<()> {
-        let Self { requests, responses, deadline, quick, polling, handle, entry, .. } = self;
+        let Self { requests, responses, deadline, quick, polling, handle, entry, stranger, .. } =
+            self;
         let mut result = Ok(());
         requests.read(bytes, |seen| {
             deadline.came();
@@ -92,6 +103,9 @@ impl<S> MeteredStream<S> {
                 responses.asked(is_head);
                 *quick |= asks;
                 handle.set_waits(true);
+                if key.is_some() {
+                    *stranger = None;
+                }
                 polling.began(key.as_ref());
                 if let Some(Key::Session(id)) = &key
                     && let Some(session) = Session::find(id)
