@@ -133,7 +133,9 @@ async fn a_channel_that_may_lose_messages_loses_what_nobody_reads_and_goes_on() 
 
     for channel in [&here, &there] {
         for _ in 0..CHUNKS {
-            timeout(PATIENCE, channel.send(vec![0; CHUNK])).await??;
+            // On a busy machine some wait for too long, and are lost.
+            let sent = timeout(PATIENCE, channel.send(vec![0; CHUNK])).await?;
+            assert!(matches!(sent, Ok(()) | Err(DirectSendError::Late)), "{sent:?}");
         }
     }
     for channel in [&here, &there] {
@@ -151,7 +153,7 @@ async fn a_channel_that_may_lose_messages_loses_what_nobody_reads_and_goes_on() 
         }
         assert!((32..CHUNKS).contains(&read), "{read}");
     }
-    here.send("and on").await?;
+    while here.send("and on").await == Err(DirectSendError::Late) {}
     assert_eq!(there.recv().await, Some(ChannelMessage::from("and on")));
     Ok(())
 }
