@@ -58,9 +58,7 @@ async fn an_idle_path_is_quiet_until_an_emit_or_a_message_on_a_channel() {
 
     let before = weather.counts().passed;
     // A busy machine may take longer than such a message waits.
-    while soon(channel.send(Bytes::from_static(b"x"))).await
-        == Err(socketio_p2p_client::direct::DirectSendError::Late)
-    {}
+    while soon(channel.send(Bytes::from_static(b"x"))).await == Err(DirectSendError::Late) {}
     until(&weather, before + 20).await;
 }
 
