@@ -1,10 +1,6 @@
 //! A watcher of this machine's links and default routes: what tells on Linux that a network was left whose address stays.
 
-use std::{
-    future::pending,
-    io,
-    time::{Duration, Instant},
-};
+use std::{future::pending, io, time::Duration};
 
 use netlink_packet_core::{NetlinkBuffer, NetlinkMessage, NetlinkPayload};
 use netlink_packet_route::{
@@ -15,6 +11,7 @@ use netlink_packet_route::{
 use netlink_sys::{
     AsyncSocket as _, AsyncSocketExt as _, SocketAddr, TokioSocket, protocols::NETLINK_ROUTE,
 };
+use tokio::time::{Instant, sleep_until};
 
 /// The multicast groups of links and of routes of both families, as `rtnetlink(7)` names them.
 const GROUPS: u32 = RTMGRP_LINK | RTMGRP_IPV4_ROUTE | RTMGRP_IPV6_ROUTE;
@@ -30,7 +27,31 @@ const BETWEEN_HINTS: Duration = Duration::from_millis(500);
 pub(super) struct RouteWatch {
     /// `None` where the system does not report changes.
     socket: Option<TokioSocket>,
-    hinted_at: Option<Instant>,
+    hints: Hints,
+}
+
+/// Hints that are passed on with a pause between them. None is lost: the answer to the question that one caused says
+/// nothing of what changed after it.
+#[derive(Debug, Default)]
+struct Hints {
+    passed_at: Option<Instant>,
+    due: Option<Instant>,
+}
+
+impl Hints {
+    fn add(&mut self, now: Instant) {
+        let next = self.passed_at.map_or(now, |at| now.max(at + BETWEEN_HINTS));
+        self.due.get_or_insert(next);
+    }
+
+    /// Returns whether one is to be passed on now.
+    fn pass(&mut self, now: Instant) -> bool {
+        let is_due = self.due.take_if(|due| *due <= now).is_some();
+        if is_due {
+            self.passed_at = Some(now);
+        }
+        is_due
+    }
 }
 
 impl RouteWatch {
@@ -40,28 +61,34 @@ impl RouteWatch {
         let socket = socket.inspect_err(|error| {
             tracing::debug!(%error, "changed routes will not be noticed");
         });
-        Self { socket: socket.ok(), hinted_at: None }
+        Self { socket: socket.ok(), hints: Hints::default() }
     }
 
     /// Waits until a link is lost or a default route changes. Cancel safe.
     pub(super) async fn changed(&mut self) {
-        loop {
-            let Some(socket) = &self.socket else { return pending().await };
-            let is_hint = match socket.recv_from_full().await {
-                Ok((messages, _)) => are_hint(&messages),
-                // The system had more to say than fits.
-                Err(error) if error.raw_os_error() == Some(ENOBUFS) => true,
-                Err(error) => {
-                    tracing::debug!(%error, "changed routes will no longer be noticed");
-                    self.socket = None;
-                    false
-                }
-            };
-            let now = Instant::now();
-            if is_hint && self.hinted_at.is_none_or(|at| now - at >= BETWEEN_HINTS) {
-                self.hinted_at = Some(now);
-                return;
+        while !self.hints.pass(Instant::now()) {
+            let due = self.hints.due;
+            tokio::select! {
+                is_hint = heard(&mut self.socket) => if is_hint {
+                    self.hints.add(Instant::now());
+                },
+                () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => {}
             }
+        }
+    }
+}
+
+/// Waits for the next messages of the system. Returns whether one of them is a hint. Cancel safe.
+async fn heard(from: &mut Option<TokioSocket>) -> bool {
+    let Some(socket) = from else { return pending().await };
+    match socket.recv_from_full().await {
+        Ok((messages, _)) => are_hint(&messages),
+        // The system had more to say than fits.
+        Err(error) if error.raw_os_error() == Some(ENOBUFS) => true,
+        Err(error) => {
+            tracing::debug!(%error, "changed routes will no longer be noticed");
+            *from = None;
+            false
         }
     }
 }
@@ -158,6 +185,22 @@ mod tests {
         ] {
             assert!(are_hint(&text([stands.clone(), other.clone(), hint.clone()])), "{hint:?}");
         }
+    }
+
+    #[test]
+    fn a_hint_soon_after_another_is_passed_on_later() {
+        let (mut hints, now) = (Hints::default(), Instant::now());
+        assert!(!hints.pass(now));
+        hints.add(now);
+        assert!(hints.pass(now) && !hints.pass(now));
+
+        hints.add(now + BETWEEN_HINTS / 4);
+        hints.add(now + BETWEEN_HINTS / 2);
+
+        assert!(!hints.pass(now + BETWEEN_HINTS / 2));
+        assert!(hints.pass(now + BETWEEN_HINTS) && !hints.pass(now + 2 * BETWEEN_HINTS));
+        hints.add(now + 2 * BETWEEN_HINTS);
+        assert!(hints.pass(now + 2 * BETWEEN_HINTS));
     }
 
     #[test]
