@@ -1,7 +1,7 @@
 //! ICE servers that cannot be used: the application hears of each once, and the direct path does not suffer.
 
 use socketio_p2p_client::{
-    Event, Events, IceFault, IceWarning, P2pClientExt as _, Path,
+    Event, Events, IceFault, IceWarning, P2pBuilder, P2pClientExt as _, Path,
     direct::{DirectConfig, IceServer},
 };
 
@@ -25,6 +25,18 @@ async fn warnings(mut events: Events) -> Vec<IceWarning> {
     warnings
 }
 
+/// Lets a client open a direct path twice, and returns what it was warned of.
+async fn warnings_of_two_attempts(server: &TestServer, a: P2pBuilder) -> Vec<IceWarning> {
+    let [a, b] = pair(server, a, direct(client(server, "B"))).await;
+    let (at_a, mut at_b) = (a.events(), b.events());
+    path(&mut at_b, Path::Direct).await;
+    a.network_changed();
+    path(&mut at_b, Path::Relay).await;
+    path(&mut at_b, Path::Direct).await;
+    a.close().await;
+    warnings(at_a).await
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_bad_ice_server_is_reported_once_and_the_path_is_direct_without_it() {
     let server = TestServer::start().await;
@@ -32,19 +44,13 @@ async fn a_bad_ice_server_is_reported_once_and_the_path_is_direct_without_it() {
     config.ice_servers = vec![IceServer::stun("turn:127.0.0.1:9"), IceServer::stun("stun://a")];
     let a = direct(client(&server, "A")).direct(config);
 
-    let [a, b] = pair(&server, a, direct(client(&server, "B"))).await;
-    let (at_a, mut at_b) = (a.events(), b.events());
-    path(&mut at_b, Path::Direct).await;
-    a.network_changed();
-    path(&mut at_b, Path::Relay).await;
-    path(&mut at_b, Path::Direct).await;
-    a.close().await;
+    let warnings = warnings_of_two_attempts(&server, a).await;
 
     let expected = [
         IceWarning::left_out("turn:127.0.0.1:9", IceFault::NoCredentials),
         IceWarning::left_out("stun://a", IceFault::Slashes),
     ];
-    assert_eq!(warnings(at_a).await, expected);
+    assert_eq!(warnings, expected);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -71,15 +77,8 @@ async fn a_provider_is_asked_before_each_attempt_and_if_it_fails_the_path_is_dir
     let a = direct(client(&server, "A"))
         .ice_servers_with(async || Err::<IceServer, _>("the vault is sealed"));
 
-    let [a, b] = pair(&server, a, direct(client(&server, "B"))).await;
-    let (at_a, mut at_b) = (a.events(), b.events());
-    path(&mut at_b, Path::Direct).await;
-    a.network_changed();
-    path(&mut at_b, Path::Relay).await;
-    path(&mut at_b, Path::Direct).await;
-    a.close().await;
+    let warnings = warnings_of_two_attempts(&server, a).await;
 
-    let warnings = warnings(at_a).await;
     assert!(warnings.len() >= 2, "{warnings:?}");
     assert!(warnings.iter().all(|is| *is == IceWarning::no_servers("the vault is sealed")));
 }

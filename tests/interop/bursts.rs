@@ -4,7 +4,9 @@ use serde_json::json;
 use socketio_p2p_harness::{Peer, Server};
 
 use crate::interop::Story;
-use crate::interop::stock::{ALL, PAIRS, Stock, V2, V2_POLLING, V4, V4_POLLING, paired};
+use crate::interop::stock::{
+    ALL, PAIRS, Stock, V2, V2_POLLING, V4, V4_POLLING, paired, paired_with_rust,
+};
 
 /// What socket.io-client 2.5 puts into one request of polling is limited to 512 KiB.
 fn calls(kind: Stock) -> u64 {
@@ -77,9 +79,7 @@ pub(crate) async fn many_emits(server: &Server, kinds: (Stock, Stock), count: u6
 async fn emits_in_one_loop_arrive_in_order_at_a_rust_peer() -> Story {
     for kind in ALL {
         let server = Server::start().await?;
-        let mut rust = Peer::start(&server, "R").await?;
-        let mut stock = kind.peer(&server, "S").start().await?;
-        stock.register("R").await?;
+        let (mut rust, mut stock) = paired_with_rust(&server, kind).await?;
         let count = if kind.is_engine_io_3_over_polling() { 30 } else { 512 };
         let burst = json!({"cmd": "burst", "id": 1, "count": count, "bytes": 16 * 1024,
             "event": "chat"});

@@ -3,10 +3,10 @@
 use std::time::Instant;
 
 use serde_json::json;
-use socketio_p2p_harness::{Peer, Server};
+use socketio_p2p_harness::Server;
 
 use crate::interop::Story;
-use crate::interop::stock::{AGES, ALL, PAIRS, names, paired, paired_as};
+use crate::interop::stock::{AGES, ALL, PAIRS, names, paired, paired_as, paired_with_rust};
 
 #[tokio::test]
 async fn either_end_unregisters_and_both_are_free_again() -> Story {
@@ -76,10 +76,7 @@ async fn what_was_emitted_before_unregistering_arrives_before_the_end() -> Story
 async fn what_a_stock_client_emitted_before_unregistering_arrives_at_a_rust_peer() -> Story {
     for kind in ALL {
         let server = Server::start().await?;
-        let mut rust = Peer::start(&server, "R").await?;
-        let mut stock = kind.peer(&server, "S").start().await?;
-        stock.register("R").await?;
-        rust.wait_for("paired").await?;
+        let (mut rust, mut stock) = paired_with_rust(&server, kind).await?;
 
         let burst = json!({"cmd": "burst", "id": 1, "count": 40, "bytes": 10_000, "event": "chat"});
         stock.send(burst).await?;

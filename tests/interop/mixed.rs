@@ -4,7 +4,7 @@ use serde_json::json;
 use socketio_p2p_harness::{Peer, RegisterError, Server};
 
 use crate::interop::Story;
-use crate::interop::stock::{ALL, refusal};
+use crate::interop::stock::{ALL, paired_with_rust, refusal};
 
 #[tokio::test]
 async fn a_stock_client_registers_a_rust_peer() -> Story {
@@ -59,11 +59,7 @@ async fn either_may_decline_the_other() -> Story {
 async fn either_may_end_the_pairing() -> Story {
     for kind in ALL {
         let server = Server::start().await?;
-        let mut rust = Peer::start(&server, "R").await?;
-        let mut stock = kind.peer(&server, "S").start().await?;
-
-        stock.register("R").await?;
-        rust.wait_for("paired").await?;
+        let (mut rust, mut stock) = paired_with_rust(&server, kind).await?;
         stock.unregister().await?;
         assert_eq!(rust.wait_for("unpaired").await?["reason"], "unregistered");
 

@@ -108,6 +108,18 @@ pub(crate) async fn paired_as(
     Ok((a, b))
 }
 
+/// A Rust peer `R` and a stock client `S` that registered it.
+pub(crate) async fn paired_with_rust(
+    server: &Server,
+    kind: Stock,
+) -> Result<(Peer, Peer), Box<dyn std::error::Error>> {
+    let mut rust = Peer::start(server, "R").await?;
+    let mut stock = kind.peer(server, "S").start().await?;
+    stock.register("R").await?;
+    rust.wait_for("paired").await?;
+    Ok((rust, stock))
+}
+
 /// Returns the reason for which a registration was refused: the code of the SERVER_ERROR before the
 /// answer `false`.
 pub(crate) async fn refusal(peer: &mut Peer, target: &str) -> String {
