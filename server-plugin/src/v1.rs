@@ -59,8 +59,6 @@ struct BridgeState {
     awaited: BTreeMap<(Side, u64), DropGuard>,
     /// The deadline for which the task that waits for deadlines has set its timer.
     armed: Option<Instant>,
-    /// Set once a client asked for the end of the pairing.
-    is_left: bool,
     ended: bool,
 }
 
@@ -89,7 +87,6 @@ impl V1Bridge {
             second,
             awaited: BTreeMap::new(),
             armed: None,
-            is_left: false,
             ended: false,
         };
         let bridge = Arc::new(Self {
@@ -160,9 +157,7 @@ impl V1Bridge {
 
     /// Notes that the v1 end at `side` asked for the end of the pairing: it emits nothing more.
     pub(crate) fn leave(&self, side: Side) {
-        let mut state = self.lock();
-        state.bridge.leave(side);
-        state.is_left = true;
+        self.lock().bridge.leave(side);
     }
 
     /// Returns whether the partner of the v1 end at `side` has not taken all that this end emitted.
@@ -270,7 +265,7 @@ impl V1Bridge {
         for side in Side::BOTH {
             self.gate(side).set_closed(state.bridge.is_full(side));
         }
-        if state.is_left {
+        if state.bridge.is_left() {
             self.moved.notify_waiters();
         }
         let next = state.bridge.poll_timeout();

@@ -12,7 +12,8 @@
 //!
 //! - An event waits in the backlog until the session has room. While the backlog is
 //!   [full](V1Peer::is_full), the host does not read from the client. While the client owes answers, which
-//!   stand behind its events, more fits. What the host has read already, or must read, is taken up to a limit and then refused with [`Code::Congested`].
+//!   stand behind its events, more fits. What the host has read already, or must read, is taken up to a
+//!   limit and then refused with [`Code::Congested`].
 //! - An emit for which the client's queue has no room is tried again after [`RETRY_DELAY`]. The
 //!   session pauses meanwhile, so that everything else stays in the partner's window.
 //! - An acknowledgement is expected for [`V1_CALL_TIMEOUT`], in both directions, and from the client only

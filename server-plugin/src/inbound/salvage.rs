@@ -11,8 +11,8 @@ pub(crate) fn event(text: &str) -> Option<Cow<'_, str>> {
     Some(first(text.trim_start().strip_prefix('[')?)?.0)
 }
 
-/// Returns the pairing that a frame or a signal names, in its text or else in its attachment, given the whole text of its packet and its
-/// attachments.
+/// Returns the pairing that a frame or a signal names, in its text or else in its attachment, given the whole
+/// text of its packet and its attachments.
 pub(crate) fn pairing(text: &str, attachments: &[Bytes]) -> Option<PairingId> {
     pairing_in_text(text).or_else(|| {
         let (length, rest) = attachments.first()?.split_first()?;

@@ -46,8 +46,8 @@ const KEEPALIVE_RETRIES: u32 = 2;
 /// acknowledges at once (`TCP_QUICKACK`, on Linux only). Other clients are left alone: an
 /// acknowledgement for each message would cost up to a fifth of a busy server. The listener also
 /// sends small messages at once (`TCP_NODELAY`), gives up connections whose peer, asked by the
-/// kernel, is silent for 20 s (`SO_KEEPALIVE`), and what is left of closed ones after that time (`TCP_USER_TIMEOUT`), keeps the kernel from holding
-/// more than [`UNSENT_BYTES`] that it has not sent (`TCP_NOTSENT_LOWAT`, on Linux), and logs failures to
+/// kernel, is silent for 20 s (`SO_KEEPALIVE`), and what is left of closed ones after that time
+/// (`TCP_USER_TIMEOUT`), keeps the kernel from holding more than [`UNSENT_BYTES`] that it has not sent (`TCP_NOTSENT_LOWAT`, on Linux), and logs failures to
 /// accept a connection at most every 10 s. When no descriptor is left, the oldest connection without a session
 /// makes room for the next. Its connections are [metered](MeteredStream).
 #[derive(Debug)]

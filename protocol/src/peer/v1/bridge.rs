@@ -141,6 +141,12 @@ impl Bridge {
         }
     }
 
+    /// Returns whether a v1 end asked for the end of the pairing.
+    #[must_use]
+    pub fn is_left(&self) -> bool {
+        [&self.first, &self.second].into_iter().flatten().any(|end| end.is_leaving())
+    }
+
     /// Returns true while the partner of the v1 end at `side` has not taken all that this end emitted.
     #[must_use]
     pub fn is_unconfirmed(&self, side: Side) -> bool {
