@@ -180,6 +180,7 @@ async fn connections_that_say_nothing_make_room_when_the_server_has_no_descripto
 
     let mut b = peer(&server, "B", "relay-only").await?;
     a.register("B").await?;
+    b.wait_for("paired").await?;
     assert_eq!(b.emit2("chat", json!([1])).await?.value, json!({ "echo": [1] }));
 
     assert!(a.unread()?.iter().all(|event| event.name() != "away"), "clients stay");
