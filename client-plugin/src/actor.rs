@@ -37,7 +37,7 @@ use crate::{
         handler_tasks::HandlerTasks,
         observers::Observers,
     },
-    api::incoming::PairingRequest,
+    api::{incoming::PairingRequest, target_watch::News},
     partner::PartnerLink,
     server::server_link::ServerLink,
 };
@@ -206,6 +206,12 @@ impl Actor {
                 Output::Answered(call, answer) => {
                     self.callers.answer(call, answer);
                     None
+                }
+                Output::Target(call, state) => {
+                    self.callers.tell(call, News::State(state)).map(Input::Command)
+                }
+                Output::Unwatched(call, refusal) => {
+                    self.callers.tell(call, News::Ended(refusal)).map(Input::Command)
                 }
                 Output::Event(event) => {
                     self.observers.publish(event);

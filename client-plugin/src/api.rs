@@ -7,6 +7,7 @@
 //! | `ext` | the operations of a paired client |
 //! | `emit2`, `reply` | an event for the partner, and its reply |
 //! | `server_requests` | requests to the server: registering, unregistering, listing |
+//! | `target_watch` | watching whether a target can be asked |
 //! | `incoming` | events and pairing requests from other clients |
 //! | `handlers` | the application's handlers |
 //! | `events` | the changes of a client's connection and pairing |
@@ -28,3 +29,4 @@ pub(crate) mod handlers;
 pub(crate) mod incoming;
 pub(crate) mod reply;
 pub(crate) mod server_requests;
+pub(crate) mod target_watch;

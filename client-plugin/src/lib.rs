@@ -17,18 +17,19 @@ pub use api::{
     client::{P2pClient, WeakP2pClient},
     counters::Counters,
     emit2::Emit2,
-    error::{ConnectError, EmitError, RegisterError, RequestError},
+    error::{ConnectError, EmitError, RegisterError, RequestError, WatchError},
     events::{Events, EventsError, Lagged},
     ext::P2pClientExt,
     handler_error::HandlerError,
     incoming::{Consent, Incoming, PairingRequest},
     reply::Reply,
     server_requests::{Clients, Register, Unregister},
+    target_watch::{TargetWatch, WatchTarget},
 };
 pub use socketio_p2p_protocol::{
     Args, Cause, ClientEntry, ClientEvent as Event, ClientId, ClientIdError, ClientState, Code,
     ConnectFailure, EndReason, IceFault, IceWarning, PairingId, PairingInfo, Path, PathConfig,
-    PathPolicy, Presence, Refusal, Secret, Welcome, wire::Label,
+    PathPolicy, Presence, Refusal, Secret, TargetState, Welcome, wire::Label,
 };
 // Their types appear in the API.
 pub use {bytes, rust_socketio, serde_json};

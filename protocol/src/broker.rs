@@ -33,9 +33,11 @@ mod grants;
 mod interface;
 mod listing;
 mod pairings;
+mod record;
 mod releases;
 mod requests;
 mod waiting;
+mod watches;
 
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
@@ -48,19 +50,19 @@ pub use self::interface::{
 };
 pub use self::listing::Listing;
 use self::{
-    attendance::{Attendance, Tokens},
     clients::ListRate,
     departed_v1::DepartedV1,
     grants::Grant,
     listing::Clients,
     pairings::Pairing,
+    record::{ClientRecord, Slot},
     releases::Release,
     requests::Registering,
     waiting::{Question, Waiting},
+    watches::Watches,
 };
 use crate::{
-    ClientId, ClientMessage, Code, ConnId, Dialect, EndReason, EndedPairing, PairingId, ReqId,
-    ServerMessage,
+    ClientId, ClientMessage, Code, ConnId, Dialect, EndReason, PairingId, ReqId, ServerMessage,
     limits::setting,
     planted::{self, Fault},
 };
@@ -85,85 +87,12 @@ pub struct Broker {
     away: BTreeSet<(Instant, ClientId)>,
     departed_v1: DepartedV1,
     list_rate: ListRate,
+    watches: Watches,
     outputs: VecDeque<Output>,
     last_req: ReqId,
     last_serial: u64,
     last_release: u64,
     closing: bool,
-}
-
-#[derive(Debug)]
-struct ClientRecord {
-    /// Its present connection, or the last one.
-    conn: ConnId,
-    dialect: Dialect,
-    /// The version that it speaks.
-    protocol: u8,
-    /// `true` if the client allows a direct path.
-    direct: bool,
-    attendance: Attendance,
-    tokens: Tokens,
-    slot: Slot,
-    /// Its last pairing that ended. A client that was away learns of it in its welcome.
-    ended: Option<EndedPairing>,
-    /// `true` if it may believe itself paired, rightly or not. Only a v1 client can be in doubt: what it
-    /// is told may be lost with its connection, and on its next one it hears nothing of its pairing.
-    in_doubt: bool,
-    /// The time until which it may have missed that it was told on its arrival that it has no pairing.
-    told_until: Option<Instant>,
-    /// Its own registration, if one waits.
-    asking: Option<ReqId>,
-    /// Registrations of others that wait for it, in order.
-    inbox: VecDeque<ReqId>,
-    /// The requests that it was asked and has not answered, in order. Each keeps its place in the
-    /// inbox even if the request is gone, or a source could ask and take back without end.
-    questions: Vec<ReqId>,
-    /// Whether it has named a registration that it answered. From then on an answer that names none
-    /// is a second answer, and must not count for the next registration.
-    names_requests: bool,
-    /// The release in which it is the initiator or the partner. There is at most one: a client that
-    /// is paired anew has done with the last.
-    release: Option<u64>,
-    /// The part of the list in which it stands.
-    part: u8,
-}
-
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum Slot {
-    Free,
-    Granting(PairingId),
-    Paired(PairingId),
-}
-
-impl ClientRecord {
-    const fn new(conn: ConnId, hello: &Hello) -> Self {
-        let Hello { dialect, protocol, direct, fresh, .. } = *hello;
-        Self {
-            conn,
-            dialect,
-            protocol,
-            direct,
-            attendance: Attendance::Arriving,
-            tokens: Tokens::new(fresh),
-            slot: Slot::Free,
-            ended: None,
-            in_doubt: false,
-            told_until: None,
-            asking: None,
-            inbox: VecDeque::new(),
-            questions: Vec::new(),
-            names_requests: false,
-            release: None,
-            part: 0,
-        }
-    }
-
-    /// Returns the places of its inbox that are taken by requests, and by questions whose request is
-    /// gone.
-    fn places_taken(&self) -> usize {
-        let gone = self.questions.iter().filter(|number| !self.inbox.contains(number));
-        self.inbox.len() + gone.count()
-    }
 }
 
 impl Broker {
@@ -183,6 +112,7 @@ impl Broker {
             away: BTreeSet::new(),
             departed_v1: DepartedV1::default(),
             list_rate: ListRate::default(),
+            watches: Watches::default(),
             outputs: VecDeque::new(),
             last_req: config.last_request & LAST_REQUEST_BITS,
             last_serial: 0,
@@ -204,8 +134,18 @@ impl Broker {
     /// already; [`Code::Quota`] if there are too many clients; [`Code::ShuttingDown`].
     pub fn admit(&mut self, conn: ConnId, hello: Hello, now: Instant) -> Result<(), Code> {
         let admitted = self.let_in(conn, hello, now);
-        self.clients.settle();
+        self.settle(now);
         admitted
+    }
+
+    /// Notes what has changed, after each input and before each list.
+    fn settle(&mut self, now: Instant) {
+        let changed = self.clients.settle();
+        if !self.watches.is_empty() {
+            for client in changed {
+                self.note_target(&client, now);
+            }
+        }
     }
 
     fn let_in(&mut self, conn: ConnId, hello: Hello, now: Instant) -> Result<(), Code> {
@@ -253,7 +193,7 @@ impl Broker {
             Input::ShutDown => self.shut_down(),
             Input::Timeout => self.timeout(now),
         }
-        self.clients.settle();
+        self.settle(now);
     }
 
     /// Returns the next output, if any.
@@ -268,7 +208,7 @@ impl Broker {
         let release = self.releases.first_key_value().map(|(_, release)| release.deadline);
         let grant = self.grants.first_key_value().map(|(_, grant)| grant.deadline);
         let away = self.away.first().map(|(until, _)| *until);
-        let deadlines = [request, release, grant, away];
+        let deadlines = [request, release, grant, away, self.watches.next_deadline()];
         deadlines.into_iter().flatten().min()
     }
 
@@ -296,6 +236,7 @@ impl Broker {
             away: self.away.len(),
             requests: self.waiting.len(),
             pairings: self.grants.len() + self.pairings.len(),
+            watches: self.watches.len(),
         }
     }
 
@@ -360,10 +301,13 @@ impl Broker {
             ClientMessage::Released { pairing } => self.released(pairing, &id),
             ClientMessage::List { req } => self.list(&id, req, now),
             ClientMessage::Ping { req } => self.send(conn, ServerMessage::Pong { req }),
+            ClientMessage::Watch { req, target } => self.watch(&id, req, &target, now),
+            ClientMessage::Cancel { req } => self.watches.remove(&id, req),
         }
     }
 
     fn timeout(&mut self, now: Instant) {
+        self.tell_due_watchers(now);
         for number in self.waiting.take_due_requests(now) {
             self.refuse(number, Code::Timeout.into());
         }

@@ -28,6 +28,7 @@ mod pacer;
 mod peers;
 mod received;
 mod requests;
+mod watches;
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -40,6 +41,7 @@ use self::{
     ending::Ending,
     pacer::Pacer,
     requests::PendingRequest,
+    watches::Watches,
 };
 pub use self::{
     connecting::ConnectFailure,
@@ -71,6 +73,7 @@ pub struct Client {
     limits: Limits,
     last_req: ReqId,
     requests: BTreeMap<ReqId, PendingRequest>,
+    watches: Watches,
     /// The questions of this server that wait for the application's answer, oldest first: the number
     /// that the application was given, and that of the server.
     questions: VecDeque<(QuestionId, ReqId)>,
@@ -109,6 +112,7 @@ impl Client {
             limits: Limits::default(),
             last_req: 0,
             requests: BTreeMap::new(),
+            watches: Watches::default(),
             questions: VecDeque::new(),
             last_question: 0,
             reassertions: BTreeMap::new(),
@@ -223,8 +227,9 @@ impl Client {
         let peers = self.peers.values().filter_map(Peer::poll_timeout).min();
         let has_frames = self.peers.values().any(Peer::has_relayed);
         let paced = if has_frames { self.pacer.next_at(self.now) } else { None };
-        let due = [request, peers, paced, self.next_heartbeat(), self.ending.until()];
-        due.into_iter().flatten().min()
+        let due = [request, self.watches.next_deadline(), peers, paced];
+        let due = due.into_iter().chain([self.next_heartbeat(), self.ending.until()]);
+        due.flatten().min()
     }
 
     /// Sends a message to the server. Nothing is sent before the welcome.
@@ -245,6 +250,7 @@ impl Client {
 
     fn timeout(&mut self, now: Instant) {
         self.expire_requests(now);
+        self.expire_watches(now);
         self.every_peer(&peer::Input::Timeout, now);
         self.watch_connection(now);
     }

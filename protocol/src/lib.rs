@@ -43,7 +43,7 @@ pub use peer::{
 pub use secret::Secret;
 pub use wire::{
     ClientEntry, ClientMessage, ClientState, EndedPairing, PairingInfo, Presence, ReqId,
-    ServerMessage, Welcome,
+    ServerMessage, TargetState, Welcome,
     frame::{self, Body, Frame, FrameError},
     signal::{self, Candidate, Sdp, Signal, SignalError, Step, WhyAnew},
 };

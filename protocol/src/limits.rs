@@ -5,6 +5,7 @@ mod channels;
 mod ice;
 mod queues;
 mod stated;
+mod watches;
 
 use std::time::Duration;
 
@@ -21,6 +22,7 @@ pub use self::{
     ice::{CANDIDATE_PAIRS, HOST_CANDIDATES, ICE_URLS, SERVER_CANDIDATES},
     queues::{QUEUE_HARD_BYTES, QUEUE_SOFT_BYTES, UNMETERED_RATE, UNSENT_BYTES, V1_QUEUE_BYTES},
     stated::Limits,
+    watches::{WATCH_INTERVAL, WATCHERS, WATCHES},
 };
 
 /// Longest [`ClientId`](crate::ClientId), in bytes. It stands in every log line and list.

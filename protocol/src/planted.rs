@@ -86,6 +86,10 @@ pub enum Fault {
     TrustGrant,
     /// The end that was asked registers the other, too, when the server has forgotten the pairing.
     SwapRoles,
+    /// A change that comes soon after another is not told to those who watch the target.
+    ForgetCoalesced,
+    /// A client does not watch its targets again on its next connection.
+    ForgetWatch,
 }
 
 #[cfg(feature = "planted-faults")]

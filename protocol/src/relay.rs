@@ -36,7 +36,7 @@ use crate::{
     Body, ClientId, Code, Dialect, Frame, PairingId, Partner, ServerMessage,
     limits::{JSON_DEPTH, RELAYED_FRAME_BYTES, SILENCE, SLOWEST_RATE},
     planted::{self, Fault},
-    wire::{LEAVE, PING, REGISTER_FAILED, REGISTER_SUCCESS, Shape, UNREGISTER},
+    wire::{CANCEL, LEAVE, PING, REGISTER_FAILED, REGISTER_SUCCESS, Shape, UNREGISTER},
 };
 
 /// Returns how long a peer may be silent to which so many bytes were sent since it was heard last.
@@ -281,7 +281,7 @@ pub const fn is_offence(code: Code) -> bool {
 /// only make work less. It costs a strike all the same.
 #[must_use]
 pub fn is_exempt_from_rate(event: &str) -> bool {
-    matches!(event, REGISTER_SUCCESS | REGISTER_FAILED | UNREGISTER | LEAVE | PING)
+    matches!(event, REGISTER_SUCCESS | REGISTER_FAILED | UNREGISTER | CANCEL | LEAVE | PING)
 }
 
 /// Returns whether a client that misses this message believes something that is no longer true. If

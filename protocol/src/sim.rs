@@ -98,6 +98,7 @@ mod testbed;
 mod transcript;
 mod under_test;
 mod watch;
+mod watches;
 mod weather;
 mod world;
 

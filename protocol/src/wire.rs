@@ -21,7 +21,7 @@ use serde_json::Value;
 pub use self::{
     control::{
         ClientEntry, ClientMessage, ClientState, EndedPairing, PairingInfo, Presence, ReqId,
-        ServerMessage, Welcome, client_message, server_message, target,
+        ServerMessage, TargetState, Welcome, client_message, server_message, target,
     },
     handshake::{ConnectAuth, Versions},
     heartbeat::{DirectMessage, Heartbeat, HeartbeatKind},

@@ -9,8 +9,8 @@ use std::{collections::BTreeMap, fs, path::Path, time::Duration};
 use serde_json::{Value, json, value::RawValue};
 use socketio_p2p_protocol::{
     Args, Body, ClientEntry, ClientId, ClientMessage, ClientState, Code, EndReason, EndedPairing,
-    Frame, PairingId, PairingInfo, Presence, Refusal, ServerMessage, Signal, Step, Welcome,
-    WhyAnew, frame,
+    Frame, PairingId, PairingInfo, Presence, Refusal, ServerMessage, Signal, Step, TargetState,
+    Welcome, WhyAnew, frame,
     limits::Limits,
     peer::{DirectMessage, Heartbeat, HeartbeatKind},
     signal, wire,
@@ -100,7 +100,7 @@ fn what_a_v2_client_sends() {
             "register_time",
             ClientMessage::Register {
                 req: Some(1),
-                target,
+                target: target.clone(),
                 payload: None,
                 consent_time: Some(Duration::from_secs(60)),
             },
@@ -113,6 +113,8 @@ fn what_a_v2_client_sends() {
         ),
         ("unregister", ClientMessage::Unregister { req: Some(2) }),
         ("list", ClientMessage::List { req: Some(3) }),
+        ("watch", ClientMessage::Watch { req: 5, target }),
+        ("cancel", ClientMessage::Cancel { req: 5 }),
         ("ping", ClientMessage::Ping { req: 4 }),
         ("leave", ClientMessage::Leave),
     ];
@@ -204,6 +206,7 @@ fn what_a_v2_client_hears() {
                 clients: vec![entry("a", ClientState::Free), entry("b", ClientState::Paired)],
             },
         ),
+        ("target", ServerMessage::Target { req: 5, state: TargetState::Busy }),
         ("pong", ServerMessage::Pong { req: 4 }),
         ("farewell", ServerMessage::Farewell { refusal: Code::Forbidden.into() }),
         (

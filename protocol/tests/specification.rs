@@ -71,6 +71,9 @@ fn the_table_of_limits_agrees_with_the_constants() {
         ("ID_WAIT_STEP", time(limits::ID_WAIT_STEP)),
         ("GRACE", time(limits::GRACE)),
         ("CLIENTS", limits::CLIENTS.to_string()),
+        ("WATCHES", limits::WATCHES.to_string()),
+        ("WATCHERS", limits::WATCHERS.to_string()),
+        ("WATCH_INTERVAL", time(limits::WATCH_INTERVAL)),
         ("MESSAGE_RATE", limits::MESSAGE_RATE.to_string()),
         ("MESSAGE_BURST", limits::MESSAGE_BURST.to_string()),
         ("BYTE_RATE", bytes(limits::BYTE_RATE as usize)),
@@ -171,7 +174,8 @@ fn the_table_of_limits_agrees_with_the_constants() {
     let source = concat!(
         include_str!("../src/limits.rs"),
         include_str!("../src/limits/backlog.rs"),
-        include_str!("../src/limits/queues.rs")
+        include_str!("../src/limits/queues.rs"),
+        include_str!("../src/limits/watches.rs")
     );
     let constants =
         source.lines().filter_map(|line| line.strip_prefix("pub const ")?.split_once(':'));
@@ -201,6 +205,8 @@ fn every_event_is_described() {
         wire::UNREGISTER,
         wire::LEAVE,
         wire::LIST,
+        wire::WATCH,
+        wire::CANCEL,
         wire::PING,
         wire::EMIT,
         wire::EMIT_ACKNOWLEDGE,

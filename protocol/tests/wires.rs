@@ -77,9 +77,14 @@ fn malformed_messages_of_a_client_are_refused_as_bad_args() {
         json!([{"req": -1}]),
         json!([{"req": 1.5}]),
     ];
-    for event in
-        [wire::REGISTER_SUCCESS, wire::REGISTER_FAILED, wire::UNREGISTER, wire::LIST, wire::PING]
-    {
+    for event in [
+        wire::REGISTER_SUCCESS,
+        wire::REGISTER_FAILED,
+        wire::UNREGISTER,
+        wire::LIST,
+        wire::CANCEL,
+        wire::PING,
+    ] {
         for malformed in &no_number {
             let error = client_message(event, args(malformed.clone())).unwrap_err();
             assert_eq!(error.refusal.code, Code::BadArgs, "{event} {malformed}");
@@ -89,8 +94,10 @@ fn malformed_messages_of_a_client_are_refused_as_bad_args() {
     for malformed in no_number {
         let mut malformed = args(malformed);
         malformed.insert(0, json!("b"));
-        let error = client_message(wire::REGISTER, malformed.clone()).unwrap_err();
-        assert_eq!(error.refusal.code, Code::BadArgs, "{malformed:?}");
+        for event in [wire::REGISTER, wire::WATCH] {
+            let error = client_message(event, malformed.clone()).unwrap_err();
+            assert_eq!(error.refusal.code, Code::BadArgs, "{event} {malformed:?}");
+        }
     }
 }
 
@@ -98,8 +105,10 @@ fn malformed_messages_of_a_client_are_refused_as_bad_args() {
 fn a_refusal_carries_the_number_of_the_request_if_it_can_be_read() {
     let long = "x".repeat(129);
     for target in [json!(null), json!(["b"]), json!(""), json!("a\n"), json!(long)] {
-        let error = client_message(wire::REGISTER, args(json!([target, {"req": 5}]))).unwrap_err();
-        assert_eq!((error.refusal.code, error.req), (Code::BadArgs, Some(5)));
+        for event in [wire::REGISTER, wire::WATCH] {
+            let error = client_message(event, args(json!([target, {"req": 5}]))).unwrap_err();
+            assert_eq!((error.refusal.code, error.req), (Code::BadArgs, Some(5)), "{event}");
+        }
     }
     let reason = json!([{"req": 5, "reason": 7}]);
     let error = client_message(wire::REGISTER_FAILED, args(reason)).unwrap_err();
@@ -166,6 +175,9 @@ fn malformed_messages_of_a_server_are_refused_as_bad_args() {
         (wire::DISCONNECT, json!([{"pairing": id, "reason": 7}])),
         (wire::PARTNER, json!([{"pairing": id, "state": null}])),
         (wire::CLIENTS, json!([{"req": 1, "clients": "a"}])),
+        (wire::TARGET, json!([{"state": "free"}])),
+        (wire::TARGET, json!([{"req": 1}])),
+        (wire::TARGET, json!([{"req": 1, "state": 7}])),
         (wire::PONG, json!([{}])),
         (wire::ERROR, json!([{"message": "x"}])),
     ] {

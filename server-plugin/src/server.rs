@@ -77,13 +77,15 @@ impl P2pServer {
     /// them.
     #[must_use]
     pub fn stats(&self) -> Stats {
-        let BrokerStats { clients, away, requests, pairings, .. } = self.shared.lock().stats();
+        let BrokerStats { clients, away, requests, pairings, watches, .. } =
+            self.shared.lock().stats();
         let Gauges { connections, routes, bridges } = &self.shared.gauges;
         Stats {
             clients,
             away,
             requests,
             pairings,
+            watches,
             connections: connections.count(),
             routes: routes.count(),
             bridges: bridges.count(),

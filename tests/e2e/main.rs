@@ -37,6 +37,7 @@ mod silence;
 mod third_party;
 mod turn;
 mod udp_weather;
+mod watching;
 mod window;
 
 mod bad_arguments;

@@ -11,7 +11,9 @@ use socketio_p2p_protocol::{
     limits::SETTING_MAX,
     session::CallId,
 };
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
+
+use crate::api::target_watch::News;
 
 /// The time after a deadline in which a caller still waits for the actor's answer: the actor may be
 /// busy with writing to a server that does not read.
@@ -27,6 +29,8 @@ pub(crate) fn deadline(now: Instant, timeout: Duration) -> Instant {
 pub(crate) struct Asked {
     pub(crate) command: Command,
     pub(crate) answer: Option<(CallId, oneshot::Sender<Answer>)>,
+    /// Where the states of a watch are reported.
+    pub(crate) news: Option<watch::Sender<News>>,
 }
 
 /// An emit, and the caller that waits for its outcome.
@@ -51,23 +55,29 @@ impl Emit {
 impl Asked {
     /// Returns a command without an answer.
     pub(crate) const fn notice(command: Command) -> Self {
-        Self { command, answer: None }
+        Self { command, answer: None, news: None }
     }
 }
 
 /// The callers that wait for an answer.
 #[derive(Debug, Default)]
-pub(crate) struct Callers(HashMap<CallId, oneshot::Sender<Answer>>);
+pub(crate) struct Callers {
+    waiting: HashMap<CallId, oneshot::Sender<Answer>>,
+    /// The holders of watches.
+    watching: HashMap<CallId, watch::Sender<News>>,
+}
 
 impl Callers {
     /// Notes the caller and returns its command.
     pub(crate) fn accept(&mut self, asked: Asked) -> Command {
-        let Asked { command, answer } = asked;
+        let Asked { command, answer, news } = asked;
         if let Some((call, answer)) = answer {
-            self.0.insert(call, answer);
+            self.waiting.insert(call, answer);
+            self.watching.extend(news.map(|news| (call, news)));
         }
         if let Command::Cancel(call) = command {
-            self.0.remove(&call);
+            self.waiting.remove(&call);
+            self.watching.remove(&call);
         }
         command
     }
@@ -80,14 +90,28 @@ impl Callers {
             emit.refuse(code);
             return None;
         }
-        self.0.insert(emit.call, emit.answer);
+        self.waiting.insert(emit.call, emit.answer);
         Some(emit.command)
     }
 
     /// Answers a caller, if it still waits.
     pub(crate) fn answer(&mut self, call: CallId, answer: Answer) {
-        if let Some(caller) = self.0.remove(&call) {
+        if !matches!(answer, Answer::Watching(_)) {
+            self.watching.remove(&call);
+        }
+        if let Some(caller) = self.waiting.remove(&call) {
             caller.send(answer).ok(); // Its future may have been dropped.
         }
+    }
+
+    /// Reports a state to the holder of a watch. Returns the end of the watch if nobody holds it any more.
+    pub(crate) fn tell(&mut self, call: CallId, news: News) -> Option<Command> {
+        let is_last = matches!(news, News::Ended(_));
+        let holder = self.watching.get(&call)?;
+        let is_held = holder.send(news).is_ok();
+        if is_last || !is_held {
+            self.watching.remove(&call);
+        }
+        (!is_last && !is_held).then_some(Command::Cancel(call))
     }
 }

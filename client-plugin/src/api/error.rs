@@ -194,6 +194,49 @@ impl RequestError {
     }
 }
 
+/// The reason for which [`watch_target`](crate::P2pClientExt::watch_target) failed, or a
+/// [`TargetWatch`](crate::TargetWatch) ended.
+#[derive(Clone, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum WatchError {
+    /// The target's id is malformed. Nothing was sent.
+    #[error("the target: {0}")]
+    Target(#[from] ClientIdError),
+    /// The server refused: its policy does not let this client watch the target (`forbidden`), too many watch
+    /// it (`quota`), or it is of a version that knows no watches (`bad-event`).
+    #[error("the watch was refused: {0}")]
+    Refused(Refusal),
+    /// No answer arrived in time.
+    #[error("no answer from the server within {0:?}")]
+    Timeout(Duration),
+    /// The client is closed, or lost its connection.
+    #[error("the client is closed")]
+    Closed,
+}
+
+impl WatchError {
+    /// Returns the code, as it travels.
+    #[must_use]
+    pub fn code(&self) -> &str {
+        match self {
+            Self::Target(_) => Code::BadClientId.as_str(),
+            Self::Refused(refusal) => refusal.code.as_str(),
+            Self::Timeout(_) => Code::Timeout.as_str(),
+            Self::Closed => Code::Closed.as_str(),
+        }
+    }
+
+    /// Returns whether the same request can succeed later.
+    #[must_use]
+    pub const fn is_retryable(&self) -> bool {
+        match self {
+            Self::Refused(refusal) => refusal.code.is_retryable(),
+            Self::Timeout(_) => true,
+            Self::Target(_) | Self::Closed => false,
+        }
+    }
+}
+
 /// The reason for which [`emit2`](crate::P2pClientExt::emit2) returned no reply. Each call reports its
 /// outcome exactly once, and truthfully.
 #[derive(Debug, thiserror::Error)]
@@ -294,7 +337,7 @@ mod tests {
         let transport = ConnectError::Transport(Box::new(io.into()));
         let too_large = Cause::TooLarge { bytes: 2_097_156, limit: 1_048_576 };
         let mismatch = args::decode::<u8>(&args::encode("text").unwrap()).unwrap_err();
-        let errors: [(&dyn Error, &str); 8] = [
+        let errors: [(&dyn Error, &str); 9] = [
             (&ConnectError::Id(ClientIdError::Empty), "a client id must not be empty"),
             (&transport, "no connection to the server: Got an IO-Error: connection refused"),
             (
@@ -308,6 +351,10 @@ mod tests {
             (
                 &RequestError::Refused(Code::Forbidden.into()),
                 "the request was refused: the server does not allow that (forbidden)",
+            ),
+            (
+                &WatchError::Refused(Code::Forbidden.into()),
+                "the watch was refused: the server does not allow that (forbidden)",
             ),
             (
                 &EmitError::NotExecuted(too_large),

@@ -11,6 +11,7 @@ use crate::api::{
     handler_error::HandlerError,
     incoming::{Consent, Incoming, PairingRequest},
     server_requests::{Clients, Register, Unregister},
+    target_watch::WatchTarget,
 };
 #[cfg(feature = "webrtc")]
 use crate::direct::{ChannelError, ChannelOptions, DirectChannel};
@@ -71,6 +72,40 @@ pub trait P2pClientExt: sealed::Sealed {
     ///
     /// Once polled, the pairing ends even if the future is dropped.
     fn unregister_target(&self) -> Unregister<'_>;
+
+    /// Watches whether `target` can be asked: it is absent, free or busy. The watch is a [`Stream`] of its
+    /// states, which begins with the present one.
+    ///
+    /// The server has to allow it: by default no client may watch another.
+    ///
+    /// # Errors
+    ///
+    /// [`WatchError::Refused`](crate::WatchError::Refused) if the server does not let this client watch the
+    /// target.
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel safe: if the future is dropped, the watch ends.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// use futures_util::StreamExt as _;
+    /// use socketio_p2p_client::{P2pClient, P2pClientExt as _, TargetState, WatchError};
+    ///
+    /// async fn print_soon(client: &P2pClient) -> Result<(), WatchError> {
+    ///     let mut printer = client.watch_target("printer-1").await?;
+    ///     while let Some(state) = printer.next().await {
+    ///         if state == TargetState::Free && client.register_target("printer-1").await.is_ok() {
+    ///             break;
+    ///         }
+    ///     }
+    ///     Ok(())
+    /// }
+    /// ```
+    ///
+    /// [`Stream`]: futures_util::Stream
+    fn watch_target(&self, target: impl AsRef<str>) -> WatchTarget<'_>;
 
     /// Emits an event to the partner, and waits for the result of the partner's handler. See [`Emit2`] for
     /// events without a reply, and for deadlines.
@@ -260,6 +295,10 @@ pub trait P2pClientExt: sealed::Sealed {
 impl P2pClientExt for P2pClient {
     fn register_target(&self, target: impl AsRef<str>) -> Register<'_> {
         Register::new(self, target.as_ref())
+    }
+
+    fn watch_target(&self, target: impl AsRef<str>) -> WatchTarget<'_> {
+        WatchTarget::new(self, target.as_ref())
     }
 
     fn unregister_target(&self) -> Unregister<'_> {

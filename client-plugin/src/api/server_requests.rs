@@ -128,7 +128,7 @@ async fn ask(
     let call = client.shared.next_call();
     let (answer, answered) = oneshot::channel();
     let command = command(call, deadline);
-    let asked = Asked { command, answer: Some((call, answer)) };
+    let asked = Asked { command, answer: Some((call, answer)), news: None };
     let asking = async {
         if client.shared.commands.send(asked).await.is_err() {
             return Answer::Closed;

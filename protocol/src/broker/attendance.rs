@@ -190,6 +190,7 @@ impl Broker {
         else {
             return;
         };
+        self.watches.forget(id);
         self.forget_requests_of(id);
         if let Slot::Granting(_) = slot {
             self.end_pairing_of(id, EndReason::Disconnected, None);
@@ -256,6 +257,7 @@ impl Broker {
             self.send(conn, ServerMessage::Farewell { refusal: code.into() });
         }
         self.conns.remove(&conn);
+        self.watches.forget(id);
         self.forget_requests_of(id);
         if in_doubt {
             self.departed_v1.remember(id.clone(), now);

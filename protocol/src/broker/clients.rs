@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::{
-    Broker, BrokerEvent, ClientRecord, ListPolicy, Listing, Output, attendance::Attendance,
+    Broker, BrokerEvent, ClientRecord, ListPolicy, Listing, Output, Watches, attendance::Attendance,
 };
 use crate::{
     ClientEntry, ClientId, Code, Dialect, EndReason, ReqId, ServerMessage, limits::LISTED_CLIENTS,
@@ -63,7 +63,7 @@ impl Broker {
             let refusal = code.into();
             return self.send(conn, ServerMessage::Error { refusal, req, pairing: None });
         }
-        self.clients.settle(); // The caller itself may have arrived with this message.
+        self.settle(now); // The caller itself may have arrived with this message.
         if self.reaches(conn) {
             self.outputs.push_back(Output::List(conn, req, self.listing()));
         }
@@ -85,6 +85,7 @@ impl Broker {
             self.finish_release(number);
         }
         self.away.clear();
+        self.watches = Watches::default();
         for (id, client) in self.clients.take() {
             if client.attendance != Attendance::Arriving {
                 self.event(BrokerEvent::Disconnected(id));

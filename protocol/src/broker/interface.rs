@@ -302,6 +302,8 @@ pub struct BrokerStats {
     pub requests: usize,
     /// Pairings, including those that are being granted.
     pub pairings: usize,
+    /// Watches of targets.
+    pub watches: usize,
 }
 
 #[cfg(test)]

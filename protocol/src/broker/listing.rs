@@ -87,6 +87,7 @@ impl Clients {
     pub(super) fn remove(&mut self, id: &ClientId) {
         if let Some(ClientRecord { part, .. }) = self.records.remove(id) {
             self.listing.note(id, part, None);
+            self.touched.push(id.clone());
         }
     }
 
@@ -95,13 +96,14 @@ impl Clients {
         std::mem::replace(self, Self::new()).records
     }
 
-    /// Brings the list up to date, after each input and before each list.
-    pub(super) fn settle(&mut self) {
-        for id in self.touched.drain(..) {
-            if let Some(record) = self.records.get(&id) {
-                self.listing.note(&id, record.part, listed(record));
+    /// Brings the list up to date. Returns the clients that may have changed.
+    pub(super) fn settle(&mut self) -> Vec<ClientId> {
+        for id in &self.touched {
+            if let Some(record) = self.records.get(id) {
+                self.listing.note(id, record.part, listed(record));
             }
         }
+        std::mem::take(&mut self.touched)
     }
 
     /// Returns the list of clients.

@@ -4,12 +4,9 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use super::{
-    Broken, Broker, BrokerEvent, ClientRecord, Output, Slot, attendance::Attendance,
-    waiting::Request,
-};
+use super::{Broken, Broker, BrokerEvent, ClientRecord, Output, Slot, waiting::Request};
 use crate::{
-    ClientId, Code, ConnId, Dialect, Refusal, ReqId, ServerMessage,
+    ClientId, Code, ConnId, Dialect, Refusal, ReqId, ServerMessage, TargetState,
     limits::{INBOX_REQUESTS, LATE_ANSWER_TIME, REPETITIONS, setting},
     planted::{self, Fault},
 };
@@ -38,23 +35,16 @@ impl Broker {
         if source == target {
             return Err(Code::SelfTarget);
         }
-        let Some(&ClientRecord { slot, attendance, .. }) = self.clients.get(target) else {
-            return Err(Code::Offline);
-        };
-        // A paired client that is away is busy.
-        let is_here = match attendance {
-            Attendance::Present => true,
-            Attendance::Arriving => false,
-            Attendance::Away { .. } | Attendance::Returning => slot != Slot::Free,
-        };
-        if !is_here {
+        let state = self.target_state(target);
+        if state == TargetState::Absent {
             return Err(Code::Offline);
         }
         if self.client_mut(source).is_none_or(|source| source.slot != Slot::Free) {
             return Err(Code::SourceBusy);
         }
-        let is_ignored = attendance == Attendance::Present && planted::is(Fault::PairTheBusy);
-        if slot != Slot::Free && !is_ignored {
+        let is_here = self.clients.get(target).is_some_and(ClientRecord::is_present);
+        let is_ignored = is_here && planted::is(Fault::PairTheBusy);
+        if state == TargetState::Busy && !is_ignored {
             return Err(Code::TargetBusy);
         }
         Ok(())

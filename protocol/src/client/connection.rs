@@ -144,6 +144,7 @@ impl Client {
         }
         self.reconnect(now);
         self.reassertions.clear();
+        self.watches.lost();
         self.every_peer(&peer::Input::Server(ServerEvent::Lost), now);
     }
 
@@ -237,7 +238,8 @@ impl Client {
         match command {
             Command::Register { call, .. }
             | Command::Unregister { call, .. }
-            | Command::List { call, .. } => self.answer(call, Answer::Closed),
+            | Command::List { call, .. }
+            | Command::Watch { call, .. } => self.answer(call, Answer::Closed),
             Command::Emit { call, .. } => {
                 let cause = Cause::Code(Code::Closed);
                 self.answer(call, Answer::Outcome(Outcome::NotExecuted(cause)));

@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::ConnectFailure;
 use crate::{
     Args, ClientEntry, ClientId, ClientMessage, EndReason, Frame, IceWarning, Outcome, PairingId,
-    PairingInfo, Path, Presence, Refusal, ResumeToken, ServerMessage, Signal, Welcome,
+    PairingInfo, Path, Presence, Refusal, ResumeToken, ServerMessage, Signal, TargetState, Welcome,
     limits::{
         BACKOFF_MAX, BACKOFF_MIN, CONNECT_TIMEOUT, HEARTBEAT_INTERVAL, HEARTBEAT_TIMEOUT, setting,
     },
@@ -173,6 +173,16 @@ pub enum Command {
         /// The time by which it must be answered.
         deadline: Instant,
     },
+    /// Watch a target. Answered with [`Answer::Watching`]. From then on [`Output::Target`] reports each change,
+    /// until [`Self::Cancel`] or [`Output::Unwatched`].
+    Watch {
+        /// The number that the caller chose.
+        call: CallId,
+        /// The target.
+        target: ClientId,
+        /// The time by which it must be answered.
+        deadline: Instant,
+    },
     /// Emit an event. Answered with [`Answer::Outcome`], or with [`Answer::Sent`] if no reply is
     /// wanted. Only while [`Client::takes_emits`](super::Client::takes_emits).
     Emit {
@@ -188,7 +198,7 @@ pub enum Command {
         /// lost before the partner has the emit, the other carries it.
         options: EmitOptions,
     },
-    /// Forget a call: the caller no longer waits.
+    /// Forget a call: the caller no longer waits. A watch ends.
     Cancel(CallId),
     /// Make direct paths anew: this machine has other addresses than before.
     NetworkChanged,
@@ -207,6 +217,8 @@ pub enum Answer {
     Unregistered,
     /// The clients of the server.
     Clients(Vec<ClientEntry>),
+    /// The state of the target that is watched.
+    Watching(TargetState),
     /// The event is on its way.
     Sent,
     /// The outcome of an acknowledged emit, or of any emit that was not sent.
@@ -232,6 +244,11 @@ pub enum Output {
     Link(LinkId, LinkCommand),
     /// Answer a call.
     Answered(CallId, Answer),
+    /// Tell the holder of a watch the state of its target: it has changed, or the server was asked again on
+    /// another connection.
+    Target(CallId, TargetState),
+    /// Tell the holder of a watch that it has ended: the server refuses it on another connection.
+    Unwatched(CallId, Refusal),
     /// Ask the application for its consent to a pairing, and answer with [`Input::Answer`].
     Ask {
         /// The client's number of the question, which no other question of this client has.

@@ -79,6 +79,7 @@ impl Client {
                 });
                 self.close(now);
             }
+            ServerMessage::Target { req, state } => self.told_target(req, state),
             ServerMessage::Pong { req } => self.measured(req, now),
             ServerMessage::Withdrawn { .. }
             | ServerMessage::Unregistered { .. }
@@ -96,6 +97,9 @@ impl Client {
         if let Some(key) = self.take_reassertion(req) {
             let event = ServerEvent::NotGranted(refusal.code);
             return self.peer(key, peer::Input::Server(event), now);
+        }
+        if self.watch_refused(req, &refusal) {
+            return;
         }
         if req.is_some() {
             // A pairing that does not exist counts as ended.

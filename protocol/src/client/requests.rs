@@ -82,6 +82,7 @@ impl Client {
                 ServerRequest::List => self.request(call, ServerRequest::List, deadline),
             }
         }
+        self.watch_again();
     }
 
     fn pairing_with(&self, partner: &ClientId) -> Option<PairingInfo> {
@@ -129,6 +130,7 @@ impl Client {
             }
             Command::Unregister { call, deadline } => self.end_pairing(call, deadline, now),
             Command::List { call, deadline } => self.request(call, ServerRequest::List, deadline),
+            Command::Watch { call, target, deadline } => self.watch(call, target, deadline),
             Command::Emit { call, pairing, event, args, options } => {
                 let input = peer::Input::Emit { call, event, args, options };
                 self.emit((call, pairing), input, now);
@@ -136,6 +138,7 @@ impl Client {
             Command::Cancel(call) => {
                 self.requests.retain(|_, pending| pending.call != call);
                 self.ending.cancel(call);
+                self.cancel_watch(call);
                 self.every_peer(&peer::Input::Cancelled(call), now);
             }
             Command::NetworkChanged => {
@@ -171,6 +174,7 @@ impl Client {
         for call in calls {
             self.answer(call, Answer::Closed);
         }
+        self.close_watches();
     }
 }
 

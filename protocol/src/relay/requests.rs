@@ -8,7 +8,7 @@ use crate::{
     planted::{self, Fault},
     wire::{
         self, EMIT, EMIT_ACKNOWLEDGE, FRAME, LIST, REGISTER, REGISTER_FAILED, REGISTER_SUCCESS,
-        SIGNAL, UNREGISTER, WireError,
+        SIGNAL, UNREGISTER, WATCH, WireError,
     },
 };
 
@@ -48,7 +48,7 @@ impl RefusalForm {
             (Some(FRAME), _) => Self::Frame,
             (Some(EMIT | EMIT_ACKNOWLEDGE), _) => Self::V1Emit,
             (None, dialect) => Self::unknown(dialect, Self::Unnumbered),
-            (Some(_), Dialect::V1) | (Some(REGISTER | LIST), Dialect::V2) => Self::Request,
+            (Some(_), Dialect::V1) | (Some(REGISTER | LIST | WATCH), Dialect::V2) => Self::Request,
             (Some(SIGNAL), Dialect::V2) => Self::Signal,
             (Some(_), Dialect::V2) => Self::Unnumbered,
         }
@@ -109,6 +109,7 @@ pub fn request_number(event: &str, text: &str) -> Option<ReqId> {
     }
     match read_request(event, text) {
         Ok(ClientMessage::Register { req, .. } | ClientMessage::List { req }) => req,
+        Ok(ClientMessage::Watch { req, .. }) => Some(req),
         Ok(_) => None,
         Err(WireError { req, .. }) => req,
     }
@@ -181,7 +182,7 @@ fn arguments(text: &str) -> Result<Vec<Value>, Refusal> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::wire::{LEAVE, LIST_CLIENTS, PING};
+    use crate::wire::{CANCEL, LEAVE, LIST_CLIENTS, PING};
 
     #[test]
     fn a_message_over_the_rate_is_refused_in_the_form_in_which_its_event_is_answered() {
@@ -194,12 +195,16 @@ mod tests {
         for event in [EMIT, EMIT_ACKNOWLEDGE] {
             assert_eq!(form(Some(event), Dialect::V1), V1Emit, "{event}");
         }
-        for (event, expected) in
-            [(FRAME, Frame), (SIGNAL, Signal), (REGISTER, Request), (LIST, Request)]
-        {
+        for (event, expected) in [
+            (FRAME, Frame),
+            (SIGNAL, Signal),
+            (REGISTER, Request),
+            (LIST, Request),
+            (WATCH, Request),
+        ] {
             assert_eq!(form(Some(event), Dialect::V2), expected, "{event}");
         }
-        for event in [REGISTER_SUCCESS, REGISTER_FAILED, UNREGISTER, LEAVE, PING] {
+        for event in [REGISTER_SUCCESS, REGISTER_FAILED, UNREGISTER, LEAVE, PING, CANCEL] {
             assert_eq!(form(Some(event), Dialect::V2), Unnumbered, "{event}");
         }
         assert_eq!(
@@ -218,6 +223,7 @@ mod tests {
         assert_eq!(request_number(REGISTER, &request(0)), Some(7));
         assert_eq!(request_number(REGISTER, &request(REQUEST_BYTES)), None);
         assert_eq!(request_number(LIST, r#"["P2P_LIST",{"req":8}]"#), Some(8));
+        assert_eq!(request_number(WATCH, r#"["P2P_WATCH","b",{"req":6}]"#), Some(6));
         assert_eq!(request_number("P2P_NOVEL", r#"["P2P_NOVEL",{"req":9}]"#), Some(9));
         assert_eq!(request_number(LIST, r#"["P2P_LIST""#), None);
     }

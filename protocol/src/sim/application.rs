@@ -30,6 +30,13 @@ impl World {
         if self.clients[client].endpoint.is_none() {
             return;
         }
+        if self.plan.watches > 0.0 && self.chance(self.plan.watches) {
+            // Half of the time a paired client unpairs, so that there is something to tell.
+            return match self.oracle.partner_of(client).is_some() && self.rng.bool() {
+                true => self.unregister(client),
+                false => self.change_watches(client),
+            };
+        }
         if self.oracle.partner_of(client).is_none() {
             if self.clients[client].asked == 0 && self.chance(0.3) {
                 self.register(client);

@@ -14,6 +14,7 @@ use crate::sim::{
     oracle::{CallNo, ClientNo},
     parties::HOSTILE,
     transcript::Recorded,
+    watches::Watching,
 };
 
 /// Numbers of requests are above this, those of calls below.
@@ -44,6 +45,8 @@ pub(crate) struct SimClient {
     pub(crate) consents: BTreeSet<Option<ClientNo>>,
     /// Clients that it has asked for itself, by the number of the request.
     pub(crate) wanted: BTreeMap<u64, ClientNo>,
+    /// The watches of its application, by the number of the request.
+    pub(crate) watches: BTreeMap<u64, Watching>,
     /// Handlers that wait for a call of their own.
     pub(crate) nested: BTreeMap<CallNo, Handled>,
     /// The numbers of handlers that run for its present partner: those without a reply, and those whose
@@ -124,6 +127,7 @@ impl SimClient {
             questions: BTreeMap::new(),
             consents: BTreeSet::new(),
             wanted: BTreeMap::new(),
+            watches: BTreeMap::new(),
             nested: BTreeMap::new(),
             running: <_>::default(),
             pending: BTreeSet::new(),

@@ -33,6 +33,7 @@ pub(crate) fn live_through(plan: Plan, trace: Trace) -> Lived {
         world.oracle.settle();
         world.oracle.check_ends();
         world.check_beliefs();
+        world.check_watches();
         world.pair_the_free();
         world.check_direct_paths();
         world.everything_goes_on();

@@ -168,6 +168,12 @@ impl World {
                 }
             }
             Output::Answered(call, answer) => self.answered(client, call, answer),
+            Output::Target(call, state) => self.told_target(client, call, state),
+            Output::Unwatched(call, refusal) => {
+                self.clients[client].watches.remove(&call);
+                let what = format!("a watch of {client} is refused: {refusal}");
+                self.oracle.violate(Rule::Watched, what);
+            }
             Output::Ask { question, source, .. } => {
                 let source = SimClient::number_of(source.as_str());
                 self.clients[client].questions.insert(question, source);
@@ -271,6 +277,7 @@ impl World {
         self.clients[client].consents.clear();
         self.clients[client].wanted.clear();
         self.clients[client].reasserted.clear();
+        self.clients[client].watches.clear();
         if self.direct.links.keys().any(|(owner, _)| *owner == client) {
             self.oracle.violate(Rule::NothingLeft, format!("{client} leaves links open"));
         }
@@ -305,6 +312,9 @@ impl World {
         if id > REQUESTS {
             let state = &mut self.clients[client];
             state.asked -= 1;
+            if state.watches.contains_key(&id) {
+                return self.watch_answered(client, id, &answer);
+            }
             // A request that timed out may have been granted all the same.
             if let Answer::Refused(_) = answer {
                 state.wanted.remove(&id);

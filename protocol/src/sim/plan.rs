@@ -49,6 +49,8 @@ pub struct Plan {
     pub direct: f64,
     /// The probability that a client that allows direct paths uses no other for its emits.
     pub direct_only: f64,
+    /// The probability that an act of an application begins or ends a watch. 0 if none does.
+    pub watches: f64,
     /// The factor of all pauses between faults, and between the acts of an application. 0 counts as 1.
     pub slowness: u32,
 }
@@ -94,6 +96,7 @@ impl Plan {
             one_way: seed % 5 == 2,
             direct: 0.0,
             direct_only: 0.0,
+            watches: 0.0,
             slowness: 1,
         };
         if rng.u8(..3) == 1 { plan.with_direct() } else { plan }
@@ -109,6 +112,12 @@ impl Plan {
             plan = plan.replace(&format!(" {field}: "), &format!(" {field}: {policy}::"));
         }
         Replay::Call(format!("sim::run_plan({plan}, Trace::of({LINES}))"))
+    }
+
+    /// Returns the same plan with applications that watch others, and unpair more often.
+    #[must_use]
+    pub const fn with_watches(self) -> Self {
+        Self { watches: 0.1, ..self }
     }
 
     /// Returns the same plan with direct paths: slower, so that a path has time to open between faults.

@@ -58,6 +58,8 @@ pub struct Counts {
     pub legacy: usize,
     /// Frames that took a direct path.
     pub direct: usize,
+    /// States of targets that were told to those who watch them.
+    pub watched: usize,
     /// Connections that resumed a session.
     pub resumed: usize,
     /// Connections to a server that did not know the session.
@@ -66,10 +68,11 @@ pub struct Counts {
 
 impl Counts {
     pub(crate) fn add(&mut self, other: Self) {
-        let Self { steps, faults, hostile, legacy, direct, resumed, restarted } = other;
+        let Self { steps, faults, hostile, legacy, direct, watched, resumed, restarted } = other;
         self.steps += steps;
         self.faults += faults;
         self.hostile += hostile;
+        self.watched += watched;
         self.legacy += legacy;
         self.direct += direct;
         self.resumed += resumed;
@@ -175,7 +178,7 @@ impl fmt::Display for Totals {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { runs, seen, counts, failure } = self;
         let Summary { calls, executed, values, not_executed, unknown, pairings } = seen;
-        let Counts { steps, faults, hostile, legacy, direct, resumed, restarted } = counts;
+        let Counts { steps, faults, hostile, legacy, direct, watched, resumed, restarted } = counts;
         // A run ends at the first breach.
         let broken =
             |rules: &[Rule]| failure.iter().filter(|failure| rules.contains(&failure.rule)).count();
@@ -192,7 +195,7 @@ impl fmt::Display for Totals {
             f,
             "{runs} runs, {steps} steps, {pairings} pairings; {resumed} resumed, \
              {restarted} restarted; {legacy} by v1 clients and for them; {direct} frames on direct paths; \
-             {executed} executed, {values} values, \
+             {watched} states told; {executed} executed, {values} values, \
              {not_executed} not executed, {unknown} unknown"
         )
     }

@@ -8,7 +8,9 @@ mod welcome;
 pub use self::{
     client::{ClientMessage, client_message, target},
     server::{ServerMessage, server_message},
-    welcome::{ClientEntry, ClientState, EndedPairing, PairingInfo, Presence, Welcome},
+    welcome::{
+        ClientEntry, ClientState, EndedPairing, PairingInfo, Presence, TargetState, Welcome,
+    },
 };
 
 /// The number of a request. Its requester chooses it, unique on the connection, and the answer

@@ -52,6 +52,12 @@ pub const LEAVE: &str = "P2P_LEAVE";
 pub const LIST: &str = "P2P_LIST";
 /// v2: list of clients.
 pub const CLIENTS: &str = "P2P_CLIENTS";
+/// v2: request for the state of a target.
+pub const WATCH: &str = "P2P_WATCH";
+/// v2: end of a request that goes on.
+pub const CANCEL: &str = "P2P_CANCEL";
+/// v2: state of a target that the client watches.
+pub const TARGET: &str = "P2P_TARGET";
 /// v2: heartbeat of a client.
 pub const PING: &str = "P2P_PING";
 /// v2: answer to a heartbeat.
@@ -68,7 +74,7 @@ pub const LIST_CLIENTS: &str = "LIST_CLIENTS";
 pub const SERVER_ERROR: &str = "SERVER_ERROR";
 
 /// Events that the server sends to a v2 client.
-pub const TO_CLIENT: [&str; 11] = [
+pub const TO_CLIENT: [&str; 12] = [
     WELCOME,
     REGISTER,
     REGISTER_SUCCESS,
@@ -78,6 +84,7 @@ pub const TO_CLIENT: [&str; 11] = [
     FRAME,
     SIGNAL,
     CLIENTS,
+    TARGET,
     PONG,
     ERROR,
 ];

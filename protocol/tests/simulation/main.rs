@@ -77,6 +77,24 @@ fn a_consent_decided_slowly_is_not_applied_to_another_request_of_a_server_that_w
     }
 }
 
+fn run_with_watches(seed: u64, trace: Trace) -> Lived {
+    sim::run_plan(Plan::new(seed).with_watches(), trace)
+}
+
+#[test]
+fn a_client_that_watches_a_target_is_told_its_true_state_last() {
+    let first = number("SIM_SEED").unwrap_or(1);
+    let lines = number("SIM_LINES").unwrap_or_default() as usize;
+    let mut watched = 0;
+    for seed in first..first + 60 {
+        let (counts, outcome) = run_with_watches(seed, Trace::of(lines));
+
+        outcome.unwrap_or_else(|failure| panic!("{failure}"));
+        watched += counts.watched;
+    }
+    assert!(watched > 60 * 100, "{watched} states were told");
+}
+
 #[test]
 fn the_same_seed_is_the_same_history() {
     for live in [sim::run, sim::run_two_paths] {

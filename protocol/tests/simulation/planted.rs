@@ -141,6 +141,12 @@ planted! {
 }
 
 planted! {
+    crate::run_with_watches;
+    forgetting_a_change_that_comes_too_soon_is_caught: ForgetCoalesced by Watched;
+    forgetting_to_watch_again_is_caught: ForgetWatch by Watched;
+}
+
+planted! {
     crate::run_with_slow_consents;
     answering_a_question_of_an_earlier_server_is_caught: AnswerFormerServer by Consent;
 }

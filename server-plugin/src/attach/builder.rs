@@ -108,6 +108,29 @@ impl P2pServerBuilder {
         self
     }
 
+    /// Sets the hook that decides whether a client (the first) may watch a target (the second): it is told
+    /// whether the target is absent, free or busy, now and after each change. By default no client may, so a
+    /// stranger learns nothing, not even whether a client exists. The target is not asked. `false` refuses with
+    /// `forbidden`.
+    ///
+    /// The hook is called for each watch, also when a client watches again on its next connection, outside of
+    /// any lock, and must not block.
+    ///
+    /// ```
+    /// # use socketio_p2p_server::P2pServer;
+    /// let builder = P2pServer::builder().watch(|watcher, target| {
+    ///     watcher.as_str().starts_with("pos-") && target.as_str().starts_with("printer-")
+    /// });
+    /// # drop(builder);
+    /// ```
+    pub fn watch<F>(mut self, may_watch: F) -> Self
+    where
+        F: Fn(&ClientId, &ClientId) -> bool + Send + Sync + 'static,
+    {
+        self.hooks.watch = Some(Arc::new(may_watch));
+        self
+    }
+
     /// Sets who may ask for the list of clients. By default v1 clients only, as in their library.
     pub fn list_clients(mut self, list: ListPolicy) -> Self {
         self.list = list;

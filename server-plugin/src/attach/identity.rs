@@ -31,6 +31,8 @@ pub(crate) type Authorize = Arc<dyn Fn(&ClientId, &ClientId) -> bool + Send + Sy
 pub(crate) struct Hooks {
     pub(crate) identify: Identify,
     pub(crate) authorize: Option<Authorize>,
+    /// A hook that decides whether a client may watch a target. None may without it.
+    pub(crate) watch: Option<Authorize>,
 }
 
 /// The identity of a connection that is a client.
@@ -54,11 +56,15 @@ impl Hooks {
     pub(crate) fn authorize(&self, source: &ClientId, target: &ClientId) -> bool {
         self.authorize.as_ref().is_none_or(|authorize| authorize(source, target))
     }
+
+    pub(crate) fn may_watch(&self, watcher: &ClientId, target: &ClientId) -> bool {
+        self.watch.as_ref().is_some_and(|may_watch| may_watch(watcher, target))
+    }
 }
 
 impl Default for Hooks {
     fn default() -> Self {
-        Self { identify: Arc::new(client_id), authorize: None }
+        Self { identify: Arc::new(client_id), authorize: None, watch: None }
     }
 }
 

@@ -10,8 +10,8 @@ use socketio_p2p_protocol::{
         later_refusal, read_request, read_v1_request, refuse_request, request_number,
     },
     wire::{
-        EMIT, EMIT_ACKNOWLEDGE, FRAME, LEAVE, LIST, LIST_CLIENTS, PING, PREFIX, REGISTER,
-        REGISTER_FAILED, REGISTER_SUCCESS, SIGNAL, TOO_LARGE, UNREGISTER, WireError,
+        CANCEL, EMIT, EMIT_ACKNOWLEDGE, FRAME, LEAVE, LIST, LIST_CLIENTS, PING, PREFIX, REGISTER,
+        REGISTER_FAILED, REGISTER_SUCCESS, SIGNAL, TOO_LARGE, UNREGISTER, WATCH, WireError,
     },
 };
 use socketioxide::{
@@ -33,8 +33,19 @@ use crate::{
 const V1_EVENTS: [&str; 7] =
     [REGISTER, REGISTER_SUCCESS, REGISTER_FAILED, UNREGISTER, EMIT, EMIT_ACKNOWLEDGE, LIST_CLIENTS];
 
-const V2_EVENTS: [&str; 9] =
-    [REGISTER, REGISTER_SUCCESS, REGISTER_FAILED, UNREGISTER, LEAVE, FRAME, SIGNAL, LIST, PING];
+const V2_EVENTS: [&str; 11] = [
+    REGISTER,
+    REGISTER_SUCCESS,
+    REGISTER_FAILED,
+    UNREGISTER,
+    LEAVE,
+    FRAME,
+    SIGNAL,
+    LIST,
+    WATCH,
+    CANCEL,
+    PING,
+];
 
 /// The refusal of a client that did not say who it is.
 const NO_ID: &str = "this connection has no client id: set clientId in the query or in the auth";

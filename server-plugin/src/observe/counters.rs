@@ -23,6 +23,8 @@ pub struct Stats {
     pub requests: usize,
     /// Pairings, including those that are being granted.
     pub pairings: usize,
+    /// Watches of targets.
+    pub watches: usize,
     /// Connections that are held, including those that are being closed.
     pub connections: usize,
     /// Routes from one peer of a pairing to the other.

@@ -6,7 +6,7 @@ use socketio_p2p_protocol::{
     ClientMessage, Code, Refusal, ReqId,
     peer::v1::Side,
     relay::{HeldRequests, refuse_request},
-    wire::{LIST, REGISTER},
+    wire::{LIST, REGISTER, WATCH},
 };
 
 use super::Shared;
@@ -93,6 +93,11 @@ pub(crate) fn carry_out(shared: &Arc<Shared>, from: &Connection, request: Client
     };
     if let Some((event, req)) = over_quota {
         return refuse(shared, from, Some(event), Code::RateLimited.into(), req);
+    }
+    if let ClientMessage::Watch { req, target } = &request
+        && !shared.hooks.may_watch(&from.client, target)
+    {
+        return refuse(shared, from, Some(WATCH), Code::Forbidden.into(), Some(*req));
     }
     if let ClientMessage::Register { req, target, .. } = &request
         && !shared.hooks.authorize(&from.client, target)

@@ -64,6 +64,7 @@ pub(crate) fn tell(
         // The session that is kept for the client takes note of its partner.
         ServerMessage::Partner { .. }
         | ServerMessage::Welcome(_)
+        | ServerMessage::Target { .. }
         | ServerMessage::Pong { .. }
         | ServerMessage::SignalRefused { .. }
         | ServerMessage::Farewell { .. } => {}

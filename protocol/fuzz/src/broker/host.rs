@@ -332,6 +332,7 @@ impl Host {
                 self.answered(to, req);
             }
             ServerMessage::Error { req, .. } => self.answered(to, req),
+            ServerMessage::Target { .. } => unreachable!("nothing is watched"),
             ServerMessage::Pong { req } => self.answered(to, Some(req)),
             ServerMessage::EndedWhileAway => assert!(!is_v2 && now_paired.is_none()),
             ServerMessage::SignalRefused { .. } => unreachable!("the broker forwards none"),

@@ -68,6 +68,8 @@ pub enum Rule {
     Counters,
     /// All state stays within its limits.
     Bounded,
+    /// A client that watches a target was told its true state last, once nothing changes any more.
+    Watched,
     /// Links are used while they are open, and the direct path carries again after the last fault if
     /// both peers allow it.
     Direct,

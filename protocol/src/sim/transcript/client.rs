@@ -176,6 +176,12 @@ impl Machine for Client {
                 merge(&mut line, write_answer(answer));
                 line
             }
+            Output::Target(call, state) => {
+                json!({ "out": "target", "call": call, "state": state })
+            }
+            Output::Unwatched(call, refusal) => {
+                json!({ "out": "unwatched", "call": call, "refusal": write_refusal(refusal) })
+            }
             Output::Ask { question, source, payload, consent_time } => object([
                 ("out", Some("ask".into())),
                 ("question", Some(json!(question))),
@@ -244,6 +250,11 @@ fn write_command(command: &Command, notes: &Notes) -> Value {
         }
         Command::Unregister { call, deadline } => named("unregister", call, deadline),
         Command::List { call, deadline } => named("list", call, deadline),
+        Command::Watch { call, target, deadline } => {
+            let mut line = named("watch", call, deadline);
+            line["target"] = json!(target);
+            line
+        }
         Command::Emit { call, pairing, event, args, options } => {
             let mut line = json!({ "in": "command", "command": "emit" });
             line["call"] = json!(call);
@@ -273,6 +284,10 @@ fn read_command(fields: &Fields<'_>, notes: &Notes) -> Result<Command, String> {
         },
         "unregister" => Command::Unregister { call: call()?, deadline: deadline()? },
         "list" => Command::List { call: call()?, deadline: deadline()? },
+        "watch" => {
+            let target = fields.read("target")?;
+            Command::Watch { call: call()?, target, deadline: deadline()? }
+        }
         "emit" => {
             let (call, pairing) = (call()?, fields.read("pairing")?);
             let (event, args, options) = read_emit(fields, notes)?;
@@ -290,6 +305,7 @@ fn write_answer(answer: &Answer) -> Value {
         Answer::Registered(info) => json!({ "answer": "registered", "pairing": info }),
         Answer::Unregistered => json!({ "answer": "unregistered" }),
         Answer::Clients(clients) => json!({ "answer": "clients", "clients": clients }),
+        Answer::Watching(state) => json!({ "answer": "watching", "state": state }),
         Answer::Sent => json!({ "answer": "sent" }),
         Answer::Outcome(outcome) => {
             let mut line = json!({ "answer": "outcome" });

@@ -12,8 +12,8 @@ use crate::{
     ClientId, Code, PairingId, Refusal,
     limits::REGISTER_PAYLOAD_BYTES,
     wire::{
-        LEAVE, LIST, PING, REGISTER, REGISTER_FAILED, REGISTER_SUCCESS, UNREGISTER, WireError,
-        WireEvent, bad_args,
+        CANCEL, LEAVE, LIST, PING, REGISTER, REGISTER_FAILED, REGISTER_SUCCESS, UNREGISTER, WATCH,
+        WireError, WireEvent, bad_args,
     },
 };
 
@@ -63,6 +63,18 @@ pub enum ClientMessage {
     /// Heartbeat.
     Ping {
         /// Number that the answer repeats.
+        req: ReqId,
+    },
+    /// Request for the state of a target, now and after each change.
+    Watch {
+        /// Number of the watch.
+        req: ReqId,
+        /// The id of the target.
+        target: ClientId,
+    },
+    /// End of a watch.
+    Cancel {
+        /// Number of the watch.
         req: ReqId,
     },
 }
@@ -183,6 +195,12 @@ pub fn client_message(event: &str, mut args: Vec<Value>) -> Result<ClientMessage
         // Its arguments do not matter.
         LEAVE => Ok(ClientMessage::Leave),
         PING => Ok(ClientMessage::Ping { req: number(&mut args)? }),
+        WATCH => {
+            let RequestFields { req, .. } = RequestFields::take(&mut args, 2)?;
+            let target = target(&args).map_err(|refusal| WireError { refusal, req: Some(req) })?;
+            Ok(ClientMessage::Watch { req, target })
+        }
+        CANCEL => Ok(ClientMessage::Cancel { req: number(&mut args)? }),
         _ => {
             let req = args.last().and_then(|fields| fields.get("req")?.as_u64());
             Err(WireError { refusal: Code::BadEvent.into(), req })
@@ -208,6 +226,8 @@ impl ClientMessage {
             Self::Unregister { req } => (UNREGISTER, vec![json!({ "req": req })]),
             Self::List { req } => (LIST, vec![json!({ "req": req })]),
             Self::Ping { req } => (PING, vec![json!({ "req": req })]),
+            Self::Watch { req, target } => (WATCH, vec![json!(target), json!({ "req": req })]),
+            Self::Cancel { req } => (CANCEL, vec![json!({ "req": req })]),
             Self::Leave => (LEAVE, vec![json!({})]),
             Self::Released { .. } => return None,
         };

@@ -6,7 +6,7 @@ use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 
 use super::{
-    ClientEntry, PairingInfo, Presence, ReqId, Welcome,
+    ClientEntry, PairingInfo, Presence, ReqId, TargetState, Welcome,
     client::{RequestFields, number, source},
     fields::{millis, with},
 };
@@ -15,7 +15,7 @@ use crate::{
     limits::{CONSENT_TIME, CONSENT_TIME_MAX, setting},
     wire::{
         CLIENTS, DISCONNECT, ERROR, PARTNER, PONG, REGISTER, REGISTER_FAILED, REGISTER_SUCCESS,
-        WELCOME, WireError, WireEvent, bad_args, object,
+        TARGET, WELCOME, WireError, WireEvent, bad_args, object,
     },
 };
 
@@ -86,6 +86,13 @@ pub enum ServerMessage {
         /// The clients, in the order of their ids.
         clients: Vec<ClientEntry>,
     },
+    /// State of a target that the client watches.
+    Target {
+        /// Number of the watch.
+        req: ReqId,
+        /// The state.
+        state: TargetState,
+    },
     /// Answer to a heartbeat.
     Pong {
         /// Number of the heartbeat.
@@ -153,6 +160,7 @@ impl ServerMessage {
             Self::Clients { req, clients } => {
                 (CLIENTS, vec![with(json!({ "clients": clients }), "req", *req)])
             }
+            Self::Target { req, state } => (TARGET, vec![json!({ "req": req, "state": state })]),
             Self::Pong { req } => (PONG, vec![json!({ "req": req })]),
             Self::Farewell { refusal: Refusal { code, message } } => {
                 (ERROR, vec![json!({ "code": code, "message": message, "final": true })])
@@ -221,6 +229,12 @@ struct PartnerFields {
 }
 
 #[derive(Deserialize)]
+struct TargetFields {
+    req: ReqId,
+    state: TargetState,
+}
+
+#[derive(Deserialize)]
 struct ClientsFields {
     #[serde(default)]
     req: Option<ReqId>,
@@ -275,6 +289,10 @@ pub fn server_message(event: &str, mut args: Vec<Value>) -> Result<ServerMessage
             // An entry that this version cannot read is left out; the others are of use.
             let clients = clients.into_iter().filter_map(|entry| object(entry).ok()).collect();
             Ok(ServerMessage::Clients { req, clients })
+        }
+        TARGET => {
+            let TargetFields { req, state } = first(args)?;
+            Ok(ServerMessage::Target { req, state })
         }
         PONG => Ok(ServerMessage::Pong { req: number(&mut args)? }),
         ERROR => {

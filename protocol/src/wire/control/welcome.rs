@@ -106,6 +106,18 @@ labels! {
 }
 
 labels! {
+    /// The state of a target that a client watches.
+    pub TargetState {
+        /// The target has no connection, or is free and lost it a moment ago.
+        Absent = "absent",
+        /// The target can be asked.
+        Free = "free",
+        /// The target is paired, or about to be.
+        Busy = "busy",
+    }
+}
+
+labels! {
     /// The state of a partner's connection.
     pub Presence {
         /// The partner lost its connection and may come back.

@@ -1,0 +1,196 @@
+//! Watching a target: whether it is absent, free or busy.
+
+use std::{
+    fmt,
+    future::{IntoFuture, poll_fn},
+    pin::Pin,
+    task::{Context, Poll, ready},
+    time::{Duration, Instant},
+};
+
+use futures_util::{
+    Stream,
+    future::{BoxFuture, FutureExt as _},
+};
+use socketio_p2p_protocol::{
+    ClientId, ClientIdError, Refusal, TargetState,
+    client::{Answer, Command},
+    limits::REQUEST_TIMEOUT,
+    session::CallId,
+};
+use tokio::{
+    sync::{mpsc, oneshot, watch},
+    time::timeout_at,
+};
+use tokio_util::sync::ReusableBoxFuture;
+
+use crate::{
+    actor::command::{ANSWER_SLACK, Asked, deadline},
+    api::{client::P2pClient, error::WatchError},
+};
+
+/// A request to watch a target, from [`P2pClientExt::watch_target`](crate::P2pClientExt::watch_target).
+/// Awaiting it sends the request, and waits for the first state.
+#[derive(Debug)]
+#[must_use = "nothing is sent until this is awaited"]
+pub struct WatchTarget<'a> {
+    client: &'a P2pClient,
+    target: Result<ClientId, ClientIdError>,
+    timeout: Duration,
+}
+
+impl<'a> WatchTarget<'a> {
+    pub(crate) fn new(client: &'a P2pClient, target: &str) -> Self {
+        Self { client, target: target.parse(), timeout: REQUEST_TIMEOUT }
+    }
+
+    /// Sets the time to wait for the server. 5 s by default.
+    pub const fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout;
+        self
+    }
+}
+
+impl<'a> IntoFuture for WatchTarget<'a> {
+    type Output = Result<TargetWatch, WatchError>;
+    type IntoFuture = BoxFuture<'a, Self::Output>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        async move {
+            let Self { client, target, timeout } = self;
+            let target = target?;
+            let deadline = deadline(Instant::now(), timeout);
+            let call = client.shared.next_call();
+            // From here on its end is told to the server, also if this future is dropped.
+            let hold = Hold { commands: client.shared.commands.downgrade(), call };
+            let (answer, answered) = oneshot::channel();
+            let (news, told) = watch::channel(News::default());
+            let command = Command::Watch { call, target, deadline };
+            let asked = Asked { command, answer: Some((call, answer)), news: Some(news) };
+            let asking = async {
+                match client.shared.commands.send(asked).await {
+                    Ok(()) => answered.await.unwrap_or(Answer::Closed),
+                    Err(_) => Answer::Closed,
+                }
+            };
+            let answer = timeout_at((deadline + ANSWER_SLACK).into(), asking).await;
+            match answer.unwrap_or(Answer::TimedOut) {
+                Answer::Watching(state) => Ok(TargetWatch::new(state, told, hold)),
+                Answer::Refused(refusal) => Err(WatchError::Refused(refusal)),
+                Answer::TimedOut => Err(WatchError::Timeout(timeout)),
+                _ => Err(WatchError::Closed),
+            }
+        }
+        .boxed()
+    }
+}
+
+/// The last that a watch was told.
+#[derive(Clone, Debug, Default)]
+pub(crate) enum News {
+    /// Nothing after its first state.
+    #[default]
+    None,
+    /// A state.
+    State(TargetState),
+    /// It has ended: the server refuses it.
+    Ended(Refusal),
+}
+
+/// A watch of a target, from [`P2pClientExt::watch_target`](crate::P2pClientExt::watch_target): a
+/// [`Stream`] of the target's states. Dropping it ends the watch.
+///
+/// A slow reader gets the newest state and misses those before it. The server, too, tells at most one state per
+/// second. After a lost connection or a restart of the server the watch stands again by itself, and the
+/// present state is told once more, even if it is the same.
+///
+/// It does not keep the client connected.
+#[must_use = "the watch ends when this is dropped"]
+pub struct TargetWatch {
+    state: TargetState,
+    /// `true` until the first state is taken.
+    is_first: bool,
+    next: ReusableBoxFuture<'static, Told>,
+    _hold: Hold,
+}
+
+type Told = (Result<News, watch::error::RecvError>, watch::Receiver<News>);
+
+impl TargetWatch {
+    fn new(state: TargetState, told: watch::Receiver<News>, hold: Hold) -> Self {
+        Self { state, is_first: true, next: ReusableBoxFuture::new(receive(told)), _hold: hold }
+    }
+
+    /// Returns the state that was told last and has been taken, or the first.
+    #[must_use]
+    pub const fn state(&self) -> TargetState {
+        self.state
+    }
+
+    /// Waits for the next state. The first call returns the present state at once.
+    ///
+    /// # Errors
+    ///
+    /// [`WatchError::Refused`] if the server refuses the watch on another connection, for example because it
+    /// has another policy since its restart; [`WatchError::Closed`] if the client is closed. The watch is over
+    /// then.
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel safe: no state is lost.
+    pub async fn recv(&mut self) -> Result<TargetState, WatchError> {
+        poll_fn(|cx| self.poll_state(cx)).await
+    }
+
+    fn poll_state(&mut self, cx: &mut Context<'_>) -> Poll<Result<TargetState, WatchError>> {
+        if std::mem::take(&mut self.is_first) {
+            return Poll::Ready(Ok(self.state));
+        }
+        let (news, told) = ready!(self.next.poll(cx));
+        self.next.set(receive(told));
+        Poll::Ready(match news {
+            Ok(News::State(state)) => {
+                self.state = state;
+                Ok(state)
+            }
+            Ok(News::Ended(refusal)) => Err(WatchError::Refused(refusal)),
+            Ok(News::None) | Err(_) => Err(WatchError::Closed),
+        })
+    }
+}
+
+async fn receive(mut told: watch::Receiver<News>) -> Told {
+    let changed = told.changed().await;
+    let news = changed.map(|()| told.borrow_and_update().clone());
+    (news, told)
+}
+
+/// Ends when the watch does, or the client is closed.
+impl Stream for TargetWatch {
+    type Item = TargetState;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<TargetState>> {
+        self.get_mut().poll_state(cx).map(Result::ok)
+    }
+}
+
+impl fmt::Debug for TargetWatch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TargetWatch").field("state", &self.state).finish_non_exhaustive()
+    }
+}
+
+/// A hold on a request that goes on. Its drop ends the request. If the actor has no room for that, it notices
+/// by itself that nobody listens any more, at the next state.
+struct Hold {
+    commands: mpsc::WeakSender<Asked>,
+    call: CallId,
+}
+
+impl Drop for Hold {
+    fn drop(&mut self) {
+        if let Some(commands) = self.commands.upgrade() {
+            commands.try_send(Asked::notice(Command::Cancel(self.call))).ok();
+        }
+    }
+}
