@@ -84,7 +84,9 @@ impl Holder {
             (false, None) => Sign::Unknown,
             (false, Some(stream)) => stream.sign(),
             (true, _) if outlet.poll_stream().is_some() => Sign::Alive,
-            (true, _) if is_metered() => Sign::Silent,
+            // It becomes a websocket, and does not poll meanwhile.
+            (true, Some(_)) => Sign::Unknown,
+            (true, None) if is_metered() => Sign::Silent,
             (true, _) => Sign::Unknown,
         });
     }
@@ -194,7 +196,11 @@ mod tests {
             *holder.poll.lock().unwrap() = Some(stream);
             holder
         };
-        for holder in [Unmetered::default(), polls()] {
+        let upgrades = || {
+            let websocket = Some(Arc::new(StreamHandle::new()));
+            Unmetered { polls: true, websocket, ..Unmetered::default() }
+        };
+        for holder in [Unmetered::default(), polls(), upgrades()] {
             let (admitted, left) = come(holder, METERED, |_, _| {}).await;
 
             assert_eq!((admitted, left), (Err(Code::DuplicateId), 0));

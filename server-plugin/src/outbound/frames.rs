@@ -18,6 +18,8 @@ pub(super) struct Frames {
     left: u64,
     /// `true` between the frames of one message.
     is_split: bool,
+    /// The messages that began, at most 255.
+    messages: u8,
 }
 
 /// The header of a frame.
@@ -115,6 +117,11 @@ impl Frames {
         }
     }
 
+    /// Returns the number of messages that began, at most 255.
+    pub(super) const fn messages(&self) -> u8 {
+        self.messages
+    }
+
     /// Returns whether the present frame has been read.
     pub(super) const fn has_ended(&self) -> bool {
         self.left == 0
@@ -151,6 +158,7 @@ impl Frames {
         };
         let (is_first, is_last) = (!self.is_split, first & 0x80 != 0);
         if kind != Kind::Control {
+            self.messages = self.messages.saturating_add(is_first.into());
             self.is_split = !is_last;
         }
         Header { is_first, is_last, kind, payload, has_mask }

@@ -126,6 +126,32 @@ mod tests {
         assert_eq!(at_once(&mut server).await, None);
     }
 
+    /// Engine.IO ends a session that says anything else before its upgrade.
+    #[tokio::test(start_paused = true)]
+    async fn a_session_that_polls_becomes_a_websocket_before_it_waits() {
+        let (mut client, server) = duplex(1024);
+        let mut server = MeteredStream::new(server);
+        let request =
+            "GET /?transport=websocket&sid=waits HTTP/1.1\r\nsec-websocket-key: x\r\n\r\n";
+        client.write_all(request.as_bytes()).await.unwrap();
+        server.read_exact(&mut vec![0; request.len()]).await.unwrap();
+        let gate = Gate::new();
+        let _attached = gate.attach(server.handle.intake(|| Arc::new(Intake::new())));
+        gate.set_closed(true);
+
+        let (probe, upgrade) = (b"\x81\x8600002probe", b"\x81\x8100005");
+        client.write_all(probe).await.unwrap();
+        assert_eq!(at_once(&mut server).await.unwrap(), probe);
+        assert_eq!(at_once(&mut server).await, None);
+        client.write_all(upgrade).await.unwrap();
+        client.write_all(FRAME).await.unwrap();
+
+        let read = at_once(&mut server).await.unwrap();
+        assert!(read.starts_with(upgrade), "it is not read in parts: {read:?}");
+        assert_eq!(at_once(&mut server).await.unwrap(), PONG);
+        assert_eq!(at_once(&mut server).await, None);
+    }
+
     /// Pongs would keep it for ever.
     #[tokio::test(start_paused = true)]
     async fn a_stream_whose_peer_is_gone_ends_though_it_waits_at_a_gate() {

@@ -29,6 +29,9 @@ use super::{
 };
 use crate::observe::logged;
 
+/// The messages with which a client makes a websocket of a session that polls: a probe, and the upgrade itself.
+const UPGRADE_MESSAGES: u8 = 2;
+
 /// A byte stream that counts what is written, so that the plugin knows how much waits for a client.
 ///
 /// It parses the HTTP requests and responses on it, and leaves alone what is no HTTP/1. It ends a connection
@@ -169,6 +172,13 @@ impl<S> MeteredStream<S> {
         Ok(true)
     }
 
+    /// Returns whether the session on the websocket still polls. Engine.IO ends a session that says anything else
+    /// before its upgrade: no pong may come, neither ours nor an answer to a ping.
+    fn is_upgrading(&self) -> bool {
+        self.entry.as_ref().is_some_and(Registered::is_of_session)
+            && self.requests.frames().is_none_or(|frames| frames.messages() < UPGRADE_MESSAGES)
+    }
+
     /// Counts bytes of these pieces that were written. If that failed, the peer is gone: the reader learns it too,
     /// which may be waiting for something else.
     fn wrote(
@@ -205,8 +215,10 @@ impl<S> MeteredStream<S> {
         if self.oversize.has_queue() {
             return Poll::Ready(Ok(usize::MAX)); // What was received is handed over first.
         }
+        let is_upgrading = self.is_upgrading();
         let Self { requests, deadline, lull, polling, handle, .. } = self;
         if handle.poll_open(cx).is_pending()
+            && !is_upgrading
             && let Some(frames) = requests.frames()
         {
             // It is not listened to.
@@ -248,8 +260,8 @@ impl<S: AsyncRead + Unpin> MeteredStream<S> {
 impl<S: AsyncWrite + Unpin> MeteredStream<S> {
     /// Asks the peer of a websocket for a sign of life, if that is wanted and no frame is half written.
     fn ask(&mut self, cx: &mut Context<'_>) {
-        if !self.handle.question.is_wanted() || !self.is_flushed || self.requests.frames().is_none()
-        {
+        let is_possible = self.is_flushed && self.requests.frames().is_some();
+        if !self.handle.question.is_wanted() || !is_possible || self.is_upgrading() {
             return;
         }
         match Pin::new(&mut self.stream).poll_write(cx, PING) {

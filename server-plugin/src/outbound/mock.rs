@@ -28,6 +28,8 @@ pub(crate) struct Unmetered {
     pub(crate) polls: bool,
     /// The stream of its last poll.
     pub(crate) poll: Mutex<Option<Arc<StreamHandle>>>,
+    /// The stream of its websocket.
+    pub(crate) websocket: Option<Arc<StreamHandle>>,
     /// The number of times that it was told to leave the namespace.
     pub(crate) left: AtomicUsize,
     pub(crate) gone: AtomicBool,
@@ -57,7 +59,7 @@ impl Outlet for Unmetered {
     }
 
     fn stream(&self) -> Option<Arc<StreamHandle>> {
-        None
+        self.websocket.clone()
     }
 
     fn poll_stream(&self) -> Option<Arc<StreamHandle>> {

@@ -122,6 +122,30 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn nobody_is_asked_whose_session_still_becomes_a_websocket() {
+        let (mut client, server) = duplex(1024);
+        let mut server = MeteredStream::new(server);
+        let request =
+            "GET /?transport=websocket&sid=asked HTTP/1.1\r\nsec-websocket-key: x\r\n\r\n";
+        client.write_all(request.as_bytes()).await.unwrap();
+        server.read_exact(&mut vec![0; request.len()]).await.unwrap();
+        server.flush().await.unwrap();
+        let handle = server.handle.clone();
+        handle.ask();
+
+        // The probe, then the upgrade.
+        client.write_all(b"\x81\x8600002probe").await.unwrap();
+        assert_eq!(read(&mut server).await, 12);
+        assert_eq!(read(&mut server).await, 0);
+        assert_eq!(handle.sign(), Sign::Unknown);
+
+        client.write_all(b"\x81\x8100005").await.unwrap();
+        assert_eq!(read(&mut server).await, 7);
+        assert_eq!(read(&mut server).await, 0);
+        assert_eq!(handle.sign(), Sign::Silent);
+    }
+
+    #[tokio::test]
     async fn nobody_is_asked_who_has_no_websocket() {
         let (mut client, server) = duplex(1024);
         let mut server = MeteredStream::new(server);

@@ -82,6 +82,11 @@ impl Registered {
         }
         Ok(Self(key, handle))
     }
+
+    /// Returns whether the stream carries a session that began with polling.
+    pub(super) const fn is_of_session(&self) -> bool {
+        matches!(self.0, Key::Session(_))
+    }
 }
 
 impl Drop for Registered {
