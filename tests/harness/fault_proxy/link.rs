@@ -24,6 +24,9 @@ const GATHERED: usize = 256 * 1024;
 /// Parts of a second in which a throttled direction writes.
 const STEPS: usize = 50;
 
+/// The time by which a throttled direction may be behind its rate and still catch up.
+const CATCH_UP: Duration = Duration::from_millis(250);
+
 /// The time that one side may take to close after it has seen the other side close.
 const FAREWELL: Duration = Duration::from_secs(1);
 
@@ -106,7 +109,7 @@ impl Pump<'_> {
             let came = Instant::now();
             self.gather(came, &mut bytes).await?;
             wait(&mut self.weather, |weather| weather.held_until(came)).await;
-            self.write(&bytes).await?;
+            self.write(came, &bytes).await?;
             bytes.clear();
         }
         // The end comes after what was said before it.
@@ -133,7 +136,9 @@ impl Pump<'_> {
         Ok(())
     }
 
-    async fn write(&mut self, mut bytes: &[u8]) -> io::Result<()> {
+    async fn write(&mut self, came: Instant, mut bytes: &[u8]) -> io::Result<()> {
+        // A step that a busy machine ended late makes the next one shorter.
+        let mut due = came;
         while !bytes.is_empty() {
             wait(&mut self.weather, Weather::frozen_until).await;
             let (swallows, rate, split) = {
@@ -153,10 +158,11 @@ impl Pump<'_> {
             let (piece, rest) = bytes.split_at(most);
             self.to.write_all(piece).await?;
             bytes = rest;
-            if rate.is_some() {
-                let (written, count) = (Instant::now(), piece.len());
-                let due = |rate| written + Duration::from_secs_f64(count as f64 / rate as f64);
-                wait(&mut self.weather, |weather| weather.rate().map(due)).await;
+            if let Some(rate) = rate {
+                let (since, count) = (due.max(Instant::now() - CATCH_UP), piece.len());
+                let until = |rate| since + Duration::from_secs_f64(count as f64 / rate as f64);
+                wait(&mut self.weather, |weather| weather.rate().map(until)).await;
+                due = until(rate);
             } else if split.is_some() {
                 // So that the receiver has a chance to read it alone.
                 tokio::task::yield_now().await;
