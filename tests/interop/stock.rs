@@ -83,7 +83,8 @@ impl Stock {
             .kill_on_drop(true)
             .output()
             .await?;
-        Ok(serde_json::from_slice(&output.stdout)?)
+        serde_json::from_slice(&output.stdout)
+            .map_err(|error| format!("{self:?}: {error}: {output:?}").into())
     }
 }
 

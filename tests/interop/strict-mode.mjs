@@ -28,7 +28,8 @@ function connecting() {
 function outcome(socket) {
   return new Promise((resolve) => {
     socket.on('connect', () => resolve('connected'));
-    // A refusal is `connect_error` in 4.x and `error` in 2.x.
+    // A refusal is `connect_error` in 4.x and `error` in 2.x. A connection that ends is told before it stands as well.
+    socket.on('disconnect', (reason) => resolve(`disconnected: ${reason}`));
     for (const event of ['connect_error', 'error']) {
       socket.on(event, (error) => resolve(error?.message ?? String(error)));
     }
