@@ -93,6 +93,25 @@ async fn a_proxy_that_refuses_is_named_with_its_answer() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn credentials_in_a_url_go_to_the_server_and_into_no_text() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://us%40er:p%3Ass@{}", listener.local_addr().unwrap());
+    let asked = async {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let head = head(&mut stream).await;
+        stream.write_all(b"HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\n\r\n").await.unwrap();
+        head
+    };
+
+    let (failed, head) = soon(async { tokio::join!(client_at(&url, "A").connect(), asked) }).await;
+
+    let lines: Vec<_> = head.lines().map(str::to_ascii_lowercase).collect();
+    assert!(lines.contains(&"authorization: basic dxnazxi6cdpzcw==".to_owned()), "{head}");
+    let text = format!("{0} {0:?}", failed.unwrap_err());
+    assert!(text.contains("401") && !text.contains("p%3Ass") && !text.contains("p:ss"), "{text}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_name_with_several_addresses_leads_to_the_one_that_answers() {
     let server = TestServer::start().await;
     // Often `::1` comes before, where nobody listens.

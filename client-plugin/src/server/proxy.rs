@@ -114,12 +114,17 @@ pub(crate) async fn connect(proxy: &Url, authority: &str) -> Result<TcpStream, S
 
 fn request(proxy: &Url, authority: &str) -> String {
     let mut request = format!("CONNECT {authority} HTTP/1.1\r\nHost: {authority}\r\n");
-    if !proxy.username().is_empty() {
-        let user = [proxy.username(), proxy.password().unwrap_or_default()].map(decoded);
-        let credentials = STANDARD.encode(user.join(&b':'));
-        write!(request, "Proxy-Authorization: Basic {credentials}\r\n").ok();
+    if let Some(credentials) = credentials(proxy) {
+        write!(request, "Proxy-Authorization: {credentials}\r\n").ok();
     }
     request + "\r\n"
+}
+
+/// Returns the name and the password in a URL as a header has them (RFC 7617), if there are any.
+pub(super) fn credentials(url: &Url) -> Option<String> {
+    let user = [url.username(), url.password().unwrap_or_default()];
+    let has_any = user.iter().any(|part| !part.is_empty());
+    has_any.then(|| format!("Basic {}", STANDARD.encode(user.map(decoded).join(&b':'))))
 }
 
 /// Reads the head of the answer and not a byte more: what follows belongs to the server.
@@ -201,6 +206,11 @@ mod tests {
         let request = request(&proxy, "a.example:443");
 
         assert!(request.contains("Proxy-Authorization: Basic dXNAZXI6cDpzcw==\r\n"), "{request}");
+        assert_eq!(
+            credentials(&Url::parse("http://:key@proxy").unwrap()).unwrap(),
+            "Basic OmtleQ=="
+        );
+        assert_eq!(credentials(&Url::parse("http://proxy").unwrap()), None);
     }
 
     #[tokio::test]

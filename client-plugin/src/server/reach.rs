@@ -26,15 +26,26 @@ const NEXT_ADDRESS_AFTER: Duration = Duration::from_millis(250);
 /// The most addresses of a name that are tried.
 const ADDRESSES: usize = 16;
 
-/// Returns a builder for a connection to this URL, which leads to an address that answers.
+/// Returns a builder for a connection to this URL, which leads to an address that answers. A user's name and
+/// password in the URL go to the server as a header (RFC 7617), and into no text.
 ///
 /// # Errors
 ///
 /// The text tells what was tried.
 pub(crate) async fn reach(url: &str, setting: &ProxySetting) -> Result<ClientBuilder, String> {
-    let Some(target) = Target::of(url) else {
+    let Some(mut target) = Target::of(url) else {
         return Ok(ClientBuilder::new(url)); // rust_socketio says what is wrong with it.
     };
+    let credentials = target.take_credentials();
+    let builder = reach_target(&target, setting).await?;
+    Ok(match credentials {
+        Some(credentials) => builder.opening_header("authorization", credentials),
+        None => builder,
+    })
+}
+
+async fn reach_target(target: &Target, setting: &ProxySetting) -> Result<ClientBuilder, String> {
+    let url = target.url.as_str();
     if let Some(proxy) = setting.proxy_for(&target.host, target.is_secure)? {
         let stream = proxy::connect(&proxy, &target.authority()).await?;
         return target.over_bridge(stream).await;
@@ -72,6 +83,15 @@ impl Target {
         let host = url.host()?.to_owned();
         let port = url.port().unwrap_or(if is_secure { 443 } else { 80 });
         Some(Self { url, host, port, is_secure })
+    }
+
+    /// Takes the credentials out of the URL, as the value of the header `Authorization`.
+    fn take_credentials(&mut self) -> Option<String> {
+        let credentials = proxy::credentials(&self.url)?;
+        // A URL with a host can have them, and so can do without.
+        self.url.set_username("").ok();
+        self.url.set_password(None).ok();
+        Some(credentials)
     }
 
     /// Returns the host and the port.
