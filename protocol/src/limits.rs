@@ -297,8 +297,8 @@ pub const SDP_BYTES: usize = 32 * 1024;
 /// Longest ICE candidate, in bytes.
 pub const CANDIDATE_BYTES: usize = 1024;
 
-/// Candidates of one end in one attempt at a direct path. A machine with many interfaces has about 20; of more
-/// addresses the best are taken.
+/// Candidates of one end's own addresses in one attempt at a direct path. A machine with many interfaces has about 20;
+/// of more addresses the best are taken. Those that ICE servers make have places of their own, [`SERVER_CANDIDATES`].
 pub const CANDIDATES: usize = 64;
 
 /// Offers that a partner may make at once; after that one in each `retry_min`. Each may cost a

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use socketio_p2p_protocol::{
-    PathConfig, Sdp, Step, WhyAnew,
-    limits::CANDIDATES,
+    Candidate, PathConfig, Sdp, Step, WhyAnew,
+    limits::{CANDIDATES, SERVER_CANDIDATES},
     peer::{
         HeartbeatKind, LinkCommand, LinkEvent,
         direct::{Input, Output},
@@ -92,6 +92,34 @@ fn candidates_are_counted_in_both_directions() {
 
     assert_eq!(end.commands().len(), CANDIDATES);
     assert_eq!(end.signals().len(), CANDIDATES);
+}
+
+#[test]
+fn a_relayed_candidate_behind_many_others_of_the_partner_is_not_lost() {
+    let relayed = Candidate::new("candidate:1 1 udp 9 10.0.0.1 9 typ relay", None, None).unwrap();
+    for has_answered in [false, true] {
+        let mut end = End::initiator();
+        end.describe(11, "mine");
+        if has_answered {
+            end.hear(Some(1), Step::Answer(sdp(21, "theirs")));
+        }
+
+        for port in 0..1000 {
+            end.hear(Some(1), Step::Candidate(candidate(port, None)));
+        }
+        for _ in 0..1000 {
+            end.hear(Some(1), Step::Candidate(relayed.clone()));
+        }
+        if !has_answered {
+            end.hear(Some(1), Step::Answer(sdp(21, "theirs")));
+        }
+
+        let commands = end.commands();
+        let added = LinkCommand::Add(relayed.clone());
+        assert!(commands.contains(&added), "{has_answered}");
+        let is_added = |command: &&LinkCommand| matches!(command, LinkCommand::Add(_));
+        assert_eq!(commands.iter().filter(is_added).count(), CANDIDATES + SERVER_CANDIDATES);
+    }
 }
 
 #[test]

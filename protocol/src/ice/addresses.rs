@@ -57,6 +57,12 @@ impl CandidatePlaces {
         Self::new(HOST_CANDIDATES)
     }
 
+    /// Returns the places of the candidates that a partner may signal, whatever this end uses of them.
+    #[must_use]
+    pub const fn signalled() -> Self {
+        Self::new(CANDIDATES)
+    }
+
     /// Returns the places of the partner's candidates, if this end uses this many addresses: the more pairs, the fewer.
     #[must_use]
     pub fn of_partner(addresses: usize) -> Self {

@@ -13,5 +13,6 @@ pub const HOST_CANDIDATES: usize = 16;
 pub const CANDIDATE_PAIRS: usize = 256;
 
 /// Candidates of each of the two kinds that ICE servers make: addresses from which an end is seen, and relayed ones.
-/// Together with [`HOST_CANDIDATES`] they are [`CANDIDATES`](super::CANDIDATES).
+/// They have places of their own: those of servers come last, and a host with many addresses needs them most. A client
+/// signals [`CANDIDATES`](super::CANDIDATES) in all.
 pub const SERVER_CANDIDATES: usize = 24;

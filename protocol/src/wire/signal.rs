@@ -74,7 +74,7 @@ pub enum SignalError {
     /// Its type is unknown: another version may know it.
     #[error("the type of the signal is unknown")]
     Unknown,
-    /// The SDP or the candidate is too long, or the SDP has too many candidates.
+    /// The SDP or the candidate is too long.
     #[error("the signal is too large")]
     TooLarge,
     /// The SDP has media, or more than one data channel section.

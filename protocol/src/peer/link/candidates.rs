@@ -63,10 +63,9 @@ impl Attempts {
     /// Adds a candidate of the partner, or keeps it until its description was received.
     pub(super) fn candidate(&mut self, candidate: Candidate) {
         let Some(exchange) = self.link.as_mut().map(|link| &mut link.exchange) else { return };
-        if exchange.remote_count >= CANDIDATES {
+        if !exchange.remote_places.take(&candidate) {
             return;
         }
-        exchange.remote_count += 1;
         match exchange.remote_ufrag.clone() {
             Some(ufrag) => self.add(candidate, &ufrag),
             None => exchange.remote_early.push(candidate),

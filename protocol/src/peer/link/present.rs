@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use super::LinkId;
-use crate::{Candidate, WhyAnew};
+use crate::{Candidate, CandidatePlaces, WhyAnew};
 
 /// A connection that the driver makes or has made.
 #[derive(Debug)]
@@ -40,13 +40,14 @@ pub(super) struct Exchange {
     /// Candidates that wait for the description of their end.
     pub(super) own_early: Vec<Candidate>,
     pub(super) remote_early: Vec<Candidate>,
-    /// The number of candidates so far.
+    /// The number of this end's candidates so far.
     pub(super) own_count: usize,
-    pub(super) remote_count: usize,
+    /// The places of the partner's candidates, besides those in its description.
+    pub(super) remote_places: CandidatePlaces,
 }
 
 impl Exchange {
-    pub(super) const fn new(role: SdpRole, attempt: u64) -> Self {
+    pub(super) fn new(role: SdpRole, attempt: u64) -> Self {
         Self {
             role,
             attempt,
@@ -55,7 +56,7 @@ impl Exchange {
             own_early: Vec::new(),
             remote_early: Vec::new(),
             own_count: 0,
-            remote_count: 0,
+            remote_places: CandidatePlaces::signalled(),
         }
     }
 

@@ -3,7 +3,8 @@
 use std::{str::FromStr, sync::Arc};
 
 use super::{Candidate, SignalError};
-use crate::limits::{CANDIDATES, CHANNEL_MESSAGE_BYTES, SDP_BYTES};
+use crate::CandidatePlaces;
+use crate::limits::{CHANNEL_MESSAGE_BYTES, SDP_BYTES};
 
 /// The attribute that states the buffer of the sender's UDP socket, in bytes, and the sender's ICE user name.
 const UDP_BUFFER: &str = "x-udp-buffer";
@@ -76,7 +77,7 @@ impl Sdp {
         text + &format!("a={MAX_MESSAGE}:{CHANNEL_MESSAGE_BYTES}\r\n")
     }
 
-    /// Returns the candidates in the description, except those that cannot be read.
+    /// Returns the candidates in the description, except those that cannot be read and those without a place.
     #[must_use]
     pub fn candidates(&self) -> &[Candidate] {
         &self.0.candidates
@@ -142,7 +143,8 @@ impl FromStr for Sdp {
         }
         let (mut session, mut ufrag) = (None, None);
         let (mut has_password, mut has_fingerprint) = (false, false);
-        let (mut sections, mut candidates) = (0, 0);
+        let mut sections = 0;
+        let mut places = CandidatePlaces::signalled();
         let mut parsed = Parsed {
             text: text.to_owned(),
             session: String::new(),
@@ -168,11 +170,8 @@ impl FromStr for Sdp {
                     Some(("ice-pwd", _)) => has_password = true,
                     Some(("fingerprint", _)) => has_fingerprint = true,
                     Some(("candidate", _)) => {
-                        candidates += 1;
-                        if candidates > CANDIDATES {
-                            return Err(SignalError::TooLarge);
-                        }
-                        parsed.candidates.extend(Candidate::new(line, None, None));
+                        let candidate = Candidate::new(line, None, None).ok();
+                        parsed.candidates.extend(candidate.filter(|it| places.take(it)));
                     }
                     Some((MAX_MESSAGE, size)) => parsed.max_message = max_message(size.trim())?,
                     _ => {}
