@@ -35,6 +35,11 @@ fn frame() {
 }
 
 #[test]
+fn pieces() {
+    run("pieces", targets::pieces::run, 10 * HISTORIES);
+}
+
+#[test]
 fn resume_token() {
     run("resume_token", targets::resume_token::run, MESSAGES);
 }

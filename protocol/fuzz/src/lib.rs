@@ -7,6 +7,7 @@
 pub mod broker;
 pub mod client_message;
 pub mod frame;
+pub mod pieces;
 pub mod resume_token;
 pub mod server_message;
 pub mod session;
