@@ -205,19 +205,32 @@ impl Both {
 
 impl Partner {
     pub(crate) async fn start(
-        script: &str,
+        name: &str,
         role: &str,
         options: &[&str],
     ) -> Result<Self, Box<dyn std::error::Error>> {
-        let path = format!("{}/interop/{script}", env!("CARGO_MANIFEST_DIR"));
-        let arguments = [&[role], options].concat();
-        let program = Companion::start(script, &Program::new("node").arg(path), arguments)?;
+        let program = Program::new("node").arg(script(name));
+        Self::start_program(name, &program, &[&[role], options].concat()).await
+    }
+
+    /// Starts a program, and waits until it is ready.
+    pub(crate) async fn start_program(
+        name: &str,
+        program: &Program,
+        arguments: &[&str],
+    ) -> Result<Self, Box<dyn std::error::Error>> {
+        let program = Companion::start(name, program, arguments.iter().copied())?;
         let mut partner = Self(Some(program));
         let line = partner.line().await?;
         if line["event"] != "ready" {
             return Err(line.to_string().into());
         }
         Ok(partner)
+    }
+
+    /// Kills its program.
+    pub(crate) fn kill(&mut self) {
+        self.0 = None;
     }
 
     fn program(&mut self) -> &mut Companion {
@@ -261,8 +274,13 @@ impl Drop for Partner {
     }
 }
 
+/// Returns the path of a script of this folder.
+pub(crate) fn script(name: &str) -> String {
+    format!("{}/interop/{name}", env!("CARGO_MANIFEST_DIR"))
+}
+
 /// Bytes without a pattern, from a seed.
-fn noise(seed: u64, len: usize) -> ChannelMessage {
+pub(crate) fn noise(seed: u64, len: usize) -> ChannelMessage {
     let mut rng = fastrand::Rng::with_seed(seed);
     std::iter::repeat_with(|| rng.u8(..)).take(len).collect::<Vec<_>>().into()
 }

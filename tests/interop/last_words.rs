@@ -22,6 +22,16 @@ async fn what_a_page_sent_before_it_closed_arrives() -> Story {
     nothing_is_lost(Stack::page().await?).await
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_page_of_firefox_sent_before_it_closed_arrives() -> Story {
+    nothing_is_lost(Stack::firefox().await?).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_aiortc_sent_before_it_closed_arrives() -> Story {
+    nothing_is_lost(Stack::aiortc().await?).await
+}
+
 async fn nothing_is_lost(mut stack: Stack) -> Story {
     let tries = std::env::var("LAST_WORDS").ok().and_then(|tries| tries.parse().ok());
     let tries = tries.unwrap_or(TRIES);

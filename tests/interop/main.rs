@@ -1,9 +1,9 @@
 //! Stock clients against our server: socket.io-client 2.5 and 4.x and python-socketio, unchanged,
 //! over websocket and polling, speaking v1 with each other and with a Rust peer.
 //!
-//! They are processes, driven by the harness through `v1-peer.mjs` and `python-peer.py`. simple-peer
-//! against our data channel: see `direct`. Node, `npm ci` in this folder, the packages of
-//! `python-requirements.txt` and Debian's Chromium are needed; without them these tests fail, they are
+//! They are processes, driven by the harness through `v1-peer.mjs` and `python-peer.py`. WebRTC stacks and
+//! simple-peer against our data channel: see `partners` and `direct`. Node, `npm ci` in this folder, the packages of
+//! `python-requirements.txt` and Debian's Chromium and Firefox are needed; without them these tests fail, they are
 //! not skipped.
 
 mod bare;
@@ -22,6 +22,7 @@ mod networks;
 mod order;
 mod pages;
 mod pairing;
+mod partners;
 mod python;
 mod reference;
 mod refusals;

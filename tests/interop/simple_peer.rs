@@ -29,3 +29,18 @@ async fn simple_peer_with_media_is_refused_politely() -> Story {
     assert_eq!(both.refusal().await?, SignalError::Media);
     both.closed_before_it_opened().await
 }
+
+/// On another stack: that of node-datachannel, with descriptions that simple-peer can change.
+#[tokio::test(flavor = "multi_thread")]
+async fn simple_peer_on_another_stack_answers_and_sees_our_end() -> Story {
+    let mut both = Both::start(SCRIPT, "answer", &["--polyfill"]).await?;
+    both.open_and_exchange_all().await?;
+    both.closed_by_us().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn simple_peer_on_another_stack_offers_and_ends() -> Story {
+    let mut both = Both::start(SCRIPT, "offer", &["--polyfill"]).await?;
+    both.open_and_exchange_all().await?;
+    both.closed_by_it().await
+}
