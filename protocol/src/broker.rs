@@ -31,9 +31,11 @@ mod clients;
 mod departed_v1;
 mod grants;
 mod interface;
+mod lines;
 mod listing;
 mod pairings;
 mod record;
+mod refusals;
 mod releases;
 mod requests;
 mod waiting;
@@ -53,6 +55,7 @@ use self::{
     clients::ListRate,
     departed_v1::DepartedV1,
     grants::Grant,
+    lines::LineNews,
     listing::Clients,
     pairings::Pairing,
     record::{ClientRecord, Slot},
@@ -88,6 +91,7 @@ pub struct Broker {
     departed_v1: DepartedV1,
     list_rate: ListRate,
     watches: Watches,
+    line_news: LineNews,
     outputs: VecDeque<Output>,
     last_req: ReqId,
     last_serial: u64,
@@ -113,6 +117,7 @@ impl Broker {
             departed_v1: DepartedV1::default(),
             list_rate: ListRate::default(),
             watches: Watches::default(),
+            line_news: LineNews::default(),
             outputs: VecDeque::new(),
             last_req: config.last_request & LAST_REQUEST_BITS,
             last_serial: 0,
@@ -140,11 +145,24 @@ impl Broker {
 
     /// Notes what has changed, after each input and before each list.
     fn settle(&mut self, now: Instant) {
-        let changed = self.clients.settle();
-        if !self.watches.is_empty() {
-            for client in changed {
-                self.note_target(&client, now);
+        let mut changed = Vec::new();
+        loop {
+            let touched = self.clients.settle();
+            if touched.is_empty() {
+                break;
             }
+            for client in &touched {
+                if let Some(target) = self.awaited_by(client) {
+                    self.serve_line(&target, now);
+                }
+                self.serve_line(client, now);
+            }
+            if !self.watches.is_empty() {
+                changed.extend(touched);
+            }
+        }
+        for client in changed {
+            self.note_target(&client, now);
         }
     }
 
@@ -208,8 +226,9 @@ impl Broker {
         let release = self.releases.first_key_value().map(|(_, release)| release.deadline);
         let grant = self.grants.first_key_value().map(|(_, grant)| grant.deadline);
         let away = self.away.first().map(|(until, _)| *until);
-        let deadlines = [request, release, grant, away, self.watches.next_deadline()];
-        deadlines.into_iter().flatten().min()
+        let told = [self.watches.next_deadline(), self.line_news.next_deadline()];
+        let deadlines = [request, release, grant, away].into_iter().chain(told);
+        deadlines.flatten().min()
     }
 
     /// Returns the partner of a client and their pairing, or `None` if the client is not paired.
@@ -292,24 +311,31 @@ impl Broker {
                 self.conns.remove(&conn);
                 self.remove(&id, EndReason::Disconnected, now);
             }
-            ClientMessage::Register { req, target, payload, consent_time } => {
-                self.register(&id, Registering { req, target, payload, consent_time }, now);
+            ClientMessage::Register { req, target, payload, consent_time, wait } => {
+                let registering = Registering { req, target, payload, consent_time, wait };
+                self.register(&id, registering, now);
             }
             ClientMessage::Accept { req } => self.accept(&id, req, now),
             ClientMessage::Decline { req, reason } => self.decline(&id, req, reason.as_deref()),
+            ClientMessage::Reserve { req, partner } => self.reserve(&id, req, partner, now),
             ClientMessage::Unregister { req } => self.unregister(&id, req, now),
             ClientMessage::Released { pairing } => self.released(pairing, &id),
             ClientMessage::List { req } => self.list(&id, req, now),
             ClientMessage::Ping { req } => self.send(conn, ServerMessage::Pong { req }),
             ClientMessage::Watch { req, target } => self.watch(&id, req, &target, now),
-            ClientMessage::Cancel { req } => self.watches.remove(&id, req),
+            ClientMessage::Cancel { req } => {
+                self.watches.remove(&id, req);
+                self.cancel_request(&id, req);
+            }
         }
     }
 
     fn timeout(&mut self, now: Instant) {
         self.tell_due_watchers(now);
+        self.tell_due_places(now);
         for number in self.waiting.take_due_requests(now) {
-            self.refuse(number, Code::Timeout.into());
+            let code = self.code_of_late(number);
+            self.refuse(number, code.into());
         }
         for number in self.waiting.take_due_questions(now) {
             if let Some(Question { target, .. }) = self.waiting.close_question(number) {

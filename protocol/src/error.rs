@@ -15,6 +15,8 @@ labels! {
         SourceBusy = "source-busy",
         /// The target is paired.
         TargetBusy = "target-busy",
+        /// The line of those who wait for the target is full.
+        QueueFull = "queue-full",
         /// The target declined.
         Declined = "declined",
         /// No answer arrived in time.
@@ -71,6 +73,7 @@ impl Code {
             Self::SelfTarget => "a client cannot be paired with itself",
             Self::SourceBusy => "the source is already paired or waits for an answer",
             Self::TargetBusy => "the target is already paired",
+            Self::QueueFull => "too many wait for the target",
             Self::Declined => "the target declined",
             Self::Timeout => "no answer in time",
             Self::NotPaired => "not paired with that client",
@@ -106,6 +109,7 @@ impl Code {
             Self::Offline
                 | Self::SourceBusy
                 | Self::TargetBusy
+                | Self::QueueFull
                 | Self::Timeout
                 | Self::Expired
                 | Self::RateLimited

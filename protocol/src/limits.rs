@@ -3,6 +3,7 @@
 mod backlog;
 mod channels;
 mod ice;
+mod lines;
 mod queues;
 mod stated;
 mod watches;
@@ -20,6 +21,7 @@ pub use self::{
         CHANNEL_WINDOW, CHANNEL_WINDOW_MIN, CHANNELS, CHANNELS_IN_ALL,
     },
     ice::{CANDIDATE_PAIRS, HOST_CANDIDATES, ICE_URLS, SERVER_CANDIDATES},
+    lines::{LINE_INTERVAL, LINE_LENGTH, LINE_TIME, LINE_TIME_MAX, RESERVED_TIME},
     queues::{QUEUE_HARD_BYTES, QUEUE_SOFT_BYTES, UNMETERED_RATE, UNSENT_BYTES, V1_QUEUE_BYTES},
     stated::Limits,
     watches::{WATCH_INTERVAL, WATCHERS, WATCHES},

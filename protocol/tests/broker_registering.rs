@@ -60,6 +60,7 @@ fn the_payload_of_a_registration_reaches_the_target() {
         target: name("b"),
         payload: Some(json!({"token": 7})),
         consent_time: None,
+        wait: None,
     };
     broker.say("a", message);
 
@@ -196,7 +197,10 @@ fn patient(longest: u64) -> Scenario {
 fn ask_for(broker: &mut Scenario, source: &str, seconds: u64) {
     let consent_time = Some(Duration::from_secs(seconds));
     let (req, target) = (Some(1), name("b"));
-    broker.say(source, ClientMessage::Register { req, target, payload: None, consent_time });
+    broker.say(
+        source,
+        ClientMessage::Register { req, target, payload: None, consent_time, wait: None },
+    );
 }
 
 #[test]

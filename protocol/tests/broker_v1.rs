@@ -220,7 +220,13 @@ fn a_yes_without_a_question_pairs_nobody() {
 fn a_packet_without_a_number_is_carried_out_and_answered_without_one() {
     let mut broker = Scenario::with_v1_clients(["a", "b"]);
     let target = "b".parse().unwrap();
-    let message = ClientMessage::Register { req: None, target, payload: None, consent_time: None };
+    let message = ClientMessage::Register {
+        req: None,
+        target,
+        payload: None,
+        consent_time: None,
+        wait: None,
+    };
 
     broker.say("a", message);
     broker.accept_by_event("b");

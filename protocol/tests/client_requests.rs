@@ -25,7 +25,13 @@ fn every_request_has_a_number_of_its_own() {
     assert_eq!(
         said,
         [
-            ClientMessage::Register { req: Some(1), target, payload: None, consent_time: None },
+            ClientMessage::Register {
+                req: Some(1),
+                target,
+                payload: None,
+                consent_time: None,
+                wait: None
+            },
             ClientMessage::Unregister { req: Some(2) },
             ClientMessage::List { req: Some(3) },
         ]
@@ -292,6 +298,7 @@ fn a_registration_waits_as_long_as_the_target_has_and_two_seconds() {
             target: "B".parse().unwrap(),
             payload: None,
             consent_time,
+            wait: None,
             deadline: None,
         });
         let asked = client.outputs();
@@ -323,6 +330,7 @@ fn a_payload_that_the_server_would_not_read_is_refused_at_once() {
             target: "B".parse().unwrap(),
             payload: Some(payload),
             consent_time: None,
+            wait: None,
             deadline: Some(client.now + PATIENCE),
         });
 

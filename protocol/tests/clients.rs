@@ -165,6 +165,7 @@ impl ScriptedClient {
             target,
             payload: None,
             consent_time: None,
+            wait: None,
             deadline: Some(deadline),
         });
     }

@@ -173,10 +173,7 @@ fn a_peer_is_paired_again_with_its_partner_which_an_older_version_asks_for_from_
         assert!(
             matches!(
                 said[..],
-                [
-                    ClientMessage::Accept { req: Some(7) },
-                    ClientMessage::Decline { req: Some(8), .. },
-                ]
+                [ClientMessage::Accept { req: Some(7) }, ClientMessage::Reserve { req: 8, .. },]
             ),
             "{said:?}"
         );

@@ -204,6 +204,7 @@ impl Scenario {
             target: name(target),
             payload: None,
             consent_time: None,
+            wait: None,
         };
         self.say(source, message);
         req

@@ -71,6 +71,11 @@ fn the_table_of_limits_agrees_with_the_constants() {
         ("ID_WAIT_STEP", time(limits::ID_WAIT_STEP)),
         ("GRACE", time(limits::GRACE)),
         ("CLIENTS", limits::CLIENTS.to_string()),
+        ("RESERVED_TIME", time(limits::RESERVED_TIME)),
+        ("LINE_LENGTH", limits::LINE_LENGTH.to_string()),
+        ("LINE_INTERVAL", time(limits::LINE_INTERVAL)),
+        ("LINE_TIME", time(limits::LINE_TIME)),
+        ("LINE_TIME_MAX", time(limits::LINE_TIME_MAX)),
         ("WATCHES", limits::WATCHES.to_string()),
         ("WATCHERS", limits::WATCHERS.to_string()),
         ("WATCH_INTERVAL", time(limits::WATCH_INTERVAL)),
@@ -174,6 +179,7 @@ fn the_table_of_limits_agrees_with_the_constants() {
     let source = concat!(
         include_str!("../src/limits.rs"),
         include_str!("../src/limits/backlog.rs"),
+        include_str!("../src/limits/lines.rs"),
         include_str!("../src/limits/queues.rs"),
         include_str!("../src/limits/watches.rs")
     );

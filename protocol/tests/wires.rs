@@ -122,7 +122,13 @@ fn a_target_may_be_a_number_as_an_id_may() {
     let target = "7".parse().unwrap();
     assert_eq!(
         message,
-        ClientMessage::Register { req: Some(5), target, payload: None, consent_time: None }
+        ClientMessage::Register {
+            req: Some(5),
+            target,
+            payload: None,
+            consent_time: None,
+            wait: None
+        }
     );
 }
 
@@ -178,6 +184,8 @@ fn malformed_messages_of_a_server_are_refused_as_bad_args() {
         (wire::TARGET, json!([{"state": "free"}])),
         (wire::TARGET, json!([{"req": 1}])),
         (wire::TARGET, json!([{"req": 1, "state": 7}])),
+        (wire::LINE, json!([{"place": 1}])),
+        (wire::LINE, json!([{"req": 1, "place": -1}])),
         (wire::PONG, json!([{}])),
         (wire::ERROR, json!([{"message": "x"}])),
     ] {

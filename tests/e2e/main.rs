@@ -19,6 +19,7 @@ mod ice_servers;
 mod idle;
 mod leaving;
 mod limits;
+mod lines;
 mod operator;
 mod order;
 mod outside;

@@ -11,9 +11,19 @@ use socketio_p2p_protocol::{
     limits::SETTING_MAX,
     session::CallId,
 };
-use tokio::sync::{oneshot, watch};
+use tokio::{
+    runtime::Handle,
+    sync::{
+        mpsc::{self, error::TrySendError},
+        oneshot, watch,
+    },
+};
+use tokio_util::task::TaskTracker;
 
-use crate::api::target_watch::News;
+use crate::api::{
+    client::{P2pClient, Shared},
+    target_watch::News,
+};
 
 /// The time after a deadline in which a caller still waits for the actor's answer: the actor may be
 /// busy with writing to a server that does not read.
@@ -56,6 +66,35 @@ impl Asked {
     /// Returns a command without an answer.
     pub(crate) const fn notice(command: Command) -> Self {
         Self { command, answer: None, news: None }
+    }
+}
+
+/// A hold on a request that goes on: a watch, or a place in line. Its drop ends the request.
+#[derive(Debug)]
+pub(crate) struct Hold {
+    commands: mpsc::WeakSender<Asked>,
+    tasks: TaskTracker,
+    call: CallId,
+}
+
+impl Hold {
+    pub(crate) fn new(client: &P2pClient, call: CallId) -> Self {
+        let Shared { commands, tasks, .. } = &*client.shared;
+        Self { commands: commands.downgrade(), tasks: tasks.clone(), call }
+    }
+}
+
+impl Drop for Hold {
+    fn drop(&mut self) {
+        let Some(commands) = self.commands.upgrade() else { return };
+        let cancel = Asked::notice(Command::Cancel(self.call));
+        if let Err(TrySendError::Full(cancel)) = commands.try_send(cancel)
+            && let Ok(runtime) = Handle::try_current()
+        {
+            // It ends with the actor, which closes the channel.
+            let sending = async move { commands.send(cancel).await.ok() };
+            self.tasks.spawn_on(sending, &runtime);
+        }
     }
 }
 

@@ -11,13 +11,13 @@ use serde_json::Value;
 use socketio_p2p_protocol::{
     ClientEntry, ClientId, ClientIdError, PairingInfo,
     client::{Answer, Command},
-    limits::{CONSENT_TIME_MAX, REQUEST_TIMEOUT, VERDICT_SLACK},
+    limits::{CONSENT_TIME_MAX, LINE_TIME_MAX, REQUEST_TIMEOUT, VERDICT_SLACK},
     session::CallId,
 };
 use tokio::{sync::oneshot, time::timeout_at};
 
 use crate::{
-    actor::command::{ANSWER_SLACK, Asked, deadline},
+    actor::command::{ANSWER_SLACK, Asked, Hold, deadline},
     api::{
         client::P2pClient,
         error::{RegisterError, RequestError},
@@ -34,6 +34,7 @@ pub struct Register<'a> {
     target: Result<ClientId, ClientIdError>,
     payload: Option<serde_json::Result<Value>>,
     consent_time: Option<Duration>,
+    wait: Option<Duration>,
     timeout: Option<Duration>,
 }
 
@@ -58,7 +59,14 @@ pub struct Clients<'a> {
 
 impl<'a> Register<'a> {
     pub(crate) fn new(client: &'a P2pClient, target: &str) -> Self {
-        Self { client, target: target.parse(), payload: None, consent_time: None, timeout: None }
+        Self {
+            client,
+            target: target.parse(),
+            payload: None,
+            consent_time: None,
+            wait: None,
+            timeout: None,
+        }
     }
 
     /// Adds a payload for the target's decision, at most 16 KiB as JSON. None by default.
@@ -84,8 +92,33 @@ impl<'a> Register<'a> {
         self
     }
 
-    /// Sets the time to wait for the verdict. By default the time of the target, and 2 s for the way to
-    /// the server and back. If it ends before the target has decided, the request still waits at the
+    /// Waits in line for this time if the target is busy, at most as long as the server allows: 10 minutes
+    /// unless it is set otherwise. By default a busy target is refused at once.
+    ///
+    /// The server asks the target for those in line one after another, in the order of their arrival.
+    /// [`Event::InLine`](crate::Event::InLine) reports the place whenever it changes. If the time is over, the
+    /// registration fails with `target-busy`; if too many wait, with `queue-full`. A target that is not there
+    /// is refused at once (`offline`), and so is the line when it leaves.
+    ///
+    /// The place is kept for the grace period if the connection is lost. A restarted server knows no lines: the
+    /// client registers again by itself, and those who waited are served in the order in which they come back.
+    /// Dropping the future gives the place up.
+    ///
+    /// ```no_run
+    /// # use std::time::Duration;
+    /// # use socketio_p2p_client::{P2pClient, P2pClientExt as _, RegisterError};
+    /// # async fn print(client: &P2pClient) -> Result<(), RegisterError> {
+    /// client.register_target("printer-1").wait_in_line(Duration::from_secs(120)).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub const fn wait_in_line(mut self, within: Duration) -> Self {
+        self.wait = Some(within);
+        self
+    }
+
+    /// Sets the time to wait for the verdict, in line and from the target. By default the time in line,
+    /// that of the target, and 2 s for the way to the server and back. If it ends before the target has decided, the request still waits at the
     /// server, and [`Event::Paired`](crate::Event::Paired) may follow; `unregister_target` takes it
     /// back.
     pub const fn timeout(mut self, timeout: Duration) -> Self {
@@ -121,13 +154,13 @@ impl<'a> Clients<'a> {
 /// Gives the actor a command, and waits for its answer.
 async fn ask(
     client: &P2pClient,
+    call: CallId,
     timeout: Duration,
-    command: impl FnOnce(CallId, Instant) -> Command,
+    command: impl FnOnce(Instant) -> Command,
 ) -> Answer {
     let deadline = deadline(Instant::now(), timeout);
-    let call = client.shared.next_call();
     let (answer, answered) = oneshot::channel();
-    let command = command(call, deadline);
+    let command = command(deadline);
     let asked = Asked { command, answer: Some((call, answer)), news: None };
     let asking = async {
         if client.shared.commands.send(asked).await.is_err() {
@@ -144,17 +177,21 @@ impl<'a> IntoFuture for Register<'a> {
 
     fn into_future(self) -> Self::IntoFuture {
         async move {
-            let Register { client, target, payload, consent_time, timeout } = self;
+            let Register { client, target, payload, consent_time, wait, timeout } = self;
             let target = target?;
             let payload = payload.transpose().map_err(RegisterError::Payload)?;
             let since = Instant::now();
-            let command = |call, deadline| {
+            let call = client.shared.next_call();
+            // Whoever no longer waits gives up the place in line.
+            let _hold = wait.map(|_| Hold::new(client, call));
+            let command = |deadline| {
                 let deadline = timeout.map(|_| deadline);
-                Command::Register { call, target, payload, consent_time, deadline }
+                Command::Register { call, target, payload, consent_time, wait, deadline }
             };
             // Without a timeout the connection knows how long the server waits.
-            let longest = timeout.unwrap_or(CONSENT_TIME_MAX + VERDICT_SLACK);
-            match ask(client, longest, command).await {
+            let wait = wait.map_or(Duration::ZERO, |wait| wait.min(LINE_TIME_MAX));
+            let longest = timeout.unwrap_or(wait + CONSENT_TIME_MAX + VERDICT_SLACK);
+            match ask(client, call, longest, command).await {
                 Answer::Registered(pairing) => Ok(pairing),
                 Answer::Refused(refusal) => Err(RegisterError::Refused(refusal)),
                 Answer::TimedOut => {
@@ -173,8 +210,9 @@ impl<'a> IntoFuture for Unregister<'a> {
 
     fn into_future(self) -> Self::IntoFuture {
         async move {
-            let command = |call, deadline| Command::Unregister { call, deadline };
-            match ask(self.client, self.timeout, command).await {
+            let call = self.client.shared.next_call();
+            let command = |deadline| Command::Unregister { call, deadline };
+            match ask(self.client, call, self.timeout, command).await {
                 Answer::Unregistered => Ok(()),
                 answer => Err(request_error(answer, self.timeout)),
             }
@@ -189,8 +227,9 @@ impl<'a> IntoFuture for Clients<'a> {
 
     fn into_future(self) -> Self::IntoFuture {
         async move {
-            let command = |call, deadline| Command::List { call, deadline };
-            match ask(self.client, self.timeout, command).await {
+            let call = self.client.shared.next_call();
+            let command = |deadline| Command::List { call, deadline };
+            match ask(self.client, call, self.timeout, command).await {
                 Answer::Clients(clients) => Ok(clients),
                 answer => Err(request_error(answer, self.timeout)),
             }

@@ -16,16 +16,15 @@ use socketio_p2p_protocol::{
     ClientId, ClientIdError, Refusal, TargetState,
     client::{Answer, Command},
     limits::REQUEST_TIMEOUT,
-    session::CallId,
 };
 use tokio::{
-    sync::{mpsc, oneshot, watch},
+    sync::{oneshot, watch},
     time::timeout_at,
 };
 use tokio_util::sync::ReusableBoxFuture;
 
 use crate::{
-    actor::command::{ANSWER_SLACK, Asked, deadline},
+    actor::command::{ANSWER_SLACK, Asked, Hold, deadline},
     api::{client::P2pClient, error::WatchError},
 };
 
@@ -62,7 +61,7 @@ impl<'a> IntoFuture for WatchTarget<'a> {
             let deadline = deadline(Instant::now(), timeout);
             let call = client.shared.next_call();
             // From here on its end is told to the server, also if this future is dropped.
-            let hold = Hold { commands: client.shared.commands.downgrade(), call };
+            let hold = Hold::new(client, call);
             let (answer, answered) = oneshot::channel();
             let (news, told) = watch::channel(News::default());
             let command = Command::Watch { call, target, deadline };
@@ -88,7 +87,7 @@ impl<'a> IntoFuture for WatchTarget<'a> {
 /// The last that a watch was told.
 #[derive(Clone, Debug, Default)]
 pub(crate) enum News {
-    /// Nothing after its first state.
+    /// No state after the first.
     #[default]
     None,
     /// A state.
@@ -177,20 +176,5 @@ impl Stream for TargetWatch {
 impl fmt::Debug for TargetWatch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("TargetWatch").field("state", &self.state).finish_non_exhaustive()
-    }
-}
-
-/// A hold on a request that goes on. Its drop ends the request. If the actor has no room for that, it notices
-/// by itself that nobody listens any more, at the next state.
-struct Hold {
-    commands: mpsc::WeakSender<Asked>,
-    call: CallId,
-}
-
-impl Drop for Hold {
-    fn drop(&mut self) {
-        if let Some(commands) = self.commands.upgrade() {
-            commands.try_send(Asked::notice(Command::Cancel(self.call))).ok();
-        }
     }
 }

@@ -100,7 +100,8 @@ impl History {
                 // The last one is more than the server allows.
                 let times = [None, None, Some(0), Some(3_000), Some(100_000)];
                 let consent_time = bytes.choose(&times)?.map(Duration::from_millis);
-                let message = ClientMessage::Register { req, target, payload, consent_time };
+                let message =
+                    ClientMessage::Register { req, target, payload, consent_time, wait: None };
                 self.host.say(conn, message);
             }
             9..=12 => self.answer(bytes)?,

@@ -162,15 +162,17 @@ impl Broker {
         }
     }
 
-    /// Returns whether the place of a client that lost its connection is kept. A client that is not
-    /// paired has nothing to come back to.
+    /// Returns whether the place of a client that lost its connection is kept. A client that is neither
+    /// paired nor in a line has nothing to come back to.
     fn may_return(&mut self, id: &ClientId) -> bool {
+        let is_in_line = self.waits_in_line(id);
         let Some(&mut ClientRecord { attendance, slot, dialect, .. }) = self.client_mut(id) else {
             return false;
         };
         let was_here = attendance != Attendance::Arriving;
-        let paired = matches!(slot, Slot::Paired(_)) || attendance == Attendance::Returning;
-        was_here && paired && dialect == Dialect::V2 && self.config.grace > Duration::ZERO
+        let has_place =
+            matches!(slot, Slot::Paired(_)) || is_in_line || attendance == Attendance::Returning;
+        was_here && has_place && dialect == Dialect::V2 && self.config.grace > Duration::ZERO
     }
 
     fn start_grace(&mut self, id: ClientId, now: Instant) {
@@ -191,12 +193,15 @@ impl Broker {
             return;
         };
         self.watches.forget(id);
+        self.keep_place(id, now);
+        self.return_inbox_to_line(id);
         self.forget_requests_of(id);
         if let Slot::Granting(_) = slot {
             self.end_pairing_of(id, EndReason::Disconnected, None);
         }
         if let Some(client) = self.clients.get_mut(id) {
             client.attendance = Attendance::Away { until: now };
+            client.reserved = None;
         }
         self.event(BrokerEvent::Away(id.clone()));
         let pairing = self.pairing_of(id).map(|(pairing, partner)| (pairing, partner.clone()));
@@ -258,6 +263,8 @@ impl Broker {
         }
         self.conns.remove(&conn);
         self.watches.forget(id);
+        self.take_back(id, Code::Cancelled);
+        self.refuse_line_of(id, Code::Offline);
         self.forget_requests_of(id);
         if in_doubt {
             self.departed_v1.remember(id.clone(), now);

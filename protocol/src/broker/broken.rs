@@ -20,6 +20,7 @@ fn an_invariant_that_does_not_hold_is_reported_and_does_not_panic() {
         target: ids[1].clone(),
         payload: None,
         consent_time: None,
+        wait: None,
     };
     broker.handle(Input::Received(ConnId(1), register.clone()), now);
     while broker.poll_output().is_some() {}

@@ -3,7 +3,8 @@
 use std::time::{Duration, Instant};
 
 use super::{
-    Broker, BrokerEvent, ClientRecord, ListPolicy, Listing, Output, Watches, attendance::Attendance,
+    Broker, BrokerEvent, ClientRecord, LineNews, ListPolicy, Listing, Output, Watches,
+    attendance::Attendance,
 };
 use crate::{
     ClientEntry, ClientId, Code, Dialect, EndReason, ReqId, ServerMessage, limits::LISTED_CLIENTS,
@@ -86,6 +87,7 @@ impl Broker {
         }
         self.away.clear();
         self.watches = Watches::default();
+        self.line_news = LineNews::default();
         for (id, client) in self.clients.take() {
             if client.attendance != Attendance::Arriving {
                 self.event(BrokerEvent::Disconnected(id));

@@ -31,6 +31,7 @@ impl Broker {
         for end in [source, target] {
             if let Some(client) = self.clients.get_mut(end) {
                 client.slot = slot;
+                client.reserved = None;
                 client.in_doubt = client.dialect == Dialect::V1;
             }
         }

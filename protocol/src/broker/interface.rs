@@ -8,7 +8,7 @@ use super::Listing;
 use crate::{
     ClientId, ClientMessage, Code, ConnId, Dialect, EndReason, PairingId, ReqId, ResumeToken,
     ServerMessage,
-    limits::{CLIENTS, GRACE, Limits},
+    limits::{CLIENTS, GRACE, LINE_TIME, Limits},
     wire::PROTOCOL,
 };
 
@@ -43,7 +43,7 @@ impl BrokerConfig {
             node,
             last_request: node >> 12,
             list: ListPolicy::default(),
-            limits: Limits::default(),
+            limits: Limits::default().with_line_time(LINE_TIME),
             grace: GRACE,
             duplicates: DuplicatePolicy::default(),
             clients: CLIENTS,
@@ -261,7 +261,7 @@ pub enum BrokerEvent {
         /// The reason.
         reason: EndReason,
     },
-    /// A paired client lost its connection and may come back.
+    /// A client that is paired, or has a place in a line, lost its connection and may come back.
     Away(ClientId),
     /// A client is back.
     Back(ClientId),

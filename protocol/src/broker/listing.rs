@@ -76,6 +76,11 @@ impl Clients {
         Some(record)
     }
 
+    /// Notes that something that concerns a client has changed.
+    pub(super) fn touch(&mut self, id: &ClientId) {
+        self.touched.push(id.clone());
+    }
+
     pub(super) fn insert(&mut self, id: ClientId, mut record: ClientRecord) {
         self.remove(&id);
         record.part = self.next_part;

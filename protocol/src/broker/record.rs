@@ -6,7 +6,7 @@ use super::{
     Hello,
     attendance::{Attendance, Tokens},
 };
-use crate::{ConnId, Dialect, EndedPairing, PairingId, ReqId};
+use crate::{ClientId, ConnId, Dialect, EndedPairing, PairingId, ReqId};
 
 #[derive(Debug)]
 pub(super) struct ClientRecord {
@@ -31,6 +31,11 @@ pub(super) struct ClientRecord {
     pub(super) asking: Option<ReqId>,
     /// Registrations of others that wait for it, in order.
     pub(super) inbox: VecDeque<ReqId>,
+    /// Registrations of others that wait until it can be asked, in order.
+    pub(super) line: VecDeque<ReqId>,
+    /// The partner of a pairing that it asserts and this server does not know, and the time until which those
+    /// in line wait for its registration.
+    pub(super) reserved: Option<(ClientId, Instant)>,
     /// The requests that it was asked and has not answered, in order. Each keeps its place in the
     /// inbox even if the request is gone, or a source could ask and take back without end.
     pub(super) questions: Vec<ReqId>,
@@ -67,6 +72,8 @@ impl ClientRecord {
             told_until: None,
             asking: None,
             inbox: VecDeque::new(),
+            line: VecDeque::new(),
+            reserved: None,
             questions: Vec::new(),
             names_requests: false,
             release: None,

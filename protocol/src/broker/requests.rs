@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::{Broken, Broker, BrokerEvent, ClientRecord, Output, Slot, waiting::Request};
 use crate::{
-    ClientId, Code, ConnId, Dialect, Refusal, ReqId, ServerMessage, TargetState,
+    ClientId, Code, Dialect, Refusal, ReqId, ServerMessage, TargetState,
     limits::{INBOX_REQUESTS, LATE_ANSWER_TIME, REPETITIONS, setting},
     planted::{self, Fault},
 };
@@ -27,6 +27,8 @@ pub(super) struct Registering {
     pub(super) payload: Option<Value>,
     /// The time that it may wait, if it says so.
     pub(super) consent_time: Option<Duration>,
+    /// The time that it waits in line if the target is busy.
+    pub(super) wait: Option<Duration>,
 }
 
 impl Broker {
@@ -35,7 +37,7 @@ impl Broker {
         if source == target {
             return Err(Code::SelfTarget);
         }
-        let state = self.target_state(target);
+        let state = self.state_of(target);
         if state == TargetState::Absent {
             return Err(Code::Offline);
         }
@@ -50,12 +52,8 @@ impl Broker {
         Ok(())
     }
 
-    pub(super) fn register(
-        &mut self,
-        source: &ClientId,
-        Registering { req, target, payload, consent_time }: Registering,
-        now: Instant,
-    ) {
+    pub(super) fn register(&mut self, source: &ClientId, registering: Registering, now: Instant) {
+        let (req, target) = (registering.req, registering.target.clone());
         if let Some((id, partner)) = self.pairing_of(source)
             && *partner == target
         {
@@ -67,8 +65,14 @@ impl Broker {
             }
             return;
         }
-        if let Err(code) = self.may_pair(source, &target) {
-            return self.answer_no(source, req, target, code.into());
+        if self.claim_place(source, &registering, now) {
+            return;
+        }
+        let wait = registering.wait.filter(|_| !self.config.limits.line_time().is_zero());
+        match self.may_pair(source, &target) {
+            Err(Code::TargetBusy) if wait.is_some() => {}
+            Err(code) => return self.answer_no(source, req, target, code.into()),
+            Ok(()) => {}
         }
         let Some(&mut ClientRecord { asking: crossing, .. }) = self.client_mut(&target) else {
             return;
@@ -82,16 +86,25 @@ impl Broker {
         if self.join(source, req, &target) {
             return;
         }
+        if wait.is_none() && self.has_line(&target) && !self.is_reserved_for(&target, source) {
+            return self.answer_no(source, req, target, Code::Congested.into());
+        }
         if self.client_mut(source).is_none_or(|source| source.asking.is_some()) {
             return self.answer_no(source, req, target, Code::SourceBusy.into());
         }
+        match wait {
+            Some(wait) => self.enter_line(source, registering, wait, now),
+            None => self.enter_inbox(source, registering, now),
+        }
+    }
+
+    fn enter_inbox(&mut self, source: &ClientId, registering: Registering, now: Instant) {
+        let Registering { req, target, payload, consent_time, .. } = registering;
         if self.client_mut(&target).is_none_or(|target| target.places_taken() >= INBOX_REQUESTS) {
             return self.answer_no(source, req, target, Code::Congested.into());
         }
-        let longest = self.config.limits.consent_time();
-        let consent_time = setting(consent_time.unwrap_or(longest)).min(longest);
-        self.last_req += 1;
-        let number = self.last_req;
+        let consent_time = self.consent_time(consent_time);
+        let number = self.next_number();
         let request = Request {
             source: source.clone(),
             reqs: vec![req],
@@ -100,6 +113,7 @@ impl Broker {
             asked: false,
             consent_time,
             deadline: now + consent_time,
+            line: None,
         };
         self.waiting.insert(number, request);
         if let Some(client) = self.clients.get_mut(source) {
@@ -110,6 +124,18 @@ impl Broker {
         }
         self.event(BrokerEvent::Registered { source: source.clone(), target: target.clone() });
         self.ask(&target);
+    }
+
+    /// Returns the time for consent that counts, of that which a request asks for.
+    pub(super) fn consent_time(&self, asked: Option<Duration>) -> Duration {
+        let longest = self.config.limits.consent_time();
+        setting(asked.unwrap_or(longest)).min(longest)
+    }
+
+    /// Returns the number of the next request.
+    pub(super) fn next_number(&mut self) -> ReqId {
+        self.last_req += 1;
+        self.last_req
     }
 
     /// Returns whether a v1 client waits for the answer of this target. To register it again changes
@@ -156,7 +182,11 @@ impl Broker {
             let message = ServerMessage::Register {
                 req: number,
                 source: request.source.clone(),
-                payload: request.payload.take(),
+                // One that may return to the line is asked again.
+                payload: match request.line {
+                    Some(_) => request.payload.clone(),
+                    None => request.payload.take(),
+                },
                 consent_time: request.consent_time,
             };
             self.outputs.push_back(Output::Send(conn, message));
@@ -190,7 +220,7 @@ impl Broker {
 
     /// Returns the registration that `target` answers, if it still waits: the one that it names, or
     /// else the one that it was asked first.
-    fn answered(&mut self, target: &ClientId, req: Option<ReqId>) -> Option<ReqId> {
+    pub(super) fn answered(&mut self, target: &ClientId, req: Option<ReqId>) -> Option<ReqId> {
         let client = self.clients.get_mut(target)?;
         let number = match req {
             Some(number) => {
@@ -263,116 +293,15 @@ impl Broker {
     }
 
     /// Removes a request from all places where it is noted.
-    fn take_request(&mut self, number: ReqId) -> Option<Request> {
+    pub(super) fn take_request(&mut self, number: ReqId) -> Option<Request> {
         let request = self.waiting.remove(number)?;
         if let Some(source) = self.clients.get_mut(&request.source) {
             source.asking = None;
         }
         if let Some(target) = self.clients.get_mut(&request.target) {
             target.inbox.retain(|other| *other != number);
+            target.line.retain(|other| *other != number);
         }
         Some(request)
-    }
-
-    /// Refuses a waiting request, and asks its target the next one.
-    pub(super) fn refuse(&mut self, number: ReqId, refusal: Refusal) {
-        if let Some(target) = self.refuse_without_asking_on(number, refusal) {
-            self.ask(&target);
-        }
-    }
-
-    pub(super) fn refuse_without_asking_on(
-        &mut self,
-        number: ReqId,
-        refusal: Refusal,
-    ) -> Option<ClientId> {
-        let Request { source, reqs, target, .. } = self.take_request(number)?;
-        self.answer_all_no(&source, &reqs, target.clone(), refusal);
-        Some(target)
-    }
-
-    pub(super) fn forbidden(
-        &mut self,
-        conn: ConnId,
-        req: Option<ReqId>,
-        target: ClientId,
-        now: Instant,
-    ) {
-        self.connected(conn, now);
-        if let Some(source) = self.conns.get(&conn).cloned() {
-            self.answer_no(&source, req, target, Code::Forbidden.into());
-        }
-    }
-
-    /// Refuses a client's own request and those of others when it is paired.
-    pub(super) fn settle_requests_of(&mut self, id: &ClientId) {
-        self.take_back(id, Code::SourceBusy);
-        self.refuse_inbox_of(id, Code::TargetBusy);
-    }
-
-    /// Forgets a client's own request, those of others, and its open questions, when its connection is
-    /// gone.
-    pub(super) fn forget_requests_of(&mut self, id: &ClientId) {
-        self.take_back(id, Code::Cancelled);
-        self.refuse_inbox_of(id, Code::Offline);
-        let client = self.clients.get_mut(id);
-        for number in client.map(|client| std::mem::take(&mut client.questions)).unwrap_or_default()
-        {
-            self.waiting.close_question(number);
-        }
-    }
-
-    /// Refuses a client's own request and those of others when it is removed. The client is told.
-    pub(super) fn refuse_requests_of(&mut self, id: &ClientId) {
-        self.take_back(id, Code::Forbidden);
-        self.refuse_inbox_of(id, Code::Offline);
-    }
-
-    /// Takes back the request of a client that no longer wants it, if one waits.
-    pub(super) fn take_back(&mut self, id: &ClientId, code: Code) {
-        if let Some(number) = self.client_mut(id).and_then(|client| client.asking) {
-            self.refuse(number, code.into());
-        }
-    }
-
-    pub(super) fn refuse_inbox_of(&mut self, id: &ClientId, code: Code) {
-        while let Some(number) =
-            self.client_mut(id).and_then(|client| client.inbox.front().copied())
-        {
-            if self.refuse_without_asking_on(number, code.into()).is_none() {
-                // Nothing took it out of the inbox: do it here, or this never ends.
-                self.complain(Broken::NoRequest(number));
-                if let Some(client) = self.clients.get_mut(id) {
-                    client.inbox.retain(|other| *other != number);
-                }
-            }
-        }
-    }
-
-    /// Refuses a registration, and reports that to the application.
-    pub(super) fn answer_no(
-        &mut self,
-        source: &ClientId,
-        req: Option<ReqId>,
-        target: ClientId,
-        refusal: Refusal,
-    ) {
-        self.answer_all_no(source, &[req], target, refusal);
-    }
-
-    pub(super) fn answer_all_no(
-        &mut self,
-        source: &ClientId,
-        reqs: &[Option<ReqId>],
-        target: ClientId,
-        refusal: Refusal,
-    ) {
-        let Some(conn) = self.client_mut(source).map(|source| source.conn) else { return };
-        let code = refusal.code;
-        for &req in reqs {
-            let refusal = refusal.clone();
-            self.send(conn, ServerMessage::RegisterFailed { req, refusal });
-        }
-        self.event(BrokerEvent::Refused { source: source.clone(), target, code });
     }
 }

@@ -7,6 +7,7 @@ use std::{
 
 use serde_json::Value;
 
+use super::lines::InLine;
 use crate::{ClientId, ReqId};
 
 /// A registration that waits for its answer.
@@ -22,6 +23,8 @@ pub(super) struct Request {
     /// The time that it waits.
     pub(super) consent_time: Duration,
     pub(super) deadline: Instant,
+    /// Its right to wait in line, if it has it.
+    pub(super) line: Option<InLine>,
 }
 
 /// A request that a client was asked and has not answered. It outlives the registration, or the
@@ -59,6 +62,14 @@ impl Waiting {
     pub(super) fn insert(&mut self, number: ReqId, request: Request) {
         self.requests_due.insert((request.deadline, number));
         self.requests.insert(number, request);
+    }
+
+    pub(super) fn set_deadline(&mut self, number: ReqId, deadline: Instant) {
+        if let Some(request) = self.requests.get_mut(&number) {
+            self.requests_due.remove(&(request.deadline, number));
+            request.deadline = deadline;
+            self.requests_due.insert((deadline, number));
+        }
     }
 
     pub(super) fn remove(&mut self, number: ReqId) -> Option<Request> {

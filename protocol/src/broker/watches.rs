@@ -170,9 +170,18 @@ impl Watch {
 }
 
 impl Broker {
-    /// Returns the state of a target. The one place that decides whether it can be asked.
+    /// Returns the state of a target: what a request that does not wait in line would find.
     #[must_use]
     pub fn target_state(&self, target: &ClientId) -> TargetState {
+        match self.state_of(target) {
+            TargetState::Free if self.has_line(target) => TargetState::Busy,
+            state => state,
+        }
+    }
+
+    /// Returns the state of a target, whoever waits for it. The one place that decides whether it can be
+    /// asked.
+    pub(super) fn state_of(&self, target: &ClientId) -> TargetState {
         let Some(&ClientRecord { slot, attendance, .. }) = self.clients.get(target) else {
             return TargetState::Absent;
         };

@@ -138,8 +138,9 @@ impl Client {
         }
         self.doubt = None;
         self.event(ClientEvent::Away);
-        // A client that is not paired has nothing that the server could keep.
-        if !self.peers.is_empty() && !self.grace.is_zero() {
+        // A client that is neither paired nor in a line has nothing that the server could keep.
+        let has_place = !self.peers.is_empty() || self.waits_in_line();
+        if has_place && !self.grace.is_zero() {
             self.backoff.lost(self.grace, self.last_heard, now);
         }
         self.reconnect(now);

@@ -153,7 +153,10 @@ pub enum Command {
         payload: Option<Value>,
         /// The time that the target has, at most what the server allows; `None` for all of that.
         consent_time: Option<Duration>,
-        /// The time by which it must be answered; `None` for that of the target and
+        /// The time to wait in line if the target is busy; `None` to be refused then. Meanwhile
+        /// [`ClientEvent::InLine`] reports the place, and [`Self::Cancel`] gives it up.
+        wait: Option<Duration>,
+        /// The time by which it must be answered; `None` for the time in line, that of the target and
         /// [`VERDICT_SLACK`](crate::limits::VERDICT_SLACK).
         deadline: Option<Instant>,
     },
@@ -306,6 +309,13 @@ pub enum ClientEvent {
     Restarted(Welcome),
     /// The client is paired.
     Paired(PairingInfo),
+    /// A registration waits for a busy target, and has another place in the line than before.
+    InLine {
+        /// The target.
+        target: ClientId,
+        /// The place: 1 for the next; 0 once the target is asked for its consent.
+        place: usize,
+    },
     /// The client is not paired any more.
     Unpaired {
         /// The pairing that ended.

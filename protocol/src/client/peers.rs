@@ -97,6 +97,7 @@ impl Client {
                         target,
                         payload: None,
                         consent_time: None,
+                        wait: None,
                     });
                 }
                 peer::Output::Unregister => {

@@ -41,8 +41,12 @@ impl Client {
             }
             ServerMessage::Registered { req, pairing } => {
                 self.take_reassertion(req);
+                let is_unwanted = self.is_withdrawn(req);
                 self.paired(pairing.clone(), now);
                 self.resolve(req, Answer::Registered(pairing));
+                if is_unwanted {
+                    self.end_unwanted();
+                }
             }
             ServerMessage::RegisterFailed { req, refusal } => match self.take_reassertion(req) {
                 Some(key) => {
@@ -79,6 +83,7 @@ impl Client {
                 });
                 self.close(now);
             }
+            ServerMessage::Line { req, place } => self.told_place(req, place),
             ServerMessage::Target { req, state } => self.told_target(req, state),
             ServerMessage::Pong { req } => self.measured(req, now),
             ServerMessage::Withdrawn { .. }
@@ -144,11 +149,10 @@ impl Client {
 
     /// Answers a request that a server makes which has forgotten this client's pairing.
     fn asked_while_forgotten(&mut self, key: PairingId, req: ReqId, source: &ClientId) {
-        let is_partner = self.partner_of(key) == Some(source);
-        self.send(if is_partner {
-            ClientMessage::Accept { req: Some(req) }
-        } else {
-            ClientMessage::Decline { req: Some(req), reason: Some("paired".to_owned()) }
+        let Some(partner) = self.partner_of(key).cloned() else { return };
+        self.send(match partner == *source {
+            true => ClientMessage::Accept { req: Some(req) },
+            false => ClientMessage::Reserve { req, partner },
         });
     }
 

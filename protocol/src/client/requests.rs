@@ -4,10 +4,10 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use super::{Answer, Client, Command};
+use super::{Answer, Client, ClientEvent, Command, connection::ConnectionState};
 use crate::{
     ClientId, ClientMessage, Code, EndReason, PairingInfo, ReqId,
-    limits::{JSON_DEPTH, REGISTER_PAYLOAD_BYTES, VERDICT_SLACK},
+    limits::{JSON_DEPTH, REGISTER_PAYLOAD_BYTES, REQUEST_TIMEOUT, VERDICT_SLACK, setting},
     peer::{self, Peer},
     session::CallId,
     wire,
@@ -19,6 +19,15 @@ pub(super) struct PendingRequest {
     call: CallId,
     request: ServerRequest,
     pub(super) deadline: Instant,
+    /// True once the caller no longer waits, and the server was told.
+    is_cancelled: bool,
+}
+
+impl PendingRequest {
+    /// Returns true if this is a registration that may wait in line.
+    fn may_wait(&self) -> bool {
+        matches!(&self.request, ServerRequest::Register(asked) if asked.wait_until.is_some())
+    }
 }
 
 /// A request to the server. Each is idempotent: it may be sent again on another connection.
@@ -34,14 +43,18 @@ struct Registration {
     target: ClientId,
     payload: Option<Value>,
     consent_time: Option<Duration>,
+    /// The time until which it waits in line.
+    wait_until: Option<Instant>,
 }
 
 impl ServerRequest {
-    fn message(self, req: ReqId) -> ClientMessage {
+    fn message(self, req: ReqId, now: Instant) -> ClientMessage {
         let req = Some(req);
         match self {
-            Self::Register(Registration { target, payload, consent_time }) => {
-                ClientMessage::Register { req, target, payload, consent_time }
+            Self::Register(Registration { target, payload, consent_time, wait_until }) => {
+                let wait = wait_until.map(|until| until.saturating_duration_since(now));
+                let wait = wait.filter(|wait| !wait.is_zero());
+                ClientMessage::Register { req, target, payload, consent_time, wait }
             }
             Self::Unregister => ClientMessage::Unregister { req },
             Self::List => ClientMessage::List { req },
@@ -60,17 +73,23 @@ impl Client {
             return self.answer(call, Answer::Closed);
         }
         let req = self.next_req();
-        self.send(request.clone().message(req));
-        self.requests.insert(req, PendingRequest { call, request, deadline });
+        self.send(request.clone().message(req, self.now));
+        let is_cancelled = false;
+        self.requests.insert(req, PendingRequest { call, request, deadline, is_cancelled });
     }
 
     /// Sends the requests again that were not answered on an earlier connection, unless the welcome
     /// answers them.
     pub(super) fn ask_again(&mut self, now: Instant) {
-        for PendingRequest { call, request, deadline } in
+        for PendingRequest { call, request, deadline, is_cancelled } in
             std::mem::take(&mut self.requests).into_values()
         {
             match request {
+                ServerRequest::Register(asked) if is_cancelled => {
+                    if self.pairing_with(&asked.target).is_some() {
+                        self.end_unwanted();
+                    }
+                }
                 ServerRequest::Register(asked) => match self.pairing_with(&asked.target) {
                     Some(info) => self.answer(call, Answer::Registered(info)),
                     None => self.register(call, asked, deadline),
@@ -121,12 +140,17 @@ impl Client {
             Command::Register { call, payload: Some(payload), .. } if is_too_large(&payload) => {
                 self.answer(call, Answer::Refused(Code::TooLarge.into()));
             }
-            Command::Register { call, target, payload, consent_time, deadline } => {
+            Command::Register { call, target, payload, consent_time, wait, deadline } => {
                 let deadline = deadline.unwrap_or_else(|| {
                     let longest = self.limits.consent_time();
-                    now + consent_time.unwrap_or(longest).min(longest) + VERDICT_SLACK
+                    let consent_time = consent_time.unwrap_or(longest).min(longest);
+                    let wait =
+                        wait.map_or(Duration::ZERO, |wait| wait.min(self.limits.line_time()));
+                    now + wait + consent_time + VERDICT_SLACK
                 });
-                self.register(call, Registration { target, payload, consent_time }, deadline);
+                let wait_until = wait.map(|wait| now + setting(wait));
+                let asked = Registration { target, payload, consent_time, wait_until };
+                self.register(call, asked, deadline);
             }
             Command::Unregister { call, deadline } => self.end_pairing(call, deadline, now),
             Command::List { call, deadline } => self.request(call, ServerRequest::List, deadline),
@@ -136,7 +160,7 @@ impl Client {
                 self.emit((call, pairing), input, now);
             }
             Command::Cancel(call) => {
-                self.requests.retain(|_, pending| pending.call != call);
+                self.cancel_request(call);
                 self.ending.cancel(call);
                 self.cancel_watch(call);
                 self.every_peer(&peer::Input::Cancelled(call), now);
@@ -153,7 +177,7 @@ impl Client {
     pub(super) fn resolve(&mut self, req: Option<ReqId>, answer: Answer) -> bool {
         let pending = req.and_then(|req| self.requests.remove(&req));
         let waited = pending.is_some();
-        if let Some(PendingRequest { call, .. }) = pending {
+        if let Some(PendingRequest { call, is_cancelled: false, .. }) = pending {
             self.answer(call, answer);
         }
         waited
@@ -161,14 +185,62 @@ impl Client {
 
     pub(super) fn expire_requests(&mut self, now: Instant) {
         let due = self.requests.extract_if(.., |_, pending| pending.deadline <= now);
-        for (_, PendingRequest { call, .. }) in due.collect::<Vec<_>>() {
-            self.answer(call, Answer::TimedOut);
+        for (req, pending) in due.collect::<Vec<_>>() {
+            if !pending.is_cancelled {
+                self.answer(pending.call, Answer::TimedOut);
+                self.withdraw(req, pending);
+            }
+        }
+    }
+
+    /// Forgets a request whose caller no longer waits. A registration in line is taken back.
+    fn cancel_request(&mut self, call: CallId) {
+        let of_call = |pending: &PendingRequest| pending.call == call && !pending.is_cancelled;
+        let found = self.requests.extract_if(.., |_, pending| of_call(pending)).next();
+        if let Some((req, pending)) = found {
+            self.withdraw(req, pending);
+        }
+    }
+
+    /// Takes a registration back that may wait in line. Until the server has answered, it may grant it
+    /// nevertheless: then the pairing is ended.
+    fn withdraw(&mut self, req: ReqId, pending: PendingRequest) {
+        if self.state == ConnectionState::Ready && pending.may_wait() {
+            self.send(ClientMessage::Cancel { req });
+            let deadline = self.now + REQUEST_TIMEOUT;
+            self.requests.insert(req, PendingRequest { deadline, is_cancelled: true, ..pending });
+        }
+    }
+
+    /// Returns true if this is the number of a registration that was taken back.
+    pub(super) fn is_withdrawn(&self, req: Option<ReqId>) -> bool {
+        req.and_then(|req| self.requests.get(&req)).is_some_and(|pending| pending.is_cancelled)
+    }
+
+    /// Ends a pairing that was granted after its registration was taken back.
+    pub(super) fn end_unwanted(&mut self) {
+        let req = Some(self.next_req());
+        self.send(ClientMessage::Unregister { req });
+    }
+
+    /// Returns true if the server may keep a place in line for this client.
+    pub(super) fn waits_in_line(&self) -> bool {
+        self.requests.values().any(|pending| pending.may_wait() && !pending.is_cancelled)
+    }
+
+    /// Reports the place of a registration in the line of its target.
+    pub(super) fn told_place(&mut self, req: ReqId, place: usize) {
+        let pending = self.requests.get(&req).filter(|pending| !pending.is_cancelled);
+        if let Some(PendingRequest { request: ServerRequest::Register(asked), .. }) = pending {
+            let target = asked.target.clone();
+            self.event(ClientEvent::InLine { target, place });
         }
     }
 
     pub(super) fn close_requests(&mut self) {
         let held = self.ending.take_unregister().into_iter().map(|(call, _)| call);
-        let asked = std::mem::take(&mut self.requests).into_values().map(|asked| asked.call);
+        let asked = std::mem::take(&mut self.requests).into_values();
+        let asked = asked.filter(|asked| !asked.is_cancelled).map(|asked| asked.call);
         let mut calls: Vec<_> = held.chain(asked).collect();
         calls.sort_unstable(); // As they were made.
         for call in calls {

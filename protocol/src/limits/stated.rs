@@ -5,7 +5,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    CONSENT_TIME, CONSENT_TIME_MAX, JSON_DEPTH, RELAYED_FRAME_BYTES, SIGNAL_BYTES, setting,
+    CONSENT_TIME, CONSENT_TIME_MAX, JSON_DEPTH, LINE_TIME_MAX, RELAYED_FRAME_BYTES, SIGNAL_BYTES,
+    setting,
 };
 
 /// The limits that a server states in its welcome.
@@ -35,6 +36,10 @@ pub struct Limits {
     /// [`Self::consent_time`].
     #[serde(deserialize_with = "crate::wire::rate::bytes")]
     pub consent_ms: u64,
+    /// Longest time that a registration waits in line for a busy target, in milliseconds; 0 if none does. See
+    /// [`Self::line_time`].
+    #[serde(deserialize_with = "crate::wire::rate::bytes")]
+    pub wait_ms: u64,
 }
 
 impl Limits {
@@ -59,6 +64,20 @@ impl Limits {
     pub fn consent_time(&self) -> Duration {
         setting(Duration::from_millis(self.consent_ms)).min(CONSENT_TIME_MAX)
     }
+
+    /// Returns the limits with this longest time in line; zero if there are no lines.
+    #[must_use]
+    pub fn with_line_time(self, time: Duration) -> Self {
+        let time = if time.is_zero() { time } else { setting(time).min(LINE_TIME_MAX) };
+        Self { wait_ms: time.as_millis().try_into().unwrap_or(u64::MAX), ..self }
+    }
+
+    /// Returns the longest time that a registration waits in line, at most [`LINE_TIME_MAX`]; zero if there
+    /// are no lines.
+    #[must_use]
+    pub fn line_time(&self) -> Duration {
+        Duration::from_millis(self.wait_ms).min(LINE_TIME_MAX)
+    }
 }
 
 impl Default for Limits {
@@ -72,6 +91,7 @@ impl Default for Limits {
             byte_rate: 0,
             byte_burst: 0,
             consent_ms: CONSENT_TIME.as_millis() as u64,
+            wait_ms: 0,
         }
     }
 }

@@ -85,7 +85,13 @@ mod tests {
 
     fn register(req: u64) -> ClientMessage {
         let target = "B".parse().unwrap();
-        ClientMessage::Register { req: Some(req), target, payload: None, consent_time: None }
+        ClientMessage::Register {
+            req: Some(req),
+            target,
+            payload: None,
+            consent_time: None,
+            wait: None,
+        }
     }
 
     fn drain(held: &mut HeldRequests, is_unconfirmed: bool, now: Instant) -> Vec<ClientMessage> {

@@ -157,7 +157,7 @@ pub fn read_v1_request(
     Ok(match event {
         REGISTER => {
             let target = wire::target(&args)?;
-            ClientMessage::Register { req, target, payload: None, consent_time: None }
+            ClientMessage::Register { req, target, payload: None, consent_time: None, wait: None }
         }
         REGISTER_SUCCESS => ClientMessage::Accept { req: None },
         REGISTER_FAILED => ClientMessage::Decline { req: None, reason: None },

@@ -62,8 +62,12 @@ impl World {
         target: ClientId,
         deadline: Instant,
     ) {
-        let (payload, consent_time, deadline) = (None, None, Some(deadline));
-        let register = Command::Register { call, target, payload, consent_time, deadline };
+        let (payload, consent_time) = (None, None);
+        let waits = self.plan.lines > 0.0 && self.stormy && self.chance(self.plan.lines);
+        let wait = waits.then(|| self.millis(1..40_000));
+        // One that is not patient gives up its place.
+        let deadline = if waits && self.chance(0.7) { None } else { Some(deadline) };
+        let register = Command::Register { call, target, payload, consent_time, wait, deadline };
         self.command(client, register);
     }
 

@@ -57,8 +57,13 @@ impl World {
                 let target = self.rng.usize(..self.clients.len());
                 let target = self.clients[target].name.parse().expect("a name is an id");
                 let req = Some(self.rng.u64(..5));
-                let message =
-                    ClientMessage::Register { req, target, payload: None, consent_time: None };
+                let message = ClientMessage::Register {
+                    req,
+                    target,
+                    payload: None,
+                    consent_time: None,
+                    wait: None,
+                };
                 self.send_up(conn, Up::Message(message));
             }
             _ => {

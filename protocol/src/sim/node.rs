@@ -370,6 +370,7 @@ impl World {
                 state.questions.clear();
                 state.consents.clear();
             }
+            ClientEvent::InLine { .. } => self.counts.places += 1,
             ClientEvent::Refused(_) => self.clients[client].dismissed = true,
             ClientEvent::ConnectError(failure) => {
                 self.clients[client].dismissed |= !failure.is_retryable();

@@ -51,6 +51,8 @@ pub struct Plan {
     pub direct_only: f64,
     /// The probability that an act of an application begins or ends a watch. 0 if none does.
     pub watches: f64,
+    /// The probability that a registration waits in line for a busy target. 0 if none does.
+    pub lines: f64,
     /// The factor of all pauses between faults, and between the acts of an application. 0 counts as 1.
     pub slowness: u32,
 }
@@ -97,6 +99,7 @@ impl Plan {
             direct: 0.0,
             direct_only: 0.0,
             watches: 0.0,
+            lines: 0.0,
             slowness: 1,
         };
         if rng.u8(..3) == 1 { plan.with_direct() } else { plan }
@@ -118,6 +121,13 @@ impl Plan {
     #[must_use]
     pub const fn with_watches(self) -> Self {
         Self { watches: 0.1, ..self }
+    }
+
+    /// Returns the same plan with registrations that wait in line, few pairings that last, and others that
+    /// watch.
+    #[must_use]
+    pub const fn with_lines(self) -> Self {
+        Self { lines: 0.7, ..self.with_watches() }
     }
 
     /// Returns the same plan with direct paths: slower, so that a path has time to open between faults.

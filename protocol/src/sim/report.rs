@@ -60,6 +60,8 @@ pub struct Counts {
     pub direct: usize,
     /// States of targets that were told to those who watch them.
     pub watched: usize,
+    /// Places in lines that were told.
+    pub places: usize,
     /// Connections that resumed a session.
     pub resumed: usize,
     /// Connections to a server that did not know the session.
@@ -68,11 +70,13 @@ pub struct Counts {
 
 impl Counts {
     pub(crate) fn add(&mut self, other: Self) {
-        let Self { steps, faults, hostile, legacy, direct, watched, resumed, restarted } = other;
+        let Self { steps, faults, hostile, legacy, direct, watched, places, resumed, restarted } =
+            other;
         self.steps += steps;
         self.faults += faults;
         self.hostile += hostile;
         self.watched += watched;
+        self.places += places;
         self.legacy += legacy;
         self.direct += direct;
         self.resumed += resumed;
@@ -178,7 +182,8 @@ impl fmt::Display for Totals {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { runs, seen, counts, failure } = self;
         let Summary { calls, executed, values, not_executed, unknown, pairings } = seen;
-        let Counts { steps, faults, hostile, legacy, direct, watched, resumed, restarted } = counts;
+        let Counts { steps, faults, hostile, legacy, direct, watched, places, resumed, restarted } =
+            counts;
         // A run ends at the first breach.
         let broken =
             |rules: &[Rule]| failure.iter().filter(|failure| rules.contains(&failure.rule)).count();
@@ -195,7 +200,7 @@ impl fmt::Display for Totals {
             f,
             "{runs} runs, {steps} steps, {pairings} pairings; {resumed} resumed, \
              {restarted} restarted; {legacy} by v1 clients and for them; {direct} frames on direct paths; \
-             {watched} states told; {executed} executed, {values} values, \
+             {watched} states and {places} places told; {executed} executed, {values} values, \
              {not_executed} not executed, {unknown} unknown"
         )
     }

@@ -189,6 +189,7 @@ impl Testbed {
             target: id,
             payload: None,
             consent_time: None,
+            wait: None,
             deadline: Some(deadline),
         })
     }

@@ -54,6 +54,8 @@ pub const LIST: &str = "P2P_LIST";
 pub const CLIENTS: &str = "P2P_CLIENTS";
 /// v2: request for the state of a target.
 pub const WATCH: &str = "P2P_WATCH";
+/// v2: place of a registration in the line of its target.
+pub const LINE: &str = "P2P_LINE";
 /// v2: end of a request that goes on.
 pub const CANCEL: &str = "P2P_CANCEL";
 /// v2: state of a target that the client watches.
@@ -74,7 +76,7 @@ pub const LIST_CLIENTS: &str = "LIST_CLIENTS";
 pub const SERVER_ERROR: &str = "SERVER_ERROR";
 
 /// Events that the server sends to a v2 client.
-pub const TO_CLIENT: [&str; 12] = [
+pub const TO_CLIENT: [&str; 13] = [
     WELCOME,
     REGISTER,
     REGISTER_SUCCESS,
@@ -85,6 +87,7 @@ pub const TO_CLIENT: [&str; 12] = [
     SIGNAL,
     CLIENTS,
     TARGET,
+    LINE,
     PONG,
     ERROR,
 ];

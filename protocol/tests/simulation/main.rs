@@ -95,6 +95,24 @@ fn a_client_that_watches_a_target_is_told_its_true_state_last() {
     assert!(watched > 60 * 100, "{watched} states were told");
 }
 
+fn run_with_lines(seed: u64, trace: Trace) -> Lived {
+    sim::run_plan(Plan::new(seed).with_lines(), trace)
+}
+
+#[test]
+fn whoever_waits_in_line_is_answered_and_nobody_is_paired_twice() {
+    let first = number("SIM_SEED").unwrap_or(1);
+    let lines = number("SIM_LINES").unwrap_or_default() as usize;
+    let mut places = 0;
+    for seed in first..first + 100 {
+        let (counts, outcome) = run_with_lines(seed, Trace::of(lines));
+
+        outcome.unwrap_or_else(|failure| panic!("{failure}"));
+        places += counts.places;
+    }
+    assert!(places > 1_000, "{places} places were told");
+}
+
 #[test]
 fn the_same_seed_is_the_same_history() {
     for live in [sim::run, sim::run_two_paths] {

@@ -9,7 +9,7 @@ use std::{
 use socketio_p2p_protocol::{
     Broker, BrokerConfig, ClientId, Code, DuplicatePolicy, ListPolicy,
     limits::{
-        ATTACHMENTS, CONNECTION_MESSAGE_BYTES, QUEUE_PACKETS, SERVER_PING_INTERVAL,
+        ATTACHMENTS, CONNECTION_MESSAGE_BYTES, LINE_TIME, QUEUE_PACKETS, SERVER_PING_INTERVAL,
         SERVER_PING_TIMEOUT,
     },
 };
@@ -55,6 +55,7 @@ pub struct P2pServerBuilder {
     duplicates: DuplicatePolicy,
     grace: Option<Duration>,
     consent_time: Option<Duration>,
+    line_time: Option<Duration>,
     limits: ServerLimits,
 }
 
@@ -161,6 +162,18 @@ impl P2pServerBuilder {
         self
     }
 
+    /// Sets the longest time that a registration waits in line for a busy target, if its client wants it to
+    /// wait. 10 minutes by default; 1 ms to 1 hour count, and zero refuses all of them at once, with
+    /// `target-busy`.
+    ///
+    /// Up to 64 wait for one target, and it is asked for one of them at a time, in the order of their arrival.
+    /// A registration that does not wait is refused while others do. `authorize` decides who may wait, as for
+    /// any registration, and each learns how many are before it.
+    pub const fn line_time(mut self, time: Duration) -> Self {
+        self.line_time = Some(time);
+        self
+    }
+
     /// Sets what becomes of a connection whose id is in use. By default it is refused with
     /// `duplicate-id`, unless it has the resume token.
     pub const fn duplicates(mut self, duplicates: DuplicatePolicy) -> Self {
@@ -183,7 +196,7 @@ impl P2pServerBuilder {
         config.list = self.list;
         config.duplicates = self.duplicates;
         config.grace = self.grace.unwrap_or(config.grace);
-        config.limits = self.limits.stated();
+        config.limits = self.limits.stated().with_line_time(self.line_time.unwrap_or(LINE_TIME));
         if let Some(time) = self.consent_time {
             config.limits = config.limits.with_consent_time(time);
         }

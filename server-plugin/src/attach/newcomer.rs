@@ -228,7 +228,13 @@ mod tests {
         };
         let (a, b) = (come("A", Dialect::V2), come("B", Dialect::V1));
         let (target, payload) = (b.client.clone(), None);
-        let request = ClientMessage::Register { req: Some(1), target, payload, consent_time: None };
+        let request = ClientMessage::Register {
+            req: Some(1),
+            target,
+            payload,
+            consent_time: None,
+            wait: None,
+        };
         shared.received(a.id, request);
         shared.received(b.id, ClientMessage::Accept { req: None });
         assert!(a.route().is_some());

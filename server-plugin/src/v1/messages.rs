@@ -65,6 +65,7 @@ pub(crate) fn tell(
         ServerMessage::Partner { .. }
         | ServerMessage::Welcome(_)
         | ServerMessage::Target { .. }
+        | ServerMessage::Line { .. }
         | ServerMessage::Pong { .. }
         | ServerMessage::SignalRefused { .. }
         | ServerMessage::Farewell { .. } => {}

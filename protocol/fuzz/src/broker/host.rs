@@ -333,6 +333,7 @@ impl Host {
             }
             ServerMessage::Error { req, .. } => self.answered(to, req),
             ServerMessage::Target { .. } => unreachable!("nothing is watched"),
+            ServerMessage::Line { .. } => unreachable!("nobody waits in line"),
             ServerMessage::Pong { req } => self.answered(to, Some(req)),
             ServerMessage::EndedWhileAway => assert!(!is_v2 && now_paired.is_none()),
             ServerMessage::SignalRefused { .. } => unreachable!("the broker forwards none"),

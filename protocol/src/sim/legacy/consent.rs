@@ -82,6 +82,7 @@ impl World {
             target: target_id,
             payload: None,
             consent_time: None,
+            wait: None,
         };
         self.send_up(conn, Up::Message(message));
         if self.stormy && self.chance(0.3) {

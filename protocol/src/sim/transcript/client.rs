@@ -234,13 +234,16 @@ fn server_event(message: &ServerMessage, notes: &mut Notes) -> Option<wire::Wire
 fn write_command(command: &Command, notes: &Notes) -> Value {
     let named = |name: &str, call: &u64, deadline: &Instant| json!({ "in": "command", "command": name, "call": call, "deadline": notes.micros(*deadline) });
     match command {
-        Command::Register { call, target, payload, consent_time, deadline } => {
+        Command::Register { call, target, payload, consent_time, wait, deadline } => {
             let mut line = json!({ "in": "command", "command": "register", "call": call });
             if let Some(deadline) = deadline {
                 line["deadline"] = notes.micros(*deadline).into();
             }
             if let Some(time) = consent_time {
                 line["consent"] = micros(*time).into();
+            }
+            if let Some(wait) = wait {
+                line["wait"] = micros(*wait).into();
             }
             line["target"] = json!(target);
             if let Some(payload) = payload {
@@ -271,15 +274,14 @@ fn write_command(command: &Command, notes: &Notes) -> Value {
 fn read_command(fields: &Fields<'_>, notes: &Notes) -> Result<Command, String> {
     let call = || fields.number("call");
     let deadline = || read_moment(fields, "deadline", notes);
+    let time = |name| fields.value(name).and_then(Value::as_u64).map(Duration::from_micros);
     Ok(match fields.text("command")? {
         "register" => Command::Register {
             call: call()?,
             target: fields.read("target")?,
             payload: fields.value("payload").cloned(),
-            consent_time: fields
-                .value("consent")
-                .and_then(Value::as_u64)
-                .map(Duration::from_micros),
+            consent_time: time("consent"),
+            wait: time("wait"),
             deadline: fields.value("deadline").map(|_| deadline()).transpose()?,
         },
         "unregister" => Command::Unregister { call: call()?, deadline: deadline()? },
@@ -342,6 +344,9 @@ fn write_event(event: &ClientEvent) -> Value {
         ClientEvent::Resumed(_) => json!({ "event": "resumed" }),
         ClientEvent::Restarted(_) => json!({ "event": "restarted" }),
         ClientEvent::Paired(info) => json!({ "event": "paired", "pairing": info }),
+        ClientEvent::InLine { target, place } => {
+            json!({ "event": "in-line", "target": target, "place": place })
+        }
         ClientEvent::Unpaired { pairing, reason } => {
             json!({ "event": "unpaired", "pairing": pairing, "reason": reason })
         }

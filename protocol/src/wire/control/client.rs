@@ -30,6 +30,8 @@ pub enum ClientMessage {
         payload: Option<Value>,
         /// Time for the target's decision; `None` for as long as the server allows.
         consent_time: Option<Duration>,
+        /// Time to wait in line if the target is busy; `None` to be refused then.
+        wait: Option<Duration>,
     },
     /// Consent to a registration.
     Accept {
@@ -42,6 +44,13 @@ pub enum ClientMessage {
         req: Option<ReqId>,
         /// Reason, for people.
         reason: Option<String>,
+    },
+    /// Refusal of a registration by a client whose pairing the server has forgotten: it is the partner's.
+    Reserve {
+        /// Number of the question.
+        req: ReqId,
+        /// The partner, whose registration is to be let through.
+        partner: ClientId,
     },
     /// Request to end the pairing. It also withdraws a request that waits.
     Unregister {
@@ -72,9 +81,9 @@ pub enum ClientMessage {
         /// The id of the target.
         target: ClientId,
     },
-    /// End of a watch.
+    /// End of a watch, or withdrawal of a registration that waits.
     Cancel {
-        /// Number of the watch.
+        /// Number of the watch or the registration.
         req: ReqId,
     },
 }
@@ -174,6 +183,7 @@ pub fn client_message(event: &str, mut args: Vec<Value>) -> Result<ClientMessage
             let mut fields = RequestFields::take(&mut args, 2)?;
             let (req, payload) = (fields.req, fields.remove("payload"));
             let consent_time = fields.remove_time("consentMs")?;
+            let wait = fields.remove_time("waitMs")?;
             let refuse = |refusal| WireError { refusal, req: Some(req) };
             if payload
                 .as_ref()
@@ -182,11 +192,16 @@ pub fn client_message(event: &str, mut args: Vec<Value>) -> Result<ClientMessage
                 return Err(refuse(Code::TooLarge.into()));
             }
             let target = target(&args).map_err(refuse)?;
-            Ok(ClientMessage::Register { req: Some(req), target, payload, consent_time })
+            Ok(ClientMessage::Register { req: Some(req), target, payload, consent_time, wait })
         }
         REGISTER_SUCCESS => Ok(ClientMessage::Accept { req: Some(number(&mut args)?) }),
         REGISTER_FAILED => {
             let mut fields = RequestFields::take(&mut args, 1)?;
+            let req = fields.req;
+            if let Some(Value::String(partner)) = fields.remove("partner") {
+                let refuse = |refusal| WireError { refusal, req: Some(req) };
+                return Ok(ClientMessage::Reserve { req, partner: id(&partner).map_err(refuse)? });
+            }
             let reason = fields.remove_text("reason")?;
             Ok(ClientMessage::Decline { req: Some(fields.req), reason })
         }
@@ -213,15 +228,20 @@ impl ClientMessage {
     #[must_use]
     pub fn to_event(&self) -> Option<WireEvent> {
         let event = match self {
-            Self::Register { req, target, payload, consent_time } => {
+            Self::Register { req, target, payload, consent_time, wait } => {
                 let fields = with(json!({ "req": req }), "payload", payload.clone());
                 let fields = with(fields, "consentMs", consent_time.map(millis));
+                let fields = with(fields, "waitMs", wait.map(millis));
                 (REGISTER, vec![json!(target), fields])
             }
             Self::Accept { req } => (REGISTER_SUCCESS, vec![json!({ "req": req })]),
             Self::Decline { req, reason: None } => (REGISTER_FAILED, vec![json!({ "req": req })]),
             Self::Decline { req, reason } => {
                 (REGISTER_FAILED, vec![json!({ "req": req, "reason": reason })])
+            }
+            Self::Reserve { req, partner } => {
+                let fields = json!({ "req": req, "reason": "paired", "partner": partner });
+                (REGISTER_FAILED, vec![fields])
             }
             Self::Unregister { req } => (UNREGISTER, vec![json!({ "req": req })]),
             Self::List { req } => (LIST, vec![json!({ "req": req })]),

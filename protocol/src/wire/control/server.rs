@@ -14,8 +14,8 @@ use crate::{
     ClientId, Code, EndReason, PairingId, Refusal,
     limits::{CONSENT_TIME, CONSENT_TIME_MAX, setting},
     wire::{
-        CLIENTS, DISCONNECT, ERROR, PARTNER, PONG, REGISTER, REGISTER_FAILED, REGISTER_SUCCESS,
-        TARGET, WELCOME, WireError, WireEvent, bad_args, object,
+        CLIENTS, DISCONNECT, ERROR, LINE, PARTNER, PONG, REGISTER, REGISTER_FAILED,
+        REGISTER_SUCCESS, TARGET, WELCOME, WireError, WireEvent, bad_args, object,
     },
 };
 
@@ -93,6 +93,13 @@ pub enum ServerMessage {
         /// The state.
         state: TargetState,
     },
+    /// Place of a registration in the line of its target.
+    Line {
+        /// Number of the registration.
+        req: ReqId,
+        /// The place, from 1; 0 once the target is asked.
+        place: usize,
+    },
     /// Answer to a heartbeat.
     Pong {
         /// Number of the heartbeat.
@@ -161,6 +168,7 @@ impl ServerMessage {
                 (CLIENTS, vec![with(json!({ "clients": clients }), "req", *req)])
             }
             Self::Target { req, state } => (TARGET, vec![json!({ "req": req, "state": state })]),
+            Self::Line { req, place } => (LINE, vec![json!({ "req": req, "place": place })]),
             Self::Pong { req } => (PONG, vec![json!({ "req": req })]),
             Self::Farewell { refusal: Refusal { code, message } } => {
                 (ERROR, vec![json!({ "code": code, "message": message, "final": true })])
@@ -235,6 +243,12 @@ struct TargetFields {
 }
 
 #[derive(Deserialize)]
+struct LineFields {
+    req: ReqId,
+    place: usize,
+}
+
+#[derive(Deserialize)]
 struct ClientsFields {
     #[serde(default)]
     req: Option<ReqId>,
@@ -293,6 +307,10 @@ pub fn server_message(event: &str, mut args: Vec<Value>) -> Result<ServerMessage
         TARGET => {
             let TargetFields { req, state } = first(args)?;
             Ok(ServerMessage::Target { req, state })
+        }
+        LINE => {
+            let LineFields { req, place } = first(args)?;
+            Ok(ServerMessage::Line { req, place })
         }
         PONG => Ok(ServerMessage::Pong { req: number(&mut args)? }),
         ERROR => {

@@ -100,7 +100,7 @@ labels! {
         Free = "free",
         /// The client is paired.
         Paired = "paired",
-        /// The client is paired and lost its connection a moment ago.
+        /// The client is paired, or waits in line for its target, and lost its connection a moment ago.
         Away = "away",
     }
 }
