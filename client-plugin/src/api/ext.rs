@@ -192,8 +192,8 @@ pub trait P2pClientExt: sealed::Sealed {
         R: Serialize;
 
     /// Sets the function that decides whether another client may be paired with this one. Without it every
-    /// client may, while this one is free. The server waits 10 s for the decision; then its future is
-    /// dropped.
+    /// client may, while this one is free. The server waits for the decision for 10 s, or as its
+    /// `consent_time` says; then its future is dropped.
     ///
     /// # Examples
     ///
