@@ -6,27 +6,25 @@ use super::{CONNECTION_MESSAGE_BYTES, V1_CALL_TIMEOUT};
 #[cfg(doc)]
 use super::{V1_WINDOW_BYTES, WINDOW_BYTES};
 
-/// Emits of a v1 client that the server holds while its partner's window is full. With more of them it
-/// stops reading from the client, as long as more than half of them are left.
-pub const BACKLOG_EMITS: usize = 2048;
-
-/// Bytes of arguments in that backlog, likewise. With several megabytes a client, a few clients would fill
-/// the memory: so this and [`V1_WINDOW_BYTES`] are smaller than [`WINDOW_BYTES`], which a v2 client holds
-/// itself.
+/// Bytes of memory that the server holds of the emits of a v1 client while its partner's window is full. With more it
+/// stops reading from the client, as long as more than half of them are left. With several megabytes a client, a few
+/// clients would fill the memory: so this and [`V1_WINDOW_BYTES`] are smaller than [`WINDOW_BYTES`], which a v2 client
+/// holds itself.
 pub const BACKLOG_BYTES: usize = 128 * 1024;
 
 /// The same while the client owes answers to its partner, which stand behind its emits and may be what its partner
 /// waits for: two clients that call each other in one loop, or a handler that calls back. Several thousand calls fit.
-pub const BACKLOG_OWING_EMITS: usize = 16 * 1024;
-
-/// Bytes in that backlog while the client owes answers.
 pub const BACKLOG_OWING_BYTES: usize = 2 * 1024 * 1024;
 
+/// Bytes of memory that an emit takes in that backlog beside its text: its place in a queue that grows by doubling, and
+/// its allocations.
+pub const BACKLOG_EMIT_BYTES: usize = 192;
+
 /// Emits in that backlog beyond which emits are refused: what is read already when the server stops reading
-/// adds to [`BACKLOG_OWING_EMITS`] at most.
+/// adds to those that fit into [`BACKLOG_OWING_BYTES`] at most.
 pub const BACKLOG_EMITS_MAX: usize = 32 * 1024;
 
-/// Bytes in that backlog beyond which emits are refused: [`BACKLOG_OWING_BYTES`] and a message on the
+/// Bytes of texts in that backlog beyond which emits are refused: [`BACKLOG_OWING_BYTES`] and a message on the
 /// connection, which may be read already.
 pub const BACKLOG_BYTES_MAX: usize = BACKLOG_OWING_BYTES + CONNECTION_MESSAGE_BYTES;
 

@@ -5,8 +5,8 @@ use std::{collections::VecDeque, time::Instant};
 use crate::{
     Args, Code, ReqId,
     limits::{
-        BACKLOG_BYTES, BACKLOG_BYTES_MAX, BACKLOG_EMITS, BACKLOG_EMITS_MAX, BACKLOG_OWING_BYTES,
-        BACKLOG_OWING_EMITS,
+        BACKLOG_BYTES, BACKLOG_BYTES_MAX, BACKLOG_EMIT_BYTES, BACKLOG_EMITS_MAX,
+        BACKLOG_OWING_BYTES,
     },
     planted::{self, Fault},
 };
@@ -20,20 +20,20 @@ pub(super) struct Emit {
 }
 
 impl Emit {
-    /// Returns the bytes that it takes in the backlog.
+    /// Returns the bytes of its text and its blobs.
     fn size(&self) -> usize {
         self.args.size() + self.event.len()
     }
 }
 
-/// `true` from the moment in which a backlog is over a limit until it is under half of both.
+/// `true` from the moment in which a backlog is over a limit until it is under half of it.
 #[derive(Debug, Default)]
 struct Fullness(bool);
 
 impl Fullness {
-    fn note(&mut self, backlog: (usize, usize), limits: (usize, usize)) {
+    const fn note(&mut self, bytes: usize, limit: usize) {
         let share = if self.0 { 2 } else { 1 };
-        self.0 = backlog.0 > limits.0 / share || backlog.1 > limits.1 / share;
+        self.0 = bytes > limit / share;
     }
 }
 
@@ -41,10 +41,11 @@ impl Fullness {
 #[derive(Debug, Default)]
 pub(super) struct Backlog {
     emits: VecDeque<Emit>,
+    /// The bytes of their texts and blobs.
     bytes: usize,
-    /// The limits for a client that owes nothing.
+    /// By the limit for a client that owes nothing.
     full: Fullness,
-    /// The limits for a client that owes answers to its partner.
+    /// By the limit for a client that owes answers to its partner.
     full_owing: Fullness,
 }
 
@@ -108,9 +109,9 @@ impl Backlog {
     }
 
     fn note_size(&mut self) {
-        let size = (self.emits.len(), self.bytes);
-        self.full.note(size, (BACKLOG_EMITS, BACKLOG_BYTES));
-        self.full_owing.note(size, (BACKLOG_OWING_EMITS, BACKLOG_OWING_BYTES));
+        let memory = self.bytes + self.emits.len() * BACKLOG_EMIT_BYTES;
+        self.full.note(memory, BACKLOG_BYTES);
+        self.full_owing.note(memory, BACKLOG_OWING_BYTES);
     }
 }
 
@@ -158,6 +159,26 @@ mod tests {
             let read_already = crate::limits::CONNECTION_MESSAGE_BYTES - 32 * 1024;
             assert!(taken >= read_already, "{taken}");
             assert!(backlog.bytes <= BACKLOG_BYTES_MAX);
+        }
+    }
+
+    #[test]
+    fn a_full_backlog_takes_little_more_memory_than_its_limit() {
+        /// What an allocation takes beside its bytes.
+        const ALLOCATION: usize = 16;
+        for (owes, limit) in [(false, BACKLOG_BYTES), (true, BACKLOG_OWING_BYTES)] {
+            for bytes in [0, 20, 200, 2000] {
+                let mut backlog = Backlog::default();
+                while !backlog.is_full(owes) {
+                    backlog.push(emit(bytes)).unwrap();
+                }
+
+                let places = backlog.emits.capacity() * size_of::<Emit>();
+                let each = |emit: &Emit| emit.size() + 2 * ALLOCATION;
+                let memory = places + backlog.emits.iter().map(each).sum::<usize>();
+
+                assert!(memory <= limit + limit / 4, "{bytes}: {memory} of {limit}");
+            }
         }
     }
 
