@@ -336,3 +336,81 @@ fn a_client_that_leaves_is_told_if_its_partner_does_not_get_everything() {
         assert_eq!(undelivered.map(|(side, _)| side).collect::<Vec<_>>(), vec![Side::First; told]);
     }
 }
+
+/// A host of a bridge between a v1 and a v2 end, which sets its timer only for what may be sooner.
+struct Timed {
+    bridge: Bridge,
+    now: Instant,
+    armed: Option<Instant>,
+    has_room: bool,
+    seq: u64,
+    awaited: Vec<u64>,
+}
+
+impl Timed {
+    fn step(&mut self, choice: u64) {
+        let now = self.now;
+        match choice {
+            0..4 => _ = self.bridge.emit(Side::First, "e".into(), Args::default(), Some(1), now),
+            4 => _ = self.bridge.emit(Side::First, "e".into(), Args::default(), None, now),
+            5..8 => {
+                self.seq += 1;
+                let wants_reply = choice == 5;
+                let body = Body::Emit { event: "e".into(), args: Args::default(), wants_reply };
+                let body = Arc::new(body);
+                let frame = Frame { seq: self.seq, ack: self.seq / 2, got: 0, ttl: None, body };
+                self.bridge.receive(Side::Second, vec![frame], now);
+            }
+            8 => self.bridge.handle(Side::First, Input::Refused, now),
+            9 => self.has_room = !self.has_room,
+            10..13 => {
+                if let Some(seq) = self.awaited.pop() {
+                    let ack = Ok(Args::default());
+                    self.bridge.handle(Side::First, Input::Acknowledged(seq, ack), now);
+                }
+            }
+            13 => self.now += Duration::from_secs(1),
+            _ => self.now += Duration::from_millis(choice - 10),
+        }
+        self.carry_out();
+    }
+
+    fn carry_out(&mut self) {
+        while let Some((side, output)) = self.bridge.poll_output() {
+            if let Output::Emit(delivery) = output {
+                let sent = if self.has_room { Ok(()) } else { Err(SendFailure::Full) };
+                if self.has_room && delivery.wants_reply {
+                    self.awaited.push(delivery.seq);
+                }
+                self.bridge.handle(side, Input::Emitted(delivery, sent), self.now);
+            }
+        }
+        let sooner = self.bridge.poll_timeout_before(self.armed, self.now);
+        self.armed = sooner.or(self.armed);
+        if self.armed.is_some_and(|at| at <= self.now) {
+            self.armed = None;
+            self.bridge.timeout(self.now);
+            self.carry_out();
+        }
+    }
+}
+
+#[test]
+fn a_host_that_asks_for_nearer_deadlines_only_misses_none() {
+    for seed in 1..40_u64 {
+        let (bridge, now) =
+            (Bridge::new([Dialect::V1, Dialect::V2], Instant::now()), Instant::now());
+        let mut host =
+            Timed { bridge, now, armed: None, has_room: true, seq: 0, awaited: Vec::new() };
+        let mut random = seed;
+
+        for step in 0..2_000 {
+            // A linear congruential generator.
+            random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            host.step((random >> 33) % 30);
+
+            let next = host.bridge.poll_timeout();
+            assert!(next.is_none() || host.armed <= next && host.armed.is_some(), "{seed} {step}");
+        }
+    }
+}

@@ -25,6 +25,7 @@
 mod answers;
 mod backlog;
 mod bridge;
+mod interface;
 
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
@@ -37,67 +38,15 @@ use self::backlog::{Backlog, Emit};
 pub use self::{
     answers::{acknowledgement, undelivered},
     bridge::{Bridge, Side},
+    interface::{Input, NoAck, Output},
 };
 use crate::{
-    Args, Cause, Code, EndReason, Frame, Outcome, Path, Presence, Refusal, ReqId, Session,
-    limits::{RETRY_DELAY, V1_CALL_TIMEOUT},
+    Args, Cause, Code, EndReason, Outcome, Path, Presence, Refusal, ReqId, Session,
+    limits::{ACK_DELAY, RESEND_DELAY, RETRY_DELAY, V1_CALL_TIMEOUT},
     planted::{self, Fault},
     relay::SendFailure,
-    session::{self, Delivery, EmitOptions, Violation},
+    session::{self, Delivery, EmitOptions},
 };
-
-/// Events of a v1 end's life.
-#[derive(Debug)]
-pub enum Input {
-    /// A frame of the partner's session.
-    Received(Frame),
-    /// The partner lost its connection, or came back on another.
-    Partner(Presence),
-    /// The partner's queue refused a frame.
-    Refused,
-    /// The result of [`Output::Emit`], with its delivery handed back.
-    Emitted(Delivery, Result<(), SendFailure>),
-    /// The client's acknowledgement of the event with this number, or the reason for its absence.
-    Acknowledged(u64, Result<Args, NoAck>),
-    /// The arguments of the acknowledgement with this id cannot be written for this client.
-    Unacknowledged(ReqId),
-    /// The pairing ended.
-    Ended(EndReason),
-    /// Some deadline may be due.
-    Timeout,
-}
-
-/// Actions for the host, in this order.
-#[derive(Debug)]
-pub enum Output {
-    /// Send a frame to the partner.
-    Send(Frame),
-    /// Put an event into the client's queue, and answer with [`Input::Emitted`]. No other event is
-    /// handed out before the answer. If the delivery wants a reply, [`Input::Acknowledged`] follows.
-    Emit(Delivery),
-    /// Acknowledge the client's event with this id; [`acknowledgement`] writes the arguments.
-    Acknowledge(ReqId, Outcome),
-    /// Do not expect the acknowledgement of the event with this number any more: nobody waits for it.
-    Abandoned(u64),
-    /// Tell the client that the pairing ended before its partner had all that it emitted before it asked for
-    /// the end; [`undelivered`] says why.
-    Undelivered,
-    /// Log that the partner broke a rule. The frame was dropped.
-    Complain(Violation),
-}
-
-/// Reasons for the absence of an acknowledgement.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum NoAck {
-    /// It did not come in time.
-    Missing,
-    /// The client is gone.
-    Gone,
-    /// It came, and the host cannot read it.
-    Unreadable,
-    /// It came, and has more bytes than the host reads.
-    TooLarge,
-}
 
 /// One v1 end of a pairing. See the [module's page](self).
 #[derive(Debug)]
@@ -168,12 +117,13 @@ impl V1Peer {
         if self.leaving || self.ended {
             return Err(Code::NotPaired);
         }
-        self.backlog.push(Emit {
-            event,
-            args,
-            call: ack.map(|ack| (ack, now + V1_CALL_TIMEOUT)),
-        })?;
-        self.empty_backlog(now);
+        let emit = Emit { event, args, call: ack.map(|ack| (ack, now + V1_CALL_TIMEOUT)) };
+        if self.backlog.is_empty() && self.session.has_room() {
+            self.pass_on(emit, now);
+        } else {
+            self.backlog.push(emit)?;
+            self.empty_backlog(now);
+        }
         Ok(())
     }
 
@@ -271,6 +221,15 @@ impl V1Peer {
         self.handed_out.is_some() || !self.undelivered.is_empty()
     }
 
+    /// Returns the next deadline, if it may be before the one that the host has set its timer for: `armed`, which
+    /// was the next one then. Most events set deadlines, and comparing all of them takes longer than the rest.
+    fn poll_timeout_before(&self, armed: Option<Instant>, now: Instant) -> Option<Instant> {
+        const { assert!(ACK_DELAY.as_millis() < RESEND_DELAY.as_millis()) };
+        // Of the deadlines that are set from now on, only the next attempt may be sooner than an acknowledgement.
+        let is_soon = armed.is_some_and(|at| at <= now + ACK_DELAY);
+        if is_soon { self.retry_at } else { self.poll_timeout() }
+    }
+
     /// Returns when [`Input::Timeout`] is due, or `None` if nothing waits.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
@@ -280,18 +239,24 @@ impl V1Peer {
         deadlines.into_iter().flatten().min()
     }
 
-    /// Gives the session the events for which it has room.
+    /// Gives the session the events that wait, as far as it has room.
     fn empty_backlog(&mut self, now: Instant) {
-        while self.session.has_room()
-            && let Some(Emit { event, args, call }) = self.backlog.pop()
+        while !self.backlog.is_empty()
+            && self.session.has_room()
+            && let Some(emit) = self.backlog.pop()
         {
-            // The id of an acknowledgement that is not wanted does not matter.
-            let (call, reply_by) = call.unzip();
-            let options = EmitOptions { reply_by, ..EmitOptions::default() };
-            let call = call.unwrap_or_default();
-            let input = session::Input::Emit { call, event, args, options };
-            self.session.handle(input, now);
+            self.pass_on(emit, now);
         }
+    }
+
+    /// Gives the session an event.
+    fn pass_on(&mut self, Emit { event, args, call }: Emit, now: Instant) {
+        // The id of an acknowledgement that is not wanted does not matter.
+        let (call, reply_by) = call.unzip();
+        let options = EmitOptions { reply_by, ..EmitOptions::default() };
+        let call = call.unwrap_or_default();
+        let input = session::Input::Emit { call, event, args, options };
+        self.session.handle(input, now);
     }
 
     fn emitted(&mut self, delivery: Delivery, result: Result<(), SendFailure>, now: Instant) {

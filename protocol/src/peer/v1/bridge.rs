@@ -166,6 +166,14 @@ impl Bridge {
         ends.filter_map(|end| end.poll_timeout()).min()
     }
 
+    /// Returns the same, if it may be before `armed`: what this returned when the host set its timer.
+    #[must_use]
+    pub fn poll_timeout_before(&self, armed: Option<Instant>, now: Instant) -> Option<Instant> {
+        let ends = [&self.first, &self.second].into_iter().flatten();
+        let next = ends.filter_map(|end| end.poll_timeout_before(armed, now)).min();
+        next.filter(|next| armed.is_none_or(|armed| *next < armed))
+    }
+
     const fn end(&mut self, side: Side) -> Option<&mut Box<V1Peer>> {
         match side {
             Side::First => self.first.as_mut(),
