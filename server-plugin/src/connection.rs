@@ -142,8 +142,8 @@ impl Connection {
 
     /// Handles the client's acknowledgements of its partner's events that have come.
     pub(crate) fn take_answers(&self) {
-        if let Some(Way::Bridged(bridge, side)) = self.route().as_deref().map(|route| &route.way) {
-            bridge.take_answers(*side);
+        if let Some(Way::Bridged(bridge, _)) = self.route().as_deref().map(|route| &route.way) {
+            bridge.take_answers();
         }
     }
 

@@ -1,10 +1,11 @@
 //! Translation between the packets of v1 clients and the state machines of
 //! [`socketio_p2p_protocol::peer::v1`].
 
+mod awaited;
 mod messages;
 
 use std::{
-    collections::BTreeMap,
+    pin::pin,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Instant,
 };
@@ -12,22 +13,23 @@ use std::{
 use socketio_p2p_protocol::{
     Args, Code, Dialect, EndReason, Frame, PairingId, Presence, ReqId,
     limits::V1_CALL_TIMEOUT,
-    peer::v1::{Bridge, Input, NoAck, Output, Side, acknowledgement, undelivered},
+    peer::v1::{Bridge, Input, Output, Side, acknowledgement, undelivered},
     relay::SendFailure,
     session::Delivery,
 };
 use tokio::sync::Notify;
-use tokio_util::sync::{CancellationToken, DropGuard};
 
-use self::messages::ack_with;
 pub(crate) use self::messages::{ack, refuse, refuse_with, tell};
+use self::{
+    awaited::{Arrivals, Awaited},
+    messages::ack_with,
+};
 use crate::{
-    inbound::answers::Answers,
     observe::counters::Counted,
     outbound::{
         arguments::Arguments,
         gate::Gate,
-        socket::{Outlet, send_frames},
+        socket::{Acknowledged, Outlet, send_frames},
     },
     tasks::{Tasks, until},
 };
@@ -38,14 +40,13 @@ use crate::{
 pub(crate) struct V1Bridge {
     pairing: PairingId,
     state: Mutex<BridgeState>,
-    /// Notified when the next deadline came nearer, and when the pairing ends.
-    changed: Notify,
+    /// Notified when an acknowledgement may have come, when the next deadline came nearer, and when the pairing
+    /// ends.
+    arrivals: Arc<Arrivals>,
     /// Notified when something was carried out after a client asked for the end.
     moved: Notify,
     /// Closed while so many events of the v1 end at this side wait that it is not read.
     gates: [Arc<Gate>; 2],
-    /// The acknowledgements that the v1 end at each side owes.
-    answers: [Answers; 2],
     tasks: Tasks,
     _counted: Counted,
 }
@@ -54,9 +55,8 @@ struct BridgeState {
     bridge: Bridge,
     first: Arc<dyn Outlet>,
     second: Arc<dyn Outlet>,
-    /// The tasks that wait for acknowledgements, by the side and the number of the event. A task ends when
-    /// its entry is dropped.
-    awaited: BTreeMap<(Side, u64), DropGuard>,
+    /// The acknowledgements that the v1 ends owe.
+    awaited: Awaited,
     /// The deadline for which the task that waits for deadlines has set its timer.
     armed: Option<Instant>,
     ended: bool,
@@ -81,25 +81,19 @@ impl V1Bridge {
         counted: Counted,
     ) -> Arc<Self> {
         let bridge = Bridge::new(dialects, Instant::now());
-        let state = BridgeState {
-            bridge,
-            first,
-            second,
-            awaited: BTreeMap::new(),
-            armed: None,
-            ended: false,
-        };
+        let awaited = Awaited::default();
+        let arrivals = awaited.arrivals().clone();
+        let state = BridgeState { bridge, first, second, awaited, armed: None, ended: false };
         let bridge = Arc::new(Self {
             pairing,
             state: Mutex::new(state),
-            changed: Notify::new(),
+            arrivals,
             moved: Notify::new(),
             gates: [Gate::new(), Gate::new()],
-            answers: Default::default(),
             tasks: tasks.clone(),
             _counted: counted,
         });
-        tasks.spawn(bridge.clone().keep_deadlines());
+        tasks.spawn(bridge.clone().attend());
         bridge
     }
 
@@ -112,9 +106,9 @@ impl V1Bridge {
         }
     }
 
-    /// Handles the acknowledgements of the v1 end at `side` that have come.
-    pub(crate) fn take_answers(&self, side: Side) {
-        self.answers[side as usize].take();
+    /// Handles the acknowledgements of the v1 ends that have come.
+    pub(crate) fn take_answers(&self) {
+        self.carry_out(&mut self.lock(), Instant::now());
     }
 
     /// Takes the new connection of the v2 end at `side`.
@@ -123,12 +117,12 @@ impl V1Bridge {
     }
 
     /// Notes that the v2 partner of the v1 end at `side` lost its connection, or is back.
-    pub(crate) fn partner_is(self: &Arc<Self>, side: Side, presence: Presence) {
+    pub(crate) fn partner_is(&self, side: Side, presence: Presence) {
         self.handle(side, Input::Partner(presence));
     }
 
     /// Takes frames from the v2 end at `from`.
-    pub(crate) fn receive(self: &Arc<Self>, from: Side, frames: Vec<Frame>) {
+    pub(crate) fn receive(&self, from: Side, frames: Vec<Frame>) {
         let now = Instant::now();
         let mut state = self.lock();
         state.bridge.receive(from, frames, now);
@@ -142,7 +136,7 @@ impl V1Bridge {
     /// [`Code::Congested`] if the partner does not keep up; [`Code::NotPaired`] if the pairing ended
     /// meanwhile.
     pub(crate) fn emit(
-        self: &Arc<Self>,
+        &self,
         from: Side,
         event: String,
         args: Args,
@@ -177,14 +171,14 @@ impl V1Bridge {
     }
 
     /// Ends the bridge with its pairing. Each call that is open is answered.
-    pub(crate) fn end(self: &Arc<Self>, reason: EndReason) {
+    pub(crate) fn end(&self, reason: EndReason) {
         let now = Instant::now();
         let mut state = self.lock();
         if !std::mem::replace(&mut state.ended, true) {
             state.bridge.ended(reason, now);
             self.carry_out(&mut state, now);
             state.awaited.clear();
-            self.changed.notify_one();
+            self.arrivals.notify();
         }
     }
 
@@ -192,14 +186,15 @@ impl V1Bridge {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn handle(self: &Arc<Self>, side: Side, input: Input) {
+    fn handle(&self, side: Side, input: Input) {
         let now = Instant::now();
         let mut state = self.lock();
         state.bridge.handle(side, input, now);
         self.carry_out(&mut state, now);
     }
 
-    async fn keep_deadlines(self: Arc<Self>) {
+    /// Handles acknowledgements as they come, and deadlines.
+    async fn attend(self: Arc<Self>) {
         loop {
             let next = {
                 let mut state = self.lock();
@@ -209,20 +204,46 @@ impl V1Bridge {
                 state.armed = state.bridge.poll_timeout();
                 state.armed
             };
-            tokio::select! {
-                biased;
-                () = self.changed.notified() => {}
-                () = until(next) => {
-                    let now = Instant::now();
-                    let mut state = self.lock();
+            let mut due = pin!(until(next));
+            loop {
+                let is_due = tokio::select! {
+                    biased;
+                    () = self.arrivals.wait() => false,
+                    () = &mut due => true,
+                };
+                let now = Instant::now();
+                let mut state = self.lock();
+                if is_due {
                     state.bridge.timeout(now);
-                    self.carry_out(&mut state, now);
+                }
+                self.carry_out(&mut state, now);
+                if is_due || state.ended || state.armed != next {
+                    break;
                 }
             }
         }
     }
 
-    fn carry_out(self: &Arc<Self>, state: &mut BridgeState, now: Instant) {
+    /// Carries out what the state machines want, and has them handle the acknowledgements that have come.
+    fn carry_out(&self, state: &mut BridgeState, now: Instant) {
+        self.carry_out_outputs(state, now);
+        while let Some(((side, seq), ack)) = state.awaited.next() {
+            state.bridge.handle(side, Input::Acknowledged(seq, ack), now);
+            self.carry_out_outputs(state, now);
+        }
+        for side in Side::BOTH {
+            self.gate(side).set_closed(state.bridge.is_full(side));
+        }
+        if state.bridge.is_left() {
+            self.moved.notify_waiters();
+        }
+        if let Some(next) = state.bridge.poll_timeout_before(state.armed, now) {
+            state.armed = Some(next);
+            self.arrivals.notify();
+        }
+    }
+
+    fn carry_out_outputs(&self, state: &mut BridgeState, now: Instant) {
         while let Some((side, output)) = state.bridge.poll_output() {
             match output {
                 Output::Send(frame) => {
@@ -232,9 +253,11 @@ impl V1Bridge {
                     }
                 }
                 Output::Emit(delivery) => {
-                    let sent = self.deliver(side, &**state.outlet(side), &delivery);
-                    let of = (side, delivery.seq);
-                    let sent = sent.map(|task| state.awaited.extend(task.map(|task| (of, task))));
+                    let sent = deliver(&**state.outlet(side), &delivery).map(|ack| {
+                        if let Some(ack) = ack {
+                            state.awaited.expect((side, delivery.seq), ack);
+                        }
+                    });
                     state.bridge.handle(side, Input::Emitted(delivery, sent), now);
                 }
                 Output::Acknowledge(id, outcome) => {
@@ -256,22 +279,11 @@ impl V1Bridge {
                         self.log(format!("a refusal was not sent at {side:?}: {failure:?}"));
                     }
                 }
-                Output::Abandoned(seq) => drop(state.awaited.remove(&(side, seq))),
+                Output::Abandoned(seq) => state.awaited.forget((side, seq)),
                 Output::Complain(violation) => {
                     self.log(format!("frame dropped at {side:?}: {violation}"));
                 }
             }
-        }
-        for side in Side::BOTH {
-            self.gate(side).set_closed(state.bridge.is_full(side));
-        }
-        if state.bridge.is_left() {
-            self.moved.notify_waiters();
-        }
-        let next = state.bridge.poll_timeout();
-        if next.is_some_and(|next| state.armed.is_none_or(|armed| next < armed)) {
-            state.armed = next;
-            self.changed.notify_one();
         }
     }
 
@@ -280,40 +292,50 @@ impl V1Bridge {
         let pairing = self.pairing;
         self.tasks.spawn(async move { tracing::debug!(%pairing, "{line}") });
     }
+}
 
-    /// Puts an event into the queue of the v1 end at `side`. If an acknowledgement is wanted, a task waits for
-    /// it as long as what is returned is not dropped.
-    fn deliver(
-        self: &Arc<Self>,
-        side: Side,
-        outlet: &dyn Outlet,
-        delivery: &Delivery,
-    ) -> Result<Option<DropGuard>, SendFailure> {
-        let Delivery { seq, event, args, wants_reply } = delivery;
-        let args = Arguments::Args(args);
-        if !wants_reply {
-            return outlet.emit(event, args).map(|()| None);
-        }
-        let ack = outlet.emit_with_ack(event, args, V1_CALL_TIMEOUT)?;
-        let (bridge, seq) = (self.clone(), *seq);
-        let answers = &self.answers[side as usize];
-        let answer = answers.expect(async move { bridge.acknowledged(side, seq, ack.await) });
-        let unwanted = CancellationToken::new();
-        let guard = unwanted.clone().drop_guard();
-        self.tasks.spawn(async move {
-            unwanted.run_until_cancelled(answer.handled()).await;
-        });
-        Ok(Some(guard))
-    }
-
-    fn acknowledged(self: &Arc<Self>, side: Side, seq: u64, ack: Result<Args, NoAck>) {
-        self.lock().awaited.remove(&(side, seq));
-        self.handle(side, Input::Acknowledged(seq, ack));
+/// Puts an event into the queue of a v1 client. Returns its acknowledgement, if one is wanted.
+fn deliver(outlet: &dyn Outlet, delivery: &Delivery) -> Result<Option<Acknowledged>, SendFailure> {
+    let Delivery { event, args, wants_reply, .. } = delivery;
+    let args = Arguments::Args(args);
+    if *wants_reply {
+        outlet.emit_with_ack(event, args, V1_CALL_TIMEOUT).map(Some)
+    } else {
+        outlet.emit(event, args).map(|()| None)
     }
 }
 
 impl std::fmt::Debug for BridgeState {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("BridgeState").field("ended", &self.ended).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use socketio_p2p_protocol::{Body, limits::PENDING_CALLS};
+
+    use super::*;
+    use crate::outbound::mock::{Unmetered, shared};
+
+    #[tokio::test]
+    async fn one_task_waits_for_all_acknowledgements_of_a_pairing() {
+        let shared = shared();
+        let outlet = || Arc::new(Unmetered { owes: true, ..Unmetered::default() });
+        let outlets: [Arc<dyn Outlet>; 2] = [outlet(), outlet()];
+        let dialects = [Dialect::V1, Dialect::V2];
+        let counted = shared.gauges.bridges.count_in();
+        let tasks = Tasks::default();
+        let bridge = V1Bridge::new(PairingId::new(1, 2), dialects, outlets, &tasks, counted);
+
+        for seq in 1..=PENDING_CALLS as u64 {
+            let body = Body::Emit { event: "e".into(), args: Args::default(), wants_reply: true };
+            let frame = Frame { seq, ack: 0, got: 0, ttl: None, body: Arc::new(body) };
+            bridge.receive(Side::Second, vec![frame]);
+        }
+
+        assert_eq!((bridge.lock().awaited.len(), tasks.len()), (PENDING_CALLS, 1));
+        bridge.end(EndReason::Unregistered);
+        assert_eq!(bridge.lock().awaited.len(), 0);
     }
 }

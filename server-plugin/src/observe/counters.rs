@@ -31,7 +31,7 @@ pub struct Stats {
     pub routes: usize,
     /// Sessions kept for v1 clients, one a pairing.
     pub bridges: usize,
-    /// Tasks of the plugin: its clock while it lives, and one or more for each bridge.
+    /// Tasks of the plugin: its clock while it lives, one for each bridge, and one for each question to a v1 client.
     pub tasks: usize,
 }
 

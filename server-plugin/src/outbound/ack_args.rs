@@ -9,7 +9,7 @@ use std::fmt;
 
 use bytes::Bytes;
 use serde::{
-    Deserialize, Deserializer,
+    Deserialize, Deserializer, Serialize,
     de::{DeserializeSeed, Error, MapAccess, SeqAccess, Visitor},
 };
 use socketio_p2p_protocol::Args;
@@ -19,13 +19,17 @@ pub(crate) struct AckArgs(Writer);
 
 impl AckArgs {
     pub(crate) fn into_args(self) -> Args {
-        Args::from_text(self.0.json, self.0.blobs).unwrap_or_default()
+        let Writer { json, blobs } = self.0;
+        String::from_utf8(json)
+            .ok()
+            .and_then(|json| Args::from_text(json, blobs).ok())
+            .unwrap_or_default()
     }
 }
 
 #[derive(Default)]
 struct Writer {
-    json: String,
+    json: Vec<u8>,
     blobs: Vec<Bytes>,
 }
 
@@ -50,9 +54,8 @@ impl<'de> DeserializeSeed<'de> for Text<'_> {
 }
 
 impl Text<'_> {
-    fn scalar<E: Error>(self, value: impl Into<serde_json::Value>) -> Result<(), E> {
-        self.0.json.push_str(&value.into().to_string());
-        Ok(())
+    fn scalar<E: Error>(self, value: impl Serialize) -> Result<(), E> {
+        serde_json::to_writer(&mut self.0.json, &value).map_err(E::custom)
     }
 }
 
@@ -64,7 +67,7 @@ impl<'de> Visitor<'de> for Text<'_> {
     }
 
     fn visit_unit<E: Error>(self) -> Result<(), E> {
-        self.scalar(serde_json::Value::Null)
+        self.scalar(())
     }
 
     fn visit_bool<E: Error>(self, value: bool) -> Result<(), E> {
@@ -89,40 +92,40 @@ impl<'de> Visitor<'de> for Text<'_> {
 
     fn visit_bytes<E: Error>(self, value: &[u8]) -> Result<(), E> {
         let num = self.0.blobs.len();
-        self.0.json.push_str(&format!(r#"{{"_placeholder":true,"num":{num}}}"#));
+        self.0.json.extend(format!(r#"{{"_placeholder":true,"num":{num}}}"#).into_bytes());
         self.0.blobs.push(Bytes::copy_from_slice(value));
         Ok(())
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {
-        self.0.json.push('[');
+        self.0.json.push(b'[');
         let start = self.0.json.len();
         loop {
             let end = self.0.json.len();
             if end > start {
-                self.0.json.push(',');
+                self.0.json.push(b',');
             }
             if seq.next_element_seed(Text(self.0))?.is_none() {
                 self.0.json.truncate(end);
                 break;
             }
         }
-        self.0.json.push(']');
+        self.0.json.push(b']');
         Ok(())
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
-        self.0.json.push('{');
+        self.0.json.push(b'{');
         let start = self.0.json.len();
         while let Some(key) = map.next_key::<String>()? {
             if self.0.json.len() > start {
-                self.0.json.push(',');
+                self.0.json.push(b',');
             }
-            self.0.json.push_str(&serde_json::Value::from(key).to_string());
-            self.0.json.push(':');
+            Text(self.0).scalar(key)?;
+            self.0.json.push(b':');
             map.next_value_seed(Text(self.0))?;
         }
-        self.0.json.push('}');
+        self.0.json.push(b'}');
         Ok(())
     }
 }

@@ -9,6 +9,7 @@ use std::{
     time::Duration,
 };
 
+use futures_util::FutureExt as _;
 use socketio_p2p_protocol::{
     Dialect,
     limits::{QUEUE_HARD_BYTES, RETRY_DELAY, UNMETERED_RATE, V1_QUEUE_BYTES},
@@ -276,8 +277,8 @@ impl<A: Adapter> Outlet for Outflow<A> {
         let ack = self.hand_over(args.cost(event), args, |socket| {
             socket.timeout(timeout).emit_with_ack::<_, AckArgs>(event, &args)
         })?;
-        Ok(Box::pin(async move {
-            match ack.await {
+        Ok(Box::pin(ack.map(|ack| {
+            match ack {
                 Ok(args) => Some(args.into_args())
                     .filter(|args| !Unread::is_acknowledgement(args))
                     .ok_or(NoAck::TooLarge),
@@ -285,7 +286,7 @@ impl<A: Adapter> Outlet for Outflow<A> {
                 Err(AckError::Timeout) => Err(NoAck::Missing),
                 Err(AckError::Socket(_)) => Err(NoAck::Gone),
             }
-        }))
+        })))
     }
 
     fn ack(&self, id: i64, args: Arguments<'_>) -> Result<(), SendFailure> {

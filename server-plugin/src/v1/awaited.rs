@@ -1,0 +1,166 @@
+//! The acknowledgements that the v1 ends of a pairing owe.
+//!
+//! All of a pairing are waited for together, by the task that also waits for its deadlines: a task for each would
+//! take more memory than the events themselves. They are handled under the lock of the bridge, in the order in which
+//! they come. socketioxide (0.18.9) hands an acknowledgement to whoever waits for it, but calls the handler of an
+//! event itself. So what must not overtake an acknowledgement first has the bridge
+//! [carry out](super::V1Bridge::take_answers) what came.
+
+use std::{
+    collections::{BTreeMap, VecDeque},
+    pin::pin,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    task::{Context, Poll, Wake, Waker},
+};
+
+use socketio_p2p_protocol::{Args, peer::v1::NoAck, peer::v1::Side};
+use tokio::{sync::Notify, task::unconstrained};
+
+use crate::outbound::socket::Acknowledged;
+
+/// The side whose client owes an acknowledgement, and the number of the event.
+type Key = (Side, u64);
+
+/// The acknowledgements that are owed.
+#[derive(Default)]
+pub(super) struct Awaited {
+    owed: BTreeMap<Key, (Acknowledged, Waker)>,
+    arrivals: Arc<Arrivals>,
+}
+
+/// Numbers of the acknowledgements that may have come.
+#[derive(Debug, Default)]
+pub(super) struct Arrivals {
+    keys: Mutex<VecDeque<Key>>,
+    /// Notified with each of them.
+    task: Notify,
+}
+
+struct Arrival {
+    key: Key,
+    arrivals: Arc<Arrivals>,
+}
+
+impl Awaited {
+    /// Returns where arrivals are noted.
+    pub(super) const fn arrivals(&self) -> &Arc<Arrivals> {
+        &self.arrivals
+    }
+
+    /// Waits for an acknowledgement. It counts as one that may have come.
+    pub(super) fn expect(&mut self, key: Key, ack: Acknowledged) {
+        let arrivals = self.arrivals.clone();
+        let waker = Arc::new(Arrival { key, arrivals }).into();
+        self.owed.insert(key, (ack, waker));
+        self.arrivals.lock().push_back(key);
+    }
+
+    /// Does not wait for an acknowledgement any more.
+    pub(super) fn forget(&mut self, key: Key) {
+        self.owed.remove(&key);
+    }
+
+    /// Does not wait for any.
+    pub(super) fn clear(&mut self) {
+        self.owed.clear();
+    }
+
+    /// Returns the number of those that are waited for.
+    #[cfg(test)]
+    pub(super) fn len(&self) -> usize {
+        self.owed.len()
+    }
+
+    /// Returns the next acknowledgement that has come, or the reason for its absence.
+    pub(super) fn next(&mut self) -> Option<(Key, Result<Args, NoAck>)> {
+        loop {
+            let key = self.arrivals.lock().pop_front()?;
+            let Some((ack, waker)) = self.owed.get_mut(&key) else { continue };
+            // A read loop that has used up its turn would not be shown that it is there.
+            let polled = pin!(unconstrained(ack.as_mut())).poll(&mut Context::from_waker(waker));
+            if let Poll::Ready(ack) = polled {
+                self.owed.remove(&key);
+                return Some((key, ack));
+            }
+        }
+    }
+}
+
+impl Arrivals {
+    /// Wakes the task that waits, to look after something else.
+    pub(super) fn notify(&self) {
+        self.task.notify_one();
+    }
+
+    /// Waits for an arrival. Cancel safe.
+    pub(super) async fn wait(&self) {
+        self.task.notified().await;
+    }
+
+    fn lock(&self) -> MutexGuard<'_, VecDeque<Key>> {
+        self.keys.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Wake for Arrival {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        self.arrivals.lock().push_back(self.key);
+        self.arrivals.notify();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::sync::oneshot;
+
+    use super::*;
+
+    fn owe(awaited: &mut Awaited, seq: u64) -> oneshot::Sender<Args> {
+        let (sender, receiver) = oneshot::channel();
+        let ack = async move { receiver.await.map_err(|_| NoAck::Gone) };
+        awaited.expect((Side::First, seq), Box::pin(ack));
+        sender
+    }
+
+    fn come(awaited: &mut Awaited) -> Vec<(u64, bool)> {
+        std::iter::from_fn(|| awaited.next()).map(|((_, seq), ack)| (seq, ack.is_ok())).collect()
+    }
+
+    #[test]
+    fn acknowledgements_are_handled_in_the_order_in_which_they_come() {
+        let mut awaited = Awaited::default();
+        let [one, two, three] = [1, 2, 3].map(|seq| owe(&mut awaited, seq));
+        assert_eq!(come(&mut awaited), []);
+
+        three.send(Args::default()).unwrap();
+        drop(one);
+        two.send(Args::default()).unwrap();
+
+        assert_eq!(come(&mut awaited), [(3, true), (1, false), (2, true)]);
+    }
+
+    #[test]
+    fn one_that_comes_at_once_is_handled() {
+        let mut awaited = Awaited::default();
+        owe(&mut awaited, 1).send(Args::default()).unwrap();
+
+        assert_eq!(come(&mut awaited), [(1, true)]);
+    }
+
+    #[test]
+    fn one_that_nobody_waits_for_any_more_is_dropped() {
+        let mut awaited = Awaited::default();
+        let [one, two] = [1, 2].map(|seq| owe(&mut awaited, seq));
+        assert_eq!(come(&mut awaited), []);
+
+        awaited.forget((Side::First, 1));
+
+        assert!(one.is_closed() && one.send(Args::default()).is_err());
+        two.send(Args::default()).unwrap();
+        assert_eq!(come(&mut awaited), [(2, true)]);
+    }
+}
