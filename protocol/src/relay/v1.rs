@@ -1,9 +1,15 @@
 //! The verdicts on an event that a v1 client sends to its partner.
 
-use std::{borrow::Borrow, ops::Deref};
+use std::{borrow::Borrow, fmt, ops::Deref};
 
 use bytes::Bytes;
-use serde::Deserialize;
+use serde::{
+    Deserialize, Deserializer,
+    de::{
+        DeserializeSeed, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor,
+        value::MapAccessDeserializer,
+    },
+};
 use serde_json::{Value, value::RawValue};
 
 use super::Route;
@@ -45,12 +51,8 @@ impl V1Emit {
         if wire::depth(text) > JSON_DEPTH {
             return Err(Refusal::new(Code::TooLarge, "its values are nested too deep"));
         }
-        let packet: Vec<&RawValue> = parse(text)?;
-        let emit = packet.get(1).map(|emit| emit.get()).ok_or_else(|| bad(&SHAPE))?;
-        if !emit.starts_with('{') {
-            return Err(bad(&SHAPE));
-        }
-        let V1EmitFields { target_client_id, event, args } = parse(emit)?;
+        let fields = serde_json::from_str(text).map(|Packet(fields)| fields);
+        let V1EmitFields { target_client_id, event, args } = fields.or_else(|_| fields_of(text))?;
         let target = match target_client_id.map(RawValue::get) {
             // What a page without a partner sends.
             Some("null") => return Err(Code::NotPaired.into()),
@@ -102,6 +104,63 @@ impl V1Emit {
 
 /// The form of an emit. Later versions of the plugin pass the target first, and are not served.
 const SHAPE: &str = "an emit takes one object with targetClientId, event and args";
+
+/// The fields of an emit, which is the first argument of its packet. They are read in one pass.
+struct Packet<'a>(V1EmitFields<'a>);
+
+impl<'de: 'a, 'a> Deserialize<'de> for Packet<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_seq(PacketVisitor)
+    }
+}
+
+struct PacketVisitor;
+
+impl<'de> Visitor<'de> for PacketVisitor {
+    type Value = Packet<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the packet of an emit")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut packet: A) -> Result<Self::Value, A::Error> {
+        packet.next_element::<IgnoredAny>()?;
+        let fields =
+            packet.next_element_seed(FieldsOfObject)?.ok_or_else(|| A::Error::custom(SHAPE))?;
+        while packet.next_element::<IgnoredAny>()?.is_some() {}
+        Ok(Packet(fields))
+    }
+}
+
+/// Reads the fields of an object. By themselves they would be read from an array as well.
+struct FieldsOfObject;
+
+impl<'de> DeserializeSeed<'de> for FieldsOfObject {
+    type Value = V1EmitFields<'de>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        deserializer.deserialize_map(self)
+    }
+}
+
+impl<'de> Visitor<'de> for FieldsOfObject {
+    type Value = V1EmitFields<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an emit")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, fields: A) -> Result<Self::Value, A::Error> {
+        V1EmitFields::deserialize(MapAccessDeserializer::new(fields))
+    }
+}
+
+/// Reads the fields of an emit as [`Packet`] does, and finds out what is wrong with them.
+fn fields_of(text: &str) -> Result<V1EmitFields<'_>, Refusal> {
+    let packet: Vec<&RawValue> = parse(text)?;
+    let emit = packet.get(1).map(|emit| emit.get()).ok_or_else(|| bad(&SHAPE))?;
+    if emit.starts_with('{') { parse(emit) } else { Err(bad(&SHAPE)) }
+}
 
 fn parse<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, Refusal> {
     serde_json::from_str(text).map_err(|error| Refusal::unreadable(&error))
