@@ -57,6 +57,17 @@ pub(super) enum Step {
     Payload(usize),
 }
 
+/// A text in one frame.
+#[derive(Debug)]
+pub(super) struct WholeText {
+    /// Its first bytes.
+    pub(super) start: [Option<u8>; 2],
+    /// The length of its payload.
+    pub(super) payload: usize,
+    /// The length of its frame.
+    pub(super) frame: usize,
+}
+
 impl Frames {
     /// Follows bytes that are handed over as they are.
     pub(super) fn read(&mut self, mut bytes: &[u8]) {
@@ -66,6 +77,21 @@ impl Frames {
             self.is_out = self.has > 0;
             bytes = &bytes[read..];
         }
+    }
+
+    /// Returns the text with which these bytes begin, if all of it is in one frame and in them. Nothing is followed.
+    pub(super) fn whole_text(&self, bytes: &[u8]) -> Option<WholeText> {
+        const LAST_TEXT: u8 = 0x81;
+        let (&[LAST_TEXT, second], _) = bytes.split_first_chunk()? else { return None };
+        let (payload, header) = match second {
+            0x80..0xfe => (usize::from(second & 0x7f), 2),
+            0xfe => (u16::from_be_bytes([*bytes.get(2)?, *bytes.get(3)?]).into(), 4),
+            _ => return None,
+        };
+        let (mask, text) = bytes.get(header..)?.split_first_chunk::<MASK_BYTES>()?;
+        let text = text.get(..payload).filter(|_| self.to_gap() == 0)?;
+        let start = [0, 1].map(|at| text.get(at).map(|byte| byte ^ mask[at]));
+        Some(WholeText { start, payload, frame: header + MASK_BYTES + payload })
     }
 
     /// Follows bytes up to the end of a header or of a payload.

@@ -13,7 +13,7 @@ use socketio_p2p_protocol::{
 };
 use tokio::io::ReadBuf;
 
-use super::frames::{Frames, Header, Kind, MASK_BYTES, Step};
+use super::frames::{Frames, Header, Kind, MASK_BYTES, Step, WholeText};
 use crate::inbound::salvage;
 
 /// The first bytes of a text that are looked at: the type of its packet, its namespace, its number and the
@@ -137,6 +137,12 @@ impl Oversize {
         frames.take_back_kept();
         let (mut from, mut kept) = (0, 0);
         while from < bytes.len() {
+            if from == kept
+                && let Some(read) = self.pass(frames, &bytes[from..], longest)
+            {
+                (from, kept) = (from + read, kept + read);
+                continue;
+            }
             let step = frames.step(&bytes[from..]);
             let (read, fate) = match step {
                 // It comes again with the rest, unless its beginning is out.
@@ -165,6 +171,22 @@ impl Oversize {
             }
         }
         kept
+    }
+
+    /// Passes a message of which nothing has to be known, if all of it is there: most are of this kind. Returns its
+    /// length.
+    fn pass(&mut self, frames: &Frames, bytes: &[u8], longest: &Longest) -> Option<usize> {
+        let WholeText { start, payload, frame } = frames.whole_text(bytes)?;
+        let has_attachments = start.iter().flatten().eq(EVENT);
+        let is_short = (SHORTEST as usize..=longest.bytes).contains(&payload);
+        if has_attachments || !is_short || self.has_queue() {
+            return None;
+        }
+        self.frame = Frame::default();
+        self.begin(true);
+        self.message.bytes = payload as u64;
+        self.message.is_untouched = false;
+        Some(frame)
     }
 
     fn decide(&mut self, header: Header, longest: &Longest, was_out: bool) {

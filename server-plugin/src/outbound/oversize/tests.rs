@@ -343,3 +343,22 @@ fn what_engine_io_says_may_come_between_a_text_and_its_attachments() {
         assert!(!reader.oversize.is_broken());
     }
 }
+
+#[test]
+fn it_does_not_matter_how_many_messages_come_at_once() {
+    let short = masked(TEXT, br#"42/ns,["e",1]"#);
+    let engine = masked(TEXT, b"3");
+    let with_blob = masked(TEXT, br#"451-/ns,["P2P_FRAME",{"_placeholder":true,"num":0}]"#);
+    let blob = masked(0x82, &[4; 300]);
+    let too_long = masked(TEXT, long().as_bytes());
+    let split = [masked(0x01, b"42/ns,"), masked(0x80, br#"["e"]"#)].concat();
+    let messages = [&short, &engine, &with_blob, &engine, &blob, &short, &too_long, &split];
+    let all: Vec<_> = messages.into_iter().chain(messages).flatten().copied().collect();
+
+    let at_once = read(&all, all.len());
+
+    assert!(at_once.len() > 2 * blob.len());
+    for piece in [1, 2, 5, 64, 1000] {
+        assert_eq!(frames_in(&read(&all, piece)), frames_in(&at_once), "{piece}");
+    }
+}
