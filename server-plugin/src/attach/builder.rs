@@ -89,7 +89,7 @@ impl P2pServerBuilder {
 
     /// Sets the hook that decides whether a source (the first) may ask for a target (the second). By
     /// default every client may ask; the target decides in any case. `false` refuses with
-    /// `forbidden`.
+    /// `forbidden`, and so does a panic.
     ///
     /// The hook is called for each registration, outside of any lock, and must not block. It is called again,
     /// with the same source and target, when two clients with a direct path reassert a pairing that a

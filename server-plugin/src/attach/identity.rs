@@ -1,6 +1,10 @@
 //! The identity of a connection, and the application's hooks that decide on it.
 
-use std::{fmt, sync::Arc};
+use std::{
+    fmt,
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+};
 
 use serde_json::Value;
 use socketio_p2p_protocol::{
@@ -8,6 +12,8 @@ use socketio_p2p_protocol::{
     wire::{CLIENT_ID, ConnectAuth, P2P},
 };
 use socketioxide::extensions::Extensions;
+
+use crate::observe::logged;
 
 /// The claims of a connection, for [`identify`](crate::P2pServerBuilder::identify).
 #[non_exhaustive]
@@ -53,8 +59,18 @@ impl Hooks {
         Ok(Some(Identity { client, auth }))
     }
 
+    /// Returns whether the source may ask for the target. If the hook panics, it may not: what called the hook
+    /// has other requests to carry out.
     pub(crate) fn authorize(&self, source: &ClientId, target: &ClientId) -> bool {
-        self.authorize.as_ref().is_none_or(|authorize| authorize(source, target))
+        let Some(authorize) = &self.authorize else { return true };
+        catch_unwind(AssertUnwindSafe(|| authorize(source, target))).unwrap_or_else(|panic| {
+            logged(|| tracing::error!(%source, %target, "the hook authorize panicked"));
+            // Dropping it may panic in turn.
+            if let Err(second) = catch_unwind(AssertUnwindSafe(|| drop(panic))) {
+                std::mem::forget(second);
+            }
+            false
+        })
     }
 
     pub(crate) fn may_watch(&self, watcher: &ClientId, target: &ClientId) -> bool {

@@ -121,3 +121,42 @@ pub(crate) fn refuse(
     shared.tell(from, &message).ok();
     shared.refused(from, code);
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use socketio_p2p_protocol::{Broker, BrokerConfig, ClientId, Dialect};
+
+    use super::*;
+    use crate::{
+        attach::identity::Hooks,
+        limits::ServerLimits,
+        outbound::mock::{Unmetered, connecting},
+    };
+
+    #[tokio::test]
+    async fn a_hook_that_panics_refuses_and_the_next_request_goes_on() {
+        let calls = Arc::new(AtomicUsize::new(0));
+        let counted = calls.clone();
+        let authorize = move |_: &ClientId, target: &ClientId| {
+            counted.fetch_add(1, Ordering::Relaxed);
+            assert_eq!(target.as_str(), "C", "the application's");
+            true
+        };
+        let hooks = Hooks { authorize: Some(Arc::new(authorize)), ..Hooks::default() };
+        let broker = Broker::new(BrokerConfig::new(1));
+        let shared = Shared::new(broker, hooks, ServerLimits::default());
+        let (from, hello) = connecting(&shared, Dialect::V1, Arc::new(Unmetered::default()));
+        shared.admit(&from, hello).unwrap();
+        for target in ["B", "C"] {
+            let (req, target) = (Some(1), target.parse().unwrap());
+            let (payload, consent_time, wait) = (None, None, None);
+            from.held.push(ClientMessage::Register { req, target, payload, consent_time, wait });
+        }
+
+        let left = drain(&shared, &from);
+
+        assert_eq!((left, calls.load(Ordering::Relaxed)), (Left::Nothing, 2));
+    }
+}
