@@ -10,6 +10,7 @@
 //!
 //! All of it only asks. A message that is relayed costs no allocation here but those of its parser.
 
+mod binary;
 mod held;
 mod holder;
 mod requests;
@@ -18,11 +19,11 @@ mod v1;
 
 use std::{borrow::Borrow, ops::Deref, time::Duration};
 
-use bytes::Bytes;
 use serde::de::IgnoredAny;
 use serde_json::{Value, value::RawValue};
 
 pub use self::{
+    binary::read_binary,
     held::HeldRequests,
     holder::{Holder, Sign},
     requests::{
@@ -33,11 +34,14 @@ pub use self::{
     v1::V1Emit,
 };
 use crate::{
-    Body, ClientId, Code, Dialect, Frame, PairingId, Partner, ServerMessage,
-    limits::{JSON_DEPTH, RELAYED_FRAME_BYTES, SILENCE, SLOWEST_RATE},
+    ClientId, Code, Dialect, FrameError, PairingId, Partner, Refusal, ServerMessage,
+    limits::{JSON_DEPTH, SILENCE, SLOWEST_RATE},
     planted::{self, Fault},
     wire::{CANCEL, LEAVE, PING, REGISTER_FAILED, REGISTER_SUCCESS, Shape, UNREGISTER},
 };
+
+/// The reason for the refusal of a message whose arrays and objects have too many levels.
+const TOO_DEEP: &str = "its values are nested too deep";
 
 /// Returns how long a peer may be silent to which so many bytes were sent since it was heard last.
 #[must_use]
@@ -105,35 +109,51 @@ impl Named<'_> {
 }
 
 /// A message that is not relayed.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Refused {
     /// The reason.
-    pub code: Code,
+    pub refusal: Refusal,
     /// The pairing that the message names, as far as it could be read.
     pub pairing: Option<PairingId>,
 }
 
 impl From<Code> for Refused {
     fn from(code: Code) -> Self {
-        Self { code, pairing: None }
+        Refusal::from(code).into()
+    }
+}
+
+impl From<Refusal> for Refused {
+    fn from(refusal: Refusal) -> Self {
+        Self { refusal, pairing: None }
     }
 }
 
 impl Refused {
+    /// Returns the refusal of frames of this pairing that cannot be read.
+    #[must_use]
+    pub fn unreadable(error: &FrameError, pairing: PairingId) -> Self {
+        let refusal = match error {
+            FrameError::Json(error) => Refusal::unreadable(error),
+            error => Refusal::new(Code::BadArgs, &error.to_string()),
+        };
+        Self { refusal, pairing: Some(pairing) }
+    }
+
     /// Returns the message that tells the sender of a frame. A sender that misses it never sends
     /// the frame again: its connection is closed.
     #[must_use]
     pub fn of_frame(self) -> ServerMessage {
-        let Self { code, pairing } = self;
-        ServerMessage::Error { refusal: code.into(), req: None, pairing }
+        let Self { refusal, pairing } = self;
+        ServerMessage::Error { refusal, req: None, pairing }
     }
 
     /// Returns the message that tells the sender of a signal. If it is missed, an attempt at a
     /// direct path fails, and nothing else.
     #[must_use]
     pub fn of_signal(self) -> ServerMessage {
-        let Self { code, pairing } = self;
-        ServerMessage::SignalRefused { refusal: code.into(), pairing }
+        let Self { refusal, pairing } = self;
+        ServerMessage::SignalRefused { refusal, pairing }
     }
 }
 
@@ -199,41 +219,23 @@ impl<'a> Message<'a> {
         split: impl FnOnce(&'a str) -> Result<Self, serde_json::Error>,
     ) -> Result<Self, Refused> {
         let Shape { depth, doubtful } = Shape::of(text);
-        if text.len() > bytes || depth > JSON_DEPTH {
-            return Err(Code::TooLarge.into());
+        if text.len() > bytes {
+            let why =
+                format!("the message has {} bytes, and at most {bytes} are relayed", text.len());
+            return Err(Refusal::new(Code::TooLarge, &why).into());
+        }
+        if depth > JSON_DEPTH {
+            return Err(Refusal::new(Code::TooLarge, TOO_DEEP).into());
         }
         // Checks the whole text: nothing that is not JSON is handed on.
-        let Self { pairing, payload } = split(text).map_err(|_| Code::BadArgs)?;
+        let Self { pairing, payload } = split(text).map_err(|error| Refusal::unreadable(&error))?;
         // The receiver would drop what its parser cannot read, and its session would wait forever.
-        if doubtful && serde_json::from_str::<Value>(text).is_err() {
-            return Err(Refused { code: Code::BadArgs, pairing: Named::Json(pairing).id() });
+        if doubtful && let Err(error) = serde_json::from_str::<Value>(text) {
+            let (refusal, pairing) = (Refusal::unreadable(&error), Named::Json(pairing).id());
+            return Err(Refused { refusal, pairing });
         }
         Ok(Self { pairing, payload })
     }
-}
-
-/// Reads a `P2P_FRAME` in its binary spelling: the text of the event and its attachment.
-///
-/// # Errors
-///
-/// [`Code::TooLarge`] if it is too long or nested too deep; [`Code::BadArgs`] if it cannot be read.
-pub fn read_binary(text: &str, binary: &Bytes) -> Result<(PairingId, Frame), Refused> {
-    if binary.len() > RELAYED_FRAME_BYTES {
-        return Err(Code::TooLarge.into());
-    }
-    let _: (IgnoredAny, IgnoredAny) = serde_json::from_str(text).map_err(|_| Code::BadArgs)?;
-    let (id, frame) = Frame::from_binary(binary.clone()).map_err(|_| Code::BadArgs)?;
-    if let Body::Emit { args, .. } | Body::Reply { result: Ok(args), .. } = &*frame.body {
-        let refused = |code| Refused { code, pairing: Some(id) };
-        let Shape { depth, doubtful } = Shape::of(args.as_json());
-        if depth > JSON_DEPTH {
-            return Err(refused(Code::TooLarge));
-        }
-        if doubtful && args.parse::<Vec<Value>>().is_err() {
-            return Err(refused(Code::BadArgs));
-        }
-    }
-    Ok((id, frame))
 }
 
 /// Returns the route of a client for a message that names this pairing.
@@ -251,7 +253,7 @@ where
         Some(_) => Code::StalePairing,
         None => Code::NotPaired,
     };
-    Err(Refused { code, pairing: named.id() })
+    Err(Refused { refusal: code.into(), pairing: named.id() })
 }
 
 /// Decides whether a signal may take an admitted route; `is_within_rate` counts it.
@@ -260,7 +262,7 @@ where
 ///
 /// [`Code::Forbidden`] unless both ends allow a direct path; [`Code::RateLimited`].
 pub fn admit_signal(route: &Route, is_within_rate: impl FnOnce() -> bool) -> Result<(), Refused> {
-    let refused = |code| Refused { code, pairing: Some(route.pairing) };
+    let refused = |code: Code| Refused { refusal: code.into(), pairing: Some(route.pairing) };
     if !route.direct {
         return Err(refused(Code::Forbidden));
     }
@@ -300,7 +302,7 @@ pub const fn must_arrive(message: &ServerMessage) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ConnId;
+    use crate::{ConnId, frame::batch_from_text};
 
     fn route(direct: bool) -> Route {
         Route::new(&Partner {
@@ -313,7 +315,7 @@ mod tests {
     }
 
     fn refusal<T>(result: Result<T, Refused>) -> Option<(Code, Option<PairingId>)> {
-        result.err().map(|Refused { code, pairing }| (code, pairing))
+        result.err().map(|Refused { refusal, pairing }| (refusal.code, pairing))
     }
 
     #[test]
@@ -350,6 +352,22 @@ mod tests {
         let refused = refusal(Message::read(text, 999));
 
         assert_eq!(refused, Some((Code::BadArgs, Some(PairingId::new(0x1f, 2)))));
+    }
+
+    #[test]
+    fn a_refusal_says_what_is_wrong() {
+        let why = |text: &str| Message::read(text, 99).unwrap_err().refusal.message.into_owned();
+
+        let long = format!(r#"["P2P_FRAME","1f-2","{}"]"#, "x".repeat(100));
+        assert_eq!(why(&long), "the message has 123 bytes, and at most 99 are relayed");
+        assert_eq!(why(r#"["P2P_FRAME","1f-2",["\ud800"]]"#).matches("surrogate").count(), 1);
+        assert!(why(r#"["P2P_FRAME","1f-2"]"#).starts_with("the message cannot be read: "));
+        let error = batch_from_text("[]").unwrap_err();
+        let refused = Refused::unreadable(&error, PairingId::new(1, 2));
+        assert_eq!(refused.refusal.message, "the batch is empty or has too many frames");
+        let error = batch_from_text(r#"{"s":1,"t":"ack"}"#).unwrap_err();
+        let refused = Refused::unreadable(&error, PairingId::new(1, 2));
+        assert!(refused.refusal.message.contains("missing field `k`"), "{refused:?}");
     }
 
     #[test]

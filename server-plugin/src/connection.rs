@@ -10,7 +10,7 @@ use std::{
 };
 
 use socketio_p2p_protocol::{
-    ClientId, Code, ConnId, Dialect, Partner,
+    ClientId, Code, ConnId, Dialect, Partner, Refusal,
     peer::v1::Side,
     relay::{self, Refused},
 };
@@ -87,7 +87,8 @@ impl Route {
 
     /// Returns the refusal of an admitted message.
     pub(crate) fn refused(&self, code: impl Into<Code>) -> Refused {
-        Refused { code: code.into(), pairing: Some(self.verdicts.pairing()) }
+        let refusal = Refusal::from(code.into());
+        Refused { refusal, pairing: Some(self.verdicts.pairing()) }
     }
 }
 

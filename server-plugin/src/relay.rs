@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use socketio_p2p_protocol::{
-    Code,
+    Code, FrameError,
     frame::{Batch, batch_from_text},
     limits::{RELAYED_FRAME_BYTES, SIGNAL_BYTES},
     relay::{Message, Named, Refused, SendFailure, admit, admit_signal, read_binary},
@@ -48,17 +48,18 @@ pub(crate) fn frame(shared: &Arc<Shared>, from: &Connection, text: &str, attachm
 }
 
 /// Adds the pairing that a message names to its refusal.
-pub(crate) fn with_pairing(refused: Refused, text: &str, attachments: &[Bytes]) -> Refused {
-    let Refused { code, pairing } = refused;
-    Refused { code, pairing: pairing.or_else(|| salvage::pairing(text, attachments)) }
+fn with_pairing(refused: Refused, text: &str, attachments: &[Bytes]) -> Refused {
+    let Refused { refusal, pairing } = refused;
+    Refused { refusal, pairing: pairing.or_else(|| salvage::pairing(text, attachments)) }
 }
 
 /// Tells a client that a frame is not relayed.
 pub(crate) fn refuse(shared: &Arc<Shared>, from: &Connection, refused: Refused) {
+    let code = refused.refusal.code;
     if send_v2(&*from.outlet, &refused.of_frame()) == Err(SendFailure::Full) {
         shared.give_up(from.id);
     }
-    shared.refused(from, refused.code);
+    shared.refused(from, code);
 }
 
 /// Forwards a `P2P_SIGNAL`, unparsed, if both ends allow a direct path.
@@ -75,9 +76,10 @@ pub(crate) fn signal(shared: &Arc<Shared>, from: &Connection, text: &str, attach
 
 /// Tells a client that a signal is not forwarded.
 pub(crate) fn refuse_signal(shared: &Arc<Shared>, from: &Connection, refused: Refused) {
+    let code = refused.refusal.code;
     // If it misses that, the attempt fails, and nothing else.
     send_v2(&*from.outlet, &refused.of_signal()).ok();
-    shared.refused(from, refused.code);
+    shared.refused(from, code);
 }
 
 fn forward_signal(shared: &Shared, from: &Connection, text: &str) -> Result<(), Refused> {
@@ -97,11 +99,13 @@ fn frame_text(shared: &Shared, from: &Connection, text: &str) -> Result<(), Refu
             sent.map_err(|failure| route.refused(failure))
         }
         Way::Bridged(bridge, side) => {
-            let unreadable = |_| route.refused(Code::BadArgs);
+            let unreadable =
+                |error: &FrameError| Refused::unreadable(error, route.verdicts.pairing());
             admit_to_bridge(&route)?;
-            let Batch { frames, unread } = batch_from_text(payload.get()).map_err(unreadable)?;
+            let batch = batch_from_text(payload.get());
+            let Batch { frames, unread } = batch.map_err(|error| unreadable(&error))?;
             bridge.receive(*side, frames);
-            unread.map_or(Ok(()), |error| Err(unreadable(error)))
+            unread.map_or(Ok(()), |error| Err(unreadable(&error)))
         }
     }
 }

@@ -3,7 +3,7 @@
 use serde::de::IgnoredAny;
 use serde_json::json;
 
-use crate::{Args, Code, Refusal, wire::TOO_LARGE};
+use crate::{Args, Code, PairingId, Refusal, wire::TOO_LARGE};
 
 /// An event that a host did not read, because its message is too long. An event called `P2P_TOO_LARGE` takes
 /// its place. A client that sends this itself is refused as if it had sent the other.
@@ -11,7 +11,7 @@ use crate::{Args, Code, Refusal, wire::TOO_LARGE};
 /// ```
 /// use socketio_p2p_protocol::{Code, relay::Unread};
 ///
-/// let unread = Unread { event: "P2P_EMIT".to_owned(), bytes: 700_000 };
+/// let unread = Unread { event: "P2P_EMIT".to_owned(), bytes: 700_000, pairing: None };
 /// assert_eq!(Unread::read(&unread.to_event()), unread);
 /// assert_eq!(unread.refusal().code, Code::TooLarge);
 /// ```
@@ -21,20 +21,30 @@ pub struct Unread {
     pub event: String,
     /// The bytes of its message, or the number at which the host had enough.
     pub bytes: u64,
+    /// The pairing that it names, if it is a frame or a signal and the pairing was read.
+    pub pairing: Option<PairingId>,
 }
 
 impl Unread {
     /// Reads the text of the event that takes its place. What cannot be read is left empty.
     #[must_use]
     pub fn read(text: &str) -> Self {
-        let read = serde_json::from_str::<(IgnoredAny, String, u64)>(text);
-        read.map(|(_, event, bytes)| Self { event, bytes }).unwrap_or_default()
+        if let Ok((IgnoredAny, event, bytes)) = serde_json::from_str(text) {
+            return Self { event, bytes, pairing: None };
+        }
+        let read = serde_json::from_str::<(IgnoredAny, String, u64, String)>(text);
+        read.map(|(_, event, bytes, pairing)| Self { event, bytes, pairing: pairing.parse().ok() })
+            .unwrap_or_default()
     }
 
     /// Returns the text of the event that takes its place.
     #[must_use]
     pub fn to_event(&self) -> String {
-        json!([TOO_LARGE, self.event, self.bytes]).to_string()
+        let Self { event, bytes, pairing } = self;
+        match pairing {
+            Some(pairing) => json!([TOO_LARGE, event, bytes, pairing.to_string()]).to_string(),
+            None => json!([TOO_LARGE, event, bytes]).to_string(),
+        }
     }
 
     /// Returns the arguments of an acknowledgement that takes the place of one of so many bytes.
@@ -54,7 +64,7 @@ impl Unread {
     /// Returns the refusal of the event.
     #[must_use]
     pub fn refusal(&self) -> Refusal {
-        let Self { event, bytes } = self;
+        let Self { event, bytes, .. } = self;
         if event.is_empty() {
             return Refusal::new(
                 Code::TooLarge,
@@ -86,9 +96,20 @@ mod tests {
 
     #[test]
     fn what_a_client_makes_up_is_read_without_a_panic() {
-        for text in ["[\"P2P_TOO_LARGE\"]", "[\"P2P_TOO_LARGE\",7,\"x\"]", "[", ""] {
+        for text in
+            ["[\"P2P_TOO_LARGE\"]", "[\"P2P_TOO_LARGE\",7,\"x\"]", "[", "", "7", "[1,\"\",2,3]"]
+        {
             assert_eq!(Unread::read(text), Unread::default(), "{text}");
         }
         assert!(!Unread::default().refusal().message.contains('0'));
+    }
+
+    #[test]
+    fn the_pairing_of_a_frame_or_a_signal_is_kept() {
+        let unread = Unread { event: "P2P_FRAME".into(), bytes: 9, pairing: "1f-2".parse().ok() };
+
+        assert_eq!(Unread::read(&unread.to_event()), unread);
+        let made_up = Unread::read(r#"["P2P_TOO_LARGE","P2P_FRAME",9,"no pairing"]"#);
+        assert_eq!(made_up, Unread { pairing: None, ..unread });
     }
 }

@@ -12,7 +12,7 @@ use serde::{
 };
 use serde_json::{Value, value::RawValue};
 
-use super::Route;
+use super::{Route, TOO_DEEP};
 use crate::{
     Args, Code, Dialect, Refusal,
     limits::{JSON_DEPTH, RELAYED_FRAME_BYTES},
@@ -49,7 +49,7 @@ impl V1Emit {
             return Err(Refusal::new(Code::TooLarge, &why));
         }
         if wire::depth(text) > JSON_DEPTH {
-            return Err(Refusal::new(Code::TooLarge, "its values are nested too deep"));
+            return Err(Refusal::new(Code::TooLarge, TOO_DEEP));
         }
         let fields = serde_json::from_str(text).map(|Packet(fields)| fields);
         let V1EmitFields { target_client_id, event, args } = fields.or_else(|_| fields_of(text))?;

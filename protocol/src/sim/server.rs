@@ -216,13 +216,13 @@ impl Server {
         now: Instant,
         oracle: &mut Oracle,
     ) {
-        let Refused { code, pairing } = match self.admit_frames(from, pairing, &frames) {
+        let refused = match self.admit_frames(from, pairing, &frames) {
             Ok((_, Some(side))) => {
                 self.receive(pairing, side, frames, now, oracle);
                 return;
             }
             Ok(_) if congested => {
-                Refused { code: SendFailure::Full.into(), pairing: Some(pairing) }
+                Refused { refusal: Code::from(SendFailure::Full).into(), pairing: Some(pairing) }
             }
             Ok((to, None)) => {
                 if !self.watch.is_member(to, pairing) {
@@ -233,8 +233,8 @@ impl Server {
             }
             Err(refused) => refused,
         };
-        self.strike(from, code, oracle);
-        self.acts.push_back(Act::Tell(from, Refused { code, pairing }.of_frame()));
+        self.strike(from, refused.refusal.code, oracle);
+        self.acts.push_back(Act::Tell(from, refused.of_frame()));
     }
 
     /// Counts a strike for a refusal, if it is the client's fault. An honest client never has one.
@@ -257,7 +257,7 @@ impl Server {
     ) {
         let refused = match self.admit_signal(from, pairing, &signal, now) {
             Ok(_) if congested => {
-                Refused { code: SendFailure::Full.into(), pairing: Some(pairing) }
+                Refused { refusal: Code::from(SendFailure::Full).into(), pairing: Some(pairing) }
             }
             Ok(to) => {
                 if !self.watch.is_member(to, pairing) {
@@ -267,7 +267,7 @@ impl Server {
             }
             Err(refused) => refused,
         };
-        self.strike(from, refused.code, oracle);
+        self.strike(from, refused.refusal.code, oracle);
         self.acts.push_back(Act::Tell(from, refused.of_signal()));
     }
 

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use socketio_p2p_protocol::{
-    Code, Dialect, Refusal, ReqId,
+    Code, Dialect, PairingId, Refusal, ReqId,
     relay::{
-        RefusalForm, Unread, is_acknowledged_at_once, is_exempt_from_rate, later_answer,
+        RefusalForm, Refused, Unread, is_acknowledged_at_once, is_exempt_from_rate, later_answer,
         later_refusal, read_request, read_v1_request, refuse_request, request_number,
     },
     wire::{
@@ -110,7 +110,8 @@ impl<A: Adapter> MessageHandler<A, Marker> for EventHandler {
         if !self.admits(*event, bytes) {
             if !event.is_some_and(is_exempt_from_rate) {
                 let refusal = Code::RateLimited.into();
-                return self.refuse_as(*event, refusal, (&text, &attachments), req);
+                let pairing = || salvage::pairing(&text, &attachments);
+                return self.refuse_as(*event, refusal, &text, pairing, req);
             }
             shared.refused(connection, Code::RateLimited);
         }
@@ -153,7 +154,7 @@ impl EventHandler {
             true => unread.refusal(),
             false => Code::RateLimited.into(),
         };
-        self.refuse_as(event, refusal, ("", &[]), req);
+        self.refuse_as(event, refusal, "", || unread.pairing, req);
     }
 
     /// Refuses a message in the way in which this event is answered, and reads as little of it as possible.
@@ -161,17 +162,18 @@ impl EventHandler {
         &self,
         event: Option<&'static str>,
         refusal: Refusal,
-        (text, attachments): (&str, &[Bytes]),
+        text: &str,
+        pairing: impl FnOnce() -> Option<PairingId>,
         req: Option<ReqId>,
     ) {
         let Self { shared, connection, .. } = self;
         match RefusalForm::of_unread(event, connection.dialect) {
             RefusalForm::Frame => {
-                let refused = relay::with_pairing(refusal.code.into(), text, attachments);
+                let refused = Refused { refusal, pairing: pairing() };
                 relay::refuse(shared, connection, refused);
             }
             RefusalForm::Signal => {
-                let refused = relay::with_pairing(refusal.code.into(), text, attachments);
+                let refused = Refused { refusal, pairing: pairing() };
                 relay::refuse_signal(shared, connection, refused);
             }
             RefusalForm::V1Emit => relay::v1::refuse(shared, connection, req, &refusal),

@@ -9,7 +9,7 @@ use bytes::{Buf as _, BytesMut};
 use socketio_p2p_protocol::{
     limits::{RELAYED_FRAME_BYTES, SKIPPED_BYTES},
     relay::Unread,
-    wire::PREFIX,
+    wire::{FRAME, PREFIX, SIGNAL},
 };
 use tokio::io::ReadBuf;
 
@@ -339,7 +339,10 @@ impl Message {
         let packet = match kind {
             "2" | "5" => {
                 let event = salvage::event(args)?.into_owned();
-                format!("42{address}{}", Unread { event, bytes: self.bytes }.to_event())
+                let is_of_pairing = matches!(&*event, FRAME | SIGNAL);
+                let pairing = is_of_pairing.then(|| salvage::pairing(args, &[])).flatten();
+                let unread = Unread { event, bytes: self.bytes, pairing };
+                format!("42{address}{}", unread.to_event())
             }
             "3" | "6" => format!("43{address}{}", Unread::acknowledgement(self.bytes)),
             _ => return None,

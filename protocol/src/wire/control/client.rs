@@ -103,10 +103,12 @@ impl RequestFields {
         }
         args.truncate(count);
         let Some(Value::Object(fields)) = args.pop() else {
-            return Err(bad_args("an argument is not an object"));
+            return Err(bad_args("the last argument is not an object"));
         };
         let req = fields.get("req").and_then(Value::as_u64);
-        let req = req.ok_or_else(|| bad_args("the number of the request is missing"))?;
+        let req = req.ok_or_else(|| {
+            bad_args("req, the number of the request, is missing or is not a whole number")
+        })?;
         Ok(Self { req, fields })
     }
 
@@ -122,7 +124,7 @@ impl RequestFields {
             Some(millis) => Ok(Some(Duration::from_millis(millis))),
             None => Err(WireError {
                 req: Some(self.req),
-                ..bad_args("a time is not a whole number of milliseconds")
+                ..bad_args(&format!("{field} is not a whole number of milliseconds"))
             }),
         }
     }
@@ -133,7 +135,8 @@ impl RequestFields {
             None => Ok(None),
             Some(Value::String(text)) => Ok(Some(text)),
             Some(_) => {
-                Err(WireError { req: Some(self.req), ..bad_args("a field is not a string") })
+                let why = format!("{field} is not a string");
+                Err(WireError { req: Some(self.req), ..bad_args(&why) })
             }
         }
     }

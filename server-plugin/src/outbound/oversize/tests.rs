@@ -362,3 +362,20 @@ fn it_does_not_matter_how_many_messages_come_at_once() {
         assert_eq!(frames_in(&read(&all, piece)), frames_in(&at_once), "{piece}");
     }
 }
+
+#[test]
+fn what_takes_the_place_of_a_frame_or_a_signal_names_its_pairing() {
+    for (start, named) in [
+        (r#"42/ns,["P2P_FRAME","1f-2",{"a":""#, r#""P2P_FRAME",BYTES,"1f-2""#),
+        (r#"42/ns,["P2P_SIGNAL", "1f-2",{"a":""#, r#""P2P_SIGNAL",BYTES,"1f-2""#),
+        (r#"42/ns,["P2P_FRAME","?",{"a":""#, r#""P2P_FRAME",BYTES"#),
+        (r#"42/ns,["P2P_EMIT","1f-2",{"a":""#, r#""P2P_EMIT",BYTES"#),
+    ] {
+        let message = format!("{start}{}\"}}]", long());
+
+        let out = frames_in(&read(&masked(TEXT, message.as_bytes()), 1000));
+
+        let named = named.replace("BYTES", &message.len().to_string());
+        assert_eq!(out, [text(&format!(r#"42/ns,["P2P_TOO_LARGE",{named}]"#))]);
+    }
+}
