@@ -13,19 +13,20 @@
 mod binary;
 mod held;
 mod holder;
+mod message;
 mod requests;
 mod unread;
 mod v1;
 
 use std::{borrow::Borrow, ops::Deref, time::Duration};
 
-use serde::de::IgnoredAny;
-use serde_json::{Value, value::RawValue};
+use serde_json::value::RawValue;
 
 pub use self::{
     binary::read_binary,
     held::HeldRequests,
     holder::{Holder, Sign},
+    message::Message,
     requests::{
         RefusalForm, is_acknowledged_at_once, later_answer, later_refusal, read_request,
         read_v1_request, refuse_request, request_number,
@@ -35,9 +36,9 @@ pub use self::{
 };
 use crate::{
     ClientId, Code, Dialect, FrameError, PairingId, Partner, Refusal, ServerMessage,
-    limits::{JSON_DEPTH, SILENCE, SLOWEST_RATE},
+    limits::{SILENCE, SLOWEST_RATE},
     planted::{self, Fault},
-    wire::{CANCEL, LEAVE, PING, REGISTER_FAILED, REGISTER_SUCCESS, Shape, UNREGISTER},
+    wire::{CANCEL, LEAVE, PING, REGISTER_FAILED, REGISTER_SUCCESS, UNREGISTER},
 };
 
 /// The reason for the refusal of a message whose arrays and objects have too many levels.
@@ -178,66 +179,6 @@ impl From<SendFailure> for Code {
     }
 }
 
-/// The arguments of a `P2P_FRAME` or a `P2P_SIGNAL`, as they came.
-#[derive(Clone, Copy, Debug)]
-pub struct Message<'a> {
-    /// The pairing that it names.
-    pub pairing: &'a RawValue,
-    /// The frames or the signal.
-    pub payload: &'a RawValue,
-}
-
-impl<'a> Message<'a> {
-    /// Reads the whole text of an event, its name included, of which at most `bytes` are allowed.
-    ///
-    /// # Errors
-    ///
-    /// [`Code::TooLarge`] if it is too long or nested too deep; [`Code::BadArgs`] if it is no JSON,
-    /// or JSON that a usual parser cannot read.
-    pub fn read(text: &'a str, bytes: usize) -> Result<Self, Refused> {
-        Self::read_with(text, bytes, |text| {
-            let (IgnoredAny, pairing, payload) = serde_json::from_str(text)?;
-            Ok(Self { pairing, payload })
-        })
-    }
-
-    /// Reads the whole text of a `P2P_SIGNAL`, which may have surplus arguments.
-    ///
-    /// # Errors
-    ///
-    /// As [`Self::read`].
-    pub fn read_signal(text: &'a str, bytes: usize) -> Result<Self, Refused> {
-        Self::read_with(text, bytes, |text| match serde_json::from_str::<Vec<_>>(text)?[..] {
-            [_, pairing, payload, ..] => Ok(Self { pairing, payload }),
-            _ => Err(serde::de::Error::custom("arguments are missing")),
-        })
-    }
-
-    fn read_with(
-        text: &'a str,
-        bytes: usize,
-        split: impl FnOnce(&'a str) -> Result<Self, serde_json::Error>,
-    ) -> Result<Self, Refused> {
-        let Shape { depth, doubtful } = Shape::of(text);
-        if text.len() > bytes {
-            let why =
-                format!("the message has {} bytes, and at most {bytes} are relayed", text.len());
-            return Err(Refusal::new(Code::TooLarge, &why).into());
-        }
-        if depth > JSON_DEPTH {
-            return Err(Refusal::new(Code::TooLarge, TOO_DEEP).into());
-        }
-        // Checks the whole text: nothing that is not JSON is handed on.
-        let Self { pairing, payload } = split(text).map_err(|error| Refusal::unreadable(&error))?;
-        // The receiver would drop what its parser cannot read, and its session would wait forever.
-        if doubtful && let Err(error) = serde_json::from_str::<Value>(text) {
-            let (refusal, pairing) = (Refusal::unreadable(&error), Named::Json(pairing).id());
-            return Err(Refused { refusal, pairing });
-        }
-        Ok(Self { pairing, payload })
-    }
-}
-
 /// Returns the route of a client for a message that names this pairing.
 ///
 /// # Errors
@@ -302,7 +243,7 @@ pub const fn must_arrive(message: &ServerMessage) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{ConnId, frame::batch_from_text};
+    use crate::ConnId;
 
     fn route(direct: bool) -> Route {
         Route::new(&Partner {
@@ -316,58 +257,6 @@ mod tests {
 
     fn refusal<T>(result: Result<T, Refused>) -> Option<(Code, Option<PairingId>)> {
         result.err().map(|Refused { refusal, pairing }| (refusal.code, pairing))
-    }
-
-    #[test]
-    fn a_message_is_read_before_the_route_is_asked() {
-        let deep = format!(r#"["P2P_FRAME","1f-2",{}{}]"#, "[".repeat(64), "]".repeat(64));
-
-        assert_eq!(refusal(Message::read(&deep, 1 << 20)), Some((Code::TooLarge, None)));
-        assert_eq!(
-            refusal(Message::read(r#"["P2P_FRAME","1f-2""#, 99)),
-            Some((Code::BadArgs, None))
-        );
-        assert_eq!(
-            refusal(Message::read(r#"["P2P_FRAME","1f-2",1]"#, 9)),
-            Some((Code::TooLarge, None))
-        );
-    }
-
-    #[test]
-    fn a_signal_may_have_surplus_arguments_and_a_frame_may_not() {
-        let text = r#"["P2P_SIGNAL","1f-2",{"type":"end"},{"later":1},2]"#;
-
-        let signal = Message::read_signal(text, 999).unwrap();
-
-        assert_eq!(signal.payload.get(), r#"{"type":"end"}"#);
-        assert_eq!(refusal(Message::read(text, 999)), Some((Code::BadArgs, None)));
-        let short = refusal(Message::read_signal(r#"["P2P_SIGNAL","1f-2"]"#, 999));
-        assert_eq!(short, Some((Code::BadArgs, None)));
-    }
-
-    #[test]
-    fn what_the_receiver_cannot_parse_is_refused_with_its_pairing() {
-        let text = r#"["P2P_FRAME","1f-2",{"a":["\ud800"]}]"#;
-
-        let refused = refusal(Message::read(text, 999));
-
-        assert_eq!(refused, Some((Code::BadArgs, Some(PairingId::new(0x1f, 2)))));
-    }
-
-    #[test]
-    fn a_refusal_says_what_is_wrong() {
-        let why = |text: &str| Message::read(text, 99).unwrap_err().refusal.message.into_owned();
-
-        let long = format!(r#"["P2P_FRAME","1f-2","{}"]"#, "x".repeat(100));
-        assert_eq!(why(&long), "the message has 123 bytes, and at most 99 are relayed");
-        assert_eq!(why(r#"["P2P_FRAME","1f-2",["\ud800"]]"#).matches("surrogate").count(), 1);
-        assert!(why(r#"["P2P_FRAME","1f-2"]"#).starts_with("the message cannot be read: "));
-        let error = batch_from_text("[]").unwrap_err();
-        let refused = Refused::unreadable(&error, PairingId::new(1, 2));
-        assert_eq!(refused.refusal.message, "the batch is empty or has too many frames");
-        let error = batch_from_text(r#"{"s":1,"t":"ack"}"#).unwrap_err();
-        let refused = Refused::unreadable(&error, PairingId::new(1, 2));
-        assert!(refused.refusal.message.contains("missing field `k`"), "{refused:?}");
     }
 
     #[test]

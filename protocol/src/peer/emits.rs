@@ -89,7 +89,7 @@ impl Peer {
     /// Checks that the relay takes frames with these arguments, and that the partner can read them.
     fn check_args(&self, args: &Args) -> Result<(), Cause> {
         let Limits { frame_bytes, json_depth, .. } = self.limits;
-        let Shape { depth, doubtful } = Shape::of(args.as_json());
+        let Shape { depth, doubtful, .. } = Shape::of(args.as_json());
         // A server that takes less than a chunk takes no parts either.
         let one_frame = frame_bytes.saturating_sub(FRAME_OVERHEAD);
         let has_session = self.info.partner_protocol > 1;

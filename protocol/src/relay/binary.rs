@@ -28,7 +28,7 @@ pub fn read_binary(text: &str, binary: &Bytes) -> Result<(PairingId, Frame), Ref
     let unread = || Refusal::new(Code::BadArgs, "the binary frame has no pairing or no header");
     let (pairing, header) = head(binary).ok_or_else(unread)?;
     let refused = |refusal| Refused { refusal, pairing: Some(pairing) };
-    let Shape { depth, doubtful } = Shape::of(header);
+    let Shape { depth, doubtful, .. } = Shape::of(header);
     // The arguments are one level below.
     if depth > JSON_DEPTH + 1 {
         return Err(refused(Refusal::new(Code::TooLarge, TOO_DEEP)));

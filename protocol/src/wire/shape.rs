@@ -9,6 +9,8 @@ pub struct Shape {
     /// refuse: a lone surrogate, or a number outside the range of floating-point numbers. Parsing
     /// decides.
     pub doubtful: bool,
+    /// Commas on the second level: in the arrays and objects of the outermost array.
+    pub commas: usize,
 }
 
 impl Shape {
@@ -48,6 +50,7 @@ impl Shape {
                     shape.depth = shape.depth.max(depth);
                 }
                 b']' | b'}' => depth = depth.saturating_sub(1),
+                b',' if depth == 2 => shape.commas += 1,
                 _ => {}
             }
             opened = byte == b'{' || opened && byte.is_ascii_whitespace();
