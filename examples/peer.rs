@@ -16,11 +16,15 @@ use futures_util::{FutureExt as _, StreamExt as _, future::BoxFuture, stream::Fu
 use peer_lines::{Command, Line, say};
 use serde::Serialize;
 use socketio_p2p_client::{
-    Args, EmitError, Event, Incoming, P2pBuilderExt, P2pClient, P2pClientExt, PathPolicy,
+    Args, EmitError, Event, EventsError, Incoming, P2pBuilderExt, P2pClient, P2pClientExt,
+    PathPolicy,
     direct::{DirectConfig, IceServer},
 };
 use socketio_p2p_examples::{WARNINGS, describe, log_to_stderr};
-use tokio::io::{AsyncBufReadExt as _, BufReader};
+use tokio::{
+    io::{AsyncBufReadExt as _, BufReader},
+    sync::mpsc,
+};
 
 /// A Socket.IO client that can be paired with another, driven by lines of JSON.
 ///
@@ -82,6 +86,9 @@ enum Reply {
     None,
 }
 
+/// Events of the partner that wait to be printed. When it is full, their handlers wait.
+const INCOMING: usize = 64;
+
 /// Commands under way before the next line is read.
 const COMMANDS: usize = 1024;
 
@@ -107,18 +114,23 @@ async fn run(options: Options) -> Result<(), (String, Box<dyn Error>)> {
     let Options { url, id, reply, accept, resume, path, ice } = options;
     let direct = ice.into_iter().fold(DirectConfig::default(), DirectConfig::ice_server);
     eprintln!("connecting to {url} as {id}");
+    let (arrived, mut incoming) = mpsc::channel::<Incoming>(INCOMING);
     let client = url
         .p2p(id)
         .resumes(resume)
         .path_policy(path.into())
         .direct(direct)
         .on_register(move |_| std::future::ready(accept))
-        .on2_fallback(move |msg: Incoming| async move {
-            say(&Line::incoming(&msg));
-            if reply == Reply::None {
-                std::future::pending::<()>().await;
+        .on2_fallback(move |msg: Incoming| {
+            let arrived = arrived.clone();
+            async move {
+                // The loop below prints it, after the events that came before.
+                arrived.send(msg.clone()).await?;
+                if reply == Reply::None {
+                    std::future::pending::<()>().await;
+                }
+                Ok(Echo { echo: msg.into_raw() })
             }
-            Ok(Echo { echo: msg.into_raw() })
         })
         .connect()
         .await
@@ -129,33 +141,75 @@ async fn run(options: Options) -> Result<(), (String, Box<dyn Error>)> {
     let mut lines = BufReader::new(tokio::io::stdin()).lines();
     let mut running = FuturesUnordered::<BoxFuture<'_, ()>>::new();
     loop {
-        // Events first, so that `paired` is printed before anything that uses the pairing.
-        tokio::select! {
+        // Events first, so that `paired` is printed before anything that uses the pairing. The others take turns.
+        let next = async {
+            tokio::select! {
+                Some(msg) = incoming.recv() => Next::Incoming(msg),
+                Some(()) = running.next() => Next::Done,
+                line = lines.next_line(), if running.len() < COMMANDS => Next::Line(line),
+            }
+        };
+        let next = tokio::select! {
             biased;
-            event = events.recv() => match event {
-                Ok(Event::Disconnected) => return Err(("closed".to_owned(), "the connection is gone".into())),
-                Ok(event) => Line::of_event(&event).iter().for_each(say),
-                Err(missed) => eprintln!("{missed}"),
-            },
-            Some(()) = running.next() => {}
-            line = lines.next_line(), if running.len() < COMMANDS => match line {
-                Ok(Some(line)) => match serde_json::from_str(&line) {
-                    Ok(Command::Quit) => break,
-                    Ok(command) => running.push(obey(&client, command).boxed()),
-                    Err(error) => {
-                        say(&Line::Error { code: "bad-args", message: &error.to_string() });
-                    }
-                },
-                Ok(None) => break,
-                Err(error) => {
-                    // Not UTF-8, for example: the line is lost, the next may be better.
-                    say(&Line::Error { code: "bad-args", message: &error.to_string() });
+            event = events.recv() => {
+                if matches!(event, Ok(Event::Disconnected)) {
+                    print_incoming(&mut incoming);
                 }
+                print_event(event)?;
+                continue;
+            }
+            next = next => next,
+        };
+        match next {
+            Next::Incoming(msg) => {
+                // `Paired` is published before a handler of its pairing runs: it is there by now.
+                while let Some(event) = events.recv().now_or_never() {
+                    print_event(event)?;
+                }
+                say(&Line::incoming(&msg));
+            }
+            Next::Done => {}
+            Next::Line(Ok(Some(line))) => match serde_json::from_str(&line) {
+                Ok(Command::Quit) => break,
+                Ok(command) => running.push(obey(&client, command).boxed()),
+                Err(error) => say(&Line::Error { code: "bad-args", message: &error.to_string() }),
             },
+            Next::Line(Ok(None)) => break,
+            // Not UTF-8, for example: the line is lost, the next may be better.
+            Next::Line(Err(error)) => {
+                say(&Line::Error { code: "bad-args", message: &error.to_string() });
+            }
         }
     }
     drop(running);
     client.close().await;
+    print_incoming(&mut incoming);
+    Ok(())
+}
+
+/// The next thing to do.
+enum Next {
+    Incoming(Incoming),
+    /// A command is done.
+    Done,
+    Line(std::io::Result<Option<String>>),
+}
+
+/// Prints what has arrived and was not printed yet.
+fn print_incoming(incoming: &mut mpsc::Receiver<Incoming>) {
+    while let Ok(msg) = incoming.try_recv() {
+        say(&Line::incoming(&msg));
+    }
+}
+
+fn print_event(event: Result<Event, EventsError>) -> Result<(), (String, Box<dyn Error>)> {
+    match event {
+        Ok(Event::Disconnected) | Err(EventsError::Closed) => {
+            return Err(("closed".to_owned(), "the connection is gone".into()));
+        }
+        Ok(event) => Line::of_event(&event).iter().for_each(say),
+        Err(missed) => eprintln!("{missed}"),
+    }
     Ok(())
 }
 

@@ -7,6 +7,8 @@ use std::time::Duration;
 use serde_json::json;
 use socketio_p2p_harness::{Companion, Event, Peer, Program, Server};
 
+use crate::support::{server::TestServer, wire::Wire};
+
 type Story = Result<(), Box<dyn Error>>;
 
 async fn peer(server: &Server, id: &str, path: &str) -> Result<Peer, Box<dyn Error>> {
@@ -185,5 +187,27 @@ async fn connections_that_say_nothing_make_room_when_the_server_has_no_descripto
 
     assert!(a.unread()?.iter().all(|event| event.name() != "away"), "clients stay");
     drop(silent);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_process_prints_that_it_is_paired_before_what_its_partner_emits_at_once() -> Story {
+    const ROUNDS: usize = 30;
+    let server = TestServer::start().await;
+    let mut a = Wire::v1(&server, "A").await;
+    let mut b = Peer::builder(&server.url, "B").args(["--path", "relay-only"]).start().await?;
+    let emit = r#"42["P2P_EMIT",{"targetClientId":"B","event":"chat","args":[1]}]"#;
+
+    for round in 0..ROUNDS {
+        b.send(json!({ "cmd": "register", "target": "A" })).await?;
+        a.accept_and(&[emit]).await;
+
+        let is_next = |event: &Event| ["paired", "incoming"].contains(&event.name());
+        assert_eq!(b.expect("the next line", is_next).await?.name(), "paired", "{round}");
+        b.wait_for("incoming").await?;
+        b.unregister().await?;
+        assert!(a.text().await.contains("P2P_UNREGISTER"));
+    }
+    b.quit().await?;
     Ok(())
 }
