@@ -14,33 +14,33 @@
 //!   Message              both ways, and raw channels Message
 //!   Closed               exactly once, the last     Closed
 //! ```
-//!
-//! The files, each of which uses those above it only:
-//!
-//! | file | subject |
-//! |---|---|
-//! | `ice_provider` | ICE servers that the application provides anew |
-//! | `server_names` | names of ICE servers, and their lookups |
-//! | `config`, `error`, `message` | what an application sets, sees and sends |
-//! | `window` | bytes that may be in flight |
-//! | `driver_ticks` | passes of webrtc's driver |
-//! | `faults` | UDP that loses and delays, with the feature `udp-faults` |
-//! | `paced` | a socket that leaves what may close a channel to a pass of its own |
-//! | `runtime` | Tokio as the driver sees it |
-//! | `local_addresses` | this host's addresses that are bound |
-//! | `role` | offerer and answerer |
-//! | `signal` | what is used of the partner's signals |
-//! | `peer_connection` | the parts of webrtc 0.21 that are used, and its peculiarities |
-//! | `tasks` | futures that the connection's task carries out for others |
-//! | `traffic` | numbers of messages over raw channels |
-//! | `channels` | what the channels of a connection share |
-//! | `delivery` | waiting for what was sent |
-//! | `remainder` | messages that are reported after the end of their channel |
-//! | `inbox`, `pump` | what came over a raw channel |
-//! | `channel`, `sending`, `stream` | one data channel: messages, and bytes |
-//! | `event`, `shared` | what the handle, the reader of events and the actor share |
-//! | `actor` | the one task of a connection |
-//! | `events`, `connection` | the reader of events, and the handle |
+
+// The files, each of which uses those above it only:
+//
+// | file | subject |
+// |---|---|
+// | `ice_provider` | ICE servers that the application provides anew |
+// | `server_names` | names of ICE servers, and their lookups |
+// | `config`, `error`, `message` | what an application sets, sees and sends |
+// | `window` | bytes that may be in flight |
+// | `driver_ticks` | passes of webrtc's driver |
+// | `faults` | UDP that loses and delays, with the feature `udp-faults` |
+// | `paced` | a socket that leaves what may close a channel to a pass of its own |
+// | `runtime` | Tokio as the driver sees it |
+// | `local_addresses` | this host's addresses that are bound |
+// | `role` | offerer and answerer |
+// | `signal` | what is used of the partner's signals |
+// | `peer_connection` | the parts of webrtc 0.21 that are used, and its peculiarities |
+// | `tasks` | futures that the connection's task carries out for others |
+// | `traffic` | numbers of messages over raw channels |
+// | `channels` | what the channels of a connection share |
+// | `delivery` | waiting for what was sent |
+// | `remainder` | messages that are reported after the end of their channel |
+// | `inbox`, `pump` | what came over a raw channel |
+// | `channel`, `sending`, `stream` | one data channel: messages, and bytes |
+// | `event`, `shared` | what the handle, the reader of events and the actor share |
+// | `actor` | the one task of a connection |
+// | `events`, `connection` | the reader of events, and the handle |
 
 mod actor;
 mod channel;

@@ -102,7 +102,7 @@ mod enabled {
         static PLANTED: Cell<Option<Fault>> = const { Cell::new(None) };
     }
 
-    /// From now on this thread has this fault, or none.
+    /// Sets the fault of this thread, or clears it.
     pub fn plant(fault: Option<Fault>) {
         PLANTED.set(fault);
     }

@@ -226,7 +226,7 @@ impl DirectConnection {
         self.shared.send_buffer.saturating_sub(self.shared.room.available_permits())
     }
 
-    /// Returns the least of the last round trips on the path in use, once the connection is open.
+    /// Returns the least of the last eight round trips on the path in use, once the connection is open.
     pub fn round_trip(&self) -> Option<Duration> {
         self.shared.channels.get().and_then(|channels| channels.round_trip())
     }

@@ -42,7 +42,7 @@ impl Window {
         self.round_trips.push_back(round_trip);
     }
 
-    /// Returns the least of the last round trips.
+    /// Returns the least of the last [`ROUND_TRIPS`] round trips.
     pub(crate) fn round_trip(&self) -> Option<Duration> {
         self.round_trips.iter().min().copied()
     }
