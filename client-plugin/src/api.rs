@@ -14,6 +14,7 @@
 //! | `counters` | counters of what a client has ignored |
 //! | `args`, `args/` | Rust values as arguments of an event, and back |
 //! | `error`, `handler_error` | one error type for each operation; the error of a handler |
+//! | `handler_output` | the results that a handler may return |
 
 pub(crate) mod args;
 pub(crate) mod builder;
@@ -25,6 +26,7 @@ pub(crate) mod error;
 pub(crate) mod events;
 pub(crate) mod ext;
 pub(crate) mod handler_error;
+pub(crate) mod handler_output;
 pub(crate) mod handlers;
 pub(crate) mod incoming;
 pub(crate) mod reply;

@@ -21,6 +21,7 @@ pub use api::{
     events::{Events, EventsError, Lagged},
     ext::P2pClientExt,
     handler_error::HandlerError,
+    handler_output::{EncodedResult, HandlerOutput},
     incoming::{Consent, Incoming, PairingRequest},
     reply::Reply,
     server_requests::{Clients, Register, Unregister},

@@ -28,6 +28,7 @@ mod pacer;
 mod peers;
 mod received;
 mod requests;
+mod retry;
 mod watches;
 
 use std::{
@@ -47,6 +48,7 @@ pub use self::{
     connecting::ConnectFailure,
     handlers::{HandlerId, RunningHandlers},
     interface::{Answer, ClientConfig, ClientEvent, Command, Input, Output, QuestionId},
+    retry::RegisterRetry,
 };
 pub use crate::peer::Complaint;
 use crate::{

@@ -245,6 +245,12 @@ pub const CALL_TIMEOUT: Duration = Duration::from_secs(10);
 /// Default time that `unregister_target` and `clients` wait for the server.
 pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// Wait before a registration is made again after a refusal that may pass, if the application wants that.
+pub const REGISTER_RETRY_MIN: Duration = Duration::from_millis(500);
+
+/// Longest such wait: with these waits a client makes no more than [`REGISTRATIONS`] in [`REQUEST_PERIOD`].
+pub const REGISTER_RETRY_MAX: Duration = Duration::from_secs(4);
+
 /// Longest time that an attempt to connect takes, the welcome included.
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 

@@ -125,6 +125,8 @@ fn the_table_of_limits_agrees_with_the_constants() {
         ("CONFIRM_TIMEOUT", time(limits::CONFIRM_TIMEOUT)),
         ("SETTING_MIN", time(limits::SETTING_MIN)),
         ("SETTING_MAX", time(limits::SETTING_MAX)),
+        ("REGISTER_RETRY_MIN", time(limits::REGISTER_RETRY_MIN)),
+        ("REGISTER_RETRY_MAX", time(limits::REGISTER_RETRY_MAX)),
         ("CONNECT_TIMEOUT", time(limits::CONNECT_TIMEOUT)),
         ("LIFE_TIMEOUT", time(limits::LIFE_TIMEOUT)),
         ("BACKOFF_MIN", time(limits::BACKOFF_MIN)),

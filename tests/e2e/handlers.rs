@@ -226,3 +226,16 @@ async fn the_reply_that_is_too_large_is_a_failure_of_the_handler() {
     assert!(matches!(&error, EmitError::Failed(why) if why.code == Code::TooLarge), "{error:?}");
     assert_echoes(&a).await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_handler_may_return_nothing() {
+    let server = TestServer::start().await;
+    let b = client(&server, "B").on2("note", async |_| {});
+    let [a, b] = pair(&server, client(&server, "A"), b).await;
+    b.on2("later", |_: Incoming| async {});
+
+    let reply: Value = soon(a.emit2("note", ())).await.unwrap();
+    assert_eq!(reply, Value::Null);
+    let reply: Value = soon(a.emit2("later", ())).await.unwrap();
+    assert_eq!(reply, Value::Null);
+}

@@ -8,9 +8,12 @@ use std::{
     time::Duration,
 };
 
+use rust_socketio::asynchronous::ClientBuilder;
 use serde_json::{Value, json};
-use socketio_p2p_client::{ConnectError, ConnectFailure, Event, P2pBuilder, P2pClientExt};
-use socketio_p2p_server::P2pServer;
+use socketio_p2p_client::{
+    Code, ConnectError, ConnectFailure, Event, P2pBuilder, P2pBuilderExt as _, P2pClientExt,
+};
+use socketio_p2p_server::{Event as ServerEvent, P2pServer};
 use socketioxide::{extract::SocketRef, handler::ConnectHandler as _};
 use tokio::{
     io::copy_bidirectional,
@@ -21,8 +24,8 @@ use tokio::{
 use crate::support::{
     LONG,
     cable::Cable,
-    clients::{assert_echoes, client, client_at, connect, event, pair},
-    server::{TestServer, patient},
+    clients::{assert_echoes, client, client_at, connect, event, pair, refused},
+    server::{TestServer, next, patient},
     soon,
 };
 
@@ -207,4 +210,44 @@ async fn an_auth_that_is_no_object_is_refused_before_anything_is_sent() {
     let result = soon(client(&server, "A").auth_with(provide).connect()).await;
 
     assert!(matches!(result, Err(ConnectError::NoAuth(_))), "{result:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_single_builder_says_that_it_connects_once() {
+    let server = TestServer::start().await;
+    let builder = ClientBuilder::new(&server.url).p2p("A");
+
+    let connected = soon(builder.clone().retry_connect(LONG).connect()).await;
+
+    assert!(matches!(connected, Err(ConnectError::SingleBuilder)), "{connected:?}");
+    soon(builder.connect()).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_registration_is_repeated_until_its_target_is_there() {
+    let server = TestServer::start().await;
+    let a = soon(client(&server, "A").connect()).await.unwrap();
+    let mut events = server.p2p.events();
+
+    let comes = async {
+        let offline = |event| matches!(event, ServerEvent::Refused { .. }).then_some(());
+        next(&mut events, offline).await;
+        soon(client(&server, "B").connect()).await.unwrap()
+    };
+    let registering = soon(a.register_target("B").retry(LONG));
+    let (registered, _b) = tokio::join!(registering, comes);
+
+    assert_eq!(registered.unwrap().partner.as_str(), "B");
+    // A refusal that does not pass is returned at once.
+    assert_eq!(refused(soon(a.register_target("A").retry(LONG)).await), Code::SelfTarget);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_last_refusal_is_returned_when_the_time_for_a_registration_is_over() {
+    let server = TestServer::start().await;
+    let a = soon(client(&server, "A").connect()).await.unwrap();
+
+    let registered = soon(a.register_target("B").retry(Duration::from_millis(600))).await;
+
+    assert_eq!(refused(registered), Code::Offline);
 }

@@ -170,4 +170,30 @@ mod tests {
         let none = Args::default();
         assert_eq!(decode::<String>(&none).unwrap_err().to_string(), "args: there is no argument");
     }
+
+    #[test]
+    fn a_mismatch_shows_at_most_200_characters_of_the_data() {
+        #[derive(Debug, Deserialize)]
+        enum Size {
+            Small,
+        }
+        let long = "ä".repeat(100_000);
+        let shown = format!("{}…", "ä".repeat(200));
+
+        let number = decode::<u8>(&encode(&long).unwrap()).unwrap_err().to_string();
+        assert_eq!(number, format!("args[0]: invalid type: string \"{shown}\", expected u8"));
+        let size = decode::<Size>(&encode(&long).unwrap()).unwrap_err().to_string();
+        assert_eq!(
+            size,
+            format!("args[0]: unknown variant `{shown}`, expected one of [\"Small\"]")
+        );
+        let key = BTreeMap::from([(&long, "no number")]);
+        let key = decode::<BTreeMap<String, u8>>(&encode(&key).unwrap()).unwrap_err().to_string();
+        assert!(key.starts_with(&format!("args[0].{shown}: ")), "{key}");
+        assert!(
+            decode::<std::net::IpAddr>(&encode(&long).unwrap()).unwrap_err().to_string().len()
+                < 2_000
+        );
+        assert!(matches!(decode(&encode("Small").unwrap()), Ok(Size::Small)));
+    }
 }

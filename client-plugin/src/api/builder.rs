@@ -10,7 +10,6 @@ use std::{
     time::{Duration, Instant},
 };
 
-use serde::Serialize;
 use serde_json::{Map, Value};
 use socketio_p2p_protocol::{Client, ClientConfig, ClientId, ClientIdError, PathPolicy};
 use tokio_util::task::TaskTracker;
@@ -23,7 +22,7 @@ use crate::{
         client::P2pClient,
         counters::ComplaintCounters,
         error::ConnectError,
-        handler_error::HandlerError,
+        handler_output::HandlerOutput,
         handlers::Handlers,
         incoming::{Consent, Incoming, PairingRequest},
     },
@@ -156,8 +155,11 @@ impl P2pBuilder {
 
     /// Has [`Self::connect`] make further attempts after a failure that may pass
     /// ([`ConnectError::is_retryable`]): the server is not there yet, or refuses the connection for now. Attempts
-    /// begin within this time, and the failure of the last one is returned. Without it there is one attempt. The waits between attempts are those of [`Self::backoff`].
-    /// [`Duration::MAX`] counts as 100 years.
+    /// begin within this time, and the failure of the last one is returned. Without it there is one attempt. The
+    /// waits between attempts are those of [`Self::backoff`]. [`Duration::MAX`] counts as 100 years.
+    ///
+    /// It needs a URL or a recipe: a single builder of rust_socketio connects once, and `connect` fails with
+    /// [`ConnectError::SingleBuilder`].
     ///
     /// Each failure is logged. [`P2pClientExt::events`](crate::P2pClientExt::events) begins with the last 64, as
     /// events [`ConnectError`](crate::Event::ConnectError), before `Connected`.
@@ -203,8 +205,8 @@ impl P2pBuilder {
     pub fn on2<F, Fut, R>(self, event: impl Into<String>, handler: F) -> Self
     where
         F: Fn(Incoming) -> Fut + Send + Sync + 'static,
-        Fut: Future<Output = Result<R, HandlerError>> + Send + 'static,
-        R: Serialize,
+        Fut: Future<Output = R> + Send + 'static,
+        R: HandlerOutput,
     {
         self.handlers.on(event.into(), handler);
         self
@@ -215,8 +217,8 @@ impl P2pBuilder {
     pub fn on2_fallback<F, Fut, R>(self, handler: F) -> Self
     where
         F: Fn(Incoming) -> Fut + Send + Sync + 'static,
-        Fut: Future<Output = Result<R, HandlerError>> + Send + 'static,
-        R: Serialize,
+        Fut: Future<Output = R> + Send + 'static,
+        R: HandlerOutput,
     {
         self.handlers.on_fallback(handler);
         self
@@ -250,6 +252,9 @@ impl P2pBuilder {
             settings.direct.policy = policy;
         }
         let id = id?;
+        if recipe.is_single() && settings.retry_first.is_some() {
+            return Err(ConnectError::SingleBuilder);
+        }
         if let ApplicationAuth::Fixed(auth) = &auth
             && !auth.is_object()
         {

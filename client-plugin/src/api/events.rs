@@ -17,6 +17,14 @@ pub(crate) const EVENTS: usize = 256;
 
 /// The events of a client, from [`P2pClientExt::events`](crate::P2pClientExt::events).
 ///
+/// [`Event::Paired`](crate::Event::Paired) is published before a handler of its pairing runs. A task that reads
+/// the events may see it later than the handler runs; to keep the two in order, let the handler pass on to that
+/// task what it got, and read the events that are there before it: see the example `peer`.
+///
+/// After a restart of the server there are two events: `Restarted`, with the new connection, and `Unpaired` if
+/// the pairing has ended with the old server. A pairing with an open direct path goes on, and
+/// `Reasserted` follows. So register again at `Unpaired`, not at `Restarted`.
+///
 /// It is a [`Stream`], which ends when the client is closed, and [`Self::recv`] needs no extension trait.
 ///
 /// # Examples
@@ -71,8 +79,8 @@ impl Events {
     ///
     /// # Errors
     ///
-    /// [`EventsError::Lagged`] once after some were missed; [`EventsError::Closed`] at every call after
-    /// the end.
+    /// [`EventsError::Lagged`] once, with the number of events that were missed; the next call goes on.
+    /// [`EventsError::Closed`] when the client is closed.
     ///
     /// # Cancel safety
     ///

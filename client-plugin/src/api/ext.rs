@@ -8,7 +8,7 @@ use crate::api::{
     client::P2pClient,
     emit2::Emit2,
     events::Events,
-    handler_error::HandlerError,
+    handler_output::HandlerOutput,
     incoming::{Consent, Incoming, PairingRequest},
     server_requests::{Clients, Register, Unregister},
     target_watch::WatchTarget,
@@ -142,7 +142,8 @@ pub trait P2pClientExt: sealed::Sealed {
     /// [`Incoming::client`] or a [`WeakP2pClient`](crate::WeakP2pClient).
     ///
     /// The code and the text of its error are sent to the partner, also those of any error returned with
-    /// `?`: see [`HandlerError`].
+    /// `?`: see [`HandlerError`](crate::HandlerError). A handler that
+    /// cannot fail and has nothing to say may return `()`: see [`HandlerOutput`].
     ///
     /// # Examples
     ///
@@ -178,8 +179,8 @@ pub trait P2pClientExt: sealed::Sealed {
     fn on2<F, Fut, R>(&self, event: impl Into<String>, handler: F)
     where
         F: Fn(Incoming) -> Fut + Send + Sync + 'static,
-        Fut: Future<Output = Result<R, HandlerError>> + Send + 'static,
-        R: Serialize;
+        Fut: Future<Output = R> + Send + 'static,
+        R: HandlerOutput;
 
     /// Removes the handler of an event. Calls of it are then *not executed* (`unhandled`).
     fn off2(&self, event: &str);
@@ -188,8 +189,8 @@ pub trait P2pClientExt: sealed::Sealed {
     fn on2_fallback<F, Fut, R>(&self, handler: F)
     where
         F: Fn(Incoming) -> Fut + Send + Sync + 'static,
-        Fut: Future<Output = Result<R, HandlerError>> + Send + 'static,
-        R: Serialize;
+        Fut: Future<Output = R> + Send + 'static,
+        R: HandlerOutput;
 
     /// Sets the function that decides whether another client may be paired with this one. Without it every
     /// client may, while this one is free. The server waits for the decision for 10 s, or as its
@@ -313,8 +314,8 @@ impl P2pClientExt for P2pClient {
     fn on2<F, Fut, R>(&self, event: impl Into<String>, handler: F)
     where
         F: Fn(Incoming) -> Fut + Send + Sync + 'static,
-        Fut: Future<Output = Result<R, HandlerError>> + Send + 'static,
-        R: Serialize,
+        Fut: Future<Output = R> + Send + 'static,
+        R: HandlerOutput,
     {
         self.shared.handlers.on(event.into(), handler);
     }
@@ -326,8 +327,8 @@ impl P2pClientExt for P2pClient {
     fn on2_fallback<F, Fut, R>(&self, handler: F)
     where
         F: Fn(Incoming) -> Fut + Send + Sync + 'static,
-        Fut: Future<Output = Result<R, HandlerError>> + Send + 'static,
-        R: Serialize,
+        Fut: Future<Output = R> + Send + 'static,
+        R: HandlerOutput,
     {
         self.shared.handlers.on_fallback(handler);
     }

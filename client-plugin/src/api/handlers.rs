@@ -7,12 +7,11 @@ use std::{
 };
 
 use futures_util::{FutureExt as _, future::BoxFuture};
-use serde::Serialize;
 use socketio_p2p_protocol::Args;
 
 use crate::api::{
-    args,
     handler_error::HandlerError,
+    handler_output::HandlerOutput,
     incoming::{Consent, Incoming, PairingRequest},
 };
 #[cfg(feature = "webrtc")]
@@ -54,12 +53,12 @@ impl Clone for Handlers {
 fn handler<F, Fut, R>(handle: F) -> EventHandler
 where
     F: Fn(Incoming) -> Fut + Send + Sync + 'static,
-    Fut: Future<Output = Result<R, HandlerError>> + Send + 'static,
-    R: Serialize,
+    Fut: Future<Output = R> + Send + 'static,
+    R: HandlerOutput,
 {
     Arc::new(move |incoming| {
         let future = handle(incoming);
-        async move { Ok(args::encode(&future.await?)?) }.boxed()
+        async move { future.await.into_result().0 }.boxed()
     })
 }
 
@@ -67,8 +66,8 @@ impl Handlers {
     pub(crate) fn on<F, Fut, R>(&self, event: String, handle: F)
     where
         F: Fn(Incoming) -> Fut + Send + Sync + 'static,
-        Fut: Future<Output = Result<R, HandlerError>> + Send + 'static,
-        R: Serialize,
+        Fut: Future<Output = R> + Send + 'static,
+        R: HandlerOutput,
     {
         let mut events = self.events.write().unwrap_or_else(PoisonError::into_inner);
         events.insert(event, handler(handle));
@@ -81,8 +80,8 @@ impl Handlers {
     pub(crate) fn on_fallback<F, Fut, R>(&self, handle: F)
     where
         F: Fn(Incoming) -> Fut + Send + Sync + 'static,
-        Fut: Future<Output = Result<R, HandlerError>> + Send + 'static,
-        R: Serialize,
+        Fut: Future<Output = R> + Send + 'static,
+        R: HandlerOutput,
     {
         let mut fallback = self.fallback.write().unwrap_or_else(PoisonError::into_inner);
         *fallback = Some(handler(handle));

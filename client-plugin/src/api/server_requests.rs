@@ -10,7 +10,7 @@ use serde::Serialize;
 use serde_json::Value;
 use socketio_p2p_protocol::{
     ClientEntry, ClientId, ClientIdError, PairingInfo,
-    client::{Answer, Command},
+    client::{Answer, Command, RegisterRetry},
     limits::{CONSENT_TIME_MAX, LINE_TIME_MAX, REQUEST_TIMEOUT, VERDICT_SLACK},
     session::CallId,
 };
@@ -35,6 +35,7 @@ pub struct Register<'a> {
     payload: Option<serde_json::Result<Value>>,
     consent_time: Option<Duration>,
     wait: Option<Duration>,
+    retry: Option<Duration>,
     timeout: Option<Duration>,
 }
 
@@ -65,6 +66,7 @@ impl<'a> Register<'a> {
             payload: None,
             consent_time: None,
             wait: None,
+            retry: None,
             timeout: None,
         }
     }
@@ -117,10 +119,30 @@ impl<'a> Register<'a> {
         self
     }
 
-    /// Sets the time to wait for the verdict, in line and from the target. By default the time in line,
-    /// that of the target, and 2 s for the way to the server and back. If it ends before the target has decided, the request still waits at the
-    /// server, and [`Event::Paired`](crate::Event::Paired) may follow; `unregister_target` takes it
-    /// back.
+    /// Registers again after a refusal that may pass ([`RegisterError::is_retryable`]): the target is not there
+    /// yet, or busy, or too much was asked. Attempts begin within this time; the waits between them grow from
+    /// 0.5 s to 4 s, so that the server's limit of registrations is kept. The last refusal is returned. By
+    /// default there is one attempt.
+    ///
+    /// Whoever waits for a busy target has a place with [`Self::wait_in_line`], and none with this.
+    ///
+    /// ```no_run
+    /// # use std::time::Duration;
+    /// # use socketio_p2p_client::{P2pClient, P2pClientExt as _, RegisterError};
+    /// # async fn pair(client: &P2pClient) -> Result<(), RegisterError> {
+    /// client.register_target("B").retry(Duration::from_secs(60)).await?; // B may start later
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub const fn retry(mut self, within: Duration) -> Self {
+        self.retry = Some(within);
+        self
+    }
+
+    /// Sets the time to wait for the verdict of each attempt. By default the time in line, that of the target,
+    /// and 2 s for the way to the server and back. If it ends before the target has decided, the request still
+    /// waits at the server, and [`Event::Paired`](crate::Event::Paired) may follow; `unregister_target` takes it
+    /// back. One that waits in line is taken back.
     pub const fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = Some(timeout);
         self
@@ -177,30 +199,59 @@ impl<'a> IntoFuture for Register<'a> {
 
     fn into_future(self) -> Self::IntoFuture {
         async move {
-            let Register { client, target, payload, consent_time, wait, timeout } = self;
+            let Register { client, target, payload, consent_time, wait, retry, timeout } = self;
             let target = target?;
             let payload = payload.transpose().map_err(RegisterError::Payload)?;
-            let since = Instant::now();
-            let call = client.shared.next_call();
-            // Whoever no longer waits gives up the place in line.
-            let _hold = wait.map(|_| Hold::new(client, call));
-            let command = |deadline| {
-                let deadline = timeout.map(|_| deadline);
-                Command::Register { call, target, payload, consent_time, wait, deadline }
-            };
-            // Without a timeout the connection knows how long the server waits.
-            let wait = wait.map_or(Duration::ZERO, |wait| wait.min(LINE_TIME_MAX));
-            let longest = timeout.unwrap_or(wait + CONSENT_TIME_MAX + VERDICT_SLACK);
-            match ask(client, call, longest, command).await {
-                Answer::Registered(pairing) => Ok(pairing),
-                Answer::Refused(refusal) => Err(RegisterError::Refused(refusal)),
-                Answer::TimedOut => {
-                    Err(RegisterError::Timeout(timeout.unwrap_or_else(|| since.elapsed())))
+            let attempt = Attempt { client, target, payload, consent_time, wait, timeout };
+            let mut retry = retry.map(|within| RegisterRetry::new(within, Instant::now()));
+            loop {
+                let refused = match attempt.clone().make().await {
+                    Err(error) if error.is_retryable() => error,
+                    done => return done,
+                };
+                match retry.as_mut().and_then(|retry| retry.next_wait(Instant::now())) {
+                    Some(wait) => tokio::time::sleep(wait).await,
+                    None => return Err(refused),
                 }
-                _ => Err(RegisterError::Closed),
             }
         }
         .boxed()
+    }
+}
+
+/// One registration.
+#[derive(Clone)]
+struct Attempt<'a> {
+    client: &'a P2pClient,
+    target: ClientId,
+    payload: Option<Value>,
+    consent_time: Option<Duration>,
+    wait: Option<Duration>,
+    timeout: Option<Duration>,
+}
+
+impl Attempt<'_> {
+    async fn make(self) -> Result<PairingInfo, RegisterError> {
+        let Self { client, target, payload, consent_time, wait, timeout } = self;
+        let since = Instant::now();
+        let call = client.shared.next_call();
+        // Whoever no longer waits gives up the place in line.
+        let _hold = wait.map(|_| Hold::new(client, call));
+        let command = |deadline| {
+            let deadline = timeout.map(|_| deadline);
+            Command::Register { call, target, payload, consent_time, wait, deadline }
+        };
+        // Without a timeout the connection knows how long the server waits.
+        let wait = wait.map_or(Duration::ZERO, |wait| wait.min(LINE_TIME_MAX));
+        let longest = timeout.unwrap_or(wait + CONSENT_TIME_MAX + VERDICT_SLACK);
+        match ask(client, call, longest, command).await {
+            Answer::Registered(pairing) => Ok(pairing),
+            Answer::Refused(refusal) => Err(RegisterError::Refused(refusal)),
+            Answer::TimedOut => {
+                Err(RegisterError::Timeout(timeout.unwrap_or_else(|| since.elapsed())))
+            }
+            _ => Err(RegisterError::Closed),
+        }
     }
 }
 

@@ -56,6 +56,11 @@ impl Recipe {
     pub(crate) fn once(builder: ClientBuilder) -> Self {
         Self::Once(Arc::new(Mutex::new(Some(Box::new(builder)))))
     }
+
+    /// Returns whether this is a single builder, which connects once.
+    pub(crate) const fn is_single(&self) -> bool {
+        matches!(self, Self::Once(_))
+    }
 }
 
 /// Makes a client's connections.

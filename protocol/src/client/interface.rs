@@ -305,7 +305,8 @@ pub enum ClientEvent {
     /// There is another connection, and the session goes on. The resume token is left out.
     Resumed(Welcome),
     /// There is another connection, and the server does not know the session any more: this is a new
-    /// one. The pairing has ended, unless the direct path keeps it. The resume token is left out.
+    /// one. The pairing has ended, and [`Self::Unpaired`] follows, unless the direct path keeps it: then
+    /// [`Self::Reasserted`] follows. The resume token is left out.
     Restarted(Welcome),
     /// The client is paired.
     Paired(PairingInfo),

@@ -3,13 +3,13 @@
 //! Bytes and lists of numbers stand for each other: a blob is read as a `Vec<u8>`, and a list of numbers as
 //! `Bytes`. An error names the place in the arguments, as in `args[0].price`.
 
-use std::fmt;
+use std::{borrow::Cow, fmt};
 
 use bytes::Bytes;
 use serde::{
     de::{
-        DeserializeOwned, DeserializeSeed, Deserializer, Error as _, IntoDeserializer as _,
-        MapAccess, SeqAccess, Unexpected, Visitor,
+        DeserializeOwned, DeserializeSeed, Deserializer, Error as _, Expected,
+        IntoDeserializer as _, MapAccess, SeqAccess, Unexpected, Visitor,
         value::{MapAccessDeserializer, SeqDeserializer},
     },
     forward_to_deserialize_any,
@@ -60,7 +60,7 @@ impl fmt::Display for Mismatch {
         for step in self.path.iter().rev() {
             match step {
                 Step::Index(index) => write!(f, "[{index}]")?,
-                Step::Field(name) => write!(f, ".{name}")?,
+                Step::Field(name) => write!(f, ".{}", shown(name, SHOWN))?,
             }
         }
         write!(f, ": {}", self.text)
@@ -69,9 +69,60 @@ impl fmt::Display for Mismatch {
 
 impl std::error::Error for Mismatch {}
 
+/// The most characters of the data, or of a key, that the text of a mismatch shows. It travels to the partner
+/// and into logs.
+const SHOWN: usize = 200;
+
+/// The most characters of a text that a type's own reader gives: it may show the data too.
+const CUSTOM: usize = 2 * SHOWN;
+
+/// Returns the beginning of a text, with an ellipsis if it is longer.
+fn shown(text: &str, most: usize) -> Cow<'_, str> {
+    match text.char_indices().nth(most) {
+        Some((end, _)) => format!("{}…", &text[..end]).into(),
+        None => text.into(),
+    }
+}
+
+impl Mismatch {
+    /// Calls `report` with what was found, of which it shows no more than the beginning.
+    fn of_found(found: Unexpected<'_>, report: impl FnOnce(Unexpected<'_>) -> Self) -> Self {
+        match found {
+            Unexpected::Str(text) => report(Unexpected::Str(&shown(text, SHOWN))),
+            found => report(found),
+        }
+    }
+
+    fn of_text(text: String) -> Self {
+        Self { path: Vec::new(), text }
+    }
+}
+
 impl serde::de::Error for Mismatch {
     fn custom<T: fmt::Display>(text: T) -> Self {
-        Self { path: Vec::new(), text: text.to_string() }
+        Self::of_text(shown(&text.to_string(), CUSTOM).into_owned())
+    }
+
+    fn invalid_type(found: Unexpected<'_>, expected: &dyn Expected) -> Self {
+        Self::of_found(found, |found| {
+            Self::of_text(format!("invalid type: {found}, expected {expected}"))
+        })
+    }
+
+    fn invalid_value(found: Unexpected<'_>, expected: &dyn Expected) -> Self {
+        Self::of_found(found, |found| {
+            Self::of_text(format!("invalid value: {found}, expected {expected}"))
+        })
+    }
+
+    fn unknown_variant(variant: &str, expected: &'static [&'static str]) -> Self {
+        let variant = shown(variant, SHOWN);
+        Self::of_text(format!("unknown variant `{variant}`, expected one of {expected:?}"))
+    }
+
+    fn unknown_field(field: &str, expected: &'static [&'static str]) -> Self {
+        let field = shown(field, SHOWN);
+        Self::of_text(format!("unknown field `{field}`, expected one of {expected:?}"))
     }
 }
 
