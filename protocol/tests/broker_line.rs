@@ -602,7 +602,7 @@ impl Line {
 
     fn lose(&mut self, name: &str, now: Instant) {
         for waiter in self.0.iter_mut().filter(|waiter| waiter.name == name) {
-            waiter.lost = Some(now);
+            waiter.lost.get_or_insert(now); // A connection that claims nothing does not prolong it.
         }
     }
 
@@ -657,12 +657,17 @@ proptest! {
                 }
                 Happens::Cancel(at) => if let Some(req) = open[at] {
                     broker.say(&names[at], ClientMessage::Cancel { req });
+                    if is_asked_for.as_ref() == Some(&names[at]) {
+                        broker.decline("b", &names[at]); // Too late, but not unanswered.
+                    }
                 },
                 Happens::Lose(at) if there[at] => {
                     (there[at], open[at]) = (false, None);
                     line.lose(&names[at], broker.now);
-                    is_asked_for.take_if(|source| *source == names[at]);
                     broker.disconnect(&names[at]);
+                    if is_asked_for.take_if(|source| *source == names[at]).is_some() {
+                        broker.decline("b", &names[at]);
+                    }
                 }
                 Happens::Return(at) if !there[at] => {
                     resume(&mut broker, &names[at]);
@@ -677,6 +682,7 @@ proptest! {
                 Happens::Pass(millis) => broker.pass(Duration::from_millis(millis)),
                 _ => {}
             }
+            broker.pass(Duration::ZERO); // What is due happens before anything else.
             line.expire(broker.now);
             for (at, name) in names.iter().enumerate() {
                 for message in broker.told(name) {
