@@ -328,6 +328,22 @@ fn a_v1_unregister_is_answered_when_either_is_paired_anew() {
     assert_eq!(broker.broker.poll_timeout(), None);
 }
 
+/// A client that drops its target when it is answered would drop the new one.
+#[test]
+fn a_v1_unregister_is_answered_before_a_registration_that_followed_it() {
+    let mut broker = Scenario::with_v1_clients(["a", "b"]);
+    broker.pair("a", "b");
+    let req = broker.unregister("a");
+    broker.told("a");
+
+    broker.register("a", "b");
+    broker.accept("b", "a");
+
+    let told = broker.told("a");
+    let [first, ServerMessage::Registered { .. }] = &told[..] else { panic!("{told:?}") };
+    assert_eq!(*first, unregistered(req));
+}
+
 #[test]
 fn a_v1_unregister_is_answered_when_the_server_shuts_down() {
     let mut broker = Scenario::with_v1_clients(["a", "b"]);

@@ -53,6 +53,9 @@ impl Broker {
             Consent::Asked(_) => None,
             Consent::Crossing(req) => req,
         };
+        // Who asked for the end of an earlier pairing is answered before it is in another.
+        self.finish_release_of(&source);
+        self.finish_release_of(&target);
         for req in reqs {
             self.tell_registered(id, &source, req);
         }
@@ -62,8 +65,6 @@ impl Broker {
             source: source.clone(),
             target: target.clone(),
         });
-        self.finish_release_of(&source);
-        self.finish_release_of(&target);
         self.settle_requests_of(&source);
         self.settle_requests_of(&target);
     }
