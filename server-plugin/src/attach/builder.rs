@@ -43,6 +43,8 @@ impl P2pServer {
             .max_buffer_size(QUEUE_PACKETS)
             .ping_interval(SERVER_PING_INTERVAL)
             .ping_timeout(SERVER_PING_TIMEOUT)
+            // A client that becomes a websocket first waits for what it has posted, which may be held back.
+            .upgrade_timeout(SERVER_PING_TIMEOUT)
     }
 }
 
@@ -212,5 +214,20 @@ impl P2pServerBuilder {
         let server = self.build();
         io.ns("/", server.wrap(async || {}));
         server
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What it has posted may be held back for as long as a heartbeat allows.
+    #[test]
+    fn a_client_that_becomes_a_websocket_has_the_time_of_a_heartbeat() {
+        let (_layer, io) = P2pServer::socket_io().build_layer();
+
+        let engine = &io.config().engine_config;
+
+        assert_eq!(engine.upgrade_timeout, engine.ping_timeout);
     }
 }
