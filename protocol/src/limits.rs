@@ -131,6 +131,10 @@ pub const GRACE: Duration = Duration::from_secs(15);
 /// `duplicate-id`. A page that is reloaded, or mounts twice, connects before its last connection is gone.
 pub const ID_WAIT: Duration = Duration::from_secs(1);
 
+/// Pause between two pings of a holder from which the server does not read: within [`ID_WAIT`], a round trip passes
+/// between two of them.
+pub const ID_ASK_AGAIN: Duration = Duration::from_millis(200);
+
 /// Pause between two looks at the holder.
 pub const ID_WAIT_STEP: Duration = Duration::from_millis(20);
 

@@ -68,6 +68,7 @@ fn the_table_of_limits_agrees_with_the_constants() {
         ("DEPARTED_V1_TIME", time(limits::DEPARTED_V1_TIME)),
         ("DEPARTED_V1", limits::DEPARTED_V1.to_string()),
         ("ID_WAIT", time(limits::ID_WAIT)),
+        ("ID_ASK_AGAIN", time(limits::ID_ASK_AGAIN)),
         ("ID_WAIT_STEP", time(limits::ID_WAIT_STEP)),
         ("GRACE", time(limits::GRACE)),
         ("CLIENTS", limits::CLIENTS.to_string()),

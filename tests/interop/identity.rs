@@ -1,5 +1,7 @@
 //! Connected and refused clients.
 
+use std::time::Duration;
+
 use serde_json::json;
 use socketio_p2p_harness::{
     FaultProxy, Server, StartError,
@@ -85,6 +87,28 @@ async fn an_id_is_free_when_the_network_of_its_owner_is_gone() -> Story {
 
         assert_eq!(again.list().await?, json!(["A"]), "{kind:?}");
         again.quit().await?;
+    }
+    Ok(())
+}
+
+/// Its end stands behind what the server does not read.
+#[tokio::test]
+async fn an_id_is_free_when_its_owner_died_while_it_was_held_back() -> Story {
+    let server = Server::start().await?;
+    for (number, kind) in AGES.into_iter().chain(UPGRADING).enumerate() {
+        let [a, b] = ["A", "B"].map(|name| format!("{name}{number}"));
+        let mut first = kind.peer(&server, &a).start().await?;
+        let mut second = kind.peer(&server, &b).start().await?;
+        first.register(&b).await?;
+        second.send(json!({"cmd": "block", "ms": 5_000})).await?;
+        first.send(json!({"cmd": "burst", "id": 1, "count": 40, "bytes": 100_000})).await?;
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        first.kill().await;
+
+        let again = kind.peer(&server, &a).start().await?;
+
+        again.quit().await?;
+        second.quit().await?;
     }
     Ok(())
 }

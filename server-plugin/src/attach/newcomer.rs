@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use socketio_p2p_protocol::{
     Code, Dialect, Hello,
-    limits::{ID_WAIT, ID_WAIT_STEP},
+    limits::{ID_ASK_AGAIN, ID_WAIT, ID_WAIT_STEP},
     relay::{self, Sign},
 };
 use tokio::time::{Instant, sleep};
@@ -65,6 +65,7 @@ pub(super) async fn admit(
 struct Holder {
     connection: Arc<Connection>,
     seen: relay::Holder,
+    asked_at: Instant,
 }
 
 impl Holder {
@@ -72,7 +73,7 @@ impl Holder {
         if let Some(stream) = connection.outlet.stream() {
             stream.ask();
         }
-        Self { connection, seen: relay::Holder::new(now()) }
+        Self { connection, seen: relay::Holder::new(now()), asked_at: Instant::now() }
     }
 
     fn look(&mut self, is_metered: impl Fn() -> bool) {
@@ -82,6 +83,15 @@ impl Holder {
         let outlet = &*self.connection.outlet;
         self.seen.saw(match (outlet.polls(), outlet.stream()) {
             (false, None) => Sign::Unknown,
+            (false, Some(stream)) if stream.is_held() => {
+                // Its end is not read either. A machine that knows nothing of the connection any more refuses the
+                // first ping, and the next one fails.
+                if self.asked_at.elapsed() >= ID_ASK_AGAIN {
+                    self.asked_at = Instant::now();
+                    stream.ask();
+                }
+                Sign::Unknown
+            }
             (false, Some(stream)) => stream.sign(),
             (true, _) if outlet.poll_stream().is_some() => Sign::Alive,
             // It becomes a websocket, and does not poll meanwhile.

@@ -62,6 +62,11 @@ impl StreamHandle {
         self.wake();
     }
 
+    /// Returns whether its websocket is not read at present.
+    pub(crate) fn is_held(&self) -> bool {
+        self.intake.get().is_some_and(|intake| intake.is_held())
+    }
+
     /// Returns what is seen of the peer of a websocket since it was asked last.
     pub(crate) fn sign(&self) -> Sign {
         match self.question.is_open() {
