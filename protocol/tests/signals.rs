@@ -107,18 +107,62 @@ fn what_is_no_signal_is_refused() {
 }
 
 #[test]
-fn a_description_with_more_than_a_data_channel_is_refused() {
+fn a_description_without_one_data_channel_section_is_refused() {
+    const DATA: &str = "m=application 9 UDP/DTLS/SCTP webrtc-datachannel";
     let text = sdp_text(7, "abcd");
-    for (media, error) in [
-        ("m=audio 9 UDP/TLS/RTP/SAVPF 111", SignalError::Media),
-        ("m=video 0 UDP/TLS/RTP/SAVPF 96", SignalError::Media),
-        ("m=application 9 UDP/DTLS/SCTP webrtc-datachannel", SignalError::Media),
-        ("m=application 9 UDP/BFCP *", SignalError::Media),
-        ("m=application 0 UDP/DTLS/SCTP webrtc-datachannel", SignalError::Media),
-        ("nonsense", SignalError::Sdp),
+    assert_eq!(read_sdp(&format!("{text}{DATA}\r\n")), Err(SignalError::Media));
+    assert_eq!(read_sdp(&format!("{text}nonsense\r\n")), Err(SignalError::Sdp));
+    for media in [
+        "m=audio 9 UDP/TLS/RTP/SAVPF 111",
+        "m=video 0 UDP/TLS/RTP/SAVPF 96",
+        "m=application 9 UDP/BFCP *",
+        "m=application 0 UDP/DTLS/SCTP webrtc-datachannel",
     ] {
-        assert_eq!(read_sdp(&format!("{text}{media}\r\n")), Err(error), "{media}");
+        assert_eq!(read_sdp(&text.replace(DATA, media)), Err(SignalError::Media), "{media}");
     }
+}
+
+#[test]
+fn media_beside_the_data_of_an_offer_are_rejected_in_their_places() {
+    let (session, data) = sdp_text(7, "abcd")
+        .split_at_checked(sdp_text(7, "abcd").find("m=").unwrap())
+        .map(|(session, data)| {
+            (session.replace("BUNDLE 0", "BUNDLE a d v"), data.replace("mid:0", "mid:d"))
+        })
+        .unwrap();
+    let audio = "m=audio 9 UDP/TLS/RTP/SAVPF 111 63\r\nc=IN IP4 0.0.0.0\r\na=ice-ufrag:of\r\na=mid:a\r\n\
+        a=candidate:1 1 udp 5 10.0.0.1 4000 typ host\r\n";
+    let video = "m=video 9 UDP/TLS/RTP/SAVPF 96\r\na=mid:v\r\na=max-message-size:7\r\n";
+
+    let offer = read_sdp(&format!("{session}{audio}{data}{video}")).unwrap();
+
+    assert_eq!((offer.mid(), offer.index(), offer.ufrag()), ("d", 1, "abcd"));
+    assert!(offer.candidates().is_empty());
+    let for_stack = offer.without_candidates();
+    assert!(for_stack.contains("a=group:BUNDLE d\r\n") && !for_stack.contains("m=audio"));
+    assert!(!for_stack.contains("m=video") && !for_stack.contains("a=mid:a"));
+    let named = |mid: Option<&str>, index| {
+        let line = "candidate:1 1 udp 5 10.0.0.1 4000 typ host";
+        offer.concerns(&Candidate::new(line, mid, index).unwrap())
+    };
+    assert!(named(Some("d"), None) && named(None, Some(1)) && named(None, None));
+    assert!(!named(Some("a"), None) && !named(None, Some(2)));
+
+    let own = Sdp::own(&sdp_text(9, "mine").replace("mid:0", "mid:d"), 1, 2).unwrap();
+    let answer = own.clone().answering(&offer).unwrap();
+
+    let sections: Vec<_> = answer.as_str().lines().filter(|line| line.starts_with("m=")).collect();
+    assert_eq!(
+        sections,
+        [
+            "m=audio 0 UDP/TLS/RTP/SAVPF 111 63",
+            "m=application 9 UDP/DTLS/SCTP webrtc-datachannel",
+            "m=video 0 UDP/TLS/RTP/SAVPF 96",
+        ]
+    );
+    assert_eq!((answer.mid(), answer.index(), answer.ufrag()), ("d", 1, "mine"));
+    assert_eq!(answer.channel_window(), 2);
+    assert_eq!(own.clone().answering(&sdp(7, "abcd")), Ok(own));
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use socketio_p2p_client::direct::{
     ChannelMessage, DirectConfig, DirectConnection, DirectEnd, DirectEvent, DirectEvents,
-    DirectSendError, Signal, SignalError,
+    DirectSendError, Signal,
 };
 use socketio_p2p_harness::{Companion, Program};
 use tokio::runtime::Handle;
@@ -95,17 +95,6 @@ impl Both {
         &self.addresses
     }
 
-    /// Carries its signals to our end until one is refused.
-    pub(crate) async fn refusal(&mut self) -> Result<SignalError, Box<dyn std::error::Error>> {
-        loop {
-            let line = self.partner.line().await?;
-            if let Err(refusal) = Signal::from_value(&line["signal"]) {
-                return Ok(refusal);
-            }
-            self.signalled(&line["signal"])?;
-        }
-    }
-
     /// Opens, and exchanges all kinds of messages.
     pub(crate) async fn open_and_exchange_all(&mut self) -> Story {
         self.open().await?;
@@ -168,12 +157,6 @@ impl Both {
         self.partner.tell(json!({ "close": true })).await?;
         self.partner.closes().await?;
         self.ended(DirectEnd::Partner).await
-    }
-
-    /// We close a connection that simple-peer never heard of.
-    pub(crate) async fn closed_before_it_opened(self) -> Story {
-        timeout(PATIENCE, self.connection.close()).await?;
-        self.ended(DirectEnd::Here).await
     }
 
     /// The last event is `end`, nothing of the connection is left, and its program ends well.

@@ -19,7 +19,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::stream::{FuturesUnordered, StreamExt};
-use socketio_p2p_protocol::{Candidate, CandidatePlaces, IceServer, IceWarning};
+use socketio_p2p_protocol::{Candidate, CandidatePlaces, IceServer, IceWarning, Sdp};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
@@ -68,8 +68,11 @@ struct ConnectionActor {
     is_described: bool,
     /// Candidates of the partner that came before its description.
     candidates: Vec<Candidate>,
-    /// Name of the data channel section in this end's description.
+    /// The partner's description.
+    partner: Option<Sdp>,
+    /// Name and place of the data channel section in this end's description.
     mid: String,
+    index: u16,
     /// Places of the partner's candidates.
     places: CandidatePlaces,
     /// Time at which the connection is given up, while the partner is silent.
@@ -126,7 +129,9 @@ pub(crate) async fn run(role: Role, config: DirectConfig, tasks: TaskTracker, ha
                 channels: Arc::clone(&channels),
                 is_described: false,
                 candidates: Vec::new(),
+                partner: None,
                 mid: "0".to_owned(),
+                index: 0,
                 places,
                 given_up_at: None,
                 unread: warnings

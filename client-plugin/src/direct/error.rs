@@ -92,7 +92,7 @@ pub enum DirectEnd {
     /// The partner was silent for too long.
     #[error("the partner fell silent")]
     Silent,
-    /// The partner's description asks for more than a data channel, or cannot be used.
+    /// The partner's description has not one data channel section, or cannot be used.
     #[error("the partner's description was refused")]
     Refused,
     /// The application does not read the events.

@@ -50,8 +50,8 @@ pub(crate) fn own_offer(sdp: &str, udp_buffer: usize) -> Result<Signal, SignalEr
 }
 
 /// Returns this end's answer. Its candidates follow one by one.
-pub(crate) fn own_answer(sdp: &str, udp_buffer: usize) -> Result<Signal, SignalError> {
-    let sdp = Sdp::own(sdp, udp_buffer, CHANNEL_WINDOW)?;
+pub(crate) fn own_answer(sdp: &str, udp_buffer: usize, offer: &Sdp) -> Result<Signal, SignalError> {
+    let sdp = Sdp::own(sdp, udp_buffer, CHANNEL_WINDOW)?.answering(offer)?;
     Ok(Signal { attempt: None, step: Step::Answer(sdp) })
 }
 
@@ -127,9 +127,9 @@ mod tests {
     }
 
     #[test]
-    fn a_description_with_media_or_two_sections_is_more_than_a_data_channel() {
+    fn a_description_has_one_data_channel_section() {
         let audio = SDP.replace("application 9 UDP/DTLS/SCTP webrtc-datachannel", "audio 9 RTP 0");
-        let second = format!("{SDP}m=audio 9 UDP/TLS/RTP/SAVPF 111\r\n");
+        let second = format!("{SDP}m=application 9 UDP/DTLS/SCTP webrtc-datachannel\r\n");
 
         for sdp in [&audio, &second] {
             let signal = json!({ "type": "offer", "sdp": sdp });

@@ -23,11 +23,12 @@ fn signal(connection: &DirectConnection, signal: &Value) -> Result<(), SignalErr
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn media_is_refused_and_the_connection_still_comes_about() -> Outcome {
+async fn media_alone_is_refused_and_the_connection_still_comes_about() -> Outcome {
     let (mut a, mut b) = apart(&config(), &TaskTracker::new());
     let mut with_audio = offer().await;
     let sdp = with_audio["sdp"].as_str().unwrap();
-    with_audio["sdp"] = json!(format!("{sdp}m=audio 9 UDP/TLS/RTP/SAVPF 111\r\na=mid:1\r\n"));
+    let data = "m=application 9 UDP/DTLS/SCTP webrtc-datachannel";
+    with_audio["sdp"] = json!(sdp.replace(data, "m=audio 9 UDP/TLS/RTP/SAVPF 111"));
 
     let refusal = signal(&b.connection, &with_audio);
 

@@ -77,8 +77,8 @@ pub enum SignalError {
     /// The SDP or the candidate is too long.
     #[error("the signal is too large")]
     TooLarge,
-    /// The SDP has media, or more than one data channel section.
-    #[error("the session description contains more than a data channel")]
+    /// The SDP has sections, but not one data channel section.
+    #[error("the session description has not one data channel section")]
     Media,
     /// The SDP cannot be read, or lacks a field that a connection needs.
     #[error("the session description cannot be read")]

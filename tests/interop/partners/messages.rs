@@ -21,6 +21,17 @@ pub(super) async fn of_every_kind_and_length_arrive(
     }
     the_longest(&mut bare, of.limit()).await?;
     bare.connection.close().await;
+    if role == "offer" && of.has_media() {
+        beside_media(stack).await?;
+    }
+    Ok(())
+}
+
+/// An offer of audio and data is answered with the audio rejected.
+async fn beside_media(stack: &mut Stack) -> Story {
+    let mut bare = stack.connect_with(json!({ "connect": "offer", "media": true })).await?;
+    text_and_bytes(&mut bare).await?;
+    bare.connection.close().await;
     Ok(())
 }
 

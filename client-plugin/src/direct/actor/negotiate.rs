@@ -42,7 +42,8 @@ impl ConnectionActor {
                 self.described_by(&offer);
                 // webrtc repeats what it does not know of a strange offer.
                 let answer = in_turn(&offer, answer);
-                let answer = own_answer(&answer, self.connection.udp_buffer()).map_err(refused)?;
+                let answer =
+                    own_answer(&answer, self.connection.udp_buffer(), &offer).map_err(refused)?;
                 self.names_section(&answer);
                 // Before this end's candidates, which wait in webrtc's events.
                 self.report(DirectEvent::Signal(answer));
@@ -67,6 +68,8 @@ impl ConnectionActor {
 
     fn described_by(&mut self, partner: &Sdp) {
         self.is_described = true;
+        self.candidates.retain(|candidate| partner.concerns(candidate));
+        self.partner = Some(partner.clone());
         self.channels.described_by(partner);
         for candidate in partner.candidates().iter().filter(|candidate| is_usable(candidate)) {
             self.keep(candidate.clone());
@@ -74,7 +77,8 @@ impl ConnectionActor {
     }
 
     fn keep(&mut self, candidate: Candidate) {
-        if self.places.take(&candidate) {
+        let is_of_media = |partner: &Sdp| !partner.concerns(&candidate);
+        if !self.partner.as_ref().is_some_and(is_of_media) && self.places.take(&candidate) {
             self.candidates.push(candidate);
         }
     }
@@ -92,16 +96,17 @@ impl ConnectionActor {
         }
     }
 
-    /// Remembers the name of the data channel section in a description of this end.
+    /// Remembers the name and the place of the data channel section in a description of this end.
     fn names_section(&mut self, own: &Signal) {
         if let Step::Offer(sdp) | Step::Answer(sdp) = &own.step {
             sdp.mid().clone_into(&mut self.mid);
+            self.index = sdp.index();
         }
     }
 
     /// Reports a candidate of this end.
     pub(super) fn gathered(&mut self, candidate: Candidate) {
-        let named = Candidate::new(candidate.as_str(), Some(&self.mid), Some(0));
+        let named = Candidate::new(candidate.as_str(), Some(&self.mid), Some(self.index));
         let candidate = named.unwrap_or(candidate);
         let step = Step::Candidate(candidate);
         self.report(DirectEvent::Signal(Signal { attempt: None, step }));

@@ -17,7 +17,7 @@ const MAX_MESSAGE: &str = "max-message-size";
 /// The longest message of a partner that states none, in bytes: RFC 8841.
 const DEFAULT_MAX_MESSAGE: usize = 64 * 1024;
 
-/// A session description with one data channel section and nothing else.
+/// A session description with one data channel section. Sections of media beside it are rejected in the answer.
 ///
 /// Cloning is cheap.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -29,11 +29,37 @@ struct Parsed {
     session: String,
     ufrag: String,
     mid: String,
+    /// The place of the data channel section among all sections.
+    index: usize,
+    /// The other sections.
+    media: Vec<Media>,
     candidates: Vec<Candidate>,
     max_message: usize,
     udp_buffer: usize,
     channel_window: usize,
     takes_pieces: bool,
+}
+
+/// A section of media.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+struct Media {
+    /// The text after `m=`.
+    line: String,
+    mid: String,
+}
+
+impl Media {
+    /// Returns the section that rejects this one in an answer: its port is 0.
+    fn rejected(&self) -> String {
+        let mut words: Vec<&str> = self.line.split(' ').collect();
+        if let Some(port) = words.get_mut(1) {
+            *port = "0";
+        }
+        let line = words.join(" ");
+        let mid =
+            if self.mid.is_empty() { String::new() } else { format!("a=mid:{}\r\n", self.mid) };
+        format!("m={line}\r\nc=IN IP4 0.0.0.0\r\na=inactive\r\n{mid}")
+    }
 }
 
 impl Sdp {
@@ -53,13 +79,30 @@ impl Sdp {
         format!("{text}{udp_buffer}{channel_window}{pieces}").parse()
     }
 
+    /// Returns this description of this end as an answer to an offer: with each section of media that the offer has,
+    /// in its place, and rejected.
+    ///
+    /// # Errors
+    ///
+    /// As for the description of a partner.
+    pub fn answering(self, offer: &Self) -> Result<Self, SignalError> {
+        if offer.0.media.is_empty() {
+            return Ok(self);
+        }
+        let text = self.as_str();
+        let (session, data) = text.split_at(text.find("m=application").unwrap_or(0));
+        let (before, after) = offer.0.media.split_at(offer.0.index.min(offer.0.media.len()));
+        let rejected = |media: &[Media]| media.iter().map(Media::rejected).collect::<String>();
+        [session, &rejected(before), data, &rejected(after)].concat().parse()
+    }
+
     /// Returns the text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0.text
     }
 
-    /// Returns the text for a WebRTC stack: without candidates, and without the attributes that are ours. Its limit
+    /// Returns the text for a WebRTC stack: without candidates, sections of media and the attributes that are ours. Its limit
     /// of messages is [`CHANNEL_MESSAGE_BYTES`]: webrtc 0.21 takes the lesser of both ends' limits for what it
     /// receives as well, and cannot read one of 2³² bytes or more.
     #[must_use]
@@ -70,8 +113,20 @@ impl Sdp {
             !name.is_some_and(|name| left_out.contains(&name))
         };
         let mut text = String::with_capacity(self.0.text.len());
+        let mut is_media = false;
         for line in self.0.text.lines().filter(is_kept) {
-            text.push_str(line);
+            if let Some(section) = line.strip_prefix("m=") {
+                is_media = !is_data(section);
+            }
+            if is_media {
+                continue;
+            }
+            if line.starts_with("a=group:BUNDLE") && !self.0.media.is_empty() {
+                text.push_str("a=group:BUNDLE ");
+                text.push_str(&self.0.mid);
+            } else {
+                text.push_str(line);
+            }
             text.push_str("\r\n");
         }
         text + &format!("a={MAX_MESSAGE}:{CHANNEL_MESSAGE_BYTES}\r\n")
@@ -100,6 +155,22 @@ impl Sdp {
     #[must_use]
     pub fn mid(&self) -> &str {
         &self.0.mid
+    }
+
+    /// Returns the place of the data channel section among all sections, from 0.
+    #[must_use]
+    pub fn index(&self) -> u16 {
+        u16::try_from(self.0.index).unwrap_or(u16::MAX)
+    }
+
+    /// Returns false if a candidate names a section of media.
+    #[must_use]
+    pub fn concerns(&self, candidate: &Candidate) -> bool {
+        match candidate.mid() {
+            _ if self.0.media.is_empty() => true,
+            Some(mid) => mid == self.mid(),
+            None => candidate.index().is_none_or(|index| index == self.index()),
+        }
     }
 
     /// Returns the length of the longest message that the sender takes, in bytes.
@@ -144,12 +215,15 @@ impl FromStr for Sdp {
         let (mut session, mut ufrag) = (None, None);
         let (mut has_password, mut has_fingerprint) = (false, false);
         let mut sections = 0;
+        let mut is_media = false;
         let mut places = CandidatePlaces::signalled();
         let mut parsed = Parsed {
             text: text.to_owned(),
             session: String::new(),
             ufrag: String::new(),
             mid: String::new(),
+            index: 0,
+            media: Vec::new(),
             candidates: Vec::new(),
             max_message: DEFAULT_MAX_MESSAGE,
             udp_buffer: 0,
@@ -162,8 +236,23 @@ impl FromStr for Sdp {
             };
             match kind {
                 "o" => session = value.split(' ').nth(1).filter(|id| !id.is_empty()),
-                "m" if is_data(value) => sections += 1,
-                "m" => return Err(SignalError::Media),
+                "m" if is_data(value) => {
+                    sections += 1;
+                    is_media = false;
+                    parsed.index = parsed.media.len();
+                }
+                "m" => {
+                    is_media = true;
+                    let line = value.trim_end().to_owned();
+                    parsed.media.push(Media { line, mid: String::new() });
+                }
+                "a" if is_media => {
+                    if let (Some(("mid", mid)), Some(media)) =
+                        (value.split_once(':'), parsed.media.last_mut())
+                    {
+                        media.mid = mid.trim_end().into();
+                    }
+                }
                 "a" => match value.split_once(':') {
                     Some(("ice-ufrag", value)) => ufrag = Some(value.trim_end()),
                     Some(("mid", mid)) => parsed.mid = mid.trim_end().into(),
@@ -179,7 +268,7 @@ impl FromStr for Sdp {
                 _ => {}
             }
         }
-        if sections > 1 {
+        if sections > 1 || sections == 0 && !parsed.media.is_empty() {
             return Err(SignalError::Media);
         }
         match (session, ufrag) {
