@@ -55,6 +55,7 @@ export function startBare(RTCPeerConnection, say) {
   }
 
   async function connect({ connect: role, first, channels: further = [], media }) {
+    peer?.close(); // A page of Chromium has 500 at most.
     const connection = new RTCPeerConnection({ iceServers: [] });
     peer = connection;
     channels = new Map();
