@@ -10,7 +10,7 @@ use serde::{
     de::{
         DeserializeOwned, DeserializeSeed, Deserializer, Error as _, Expected,
         IntoDeserializer as _, MapAccess, SeqAccess, Unexpected, Visitor,
-        value::{MapAccessDeserializer, SeqDeserializer},
+        value::{MapAccessDeserializer, SeqDeserializer, StringDeserializer},
     },
     forward_to_deserialize_any,
 };
@@ -178,6 +178,8 @@ impl<'de> Deserializer<'de> for Node<'_> {
                 }
             }
             Value::Object(fields) => visitor.visit_map(Fields::new(fields, blobs)),
+            // Not by serde_json, whose error would hold the whole text.
+            Value::String(text) => visitor.visit_string(text),
             scalar => scalar.deserialize_any(visitor).map_err(Mismatch::custom),
         }
     }
@@ -231,6 +233,9 @@ impl<'de> Deserializer<'de> for Node<'_> {
             Value::Object(fields) => {
                 let fields = Fields::new(fields, self.blobs);
                 visitor.visit_enum(MapAccessDeserializer::new(fields))
+            }
+            Value::String(variant) => {
+                visitor.visit_enum(StringDeserializer::<Mismatch>::new(variant))
             }
             scalar => scalar.deserialize_enum(name, variants, visitor).map_err(Mismatch::custom),
         }
