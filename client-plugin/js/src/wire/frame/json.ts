@@ -1,0 +1,135 @@
+/** A frame as a JSON object. */
+
+import { Args } from "../../args.js";
+import { fromBase64, isText, toBase64 } from "../../bytes.js";
+import { refusal } from "../../error.js";
+import { JSON_DEPTH, MS } from "../../limits.js";
+import { bodyArgs, type Body, type Frame } from "../frame.js";
+import { readLabel } from "../label.js";
+import { isDeeper, isObject, isWhole, type Fields } from "../shape.js";
+
+/** Writes one blob: base64, or its length. */
+type WriteBlob = (blob: Uint8Array) => unknown;
+
+/** Reads all blobs; returns undefined if they cannot be read. */
+export type ReadBlobs = (blobs: unknown[]) => Uint8Array[] | undefined;
+
+/** Reads blobs in base64. */
+export function blobsFromBase64(blobs: unknown[]): Uint8Array[] | undefined {
+  const read = blobs.map((blob) => (typeof blob === "string" ? fromBase64(blob) : undefined));
+  return read.every((blob) => blob !== undefined) ? (read as Uint8Array[]) : undefined;
+}
+
+/** Returns the fields of a content, except its arguments. */
+function bodyFields(body: Body): Fields {
+  switch (body.t) {
+    case "emit":
+      return { t: body.t, e: body.event, ...(body.wantsReply && { r: true }) };
+    case "reply":
+      return { t: body.t, to: body.to, ...(!(body.result instanceof Args) && { err: body.result }) };
+    case "part":
+      return { t: body.t, d: body.text, ...(body.last && { z: true }) };
+    case "cancel":
+      return { t: body.t, to: body.to };
+    case "other":
+      return { t: body.label };
+    default:
+      return { t: body.t };
+  }
+}
+
+/** Returns the fields of a frame, except its arguments. */
+function frameFields({ seq, ack, got, ttl, body }: Frame): Fields {
+  return {
+    ...(seq && { s: seq }),
+    k: ack,
+    ...(got > ack && { g: got }),
+    ...bodyFields(body),
+    ...(ttl !== undefined && { x: Math.floor(ttl / MS) }),
+  };
+}
+
+/** Spells fields and the arguments of a content, which are text already. */
+function spell(fields: Fields, body: Body, blob: WriteBlob): string {
+  const args = bodyArgs(body);
+  const text = JSON.stringify(fields);
+  if (!args) return text;
+  const blobs = args.blobs.length ? `,"b":${JSON.stringify(args.blobs.map(blob))}` : "";
+  return `${text.slice(0, -1)},"a":${args.json}${blobs}}`;
+}
+
+/** Returns the text of a JSON object. */
+export const frameText = (frame: Frame, blob: WriteBlob = toBase64): string => spell(frameFields(frame), frame.body, blob);
+
+/** Returns the text that is cut into parts: the frame without its numbers. */
+export const bodyText = (body: Body): string => spell(bodyFields(body), body, toBase64);
+
+/** Returns a JSON object. */
+export function frameValue(frame: Frame): Fields {
+  const fields = frameFields(frame);
+  const args = bodyArgs(frame.body);
+  if (args) {
+    fields["a"] = args.values();
+    if (args.blobs.length) fields["b"] = args.blobs.map(toBase64);
+  }
+  return fields;
+}
+
+const isFlag = (value: unknown): value is boolean | undefined => value === undefined || typeof value === "boolean";
+
+function readArgs({ a, b = [] }: Fields, readBlobs: ReadBlobs): Args | undefined {
+  if (!Array.isArray(a) || !Array.isArray(b) || isDeeper(a, JSON_DEPTH)) return undefined;
+  const blobs = readBlobs(b);
+  return blobs && Args.of(a, blobs);
+}
+
+/** Reads a content. Fields that a kind does not have may have any value. */
+export function bodyFromFields(fields: Fields, readBlobs: ReadBlobs = blobsFromBase64): Body | undefined {
+  const { e, r, to, err, d, z } = fields;
+  const t = readLabel(fields["t"]);
+  switch (t) {
+    case undefined:
+      return undefined;
+    case "emit": {
+      const args = readArgs(fields, readBlobs);
+      return isText(e) && isFlag(r) && args ? { t, event: e, args, wantsReply: !!r } : undefined;
+    }
+    case "reply": {
+      if (!isWhole(to)) return undefined;
+      if (isObject(err)) {
+        const code = readLabel(err["code"]);
+        const message = err["message"] ?? "";
+        return code !== undefined && isText(message) ? { t, to, result: refusal(code, message) } : undefined;
+      }
+      const args = err === undefined || err === null ? readArgs(fields, readBlobs) : undefined;
+      return args && { t, to, result: args };
+    }
+    case "part":
+      return isText(d) && isFlag(z) ? { t, text: d, last: !!z } : undefined;
+    case "cancel":
+      return isWhole(to) ? { t, to } : undefined;
+    case "drop":
+    case "ack":
+      return { t };
+    default:
+      return { t: "other", label: t };
+  }
+}
+
+/** Reads a JSON object; returns undefined if it is no frame. */
+export function frameFromValue(value: unknown, readBlobs?: ReadBlobs): Frame | undefined {
+  if (!isObject(value)) return undefined;
+  const body = bodyFromFields(value, readBlobs);
+  const { s = 0, k, g = 0, x = null } = value;
+  if (!body || !isWhole(k) || !isWhole(g)) return undefined;
+  const seq = body.t === "ack" ? 0 : s;
+  if (!isWhole(seq) || (!seq && body.t !== "ack" && body.t !== "other")) return undefined;
+  const frame: Frame = { seq, ack: k, got: Math.max(g, k), body };
+  if (body.t === "emit" || body.t === "part") {
+    if (x !== null && !isWhole(x)) return undefined;
+    if (x !== null && (body.t === "emit" || body.last)) frame.ttl = x * MS;
+  }
+  return frame;
+}
+
+export const isFrame = (frame: Frame | undefined): frame is Frame => frame !== undefined;
