@@ -84,5 +84,5 @@ export function batchFromValue(value: unknown): Batch | undefined {
   return frames.length ? { frames, unread: frames.length < values.length } : undefined;
 }
 
-export { bodyText, frameFromValue, frameText, frameValue } from "./frame/json.js";
+export { bodyFromText, bodyText, frameFromValue, frameText, frameValue } from "./frame/json.js";
 export { frameBinary, frameFromBinary } from "./frame/binary.js";

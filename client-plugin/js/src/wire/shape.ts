@@ -32,3 +32,13 @@ export function isReadable(value: unknown): boolean {
   if (typeof value !== "object" || value === null) return true;
   return Object.entries(value).every(([key, item]) => isText(key) && isReadable(item));
 }
+
+/** Returns the number of levels of arrays and objects. */
+export function depth(value: unknown): number {
+  let levels = 0;
+  const isNested = (value: unknown): value is object => typeof value === "object" && value !== null;
+  for (let level = [value].filter(isNested); level.length; levels++) {
+    level = level.flatMap((value) => Object.values(value) as unknown[]).filter(isNested);
+  }
+  return levels;
+}

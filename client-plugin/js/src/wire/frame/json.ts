@@ -6,7 +6,7 @@ import { refusal } from "../../error.js";
 import { JSON_DEPTH, MS } from "../../limits.js";
 import { bodyArgs, type Body, type Frame } from "../frame.js";
 import { readLabel } from "../label.js";
-import { isDeeper, isObject, isWhole, type Fields } from "../shape.js";
+import { isDeeper, isObject, isReadable, isWhole, type Fields } from "../shape.js";
 
 /** Writes one blob: base64, or its length. */
 type WriteBlob = (blob: Uint8Array) => unknown;
@@ -113,6 +113,18 @@ export function bodyFromFields(fields: Fields, readBlobs: ReadBlobs = blobsFromB
       return { t };
     default:
       return { t: "other", label: t };
+  }
+}
+
+/** Reads the text that was cut into parts: an emit or a reply that usual parsers can read. */
+export function bodyFromText(text: string): Body | undefined {
+  try {
+    const value: unknown = JSON.parse(text);
+    const body = isObject(value) ? bodyFromFields(value) : undefined;
+    const isValue = body?.t === "emit" || body?.t === "reply";
+    return isValue && (!bodyArgs(body) || isReadable((value as Fields)["a"])) ? body : undefined;
+  } catch {
+    return undefined; // It is no JSON.
   }
 }
 
