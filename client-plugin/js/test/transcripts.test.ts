@@ -6,10 +6,10 @@ import { test } from "node:test";
 import { replay } from "../src/transcript/replay.js";
 import { transcript, transcripts } from "./repository.js";
 
-const names = transcripts().filter((name) => name.startsWith("peer-"));
+const names = transcripts().sort();
 
-test("there are transcripts of both ends", () => {
-  assert.deepEqual(names.sort(), ["peer-initiator.jsonl", "peer-partner.jsonl"]);
+test("there are transcripts of clients, and of both ends of a pairing", () => {
+  assert.deepEqual(names, ["peer-initiator.jsonl", "peer-partner.jsonl", "restarted.jsonl", "resumed.jsonl"]);
 });
 
 for (const name of names) {

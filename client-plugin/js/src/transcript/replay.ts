@@ -1,6 +1,7 @@
 /** Replays a transcript line by line, and compares the outputs. For tests: it is in no bundle. */
 
 import { isObject, type Fields } from "../wire/shape.js";
+import { ClientMachine } from "./client.js";
 import { PeerMachine } from "./peer.js";
 import type { Machine } from "./terms.js";
 
@@ -35,8 +36,10 @@ export class Replay {
   /** Reads the header. */
   constructor(header: Fields) {
     if (header["transcript"] !== 1) throw new Error("not version 1 of a transcript");
-    if (header["of"] !== "peer") throw new Error(`a transcript of ${String(header["of"])}`);
-    this.machine = new PeerMachine(header["config"] as Fields);
+    const { of, config } = header as { of: string; config: Fields };
+    if (of === "client") this.machine = new ClientMachine(config);
+    else if (of === "peer") this.machine = new PeerMachine(config);
+    else throw new Error(`a transcript of ${of}`);
   }
 
   /** Feeds an input, or compares an output or a timer. */
