@@ -1,0 +1,231 @@
+/**
+ * The one place that owns a client's half of the protocol: it feeds inputs to the client, and carries out the client's
+ * outputs. Inputs of one task of the event loop are fed before outputs are taken, so that the frames that they cause
+ * travel together.
+ */
+
+import { CoarseTimer, now } from "./actor/clock.js";
+import { EmitQueue } from "./actor/emit-queue.js";
+import { HandlerTasks } from "./actor/handler-tasks.js";
+import { Client } from "./client.js";
+import type { Answer, ClientComplaint, ClientConfig, ClientEvent, Command, Input, Output } from "./client/interface.js";
+import type { Refusal } from "./error.js";
+import type { ResumeToken } from "./id.js";
+import { HEARTBEAT_INTERVAL, QUESTIONS } from "./limits.js";
+import { PartnerLink, type DirectConfig } from "./partner/driver.js";
+import { ServerLink, type Source } from "./server/server-link.js";
+import type { TargetState } from "./wire/control/welcome.js";
+import { signalEvent } from "./wire/signal.js";
+
+/** A request of another client to be paired. */
+export interface PairingRequest {
+  readonly source: string;
+  /** The data that it sent for the decision. */
+  readonly payload: unknown;
+}
+
+/** A decision: true for yes, false or a text with the reason for no. */
+export type Consent = boolean | string;
+
+/** Decides about requests. A promise that is rejected, or takes too long, means no. */
+export type OnRegister = (request: PairingRequest) => Consent | Promise<Consent>;
+
+/** A caller that waits for an answer, or holds a watch. */
+export interface Caller {
+  answer(answer: Answer): void;
+  target?(state: TargetState): void;
+  unwatched?(refusal: Refusal): void;
+}
+
+/** What an actor reports. */
+export interface Observer {
+  event(event: ClientEvent): void;
+  complaint(about: ClientComplaint): void;
+}
+
+export class Actor {
+  readonly client: Client;
+  readonly tasks: HandlerTasks;
+  onRegister: OnRegister | undefined;
+  private readonly server: ServerLink;
+  private readonly partner: PartnerLink;
+  private readonly emits = new EmitQueue();
+  private readonly timer: CoarseTimer;
+  private readonly callers = new Map<number, Caller>();
+  private calls = 0;
+  private isScheduled = false;
+  private deciding = 0;
+
+  constructor(
+    config: ClientConfig,
+    source: Source,
+    direct: DirectConfig | undefined,
+    private readonly observer: Observer,
+    resume?: ResumeToken,
+  ) {
+    this.client = new Client(config, now(), resume);
+    const feed = (input: Input) => this.feed(input);
+    this.server = new ServerLink(source, feed);
+    this.partner = new PartnerLink(direct, feed);
+    this.tasks = new HandlerTasks((pairing, seq, result) => feed({ kind: "finished", pairing, seq, result }));
+    this.timer = new CoarseTimer((late) => {
+      // This program stood still: the silence was its own. The server has a moment for a sign of life.
+      if (late > HEARTBEAT_INTERVAL) this.wake();
+      else feed({ kind: "timeout" });
+    });
+    void this.server.connect(resume);
+    this.schedule();
+  }
+
+  /** Feeds an input. What follows is carried out after the present task. */
+  feed(input: Input): void {
+    this.client.handle(input, now());
+    this.schedule();
+  }
+
+  /** Notes that this program runs again after it stood still, or that its connections may be dead. */
+  wake(): void {
+    this.feed({ kind: "heard" });
+    this.feed({ kind: "suspected" });
+    this.feed({ kind: "timeout" });
+  }
+
+  /** Leaves at once: this program ends, and nobody waits for what the partner has not confirmed. */
+  leave(): void {
+    this.carryOut();
+    if (this.client.state.kind === "ready") this.server.send({ kind: "leave" });
+    this.feed({ kind: "gave-up" });
+    this.carryOut();
+  }
+
+  /** Gives a command, whose answer is for this caller. Returns the number of the call. */
+  ask(command: (call: number) => Command, caller: Caller): number {
+    const call = ++this.calls;
+    this.callers.set(call, caller);
+    this.feed({ kind: "command", command: command(call) });
+    return call;
+  }
+
+  /** Gives an emit, or lets it wait for room, at most so many milliseconds. */
+  emit(
+    make: (call: number) => Command & { kind: "emit" },
+    milliseconds: number,
+    expired: () => void,
+    caller: Caller,
+  ): number {
+    const call = ++this.calls;
+    const command = make(call);
+    this.callers.set(call, caller);
+    if (this.emits.isEmpty && this.client.takesEmits()) this.feed({ kind: "command", command });
+    else
+      this.emits.push(command, milliseconds, () => {
+        this.callers.delete(call);
+        expired();
+      });
+    return call;
+  }
+
+  /** Forgets a call: the caller no longer waits. Returns true if it was an emit that was not sent. */
+  cancel(call: number): boolean {
+    this.callers.delete(call);
+    if (this.emits.withdraw(call)) return true;
+    this.feed({ kind: "command", command: { kind: "cancel", call } });
+    return false;
+  }
+
+  private schedule(): void {
+    if (this.isScheduled) return;
+    this.isScheduled = true;
+    queueMicrotask(() => {
+      this.isScheduled = false;
+      this.carryOut();
+    });
+  }
+
+  /** Carries out the client's outputs, in order, and gives it the emits for which there is room. */
+  private carryOut(): void {
+    const { client } = this;
+    for (;;) {
+      const output = client.pollOutput();
+      if (output) {
+        this.carryOutOne(output);
+        continue;
+      }
+      const emit = client.takesEmits() ? this.emits.take() : undefined;
+      if (!emit) break;
+      client.handle({ kind: "command", command: emit }, now());
+      while (client.takesEmits()) {
+        const next = this.emits.take();
+        if (!next) break;
+        client.handle({ kind: "command", command: next }, now());
+      }
+    }
+    this.timer.set(client.pollTimeout());
+  }
+
+  private carryOutOne(output: Output): void {
+    const { server } = this;
+    switch (output.kind) {
+      case "send":
+        return server.send(output.message);
+      case "send-frames":
+        return server.sendFrames(output.pairing, output.frames);
+      case "signal":
+        return server.emit(...signalEvent(output.signal, output.pairing));
+      case "link":
+        return this.partner.carryOut(output.link, output.command);
+      case "answered": {
+        const caller = this.callers.get(output.call);
+        // The holder of a watch is told more.
+        if (output.answer.kind !== "watching") this.callers.delete(output.call);
+        return caller?.answer(output.answer);
+      }
+      case "target":
+        return this.callers.get(output.call)?.target?.(output.state);
+      case "unwatched": {
+        const caller = this.callers.get(output.call);
+        this.callers.delete(output.call);
+        return caller?.unwatched?.(output.refusal);
+      }
+      case "ask":
+        return this.decide(output);
+      case "deliver":
+        return this.tasks.start(output.pairing, output.source, output.delivery);
+      case "abandoned":
+        return this.tasks.abandon(output.pairing, output.seq);
+      case "event":
+        return this.observer.event(output.event);
+      case "complain":
+        return this.observer.complaint(output.about);
+      case "reconnect":
+        return server.reconnect(output.resume, output.after);
+      case "close":
+        this.timer.stop();
+        server.close();
+        this.partner.close();
+        this.tasks.close();
+    }
+  }
+
+  /** Asks the application for its consent. Without a handler everybody is accepted. */
+  private decide({ question, source, payload, consentTime }: Output & { kind: "ask" }): void {
+    const answer = (accept: boolean, reason?: string) => this.feed({ kind: "answer", question, accept, reason });
+    const { onRegister } = this;
+    if (!onRegister) return answer(true);
+    if (this.deciding >= QUESTIONS) return answer(false, "too many requests wait for a decision");
+    this.deciding++;
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const isLate = new Promise<false>((resolve) => {
+      timer = setTimeout(() => resolve(false), consentTime / 1_000); // The server waits no longer.
+    });
+    const asked = Promise.resolve().then(() => onRegister({ source, payload }));
+    Promise.race([asked, isLate])
+      .catch(() => false as const)
+      .then((consent) => {
+        clearTimeout(timer);
+        this.deciding--;
+        if (typeof consent === "string") answer(false, consent);
+        else answer(consent === true);
+      });
+  }
+}

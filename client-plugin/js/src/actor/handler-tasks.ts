@@ -1,0 +1,103 @@
+/** Running the application's handlers, in the order of the events up to their first await. */
+
+import { Args } from "../args.js";
+import { RunningHandlers } from "../client/handlers.js";
+import { refusal, type Refusal } from "../error.js";
+import type { PairingId } from "../id.js";
+import { HandlerError } from "../api/error.js";
+import { decode, encode, Values } from "../api/values.js";
+import type { Delivery } from "../peer/session/interface.js";
+
+/** An event of the partner. */
+export interface Incoming {
+  readonly event: string;
+  readonly args: unknown[];
+  /** The partner that sent it. */
+  readonly source: string;
+  readonly pairing: PairingId;
+  /** True if the partner waits for a reply. */
+  readonly wantsReply: boolean;
+  /** Aborted when nobody waits for the result any more. */
+  readonly signal: AbortSignal;
+}
+
+/** A handler: what it returns is the reply, its first argument or `values(…)`. */
+export type Handler = (this: Incoming, ...args: any[]) => unknown;
+
+/** A handler of events that have no handler of their own. */
+export type FallbackHandler = (incoming: Incoming) => unknown;
+
+/** The application's handlers, and those of them that run. */
+export class HandlerTasks {
+  readonly handlers = new Map<string, Handler>();
+  fallback: FallbackHandler | undefined;
+  private readonly running = new RunningHandlers();
+  private readonly aborts = new Map<string, AbortController>();
+
+  constructor(private readonly finished: (pairing: PairingId, seq: number, result: Args | Refusal) => void) {}
+
+  /** Starts the handler of a delivered event. */
+  start(pairing: PairingId, source: string, { seq, event, args, wantsReply }: Delivery): void {
+    const handler = this.handlers.get(event);
+    const { fallback } = this;
+    if (!handler && !fallback) return this.finished(pairing, seq, refusal("unhandled"));
+    const key = keyOf(pairing, seq);
+    const abort = new AbortController();
+    const full = this.running.start(pairing, seq, () => this.end(key));
+    if (full) return this.finished(pairing, seq, full);
+    this.aborts.set(key, abort);
+    const done = (result: Args | Refusal) => {
+      this.running.finished(pairing, seq);
+      this.aborts.delete(key);
+      this.finished(pairing, seq, result);
+    };
+    try {
+      const values = decode(args);
+      const incoming: Incoming = { event, args: values, source, pairing, wantsReply, signal: abort.signal };
+      const result = handler ? handler.apply(incoming, values) : fallback?.(incoming);
+      if (!isThenable(result)) return done(reply(result));
+      result.then(
+        (value) => done(reply(value)),
+        (error: unknown) => done(failed(error)),
+      );
+    } catch (error) {
+      done(failed(error));
+    }
+  }
+
+  /** Notes that nobody awaits the result of a handler any more. */
+  abandon(pairing: PairingId, seq: number): void {
+    this.running.abandon(pairing, seq);
+    this.aborts.get(keyOf(pairing, seq))?.abort();
+  }
+
+  private end(key: string): void {
+    this.aborts.get(key)?.abort();
+    this.aborts.delete(key);
+  }
+
+  /** Tells all handlers that nobody waits any more. */
+  close(): void {
+    for (const abort of this.aborts.values()) abort.abort();
+    this.aborts.clear();
+  }
+}
+
+const keyOf = (pairing: PairingId, seq: number): string => `${pairing} ${seq}`;
+
+const isThenable = (value: unknown): value is PromiseLike<unknown> =>
+  typeof (value as PromiseLike<unknown> | undefined)?.then === "function";
+
+function reply(result: unknown): Args | Refusal {
+  try {
+    return encode(result instanceof Values ? result.values : result === undefined ? [] : [result]);
+  } catch (error) {
+    return failed(error);
+  }
+}
+
+/** The partner learns the code and the message of a `HandlerError`, and the message of any other error. */
+function failed(error: unknown): Refusal {
+  if (error instanceof HandlerError) return refusal(error.code, error.message);
+  return refusal("handler-failed", error instanceof Error ? error.message : String(error));
+}

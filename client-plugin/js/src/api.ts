@@ -1,0 +1,15 @@
+/** What the application uses. */
+
+export type { Consent, OnRegister, PairingRequest } from "./actor.js";
+export type { FallbackHandler, Handler, Incoming } from "./actor/handler-tasks.js";
+export { P2pClient, type RegisterSettings, type RequestSettings } from "./api/client.js";
+export type { ConnectSettings, Target } from "./api/connect.js";
+export type { EmitSettings, Reply } from "./api/emit2.js";
+export { ConnectError, EmitError, HandlerError, P2pError, RequestError } from "./api/error.js";
+export type { EventMap, EventReader, P2pEvent, Read } from "./api/events.js";
+export { TargetWatch } from "./api/target-watch.js";
+export { values, Values } from "./api/values.js";
+export type { Path } from "./error.js";
+export type { IceServer, IceServers } from "./partner/driver.js";
+export type { Auth } from "./server/auth.js";
+export type { ClientEntry, PairingInfo, Presence, TargetState } from "./wire/control/welcome.js";

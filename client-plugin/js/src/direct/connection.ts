@@ -1,0 +1,135 @@
+/** One WebRTC connection to the partner: it carries out the commands of a link, and reports what happens. */
+
+import { CHUNK_BYTES, PARTS_UNDER_WAY, WINDOW_BYTES } from "../limits.js";
+import type { LinkCommand, LinkEvent, LinkMessage } from "../peer/link.js";
+import { candidate } from "../wire/signal/candidate.js";
+import { readSdp, type Sdp } from "../wire/signal/sdp.js";
+import type { DataChannelLike, Description, PeerConnectionClass, PeerConnectionLike } from "./peer-connection.js";
+
+/** The label of the session's channel. A partner's first channel is the session's, whatever its label. */
+const MAIN = "socketio-p2p";
+
+/**
+ * The bytes that may wait in the session's channel. Everything that is not confirmed is sent at once when a path is
+ * taken: the window of emits, as much of replies, parts of large values; twice, for a path may be lost and taken again
+ * before any of it has left. Beyond that the channel is useless.
+ */
+const SEND_BUFFER = 4 * (WINDOW_BYTES + PARTS_UNDER_WAY * CHUNK_BYTES);
+
+/** A connection. `report` takes its events; after `closed` there is none. */
+export class DirectConnection {
+  private readonly connection: PeerConnectionLike;
+  private channel: DataChannelLike | undefined;
+  /** Steps of the negotiation, one after another. */
+  private steps: Promise<void> = Promise.resolve();
+  private isClosed = false;
+
+  constructor(
+    Connection: PeerConnectionClass,
+    config: object,
+    private readonly report: (event: LinkEvent) => void,
+  ) {
+    const connection = new Connection(config);
+    this.connection = connection;
+    connection.onicecandidate = ({ candidate: found }) => {
+      // An empty text, or none, stands for the end of the candidates, which is not sent.
+      const own = found?.candidate && candidate(found.candidate, found.sdpMid, found.sdpMLineIndex);
+      if (own) this.tell({ event: "gathered", candidate: own });
+    };
+    connection.onconnectionstatechange = () => {
+      if (["failed", "closed"].includes(connection.connectionState)) this.fail();
+    };
+    connection.ondatachannel = ({ channel }) => {
+      if (this.channel) channel.close(); // Raw channels are for a later version of this package.
+      else this.take(channel);
+    };
+  }
+
+  /** Carries out a command. */
+  carryOut(command: LinkCommand): void {
+    switch (command.command) {
+      case "offer":
+        this.take(this.connection.createDataChannel(MAIN));
+        return this.step(() => this.offer(command.attempt));
+      case "restart":
+        return this.step(() => this.offer(command.attempt, { iceRestart: true }));
+      case "answer":
+        return this.step(() => this.answer(command.attempt, command.sdp));
+      case "accept":
+        return this.step(() => this.connection.setRemoteDescription({ type: "answer", sdp: command.sdp.text }));
+      case "add":
+        // A candidate that cannot be used is no failure.
+        return this.step(() => this.connection.addIceCandidate(command.candidate).catch(() => {}));
+      case "send":
+        return this.send(command.message);
+      case "close":
+        return this.close();
+    }
+  }
+
+  /** Closes the connection. Nothing is reported any more. */
+  close(): void {
+    if (this.isClosed) return;
+    this.isClosed = true;
+    this.channel?.close();
+    this.connection.close();
+  }
+
+  private tell(event: LinkEvent): void {
+    if (!this.isClosed) this.report(event);
+  }
+
+  private fail(): void {
+    if (this.isClosed) return;
+    this.close();
+    this.report({ event: "closed" });
+  }
+
+  private step(step: () => Promise<void>): void {
+    this.steps = this.steps.then(() => (this.isClosed ? undefined : step())).catch(() => this.fail());
+  }
+
+  private async offer(attempt: number, options?: object): Promise<void> {
+    const { sdp = "" } = await this.connection.createOffer(options);
+    await this.describe(attempt, { type: "offer", sdp });
+  }
+
+  private async answer(attempt: number, offer: Sdp): Promise<void> {
+    // An unanswered offer of this end is void: setting the partner's rolls it back.
+    await this.connection.setRemoteDescription({ type: "offer", sdp: offer.text });
+    const { sdp = "" } = await this.connection.createAnswer();
+    await this.describe(attempt, { type: "answer", sdp });
+  }
+
+  private async describe(attempt: number, description: Description): Promise<void> {
+    const sdp = readSdp(description.sdp);
+    if (typeof sdp === "string") throw new Error(`a description of this end cannot be read: ${sdp}`);
+    // Before the candidates, which are found from now on.
+    this.tell({ event: "described", attempt, sdp });
+    await this.connection.setLocalDescription(description);
+  }
+
+  private take(channel: DataChannelLike): void {
+    this.channel = channel;
+    channel.binaryType = "arraybuffer";
+    channel.onclose = channel.onerror = () => this.fail();
+    channel.onmessage = ({ data }) => {
+      if (data === "") return this.fail(); // The partner leaves: it sends nothing more.
+      const message = typeof data === "string" ? data : new Uint8Array(data as ArrayBuffer);
+      this.tell({ event: "received", message });
+    };
+    const opened = () => this.tell({ event: "opened" });
+    if (channel.readyState === "open") opened();
+    else channel.onopen = opened;
+  }
+
+  private send(message: LinkMessage): void {
+    const { channel } = this;
+    try {
+      if (!channel || channel.bufferedAmount > SEND_BUFFER) return this.fail();
+      channel.send(message);
+    } catch {
+      this.fail();
+    }
+  }
+}

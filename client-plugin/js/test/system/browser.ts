@@ -1,0 +1,81 @@
+/** Pages of headless Chromium that load the one file. */
+
+import { once } from "node:events";
+import { readFileSync } from "node:fs";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+
+import { atEnd, interop } from "./programs.js";
+
+/** The folder of the package, seen from build/test/system. */
+const PACKAGE = new URL("../../../", import.meta.url);
+
+const page = (script: string) => `<!doctype html><title>test</title>
+<script src="/socket.io.min.js"></script>
+<script type="module">${script}</script>`;
+
+/** What the pages of these tests begin with: a client whose events are collected. */
+export const SCRIPT = `
+import * as p2p from '/socketio-p2p.min.js';
+globalThis.p2p = p2p;
+globalThis.events = [];
+globalThis.join = async (url, settings) => {
+  const client = await p2p.connect(url, { socket: { transports: ['websocket'] }, ...settings });
+  globalThis.client = client;
+  (async () => { for await (const event of client.events()) events.push(event); })();
+};
+globalThis.until = async (is) => {
+  for (let at = 0; ; at++) {
+    while (at >= events.length) await new Promise((resolve) => setTimeout(resolve, 5));
+    if (is(events[at])) return events[at];
+  }
+};
+globalThis.isReady = true;
+`;
+
+/** Serves pages and the one file. Returns the URL. */
+export async function serve(pages: Record<string, string>): Promise<string> {
+  const script = (file: string | URL) => ({ type: "text/javascript", body: readFileSync(file, "utf8") });
+  const files: Record<string, { type: string; body: string }> = {
+    "/socketio-p2p.min.js": script(new URL("dist/socketio-p2p.min.js", PACKAGE)),
+    "/socket.io.min.js": script(new URL("node_modules/socket.io-client/dist/socket.io.min.js", PACKAGE)),
+  };
+  for (const [path, script] of Object.entries(pages)) files[path] = { type: "text/html", body: page(script) };
+  const server = createServer((request, response) => {
+    const file = files[new URL(request.url ?? "", "http://x").pathname];
+    response.writeHead(file ? 200 : 404, { "content-type": file?.type ?? "text/plain" });
+    response.end(file?.body);
+  });
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  atEnd(() => server.close());
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+}
+
+/** Starts Chromium. Candidates are real addresses, loopback among them: the tests need no network. */
+export async function startBrowser(): Promise<any> {
+  const { chromium } = interop("playwright-core");
+  const browser = await chromium.launch({
+    executablePath: process.env["CHROMIUM"] ?? "/usr/bin/chromium",
+    args: [
+      "--no-sandbox", // root cannot have it
+      "--disable-gpu",
+      "--disable-quic",
+      "--disable-background-networking",
+      "--disable-features=WebRtcHideLocalIpsWithMdns",
+      "--allow-loopback-in-peer-connection",
+    ],
+  });
+  atEnd(() => void browser.close());
+  return browser;
+}
+
+/** Opens a page that has run its script. Only one that may use the microphone is told of all interfaces. */
+export async function openPage(browser: any, url: string): Promise<any> {
+  const context = await browser.newContext({ permissions: ["microphone"] });
+  const page = await context.newPage();
+  page.on("pageerror", (error: Error) => console.error("page:", error.message));
+  await page.goto(url);
+  await page.waitForFunction("globalThis.isReady");
+  return page;
+}
