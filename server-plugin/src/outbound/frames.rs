@@ -94,6 +94,11 @@ impl Frames {
         Some(WholeText { start, payload, frame: header + MASK_BYTES + payload })
     }
 
+    /// Notes that a message is handed over which is not followed.
+    pub(super) const fn passed(&mut self) {
+        self.messages = self.messages.saturating_add(1);
+    }
+
     /// Follows bytes up to the end of a header or of a payload.
     pub(super) fn step(&mut self, bytes: &[u8]) -> Step {
         if self.left > 0 {

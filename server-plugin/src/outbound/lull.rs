@@ -57,6 +57,8 @@ mod tests {
     use crate::outbound::{
         gate::{Attached, Gate, Intake},
         meter::MeteredStream,
+        oversize::Longest,
+        polling_session::Session,
     };
 
     /// A masked frame with a text of five bytes.
@@ -129,6 +131,9 @@ mod tests {
     /// Engine.IO ends a session that says anything else before its upgrade.
     #[tokio::test(start_paused = true)]
     async fn a_session_that_polls_becomes_a_websocket_before_it_waits() {
+        // Its messages are looked at, as those of every client of the plugin.
+        let session = Session::with_id("waits");
+        session.leave_out_messages(Longest { bytes: 1000, namespace: "/".into() });
         let (mut client, server) = duplex(1024);
         let mut server = MeteredStream::new(server);
         let request =

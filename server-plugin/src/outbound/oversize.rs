@@ -175,13 +175,14 @@ impl Oversize {
 
     /// Passes a message of which nothing has to be known, if all of it is there: most are of this kind. Returns its
     /// length.
-    fn pass(&mut self, frames: &Frames, bytes: &[u8], longest: &Longest) -> Option<usize> {
+    fn pass(&mut self, frames: &mut Frames, bytes: &[u8], longest: &Longest) -> Option<usize> {
         let WholeText { start, payload, frame } = frames.whole_text(bytes)?;
         let has_attachments = start.iter().flatten().eq(EVENT);
         let is_short = (SHORTEST as usize..=longest.bytes).contains(&payload);
         if has_attachments || !is_short || self.has_queue() {
             return None;
         }
+        frames.passed();
         self.frame = Frame::default();
         self.begin(true);
         self.message.bytes = payload as u64;
