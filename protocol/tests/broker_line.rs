@@ -464,6 +464,39 @@ fn another_registration_gives_a_kept_place_up() {
     assert_eq!(broker.broker.stats().requests, 0);
 }
 
+/// A place that was not claimed is no wish: its source may have given it up while it was away.
+#[test]
+fn a_source_whose_place_is_not_claimed_is_asked_for_its_consent() {
+    let mut broker = busy(["a"]);
+    wait(&mut broker, "a");
+    broker.disconnect("a");
+    resume(&mut broker, "a");
+    broker.unregister("x");
+    broker.told("a");
+
+    broker.register("b", "a");
+    assert_eq!(broker.target_of("a"), None);
+    assert!(broker.asked("a", "b").is_some());
+    broker.decline("a", "b");
+
+    assert_eq!((broker.target_of("a"), broker.target_of("b")), (None, None));
+    assert_eq!(broker.broker.stats().requests, 0);
+}
+
+#[test]
+fn a_claim_of_a_place_meets_the_registration_by_its_target() {
+    let mut broker = busy(["a"]);
+    wait(&mut broker, "a");
+    broker.disconnect("a");
+    resume(&mut broker, "a");
+    broker.unregister("x");
+    broker.register("b", "a");
+
+    wait(&mut broker, "a");
+
+    assert_eq!(broker.target_of("a"), Some("b"));
+}
+
 #[test]
 fn a_source_that_is_lost_while_it_is_asked_for_is_first_again() {
     let mut broker = busy(["a", "c"]);

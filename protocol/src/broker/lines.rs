@@ -63,7 +63,7 @@ impl Broker {
     }
 
     /// Returns whether the source of a request has a connection that knows of it.
-    fn is_claimed(&self, number: ReqId) -> bool {
+    pub(super) fn is_claimed(&self, number: ReqId) -> bool {
         self.waiting.request(number).is_some_and(|request| !request.reqs.is_empty())
     }
 

@@ -80,8 +80,12 @@ impl Broker {
         if let Some(crossing) = crossing
             && self.waiting.request(crossing).is_some_and(|request| request.target == *source)
         {
-            self.event(BrokerEvent::Registered { source: source.clone(), target });
-            return self.agree(crossing, Consent::Crossing(req), now);
+            if self.is_claimed(crossing) {
+                self.event(BrokerEvent::Registered { source: source.clone(), target });
+                return self.agree(crossing, Consent::Crossing(req), now);
+            }
+            // The target came back without its wish: it is asked, as if it had never had one.
+            self.take_back(&target, Code::Cancelled);
         }
         if self.join(source, req, &target) {
             return;
