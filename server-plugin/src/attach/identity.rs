@@ -63,19 +63,26 @@ impl Hooks {
     /// has other requests to carry out.
     pub(crate) fn authorize(&self, source: &ClientId, target: &ClientId) -> bool {
         let Some(authorize) = &self.authorize else { return true };
-        catch_unwind(AssertUnwindSafe(|| authorize(source, target))).unwrap_or_else(|panic| {
-            logged(|| tracing::error!(%source, %target, "the hook authorize panicked"));
-            // Dropping it may panic in turn.
-            if let Err(second) = catch_unwind(AssertUnwindSafe(|| drop(panic))) {
-                std::mem::forget(second);
-            }
-            false
-        })
+        unless_it_panics("authorize", source, target, authorize)
     }
 
+    /// Returns whether the watcher may watch the target. If the hook panics, it may not.
     pub(crate) fn may_watch(&self, watcher: &ClientId, target: &ClientId) -> bool {
-        self.watch.as_ref().is_some_and(|may_watch| may_watch(watcher, target))
+        let Some(watch) = &self.watch else { return false };
+        unless_it_panics("watch", watcher, target, watch)
     }
+}
+
+/// Returns the decision of a hook, which is no if it panics.
+fn unless_it_panics(name: &str, source: &ClientId, target: &ClientId, hook: &Authorize) -> bool {
+    catch_unwind(AssertUnwindSafe(|| hook(source, target))).unwrap_or_else(|panic| {
+        logged(|| tracing::error!(%source, %target, "the hook {name} panicked"));
+        // Dropping it may panic in turn.
+        if let Err(second) = catch_unwind(AssertUnwindSafe(|| drop(panic))) {
+            std::mem::forget(second);
+        }
+        false
+    })
 }
 
 impl Default for Hooks {
