@@ -92,7 +92,7 @@ pub(super) async fn a_partner_that_is_killed_is_noticed(mut stack: Stack, of: Of
 
     // A browser that notices the end of its driver may still close the connection.
     let end = end_of(&mut bare).await?;
-    let may_close = matches!(of, Of::Chromium);
+    let may_close = matches!(of, Of::Chromium | Of::Firefox);
     assert!(end == DirectEnd::Silent || may_close && end == DirectEnd::Partner, "{end:?}");
     Ok(())
 }
