@@ -21,7 +21,7 @@
 // |---|---|
 // | `ice_provider` | ICE servers that the application provides anew |
 // | `server_names` | names of ICE servers, and their lookups |
-// | `config`, `error`, `message` | what an application sets, sees and sends |
+// | `config`, `error`, `error_codes`, `message` | what an application sets, sees and sends |
 // | `window` | bytes that may be in flight |
 // | `driver_ticks` | passes of webrtc's driver |
 // | `faults` | UDP that loses and delays, with the feature `udp-faults` |
@@ -50,6 +50,7 @@ mod connection;
 mod delivery;
 mod driver_ticks;
 mod error;
+mod error_codes;
 mod event;
 mod events;
 #[cfg(feature = "udp-faults")]

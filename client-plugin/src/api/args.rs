@@ -6,7 +6,7 @@ mod bytes;
 mod decode;
 
 use serde::{Serialize, de::DeserializeOwned};
-use socketio_p2p_protocol::Args;
+use socketio_p2p_protocol::{Args, Code};
 use socketioxide_core::{
     Str, Value,
     parser::{Parse as _, is_ser_tuple},
@@ -45,6 +45,18 @@ pub struct ArgsError(String);
 impl ArgsError {
     fn of(error: impl std::fmt::Display) -> Self {
         Self(error.to_string())
+    }
+
+    /// Returns the code, as it travels.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        Code::BadArgs.as_str()
+    }
+
+    /// Returns `false`: the same value and the same type never match.
+    #[must_use]
+    pub const fn is_retryable(&self) -> bool {
+        false
     }
 }
 

@@ -55,7 +55,7 @@ pub trait P2pClientExt: sealed::Sealed {
     ///     Ok(())
     /// }
     /// ```
-    fn register_target(&self, target: impl AsRef<str>) -> Register<'_>;
+    fn register_target(&self, target: impl AsRef<str>) -> Register;
 
     /// Ends the pairing, cancels a registration that waits, and waits until both are done. A client
     /// without a pairing succeeds at once.
@@ -71,7 +71,7 @@ pub trait P2pClientExt: sealed::Sealed {
     /// # Cancel safety
     ///
     /// Once polled, the pairing ends even if the future is dropped.
-    fn unregister_target(&self) -> Unregister<'_>;
+    fn unregister_target(&self) -> Unregister;
 
     /// Watches whether `target` can be asked: it is absent, free or busy. The watch is a [`Stream`] of its
     /// states, which begins with the present one.
@@ -105,7 +105,7 @@ pub trait P2pClientExt: sealed::Sealed {
     /// ```
     ///
     /// [`Stream`]: futures_util::Stream
-    fn watch_target(&self, target: impl AsRef<str>) -> WatchTarget<'_>;
+    fn watch_target(&self, target: impl AsRef<str>) -> WatchTarget;
 
     /// Emits an event to the partner, and waits for the result of the partner's handler. See [`Emit2`] for
     /// events without a reply, and for deadlines.
@@ -290,19 +290,19 @@ pub trait P2pClientExt: sealed::Sealed {
     /// # Cancel safety
     ///
     /// Cancel safe.
-    fn clients(&self) -> Clients<'_>;
+    fn clients(&self) -> Clients;
 }
 
 impl P2pClientExt for P2pClient {
-    fn register_target(&self, target: impl AsRef<str>) -> Register<'_> {
+    fn register_target(&self, target: impl AsRef<str>) -> Register {
         Register::new(self, target.as_ref())
     }
 
-    fn watch_target(&self, target: impl AsRef<str>) -> WatchTarget<'_> {
+    fn watch_target(&self, target: impl AsRef<str>) -> WatchTarget {
         WatchTarget::new(self, target.as_ref())
     }
 
-    fn unregister_target(&self) -> Unregister<'_> {
+    fn unregister_target(&self) -> Unregister {
         Unregister::new(self)
     }
 
@@ -370,7 +370,7 @@ impl P2pClientExt for P2pClient {
         self.shared.events()
     }
 
-    fn clients(&self) -> Clients<'_> {
+    fn clients(&self) -> Clients {
         Clients::new(self)
     }
 }

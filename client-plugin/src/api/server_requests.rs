@@ -1,4 +1,6 @@
 //! Requests to the server, to be awaited: registering, unregistering, and listing clients.
+//!
+//! None of them borrows the client: each can be spawned.
 
 use std::{
     future::IntoFuture,
@@ -29,8 +31,8 @@ use crate::{
 /// request, and waits for the verdict.
 #[derive(Debug)]
 #[must_use = "nothing is sent until this is awaited"]
-pub struct Register<'a> {
-    client: &'a P2pClient,
+pub struct Register {
+    client: P2pClient,
     target: Result<ClientId, ClientIdError>,
     payload: Option<serde_json::Result<Value>>,
     consent_time: Option<Duration>,
@@ -44,8 +46,8 @@ pub struct Register<'a> {
 /// request, and waits until the pairing has ended.
 #[derive(Debug)]
 #[must_use = "nothing is sent until this is awaited"]
-pub struct Unregister<'a> {
-    client: &'a P2pClient,
+pub struct Unregister {
+    client: P2pClient,
     timeout: Duration,
 }
 
@@ -53,15 +55,15 @@ pub struct Unregister<'a> {
 /// Awaiting it sends the request, and waits for the list.
 #[derive(Debug)]
 #[must_use = "nothing is sent until this is awaited"]
-pub struct Clients<'a> {
-    client: &'a P2pClient,
+pub struct Clients {
+    client: P2pClient,
     timeout: Duration,
 }
 
-impl<'a> Register<'a> {
-    pub(crate) fn new(client: &'a P2pClient, target: &str) -> Self {
+impl Register {
+    pub(crate) fn new(client: &P2pClient, target: &str) -> Self {
         Self {
-            client,
+            client: client.clone(),
             target: target.parse(),
             payload: None,
             consent_time: None,
@@ -149,9 +151,9 @@ impl<'a> Register<'a> {
     }
 }
 
-impl<'a> Unregister<'a> {
-    pub(crate) const fn new(client: &'a P2pClient) -> Self {
-        Self { client, timeout: REQUEST_TIMEOUT }
+impl Unregister {
+    pub(crate) fn new(client: &P2pClient) -> Self {
+        Self { client: client.clone(), timeout: REQUEST_TIMEOUT }
     }
 
     /// Sets the time to wait for the server. 5 s by default.
@@ -161,9 +163,9 @@ impl<'a> Unregister<'a> {
     }
 }
 
-impl<'a> Clients<'a> {
-    pub(crate) const fn new(client: &'a P2pClient) -> Self {
-        Self { client, timeout: REQUEST_TIMEOUT }
+impl Clients {
+    pub(crate) fn new(client: &P2pClient) -> Self {
+        Self { client: client.clone(), timeout: REQUEST_TIMEOUT }
     }
 
     /// Sets the time to wait for the server. 5 s by default.
@@ -193,13 +195,13 @@ async fn ask(
     timeout_at((deadline + ANSWER_SLACK).into(), asking).await.unwrap_or(Answer::TimedOut)
 }
 
-impl<'a> IntoFuture for Register<'a> {
+impl IntoFuture for Register {
     type Output = Result<PairingInfo, RegisterError>;
-    type IntoFuture = BoxFuture<'a, Self::Output>;
+    type IntoFuture = BoxFuture<'static, Self::Output>;
 
     fn into_future(self) -> Self::IntoFuture {
         async move {
-            let Register { client, target, payload, consent_time, wait, retry, timeout } = self;
+            let Self { client, target, payload, consent_time, wait, retry, timeout } = self;
             let target = target?;
             let payload = payload.transpose().map_err(RegisterError::Payload)?;
             let attempt = Attempt { client, target, payload, consent_time, wait, timeout };
@@ -221,8 +223,8 @@ impl<'a> IntoFuture for Register<'a> {
 
 /// One registration.
 #[derive(Clone)]
-struct Attempt<'a> {
-    client: &'a P2pClient,
+struct Attempt {
+    client: P2pClient,
     target: ClientId,
     payload: Option<Value>,
     consent_time: Option<Duration>,
@@ -230,13 +232,13 @@ struct Attempt<'a> {
     timeout: Option<Duration>,
 }
 
-impl Attempt<'_> {
+impl Attempt {
     async fn make(self) -> Result<PairingInfo, RegisterError> {
         let Self { client, target, payload, consent_time, wait, timeout } = self;
         let since = Instant::now();
         let call = client.shared.next_call();
         // Whoever no longer waits gives up the place in line.
-        let _hold = wait.map(|_| Hold::new(client, call));
+        let _hold = wait.map(|_| Hold::new(&client, call));
         let command = |deadline| {
             let deadline = timeout.map(|_| deadline);
             Command::Register { call, target, payload, consent_time, wait, deadline }
@@ -244,7 +246,7 @@ impl Attempt<'_> {
         // Without a timeout the connection knows how long the server waits.
         let wait = wait.map_or(Duration::ZERO, |wait| wait.min(LINE_TIME_MAX));
         let longest = timeout.unwrap_or(wait + CONSENT_TIME_MAX + VERDICT_SLACK);
-        match ask(client, call, longest, command).await {
+        match ask(&client, call, longest, command).await {
             Answer::Registered(pairing) => Ok(pairing),
             Answer::Refused(refusal) => Err(RegisterError::Refused(refusal)),
             Answer::TimedOut => {
@@ -255,15 +257,15 @@ impl Attempt<'_> {
     }
 }
 
-impl<'a> IntoFuture for Unregister<'a> {
+impl IntoFuture for Unregister {
     type Output = Result<(), RequestError>;
-    type IntoFuture = BoxFuture<'a, Self::Output>;
+    type IntoFuture = BoxFuture<'static, Self::Output>;
 
     fn into_future(self) -> Self::IntoFuture {
         async move {
             let call = self.client.shared.next_call();
             let command = |deadline| Command::Unregister { call, deadline };
-            match ask(self.client, call, self.timeout, command).await {
+            match ask(&self.client, call, self.timeout, command).await {
                 Answer::Unregistered => Ok(()),
                 answer => Err(request_error(answer, self.timeout)),
             }
@@ -272,15 +274,15 @@ impl<'a> IntoFuture for Unregister<'a> {
     }
 }
 
-impl<'a> IntoFuture for Clients<'a> {
+impl IntoFuture for Clients {
     type Output = Result<Vec<ClientEntry>, RequestError>;
-    type IntoFuture = BoxFuture<'a, Self::Output>;
+    type IntoFuture = BoxFuture<'static, Self::Output>;
 
     fn into_future(self) -> Self::IntoFuture {
         async move {
             let call = self.client.shared.next_call();
             let command = |deadline| Command::List { call, deadline };
-            match ask(self.client, call, self.timeout, command).await {
+            match ask(&self.client, call, self.timeout, command).await {
                 Answer::Clients(clients) => Ok(clients),
                 answer => Err(request_error(answer, self.timeout)),
             }

@@ -32,15 +32,15 @@ use crate::{
 /// Awaiting it sends the request, and waits for the first state.
 #[derive(Debug)]
 #[must_use = "nothing is sent until this is awaited"]
-pub struct WatchTarget<'a> {
-    client: &'a P2pClient,
+pub struct WatchTarget {
+    client: P2pClient,
     target: Result<ClientId, ClientIdError>,
     timeout: Duration,
 }
 
-impl<'a> WatchTarget<'a> {
-    pub(crate) fn new(client: &'a P2pClient, target: &str) -> Self {
-        Self { client, target: target.parse(), timeout: REQUEST_TIMEOUT }
+impl WatchTarget {
+    pub(crate) fn new(client: &P2pClient, target: &str) -> Self {
+        Self { client: client.clone(), target: target.parse(), timeout: REQUEST_TIMEOUT }
     }
 
     /// Sets the time to wait for the server. 5 s by default.
@@ -50,9 +50,9 @@ impl<'a> WatchTarget<'a> {
     }
 }
 
-impl<'a> IntoFuture for WatchTarget<'a> {
+impl IntoFuture for WatchTarget {
     type Output = Result<TargetWatch, WatchError>;
-    type IntoFuture = BoxFuture<'a, Self::Output>;
+    type IntoFuture = BoxFuture<'static, Self::Output>;
 
     fn into_future(self) -> Self::IntoFuture {
         async move {
@@ -61,7 +61,7 @@ impl<'a> IntoFuture for WatchTarget<'a> {
             let deadline = deadline(Instant::now(), timeout);
             let call = client.shared.next_call();
             // From here on its end is told to the server, also if this future is dropped.
-            let hold = Hold::new(client, call);
+            let hold = Hold::new(&client, call);
             let (answer, answered) = oneshot::channel();
             let (news, told) = watch::channel(News::default());
             let command = Command::Watch { call, target, deadline };

@@ -39,14 +39,8 @@ pub enum ConnectFailure {
 
 impl Serialize for ConnectFailure {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let code = match self {
-            Self::Refused(refusal) | Self::Welcome(refusal) => refusal.code,
-            Self::Timeout(_) => Code::Timeout,
-            Self::Auth(_) => Code::Forbidden,
-            Self::Unreachable(_) | Self::Closed => Code::Closed,
-        };
         let mut fields = serializer.serialize_struct("ConnectFailure", 3)?;
-        fields.serialize_field("code", &code)?;
+        fields.serialize_field("code", &self.code())?;
         fields.serialize_field("message", &self.to_string())?;
         fields.serialize_field("isRetryable", &self.is_retryable())?;
         fields.end()
@@ -54,6 +48,17 @@ impl Serialize for ConnectFailure {
 }
 
 impl ConnectFailure {
+    /// Returns the code.
+    #[must_use]
+    pub const fn code(&self) -> Code {
+        match self {
+            Self::Refused(refusal) | Self::Welcome(refusal) => refusal.code,
+            Self::Timeout(_) => Code::Timeout,
+            Self::Auth(_) => Code::Forbidden,
+            Self::Unreachable(_) | Self::Closed => Code::Closed,
+        }
+    }
+
     /// Returns whether another attempt can succeed. Only what is known to be final is: a refusal with a text
     /// that is no known code may pass.
     #[must_use]
