@@ -75,7 +75,7 @@ impl Drop for Emits {
 }
 
 /// The end of the actor.
-struct Done;
+struct Stop;
 
 impl Actor {
     async fn run(mut self) {
@@ -92,7 +92,7 @@ impl Actor {
     }
 
     /// Waits for an input, takes those that are at hand, and carries out what follows from them.
-    async fn turn(&mut self) -> Result<(), Done> {
+    async fn turn(&mut self) -> Result<(), Stop> {
         self.timer.set(self.client.poll_timeout());
         let input = tokio::select! {
             biased;
@@ -174,7 +174,7 @@ impl Actor {
     }
 
     /// Carries out the client's outputs, in order.
-    async fn carry_out(&mut self) -> Result<(), Done> {
+    async fn carry_out(&mut self) -> Result<(), Stop> {
         for warning in self.partner.take_warnings() {
             self.observers.publish(ClientEvent::IceWarning(warning));
         }
@@ -222,7 +222,7 @@ impl Actor {
                     self.observers.counters.count(&complaint);
                     None
                 }
-                Output::Close => return Err(Done),
+                Output::Close => return Err(Stop),
             };
             if let Some(input) = follows {
                 self.client.handle(input, Instant::now());

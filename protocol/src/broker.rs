@@ -62,7 +62,7 @@ use self::{
     releases::Release,
     requests::Registering,
     waiting::{Question, Waiting},
-    watches::Watches,
+    watches::WatchedTargets,
 };
 use crate::{
     ClientId, ClientMessage, Code, ConnId, Dialect, EndReason, PairingId, ReqId, ServerMessage,
@@ -90,7 +90,7 @@ pub struct Broker {
     away: BTreeSet<(Instant, ClientId)>,
     departed_v1: DepartedV1,
     list_rate: ListRate,
-    watches: Watches,
+    watches: WatchedTargets,
     line_news: LineNews,
     outputs: VecDeque<Output>,
     last_req: ReqId,
@@ -116,7 +116,7 @@ impl Broker {
             away: BTreeSet::new(),
             departed_v1: DepartedV1::default(),
             list_rate: ListRate::default(),
-            watches: Watches::default(),
+            watches: WatchedTargets::default(),
             line_news: LineNews::default(),
             outputs: VecDeque::new(),
             last_req: config.last_request & LAST_REQUEST_BITS,

@@ -14,12 +14,12 @@ use crate::sync::{Mutex, MutexGuard, PoisonError};
 /// Entries in the order of their places. Either the caller withdraws an entry, or the actor takes it.
 #[derive(Debug)]
 pub(crate) struct EmitQueue<T> {
-    state: Mutex<State<T>>,
+    state: Mutex<QueueState<T>>,
     arrived: Notify,
 }
 
 #[derive(Debug)]
-struct State<T> {
+struct QueueState<T> {
     waiting: BTreeMap<Place, T>,
     next: Place,
     is_closed: bool,
@@ -30,7 +30,7 @@ pub(crate) type Place = u64;
 
 impl<T> EmitQueue<T> {
     pub(crate) fn new() -> Self {
-        let state = State { waiting: BTreeMap::new(), next: 0, is_closed: false };
+        let state = QueueState { waiting: BTreeMap::new(), next: 0, is_closed: false };
         Self { state: Mutex::new(state), arrived: Notify::new() }
     }
 
@@ -78,7 +78,7 @@ impl<T> EmitQueue<T> {
         std::mem::take(&mut state.waiting).into_values()
     }
 
-    fn lock(&self) -> MutexGuard<'_, State<T>> {
+    fn lock(&self) -> MutexGuard<'_, QueueState<T>> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -204,7 +204,7 @@ impl IntoFuture for Register {
             let Self { client, target, payload, consent_time, wait, retry, timeout } = self;
             let target = target?;
             let payload = payload.transpose().map_err(RegisterError::Payload)?;
-            let attempt = Attempt { client, target, payload, consent_time, wait, timeout };
+            let attempt = Registration { client, target, payload, consent_time, wait, timeout };
             let mut retry = retry.map(|within| RegisterRetry::new(within, Instant::now()));
             loop {
                 let refused = match attempt.clone().make().await {
@@ -223,7 +223,7 @@ impl IntoFuture for Register {
 
 /// One registration.
 #[derive(Clone)]
-struct Attempt {
+struct Registration {
     client: P2pClient,
     target: ClientId,
     payload: Option<Value>,
@@ -232,7 +232,7 @@ struct Attempt {
     timeout: Option<Duration>,
 }
 
-impl Attempt {
+impl Registration {
     async fn make(self) -> Result<PairingInfo, RegisterError> {
         let Self { client, target, payload, consent_time, wait, timeout } = self;
         let since = Instant::now();

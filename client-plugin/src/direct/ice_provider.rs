@@ -60,14 +60,14 @@ impl From<IceServer> for IceServers {
     }
 }
 
-type Provide = dyn Fn() -> BoxFuture<'static, Result<IceServers, String>> + Send + Sync;
+type ProvideIceServers = dyn Fn() -> BoxFuture<'static, Result<IceServers, String>> + Send + Sync;
 
 /// The application's provider of ICE servers, and its last answer. Clones share it.
 #[derive(Clone)]
 pub(crate) struct IceProvider(Arc<Provider>);
 
 struct Provider {
-    provide: Box<Provide>,
+    provide: Box<ProvideIceServers>,
     /// Held while the application is asked.
     asking: Mutex<()>,
     /// The last answer, if it is valid for a time.

@@ -35,7 +35,7 @@ const PATIENCE: Duration = Duration::from_secs(1);
 /// One end of a raw channel.
 pub(crate) struct Inbox {
     pub(super) channels: Arc<Channels>,
-    state: Mutex<State>,
+    state: Mutex<InboxState>,
     /// Wakes the reader.
     arrived: Notify,
     /// Wakes the callers that send, open or close.
@@ -44,7 +44,7 @@ pub(crate) struct Inbox {
     pub(super) stirred: Notify,
 }
 
-struct State {
+struct InboxState {
     channel: Channel,
     messages: VecDeque<ChannelMessage>,
     /// Pieces that have come, if messages travel in pieces.
@@ -63,14 +63,14 @@ impl Inbox {
         let messages = VecDeque::new();
         Self {
             channels,
-            state: Mutex::new(State { channel, messages, pieces, is_open: false }),
+            state: Mutex::new(InboxState { channel, messages, pieces, is_open: false }),
             arrived: Notify::new(),
             changed: Notify::new(),
             stirred: Notify::new(),
         }
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, InboxState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -83,7 +83,7 @@ impl Inbox {
     }
 
     /// Brings the messages and the total of the connection in line with the channel.
-    fn settle(&self, state: &mut State, before: usize) {
+    fn settle(&self, state: &mut InboxState, before: usize) {
         let after = state.channel.unread();
         if after == 0 && !state.messages.is_empty() {
             state.messages = VecDeque::new();

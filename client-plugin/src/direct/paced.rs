@@ -28,11 +28,11 @@ const RESET: RangeInclusive<usize> = 36..=60;
 pub(super) struct PacedSocket {
     inner: Arc<dyn AsyncUdpSocket>,
     ticks: Arc<DriverTicks>,
-    state: Mutex<State>,
+    state: Mutex<PacedState>,
 }
 
 #[derive(Debug, Default)]
-struct State {
+struct PacedState {
     /// Number of ticks when the driver took the last datagram.
     taken_at: Option<u64>,
     /// A datagram for the next pass.

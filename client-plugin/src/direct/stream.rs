@@ -20,7 +20,7 @@ use super::sending::Reserved;
 /// nothing.
 const CHUNK: usize = 16 << 10;
 
-type Step<T> = Pin<Box<dyn Future<Output = T> + Send>>;
+type InProgress<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
 /// A [`DirectChannel`] as a stream of bytes, for `tokio::io::copy` and the like.
 ///
@@ -61,11 +61,11 @@ type Step<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 pub struct ChannelStream {
     channel: DirectChannel,
     unread: Bytes,
-    reading: Option<Step<Option<ChannelMessage>>>,
-    reserving: Option<Step<Result<Reserved, DirectSendError>>>,
+    reading: Option<InProgress<Option<ChannelMessage>>>,
+    reserving: Option<InProgress<Result<Reserved, DirectSendError>>>,
     /// The chunk that the connection's task sends.
     sending: Option<oneshot::Receiver<Result<(), DirectSendError>>>,
-    closing: Option<Step<()>>,
+    closing: Option<InProgress<()>>,
 }
 
 impl DirectChannel {

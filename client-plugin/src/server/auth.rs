@@ -15,7 +15,7 @@ use tokio::time::timeout;
 const PROVIDER_TIMEOUT: Duration = CONNECT_TIMEOUT;
 
 /// A function that is asked for the application's part before each attempt.
-type Provide = Arc<dyn Fn() -> BoxFuture<'static, Result<Value, String>> + Send + Sync>;
+type ProvideAuth = Arc<dyn Fn() -> BoxFuture<'static, Result<Value, String>> + Send + Sync>;
 
 /// The application's part of the auth.
 #[derive(Clone)]
@@ -23,7 +23,7 @@ pub(crate) enum ApplicationAuth {
     /// The same for each connection.
     Fixed(Value),
     /// Asked for before each attempt.
-    Provided(Provide),
+    Provided(ProvideAuth),
 }
 
 impl ApplicationAuth {

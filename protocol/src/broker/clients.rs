@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::{
-    Broker, BrokerEvent, ClientRecord, LineNews, ListPolicy, Listing, Output, Watches,
+    Broker, BrokerEvent, ClientRecord, LineNews, ListPolicy, Listing, Output, WatchedTargets,
     attendance::Attendance,
 };
 use crate::{
@@ -86,7 +86,7 @@ impl Broker {
             self.finish_release(number);
         }
         self.away.clear();
-        self.watches = Watches::default();
+        self.watches = WatchedTargets::default();
         self.line_news = LineNews::default();
         for (id, client) in self.clients.take() {
             if client.attendance != Attendance::Arriving {

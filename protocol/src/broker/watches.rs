@@ -19,7 +19,7 @@ use crate::{
 
 /// All watches.
 #[derive(Debug, Default)]
-pub(super) struct Watches {
+pub(super) struct WatchedTargets {
     targets: BTreeMap<ClientId, Watched>,
     /// The targets of each watcher, by the number of the watch.
     watchers: BTreeMap<ClientId, BTreeMap<ReqId, ClientId>>,
@@ -31,12 +31,12 @@ pub(super) struct Watches {
 #[derive(Debug)]
 struct Watched {
     state: TargetState,
-    watchers: BTreeMap<ClientId, Watch>,
+    watchers: BTreeMap<ClientId, Watcher>,
 }
 
 /// A watch of one target by one client.
 #[derive(Debug)]
-struct Watch {
+struct Watcher {
     req: ReqId,
     told: TargetState,
     /// The time before which nothing more is told.
@@ -45,7 +45,7 @@ struct Watch {
     is_due: bool,
 }
 
-impl Watches {
+impl WatchedTargets {
     /// Returns the number of watches.
     pub(super) fn len(&self) -> usize {
         self.watchers.values().map(BTreeMap::len).sum()
@@ -83,7 +83,7 @@ impl Watches {
             self.remove(watcher, former);
         }
         self.watchers.entry(watcher.clone()).or_default().insert(req, target.clone());
-        let watch = Watch { req, told: state, not_before: now + WATCH_INTERVAL, is_due: false };
+        let watch = Watcher { req, told: state, not_before: now + WATCH_INTERVAL, is_due: false };
         let watched = self.targets.entry(target.clone());
         let watched = watched.or_insert_with(|| Watched { state, watchers: BTreeMap::new() });
         watched.watchers.insert(watcher.clone(), watch);
@@ -98,7 +98,7 @@ impl Watches {
             self.watchers.remove(watcher);
         }
         let Some(watched) = self.targets.get_mut(&target) else { return };
-        if let Some(Watch { not_before, is_due: true, .. }) = watched.watchers.remove(watcher) {
+        if let Some(Watcher { not_before, is_due: true, .. }) = watched.watchers.remove(watcher) {
             self.due.remove(&(not_before, target.clone(), watcher.clone()));
         }
         if watched.watchers.is_empty() {
@@ -153,7 +153,7 @@ impl Watches {
     }
 }
 
-impl Watch {
+impl Watcher {
     /// Notes that a watcher is told this state, unless it was told the same last.
     fn tell(
         &mut self,

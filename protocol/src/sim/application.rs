@@ -9,7 +9,7 @@ use crate::{
 };
 
 use crate::sim::{
-    client::{SimClient, Waiting},
+    client::{SimClient, WaitingCall},
     handlers::args_of,
     oracle::{CallNo, Manner, Report},
     parties::{Emission, name_of},
@@ -174,7 +174,12 @@ impl World {
             options: EmitOptions { reply_by, expires, via },
         };
         let acknowledged = manner.acknowledged;
-        self.clients[client].waiting.push_back(Waiting { call, command, deadline, acknowledged });
+        self.clients[client].waiting.push_back(WaitingCall {
+            call,
+            command,
+            deadline,
+            acknowledged,
+        });
         call
     }
 }

@@ -11,7 +11,7 @@ use crate::{
 };
 
 use crate::sim::{
-    client::{Handled, Returns, SimClient, Waiting},
+    client::{Handled, Returns, SimClient, WaitingCall},
     oracle::{CallNo, Manner, Report, Rule, Verdict},
     parties::STRANGER,
     under_test::{Calls, Made},
@@ -86,7 +86,12 @@ impl World {
             options: EmitOptions { reply_by: Some(deadline), ..EmitOptions::default() },
         };
         let acknowledged = true;
-        self.clients[client].waiting.push_back(Waiting { call, command, deadline, acknowledged });
+        self.clients[client].waiting.push_back(WaitingCall {
+            call,
+            command,
+            deadline,
+            acknowledged,
+        });
     }
 
     /// Runs the application's handler.

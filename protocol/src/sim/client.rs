@@ -31,7 +31,7 @@ pub(crate) struct SimClient {
     /// The token that the next connection presents.
     pub(crate) resume: Option<ResumeToken>,
     /// Calls that wait for room in the window.
-    pub(crate) waiting: VecDeque<Waiting>,
+    pub(crate) waiting: VecDeque<WaitingCall>,
     /// Calls that were made and may still be taken back.
     pub(crate) open: Vec<CallNo>,
     pub(crate) last_request: u64,
@@ -95,7 +95,7 @@ pub(crate) enum Returns {
     Nothing,
 }
 
-pub(crate) struct Waiting {
+pub(crate) struct WaitingCall {
     pub(crate) call: CallNo,
     pub(crate) command: Command,
     pub(crate) deadline: Instant,

@@ -11,7 +11,7 @@ use crate::{
 };
 
 use crate::sim::{
-    client::{Handled, REQUESTS, Returns, Waiting},
+    client::{Handled, REQUESTS, Returns, WaitingCall},
     connection::{Down, State},
     oracle::{CallNo, ClientNo, Manner, Report},
     parties::STRANGER,
@@ -60,7 +60,7 @@ impl World {
         let command = Command::Emit { call, pairing, event, args, options };
         let deadline = options.reply_by.unwrap_or(self.now + std::time::Duration::from_secs(3_600));
         let call_no = call as CallNo;
-        let waiting = Waiting { call: call_no, command, deadline, acknowledged };
+        let waiting = WaitingCall { call: call_no, command, deadline, acknowledged };
         self.clients[client].waiting.push_back(waiting);
         call
     }

@@ -27,7 +27,7 @@ use crate::sim::{
     oracle::{ClientNo, Oracle, Rule},
     parties::HOSTILE,
     plan::Plan,
-    watch::{GRACE, Watch, Who},
+    watch::{GRACE, ServerObserver, Who},
 };
 
 pub(crate) struct Server {
@@ -38,7 +38,7 @@ pub(crate) struct Server {
     full: BTreeSet<ConnId>,
     /// Requests of v1 clients that wait.
     held: BTreeMap<ConnId, HeldRequests>,
-    watch: Watch,
+    watch: ServerObserver,
     pub(crate) acts: VecDeque<Act>,
     duplicates: DuplicatePolicy,
     plan: Plan,
@@ -73,7 +73,7 @@ impl Server {
             bridges: BTreeMap::new(),
             full: BTreeSet::new(),
             held: BTreeMap::new(),
-            watch: Watch::default(),
+            watch: ServerObserver::default(),
             acts: VecDeque::new(),
             duplicates: plan.duplicates,
             plan: plan.clone(),

@@ -27,7 +27,7 @@ pub(crate) struct Who {
 
 /// The knowledge of the server from outside.
 #[derive(Debug, Default)]
-pub(crate) struct Watch {
+pub(crate) struct ServerObserver {
     /// All clients that were ever admitted.
     people: BTreeMap<ConnId, Who>,
     /// The connection on which each was admitted last, until it is lost.
@@ -46,7 +46,7 @@ pub(crate) struct Watch {
     cause: Option<(EndReason, Option<ClientId>)>,
 }
 
-impl Watch {
+impl ServerObserver {
     pub(crate) fn who(&self, conn: ConnId) -> Option<&Who> {
         self.people.get(&conn)
     }

@@ -9,10 +9,10 @@ use socketio_p2p_protocol::{ClientMessage, relay::HeldRequests};
 
 /// The requests of a v1 client that wait until its partner has what the client emitted before them.
 #[derive(Debug, Default)]
-pub(crate) struct Held(Mutex<State>);
+pub(crate) struct Held(Mutex<HeldState>);
 
 #[derive(Debug, Default)]
-struct State {
+struct HeldState {
     requests: HeldRequests,
     /// Set while somebody carries out what is due: requests that come meanwhile are carried out after that, in
     /// their order. No lock is held meanwhile.
@@ -75,7 +75,7 @@ impl Held {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, HeldState> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

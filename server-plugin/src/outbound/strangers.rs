@@ -9,10 +9,10 @@ use super::stream_handle::StreamHandle;
 
 /// The connections of one listener that carry no session, in the order in which they came.
 #[derive(Debug, Default)]
-pub(super) struct Strangers(Mutex<State>);
+pub(super) struct Strangers(Mutex<StrangersState>);
 
 #[derive(Debug, Default)]
-struct State {
+struct StrangersState {
     last: u64,
     /// An entry lives no longer than its stream.
     streams: BTreeMap<u64, Weak<StreamHandle>>,
@@ -53,7 +53,7 @@ impl Strangers {
         self.lock().streams.is_empty()
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, StrangersState> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -19,25 +19,25 @@ use tokio::{sync::Notify, task::unconstrained};
 use crate::outbound::socket::Acknowledged;
 
 /// The side whose client owes an acknowledgement, and the number of the event.
-type Key = (Side, u64);
+type AckKey = (Side, u64);
 
 /// The acknowledgements that are owed.
 #[derive(Default)]
 pub(super) struct Awaited {
-    owed: BTreeMap<Key, (Acknowledged, Waker)>,
+    owed: BTreeMap<AckKey, (Acknowledged, Waker)>,
     arrivals: Arc<Arrivals>,
 }
 
 /// Numbers of the acknowledgements that may have come.
 #[derive(Debug, Default)]
 pub(super) struct Arrivals {
-    keys: Mutex<VecDeque<Key>>,
+    keys: Mutex<VecDeque<AckKey>>,
     /// Notified with each of them.
     task: Notify,
 }
 
 struct Arrival {
-    key: Key,
+    key: AckKey,
     arrivals: Arc<Arrivals>,
 }
 
@@ -48,7 +48,7 @@ impl Awaited {
     }
 
     /// Waits for an acknowledgement. It counts as one that may have come.
-    pub(super) fn expect(&mut self, key: Key, ack: Acknowledged) {
+    pub(super) fn expect(&mut self, key: AckKey, ack: Acknowledged) {
         let arrivals = self.arrivals.clone();
         let waker = Arc::new(Arrival { key, arrivals }).into();
         self.owed.insert(key, (ack, waker));
@@ -56,7 +56,7 @@ impl Awaited {
     }
 
     /// Does not wait for an acknowledgement any more.
-    pub(super) fn forget(&mut self, key: Key) {
+    pub(super) fn forget(&mut self, key: AckKey) {
         self.owed.remove(&key);
     }
 
@@ -72,7 +72,7 @@ impl Awaited {
     }
 
     /// Returns the next acknowledgement that has come, or the reason for its absence.
-    pub(super) fn next(&mut self) -> Option<(Key, Result<Args, NoAck>)> {
+    pub(super) fn next(&mut self) -> Option<(AckKey, Result<Args, NoAck>)> {
         loop {
             let key = self.arrivals.lock().pop_front()?;
             let Some((ack, waker)) = self.owed.get_mut(&key) else { continue };
@@ -97,7 +97,7 @@ impl Arrivals {
         self.task.notified().await;
     }
 
-    fn lock(&self) -> MutexGuard<'_, VecDeque<Key>> {
+    fn lock(&self) -> MutexGuard<'_, VecDeque<AckKey>> {
         self.keys.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -19,13 +19,13 @@ use crate::{
 };
 
 /// The client's answer to a message, which may never come.
-pub(crate) type Answer = Pin<Box<dyn Future<Output = Option<ClientMessage>> + Send>>;
+pub(crate) type ConsentAnswer = Pin<Box<dyn Future<Output = Option<ClientMessage>> + Send>>;
 
 /// Sends a message to a v1 client in its dialect. Returns its answer, if it owes one.
 pub(crate) fn tell(
     outlet: &dyn Outlet,
     message: &ServerMessage,
-) -> Result<Option<Answer>, SendFailure> {
+) -> Result<Option<ConsentAnswer>, SendFailure> {
     let emit = |event, args: &[Value]| outlet.emit(event, Arguments::Values(args));
     match message {
         ServerMessage::Register { req, source, consent_time, .. } => {

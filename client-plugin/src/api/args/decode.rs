@@ -27,7 +27,7 @@ pub(super) fn decode<T: DeserializeOwned>(args: &Args) -> Result<T, Mismatch> {
     }
     match values.into_iter().next() {
         Some(value) => {
-            T::deserialize(Node { value, blobs }).map_err(|error| error.at(Step::Index(0)))
+            T::deserialize(Node { value, blobs }).map_err(|error| error.at(PathStep::Index(0)))
         }
         None => Err(Mismatch::custom("there is no argument")),
     }
@@ -37,18 +37,18 @@ pub(super) fn decode<T: DeserializeOwned>(args: &Args) -> Result<T, Mismatch> {
 #[derive(Debug)]
 pub(super) struct Mismatch {
     /// The innermost step first.
-    path: Vec<Step>,
+    path: Vec<PathStep>,
     text: String,
 }
 
 #[derive(Debug)]
-enum Step {
+enum PathStep {
     Index(usize),
     Field(String),
 }
 
 impl Mismatch {
-    fn at(mut self, step: Step) -> Self {
+    fn at(mut self, step: PathStep) -> Self {
         self.path.push(step);
         self
     }
@@ -59,8 +59,8 @@ impl fmt::Display for Mismatch {
         f.write_str("args")?;
         for step in self.path.iter().rev() {
             match step {
-                Step::Index(index) => write!(f, "[{index}]")?,
-                Step::Field(name) => write!(f, ".{}", shown(name, SHOWN))?,
+                PathStep::Index(index) => write!(f, "[{index}]")?,
+                PathStep::Field(name) => write!(f, ".{}", shown(name, SHOWN))?,
             }
         }
         write!(f, ": {}", self.text)
@@ -263,7 +263,7 @@ impl<'de> SeqAccess<'de> for Items<'_> {
             return Ok(None);
         };
         let element = seed.deserialize(Node { value, blobs: self.blobs });
-        element.map(Some).map_err(|error| error.at(Step::Index(index)))
+        element.map(Some).map_err(|error| error.at(PathStep::Index(index)))
     }
 
     fn size_hint(&self) -> Option<usize> {
@@ -302,7 +302,7 @@ impl<'de> MapAccess<'de> for Fields<'_> {
         let (key, value) =
             self.value.take().ok_or_else(|| Mismatch::custom("a value has no key"))?;
         let value = seed.deserialize(Node { value, blobs: self.blobs });
-        value.map_err(|error| error.at(Step::Field(key)))
+        value.map_err(|error| error.at(PathStep::Field(key)))
     }
 
     fn size_hint(&self) -> Option<usize> {

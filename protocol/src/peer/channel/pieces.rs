@@ -48,11 +48,11 @@ pub struct Pieces {
     /// The number of the last message that was delivered.
     delivered: Option<u32>,
     /// Messages that are not complete, at most [`CHANNEL_PARTS`], the oldest first.
-    parts: VecDeque<Part>,
+    parts: VecDeque<PartialMessage>,
 }
 
 #[derive(Debug)]
-struct Part {
+struct PartialMessage {
     number: u32,
     kind: Kind,
     missing: usize,
@@ -126,7 +126,8 @@ impl Pieces {
             self.parts.pop_front();
             at -= 1;
         }
-        self.parts.insert(at, Part { number, kind, missing: count, pieces: vec![None; count] });
+        self.parts
+            .insert(at, PartialMessage { number, kind, missing: count, pieces: vec![None; count] });
         Some(at)
     }
 }

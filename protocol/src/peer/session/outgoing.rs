@@ -48,7 +48,7 @@ impl LargeValue {
 }
 
 /// A part, as it is sent.
-pub(super) struct Part {
+pub(super) struct ValuePart {
     pub(super) body: Body,
     /// The path that carries it while that path is there.
     pub(super) via: Option<Path>,
@@ -166,7 +166,7 @@ impl Outgoing {
     /// Takes the next part, if the window takes it. A part of an emit needs a path for emits. A reply
     /// does not wait for an emit that was not begun: the partner's handlers may wait for the reply,
     /// and the emit for a handler.
-    pub(super) fn next_part(&mut self, window: &Window, has_path: bool) -> Option<Part> {
+    pub(super) fn next_part(&mut self, window: &Window, has_path: bool) -> Option<ValuePart> {
         if !window.takes_parts() {
             return None;
         }
@@ -188,10 +188,10 @@ impl Outgoing {
         let last = value.sent == value.text.len();
         let body = Body::Part { text, last };
         if last {
-            return Some(Part { body, via, answers, complete: Some(value) });
+            return Some(ValuePart { body, via, answers, complete: Some(value) });
         }
         self.values.push_front(value);
-        Some(Part { body, via, answers, complete: None })
+        Some(ValuePart { body, via, answers, complete: None })
     }
 }
 

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use super::{
     CallId, EmitOptions, PendingCall, Session,
-    outgoing::{Part, Unsent, ValueKind},
+    outgoing::{Unsent, ValueKind, ValuePart},
     reassembly,
     window::{FrameRole, Unacked},
 };
@@ -70,7 +70,7 @@ impl Session {
         while self.answers_by().is_some()
             && let Some(part) = self.outgoing.next_part(&self.window, has_path)
         {
-            let Part { body, via, answers, complete } = part;
+            let ValuePart { body, via, answers, complete } = part;
             let size = body.size();
             match complete.map(|value| (value.kind, value.size)) {
                 None => {
