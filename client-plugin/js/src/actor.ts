@@ -10,10 +10,10 @@ import { HandlerTasks } from "./actor/handler-tasks.js";
 import { Client } from "./client.js";
 import type { Answer, ClientComplaint, ClientConfig, ClientEvent, Command, Input, Output } from "./client/interface.js";
 import type { Refusal } from "./error.js";
-import type { ResumeToken } from "./id.js";
 import { HEARTBEAT_INTERVAL, QUESTIONS } from "./limits.js";
 import { PartnerLink, type DirectConfig } from "./partner/driver.js";
 import { ServerLink, type Source } from "./server/server-link.js";
+import { restoreClient, saveClient } from "./snapshot.js";
 import type { TargetState } from "./wire/control/welcome.js";
 import { signalEvent } from "./wire/signal.js";
 
@@ -35,6 +35,8 @@ export interface Caller {
   answer(answer: Answer): void;
   target?(state: TargetState): void;
   unwatched?(refusal: Refusal): void;
+  /** The client is closed, and this holder of a watch is told no more. */
+  closed?(): void;
 }
 
 /** What an actor reports. */
@@ -61,19 +63,16 @@ export class Actor {
     source: Source,
     direct: DirectConfig | undefined,
     private readonly observer: Observer,
-    resume?: ResumeToken,
+    saved?: string,
   ) {
-    this.client = new Client(config, now(), resume);
+    this.client = new Client(config, now());
+    if (saved !== undefined) restoreClient(this.client, saved);
     const feed = (input: Input) => this.feed(input);
     this.server = new ServerLink(source, feed);
     this.partner = new PartnerLink(direct, feed);
     this.tasks = new HandlerTasks((pairing, seq, result) => feed({ kind: "finished", pairing, seq, result }));
-    this.timer = new CoarseTimer((late) => {
-      // This program stood still: the silence was its own. The server has a moment for a sign of life.
-      if (late > HEARTBEAT_INTERVAL) this.wake();
-      else feed({ kind: "timeout" });
-    });
-    void this.server.connect(resume);
+    this.timer = new CoarseTimer(() => this.schedule());
+    void this.server.connect(this.client.token);
     this.schedule();
   }
 
@@ -85,9 +84,17 @@ export class Actor {
 
   /** Notes that this program runs again after it stood still, or that its connections may be dead. */
   wake(): void {
-    this.feed({ kind: "heard" });
-    this.feed({ kind: "suspected" });
+    if (this.client.state.kind === "ready") {
+      this.feed({ kind: "heard" });
+      this.feed({ kind: "suspected" });
+    }
     this.feed({ kind: "timeout" });
+  }
+
+  /** Returns this client as text, for a later page, or undefined if none could go on with it. */
+  save(): string | undefined {
+    this.carryOut();
+    return saveClient(this.client);
   }
 
   /** Leaves at once: this program ends, and nobody waits for what the partner has not confirmed. */
@@ -142,9 +149,17 @@ export class Actor {
     });
   }
 
+  private keepTime(): void {
+    const late = now() - (this.client.pollTimeout() ?? Infinity);
+    // This program stood still: the silence was its own. The server has a moment for a sign of life.
+    if (late > HEARTBEAT_INTERVAL) this.wake();
+    else if (late >= 0) this.client.handle({ kind: "timeout" }, now());
+  }
+
   /** Carries out the client's outputs, in order, and gives it the emits for which there is room. */
   private carryOut(): void {
     const { client } = this;
+    this.keepTime();
     for (;;) {
       const output = client.pollOutput();
       if (output) {
@@ -204,6 +219,7 @@ export class Actor {
         server.close();
         this.partner.close();
         this.tasks.close();
+        for (const caller of this.callers.values()) caller.closed?.();
     }
   }
 

@@ -55,6 +55,8 @@ export class Client {
   readonly firstUntil: number | undefined;
   /** True once a server has welcomed it: before that there is no session to resume. */
   welcomed = false;
+  /** The token that the next connection shows. */
+  token: ResumeToken | undefined;
   limits: Limits = defaultLimits();
   lastReq: ReqId = 0;
   /** The requests, in the order of their numbers. */
@@ -73,7 +75,7 @@ export class Client {
   readonly ending = new Ending();
   /** The peer whose frames were sent last. */
   served: PairingId | undefined;
-  pacer = new Pacer(this.limits);
+  pacer = new Pacer(this.limits, 0);
   lastHeard: number;
   lastAsked: number;
   /** The ping whose answer is awaited. */
@@ -83,15 +85,10 @@ export class Client {
   serverRtt: number | undefined;
   private readonly outputs: Output[] = [];
 
-  /**
-   * Creates a client whose host begins to make its first connection. `token` is that of an earlier connection, if
-   * this one resumes its session.
-   */
+  /** Creates a client whose host begins to make its first connection. */
   constructor(
     readonly config: ClientConfig,
     public now: number,
-    /** The token that the next connection shows. */
-    public token?: ResumeToken,
   ) {
     this.state = { kind: "connecting", until: now + config.connectTimeout, time: config.connectTimeout };
     this.backoff = new Backoff(config);

@@ -2,8 +2,8 @@
 
 import { SETTING_MAX } from "../limits.js";
 
-/** Returns whole microseconds of a clock that does not jump. */
-export const now = (): number => Math.floor(performance.now() * 1_000);
+/** Returns whole microseconds since 1970 of a clock that does not jump while a page lives: the next page goes on. */
+export const now = (): number => Math.floor((performance.timeOrigin + performance.now()) * 1_000);
 
 /** Returns microseconds for a setting in milliseconds. Infinity is the longest time. */
 export const micros = (milliseconds: number): number => Math.min(Math.round(milliseconds * 1_000), SETTING_MAX);
@@ -19,8 +19,7 @@ export class CoarseTimer {
   private timer: ReturnType<typeof setTimeout> | undefined;
   private at = Infinity;
 
-  /** `fired` gets the time by which the timer was late, in microseconds. */
-  constructor(private readonly fired: (late: number) => void) {}
+  constructor(private readonly fired: () => void) {}
 
   /** Makes the timer fire at this moment or earlier. */
   set(moment: number | undefined): void {
@@ -30,9 +29,8 @@ export class CoarseTimer {
     // A timer may fire up to a millisecond early.
     const wait = Math.min(Math.max(Math.ceil((moment - now()) / 1_000), 0), LONGEST);
     this.timer = setTimeout(() => {
-      const late = now() - this.at;
       this.at = Infinity;
-      this.fired(late);
+      this.fired();
     }, wait);
   }
 

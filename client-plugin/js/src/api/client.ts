@@ -114,12 +114,12 @@ export class P2pClient {
     const read = (answer: Answer) => {
       if (answer.kind !== "watching") return undefined;
       watch = new TargetWatch(target, answer.state, () => this.actor.cancel(call));
-      this.observers.on("disconnected", () => watch?.ended());
       return watch;
     };
     return this.request(make, settings.signal, read, {
       target: (state) => watch?.told(state),
       unwatched: (refusal) => watch?.ended(RequestError.of(refusal)),
+      closed: () => watch?.ended(),
     });
   }
 

@@ -1,6 +1,6 @@
 /** Connecting a client. */
 
-import { Actor, type OnRegister } from "../actor.js";
+import { Actor, type Observer, type OnRegister } from "../actor.js";
 import { micros } from "../actor/clock.js";
 import type { FallbackHandler, Handler } from "../actor/handler-tasks.js";
 import { clientConfig } from "../client/interface.js";
@@ -14,7 +14,7 @@ import { socketMaker, type Io, type SocketLike } from "../server/socket.js";
 import { P2pClient } from "./client.js";
 import { ConnectError } from "./error.js";
 import { Observers, publicEvent } from "./events.js";
-import { watchPage } from "./page.js";
+import { Handover, watchPage } from "./page.js";
 
 /** The options of a client. Times are milliseconds. */
 export interface ConnectSettings {
@@ -40,6 +40,12 @@ export interface ConnectSettings {
   io?: Io;
   /** True, the default, if a lost connection is replaced and the session resumed. */
   resumes?: boolean;
+  /**
+   * True if the next page of this tab goes on with this client: its session, its pairing and what is under way, as after
+   * a lost connection. Then a page that is closed does not leave: its partner waits for the grace period. `connect`
+   * returns the client with its `pairing`, if it still has one.
+   */
+  survivesReload?: boolean;
   /** The time in which the first attempt to connect is repeated after a failure that may pass. */
   retryConnect?: number;
   /** The time that each attempt to connect may take. 10,000 by default. */
@@ -83,23 +89,28 @@ export function connectWith(io: Io | undefined, target: Target, settings: Connec
     });
     const observers = new Observers();
     let failure: ConnectError | undefined;
+    let client: P2pClient | undefined;
     const source = sourceOf(target, settings, io, policy !== "relay-only");
     const direct = PeerConnection && { PeerConnection, iceServers: settings.iceServers ?? [] };
-    const actor = new Actor(config, source, direct, {
+    const name = `${id} ${typeof target === "string" ? target : ""}`;
+    const handover = settings.survivesReload ? new Handover(sessionStorage, name) : undefined;
+    const observer: Observer = {
       event: (event) => {
         const told = publicEvent(event);
-        if (told.type === "connected") resolve(new P2pClient(actor, observers, told.id));
+        // The second and the third once at most: after a reload.
+        if ("id" in told) resolve((client ??= new P2pClient(actor, observers, told.id)));
         if (told.type === "connect-error") failure = told.error;
         // Has no effect once it was resolved.
         if (told.type === "disconnected") reject(failure ?? new ConnectError("closed"));
         observers.publish(told);
       },
       complaint: (about) => settings.onComplaint?.(about),
-    });
+    };
+    const actor = new Actor(config, source, direct, observer, handover?.take());
     actor.onRegister = onRegister;
     actor.tasks.fallback = onAny2;
     for (const [event, handler] of Object.entries(on2)) actor.tasks.handlers.set(event, handler);
-    const unwatch = watchPage(actor);
+    const unwatch = watchPage(actor, handover);
     observers.on("disconnected", unwatch);
     const abort = () => {
       failure ??= new ConnectError("cancelled", undefined, false, { cause: signal?.reason });

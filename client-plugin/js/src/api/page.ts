@@ -1,26 +1,82 @@
-/** What a page tells of its network and of its sleep. */
+/** What a page tells of its network, its sleep and its end. */
 
 import type { Actor } from "../actor.js";
 
+/** A place where a page leaves a client for the next one, and takes that of the last one. */
+export class Handover {
+  private readonly key: string;
+
+  constructor(
+    private readonly storage: Storage,
+    name: string,
+  ) {
+    this.key = `socketio-p2p ${name}`;
+  }
+
+  /** Takes what the last page has left: a second page, as a duplicated one, finds nothing. */
+  take(): string | undefined {
+    const left = this.storage.getItem(this.key) ?? undefined;
+    this.storage.removeItem(this.key);
+    return left;
+  }
+
+  /** Leaves a client. Returns false if there is no room. */
+  leave(client: string): boolean {
+    try {
+      this.storage.setItem(this.key, client);
+      return true;
+    } catch {
+      return false;
+    }
+  }
+}
+
 /**
- * Watches a page: its network may change, it may be frozen, or taken back from the cache for back and forward. Returns
- * a function that ends that. Outside of a page, and in a worker, there is less to watch, or nothing.
+ * Watches a page: its network may change, it may be frozen, kept for back and forward, or end. Returns a function that
+ * ends that. Outside of a page, and in a worker, there is less to watch, or nothing.
+ *
+ * A client is handed over only from the end of a page to the beginning of the next one: while a page lives there is
+ * nothing to copy, so that a duplicated page is a client of its own.
  */
-export function watchPage(actor: Actor): () => void {
-  const wake = () => actor.wake();
-  const moved = () => actor.feed({ kind: "addresses-changed" });
-  const shown = () => {
-    if (document.visibilityState === "visible") wake();
+export function watchPage(actor: Actor, handover: Handover | undefined): () => void {
+  let isLeft = false;
+  const leave = () => {
+    const saved = handover && actor.save();
+    isLeft = saved !== undefined && handover?.leave(saved) === true;
+    return isLeft;
   };
-  // A page that is kept may come back; any other is gone, and its partner need not wait.
-  const hidden = (event: Event) => (event as PageTransitionEvent).persisted || actor.leave();
+  const wake = () => {
+    const isTaken = isLeft && handover?.take() === undefined;
+    isLeft = false;
+    // A later page goes on with it.
+    if (isTaken) actor.feed({ kind: "gave-up" });
+    else actor.wake();
+  };
+  const hidden = (event: Event) => {
+    const isKept = leave();
+    // Without the connection a page can be kept for back and forward.
+    if (isKept || (event as PageTransitionEvent).persisted) actor.feed({ kind: "lost" });
+    else actor.leave(); // The partner need not wait.
+  };
+  const shown = (event: Event) => {
+    if (!(event as PageTransitionEvent).persisted) return;
+    wake();
+    moved();
+  };
+  const moved = () => actor.feed({ kind: "addresses-changed" });
+  const visible = () => {
+    if (document.visibilityState === "visible") actor.wake();
+  };
+  const page = globalThis as unknown as EventTarget;
+  const { document: own, navigator: device } = globalThis as Partial<typeof globalThis>;
   const all: [EventTarget | undefined, string, (event: Event) => void][] = [
-    [globalThis as unknown as EventTarget, "online", moved],
-    [(globalThis.navigator as { connection?: EventTarget } | undefined)?.connection, "change", moved],
-    [globalThis as unknown as EventTarget, "pageshow", wake],
-    [globalThis as unknown as EventTarget, "pagehide", hidden],
-    [globalThis.document, "resume", wake],
-    [globalThis.document, "visibilitychange", shown],
+    [page, "online", moved],
+    [(device as { connection?: EventTarget } | undefined)?.connection, "change", moved],
+    [page, "pagehide", hidden],
+    [page, "pageshow", shown],
+    [own, "freeze", leave], // A frozen page may be discarded.
+    [own, "resume", wake],
+    [own, "visibilitychange", visible],
   ];
   for (const [target, event, listener] of all) target?.addEventListener?.(event, listener);
   return () => {

@@ -5,12 +5,12 @@ import { BATCH_BYTES, type Limits } from "../limits.js";
 /** The share of the server's burst that is used: messages that a network held up arrive together. */
 const SHARE = 0.9;
 
-/** A token bucket. Its times are whole nanoseconds. */
+/** A token bucket. Its times are whole nanoseconds since it was made: those of the clock have too many digits. */
 class Bucket {
   /** The time in which so much of the burst comes back as may be missing when a message is sent. */
   private readonly burst: number;
   /** The time at which the bucket is full again. */
-  private fullAt: number | undefined;
+  private fullAt = 0;
 
   /**
    * Creates a bucket of messages that take up to `most` tokens each. A message is sent when the bucket has as many,
@@ -29,14 +29,13 @@ class Bucket {
     return this.rate > 0 ? Math.ceil((tokens / this.rate) * 1e9) : 0;
   }
 
-  /** Returns when a message may be sent, or zero if that is now. */
-  nextAt(now: number): number {
-    const at = Math.ceil(((this.fullAt ?? 0) - this.burst) / 1_000);
-    return at > now ? at : 0;
+  /** Returns for how many microseconds no message may be sent. */
+  wait(now: number): number {
+    return Math.max(Math.ceil((this.fullAt - this.burst) / 1_000) - now, 0);
   }
 
   spend(count: number, now: number): void {
-    if (this.rate > 0) this.fullAt = Math.max(this.fullAt ?? 0, now * 1_000) + this.timeOf(count);
+    if (this.rate > 0) this.fullAt = Math.max(this.fullAt, now * 1_000) + this.timeOf(count);
   }
 }
 
@@ -45,19 +44,24 @@ export class Pacer {
   private readonly messages: Bucket;
   private readonly bytes: Bucket;
 
-  constructor(limits: Limits) {
+  constructor(
+    limits: Limits,
+    private readonly start: number,
+  ) {
     this.messages = new Bucket(limits.messageRate, limits.messageBurst, 1);
     this.bytes = new Bucket(limits.byteRate, limits.byteBurst, BATCH_BYTES);
   }
 
   /** Returns when the next message may be sent, or `undefined` if that is now. */
   nextAt(now: number): number | undefined {
-    return Math.max(this.messages.nextAt(now), this.bytes.nextAt(now)) || undefined;
+    const since = now - this.start;
+    const wait = Math.max(this.messages.wait(since), this.bytes.wait(since));
+    return wait ? now + wait : undefined;
   }
 
   /** Notes that a message is sent. */
   spend(bytes: number, now: number): void {
-    this.messages.spend(1, now);
-    this.bytes.spend(bytes, now);
+    this.messages.spend(1, now - this.start);
+    this.bytes.spend(bytes, now - this.start);
   }
 }

@@ -1,6 +1,6 @@
 /** One WebRTC connection to the partner: it carries out the commands of a link, and reports what happens. */
 
-import { CHUNK_BYTES, PARTS_UNDER_WAY, WINDOW_BYTES } from "../limits.js";
+import { CHANNEL_MESSAGE_BYTES, CHANNELS_IN_ALL, CHUNK_BYTES, PARTS_UNDER_WAY, WINDOW_BYTES } from "../limits.js";
 import type { LinkCommand, LinkEvent, LinkMessage } from "../peer/link.js";
 import { candidate } from "../wire/signal/candidate.js";
 import { readSdp, type Sdp } from "../wire/signal/sdp.js";
@@ -22,6 +22,8 @@ export class DirectConnection {
   private channel: DataChannelLike | undefined;
   /** Steps of the negotiation, one after another. */
   private steps: Promise<void> = Promise.resolve();
+  /** Channels of the partner that were closed at once. */
+  private strays = 0;
   private isClosed = false;
 
   constructor(
@@ -40,8 +42,9 @@ export class DirectConnection {
       if (["failed", "closed"].includes(connection.connectionState)) this.fail();
     };
     connection.ondatachannel = ({ channel }) => {
-      if (this.channel) channel.close(); // Raw channels are for a later version of this package.
-      else this.take(channel);
+      if (!this.channel) return this.take(channel);
+      channel.close(); // Raw channels are for a later version of this package.
+      if (++this.strays >= CHANNELS_IN_ALL) this.fail();
     };
   }
 
@@ -49,8 +52,10 @@ export class DirectConnection {
   carryOut(command: LinkCommand): void {
     switch (command.command) {
       case "offer":
-        this.take(this.connection.createDataChannel(MAIN));
-        return this.step(() => this.offer(command.attempt));
+        return this.step(() => {
+          this.take(this.connection.createDataChannel(MAIN));
+          return this.offer(command.attempt);
+        });
       case "restart":
         return this.step(() => this.offer(command.attempt, { iceRestart: true }));
       case "answer":
@@ -85,6 +90,7 @@ export class DirectConnection {
     this.report({ event: "closed" });
   }
 
+  /** Does something after what was begun before. Its failure is that of the connection. */
   private step(step: () => Promise<void>): void {
     this.steps = this.steps.then(() => (this.isClosed ? undefined : step())).catch(() => this.fail());
   }
@@ -98,7 +104,7 @@ export class DirectConnection {
     // An unanswered offer of this end is void: setting the partner's rolls it back.
     await this.connection.setRemoteDescription({ type: "offer", sdp: offer.text });
     const { sdp = "" } = await this.connection.createAnswer();
-    await this.describe(attempt, { type: "answer", sdp });
+    await this.describe(attempt, { type: "answer", sdp: offer.media ? withoutMedia(sdp) : sdp });
   }
 
   private async describe(attempt: number, description: Description): Promise<void> {
@@ -114,8 +120,9 @@ export class DirectConnection {
     channel.binaryType = "arraybuffer";
     channel.onclose = channel.onerror = () => this.fail();
     channel.onmessage = ({ data }) => {
-      if (data === "") return this.fail(); // The partner leaves: it sends nothing more.
       const message = typeof data === "string" ? data : new Uint8Array(data as ArrayBuffer);
+      // An empty text: the partner leaves, and sends nothing more.
+      if (data === "" || message.length > CHANNEL_MESSAGE_BYTES) return this.fail();
       this.tell({ event: "received", message });
     };
     const opened = () => this.tell({ event: "opened" });
@@ -132,4 +139,10 @@ export class DirectConnection {
       this.fail();
     }
   }
+}
+
+/** Returns an answer that rejects the sections of media, by the port 0. They are in no bundle then. */
+function withoutMedia(sdp: string): string {
+  const mid = /^m=application[^]*?^a=mid:(\S+)/m.exec(sdp)?.[1] ?? "";
+  return sdp.replace(/^(m=(?!application)\S+) \d+/gm, "$1 0").replace(/^a=group:BUNDLE.*$/m, `a=group:BUNDLE ${mid}`);
 }

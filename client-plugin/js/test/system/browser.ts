@@ -4,6 +4,9 @@ import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
+import { fileURLToPath } from "node:url";
+
+import { build } from "esbuild";
 
 import { atEnd, interop } from "./programs.js";
 
@@ -40,6 +43,9 @@ export async function serve(pages: Record<string, string>): Promise<string> {
     "/socketio-p2p.min.js": script(new URL("dist/socketio-p2p.min.js", PACKAGE)),
     "/socket.io.min.js": script(new URL("node_modules/socket.io-client/dist/socket.io.min.js", PACKAGE)),
   };
+  const options = { bundle: true, format: "esm", target: "es2022", write: false } as const;
+  const direct = await build({ ...options, entryPoints: [fileURLToPath(new URL("test/system/direct.ts", PACKAGE))] });
+  files["/direct.js"] = { type: "text/javascript", body: direct.outputFiles[0]?.text ?? "" };
   for (const [path, script] of Object.entries(pages)) files[path] = { type: "text/html", body: page(script) };
   const server = createServer((request, response) => {
     const file = files[new URL(request.url ?? "", "http://x").pathname];
@@ -56,6 +62,7 @@ export async function serve(pages: Record<string, string>): Promise<string> {
 export async function startBrowser(): Promise<any> {
   const { chromium } = interop("playwright-core");
   const browser = await chromium.launch({
+    ignoreDefaultArgs: ["--disable-back-forward-cache"],
     executablePath: process.env["CHROMIUM"] ?? "/usr/bin/chromium",
     args: [
       "--no-sandbox", // root cannot have it

@@ -59,6 +59,142 @@ test("a page and a Node program exchange bytes directly", async () => {
   assert.deepEqual(sum, [500_000, true]);
 });
 
+/** A page that counts what it emits, and what it executes, beyond its own life. */
+const COUNTING = `${SCRIPT}
+const stored = (key) => JSON.parse(sessionStorage.getItem(key) ?? '[]');
+const store = (key, number) => sessionStorage.setItem(key, JSON.stringify([...stored(key), number]));
+globalThis.isReady = false;
+const url = new URLSearchParams(location.search).get('server');
+const id = new URLSearchParams(location.search).get('id');
+await join(url, { id, survivesReload: true, on2: { ask: (number) => (store('executed', number), number * 2) } });
+if (!client.pairing) await client.register('node');
+globalThis.stop = false;
+(async () => {
+  for (let number = stored('sent').length; !stop; number++) {
+    // Every seventh is so large that it travels in parts.
+    await client.with({ reply: false }).emit2('count', number, 'x'.repeat(number % 7 ? 0 : 60_000));
+    store('sent', number);
+    if (number % 10 === 0) await new Promise((resolve) => setTimeout(resolve, 1));
+  }
+})();
+globalThis.isReady = true;`;
+
+test("media beside the data channel of an offer are rejected, and the channel opens", async () => {
+  const page = await openPage(browser, site);
+
+  const sections = await page.evaluate(async () => {
+    const script = "/direct.js";
+    return (await import(script)).answerMedia();
+  });
+
+  assert.deepEqual(
+    sections.map((section: string) => section.split(" ", 2)),
+    [
+      ["m=audio", "0"],
+      ["m=video", "0"],
+      ["m=application", "9"],
+    ],
+  );
+});
+
+test("a page that is closed leaves: its partner need not wait", async () => {
+  const server = await startServer();
+  const node = await connect(server.url, { id: "node" });
+  atEnd(() => void node.close());
+  const page = await openPage(browser, site);
+  const events: string[] = [];
+  for (const type of ["partner", "unpaired"] as const) node.on(type, () => events.push(type));
+  const unpaired = new Promise((resolve) => node.on("unpaired", resolve));
+  await page.evaluate(async (url: string) => {
+    await join(url, { id: "page" });
+    await client.register("node");
+  }, server.url);
+
+  await page.close();
+  await unpaired;
+
+  assert.deepEqual(events, ["unpaired"]); // It was never away.
+});
+
+test("a page that is loaded anew, again and again, goes on with its session: nothing is lost or executed twice", async () => {
+  const counting = await serve({ "/": COUNTING });
+  const server = await startServer();
+  const counted: number[] = [];
+  const ended: string[] = [];
+  const node = await connect(server.url, { id: "node", on2: { count: (number: number) => void counted.push(number) } });
+  atEnd(() => void node.close());
+  node.on("unpaired", ({ reason }) => ended.push(reason));
+  const paired = new Promise((resolve) => node.on("paired", resolve));
+  const page = await openPage(browser, `${counting}/?server=${server.url}&id=page`);
+  await paired;
+
+  const asked: Promise<unknown>[] = [];
+  for (let load = 0; load < 10; load++) {
+    for (let number = 0; number < 20; number++) {
+      const large = "x".repeat(number % 7 ? 0 : 60_000);
+      asked.push(node.with({ timeout: 120_000 }).emit2("ask", asked.length, large));
+    }
+    await page.reload();
+    await page.waitForFunction("globalThis.isReady");
+  }
+  const replies = await Promise.all(asked);
+  const sent = await page.evaluate(async () => {
+    (globalThis as any).stop = true;
+    await client.emit2("count", -1);
+    return JSON.parse(sessionStorage.getItem("sent") ?? "");
+  });
+  const executed = await page.evaluate(() => JSON.parse(sessionStorage.getItem("executed") ?? ""));
+
+  assert.deepEqual(ended, []);
+  assert.deepEqual(replies, Array.from({ length: 200 }, (_, number) => number * 2));
+  assert.deepEqual(executed, [...Array(200).keys()]);
+  assert.equal(counted.pop(), -1);
+  assert.ok(counted.length >= sent.length, `${counted.length} of ${sent.length}`);
+  assert.deepEqual(counted, [...counted.keys()]);
+});
+
+test("a page that is left and shown again goes on where it was", async () => {
+  const counting = await serve({ "/": COUNTING, "/other": "globalThis.isReady = true;" });
+  const server = await startServer();
+  let kept: ((is: boolean) => void) | undefined;
+  const isKept = new Promise((resolve) => (kept = resolve));
+  const on2 = { count: () => {}, kept: (is: boolean) => kept?.(is) };
+  const node = await connect(server.url, { id: "node", on2 });
+  atEnd(() => void node.close());
+  const ended: string[] = [];
+  node.on("unpaired", ({ reason }) => ended.push(reason));
+  const page = await openPage(browser, `${counting}/?server=${server.url}&id=page`);
+  await page.evaluate(() => addEventListener("pageshow", ({ persisted }) => client.emit2("kept", persisted)));
+
+  const away = new Promise((resolve) => node.on("partner", ({ state }) => state === "away" && resolve(state)));
+  await page.goto(`${counting}/other`);
+  await away;
+  const asked = node.with({ timeout: 120_000 }).emit2("ask", 21);
+  await page.evaluate(() => void setTimeout(() => history.back()));
+
+  assert.equal(await asked, 42);
+  assert.equal(await isKept, true);
+  assert.deepEqual(ended, []);
+});
+
+test("a duplicated page is a client of its own", async () => {
+  const counting = await serve({ "/": COUNTING });
+  const server = await startServer();
+  const node = await connect(server.url, { id: "node", on2: { count: () => {} } });
+  atEnd(() => void node.close());
+  const paired = new Promise((resolve) => node.on("paired", resolve));
+  const page = await openPage(browser, `${counting}/?server=${server.url}&id=page`);
+  await paired;
+
+  // As a duplicated one, an opened page begins with a copy of the storage.
+  const [popup] = await Promise.all([page.context().waitForEvent("page"), page.evaluate("void window.open(location.href)")]);
+  const failed = await popup.waitForEvent("pageerror");
+
+  assert.match(String(failed.message), /duplicate-id/);
+  assert.equal(await page.evaluate(() => client.isConnected), true);
+  assert.equal(node.pairing?.partner, "page");
+});
+
 test("a page that is frozen for a while loses and repeats nothing", async () => {
   const server = await startServer();
   const arrived: number[] = [];

@@ -188,6 +188,11 @@ export class Inbox {
     return this.abandoned.shift();
   }
 
+  /** Returns the numbers of the handlers that run. */
+  runningNow(): number[] {
+    return [...this.running.keys()];
+  }
+
   /** Notes that a handler is done. Returns true if a reply is wanted, undefined if the handler was not running. */
   finish(seq: number): boolean | undefined {
     const wantsReply = this.running.get(seq);

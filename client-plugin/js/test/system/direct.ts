@@ -1,0 +1,30 @@
+/** One end of a direct path and a bare RTCPeerConnection, in a page. */
+
+import { DirectConnection } from "../../src/direct/connection.js";
+import { readSdp, type Sdp } from "../../src/wire/signal/sdp.js";
+
+/** Returns the sections of the answer to an offer that has media before its data channel, once the channel is open. */
+export async function answerMedia(): Promise<string[]> {
+  const partner = new RTCPeerConnection();
+  partner.addTransceiver("audio");
+  partner.addTransceiver("video");
+  const channel = partner.createDataChannel("any");
+  const isOpen = new Promise((resolve) => (channel.onopen = resolve));
+  const sections: string[] = [];
+  const link = new DirectConnection(RTCPeerConnection, {}, (event) => {
+    if (event.event === "gathered") void partner.addIceCandidate(event.candidate);
+    if (event.event !== "described") return;
+    sections.push(...event.sdp.text.split("\r\n").filter((line) => line.startsWith("m=")));
+    void partner.setRemoteDescription({ type: "answer", sdp: event.sdp.text });
+  });
+  partner.onicecandidate = ({ candidate }) => {
+    if (candidate?.candidate) link.carryOut({ command: "add", candidate });
+  };
+  const offer = await partner.createOffer();
+  await partner.setLocalDescription(offer);
+  link.carryOut({ command: "answer", attempt: 1, sdp: readSdp(offer.sdp ?? "") as Sdp });
+  await isOpen;
+  link.close();
+  partner.close();
+  return sections;
+}
