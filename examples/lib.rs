@@ -1,8 +1,10 @@
-//! Tools that the examples share: logs on stderr, and the server that they start.
+//! Tools that the examples share: logs on stderr, the server that they start, and the files of their pages.
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 mod readme {}
+
+pub mod site;
 
 use std::{
     env,
@@ -93,9 +95,18 @@ impl RunningServer {
     ///
     /// The system's error if the address cannot be used.
     pub async fn start(address: SocketAddr) -> io::Result<Self> {
+        Self::start_with(address, axum::Router::new()).await
+    }
+
+    /// Starts a server on this address that serves these routes too.
+    ///
+    /// # Errors
+    ///
+    /// The system's error if the address cannot be used.
+    pub async fn start_with(address: SocketAddr, routes: axum::Router) -> io::Result<Self> {
         let (layer, io) = P2pServer::socket_io().build_layer();
         let p2p = P2pServer::builder().list_clients(ListPolicy::All).attach(&io);
-        let app = axum::Router::new().layer(layer);
+        let app = routes.layer(layer);
 
         let listener = QuickAckListener::bind(address).await?;
         let url = format!("http://{}", listener.local_addr()?);

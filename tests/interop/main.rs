@@ -13,6 +13,7 @@ mod bursts;
 mod busy;
 mod direct;
 mod emits;
+mod examples;
 mod identity;
 mod last_words;
 mod leaving;
