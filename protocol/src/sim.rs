@@ -158,6 +158,23 @@ pub fn record_peer(seed: u64, end: usize) -> Option<String> {
     peers::record(seed, end)
 }
 
+/// Runs two peers as [`record_peer`] does, and returns the transcripts of both ends. Their applications, their servers
+/// and their partners do all that they can do, what breaks the rules included: so two implementations are
+/// compared.
+///
+/// # Examples
+///
+/// ```
+/// use socketio_p2p_protocol::sim;
+///
+/// for transcript in sim::record_rough_peers(7) {
+///     assert_eq!(sim::replay(&transcript), Ok(transcript.lines().count()));
+/// }
+/// ```
+pub fn record_rough_peers(seed: u64) -> Vec<String> {
+    peers::record_roughly(seed)
+}
+
 /// Runs an application at two clients, with a server and faults between them. A broken invariant of the
 /// application is a [`Failure`], and so are a panic of it and a broken rule of the protocol.
 pub fn run_application(seed: u64, application: Box<dyn Application>, trace: Trace) -> Lived {

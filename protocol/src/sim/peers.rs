@@ -4,10 +4,13 @@
 mod driver;
 mod fault;
 mod faults;
+mod hostile;
 mod links;
+mod rough;
 
 use std::{
     collections::BTreeMap,
+    ops::Range,
     time::{Duration, Instant},
 };
 
@@ -36,6 +39,9 @@ const SERVER_RTT: Duration = Duration::from_millis(12);
 /// The longest run. The faults end long before.
 const LONGEST: Duration = Duration::from_secs(600);
 
+/// The longest rough run: two implementations differ in another run rather than late in one.
+const LONGEST_ROUGH: Duration = Duration::from_secs(30);
+
 #[derive(Clone, Debug)]
 enum PeerEvent {
     /// An end hears or is told something, whatever happens meanwhile.
@@ -51,6 +57,8 @@ enum PeerEvent {
     /// The server answers a ping.
     Answer(usize),
     Fault,
+    /// An end receives what no lawful partner sends.
+    Hostile(usize),
 }
 
 struct PeerEnd {
@@ -89,29 +97,34 @@ struct PeerPair {
     /// The faults to come, and the times that the next has waited for the direct path.
     faults: Vec<PeerFault>,
     waited: u32,
+    /// True if the applications, the server and the partners do all that they can do.
+    is_rough: bool,
+    has_large_values: bool,
+    /// The delays of the relay and of the direct link, in microseconds.
+    delays: [Range<u64>; 2],
 }
 
 /// Returns the transcript of one of the two ends, 0 or 1. The end 0 is the initiator.
 pub(crate) fn record(seed: u64, end: usize) -> Option<String> {
-    let mut pair = PeerPair::new(seed, end);
-    for end in 0..2 {
-        pair.carry_out_all(end);
-        pair.after(1..200, PeerEvent::Act(end));
-        pair.after(2_000..4_000, PeerEvent::Answer(end));
-    }
-    pair.after(200..400, PeerEvent::Fault);
-    while let Some(((at, _), event)) = pair.agenda.pop_first()
-        && at <= pair.start + LONGEST
-    {
-        pair.now = at;
-        pair.happen(event);
-    }
+    let mut pair = PeerPair::new(seed, &[end], false);
+    pair.live();
     let end = pair.ends.into_iter().nth(end)?;
     end.peer.into_transcript()
 }
 
+/// Returns the transcripts of both ends of a rough run.
+pub(crate) fn record_roughly(seed: u64) -> Vec<String> {
+    let mut pair = PeerPair::new(seed, &[0, 1], true);
+    pair.be_rough();
+    for end in 0..2 {
+        pair.after(200..2_000, PeerEvent::Hostile(end));
+    }
+    pair.live();
+    pair.ends.into_iter().filter_map(|end| end.peer.into_transcript()).collect()
+}
+
 impl PeerPair {
-    fn new(seed: u64, recorded: usize) -> Self {
+    fn new(seed: u64, recorded: &[usize], is_rough: bool) -> Self {
         let mut rng = Rng::with_seed(seed);
         let start = Instant::now();
         let policy = match rng.u8(..4) {
@@ -128,9 +141,12 @@ impl PeerPair {
         let ends = [0, 1].map(|end| {
             let pairing = info(PairingId::new(1, 1), end, 0);
             let (limits, server_rtt) = (Limits::default(), Some(SERVER_RTT));
-            let config = PeerConfig { paths, pairing, limits, server_rtt };
+            let mut config = PeerConfig { paths, pairing, limits, server_rtt };
+            if is_rough {
+                rough::configure(&mut config, &mut rng);
+            }
             PeerEnd {
-                peer: Recorded::new(config, start, end == recorded),
+                peer: Recorded::new(config, start, recorded.contains(&end)),
                 is_connected: true,
                 is_known: true,
                 driver: None,
@@ -157,10 +173,30 @@ impl PeerPair {
             has_moved: false,
             faults,
             waited: 0,
+            is_rough: false,
+            has_large_values: false,
+            delays: [4_000..12_000, 500..3_000],
         }
     }
 
-    fn after(&mut self, millis: std::ops::Range<u64>, event: PeerEvent) {
+    /// Runs to the end.
+    fn live(&mut self) {
+        for end in 0..2 {
+            self.carry_out_all(end);
+            self.after(1..200, PeerEvent::Act(end));
+            self.after(2_000..4_000, PeerEvent::Answer(end));
+        }
+        self.after(200..400, PeerEvent::Fault);
+        let longest = if self.is_rough { LONGEST_ROUGH } else { LONGEST };
+        while let Some(((at, _), event)) = self.agenda.pop_first()
+            && at <= self.start + longest
+        {
+            self.now = at;
+            self.happen(event);
+        }
+    }
+
+    fn after(&mut self, millis: Range<u64>, event: PeerEvent) {
         let at = self.now + Duration::from_millis(self.rng.u64(millis));
         self.at(at, event);
     }
@@ -175,11 +211,9 @@ impl PeerPair {
 
     /// Lets something arrive after everything before it on the same path.
     fn send(&mut self, to: usize, path: Path, event: PeerEvent) {
-        let micros = match path {
-            Path::Relay => self.rng.u64(4_000..12_000),
-            Path::Direct => self.rng.u64(500..3_000),
-        };
-        let last = &mut self.ends[to].last[usize::from(path == Path::Direct)];
+        let which = usize::from(path == Path::Direct);
+        let micros = self.rng.u64(self.delays[which].clone());
+        let last = &mut self.ends[to].last[which];
         *last = (*last).max(self.now + Duration::from_micros(micros));
         let at = *last;
         self.at(at, event);
@@ -205,7 +239,9 @@ impl PeerPair {
                     self.feed(end, Input::Timeout);
                 }
             }
+            PeerEvent::Act(end) if self.is_rough => self.act_roughly(end),
             PeerEvent::Act(end) => self.act(end),
+            PeerEvent::Hostile(end) => self.be_hostile(end),
             PeerEvent::Answer(end) => {
                 if !self.ends[end].has_ended {
                     self.feed(end, Input::Server(ServerEvent::Answered(SERVER_RTT)));
@@ -251,6 +287,7 @@ impl PeerPair {
         match output {
             Output::Signal(signal) => self.relay(end, Input::Signalled(signal)),
             Output::Link(link, command) => self.command(end, link, command),
+            Output::Deliver(delivery) if self.is_rough => self.run_roughly(end, delivery),
             Output::Deliver(delivery) => {
                 let result = match self.rng.u8(..20) {
                     0 => Err(Refusal::new(Code::HandlerFailed, "on purpose")),

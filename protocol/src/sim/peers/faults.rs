@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{PeerEvent, PeerPair, fault::PeerFault};
+use super::{PeerEvent, PeerPair, fault::PeerFault, rough};
 use crate::{
     EndReason, Path, Presence,
     limits::Limits,
@@ -26,7 +26,8 @@ impl PeerPair {
             Some(fault) => {
                 self.begin(fault);
                 // A silence is noticed by then.
-                self.after(1_000..1_500, PeerEvent::Fault);
+                let latest = if self.is_rough { 9_000 } else { 1_500 };
+                self.after(1_000..latest, PeerEvent::Fault);
             }
             None => {
                 for end in 0..2 {
@@ -81,7 +82,8 @@ impl PeerPair {
     /// Makes another connection to the server, which says what it knows of the pairing.
     fn resume(&mut self, end: usize, known: ServerEvent) {
         let after = self.rng.u64(100..400);
-        for event in [ServerEvent::Welcomed(Limits::default()), known] {
+        let limits = if self.is_rough { rough::limits(&mut self.rng) } else { Limits::default() };
+        for event in [ServerEvent::Welcomed(limits), known] {
             self.after(after..after + 1, PeerEvent::Told(end, Input::Server(event)));
         }
     }
