@@ -11,6 +11,7 @@ use std::{env, error::Error, fs};
 use socketio_p2p_protocol::sim::{self, Plan};
 
 const USAGE: &str = "usage: transcript record SEED CLIENT LINES | transcript record-peer SEED END | \
+                     transcript record-rough-peers SEED | \
                      transcript replay FILE";
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -22,6 +23,9 @@ fn main() -> Result<(), Box<dyn Error>> {
         }
         ["record-peer", seed, end] => {
             print!("{}", sim::record_peer(seed.parse()?, end.parse()?).ok_or("no such end")?);
+        }
+        ["record-rough-peers", seed] => {
+            print!("{}", sim::record_rough_peers(seed.parse()?).join("\n"));
         }
         ["replay", file] => {
             let lines = sim::replay(&fs::read_to_string(file)?)?;

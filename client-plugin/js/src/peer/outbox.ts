@@ -6,10 +6,9 @@
  */
 
 import type { PairingId } from "../id.js";
-import { utf8Length } from "../bytes.js";
 import type { Refusal } from "../error.js";
 import { BATCH_BYTES, BATCH_FRAMES } from "../limits.js";
-import { bodyArgs, bodySize, frameBinary, frameText, spelledLength, type Frame } from "../wire/frame.js";
+import { bodyArgs, bodySize, frameBinary, frameText, escapes, type Frame } from "../wire/frame.js";
 import type { LinkId, LinkMessage } from "./link.js";
 
 /** Numbers and names of fields of a frame, beyond those that the size of the content accounts for. */
@@ -18,7 +17,7 @@ const NUMBERS = 64;
 /** Returns the most bytes that a frame takes in a message. */
 function spelledSize({ body }: Frame): number {
   const text = body.t === "emit" ? body.event : body.t === "reply" ? ((body.result as Refusal).message ?? "") : "";
-  return bodySize(body) + NUMBERS + spelledLength(text) - utf8Length(text);
+  return bodySize(body) + NUMBERS + escapes(text);
 }
 
 /** Returns true if the frame has blobs, which the binary spelling carries as they are. */

@@ -43,10 +43,10 @@ export interface Frame {
 /** Bytes that every frame holds beside its event, its arguments and its texts. */
 export const FRAME_BYTES = 64;
 
-/** Returns the bytes that a text takes inside a JSON string. */
-export function spelledLength(text: string): number {
-  let bytes = utf8Length(text);
-  for (let at = 0; at < text.length; at++) bytes += spelled(text.charCodeAt(at)) - 1;
+/** Returns the bytes that a text takes inside a JSON string, beyond those that it takes by itself. */
+export function escapes(text: string): number {
+  let bytes = 0;
+  for (const char of text.match(/[\0-\x1f"\\]/g) ?? []) bytes += spelled(char.charCodeAt(0)) - 1;
   return bytes;
 }
 
@@ -58,7 +58,7 @@ export const spelled = (code: number): number =>
 export function bodySize(body: Body): number {
   const args = bodyArgs(body);
   if (args) return FRAME_BYTES + args.footprint() + (body.t === "emit" ? utf8Length(body.event) : 0);
-  if (body.t === "part") return FRAME_BYTES + spelledLength(body.text);
+  if (body.t === "part") return FRAME_BYTES + utf8Length(body.text) + escapes(body.text);
   return FRAME_BYTES + (body.t === "reply" ? utf8Length((body.result as Refusal).message) : 0);
 }
 
