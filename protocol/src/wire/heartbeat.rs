@@ -1,5 +1,7 @@
 //! The heartbeat of a direct path, and the messages of a link's first channel.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
 
@@ -7,7 +9,7 @@ use super::{
     Label,
     frame::{self, Batch},
 };
-use crate::{Body, Frame, FrameError, PairingId};
+use crate::{Body, Frame, FrameError, PairingId, limits::SETTING_MAX};
 
 /// A heartbeat, as it is sent beside the frames on a direct path.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
@@ -26,10 +28,12 @@ pub struct Heartbeat {
     pub server: Option<u64>,
 }
 
-/// Reads an integer. Any other value counts as absent: it is only a measurement.
+/// Reads a time of at most [`SETTING_MAX`] in microseconds, which JavaScript can still add to another exactly. Any other
+/// value counts as absent: it is only a measurement.
 fn lenient<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
     let text = Box::<RawValue>::deserialize(deserializer)?;
-    Ok(serde_json::from_str(text.get()).ok())
+    let micros: Option<u64> = serde_json::from_str(text.get()).ok();
+    Ok(micros.filter(|micros| Duration::from_micros(*micros) <= SETTING_MAX))
 }
 
 /// The kind of a heartbeat.

@@ -1,6 +1,7 @@
 /** The heartbeat of a direct path, and the messages of a link's first channel. */
 
 import { isPairingId, type PairingId } from "../id.js";
+import { SETTING_MAX } from "../limits.js";
 import { batchFromValue, frameFromBinary, type Batch } from "./frame.js";
 import { readLabel } from "./label.js";
 import { isObject, isWhole } from "./shape.js";
@@ -35,7 +36,7 @@ function heartbeatFrom(value: unknown, text: string): Heartbeat | undefined {
   if ((t !== "ping" && t !== "pong") || !isWhole(n) || !isPairingId(pairing) || typeof ok !== "boolean") return undefined;
   // A pong repeats the number exactly, which JSON.parse rounds beyond 53 bits.
   const digits = n > Number.MAX_SAFE_INTEGER ? /"n"\s*:\s*(\d+)/.exec(text)?.[1] : undefined;
-  return { t, n: digits ? BigInt(digits) : n, pairing, ok, server: isWhole(server) ? server : undefined };
+  return { t, n: digits ? BigInt(digits) : n, pairing, ok, server: isWhole(server) && server <= SETTING_MAX ? server : undefined };
 }
 
 /** Reads a text: a frame, an array of frames, or a heartbeat. Returns undefined if it is none. */
