@@ -35,7 +35,6 @@ mod settings;
 mod shutdown;
 mod signals;
 mod silence;
-mod slow_links;
 mod third_party;
 mod turn;
 mod udp_weather;

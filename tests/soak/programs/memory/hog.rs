@@ -10,12 +10,12 @@ use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{SinkExt as _, StreamExt as _};
 use serde_json::json;
 use socketio_p2p_protocol::limits::CONNECTION_MESSAGE_BYTES;
-use tokio::net::{TcpSocket, TcpStream};
+use tokio::net::TcpStream;
 use tokio::time::{interval, sleep, timeout};
 use tokio_tungstenite::tungstenite::protocol::frame::Frame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
 use tokio_tungstenite::tungstenite::{Bytes, Message};
-use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, client_async};
+use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 
 /// The time that the server may take to accept a client.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -31,7 +31,7 @@ const BYTE_RATE: usize = 7 * 1024 * 1024;
 
 /// The way in which they fill the memory.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
-pub(crate) enum Attack {
+pub(crate) enum Behaviour {
     /// They ask what the server answers, as fast as they can, and never read the answers.
     Flood,
     /// They send each other large frames, and never read any.
@@ -48,29 +48,36 @@ pub(crate) enum Attack {
     HalfSent,
 }
 
+impl Behaviour {
+    pub(crate) const ALL: [Self; 7] = [
+        Self::Flood,
+        Self::NeverRead,
+        Self::NeverAcknowledge,
+        Self::NeverReply,
+        Self::Early,
+        Self::Giant,
+        Self::HalfSent,
+    ];
+}
+
 /// A pair of hostile clients.
 pub(super) struct Hog {
-    pub(super) attack: Attack,
+    pub(super) behaviour: Behaviour,
     pub(super) number: usize,
     pub(super) server: SocketAddr,
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Dialect {
+enum Dialect {
     V1,
     V2,
 }
 
-type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
-pub(super) type Send = SplitSink<Socket, Message>;
-pub(super) type Receive = SplitStream<Socket>;
-
-/// One client.
-pub(super) struct End {
-    pub(super) name: String,
+struct End {
+    name: String,
     dialect: Dialect,
-    pub(super) send: Send,
-    pub(super) receive: Receive,
+    send: SplitSink<WebSocketStream<MaybeTlsStream<TcpStream>>, Message>,
+    receive: SplitStream<WebSocketStream<MaybeTlsStream<TcpStream>>>,
 }
 
 impl Hog {
@@ -84,9 +91,9 @@ impl Hog {
     }
 
     async fn live(&self, life: u64) -> Result<Infallible> {
-        let dialects = match self.attack {
-            Attack::Flood | Attack::NeverAcknowledge => [Dialect::V1, Dialect::V2],
-            Attack::NeverReply | Attack::Early => [Dialect::V2, Dialect::V1],
+        let dialects = match self.behaviour {
+            Behaviour::Flood | Behaviour::NeverAcknowledge => [Dialect::V1, Dialect::V2],
+            Behaviour::NeverReply | Behaviour::Early => [Dialect::V2, Dialect::V1],
             _ => [Dialect::V2; 2],
         };
         let name = |end| format!("hog-{}-{life}-{end}", self.number);
@@ -96,17 +103,17 @@ impl Hog {
             anyhow::Ok((a, b))
         };
         let (mut a, mut b) = timeout(PATIENCE, connecting).await??;
-        match self.attack {
-            Attack::Flood => tokio::try_join!(a.flood(), b.flood()).map(|(never, _)| never),
-            Attack::Giant => tokio::try_join!(a.giant(), b.giant()).map(|(never, _)| never),
-            Attack::HalfSent => {
+        match self.behaviour {
+            Behaviour::Flood => tokio::try_join!(a.flood(), b.flood()).map(|(never, _)| never),
+            Behaviour::Giant => tokio::try_join!(a.giant(), b.giant()).map(|(never, _)| never),
+            Behaviour::HalfSent => {
                 tokio::try_join!(a.half_sent(), b.half_sent()).map(|(never, _)| never)
             }
-            Attack::NeverRead => {
+            Behaviour::NeverRead => {
                 let (pairing, _) = timeout(PATIENCE, pair(&mut a, &mut b)).await??;
                 tokio::try_join!(a.frames(&pairing), b.frames(&pairing)).map(|(never, _)| never)
             }
-            Attack::NeverAcknowledge => {
+            Behaviour::NeverAcknowledge => {
                 timeout(PATIENCE, pair(&mut a, &mut b)).await??;
                 let (target, mut hears) = (b.name.clone(), b.receive);
                 let b = b.send;
@@ -114,8 +121,8 @@ impl Hog {
                 drop(b);
                 never.map(|(never, _)| never)
             }
-            Attack::NeverReply | Attack::Early => {
-                let first = if self.attack == Attack::Early { 2 } else { 1 };
+            Behaviour::NeverReply | Behaviour::Early => {
+                let first = if self.behaviour == Behaviour::Early { 2 } else { 1 };
                 let (pairing, _) = timeout(PATIENCE, pair(&mut a, &mut b)).await??;
                 tokio::try_join!(a.calls(&pairing, first), read(&mut b.receive))
                     .map(|(never, _)| never)
@@ -132,46 +139,22 @@ async fn pair(a: &mut End, b: &mut End) -> Result<(String, String)> {
 }
 
 /// Reads, and forgets it.
-async fn read(receive: &mut Receive) -> Result<Infallible> {
+async fn read(
+    receive: &mut SplitStream<WebSocketStream<MaybeTlsStream<TcpStream>>>,
+) -> Result<Infallible> {
     loop {
         receive.next().await.context("closed")??;
     }
 }
 
 impl End {
-    pub(super) async fn connect(
-        server: SocketAddr,
-        name: String,
-        dialect: Dialect,
-    ) -> Result<Self> {
-        Self::connect_by(TcpSocket::new_v4()?, server, name, dialect).await
-    }
-
-    /// The same, with a receive buffer of so many bytes.
-    pub(super) async fn connect_narrow(
-        server: SocketAddr,
-        name: String,
-        dialect: Dialect,
-        bytes: u32,
-    ) -> Result<Self> {
-        let socket = TcpSocket::new_v4()?;
-        socket.set_recv_buffer_size(bytes)?;
-        Self::connect_by(socket, server, name, dialect).await
-    }
-
-    async fn connect_by(
-        socket: TcpSocket,
-        server: SocketAddr,
-        name: String,
-        dialect: Dialect,
-    ) -> Result<Self> {
+    async fn connect(server: SocketAddr, name: String, dialect: Dialect) -> Result<Self> {
         let query = match dialect {
             Dialect::V1 => format!("&clientId={name}"),
             Dialect::V2 => String::new(),
         };
         let url = format!("ws://{server}/socket.io/?EIO=4&transport=websocket{query}");
-        let stream = MaybeTlsStream::Plain(socket.connect(server).await?);
-        let (socket, _) = client_async(url, stream).await?;
+        let (socket, _) = connect_async(url).await?;
         let (send, receive) = socket.split();
         let mut end = Self { name, dialect, send, receive };
         let hello = match dialect {
@@ -186,12 +169,12 @@ impl End {
         Ok(end)
     }
 
-    pub(super) async fn say(&mut self, packet: String) -> Result<()> {
+    async fn say(&mut self, packet: String) -> Result<()> {
         Ok(self.send.send(Message::text(packet)).await?)
     }
 
     /// The next packet that begins like this.
-    pub(super) async fn hear(&mut self, beginning: &str) -> Result<String> {
+    async fn hear(&mut self, beginning: &str) -> Result<String> {
         loop {
             if let Message::Text(text) = self.receive.next().await.context("closed")??
                 && text.starts_with(beginning)
@@ -201,7 +184,7 @@ impl End {
         }
     }
 
-    pub(super) async fn register(&mut self, target: &str) -> Result<()> {
+    async fn register(&mut self, target: &str) -> Result<()> {
         let packet = match self.dialect {
             Dialect::V1 => format!(r#"421["P2P_REGISTER","{target}"]"#),
             Dialect::V2 => format!(r#"42["P2P_REGISTER","{target}",{{"req":1}}]"#),
@@ -210,7 +193,7 @@ impl End {
     }
 
     /// Waits until it is paired: the id of the pairing, which a v1 client is not told.
-    pub(super) async fn paired(&mut self) -> Result<String> {
+    async fn paired(&mut self) -> Result<String> {
         if self.dialect == Dialect::V1 {
             self.hear("431[true]").await?;
             return Ok(String::new());
