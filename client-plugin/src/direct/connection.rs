@@ -126,19 +126,21 @@ impl DirectConnection {
     pub fn signal(&self, signal: Signal) -> Result<(), DirectSignalError> {
         let request = Request::of(signal.step)?;
         let described_by = request.describes();
+        let is_described = &self.shared.is_described;
         if described_by.is_some_and(|role| role == self.role)
-            || described_by.is_some() && self.shared.is_described.load(Ordering::Relaxed)
+            || described_by.is_some() && is_described.swap(true, Ordering::Relaxed)
         {
             return Err(DirectSignalError::Unexpected);
         }
-        self.commands.try_send(Command::Signal(request)).map_err(|error| match error {
-            mpsc::error::TrySendError::Full(_) => DirectSignalError::Overrun,
-            mpsc::error::TrySendError::Closed(_) => DirectSignalError::Closed,
-        })?;
-        if described_by.is_some() {
-            self.shared.is_described.store(true, Ordering::Relaxed);
-        }
-        Ok(())
+        self.commands.try_send(Command::Signal(request)).map_err(|error| {
+            if described_by.is_some() {
+                is_described.store(false, Ordering::Relaxed);
+            }
+            match error {
+                mpsc::error::TrySendError::Full(_) => DirectSignalError::Overrun,
+                mpsc::error::TrySendError::Closed(_) => DirectSignalError::Closed,
+            }
+        })
     }
 
     /// Puts a message for the main channel into the send buffer, once the buffer has room.

@@ -9,8 +9,8 @@ pub use socketio_p2p_protocol::peer::channel::ChannelEnd;
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum DirectSignalError {
-    /// The signal asks for something that a data channel does not need: to renegotiate, or media.
-    #[error("the partner's description contains more than a data channel")]
+    /// The signal is a request to renegotiate, or for media. An offer with media beside the data channel is answered.
+    #[error("a request for a new offer or for media is not supported")]
     Unsupported,
     /// The signal is a description, and the connection has the partner's already, or waits for one of the other
     /// kind. A connection is not renegotiated, nor restarted: make another one.

@@ -1,6 +1,8 @@
 //! Descriptions: the roles in them, and those that come late.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
+use std::{hint, thread};
 
 use serde_json::json;
 use socketio_p2p_client::direct::{
@@ -77,6 +79,37 @@ async fn a_later_description_is_refused_and_the_connection_stays() {
 
     a.connection.send("still there").await.unwrap();
     assert_eq!(b.message().await, "still there".into());
+}
+
+#[tokio::test]
+async fn of_two_descriptions_at_the_same_moment_one_is_taken() {
+    const ROUNDS: usize = 300;
+    let (mut a, _) = apart(&config(), &TaskTracker::new());
+    let (mut c, _) = apart(&config(), &TaskTracker::new());
+    let offers = [offer(&description(&mut a).await), offer(&description(&mut c).await)];
+
+    for round in 0..ROUNDS {
+        // Nothing is awaited here: the connection does not run, and nothing of it is built.
+        let (connection, _events) = DirectConnection::answer(config(), &TaskTracker::new());
+        let ready = AtomicUsize::new(0);
+        let taken = thread::scope(|scope| {
+            let threads = offers.each_ref().map(|offer| {
+                scope.spawn(|| {
+                    ready.fetch_add(1, Ordering::SeqCst);
+                    // A barrier would wake one after the other.
+                    while ready.load(Ordering::SeqCst) < offers.len() {
+                        hint::spin_loop();
+                    }
+                    connection.signal(offer.clone())
+                })
+            });
+            threads.map(|thread| thread.join().unwrap())
+        });
+
+        let mut taken = taken.to_vec();
+        taken.sort_by_key(Result::is_err);
+        assert_eq!(taken, [Ok(()), Err(DirectSignalError::Unexpected)], "round {round}");
+    }
 }
 
 #[tokio::test]

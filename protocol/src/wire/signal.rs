@@ -5,7 +5,7 @@
 //! | `{type: "offer", sdp}` | [`Step::Offer`] |
 //! | `{type: "answer", sdp}` | [`Step::Answer`] |
 //! | `{type: "candidate", candidate: {candidate, sdpMid, sdpMLineIndex}}`, also without `type` | [`Step::Candidate`] |
-//! | `{type: "end"}`, and a candidate whose text is empty | [`Step::End`] |
+//! | `{type: "end"}`, and a candidate that is missing, `null` or without a text | [`Step::End`] |
 //! | `{type: "renegotiate", renegotiate: true}` | [`Step::Renegotiate`] |
 //! | `{type: "transceiverRequest", transceiverRequest}` | [`Step::Other`] |
 //!
@@ -167,7 +167,7 @@ fn step(fields: &Map<String, Value>) -> Result<Step, SignalError> {
     match kind {
         "offer" => Ok(Step::Offer(sdp()?)),
         "answer" => Ok(Step::Answer(sdp()?)),
-        "candidate" => candidate(fields.get("candidate").ok_or(SignalError::Shape)?),
+        "candidate" => candidate(fields.get("candidate").unwrap_or(&Value::Null)),
         "end" => Ok(Step::End),
         "renegotiate" => {
             let why = fields.get("why").and_then(Value::as_str);

@@ -18,6 +18,7 @@ pub(super) async fn are_taken_in_every_form(stack: &mut Stack, role: &str) -> St
             is_taken(&bare.connection, &json!({ "type": "candidate", "candidate": end }))?;
             is_taken(&bare.connection, &json!({ "candidate": end }))?;
         }
+        is_taken(&bare.connection, &json!({ "type": "candidate" }))?;
         is_taken(&bare.connection, &json!({ "type": "end" }))?;
         echo(&mut bare, "after the end of the candidates".into()).await?;
         bare.connection.close().await;

@@ -32,12 +32,17 @@ impl Candidate {
     }
 
     /// Reads the `toJSON` of a browser, or the text alone as an old simple-peer sends it. `None`
-    /// stands for the end of the candidates.
+    /// stands for the end of the candidates: JSON leaves out what is undefined, and an `RTCIceCandidateInit` without a
+    /// text has an empty one.
     pub(super) fn from_value(value: &Value) -> Result<Option<Self>, SignalError> {
         let text = match value {
+            Value::Object(fields) => fields.get("candidate").unwrap_or(&Value::Null),
+            value => value,
+        };
+        let text = match text {
             Value::Null => "",
             Value::String(text) => text,
-            _ => value.get("candidate").and_then(Value::as_str).ok_or(SignalError::Candidate)?,
+            _ => return Err(SignalError::Candidate),
         };
         if text.is_empty() {
             return Ok(None);
