@@ -132,7 +132,7 @@ fn a_description_without_one_data_channel_section_is_refused() {
 }
 
 #[test]
-fn media_beside_the_data_of_an_offer_are_rejected_in_their_places() {
+fn media_beside_the_data_of_an_offer_carry_nothing_in_their_places() {
     let (session, data) = sdp_text(7, "abcd")
         .split_at_checked(sdp_text(7, "abcd").find("m=").unwrap())
         .map(|(session, data)| {
@@ -155,9 +155,12 @@ fn media_beside_the_data_of_an_offer_are_rejected_in_their_places() {
         offer.concerns(&Candidate::new(line, mid, index).unwrap())
     };
     assert!(named(Some("d"), None) && named(None, Some(1)) && named(None, None));
-    assert!(!named(Some("a"), None) && !named(None, Some(2)));
+    // The first of the bundle has the address of all.
+    assert!(named(Some("a"), None) && named(None, Some(0)));
+    assert!(!named(Some("v"), None) && !named(None, Some(2)));
 
-    let own = Sdp::own(&sdp_text(9, "mine").replace("mid:0", "mid:d"), 1, 2).unwrap();
+    let own = sdp_text(9, "mine").replace("mid:0", "mid:d").replace("BUNDLE 0", "BUNDLE d");
+    let own = Sdp::own(&own, 1, 2).unwrap();
     let answer = own.clone().answering(&offer).unwrap();
 
     let sections: Vec<_> = answer.as_str().lines().filter(|line| line.starts_with("m=")).collect();
@@ -171,7 +174,44 @@ fn media_beside_the_data_of_an_offer_are_rejected_in_their_places() {
     );
     assert_eq!((answer.mid(), answer.index(), answer.ufrag()), ("d", 1, "mine"));
     assert_eq!(answer.channel_window(), 2);
+    assert!(answer.as_str().contains("a=group:BUNDLE d\r\n"));
+
+    // The first of the bundle has the address of the data, if it can be taken.
+    let audio = format!("{audio}a=rtpmap:63 red/48000/2\r\na=rtpmap:111 opus/48000/2\r\n");
+    let offer = read_sdp(&format!("{session}{audio}{data}{video}")).unwrap();
+    let answer = own.clone().answering(&offer).unwrap();
+
+    let (session, sections) = answer.as_str().split_once("m=").unwrap();
+    assert!(session.contains("a=group:BUNDLE a d\r\n"), "{session}");
+    let first = sections.split("m=").next().unwrap();
+    let lines: Vec<_> = first.lines().collect();
+    assert_eq!(lines[0], "audio 9 UDP/TLS/RTP/SAVPF 111");
+    for line in ["a=rtpmap:111 opus/48000/2", "a=inactive", "a=rtcp-mux", "a=mid:a"] {
+        assert!(lines.contains(&line), "{line}: {first}");
+    }
+    assert!(lines.contains(&"a=ice-ufrag:mine") && !first.contains("candidate"), "{first}");
+    assert!(sections.contains("video 0 "), "{sections}");
     assert_eq!(own.clone().answering(&sdp(7, "abcd")), Ok(own));
+}
+
+#[test]
+fn a_data_channel_section_may_be_for_its_bundle_only() {
+    // As Firefox writes it with the policy "max-bundle".
+    let audio = "m=audio 9 UDP/TLS/RTP/SAVPF 109\r\na=mid:a\r\n";
+    let text = sdp_text(7, "abcd").replace("BUNDLE 0", "BUNDLE a 0").replace(
+        "m=application 9 UDP/DTLS/SCTP webrtc-datachannel\r\n",
+        &format!("{audio}m=application 0 UDP/DTLS/SCTP webrtc-datachannel\r\na=bundle-only\r\n"),
+    );
+
+    let offer = read_sdp(&text).unwrap();
+
+    assert_eq!((offer.index(), offer.mid(), offer.ufrag()), (1, "0", "abcd"));
+    let for_stack = offer.without_candidates();
+    assert!(for_stack.contains("m=application 9 UDP/DTLS/SCTP webrtc-datachannel\r\n"));
+    assert!(!for_stack.contains("bundle-only") && !for_stack.contains("m=audio"));
+    // The line of another section counts for that one only.
+    let other = text.replace("a=bundle-only\r\n", "") + "m=audio 0 X 1\r\na=bundle-only\r\n";
+    assert_eq!(read_sdp(&other), Err(SignalError::Media));
 }
 
 #[test]

@@ -14,6 +14,7 @@
 //! connection: so `end` is read and never sent.
 
 mod candidate;
+mod media;
 mod sdp;
 
 use serde::Deserialize as _;

@@ -1,8 +1,11 @@
 //! A session description: the fields that a direct path needs.
 
-use std::{str::FromStr, sync::Arc};
+use std::{
+    str::{FromStr, Lines},
+    sync::Arc,
+};
 
-use super::{Candidate, SignalError};
+use super::{Candidate, SignalError, media::Media};
 use crate::CandidatePlaces;
 use crate::limits::{CHANNEL_MESSAGE_BYTES, SDP_BYTES};
 
@@ -14,10 +17,14 @@ const CHANNEL_WINDOW: &str = "x-channel-window";
 const CHANNEL_PIECES: &str = "x-channel-pieces";
 /// The attribute that states the longest message that the sender takes, in bytes; 0 stands for any length.
 const MAX_MESSAGE: &str = "max-message-size";
+/// The line of a bundle, before the names of its sections.
+const BUNDLE: &str = "a=group:BUNDLE ";
+/// The attribute of a section that has no address but that of its bundle.
+const BUNDLE_ONLY: &str = "bundle-only";
 /// The longest message of a partner that states none, in bytes: RFC 8841.
 const DEFAULT_MAX_MESSAGE: usize = 64 * 1024;
 
-/// A session description with one data channel section. Sections of media beside it are rejected in the answer.
+/// A session description with one data channel section. Sections of media beside it carry nothing in the answer.
 ///
 /// Cloning is cheap.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -40,28 +47,6 @@ struct Parsed {
     takes_pieces: bool,
 }
 
-/// A section of media.
-#[derive(Clone, Debug, Default, Eq, PartialEq)]
-struct Media {
-    /// The text after `m=`.
-    line: String,
-    mid: String,
-}
-
-impl Media {
-    /// Returns the section that rejects this one in an answer: its port is 0.
-    fn rejected(&self) -> String {
-        let mut words: Vec<&str> = self.line.split(' ').collect();
-        if let Some(port) = words.get_mut(1) {
-            *port = "0";
-        }
-        let line = words.join(" ");
-        let mid =
-            if self.mid.is_empty() { String::new() } else { format!("a=mid:{}\r\n", self.mid) };
-        format!("m={line}\r\nc=IN IP4 0.0.0.0\r\na=inactive\r\n{mid}")
-    }
-}
-
 impl Sdp {
     /// Reads a description of this end, and adds the buffer of its UDP socket and the window of its raw channels.
     ///
@@ -79,8 +64,9 @@ impl Sdp {
         format!("{text}{udp_buffer}{channel_window}{pieces}").parse()
     }
 
-    /// Returns this description of this end as an answer to an offer: with each section of media that the offer has,
-    /// in its place, and rejected.
+    /// Returns this description of this end as an answer to an offer: with each section of media that the offer has in
+    /// its place. They are rejected, except one whose address is that of the data channel: this one is inactive, for
+    /// libwebrtc and Firefox cannot give their only address to another section.
     ///
     /// # Errors
     ///
@@ -92,8 +78,31 @@ impl Sdp {
         let text = self.as_str();
         let (session, data) = text.split_at(text.find("m=application").unwrap_or(0));
         let (before, after) = offer.0.media.split_at(offer.0.index.min(offer.0.media.len()));
-        let rejected = |media: &[Media]| media.iter().map(Media::rejected).collect::<String>();
-        [session, &rejected(before), data, &rejected(after)].concat().parse()
+        let tag = offer.bundle_tag();
+        let mut inactive = None;
+        let mut answer = |media: &[Media]| {
+            let answers = media.iter().map(|media| {
+                let section = media.inactive(data).filter(|_| Some(&*media.mid) == tag);
+                if section.is_some() {
+                    inactive = Some(media.mid.clone());
+                }
+                section.unwrap_or_else(|| media.rejected())
+            });
+            answers.collect::<String>()
+        };
+        let (before, after) = (answer(before), answer(after));
+        let session = match inactive {
+            Some(mid) => session.replace(BUNDLE, &format!("{BUNDLE}{mid} ")),
+            None => session.to_owned(),
+        };
+        [&session, &before, data, &after].concat().parse()
+    }
+
+    /// Returns the name of the section whose address is that of the data channel: the first of its bundle.
+    fn bundle_tag(&self) -> Option<&str> {
+        let bundles = self.0.text.lines().filter_map(|line| line.strip_prefix(BUNDLE));
+        let mut bundles = bundles.map(|mids| mids.split_whitespace());
+        bundles.find(|mids| mids.clone().any(|mid| mid == self.mid()))?.next()
     }
 
     /// Returns the text.
@@ -102,27 +111,33 @@ impl Sdp {
         &self.0.text
     }
 
-    /// Returns the text for a WebRTC stack: without candidates, sections of media and the attributes that are ours. Its limit
-    /// of messages is [`CHANNEL_MESSAGE_BYTES`]: webrtc 0.21 takes the lesser of both ends' limits for what it
+    /// Returns the text for a WebRTC stack: without candidates, sections of media and the attributes that are ours, and with a
+    /// port that rejects nothing. Its limit of messages is [`CHANNEL_MESSAGE_BYTES`]: webrtc 0.21 takes the lesser of both ends' limits for what it
     /// receives as well, and cannot read one of 2³² bytes or more.
     #[must_use]
     pub fn without_candidates(&self) -> String {
-        let left_out = ["candidate", MAX_MESSAGE, UDP_BUFFER, CHANNEL_WINDOW, CHANNEL_PIECES];
+        let left_out =
+            ["candidate", BUNDLE_ONLY, MAX_MESSAGE, UDP_BUFFER, CHANNEL_WINDOW, CHANNEL_PIECES];
         let is_kept = |line: &&str| {
             let name = line.strip_prefix("a=").and_then(|line| line.split(':').next());
             !name.is_some_and(|name| left_out.contains(&name))
         };
         let mut text = String::with_capacity(self.0.text.len());
+        let mut sections = 0;
         let mut is_media = false;
         for line in self.0.text.lines().filter(is_kept) {
-            if let Some(section) = line.strip_prefix("m=") {
-                is_media = !is_data(section);
+            if line.starts_with("m=") {
+                is_media = sections != self.0.index;
+                sections += 1;
             }
             if is_media {
                 continue;
             }
-            if line.starts_with("a=group:BUNDLE") && !self.0.media.is_empty() {
-                text.push_str("a=group:BUNDLE ");
+            if let Some(rest) = line.strip_prefix("m=application 0 ") {
+                text.push_str("m=application 9 ");
+                text.push_str(rest);
+            } else if line.starts_with(BUNDLE) && !self.0.media.is_empty() {
+                text.push_str(BUNDLE);
                 text.push_str(&self.0.mid);
             } else {
                 text.push_str(line);
@@ -163,14 +178,27 @@ impl Sdp {
         u16::try_from(self.0.index).unwrap_or(u16::MAX)
     }
 
-    /// Returns false if a candidate names a section of media.
+    /// Returns false if a candidate names a section of media, unless the data channel has the address of that one.
     #[must_use]
     pub fn concerns(&self, candidate: &Candidate) -> bool {
-        match candidate.mid() {
-            _ if self.0.media.is_empty() => true,
-            Some(mid) => mid == self.mid(),
-            None => candidate.index().is_none_or(|index| index == self.index()),
+        if self.0.media.is_empty() {
+            return true;
         }
+        let is_named = |mid: &str, index: usize| match candidate.mid() {
+            Some(named) => named == mid,
+            None => candidate.index().is_none_or(|named| usize::from(named) == index),
+        };
+        let tag = self.bundle_tag();
+        is_named(self.mid(), self.0.index)
+            || self
+                .media()
+                .any(|(index, media)| Some(&*media.mid) == tag && is_named(&media.mid, index))
+    }
+
+    /// Returns the sections of media, each with its place among all sections.
+    fn media(&self) -> impl Iterator<Item = (usize, &Media)> {
+        let places = (0..).filter(|&place| place != self.0.index);
+        places.zip(&self.0.media)
     }
 
     /// Returns the length of the longest message that the sender takes, in bytes.
@@ -230,27 +258,24 @@ impl FromStr for Sdp {
             channel_window: 0,
             takes_pieces: false,
         };
-        for line in lines {
+        while let Some(line) = lines.next() {
             let Some((kind, value)) = line.split_once('=') else {
                 return Err(SignalError::Sdp);
             };
             match kind {
                 "o" => session = value.split(' ').nth(1).filter(|id| !id.is_empty()),
-                "m" if is_data(value) => {
+                "m" if is_data(value, lines.clone()) => {
                     sections += 1;
                     is_media = false;
                     parsed.index = parsed.media.len();
                 }
                 "m" => {
                     is_media = true;
-                    let line = value.trim_end().to_owned();
-                    parsed.media.push(Media { line, mid: String::new() });
+                    parsed.media.push(Media::new(value.trim_end()));
                 }
                 "a" if is_media => {
-                    if let (Some(("mid", mid)), Some(media)) =
-                        (value.split_once(':'), parsed.media.last_mut())
-                    {
-                        media.mid = mid.trim_end().into();
+                    if let Some(media) = parsed.media.last_mut() {
+                        media.attribute(value.trim_end());
                     }
                 }
                 "a" => match value.split_once(':') {
@@ -305,12 +330,15 @@ fn stated(text: &str, attribute: &str, ufrag: &str) -> usize {
     values.next_back().unwrap_or(0)
 }
 
-/// Returns whether a section is `application <port> UDP/DTLS/SCTP webrtc-datachannel`. The port 0
-/// would refuse the section.
-fn is_data(section: &str) -> bool {
+/// Returns whether a section, with these lines after it, is `application <port> UDP/DTLS/SCTP webrtc-datachannel`. The
+/// port 0 rejects the section, unless the section is for its bundle only (RFC 9143, section 6).
+fn is_data(section: &str, lines: Lines<'_>) -> bool {
     let fields: Vec<&str> = section.trim_end().split(' ').collect();
-    matches!(
-        &*fields,
-        ["application", port, "UDP/DTLS/SCTP" | "TCP/DTLS/SCTP", "webrtc-datachannel"] if *port != "0"
-    )
+    let ["application", port, "UDP/DTLS/SCTP" | "TCP/DTLS/SCTP", "webrtc-datachannel"] = &*fields
+    else {
+        return false;
+    };
+    let mut attributes = lines.take_while(|line| !line.starts_with("m="));
+    *port != "0"
+        || attributes.any(|line| line.strip_prefix("a=").map(str::trim_end) == Some(BUNDLE_ONLY))
 }
