@@ -30,6 +30,7 @@
 // | `local_addresses` | this host's addresses that are bound |
 // | `role` | offerer and answerer |
 // | `signal` | what is used of the partner's signals |
+// | `descriptions` | the partner's descriptions that are taken |
 // | `peer_connection` | the parts of webrtc 0.21 that are used, and its peculiarities |
 // | `tasks` | futures that the connection's task carries out for others |
 // | `traffic` | numbers of messages over raw channels |
@@ -48,6 +49,7 @@ mod channels;
 mod config;
 mod connection;
 mod delivery;
+mod descriptions;
 mod driver_ticks;
 mod error;
 mod error_codes;

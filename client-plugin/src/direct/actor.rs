@@ -3,11 +3,13 @@
 //! | file | subject |
 //! |---|---|
 //! | `negotiate` | descriptions and candidates, both ways |
+//! | `main_choice` | the main channel among those of the partner |
 //! | `open` | raw channels: the partner's and this end's |
 //! | `send` | the send buffer of the main channel |
 //! | `close` | the end, with what was sent before |
 
 mod close;
+mod main_choice;
 mod negotiate;
 mod open;
 mod send;
@@ -25,6 +27,7 @@ use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use self::main_choice::CandidatesForMain;
 use super::channel::DirectChannel;
 use super::channels::Channels;
 use super::config::DirectConfig;
@@ -64,12 +67,12 @@ struct ConnectionActor {
     shared: Arc<ConnectionShared>,
     connection: PeerConnection,
     channels: Arc<Channels>,
-    /// Set when the partner's description is in force.
-    is_described: bool,
-    /// Candidates of the partner that came before its description.
+    /// Candidates of the partner that came before their description.
     candidates: Vec<Candidate>,
-    /// The partner's description.
+    /// The partner's description in force.
     partner: Option<Sdp>,
+    /// This end's role in DTLS, which the first description of the partner decides.
+    is_dtls_client: bool,
     /// Name and place of the data channel section in this end's description.
     mid: String,
     index: u16,
@@ -81,6 +84,7 @@ struct ConnectionActor {
     unread: VecDeque<Report>,
     events: mpsc::Sender<Report>,
     main: Option<DirectChannel>,
+    candidates_for_main: CandidatesForMain,
     /// Hands the main channel to the sender, once.
     to_sender: Option<oneshot::Sender<DirectChannel>>,
     openings: FuturesUnordered<Opening>,
@@ -121,15 +125,16 @@ pub(crate) async fn run(role: Role, config: DirectConfig, tasks: TaskTracker, ha
             let channels = Arc::new(Channels::new(connection.ticks()));
             let places = CandidatePlaces::of_partner(connection.addresses());
             let (to_sender, main) = oneshot::channel();
+            let candidates_for_main = CandidatesForMain::new(config.main_label.clone());
             let actor = ConnectionActor {
                 role,
                 config,
                 shared: Arc::clone(&shared),
                 connection,
                 channels: Arc::clone(&channels),
-                is_described: false,
                 candidates: Vec::new(),
                 partner: None,
+                is_dtls_client: false,
                 mid: "0".to_owned(),
                 index: 0,
                 places,
@@ -141,6 +146,7 @@ pub(crate) async fn run(role: Role, config: DirectConfig, tasks: TaskTracker, ha
                     .collect(),
                 events: events.clone(), // The last one is dropped when the end is known.
                 main: None,
+                candidates_for_main,
                 to_sender: Some(to_sender),
                 openings: FuturesUnordered::new(),
                 closings: FuturesUnordered::new(),
@@ -232,6 +238,7 @@ impl ConnectionActor {
                 return DirectEnd::Unread;
             }
             let (is_open, given_up_at) = (self.main.is_some(), self.given_up_at);
+            let chosen_at = self.candidates_for_main.chosen_at;
             tokio::select! {
                 biased;
                 () = self.shared.stop.cancelled() => return DirectEnd::Here,
@@ -275,6 +282,11 @@ impl ConnectionActor {
                 () = sleep_until(give_up), if !is_open => {
                     return DirectEnd::Timeout(self.config.open_timeout);
                 }
+                () = sleep_until(chosen_at.unwrap_or(give_up)), if chosen_at.is_some() => {
+                    if let Err(end) = self.choose_main() {
+                        return end;
+                    }
+                }
                 () = sleep_until(given_up_at.unwrap_or(give_up)), if given_up_at.is_some() => {
                     return DirectEnd::Silent;
                 }
@@ -292,6 +304,8 @@ impl ConnectionActor {
     fn stack_event(&mut self, event: PeerConnectionEvent) -> Result<(), DirectEnd> {
         match event {
             PeerConnectionEvent::Candidate(candidate) => self.gathered(candidate),
+            // A restart of ICE finds a path without a silence before.
+            PeerConnectionEvent::Heard(true) if self.given_up_at.is_none() => {}
             PeerConnectionEvent::Heard(heard) if self.main.is_some() => {
                 self.given_up_at = (!heard).then(|| Instant::now() + self.config.failed_after);
                 self.report(if heard { DirectEvent::Heard } else { DirectEvent::Silent });

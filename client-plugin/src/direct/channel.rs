@@ -14,7 +14,7 @@ use super::channels::{Channels, Slot};
 use super::delivery::Delivery;
 use super::error::{ChannelEnd, DirectSendError};
 use super::inbox::Inbox;
-use super::message::{ChannelMessage, into_message};
+use super::message::{ChannelMessage, ChannelTerms, into_message};
 use super::pump::pump;
 use super::remainder::Remainder;
 use super::sending::Sender;
@@ -67,7 +67,7 @@ impl WeakChannel {
 
 pub(super) struct Inner {
     pub(super) channel: Arc<dyn DataChannel>,
-    label: String,
+    terms: ChannelTerms,
     pub(super) channels: Arc<Channels>,
     _slot: Slot,
     /// Messages of a raw channel. The main channel has no inbox: it is read without a detour.
@@ -85,30 +85,30 @@ impl DirectChannel {
     /// Creates the handle of the main channel, the session's own.
     pub(crate) fn main(
         channel: Arc<dyn DataChannel>,
-        label: String,
+        terms: ChannelTerms,
         channels: Arc<Channels>,
     ) -> Self {
         channels.set_main(&channel);
         let slot = Slot::take(&channels);
-        Self::new(channel, label, channels, slot, Carriage::Reliable, None)
+        Self::new(channel, terms, channels, slot, Carriage::Reliable, None)
     }
 
     /// Creates the handle of a raw channel, and its pump.
     pub(crate) fn raw(
         channel: Arc<dyn DataChannel>,
-        label: String,
+        terms: ChannelTerms,
         channels: Arc<Channels>,
         slot: Slot,
         carriage: Carriage,
     ) -> (Self, impl Future<Output = ()> + Send + use<>) {
         let inbox = Arc::new(Inbox::new(Arc::clone(&channels), carriage));
         let pump = pump(Arc::clone(&channel), Arc::clone(&inbox));
-        (Self::new(channel, label, channels, slot, carriage, Some(inbox)), pump)
+        (Self::new(channel, terms, channels, slot, carriage, Some(inbox)), pump)
     }
 
     fn new(
         channel: Arc<dyn DataChannel>,
-        label: String,
+        terms: ChannelTerms,
         channels: Arc<Channels>,
         slot: Slot,
         carriage: Carriage,
@@ -116,7 +116,7 @@ impl DirectChannel {
     ) -> Self {
         Self(Arc::new(Inner {
             channel,
-            label,
+            terms,
             channels,
             _slot: slot,
             inbox,
@@ -133,7 +133,19 @@ impl DirectChannel {
 
     /// Returns the name that the opener gave the channel. Several channels may have the same name.
     pub fn label(&self) -> &str {
-        &self.0.label
+        &self.0.terms.label
+    }
+
+    /// Returns the application's own protocol, which the opener named
+    /// ([`ChannelOptions::protocol`](super::ChannelOptions::protocol)), or an empty text.
+    pub fn protocol(&self) -> &str {
+        &self.0.terms.protocol
+    }
+
+    /// Returns whether messages arrive in the order in which they were sent
+    /// ([`ChannelOptions::ordered`](super::ChannelOptions::ordered)).
+    pub fn is_ordered(&self) -> bool {
+        self.0.terms.is_ordered
     }
 
     /// Returns the length of the longest message that the partner takes, in bytes. Every partner takes 16 KiB.
@@ -265,7 +277,7 @@ impl DirectChannel {
 
 impl fmt::Debug for DirectChannel {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("DirectChannel").field("label", &self.0.label).finish_non_exhaustive()
+        f.debug_struct("DirectChannel").field("label", &self.0.terms.label).finish_non_exhaustive()
     }
 }
 

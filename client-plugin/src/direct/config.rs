@@ -75,6 +75,9 @@ pub struct DirectConfig {
     ///
     /// [`DirectConnection::send`]: crate::direct::DirectConnection::send
     pub send_buffer_bytes: usize,
+    /// Label of the main channel if the partner makes the offer. Default: `None`, which stands for the ordered channel with the
+    /// lowest number among those that a partner opens at once. With a label, others are raw channels. A client ignores it.
+    pub main_label: Option<String>,
     /// Time that closing waits until everything sent has arrived, and a partner that runs this library has read
     /// it. Default: 1 s.
     pub linger: Duration,
@@ -103,6 +106,7 @@ impl Default for DirectConfig {
             keep_alive: Duration::from_millis(200),
             udp_buffer_bytes: 4 << 20,
             send_buffer_bytes: 1 << 20,
+            main_label: None,
             linger: Duration::from_secs(1),
             provider: None,
             names: ServerNames::default(),
@@ -194,6 +198,13 @@ impl DirectConfig {
     #[must_use]
     pub fn send_buffer_bytes(mut self, bytes: usize) -> Self {
         self.send_buffer_bytes = bytes;
+        self
+    }
+
+    /// Sets [`Self::main_label`].
+    #[must_use]
+    pub fn main_label(mut self, label: impl Into<String>) -> Self {
+        self.main_label = Some(label.into());
         self
     }
 

@@ -2,7 +2,6 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use futures_util::FutureExt;
@@ -119,28 +118,25 @@ impl DirectConnection {
 
     /// Takes a signal of the partner. Its attempt does not matter. Candidates wait for their description.
     ///
+    /// A later offer of the partner's connection, also one that restarts ICE, is answered by a further
+    /// [`DirectEvent::Signal`](super::DirectEvent::Signal). Of an ICE restart that fails, the connection ends.
+    ///
     /// # Errors
     ///
     /// The signal was not taken; the connection continues without it. A description that WebRTC itself cannot
     /// use ends the connection with [`DirectEnd::Refused`](super::DirectEnd::Refused).
     pub fn signal(&self, signal: Signal) -> Result<(), DirectSignalError> {
         let request = Request::of(signal.step)?;
-        let described_by = request.describes();
-        let is_described = &self.shared.is_described;
-        if described_by.is_some_and(|role| role == self.role)
-            || described_by.is_some() && is_described.swap(true, Ordering::Relaxed)
-        {
+        let mut descriptions = self.shared.descriptions();
+        if !descriptions.takes(self.role, &request) {
             return Err(DirectSignalError::Unexpected);
         }
-        self.commands.try_send(Command::Signal(request)).map_err(|error| {
-            if described_by.is_some() {
-                is_described.store(false, Ordering::Relaxed);
-            }
-            match error {
-                mpsc::error::TrySendError::Full(_) => DirectSignalError::Overrun,
-                mpsc::error::TrySendError::Closed(_) => DirectSignalError::Closed,
-            }
-        })
+        self.commands.try_send(Command::Signal(request.clone())).map_err(|error| match error {
+            mpsc::error::TrySendError::Full(_) => DirectSignalError::Overrun,
+            mpsc::error::TrySendError::Closed(_) => DirectSignalError::Closed,
+        })?;
+        descriptions.taken(&request);
+        Ok(())
     }
 
     /// Puts a message for the main channel into the send buffer, once the buffer has room.

@@ -12,9 +12,9 @@ pub enum DirectSignalError {
     /// The signal is a request to renegotiate, or for media. An offer with media beside the data channel is answered.
     #[error("a request for a new offer or for media is not supported")]
     Unsupported,
-    /// The signal is a description, and the connection has the partner's already, or waits for one of the other
-    /// kind. A connection is not renegotiated, nor restarted: make another one.
-    #[error("a description was not expected: a connection is not renegotiated")]
+    /// The signal is a description that the connection does not wait for: an answer to nothing, an offer of another
+    /// connection (then make another one here as well), or one of more than 64 later offers.
+    #[error("a description was not expected")]
     Unexpected,
     /// Too many signals wait to be handled: the partner sends them faster than any negotiation needs.
     #[error("too many signals at once")]

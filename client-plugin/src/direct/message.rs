@@ -175,6 +175,15 @@ impl ChannelOptions {
     }
 }
 
+/// The terms of a channel that both ends know.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct ChannelTerms {
+    pub(crate) label: String,
+    /// The application's own protocol.
+    pub(crate) protocol: String,
+    pub(crate) is_ordered: bool,
+}
+
 /// Turns a message of webrtc's into ours, without a copy.
 pub(crate) fn into_message(message: RTCDataChannelMessage) -> ChannelMessage {
     let kind = if message.is_string { Kind::Text } else { Kind::Binary };

@@ -21,6 +21,8 @@
 //!   candidate handed out: all are looked up before, at once, and it waits a second in all
 //!   ([`ServerNames`](super::server_names::ServerNames)).
 //! - **A close is reported before messages that came with it**: [`Remainder`](super::remainder::Remainder).
+//! - **Of a channel of the partner it tells the order, not how often a lost message is sent again**, though its SCTP
+//!   goes by that.
 //! - **UDP buffers are the system's**, unless [`Runtime::wrap_udp_socket`] enlarges them.
 //! - **A driver that panics ends no stream**: its task holds a guard that reports its end.
 //! - **It binds a socket to each address of the host**, however many there are, and each candidate is an event:
@@ -55,7 +57,7 @@ use webrtc::runtime::Runtime;
 use super::config::DirectConfig;
 use super::driver_ticks::DriverTicks;
 use super::local_addresses::local_addresses;
-use super::message::ChannelOptions;
+use super::message::{ChannelOptions, ChannelTerms};
 use super::runtime::TunedRuntime;
 use super::signal::own_candidate;
 
@@ -93,8 +95,7 @@ pub(crate) enum PeerConnectionEvent {
 /// A channel that the partner opened. It may be closed already.
 pub(crate) struct OpenedChannel {
     pub(crate) channel: Arc<dyn DataChannel>,
-    pub(crate) label: String,
-    pub(crate) protocol: String,
+    pub(crate) terms: ChannelTerms,
 }
 
 /// A peer connection of webrtc.
@@ -103,6 +104,8 @@ pub(crate) struct PeerConnection {
     connection: Arc<dyn webrtc::peer_connection::PeerConnection>,
     runtime: Arc<TunedRuntime>,
     addresses: usize,
+    /// Places of this end's candidates.
+    places: Arc<Mutex<CandidatePlaces>>,
 }
 
 impl PeerConnection {
@@ -137,22 +140,19 @@ impl PeerConnection {
             username: server.username.clone(),
             credential: server.credential.reveal().to_owned(),
         });
+        let places = Arc::new(Mutex::new(CandidatePlaces::own()));
         let connection = PeerConnectionBuilder::<SocketAddr>::new()
             .with_configuration(
                 RTCConfigurationBuilder::new().with_ice_servers(for_stack.collect()).build(),
             )
             .with_setting_engine(settings(config, mdns, addresses))
             .with_runtime(Arc::clone(&runtime) as Arc<dyn Runtime>)
-            .with_handler(Arc::new(Handler {
-                events,
-                ticks,
-                places: Mutex::new(CandidatePlaces::own()),
-            }))
+            .with_handler(Arc::new(Handler { events, ticks, places: Arc::clone(&places) }))
             .with_udp_addrs(bind)
             .with_data_channel_send_buffer_limit(SEND_LIMIT)
             .build()
             .await?;
-        Ok((Self { connection: Arc::new(connection), runtime, addresses }, receiver))
+        Ok((Self { connection: Arc::new(connection), runtime, addresses, places }, receiver))
     }
 
     /// Aborts the driver, if it has not ended.
@@ -194,6 +194,11 @@ impl PeerConnection {
     /// Puts the partner's answer in force.
     pub(crate) async fn answered(&self, answer: String) -> Result<()> {
         self.connection.set_remote_description(RTCSessionDescription::answer(answer)?).await
+    }
+
+    /// Gives this end's candidates places anew, after a restart of ICE.
+    pub(crate) fn restarted(&self) {
+        *self.places.lock().unwrap_or_else(PoisonError::into_inner) = CandidatePlaces::own();
     }
 
     /// Adds a candidate of the partner.
@@ -275,8 +280,7 @@ const fn check_interval(addresses: usize) -> Duration {
 struct Handler {
     events: mpsc::Sender<PeerConnectionEvent>,
     ticks: Arc<DriverTicks>,
-    /// Places of this end's candidates.
-    places: Mutex<CandidatePlaces>,
+    places: Arc<Mutex<CandidatePlaces>>,
 }
 
 impl Handler {
@@ -325,6 +329,8 @@ impl PeerConnectionEventHandler for Handler {
         let (Ok(label), Ok(protocol)) = (channel.label().await, channel.protocol().await) else {
             return;
         };
-        self.report(PeerConnectionEvent::Channel(OpenedChannel { channel, label, protocol }));
+        let Ok(is_ordered) = channel.ordered().await else { return };
+        let terms = ChannelTerms { label, protocol, is_ordered };
+        self.report(PeerConnectionEvent::Channel(OpenedChannel { channel, terms }));
     }
 }

@@ -2,7 +2,6 @@
 
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use tokio::sync::{Semaphore, oneshot};
@@ -10,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::channel::{DirectChannel, WeakChannel};
 use super::channels::Channels;
+use super::descriptions::Descriptions;
 use super::error::{ChannelError, DirectEnd, DirectSendError};
 use super::message::{ChannelMessage, ChannelOptions};
 use super::signal::Request;
@@ -41,8 +41,8 @@ pub(crate) struct ConnectionShared {
     /// Cancelled when nothing of the connection is left.
     pub(crate) ended: CancellationToken,
     pub(crate) end: OnceLock<DirectEnd>,
-    /// Set when the partner's description was taken.
-    pub(crate) is_described: AtomicBool,
+    /// The partner's descriptions that were taken.
+    descriptions: Mutex<Descriptions>,
     /// The main channel, once it is open. It lasts as long as the connection.
     pub(crate) main: OnceLock<WeakChannel>,
     /// The state of all channels, once the main channel is open.
@@ -65,13 +65,18 @@ impl ConnectionShared {
             unheard: CancellationToken::new(),
             ended: CancellationToken::new(),
             end: OnceLock::new(),
-            is_described: AtomicBool::new(false),
+            descriptions: Mutex::default(),
             main: OnceLock::new(),
             channels: OnceLock::new(),
             room: Semaphore::new(send_buffer),
             order: Mutex::new(()),
             send_buffer,
         }
+    }
+
+    /// Returns the descriptions that were taken. Whoever takes another one holds the lock until it is handed over.
+    pub(crate) fn descriptions(&self) -> MutexGuard<'_, Descriptions> {
+        self.descriptions.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Keeps everyone from putting a message anywhere. The actor holds it as well when it stops sending: a

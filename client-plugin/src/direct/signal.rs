@@ -9,7 +9,6 @@ use std::net::IpAddr;
 use socketio_p2p_protocol::{Candidate, Sdp, Signal, SignalError, Step, limits::CHANNEL_WINDOW};
 
 use super::error::DirectSignalError;
-use super::role::Role;
 
 /// The request in a signal of the partner.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -22,15 +21,6 @@ pub(crate) enum Request {
 }
 
 impl Request {
-    /// Returns the role of the partner that sends such a description, or `None` for another request.
-    pub(crate) const fn describes(&self) -> Option<Role> {
-        match self {
-            Self::Offer(_) => Some(Role::Offerer),
-            Self::Answer(_) => Some(Role::Answerer),
-            _ => None,
-        }
-    }
-
     /// Returns what a data channel can do about a signal.
     pub(crate) fn of(step: Step) -> Result<Self, DirectSignalError> {
         match step {

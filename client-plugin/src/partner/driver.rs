@@ -322,6 +322,7 @@ fn for_session(mut config: DirectConfig, paths: &PathConfig) -> DirectConfig {
     let heartbeats = idle.saturating_add(paths.heartbeat_timeout.saturating_mul(3));
     config.silent_after = config.keep_alive.saturating_mul(3).max(heartbeats);
     config.failed_after = config.failed_after.max(paths.heartbeat_timeout);
+    config.main_label = None;
     config.send_buffer_bytes = config.send_buffer_bytes.max(SESSION_BUFFER);
     config
 }

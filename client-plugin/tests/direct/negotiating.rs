@@ -68,17 +68,55 @@ async fn the_candidates_of_an_answerer_name_the_section_as_the_offer_does() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_later_description_is_refused_and_the_connection_stays() {
+async fn later_offers_of_the_same_connection_are_answered_and_the_connection_stays() {
+    const LATER: usize = 64;
     let (mut a, mut b) = apart(&config(), &TaskTracker::new());
+    let (mut other, _) = apart(&config(), &TaskTracker::new());
     let sdp = description(&mut a).await;
     b.connection.signal(offer(&sdp)).unwrap();
     assert_eq!(a.connection.signal(offer(&sdp)), Err(DirectSignalError::Unexpected));
-
     connect(&mut a, &mut b).await;
+
+    let others = description(&mut other).await;
+    assert_eq!(b.connection.signal(offer(&others)), Err(DirectSignalError::Unexpected));
+    b.connection.signal(offer(&sdp)).unwrap();
+    let answer = description(&mut b).await;
+    assert!(answer.contains("a=setup:passive\r\n"), "{answer}");
+    let answer = Signal::from_value(&json!({ "type": "answer", "sdp": answer })).unwrap();
+    assert_eq!(a.connection.signal(answer), Err(DirectSignalError::Unexpected));
+    for _ in 1..LATER {
+        b.connection.signal(offer(&sdp)).unwrap();
+        description(&mut b).await;
+    }
     assert_eq!(b.connection.signal(offer(&sdp)), Err(DirectSignalError::Unexpected));
 
     a.connection.send("still there").await.unwrap();
     assert_eq!(b.message().await, "still there".into());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_restart_of_ice_that_the_partner_does_not_carry_out_ends_the_connection() {
+    let mut config = config();
+    config.silent_after = Duration::from_secs(3);
+    config.open_timeout = Duration::from_secs(5); // ICE tries as long to restart.
+    let (mut a, mut b) = apart(&config, &TaskTracker::new());
+    let sdp = description(&mut a).await;
+    b.connection.signal(offer(&sdp)).unwrap();
+    connect(&mut a, &mut b).await;
+
+    let restart = sdp.replace("a=ice-ufrag:", "a=ice-ufrag:other");
+    b.connection.signal(offer(&restart)).unwrap();
+
+    loop {
+        match b.event().await {
+            DirectEvent::Silent | DirectEvent::Heard => {}
+            DirectEvent::Closed(end) => {
+                assert_eq!(end, DirectEnd::Silent);
+                break;
+            }
+            event => panic!("{event:?}"),
+        }
+    }
 }
 
 #[tokio::test]

@@ -1,16 +1,16 @@
 //! Descriptions and candidates, both ways.
 
-use socketio_p2p_protocol::{Candidate, Sdp, Signal, Step};
+use socketio_p2p_protocol::{Candidate, CandidatePlaces, Sdp, Signal, Step};
 
 use super::super::channel::DirectChannel;
 use super::super::error::DirectEnd;
 use super::super::event::DirectEvent;
-use super::super::message::ChannelOptions;
+use super::super::message::{ChannelOptions, ChannelTerms};
 use super::super::role::Role;
 use super::super::signal::{Request, is_local_name, is_usable, own_answer, own_offer};
 use super::{ConnectionActor, OpeningOutcome};
 
-/// The name of the main channel. The partner's first channel is the main one, whatever its name.
+/// The name of the main channel. A partner may give it another one.
 const MAIN: &str = "socketio-p2p";
 
 impl ConnectionActor {
@@ -18,7 +18,9 @@ impl ConnectionActor {
     pub(super) async fn offer(&mut self) -> Result<(), DirectEnd> {
         let channel =
             self.connection.open(MAIN, ChannelOptions::default()).await.map_err(failed)?;
-        let main = DirectChannel::main(channel, MAIN.to_owned(), self.channels.clone());
+        let terms =
+            ChannelTerms { label: MAIN.to_owned(), protocol: String::new(), is_ordered: true };
+        let main = DirectChannel::main(channel, terms, self.channels.clone());
         self.openings.push(Box::pin(async move {
             // If it fails, so does the connection, which reports that itself.
             if main.opened().await.is_err() {
@@ -36,12 +38,14 @@ impl ConnectionActor {
     /// Handles a signal of the partner.
     pub(super) async fn signalled(&mut self, request: Request) -> Result<(), DirectEnd> {
         match (request, self.role) {
-            (Request::Offer(offer), Role::Answerer) if !self.is_described => {
+            (Request::Offer(offer), role) if self.is_described() || role == Role::Answerer => {
+                if self.partner.as_ref().is_some_and(|before| before.ufrag() != offer.ufrag()) {
+                    self.connection.restarted();
+                }
                 let answer = self.connection.answer(offer.without_candidates()).await;
                 let answer = answer.map_err(refused)?;
                 self.described_by(&offer);
-                // webrtc repeats what it does not know of a strange offer.
-                let answer = in_turn(&offer, answer);
+                let answer = self.in_turn(answer);
                 let answer =
                     own_answer(&answer, self.connection.udp_buffer(), &offer).map_err(refused)?;
                 self.names_section(&answer);
@@ -49,7 +53,7 @@ impl ConnectionActor {
                 self.report(DirectEvent::Signal(answer));
                 self.try_candidates().await;
             }
-            (Request::Answer(answer), Role::Offerer) if !self.is_described => {
+            (Request::Answer(answer), Role::Offerer) if !self.is_described() => {
                 self.connection.answered(answer.without_candidates()).await.map_err(refused)?;
                 self.described_by(&answer);
                 self.try_candidates().await;
@@ -66,11 +70,27 @@ impl ConnectionActor {
         Ok(())
     }
 
+    const fn is_described(&self) -> bool {
+        self.partner.is_some()
+    }
+
+    /// Puts a description of the partner in the place of the one before. What the first one states of the channels
+    /// holds for good.
     fn described_by(&mut self, partner: &Sdp) {
-        self.is_described = true;
-        self.candidates.retain(|candidate| partner.concerns(candidate));
+        match &self.partner {
+            None => {
+                self.channels.described_by(partner);
+                self.is_dtls_client = says(partner, "a=setup:passive");
+            }
+            Some(before) if before.ufrag() != partner.ufrag() => {
+                self.places = CandidatePlaces::of_partner(self.connection.addresses());
+            }
+            Some(_) => {}
+        }
+        self.candidates.retain(|candidate| {
+            partner.concerns(candidate) && candidate.ufrag().is_none_or(|it| it == partner.ufrag())
+        });
         self.partner = Some(partner.clone());
-        self.channels.described_by(partner);
         for candidate in partner.candidates().iter().filter(|candidate| is_usable(candidate)) {
             self.keep(candidate.clone());
         }
@@ -85,14 +105,28 @@ impl ConnectionActor {
 
     /// Tries the candidates that were kept, once there is a description to which they belong.
     async fn try_candidates(&mut self) {
-        if !self.is_described {
-            return;
-        }
-        for candidate in std::mem::take(&mut self.candidates) {
+        let Some(partner) = &self.partner else { return };
+        let is_present =
+            |candidate: &Candidate| candidate.ufrag().is_none_or(|it| it == partner.ufrag());
+        let (present, later) =
+            std::mem::take(&mut self.candidates).into_iter().partition(is_present);
+        self.candidates = later;
+        let present: Vec<Candidate> = present;
+        for candidate in present {
             if let Err(error) = self.connection.add(&candidate).await {
                 let is_local_name = is_local_name(candidate.address());
                 tracing::debug!(%error, is_local_name, "ignored a candidate");
             }
+        }
+    }
+
+    /// Returns an answer of webrtc's with the DTLS role that this end has: webrtc 0.21 writes the role that it
+    /// prefers, also if an offer leaves the other one, or the connection stands.
+    fn in_turn(&self, answer: String) -> String {
+        if self.is_dtls_client {
+            answer.replace("a=setup:passive", "a=setup:active")
+        } else {
+            answer
         }
     }
 
@@ -113,10 +147,9 @@ impl ConnectionActor {
     }
 }
 
-/// Returns the answer with the DTLS role that an offer leaves: webrtc 0.21 writes the role that it prefers.
-fn in_turn(offer: &Sdp, answer: String) -> String {
-    let is_passive = offer.as_str().lines().any(|line| line == "a=setup:passive");
-    if is_passive { answer.replace("a=setup:passive", "a=setup:active") } else { answer }
+/// Returns whether a description has this line.
+fn says(description: &Sdp, line: &str) -> bool {
+    description.as_str().lines().any(|other| other == line)
 }
 
 fn failed(error: impl std::error::Error) -> DirectEnd {

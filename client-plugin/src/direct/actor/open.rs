@@ -12,7 +12,7 @@ use super::super::channel::DirectChannel;
 use super::super::channels::{Channels, Slot};
 use super::super::error::{ChannelError, DirectEnd};
 use super::super::event::{DirectEvent, Report};
-use super::super::message::ChannelOptions;
+use super::super::message::{ChannelOptions, ChannelTerms};
 use super::super::peer_connection::{OpenedChannel, PeerConnection};
 use super::super::role::Role;
 use super::super::shared::{ConnectionShared, OpenAnswer};
@@ -24,23 +24,40 @@ const CHANNEL_TIMEOUT: Duration = Duration::from_secs(10);
 const ATTEMPTS: usize = 3;
 
 impl ConnectionActor {
-    /// Takes a channel that the partner opened.
+    /// Takes a channel that the partner opened: of an offerer's, one is the main channel.
     pub(super) fn partner_opened(&mut self, opened: OpenedChannel) -> Result<(), DirectEnd> {
-        let OpenedChannel { channel, label, protocol } = opened;
-        let channels = Arc::clone(&self.channels);
-        if self.role == Role::Answerer && self.main.is_none() {
-            self.opened(OpeningOutcome::Main(DirectChannel::main(channel, label, channels)));
-            return Ok(());
+        if self.role == Role::Offerer || self.main.is_some() {
+            return self.raw_opened(opened);
         }
+        self.candidates_for_main.push(opened);
+        if self.candidates_for_main.is_certain() { self.choose_main() } else { Ok(()) }
+    }
+
+    /// Takes the best channel that has come as the main one, and the others as raw ones.
+    pub(super) fn choose_main(&mut self) -> Result<(), DirectEnd> {
+        let Some((main, others)) = self.candidates_for_main.choose() else { return Ok(()) };
+        let OpenedChannel { channel, terms } = main;
+        let main = DirectChannel::main(channel, terms, Arc::clone(&self.channels));
+        self.opened(OpeningOutcome::Main(main));
+        others.into_iter().try_for_each(|other| self.raw_opened(other))
+    }
+
+    fn raw_opened(&mut self, opened: OpenedChannel) -> Result<(), DirectEnd> {
+        let OpenedChannel { channel, mut terms } = opened;
+        let channels = Arc::clone(&self.channels);
         let open = channels.open.load(Ordering::Relaxed);
         let admission = admit(open, channels.raw.load(Ordering::Relaxed));
         if admission == Admission::Overrun {
             return Err(DirectEnd::Overrun);
         }
         let slot = Slot::take(&channels);
-        let carriage = Carriage::of(&protocol);
+        let carriage = Carriage::of(&terms.protocol);
+        terms.protocol.truncate(terms.protocol.len() - carriage.suffix().len());
+        if let Carriage::Pieces { in_order } = carriage {
+            terms.is_ordered = in_order;
+        }
         let (channel, pump) =
-            DirectChannel::raw(channel, label, Arc::clone(&channels), slot, carriage);
+            DirectChannel::raw(channel, terms, Arc::clone(&channels), slot, carriage);
         channels.calls.give(pump);
         if admission == Admission::Taken {
             self.report(DirectEvent::Channel(channel));
@@ -100,6 +117,8 @@ async fn open(
     slot: Slot,
 ) -> Result<DirectChannel, ChannelError> {
     let carriage = channels.carriage(&options);
+    let ChannelOptions { protocol, ordered, .. } = &options;
+    let terms = ChannelTerms { label, protocol: protocol.clone(), is_ordered: *ordered };
     if channels.partner_counts() {
         options.protocol.push_str(carriage.suffix());
     }
@@ -111,19 +130,19 @@ async fn open(
             sleep_until(channels.opens_at()).await;
         }
         channels.traffic.count_sent();
-        let opened = connection.open(&label, options.clone()).await;
+        let opened = connection.open(&terms.label, options.clone()).await;
         let channel = opened.map_err(|error| {
             tracing::debug!(%error, "opening a channel failed");
             ChannelError::Closed
         })?;
         let slot = slot.take().unwrap_or_else(|| Slot::take(&channels));
         let (channel, pump) =
-            DirectChannel::raw(channel, label.clone(), Arc::clone(&channels), slot, carriage);
+            DirectChannel::raw(channel, terms.clone(), Arc::clone(&channels), slot, carriage);
         channels.calls.give(pump);
         if channel.opened().await.is_ok() {
             return Ok(channel);
         }
-        tracing::debug!(label, "a channel was closed before it opened");
+        tracing::debug!(label = terms.label, "a channel was closed before it opened");
     }
     Err(ChannelError::Closed)
 }
