@@ -4,11 +4,12 @@
 use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use socketio_p2p_client::direct::{
     ChannelMessage, DirectConfig, DirectEvent, IceServer, Signal, Step,
 };
+use socketio_p2p_harness::UdpWeather;
 use tokio::net::UdpSocket;
 use tokio_util::task::TaskTracker;
 use turn::auth::{AuthHandler, generate_auth_key};
@@ -163,6 +164,30 @@ async fn a_stun_server_tells_how_the_end_is_seen_from_outside() -> Story {
     let [a, b] = ends.ok_or_else(|| format!("not connected: {kinds:?}"))?;
     assert!(kinds.contains("srflx"), "{kinds:?}");
     tokio::join!(a.connection.close(), b.connection.close());
+    server.close().await?;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "measures"]
+async fn the_time_of_an_opening_by_a_turn_server_20_ms_from_each_end_is_printed() -> Story {
+    const OPENINGS: usize = 20;
+    let (server, address) = turn_server().await?;
+    let ours = IceServer::turn(format!("turn:{address}?transport=udp"), USER, PASSWORD);
+    let mut times = Vec::new();
+    for seed in 0..OPENINGS {
+        let delay = Duration::from_millis(20);
+        let mut far = config(ours.clone());
+        far.faults = Some(Arc::new(UdpWeather::new(seed as u64).delay(delay..delay).both_ways()));
+        let since = Instant::now();
+        let (ends, kinds) = meet(&far, &["relay"]).await;
+        let [a, b] = ends.ok_or_else(|| format!("not connected: {kinds:?}"))?;
+        times.push(since.elapsed());
+        tokio::join!(a.connection.close(), b.connection.close());
+    }
+    times.sort();
+    let (least, median, most) = (times[0], times[OPENINGS / 2], times[OPENINGS - 1]);
+    println!("{OPENINGS} relayed: p50 {median:.0?} ({least:.0?} to {most:.0?})");
     server.close().await?;
     Ok(())
 }

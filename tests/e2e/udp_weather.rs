@@ -4,7 +4,9 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use socketio_p2p_client::direct::{ChannelMessage, DirectConfig, DirectEnd, DirectEvent};
+use socketio_p2p_client::direct::{
+    ChannelMessage, ChannelOptions, DirectConfig, DirectEnd, DirectEvent,
+};
 use socketio_p2p_harness::UdpWeather;
 use tokio_util::task::TaskTracker;
 
@@ -173,5 +175,35 @@ async fn after_a_short_blackhole_it_goes_on_and_nothing_is_lost() -> Story {
     }
     assert!(pair.weather[0].counts().swallowed > 0);
     pair.close().await;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "measures"]
+async fn the_time_of_opening_a_channel_that_may_lose_is_printed_by_loss() -> Story {
+    const OPENINGS: usize = 40;
+    for loss in [0.0, 0.05] {
+        let fog = |seed| UdpWeather::new(seed).loss(loss).delay(MILLIS(20)..MILLIS(20));
+        let pair = Pair::open(fog).await;
+        let mut times = Vec::new();
+        let mut failed = 0;
+        for number in 0..OPENINGS {
+            let since = Instant::now();
+            let options = ChannelOptions::unreliable(0);
+            match pair.a.connection.open(number.to_string(), options).await {
+                Ok(channel) => {
+                    times.push(since.elapsed());
+                    channel.close().await;
+                }
+                Err(_) => failed += 1,
+            }
+        }
+        times.sort();
+        let (median, most) = (times[times.len() / 2], times[times.len() - 1]);
+        println!(
+            "loss {loss}: {OPENINGS} openings, {failed} failed, p50 {median:.0?}, most {most:.0?}"
+        );
+        pair.close().await;
+    }
     Ok(())
 }

@@ -85,10 +85,26 @@ class Bare:
         await self.describe(await peer.createOffer())
 
     async def describe(self, description):
-        """Says the description with all candidates, since aiortc has no event for them."""
+        """Says the description, its candidates and their end one after another, as other stacks do."""
         await self.peer.setLocalDescription(description)
         local = self.peer.localDescription
-        say(signal={"type": local.type, "sdp": local.sdp})
+        lines = local.sdp.splitlines()
+        apart = ("a=candidate:", "a=end-of-candidates")
+        rest = [line for line in lines if not line.startswith(apart)]
+        say(signal={"type": local.type, "sdp": "\r\n".join([*rest, ""])})
+        section = -1
+        mid = None
+        for line in lines:
+            if line.startswith("m="):
+                section, mid = section + 1, None
+            elif line.startswith("a=mid:"):
+                mid = line.removeprefix("a=mid:")
+        # There is one transport, so that all candidates are of any section; the last one is the data's.
+        for line in lines:
+            if line.startswith("a=candidate:"):
+                candidate = {"candidate": line[2:], "sdpMid": mid, "sdpMLineIndex": section}
+                say(signal={"type": "candidate", "candidate": candidate})
+        say(signal={"type": "candidate", "candidate": None})
 
     async def signal(self, signal):
         if "sdp" not in signal:

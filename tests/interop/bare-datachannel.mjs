@@ -81,8 +81,10 @@ function short(label) {
 
 function obey(order) {
   if (order.connect) connect(order);
-  if (order.signal?.sdp) peer.setRemoteDescription(order.signal.sdp, order.signal.type);
-  else if (order.signal) {
+  if (order.signal?.sdp) {
+    peer.setRemoteDescription(order.signal.sdp, order.signal.type);
+    if (order.signal.type === 'answer') say({ event: 'answered' });
+  } else if (order.signal) {
     const { candidate, sdpMid } = order.signal.candidate;
     peer.addRemoteCandidate(candidate, sdpMid);
   }
@@ -98,6 +100,7 @@ function obey(order) {
   }
   if (order.short) short(order.short);
   if (order.closeChannel) channels.get(order.closeChannel).close();
+  if (order.offerAgain) peer.setLocalDescription('offer');
   if (order.close) peer.close();
 }
 

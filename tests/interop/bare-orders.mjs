@@ -2,7 +2,7 @@
 //
 //   orders: {"connect":"offer"|"answer"}   begin a connection, with the channel "main" if it offers;
 //                                          "channels":[label,…] further ones, "first":{…} options of "main",
-//                                          "media":true an audio section before the data
+//                                          "media":true an audio section before the data, "bundle" their bundlePolicy
 //           {"signal":…}                   in the shapes of simple-peer
 //           {"open":"label","options":{…}} open a further channel
 //           {"send":"text"}  {"send":{"$bin":"base64"}}    on the main channel, or "on":"label"
@@ -54,13 +54,15 @@ export function startBare(RTCPeerConnection, say) {
     else channel.onopen = then;
   }
 
-  async function connect({ connect: role, first, channels: further = [], media }) {
+  async function connect({ connect: role, first, channels: further = [], media, bundle = 'balanced' }) {
     peer?.close(); // A page of Chromium has 500 at most.
-    const connection = new RTCPeerConnection({ iceServers: [] });
+    const connection = new RTCPeerConnection({ iceServers: [], bundlePolicy: bundle });
     peer = connection;
     channels = new Map();
     connection.onicecandidate = ({ candidate }) => {
-      if (connection !== peer || !candidate?.candidate) return;
+      if (connection !== peer) return;
+      // The end: null, undefined or without a text.
+      if (!candidate?.candidate) return say({ signal: { type: 'candidate', candidate } });
       const { candidate: line, sdpMid, sdpMLineIndex } = candidate;
       say({ signal: { type: 'candidate', candidate: { candidate: line, sdpMid, sdpMLineIndex } } });
     };

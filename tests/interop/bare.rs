@@ -1,7 +1,7 @@
 //! Direct connections to a WebRTC stack that is neither ours nor simple-peer's, one after another. Signals travel
 //! over the stdin and stdout of its program: see `bare-orders.mjs`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 use serde_json::{Value, json};
 use socketio_p2p_client::direct::{
@@ -21,6 +21,8 @@ pub(crate) struct Stack {
     /// The configuration of our end.
     pub(crate) config: DirectConfig,
     pub(crate) form: Form,
+    /// The longest message that we take, as the partner is told instead of what our description says.
+    pub(crate) stated_limit: Option<usize>,
 }
 
 /// The way in which the partner's signals reach our end.
@@ -57,7 +59,11 @@ pub(crate) struct Bare<'a> {
     /// States of the partner's connection.
     pub(crate) states: Vec<String>,
     /// The number of our answers that the partner has taken.
-    pub(crate) answered: u32,
+    pub(crate) answered: usize,
+    /// User names in our descriptions.
+    pub(crate) ufrags: Vec<String>,
+    /// Channels that came before they were asked for.
+    came: VecDeque<DirectChannel>,
     /// A description that waits for a candidate.
     held: Option<Value>,
 }
@@ -95,7 +101,7 @@ impl Stack {
     async fn start(name: &str, program: Program, arguments: &[&str]) -> Result<Self, Failed> {
         let partner = Partner::start_program(name, &program, arguments).await?;
         let config = DirectConfig::default().silent_after(SILENCE);
-        Ok(Self { partner, config, form: Form::default() })
+        Ok(Self { partner, config, form: Form::default(), stated_limit: None })
     }
 
     /// Opens a connection, in which the stack is to `offer` or to `answer`.
@@ -133,6 +139,8 @@ impl Stack {
             closed: Vec::new(),
             states: Vec::new(),
             answered: 0,
+            ufrags: Vec::new(),
+            came: VecDeque::new(),
             held: None,
         })
     }
@@ -187,7 +195,17 @@ impl Bare<'_> {
         if let Step::Candidate(candidate) = &signal.step {
             assert!(candidate.mid().is_some() && candidate.index().is_some(), "{candidate:?}");
         }
-        self.stack.partner.tell(json!({ "signal": signal.to_value() })).await
+        let mut signal_value = signal.to_value();
+        if let Step::Offer(sdp) | Step::Answer(sdp) = &signal.step {
+            self.ufrags.push(sdp.ufrag().to_owned());
+            if let Some(limit) = self.stack.stated_limit {
+                let ours = format!("a=max-message-size:{}\r\n", 256 << 10);
+                assert!(sdp.as_str().contains(&ours), "{}", sdp.as_str());
+                let stated = format!("a=max-message-size:{limit}\r\n");
+                signal_value["sdp"] = sdp.as_str().replace(&ours, &stated).into();
+            }
+        }
+        self.stack.partner.tell(json!({ "signal": signal_value })).await
     }
 
     /// Hears the partner, and carries our signals, until something is so.
@@ -198,6 +216,7 @@ impl Bare<'_> {
                     line = self.stack.partner.line() => self.heard(&line?)?,
                     event = self.events.recv(), if !self.is_open => match event {
                         Some(DirectEvent::Signal(signal)) => self.carry(&signal).await?,
+                        Some(DirectEvent::Channel(channel)) => self.came.push_back(channel),
                         event => return Err(format!("{event:?}").into()),
                     },
                 }
@@ -205,6 +224,23 @@ impl Bare<'_> {
             Ok(())
         };
         timeout(PATIENCE, hearing).await?
+    }
+
+    /// Carries signals both ways, of an open connection, until something is so.
+    pub(crate) async fn negotiate_until(&mut self, mut is_so: impl FnMut(&Self) -> bool) -> Story {
+        let negotiating = async {
+            while !is_so(self) {
+                tokio::select! {
+                    line = self.stack.partner.line() => self.heard(&line?)?,
+                    event = self.events.recv() => match event {
+                        Some(DirectEvent::Signal(signal)) => self.carry(&signal).await?,
+                        event => return Err(format!("{event:?}").into()),
+                    },
+                }
+            }
+            Ok(())
+        };
+        timeout(PATIENCE, negotiating).await?
     }
 
     fn heard(&mut self, line: &Value) -> Story {
@@ -228,7 +264,7 @@ impl Bare<'_> {
     fn signalled(&mut self, signal: &Value) -> Story {
         let is_description = signal["sdp"].is_string();
         match self.stack.form {
-            Form::Early if is_description && !is_complete(signal) => {
+            Form::Early if is_description => {
                 self.held = Some(signal.clone());
                 return Ok(());
             }
@@ -248,6 +284,9 @@ impl Bare<'_> {
 
     /// Returns the next channel that the partner opens.
     pub(crate) async fn channel(&mut self) -> Result<DirectChannel, Failed> {
+        if let Some(channel) = self.came.pop_front() {
+            return Ok(channel);
+        }
         match self.event().await? {
             DirectEvent::Channel(channel) => Ok(channel),
             event => Err(format!("{event:?}").into()),
@@ -272,10 +311,13 @@ impl Bare<'_> {
 }
 
 impl Form {
-    /// Returns the signal of a candidate in this form.
+    /// Returns the signal of a candidate in this form. The end of the candidates stays as it is.
     fn of(self, signal: &Value) -> Value {
         let mut signal = signal.clone();
         let text = signal["candidate"]["candidate"].clone();
+        if text.as_str().is_none_or(str::is_empty) {
+            return signal;
+        }
         match self {
             Self::AsTheyAre | Self::Early => {}
             Self::Lines => {
@@ -289,9 +331,4 @@ impl Form {
         }
         signal
     }
-}
-
-/// Returns true if a description has candidates: its stack has no signals for them.
-fn is_complete(description: &Value) -> bool {
-    description["sdp"].as_str().is_some_and(|sdp| sdp.contains("a=candidate:"))
 }

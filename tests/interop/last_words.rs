@@ -37,11 +37,13 @@ async fn nothing_is_lost(mut stack: Stack) -> Story {
     let tries = tries.unwrap_or(TRIES);
     let mut lost = [0; 3];
 
-    let mut bare = stack.connect("offer").await?;
-    for number in 0..tries {
-        lost[0] += usize::from(!raw_channel(&mut bare, &number.to_string()).await?);
+    for role in ["offer", "answer"] {
+        let mut bare = stack.connect(role).await?;
+        for number in 0..tries {
+            lost[0] += usize::from(!raw_channel(&mut bare, &number.to_string()).await?);
+        }
+        bare.connection.close().await;
     }
-    bare.connection.close().await;
     for (number, order) in
         (0..tries).flat_map(|try_| [(try_, "sendAndClose"), (try_, "sendAndEnd")])
     {

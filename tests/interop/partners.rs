@@ -7,6 +7,7 @@
 mod candidates;
 mod channels;
 mod endings;
+mod later_offers;
 mod messages;
 mod openings;
 
@@ -79,6 +80,33 @@ impl Of {
         matches!(self, Self::Chromium | Self::Firefox | Self::Wrtc)
     }
 
+    /// Returns false for a stack whose channels without order are announced as ordered if messages are sent again a
+    /// limited number of times, or for a limited time: werift 0.24 puts the one in the place of the other.
+    fn announces_order(self) -> bool {
+        self != Self::Werift
+    }
+
+    /// Returns the later offers that it makes of the same session in this role: whether each restarts ICE. aiortc and
+    /// libdatachannel cannot restart it, werift gives each offer another session, so that only the user name tells
+    /// which connection it is for, and the polyfill never makes an offer after it has answered one.
+    fn offers_again(self, role: &str) -> &'static [bool] {
+        match self {
+            Self::Chromium | Self::Firefox | Self::Wrtc => &[false, true],
+            Self::Polyfill if role == "answer" => &[],
+            Self::Aiortc | Self::Datachannel | Self::Polyfill | Self::Werift => &[false],
+        }
+    }
+
+    /// Returns true for a stack that sends what is longer than our limit, if it is told of another one.
+    fn knows_no_limit_of_its_own(self) -> bool {
+        matches!(self, Self::Aiortc | Self::Firefox)
+    }
+
+    /// Returns true for a stack that numbers the channels of its offer as it made them. libdatachannel does not.
+    fn numbers_in_order(self) -> bool {
+        !matches!(self, Self::Datachannel | Self::Polyfill)
+    }
+
     /// Returns false for a stack that puts an empty message not on the wire.
     fn sends_empty_messages(self) -> bool {
         self != Self::Werift
@@ -95,8 +123,8 @@ impl Of {
     }
 }
 
-/// Goes through all stories with one program: the start of a browser takes longer than a story. The last story
-/// kills it.
+/// Goes through all stories with one program: the start of a browser takes longer than a story. The last ones
+/// kill it.
 async fn every_story(of: Of) -> Story {
     let mut stack = of.start().await?;
     for &role in of.roles() {
@@ -108,8 +136,18 @@ async fn every_story(of: Of) -> Story {
         told("channels", role, channels::twenty_open_each_way(&mut stack, of, role).await)?;
         told("endings", role, endings::either_end_closes(&mut stack, of, role).await)?;
         told("candidates", role, candidates::are_taken_in_every_form(&mut stack, role).await)?;
+        told("offers", role, later_offers::are_answered(&mut stack, of, role).await)?;
     }
-    told("killed", "", endings::a_partner_that_is_killed_is_noticed(stack, of).await)
+    let mut stack = Some(stack);
+    for &role in of.roles() {
+        let stack = match stack.take() {
+            Some(stack) => stack,
+            None => of.start().await?,
+        };
+        let killed = endings::a_partner_that_is_killed_is_noticed(stack, of, role).await;
+        told("killed", role, killed)?;
+    }
+    Ok(())
 }
 
 /// Names the story that failed.

@@ -24,7 +24,47 @@ pub(super) async fn twenty_open_each_way(stack: &mut Stack, of: Of, role: &str) 
         bare.connection.close().await;
         bare = stack.connect(role).await?;
     }
-    theirs(&mut bare).await?;
+    theirs(&mut bare, of).await?;
+    negotiated_ones_are_not_seen(&mut bare).await?;
+    bare.connection.close().await;
+    if role == "offer" {
+        one_of_four_is_the_main_one(stack, of).await?;
+    }
+    Ok(())
+}
+
+/// Has the partner open four channels at once: the main one is the one of the label that is configured, or the first
+/// that the partner made and that keeps the order.
+async fn one_of_four_is_the_main_one(stack: &mut Stack, of: Of) -> Story {
+    let usual = stack.config.clone();
+    stack.config = usual.clone().main_label("c");
+    has_main(stack, true, "c").await?;
+    stack.config = usual;
+    if of.numbers_in_order() {
+        has_main(stack, true, "main").await?;
+        has_main(stack, false, "b").await?;
+    }
+    Ok(())
+}
+
+async fn has_main(stack: &mut Stack, is_first_ordered: bool, main: &str) -> Story {
+    let order = json!({
+        "connect": "offer",
+        "first": { "ordered": is_first_ordered },
+        "channels": ["b", "c", "d"],
+    });
+    let mut bare = stack.connect_with(order).await?;
+    let mut raw = Vec::new();
+    for _ in 0..3 {
+        raw.push(bare.channel().await?.label().to_owned());
+    }
+    raw.sort();
+    let mut others = vec!["b", "c", "d", "main"];
+    others.retain(|label| *label != main);
+    assert_eq!(raw, others, "the first is ordered: {is_first_ordered}");
+    bare.hear_until(|bare| bare.opened.len() == 3).await?;
+    bare.tell(json!({ "send": "on the main one", "on": main })).await?;
+    assert_eq!(bare.message().await?, ChannelMessage::from("on the main one"));
     bare.connection.close().await;
     Ok(())
 }
@@ -60,10 +100,14 @@ async fn ours(bare: &mut Bare<'_>, of: Of) -> Story {
 }
 
 /// Has the partner open channels, and sends and receives on them.
-async fn theirs(bare: &mut Bare<'_>) -> Story {
+async fn theirs(bare: &mut Bare<'_>, of: Of) -> Story {
     let mut channels = Vec::new();
     for number in 0..CHANNELS {
         let (_, options) = options(number);
+        let protocol = options["protocol"].clone();
+        let has_limit =
+            ["maxRetransmits", "maxPacketLifeTime"].iter().any(|it| !options[it].is_null());
+        let is_ordered = options["ordered"] == true || has_limit && !of.announces_order();
         // A limit that is not set is left out, as in a program.
         let options: Value = options
             .as_object()
@@ -77,6 +121,9 @@ async fn theirs(bare: &mut Bare<'_>) -> Story {
         bare.tell(json!({ "open": label, "options": options })).await?;
         let channel = bare.channel().await?;
         assert_eq!(channel.label(), label);
+        // webrtc 0.21 does not tell the limits.
+        assert_eq!(channel.is_ordered(), is_ordered, "{label}");
+        assert_eq!(json!(channel.protocol()), protocol, "{label}");
         channels.push(channel);
     }
     for channel in &channels {
@@ -91,6 +138,17 @@ async fn theirs(bare: &mut Bare<'_>) -> Story {
         }
         echo(channel, label).await?;
     }
+    Ok(())
+}
+
+/// A channel that both applications are to know from elsewhere is none here, and does no harm.
+async fn negotiated_ones_are_not_seen(bare: &mut Bare<'_>) -> Story {
+    let label = "negotiated";
+    bare.tell(json!({ "open": label, "options": { "negotiated": true, "id": 101 } })).await?;
+    bare.hear_until(|bare| bare.opened.contains_key(label)).await?;
+    bare.tell(json!({ "send": "not seen", "on": label })).await?;
+    bare.tell(json!({ "send": "seen" })).await?;
+    assert_eq!(bare.message().await?, ChannelMessage::from("seen"));
     Ok(())
 }
 
