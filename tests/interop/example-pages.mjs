@@ -2,6 +2,7 @@
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { connect, createServer } from 'node:net';
 import { createInterface } from 'node:readline';
 import { chromium } from 'playwright-core';
 
@@ -38,6 +39,54 @@ export class Example {
     this.child.kill('SIGTERM');
     const [code, signal] = await ended;
     if (code !== 0) throw new Error(`the example ended with ${code ?? signal}`);
+  }
+}
+
+/** A network between pages and a server, which can be lost. */
+export class Network {
+  sockets = new Set();
+  isLost = false;
+
+  static async start(url) {
+    const { hostname, port } = new URL(url);
+    const network = new Network();
+    network.server = createServer((near) => {
+      const far = network.isLost ? near : connect(port, hostname);
+      for (const [from, to] of [[near, far], [far, near]]) {
+        network.sockets.add(from);
+        from.on('error', () => {});
+        from.on('close', () => {
+          network.sockets.delete(from);
+          to.destroy();
+        });
+        if (!network.isLost) from.pipe(to);
+      }
+      if (network.isLost) near.destroy();
+    });
+    network.server.listen(0, '127.0.0.1');
+    await once(network.server, 'listening');
+    network.url = `http://127.0.0.1:${network.server.address().port}`;
+    return network;
+  }
+
+  /** Holds what is on its way, until it is lost. */
+  hold() {
+    for (const socket of this.sockets) socket.unpipe();
+  }
+
+  /** Ends all connections, and lets no other begin. */
+  lose() {
+    this.isLost = true;
+    for (const socket of this.sockets) socket.destroy();
+  }
+
+  restore() {
+    this.isLost = false;
+  }
+
+  close() {
+    this.lose();
+    this.server.close();
   }
 }
 

@@ -13,6 +13,11 @@ async fn a_bot_serves_one_visitor_and_the_others_wait_in_line() -> Story {
     run("bot-page.mjs", &Program::example("bot", "SOCKETIO_P2P_BOT")?).await
 }
 
+#[tokio::test]
+async fn a_remote_control_loses_no_command_to_the_network_the_server_or_a_reload() -> Story {
+    run("remote-page.mjs", &Program::example("remote", "SOCKETIO_P2P_REMOTE")?).await
+}
+
 /// Runs a story with an example, which the story starts.
 async fn run(story: &str, example: &Program) -> Result<(), Failed> {
     let tests = Path::new(env!("CARGO_MANIFEST_DIR"));
