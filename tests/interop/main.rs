@@ -1,4 +1,4 @@
-//! Stock clients against our server: socket.io-client 2.5 and 4.x and python-socketio, unchanged,
+//! Stock clients against our server: socket.io-client 1.7 to 4.8 and python-socketio, unchanged,
 //! over websocket and polling, speaking v1 with each other and with a Rust peer.
 //!
 //! They are processes, driven by the harness through `v1-peer.mjs` and `python-peer.py`. WebRTC stacks and
