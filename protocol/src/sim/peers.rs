@@ -17,6 +17,7 @@ use std::{
 use fastrand::Rng;
 use serde_json::json;
 
+pub(crate) use self::rough::record_roughly;
 use self::{driver::Driver, fault::PeerFault};
 use crate::{
     Args, Code, PairingId, PairingInfo, Path, PathConfig, PathPolicy, Peer, Refusal,
@@ -100,6 +101,8 @@ struct PeerPair {
     /// True if the applications, the server and the partners do all that they can do.
     is_rough: bool,
     has_large_values: bool,
+    /// The longest pause between two faults, in milliseconds.
+    peace: u64,
     /// The delays of the relay and of the direct link, in microseconds.
     delays: [Range<u64>; 2],
 }
@@ -110,17 +113,6 @@ pub(crate) fn record(seed: u64, end: usize) -> Option<String> {
     pair.live();
     let end = pair.ends.into_iter().nth(end)?;
     end.peer.into_transcript()
-}
-
-/// Returns the transcripts of both ends of a rough run.
-pub(crate) fn record_roughly(seed: u64) -> Vec<String> {
-    let mut pair = PeerPair::new(seed, &[0, 1], true);
-    pair.be_rough();
-    for end in 0..2 {
-        pair.after(200..2_000, PeerEvent::Hostile(end));
-    }
-    pair.live();
-    pair.ends.into_iter().filter_map(|end| end.peer.into_transcript()).collect()
 }
 
 impl PeerPair {
@@ -175,6 +167,7 @@ impl PeerPair {
             waited: 0,
             is_rough: false,
             has_large_values: false,
+            peace: 1_500,
             delays: [4_000..12_000, 500..3_000],
         }
     }
@@ -187,7 +180,11 @@ impl PeerPair {
             self.after(2_000..4_000, PeerEvent::Answer(end));
         }
         self.after(200..400, PeerEvent::Fault);
-        let longest = if self.is_rough { LONGEST_ROUGH } else { LONGEST };
+        let longest = match (self.is_rough, self.has_large_values) {
+            (false, _) => LONGEST,
+            (true, false) => LONGEST_ROUGH.max(Duration::from_millis(2 * self.peace)),
+            (true, true) => LONGEST_ROUGH / 6,
+        };
         while let Some(((at, _), event)) = self.agenda.pop_first()
             && at <= self.start + longest
         {
@@ -280,7 +277,8 @@ impl PeerPair {
                 return self.after(4..12, PeerEvent::Told(end, Input::RelayRefused));
             }
             PeerOutput::Relay(frames) => {
-                let frames = through_the_codec(&frames).unwrap_or_default();
+                let mut frames = through_the_codec(&frames).unwrap_or_default();
+                self.garble(&mut frames);
                 return self.relay(end, Input::Relayed(frames));
             }
         };
@@ -325,6 +323,11 @@ impl PeerPair {
     /// back; it grants the next.
     fn register(&mut self, from: usize) {
         self.asked += 1;
+        if self.is_rough && self.rng.u8(..4) == 0 {
+            let code = rough::code(&mut self.rng);
+            let input = Input::Server(ServerEvent::NotGranted(code));
+            return self.after(4..12, PeerEvent::Told(from, input));
+        }
         match self.asked {
             1 => {
                 let input = Input::Server(ServerEvent::NotGranted(Code::Offline));

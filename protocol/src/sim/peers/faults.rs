@@ -26,8 +26,7 @@ impl PeerPair {
             Some(fault) => {
                 self.begin(fault);
                 // A silence is noticed by then.
-                let latest = if self.is_rough { 9_000 } else { 1_500 };
-                self.after(1_000..latest, PeerEvent::Fault);
+                self.after(1_000..self.peace, PeerEvent::Fault);
             }
             None => {
                 for end in 0..2 {

@@ -33,8 +33,9 @@ impl PeerPair {
         if self.ends[end].has_ended {
             return;
         }
-        self.after(300..9_000, PeerEvent::Hostile(end));
-        match self.rng.u8(..16) {
+        // In a run of long peace nothing disturbs it.
+        self.after(300..self.peace, PeerEvent::Hostile(end));
+        match self.rng.u8(..18) {
             0..=4 => {
                 let frames = (0..self.rng.usize(1..5)).map(|_| self.frame()).collect();
                 self.feed(end, Input::Relayed(frames));
@@ -74,7 +75,29 @@ impl PeerPair {
                 self.feed(end, Input::Server(event));
             }
             14 => self.feed(end, Input::RelayRefused),
+            15 => {
+                let limits = rough::limits(&mut self.rng);
+                self.feed(end, Input::Server(ServerEvent::Welcomed(limits)));
+            }
+            16 => {
+                let event = if self.rng.bool() { LinkEvent::Heard } else { LinkEvent::Sent };
+                if let Some(link) = self.ends[end].driver.as_ref().map(|driver| driver.link) {
+                    self.feed(end, Input::Link(link, event));
+                }
+            }
             _ => self.end_somehow(end),
+        }
+    }
+
+    /// Rarely a frame on its way says something else, in its turn.
+    pub(super) fn garble(&mut self, frames: &mut [Frame]) {
+        for frame in frames {
+            if self.is_rough && frame.seq > 0 && self.rng.u8(..80) == 0 {
+                let body = self.body();
+                if !matches!(body, Body::Ack) {
+                    *frame = Frame { ttl: None, body: body.into(), ..frame.clone() };
+                }
+            }
         }
     }
 
@@ -149,14 +172,17 @@ impl PeerPair {
                     [r#"{"t":"emit","e":"event","a":["#, "]}", "{", r#"1e999,"\ud800""#, ""];
                 let text = match self.rng.usize(..=texts.len()) {
                     at if at < texts.len() => texts[at].to_owned(),
-                    _ => "x".repeat(self.rng.usize(..300_000)),
+                    _ => "x".repeat(self.rng.usize(..1_300_000)),
                 };
                 Body::Part { text, last: self.rng.bool() }
             }
             6 => Frame::from_text(r#"{"s":1,"k":0,"t":"kind of another version, and a long one"}"#)
                 .map_or(Body::Drop, |frame| (*frame.body).clone()),
             _ => {
-                let event = rough::event(&mut self.rng);
+                let event = match self.rng.u8(..4) {
+                    0 => "P2P_FRAME".to_owned(),
+                    _ => rough::event(&mut self.rng),
+                };
                 Body::Emit { event, args: Args::default(), wants_reply: self.rng.bool() }
             }
         }
@@ -170,8 +196,11 @@ impl PeerPair {
         let sdp = sdp.expect("it is a description");
         let candidate = match self.rng.bool() {
             true => super::links::candidate(session, &ufrag),
-            false => Candidate::new("candidate:1 1 udp 5 10.0.0.1 5 typ host", None, None)
-                .expect("it is a candidate"),
+            false => {
+                let kind = ["host", "srflx", "relay"][self.rng.usize(..3)];
+                let text = format!("candidate:1 1 udp 5 10.0.0.1 5 typ {kind}");
+                Candidate::new(&text, None, None).expect("it is a candidate")
+            }
         };
         let step = match self.rng.u8(..9) {
             0..=1 => Step::Offer(sdp),

@@ -15,6 +15,17 @@ use crate::{
     session::{Delivery, EmitOptions},
 };
 
+/// Returns the transcripts of both ends of a rough run.
+pub(crate) fn record_roughly(seed: u64) -> Vec<String> {
+    let mut pair = PeerPair::new(seed, &[0, 1], true);
+    pair.be_rough();
+    for end in 0..2 {
+        pair.after(200..2_000, PeerEvent::Hostile(end));
+    }
+    pair.live();
+    pair.ends.into_iter().filter_map(|end| end.peer.into_transcript()).collect()
+}
+
 /// Draws the settings of an end.
 pub(super) fn configure(config: &mut PeerConfig, rng: &mut Rng) {
     config.limits = limits(rng);
@@ -113,6 +124,7 @@ impl PeerPair {
     pub(super) fn be_rough(&mut self) {
         self.is_rough = true;
         self.has_large_values = self.rng.u8(..12) == 0;
+        self.peace = if self.rng.u8(..12) == 0 { 50_000 } else { 9_000 };
         if self.has_large_values {
             self.delays = [50_000..150_000, 30_000..90_000];
         } else if self.rng.u8(..4) == 0 {
