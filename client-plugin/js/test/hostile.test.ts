@@ -1,0 +1,117 @@
+// Whatever the network says, a peer neither throws nor keeps more than its limits allow.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { defaultLimits, S } from "../src/limits.js";
+import { Peer } from "../src/peer.js";
+import { WireError } from "../src/wire/control/fields.js";
+import { serverMessage, TO_CLIENT } from "../src/wire/control/server.js";
+import { batchFromValue } from "../src/wire/frame.js";
+import { signalFromValue } from "../src/wire/signal.js";
+import { golden } from "./repository.js";
+
+/** Returns the numbers of a seed: the same in each run. */
+function random(seed: number): (below: number) => number {
+  return (below) => {
+    seed = (Math.imul(seed, 1664525) + 1013904223) >>> 0;
+    return Math.floor((seed / 2 ** 32) * below);
+  };
+}
+
+const deep = (levels: number): string => "[".repeat(levels) + "]".repeat(levels);
+
+const STRANGE = [
+  "null",
+  "-1",
+  "0.5",
+  "1e999",
+  "18446744073709551616",
+  '""',
+  '"\\ud800"',
+  `"${"é".repeat(600)}"`,
+  "{}",
+  '{"__proto__":{"t":"emit"},"constructor":1}',
+  '{"$serde_json::private::RawValue":"1"}',
+  deep(63),
+  deep(100_000),
+  "true",
+];
+
+/** Changes the text of a packet: another value, fewer characters, or another character. */
+function changed(text: string, draw: (below: number) => number): string {
+  const at = draw(text.length);
+  switch (draw(4)) {
+    case 0:
+      return text.slice(0, at) + text.slice(at + draw(9));
+    case 1:
+      return text.slice(0, at) + '{}[]",:0'[draw(8)] + text.slice(at + 1);
+    default: {
+      // Each value of the packet in its turn.
+      const values = [...text.matchAll(/(?<=[:,[])("[^"]*"|\d+|true|false|null)/g)];
+      const value = values[draw(values.length)];
+      const strange = STRANGE[draw(STRANGE.length)] as string;
+      return value ? text.slice(0, value.index) + strange + text.slice(value.index + value[0].length) : strange;
+    }
+  }
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+const PACKETS = [...golden("v2_"), ...golden("future_"), ...golden("direct_")].map(([, text]) =>
+  text.replace(/^42/, "").replaceAll("abc-1", "1-1"),
+);
+
+test("a peer survives packets that were changed on their way", () => {
+  const draw = random(7);
+  const info = { id: "1-1", partner: "b", initiator: true, partnerProtocol: 2, direct: true };
+  let delivered = 0;
+  let now = 0;
+  for (let run = 0; run < 20; run++) {
+    const peer = new Peer({}, info, defaultLimits(), 5_000, now);
+    const link = peer.direct?.link() as string;
+    peer.handle({ kind: "link", link, event: { event: "opened" } }, now);
+    for (let step = 0; step < 500; step++) {
+      now += draw(S / 10);
+      const text = changed(PACKETS[draw(PACKETS.length)] as string, draw);
+      const value = parsed(text);
+      const args: unknown[] = Array.isArray(value) ? value.slice(1) : [value];
+      const batch = batchFromValue(args[1]);
+      if (batch) peer.handle({ kind: "relayed", frames: batch.frames }, now);
+      const signal = signalFromValue(args[1]);
+      if (typeof signal !== "string") peer.handle({ kind: "signalled", signal }, now);
+      const spoken = text.replace(/^\["P2P_FRAME","1-1",(.*)\]$/, "$1");
+      if (draw(9) === 0) peer.handle({ kind: "link", link, event: { event: "received", message: spoken } }, now);
+      const bytes = Uint8Array.from({ length: draw(60) }, () => draw(256));
+      if (draw(99) === 0) peer.handle({ kind: "link", link, event: { event: "received", message: bytes } }, now);
+      for (const event of TO_CLIENT) {
+        const message = serverMessage(event, args);
+        assert.ok(message instanceof WireError || message.kind);
+      }
+      peer.handle({ kind: "timeout" }, now);
+      for (let output; (output = peer.pollOutput()); ) delivered += Number(output.kind === "deliver");
+      while (peer.pollRelay() || peer.pollDirect());
+      assert.ok(peer.session.inbox.bytes < 4 * 2 ** 20);
+    }
+  }
+  assert.ok(delivered > 0, "some packets are whole");
+});
+
+test("a partner that sends without end is held to its window", () => {
+  const info = { id: "1-1", partner: "b", initiator: false, partnerProtocol: 2, direct: false };
+  const peer = new Peer({}, info, defaultLimits(), undefined, 0);
+  let refused = 0;
+  for (let seq = 2; seq < 2_000; seq++) {
+    const batch = batchFromValue({ s: seq, k: 0, t: "emit", e: "e", a: ["x".repeat(9_000)] });
+    peer.handle({ kind: "relayed", frames: batch?.frames ?? [] }, 0);
+    for (let output; (output = peer.pollOutput()); ) refused += Number(output.kind === "complain");
+  }
+  assert.ok(peer.session.inbox.bytes < 4 * 2 ** 20);
+  assert.ok(refused > 1_400);
+});
