@@ -105,6 +105,13 @@ export class Actor {
     this.carryOut();
   }
 
+  /** Gives both connections up: from now on nothing is sent or delivered, until there are others. */
+  park(): void {
+    this.partner.drop();
+    this.feed({ kind: "lost" });
+    this.carryOut();
+  }
+
   /** Gives a command, whose answer is for this caller. Returns the number of the call. */
   ask(command: (call: number) => Command, caller: Caller): number {
     const call = ++this.calls;

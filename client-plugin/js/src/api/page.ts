@@ -40,22 +40,26 @@ export class Handover {
  */
 export function watchPage(actor: Actor, handover: Handover | undefined): () => void {
   let isLeft = false;
+  /** Leaves the client for the next page. What this page does from now on is not in there: it waits. */
   const leave = () => {
+    handover?.take(); // What it left before is out of date.
     const saved = handover && actor.save();
     isLeft = saved !== undefined && handover?.leave(saved) === true;
+    if (isLeft) actor.park();
     return isLeft;
   };
   const wake = () => {
-    const isTaken = isLeft && handover?.take() === undefined;
+    const wasLeft = isLeft;
     isLeft = false;
-    // A later page goes on with it.
-    if (isTaken) actor.feed({ kind: "gave-up" });
-    else actor.wake();
+    // A later page may go on with it.
+    if (wasLeft && handover?.take() === undefined) return actor.feed({ kind: "gave-up" });
+    actor.wake();
+    if (wasLeft) moved();
   };
   const hidden = (event: Event) => {
-    const isKept = leave();
+    if (leave()) return;
     // Without the connection a page can be kept for back and forward.
-    if (isKept || (event as PageTransitionEvent).persisted) actor.feed({ kind: "lost" });
+    if ((event as PageTransitionEvent).persisted) actor.park();
     else actor.leave(); // The partner need not wait.
   };
   const shown = (event: Event) => {

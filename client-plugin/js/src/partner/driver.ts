@@ -39,6 +39,13 @@ export class PartnerLink {
     if (command.command === "close") this.present = undefined;
   }
 
+  /** Closes the present connection, and reports that. */
+  drop(): void {
+    const link = this.present?.id;
+    this.close();
+    if (link !== undefined) this.feed({ kind: "link", link, event: { event: "closed" } });
+  }
+
   /** Closes the present connection. */
   close(): void {
     this.present?.close();

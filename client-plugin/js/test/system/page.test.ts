@@ -195,6 +195,44 @@ test("a duplicated page is a client of its own", async () => {
   assert.equal(node.pairing?.partner, "page");
 });
 
+/** A page as a browser hides it: its timers fire once a second. Headless Chromium throttles none. */
+const HIDDEN = `
+globalThis.hide = () => {
+  const own = globalThis.setTimeout;
+  globalThis.setTimeout = (call, wait = 0) => own(call, 1000 * Math.ceil((performance.now() + wait) / 1000) - performance.now());
+  Object.defineProperty(document, 'visibilityState', { value: 'hidden' });
+  document.dispatchEvent(new Event('visibilitychange'));
+};
+${SCRIPT}`;
+
+test("two pages that are hidden keep their direct path, though their timers fire once a second", async () => {
+  const hiding = await serve({ "/": HIDDEN });
+  const server = await startServer();
+  const [one, other] = [await openPage(browser, hiding), await openPage(browser, hiding)];
+  await other.evaluate((url: string) => join(url, { id: "other", on2: { echo: () => 1 } }), server.url);
+  await one.evaluate(async (url: string) => {
+    await join(url, { id: "one" });
+    await client.register("other");
+  }, server.url);
+  for (const page of [one, other]) {
+    await page.evaluate(async () => {
+      await until((event: any) => event.type === "path" && event.path === "direct");
+      (globalThis as any).hide();
+    });
+  }
+
+  // What arrives wakes a page as well: with pauses between the calls the timers matter.
+  for (let call = 0; call < 8; call++) {
+    await one.evaluate(() => client.emit2("echo"));
+    await new Promise((resolve) => setTimeout(resolve, 700));
+  }
+
+  for (const page of [one, other]) {
+    const paths = await page.evaluate(() => events.filter(({ type }) => type === "path").map(({ path }) => path));
+    assert.deepEqual(paths, ["direct"]);
+  }
+});
+
 test("a page that is frozen for a while loses and repeats nothing", async () => {
   const server = await startServer();
   const arrived: number[] = [];

@@ -26,10 +26,14 @@ function example(name: string): string {
 const children = new Set<ChildProcess>();
 const closing = new Set<() => void>();
 
-after(() => {
+/** Ends all that was started here. */
+export function endAll(): void {
   for (const close of closing) close();
   for (const child of children) child.kill("SIGKILL");
-});
+}
+
+// Any other program of this folder does it by itself.
+if (process.argv[1]?.endsWith(".test.js")) after(endAll);
 
 /** Runs something when all tests of this file are over. */
 export function atEnd(close: () => void): void {
