@@ -35,6 +35,7 @@ mod settings;
 mod shutdown;
 mod signals;
 mod silence;
+mod slow_links;
 mod third_party;
 mod turn;
 mod udp_weather;

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 use socketio_p2p_harness::Server;
+use socketio_p2p_protocol::limits::RELAYED_FRAME_BYTES;
 
 use crate::interop::Story;
 use crate::interop::stock::{PAIRS, Stock, paired, paired_as};
@@ -39,6 +40,32 @@ async fn bytes_in_arguments_and_acknowledgements_arrive() -> Story {
         bytes_arrive(from, to).await?;
     }
     Ok(())
+}
+
+#[tokio::test]
+async fn as_many_bytes_as_the_limit_says_arrive_and_one_more_is_refused() -> Story {
+    // What an emit has beside its bytes.
+    let text = r#"["P2P_EMIT_ACKNOWLEDGE",{"targetClientId":"B","event":"chat","args":[{"_placeholder":true,"num":0}]}]"#;
+    let most = RELAYED_FRAME_BYTES - text.len();
+    for (from, to) in directions().filter(|(_, to)| !to.is_engine_io_3_over_polling()) {
+        let server = Server::start().await?;
+        let to = to.peer(&server, "B").args(["--reply", "[7]"]);
+        let (mut from, mut to) = paired_as(from.peer(&server, "A"), to).await?;
+
+        let refused = from.emit2("chat", json!([many_bytes(most + 1)])).await?;
+        let answer = from.emit2("chat", json!([many_bytes(most)])).await?;
+
+        assert_eq!(refused.event["value"]["error"]["code"], "too-large");
+        assert_eq!(answer.value, 7);
+        // It is too much for the text of a failure.
+        assert!(to.wait_for("incoming").await?["args"] == json!([many_bytes(most)]));
+    }
+    Ok(())
+}
+
+/// So many bytes: 0x00, 0x10 and 0x83 over and over.
+fn many_bytes(count: usize) -> Value {
+    bytes(&["ABCD".repeat(count / 3).as_str(), ["", "AA==", "ABA="][count % 3]].concat())
 }
 
 /// engineioxide 0.17.9 leaves out their packet type, and the stock client then throws: so the

@@ -99,7 +99,7 @@ pub(crate) async fn slow_link(server: &Server) -> Story {
     assert_eq!(proxy.inject_all(throttle), 2);
 
     // 8 s there, and 8 s back.
-    let text = "x".repeat(240 * 1024);
+    let text = "x".repeat(250 * 1024);
     for (_, a, _) in &mut pairs {
         let emit = json!({"cmd": "emit2", "id": 1, "event": "chat", "args": [text], "ack": true});
         a.send(emit).await?;

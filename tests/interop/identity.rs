@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use futures_util::future::try_join_all;
 use serde_json::json;
 use socketio_p2p_harness::{
     FaultProxy, Server, StartError,
@@ -9,8 +10,8 @@ use socketio_p2p_harness::{
     free_port,
 };
 
-use crate::interop::Story;
-use crate::interop::stock::{AGES, ALL, PAIRS, UPGRADING};
+use crate::interop::stock::{AGES, ALL, PAIRS, UPGRADING, every_age};
+use crate::interop::{Story, python};
 
 #[tokio::test]
 async fn the_list_has_those_who_are_connected_and_the_caller_among_them() -> Story {
@@ -61,11 +62,35 @@ async fn an_id_is_free_again_when_its_owner_has_left() -> Story {
 
 #[tokio::test]
 async fn an_id_is_free_when_its_owner_is_gone_or_going() -> Story {
+    const ROUNDS: u32 = 60;
     let server = Server::start().await?;
-    for kind in ALL.into_iter().chain(UPGRADING) {
-        let rounds = kind.comes_and_goes(&server, 24).await?;
+    let pages = every_age().map(async |kind| {
+        let refusals = kind.comes_and_goes(&server, ROUNDS).await?;
+        assert_eq!(refusals, json!({}), "{kind:?}");
+        Story::Ok(())
+    });
+    let pythons = ["websocket", "polling", "upgrade"].map(async |transport| {
+        let refusals = python::comes_and_goes(transport, &server, ROUNDS).await?;
+        assert_eq!(refusals, json!({}), "python-socketio over {transport}");
+        Story::Ok(())
+    });
 
-        assert_eq!(rounds["refusals"], json!({}), "{kind:?}");
+    tokio::try_join!(try_join_all(pages), try_join_all(pythons))?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn each_age_and_the_next_pair_and_call_each_other() -> Story {
+    let server = Server::start().await?;
+    for (number, (a, b)) in every_age().zip(every_age().skip(3)).enumerate() {
+        let [id, partner] = ["A", "B"].map(|name| format!("{name}{number}"));
+        let mut a = a.peer(&server, &id).start().await?;
+        let mut b = b.peer(&server, &partner).start().await?;
+
+        a.register(&partner).await?;
+
+        assert_eq!(a.emit2("chat", json!([1])).await?.value, json!({"echo": [1]}));
+        assert_eq!(b.emit2("chat", json!([2])).await?.value, json!({"echo": [2]}));
     }
     Ok(())
 }

@@ -1,11 +1,12 @@
 //! python-socketio, unchanged, as a v1 client: with asyncio over every transport, and with threads.
 
 use std::path::Path;
+use std::process::Command;
 
 use serde_json::{Value, json};
 use socketio_p2p_harness::{Peer, PeerBuilder, Program, Server, free_port};
 
-use crate::interop::stock::ALL;
+use crate::interop::stock::{self, ALL};
 use crate::interop::{Failed, Story};
 
 /// A client of python-socketio, and the transports that it may use.
@@ -90,6 +91,23 @@ async fn a_python_client_is_back_by_itself_after_a_planned_restart() -> Story {
         rust.unregister().await?;
     }
     Ok(())
+}
+
+/// Lets a client with asyncio connect, disconnect and connect again with the same id, many times, and returns
+/// the refusals by their text.
+///
+/// # Errors
+///
+/// Fails if the program does not run, or prints no JSON.
+pub(crate) async fn comes_and_goes(
+    transport: &str,
+    server: &Server,
+    rounds: u32,
+) -> Result<Value, Failed> {
+    let mut program = Command::new(Program::python().path());
+    program.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("interop/strict-mode.py"));
+    let id = format!("python-{transport}");
+    stock::comes_and_goes(program, server, &id, transport, rounds).await
 }
 
 fn peer((client, transport): Python, url: &str, id: &str) -> PeerBuilder {

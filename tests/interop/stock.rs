@@ -1,4 +1,4 @@
-//! The stock clients: which there are, how one is started, and what a story asks of several.
+//! The stock clients: their kinds, how one is started, and what a story asks of several.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -6,6 +6,8 @@ use std::sync::OnceLock;
 
 use serde_json::Value;
 use socketio_p2p_harness::{Event, Peer, PeerBuilder, Program, RegisterError, Server};
+
+use crate::interop::Failed;
 
 /// A stock socket.io-client: its major version, and the transport it is confined to.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -39,10 +41,17 @@ pub(crate) const PAIRS: [(Stock, Stock); 6] = [
 pub(crate) const UPGRADING: [Stock; 2] =
     [Stock { client: "2", transport: "upgrade" }, Stock { client: "4", transport: "upgrade" }];
 
+/// Every major version over every transport, for what each of them does in its own way.
+pub(crate) fn every_age() -> impl Iterator<Item = Stock> {
+    ["1", "2", "3", "4"].into_iter().flat_map(|client| {
+        ["websocket", "polling", "upgrade"].map(|transport| Stock { client, transport })
+    })
+}
+
 impl Stock {
     /// Returns whether bytes reach it as base64 with the packet type of Engine.IO 3.
     pub(crate) fn is_engine_io_3_over_polling(self) -> bool {
-        self == V2_POLLING
+        ["1", "2"].contains(&self.client) && self.transport == "polling"
     }
 
     /// Returns whether its end is detected at once; that of a polling client shows by its missing
@@ -66,7 +75,8 @@ impl Stock {
             .args(options)
     }
 
-    /// Lets a client connect, disconnect and connect again with the same id, many times.
+    /// Lets a client connect, disconnect and connect again with the same id, many times, and returns the
+    /// refusals by their text.
     ///
     /// # Errors
     ///
@@ -75,17 +85,38 @@ impl Stock {
         self,
         server: &Server,
         rounds: u32,
-    ) -> Result<Value, crate::interop::Failed> {
-        let output = tokio::process::Command::new("node")
-            .arg(script("strict-mode.mjs"))
-            .args(["--url", server.url(), "--client", self.client, "--transport", self.transport])
-            .args(["--rounds", &rounds.to_string()])
-            .kill_on_drop(true)
-            .output()
-            .await?;
-        serde_json::from_slice(&output.stdout)
-            .map_err(|error| format!("{self:?}: {error}: {output:?}").into())
+    ) -> Result<Value, Failed> {
+        let mut program = Command::new("node");
+        program.arg(script("strict-mode.mjs")).args(["--client", self.client]);
+        comes_and_goes(
+            program,
+            server,
+            &format!("{}-{}", self.client, self.transport),
+            self.transport,
+            rounds,
+        )
+        .await
     }
+}
+
+/// The same, for a program like `strict-mode.mjs` and a client with this id.
+pub(crate) async fn comes_and_goes(
+    program: Command,
+    server: &Server,
+    id: &str,
+    transport: &str,
+    rounds: u32,
+) -> Result<Value, Failed> {
+    let output = tokio::process::Command::from(program)
+        .args(["--url", server.url(), "--id", id, "--transport", transport])
+        .args(["--rounds", &rounds.to_string()])
+        .kill_on_drop(true)
+        .output()
+        .await?;
+    let mut seen: Value = serde_json::from_slice(&output.stdout)
+        .map_err(|error| format!("{id}: {error}: {output:?}"))?;
+    assert_eq!(seen["rounds"], rounds, "{id}");
+    Ok(seen["refusals"].take())
 }
 
 /// Two clients, `A` and `B`, started and paired by `A`, with no event unread.
@@ -152,7 +183,8 @@ pub(crate) fn script(name: &str) -> PathBuf {
         let version = String::from_utf8_lossy(&version.stdout).trim().to_owned();
         let major = version.trim_start_matches('v').split('.').next().map(str::parse::<u32>);
         assert!(matches!(major, Some(Ok(18..))), "node is {version}, 18 or newer is needed");
-        for name in ["socket.io-client-2", "socket.io-client-4", "socket.io"] {
+        let clients = ["1", "2", "3", "4"].map(|client| format!("socket.io-client-{client}"));
+        for name in clients.iter().map(String::as_str).chain(["socket.io"]) {
             let package = folder.join("node_modules").join(name).join("package.json");
             assert!(
                 package.is_file(),

@@ -1,7 +1,8 @@
 // Connects, disconnects and connects again with the same id, as a page under React's strict mode does or one that
 // is reloaded. Prints one line of JSON: the number of rounds, and the refusals by their text.
 //
-//   node strict-mode.mjs --url http://127.0.0.1:9000 [--client 2|4] [--transport websocket|polling|upgrade] [--rounds 60]
+//   node strict-mode.mjs --url http://127.0.0.1:9000 --id A [--client 1|2|3|4] [--transport websocket|polling|upgrade]
+//     [--rounds 60]
 
 import { setTimeout as pause } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
@@ -9,29 +10,37 @@ import { parseArgs } from 'node:util';
 const { values: options } = parseArgs({
   options: {
     url: { type: 'string' },
+    id: { type: 'string' },
     client: { type: 'string', default: '4' },
     transport: { type: 'string', default: 'websocket' },
     rounds: { type: 'string', default: '60' },
   },
 });
 const rounds = Number(options.rounds);
+// socket.io-client 1.7.4 makes the key of a websocket from the milliseconds of the clock. One with a key that is still in
+// use is closed, and the client tries again.
+const triesAgain = options.client === '1';
 const { default: io } = await import(`socket.io-client-${options.client}`);
 
 function connecting() {
-  return io(`${options.url}?clientId=A`, {
+  return io(`${options.url}?clientId=${options.id}`, {
     transports: options.transport === 'upgrade' ? ['polling', 'websocket'] : [options.transport],
     forceNew: true,
-    reconnection: false,
+    reconnection: triesAgain,
+    reconnectionDelay: 10,
   });
 }
 
 function outcome(socket) {
   return new Promise((resolve) => {
     socket.on('connect', () => resolve('connected'));
-    // A refusal is `connect_error` in 4.x and `error` in 2.x. A connection that ends is told before it stands as well.
+    // A refusal is `connect_error` in 3.x and 4.x, and `error` in 1.x and 2.x. A connection that ends is told before it stands as well.
     socket.on('disconnect', (reason) => resolve(`disconnected: ${reason}`));
     for (const event of ['connect_error', 'error']) {
-      socket.on(event, (error) => resolve(error?.message ?? String(error)));
+      socket.on(event, (error) => {
+        const text = error?.message ?? String(error);
+        if (!triesAgain || text !== 'websocket error') resolve(text);
+      });
     }
   });
 }

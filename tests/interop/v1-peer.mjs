@@ -1,7 +1,7 @@
 // A client that speaks v1 by hand through a stock, unchanged socket.io-client: what a page of the
 // JavaScript predecessor does on the wire. It is driven by the same JSON lines as the example `peer`.
 //
-//   node v1-peer.mjs --url http://127.0.0.1:9000 --id A [--client 2|4] [--transport websocket|polling|upgrade]
+//   node v1-peer.mjs --url http://127.0.0.1:9000 --id A [--client 1|2|3|4] [--transport websocket|polling|upgrade]
 //     [--answer ack|event|decline|decline-event|silent|held] [--reply echo|none|several|JSON] [--free at-once|held]
 //     [--on chat,note] [--retries]
 //
@@ -41,7 +41,7 @@ const { values: options } = parseArgs({
     retries: { type: 'boolean', default: false },
   },
 });
-requireOneOf('client', ['2', '4']);
+requireOneOf('client', ['1', '2', '3', '4']);
 requireOneOf('transport', ['websocket', 'polling', 'upgrade']);
 requireOneOf('answer', ['ack', 'event', 'decline', 'decline-event', 'silent', 'held']);
 const fixedReply = options.reply.startsWith('[') ? revived(JSON.parse(options.reply)) : null;
@@ -79,7 +79,7 @@ socket.on('connect', () => {
   socket.emit('LIST_CLIENTS', heard(() => print({ event: 'connected', clientId: options.id })));
 });
 socket.on('disconnect', (reason) => print({ event: 'disconnected', reason }));
-// A refusal is `connect_error` in 4.x and `error` in 2.x; failures of the transport come there too.
+// A refusal is `connect_error` in 3.x and 4.x, and `error` in 1.x and 2.x; failures of the transport come there too.
 socket.on('connect_error', refusal);
 socket.on('error', refusal);
 
@@ -245,7 +245,7 @@ function unpaired(reason, more = {}) {
 }
 
 function refusal(error) {
-  // 2.x hands over what the server sent, 4.x an Error; a lost transport has a `type`.
+  // 1.x and 2.x hand over what the server sent, 3.x and 4.x an Error; a lost transport has a `type`.
   const message = error?.message ?? String(error);
   const code = error?.type === 'TransportError' ? 'transport' : message;
   print({ event: 'error', code, message });

@@ -105,10 +105,8 @@ async fn same_id(side: Side) -> Seen {
     let server = side.start().await?;
     let mut refusals = Vec::new();
     for kind in [V2_POLLING, V4_POLLING].into_iter().chain(UPGRADING) {
-        let rounds = kind.comes_and_goes(&server, 8).await?;
-        refusals.extend(
-            rounds["refusals"].as_object().into_iter().flatten().map(|(text, _)| text.clone()),
-        );
+        let refused = kind.comes_and_goes(&server, 8).await?;
+        refusals.extend(refused.as_object().into_iter().flatten().map(|(text, _)| text.clone()));
     }
     Ok(if refusals.is_empty() { "no refusal".into() } else { refusals.join(", ") })
 }

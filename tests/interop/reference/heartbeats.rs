@@ -27,7 +27,7 @@ pub(super) const STEPS: &[Step] = &[
         observe: |side| paused_server(side).boxed_local(),
     },
     Step {
-        name: "240 KiB are echoed over a link of 30 kB/s",
+        name: "250 KiB are echoed over a link of 30 kB/s",
         reference: "answered",
         ours: "answered",
         why: "",

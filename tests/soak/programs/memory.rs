@@ -1,19 +1,23 @@
-//! The memory that hostile clients can make the server use: each behaviour by all of them together,
-//! against a fresh server in a process of its own, while pairs talk.
+//! The memory that hostile clients, and those who do not read for a while, can make the server use: each
+//! behaviour by all of them together, against a fresh server in a process of its own, while pairs talk.
 
+mod held;
 mod hog;
 
+use std::fmt;
 use std::time::Duration;
 
 use anyhow::Result;
 use clap::ValueEnum;
+use clap::builder::PossibleValue;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
 use super::remote::Remote;
 use super::talker::{Manner, Talkers};
 use super::{Report, failures, fresh_seed};
-use hog::{Behaviour, Hog};
+use held::Held;
+use hog::{Attack, Hog};
 
 /// Pairs of hostile clients.
 const HOGS: usize = 32;
@@ -35,13 +39,53 @@ const RECOVERY: Duration = Duration::from_secs(120);
 
 const GRACE: Duration = Duration::from_secs(15);
 
+/// The way in which clients fill the memory.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Behaviour {
+    /// Hostile clients do this together, until they are stopped.
+    Attack(Attack),
+    /// See [`held`].
+    HeldBursts,
+}
+
+impl ValueEnum for Behaviour {
+    fn value_variants<'a>() -> &'a [Self] {
+        &[
+            Self::Attack(Attack::Flood),
+            Self::Attack(Attack::NeverRead),
+            Self::Attack(Attack::NeverAcknowledge),
+            Self::Attack(Attack::NeverReply),
+            Self::Attack(Attack::Early),
+            Self::Attack(Attack::Giant),
+            Self::Attack(Attack::HalfSent),
+            Self::HeldBursts,
+        ]
+    }
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        const HELP: &str =
+            "V1 clients call 3,000 times in one loop, and their partners do not read for a while";
+        match self {
+            Self::Attack(attack) => attack.to_possible_value(),
+            Self::HeldBursts => Some(PossibleValue::new("held-bursts").help(HELP)),
+        }
+    }
+}
+
+impl fmt::Display for Behaviour {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let value = self.to_possible_value();
+        f.write_str(value.as_ref().map_or("", PossibleValue::get_name))
+    }
+}
+
 /// The size of a run.
 #[derive(clap::Args, Clone, Debug)]
 pub(crate) struct Settings {
     /// The seed of the calls [default: a fresh one].
     #[arg(long, default_value_t = fresh_seed(), hide_default_value = true)]
     pub(crate) seed: u64,
-    /// Seconds of each behaviour.
+    /// Seconds of each behaviour; held-bursts does not read for 5 s at most.
     #[arg(long, default_value_t = 60.0)]
     pub(crate) seconds: f64,
     /// Only this behaviour; may be given several times.
@@ -52,15 +96,12 @@ pub(crate) struct Settings {
 /// Measures each behaviour, and judges.
 pub(crate) async fn run(settings: Settings) -> Result<Report> {
     let Settings { seed, seconds, only } = &settings;
-    let only_these: String = only
-        .iter()
-        .filter_map(ValueEnum::to_possible_value)
-        .fold(String::new(), |said, one| format!("{said} --only {}", one.get_name()));
+    let only_these: String = only.iter().map(|behaviour| format!(" --only {behaviour}")).collect();
     let replay = format!("--seed {seed} --seconds {seconds}{only_these}");
     let mut report = Report::new("memory", replay);
     report.note(format!("{} hostile clients; memory in MiB above the baseline", 2 * HOGS));
     let mut aftermaths = Vec::new();
-    for behaviour in Behaviour::ALL {
+    for &behaviour in Behaviour::value_variants() {
         if only.is_empty() || only.contains(&behaviour) {
             aftermaths.push(one(behaviour, &settings, &mut report).await?);
         }
@@ -72,7 +113,7 @@ pub(crate) async fn run(settings: Settings) -> Result<Report> {
             wrong.push(format!("{objects} objects and {files} open files are left"));
         }
         wrong.extend(failures([server.end().await]));
-        report.none(format!("{behaviour:?}: what else is wrong"), &wrong);
+        report.none(format!("{behaviour}: what else is wrong"), &wrong);
     }
     Ok(report)
 }
@@ -95,26 +136,39 @@ async fn one(behaviour: Behaviour, settings: &Settings, report: &mut Report) -> 
     sleep(WARM_UP).await;
     let baseline = server.memory()?;
 
-    let mut hogs = JoinSet::new();
-    for number in 0..HOGS {
-        hogs.spawn(Hog { behaviour, number, server: server.address }.run());
-    }
-    sleep(Duration::from_secs_f64(settings.seconds)).await;
-    let peak = server.peak()?;
-    hogs.shutdown().await;
+    let mib = |bytes: f64| bytes / 1024.0 / 1024.0;
+    let time = Duration::from_secs_f64(settings.seconds);
+    let mut wrong = Vec::new();
+    let peak = match behaviour {
+        Behaviour::Attack(attack) => {
+            let mut hogs = JoinSet::new();
+            for number in 0..HOGS {
+                hogs.spawn(Hog { attack, number, server: server.address }.run());
+            }
+            sleep(time).await;
+            let peak = server.peak()?;
+            hogs.shutdown().await;
+            peak
+        }
+        Behaviour::HeldBursts => {
+            let Held { held, peak, wrong: unanswered } = held::run(&server, time).await?;
+            report.at_most(format!("{behaviour}: while held"), mib(held - baseline), GOAL_MIB);
+            wrong.extend(unanswered);
+            peak
+        }
+    };
 
     let finished = talkers.finish().await;
     let mute = talkers.mute(RECOVERY).await;
-    let mib = |bytes: f64| bytes / 1024.0 / 1024.0;
     report.note(format!(
-        "{behaviour:?}: baseline {:.1}, peak {:.1}, at the end {:.1} MiB",
+        "{behaviour}: baseline {:.1}, peak {:.1}, at the end {:.1} MiB",
         mib(baseline),
         mib(peak),
         mib(server.memory()?)
     ));
-    report.at_most(format!("{behaviour:?}: peak"), mib(peak - baseline), GOAL_MIB);
+    report.at_most(format!("{behaviour}: peak"), mib(peak - baseline), GOAL_MIB);
     let broken = talkers.history.broken().into_iter();
-    let mut wrong: Vec<String> = broken.map(|(rule, what)| format!("{rule:?}: {what}")).collect();
+    wrong.extend(broken.map(|(rule, what)| format!("{rule:?}: {what}")));
     if mute > 0 {
         wrong.push(format!("{mute} clients do not answer"));
     }

@@ -10,12 +10,12 @@ use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{SinkExt as _, StreamExt as _};
 use serde_json::json;
 use socketio_p2p_protocol::limits::CONNECTION_MESSAGE_BYTES;
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::{interval, sleep, timeout};
 use tokio_tungstenite::tungstenite::protocol::frame::Frame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
 use tokio_tungstenite::tungstenite::{Bytes, Message};
-use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
+use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, client_async};
 
 /// The time that the server may take to accept a client.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -31,7 +31,7 @@ const BYTE_RATE: usize = 7 * 1024 * 1024;
 
 /// The way in which they fill the memory.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
-pub(crate) enum Behaviour {
+pub(crate) enum Attack {
     /// They ask what the server answers, as fast as they can, and never read the answers.
     Flood,
     /// They send each other large frames, and never read any.
@@ -48,36 +48,29 @@ pub(crate) enum Behaviour {
     HalfSent,
 }
 
-impl Behaviour {
-    pub(crate) const ALL: [Self; 7] = [
-        Self::Flood,
-        Self::NeverRead,
-        Self::NeverAcknowledge,
-        Self::NeverReply,
-        Self::Early,
-        Self::Giant,
-        Self::HalfSent,
-    ];
-}
-
 /// A pair of hostile clients.
 pub(super) struct Hog {
-    pub(super) behaviour: Behaviour,
+    pub(super) attack: Attack,
     pub(super) number: usize,
     pub(super) server: SocketAddr,
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum Dialect {
+pub(super) enum Dialect {
     V1,
     V2,
 }
 
-struct End {
-    name: String,
+type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
+pub(super) type Send = SplitSink<Socket, Message>;
+pub(super) type Receive = SplitStream<Socket>;
+
+/// One client.
+pub(super) struct End {
+    pub(super) name: String,
     dialect: Dialect,
-    send: SplitSink<WebSocketStream<MaybeTlsStream<TcpStream>>, Message>,
-    receive: SplitStream<WebSocketStream<MaybeTlsStream<TcpStream>>>,
+    pub(super) send: Send,
+    pub(super) receive: Receive,
 }
 
 impl Hog {
@@ -91,9 +84,9 @@ impl Hog {
     }
 
     async fn live(&self, life: u64) -> Result<Infallible> {
-        let dialects = match self.behaviour {
-            Behaviour::Flood | Behaviour::NeverAcknowledge => [Dialect::V1, Dialect::V2],
-            Behaviour::NeverReply | Behaviour::Early => [Dialect::V2, Dialect::V1],
+        let dialects = match self.attack {
+            Attack::Flood | Attack::NeverAcknowledge => [Dialect::V1, Dialect::V2],
+            Attack::NeverReply | Attack::Early => [Dialect::V2, Dialect::V1],
             _ => [Dialect::V2; 2],
         };
         let name = |end| format!("hog-{}-{life}-{end}", self.number);
@@ -103,17 +96,17 @@ impl Hog {
             anyhow::Ok((a, b))
         };
         let (mut a, mut b) = timeout(PATIENCE, connecting).await??;
-        match self.behaviour {
-            Behaviour::Flood => tokio::try_join!(a.flood(), b.flood()).map(|(never, _)| never),
-            Behaviour::Giant => tokio::try_join!(a.giant(), b.giant()).map(|(never, _)| never),
-            Behaviour::HalfSent => {
+        match self.attack {
+            Attack::Flood => tokio::try_join!(a.flood(), b.flood()).map(|(never, _)| never),
+            Attack::Giant => tokio::try_join!(a.giant(), b.giant()).map(|(never, _)| never),
+            Attack::HalfSent => {
                 tokio::try_join!(a.half_sent(), b.half_sent()).map(|(never, _)| never)
             }
-            Behaviour::NeverRead => {
+            Attack::NeverRead => {
                 let (pairing, _) = timeout(PATIENCE, pair(&mut a, &mut b)).await??;
                 tokio::try_join!(a.frames(&pairing), b.frames(&pairing)).map(|(never, _)| never)
             }
-            Behaviour::NeverAcknowledge => {
+            Attack::NeverAcknowledge => {
                 timeout(PATIENCE, pair(&mut a, &mut b)).await??;
                 let (target, mut hears) = (b.name.clone(), b.receive);
                 let b = b.send;
@@ -121,8 +114,8 @@ impl Hog {
                 drop(b);
                 never.map(|(never, _)| never)
             }
-            Behaviour::NeverReply | Behaviour::Early => {
-                let first = if self.behaviour == Behaviour::Early { 2 } else { 1 };
+            Attack::NeverReply | Attack::Early => {
+                let first = if self.attack == Attack::Early { 2 } else { 1 };
                 let (pairing, _) = timeout(PATIENCE, pair(&mut a, &mut b)).await??;
                 tokio::try_join!(a.calls(&pairing, first), read(&mut b.receive))
                     .map(|(never, _)| never)
@@ -139,22 +132,46 @@ async fn pair(a: &mut End, b: &mut End) -> Result<(String, String)> {
 }
 
 /// Reads, and forgets it.
-async fn read(
-    receive: &mut SplitStream<WebSocketStream<MaybeTlsStream<TcpStream>>>,
-) -> Result<Infallible> {
+async fn read(receive: &mut Receive) -> Result<Infallible> {
     loop {
         receive.next().await.context("closed")??;
     }
 }
 
 impl End {
-    async fn connect(server: SocketAddr, name: String, dialect: Dialect) -> Result<Self> {
+    pub(super) async fn connect(
+        server: SocketAddr,
+        name: String,
+        dialect: Dialect,
+    ) -> Result<Self> {
+        Self::connect_by(TcpSocket::new_v4()?, server, name, dialect).await
+    }
+
+    /// The same, with a receive buffer of so many bytes.
+    pub(super) async fn connect_narrow(
+        server: SocketAddr,
+        name: String,
+        dialect: Dialect,
+        bytes: u32,
+    ) -> Result<Self> {
+        let socket = TcpSocket::new_v4()?;
+        socket.set_recv_buffer_size(bytes)?;
+        Self::connect_by(socket, server, name, dialect).await
+    }
+
+    async fn connect_by(
+        socket: TcpSocket,
+        server: SocketAddr,
+        name: String,
+        dialect: Dialect,
+    ) -> Result<Self> {
         let query = match dialect {
             Dialect::V1 => format!("&clientId={name}"),
             Dialect::V2 => String::new(),
         };
         let url = format!("ws://{server}/socket.io/?EIO=4&transport=websocket{query}");
-        let (socket, _) = connect_async(url).await?;
+        let stream = MaybeTlsStream::Plain(socket.connect(server).await?);
+        let (socket, _) = client_async(url, stream).await?;
         let (send, receive) = socket.split();
         let mut end = Self { name, dialect, send, receive };
         let hello = match dialect {
@@ -169,12 +186,12 @@ impl End {
         Ok(end)
     }
 
-    async fn say(&mut self, packet: String) -> Result<()> {
+    pub(super) async fn say(&mut self, packet: String) -> Result<()> {
         Ok(self.send.send(Message::text(packet)).await?)
     }
 
     /// The next packet that begins like this.
-    async fn hear(&mut self, beginning: &str) -> Result<String> {
+    pub(super) async fn hear(&mut self, beginning: &str) -> Result<String> {
         loop {
             if let Message::Text(text) = self.receive.next().await.context("closed")??
                 && text.starts_with(beginning)
@@ -184,7 +201,7 @@ impl End {
         }
     }
 
-    async fn register(&mut self, target: &str) -> Result<()> {
+    pub(super) async fn register(&mut self, target: &str) -> Result<()> {
         let packet = match self.dialect {
             Dialect::V1 => format!(r#"421["P2P_REGISTER","{target}"]"#),
             Dialect::V2 => format!(r#"42["P2P_REGISTER","{target}",{{"req":1}}]"#),
@@ -193,7 +210,7 @@ impl End {
     }
 
     /// Waits until it is paired: the id of the pairing, which a v1 client is not told.
-    async fn paired(&mut self) -> Result<String> {
+    pub(super) async fn paired(&mut self) -> Result<String> {
         if self.dialect == Dialect::V1 {
             self.hear("431[true]").await?;
             return Ok(String::new());

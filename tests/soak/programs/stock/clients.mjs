@@ -66,7 +66,9 @@ class Client {
     if (this.open.size > 0) note('given_up', this.open.size);
     this.open.clear();
     // No stock client comes back by itself after that.
-    if (reason === 'io server disconnect') this.comeBack();
+    if (reason !== 'io server disconnect') return;
+    note('sent_away', this.number, this.connection);
+    this.comeBack();
   }
 
   // A refusal of the server; what the network does comes here too, and is tried again by the client.

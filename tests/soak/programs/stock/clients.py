@@ -63,6 +63,18 @@ def session_without_retries():
     return session
 
 
+class StockClient(socketio.AsyncClient):
+    """Tells a DISCONNECT of Socket.IO from a CLOSE of Engine.IO, which has the same reason. There is no public way."""
+
+    def __init__(self, sent_away, **options):
+        super().__init__(**options)
+        self.sent_away = sent_away
+
+    async def _handle_disconnect(self, namespace):
+        self.sent_away()
+        await super()._handle_disconnect(namespace)
+
+
 class Client:
     def __init__(self, described, settings):
         self.number = described["number"]
@@ -81,7 +93,8 @@ class Client:
         self.make()
 
     def make(self):
-        client = self.client = socketio.AsyncClient(
+        client = self.client = StockClient(
+            lambda: note("sent_away", self.number, self.connection),
             http_session=session_without_retries,
             reconnection_delay=self.settings["delayMs"] / 1000,
             reconnection_delay_max=self.settings["delayMaxMs"] / 1000,

@@ -29,9 +29,12 @@ pub(super) enum Record {
     Up(ClientNo),
     /// It has lost it, for this reason.
     Down(ClientNo, Connection, String),
+    /// The server ended this connection by a DISCONNECT of Socket.IO, after which no library comes back
+    /// by itself; the application did.
+    SentAway(ClientNo, Connection),
     /// The server refused to connect it.
     Refused(ClientNo, String),
-    /// Its library never came back by itself after this; the application did.
+    /// Its library never came back by itself after this, through a fault of its own; the application did.
     Helped(ClientNo, String),
     /// It is paired.
     Paired(ClientNo, Connection, Epoch),
@@ -96,6 +99,7 @@ pub(super) struct Ledger {
     wrong: Vec<String>,
     strange: Vec<String>,
     refused: Vec<String>,
+    sent_away: Vec<String>,
     helped: Vec<String>,
 }
 
@@ -116,6 +120,9 @@ impl Ledger {
                 self.up.remove(&who);
                 self.paired.remove(&who);
                 self.reasons.insert(who, reason);
+            }
+            Record::SentAway(who, connection) => {
+                self.sent_away.push(format!("{who}, on connection {connection}"));
             }
             Record::Refused(who, text) => self.refused.push(format!("{who}: {text}")),
             Record::Helped(who, reason) => self.helped.push(format!("{who} after {reason}")),
@@ -265,6 +272,12 @@ impl Ledger {
             self.given_up,
             self.failed.len() - failed.len(),
         ));
+        self.judge_returns(report);
+    }
+
+    /// Judges what keeps clients from coming back by themselves.
+    pub(super) fn judge_returns(&self, report: &mut Report) {
+        report.none("clients told to stay away", &self.sent_away);
         for helped in &self.helped {
             report.note(format!("a library that had to be started again: client {helped}"));
         }
@@ -348,6 +361,17 @@ mod tests {
             }
             assert_eq!(is_met(&ledger), expected, "{over:?}");
         }
+    }
+
+    #[test]
+    fn a_client_that_is_told_to_stay_away_is_wrong_and_one_that_its_library_leaves_is_not() {
+        let mut ledger = paired();
+        ledger.record(serde_json::from_str(r#"{"helped":[1,"server disconnect"]}"#).unwrap());
+        assert!(is_met(&ledger));
+
+        ledger.record(serde_json::from_str(r#"{"sent_away":[0,1]}"#).unwrap());
+
+        assert!(!is_met(&ledger));
     }
 
     #[test]

@@ -63,10 +63,11 @@ pub(crate) async fn run(settings: Settings) -> Result<Report> {
         (slowest, slowest_paired) = (slowest.max(up), slowest_paired.max(paired));
     }
     ended.push(site.end().await);
-    crew.end(&mut ended).await;
+    let ledger = crew.end(&mut ended).await;
 
     let goal = (backoff[1] + ALLOWED).as_secs_f64();
     report.at_least("clients back and paired again", fewest as f64, clients as f64);
+    ledger.judge_returns(&mut report);
     report.time("seconds until all are back", slowest, (!counts_only).then_some(goal));
     report.time("seconds until all are paired again", slowest_paired, None);
     report.none("what did not end in time", &failures(ended));

@@ -26,6 +26,8 @@ const SAMPLES = 32;
  * ones have arrived, and otherwise after a second: a lone ping needs company.
  */
 const PROBES = 4;
+/** Round trip up to which a lost message has come again well within the default timeout. */
+const SHORT_ROUND_TRIP = 75 * MS;
 /** Nanoseconds of a microsecond: means are computed in nanoseconds, as in Rust. */
 const NANOS = 1000;
 
@@ -147,18 +149,31 @@ export class Heartbeats {
   }
 
   /**
-   * Returns when the path counts as silent if nothing more is received: one timeout after the last return, or after the
-   * time at which pings in the shortest interval would last have returned. Anything received extends the time up to
-   * three timeouts, for under load a heartbeat waits behind other messages. An idle path has so much time in any case:
-   * nothing waits for it.
+   * Returns the silence after which the path is left: the timeout, and longer on a long path.
+   *
+   * The channel keeps the order, so a lost message holds up those behind it until it has come again: its sender learns of
+   * the loss from three later ones, a round trip after the third. The silence is long enough for that and for another round
+   * trip.
+   */
+  private silence(): number {
+    const excess = Math.max((this.minRtt() ?? 0) - SHORT_ROUND_TRIP, 0);
+    return Math.min(this.patience + 2 * excess, 3 * this.patience);
+  }
+
+  /**
+   * Returns when the path counts as silent if nothing more is received: so long after the last return, or after the time at
+   * which pings in the shortest interval would last have returned, as the silence may last. Anything received extends the
+   * time up to three times that, for under load a heartbeat waits behind other messages. An idle path has so much time in
+   * any case: nothing waits for it.
    */
   private silentAt(): number {
     if (!this.returns || this.returnedAt === undefined || this.waitsSince === undefined) return Infinity;
     const due = this.waitsSince + (this.minRtt() ?? 0);
     const since = Math.max(due - this.interval, this.returnedAt);
-    const longest = since + 3 * this.patience;
+    const silence = this.silence();
+    const longest = since + 3 * silence;
     if (this.waitsIdly) return longest;
-    return Math.min(Math.max(this.heardAt, since, this.resumedAt) + this.patience, longest);
+    return Math.min(Math.max(this.heardAt, since, this.resumedAt) + silence, longest);
   }
 
   /** Returns when the next ping is due. */
