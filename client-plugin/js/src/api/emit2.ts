@@ -6,6 +6,7 @@ import type { Args } from "../args.js";
 import type { Answer } from "../client/interface.js";
 import type { Path } from "../error.js";
 import { CALL_TIMEOUT } from "../limits.js";
+import { oneOf, signal, text, time, wrong, wrongOption, type Kinds } from "./check.js";
 import { EmitError } from "./error.js";
 import { decode, encode } from "./values.js";
 
@@ -26,6 +27,14 @@ export interface EmitSettings {
   signal?: AbortSignal;
 }
 
+const KINDS: Kinds<EmitSettings> = {
+  timeout: time,
+  ttl: time,
+  path: oneOf("relay", "direct"),
+  reply: oneOf(true, false, "all"),
+  signal,
+};
+
 /** All arguments of a reply, and the path by which it came. */
 export interface Reply {
   args: unknown[];
@@ -43,12 +52,15 @@ export type Replied<Settings extends EmitSettings> = Settings extends { reply: f
 export function emit(
   actor: Actor,
   pairing: string | undefined,
-  { timeout, ttl, path, reply = true, signal }: EmitSettings,
+  settings: EmitSettings,
   event: string,
   values: readonly unknown[],
 ): Promise<unknown> {
   const notExecuted = (code: string, message?: string, options?: ErrorOptions) =>
     Promise.reject(new EmitError("not-executed", code, message, options));
+  const bad = wrong("the event", event, text) ?? wrongOption(settings, KINDS);
+  if (bad) return notExecuted("bad-args", bad);
+  const { timeout, ttl, path, reply = true, signal } = settings;
   let args: Args;
   try {
     args = encode(values);

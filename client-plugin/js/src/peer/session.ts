@@ -72,7 +72,8 @@ export class Session {
 
   /** Returns true if there is this path, though emits may take the other. */
   has(path: Path): boolean {
-    return this.access[path] !== "closed";
+    const access = this.access[path];
+    return access === "held" || access === "opened"; // Anything else than a path has no access.
   }
 
   /** Returns true if an emit can be taken now. If not, it waits with its caller. */
