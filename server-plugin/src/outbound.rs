@@ -15,6 +15,7 @@ mod lull;
 pub(crate) mod meter;
 #[cfg(test)]
 pub(crate) mod mock;
+mod opening;
 pub(crate) mod outflow;
 pub(crate) mod oversize;
 mod pause;
@@ -27,4 +28,4 @@ mod silence;
 pub(crate) mod socket;
 mod strangers;
 pub(crate) mod stream_handle;
-mod streams;
+pub(crate) mod streams;

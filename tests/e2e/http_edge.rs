@@ -49,18 +49,67 @@ async fn a_head_that_is_too_large_is_refused_with_431() {
     assert_eq!(status, "HTTP/1.1 431 Request Header Fields Too Large");
 }
 
+/// The key that every device of a kind sends.
+const CONSTANT: &str = "AAAAAAAAAAAAAAAAAAAAAA==";
+
 #[tokio::test(flavor = "multi_thread")]
-async fn websockets_of_two_clients_with_one_key_are_both_let_in() {
+async fn clients_with_one_websocket_key_are_all_let_in_with_their_ids_in_the_auth() {
     let server = TestServer::start().await;
-    let upgrade = "connection: upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\n\
-                   sec-websocket-key: AAAAAAAAAAAAAAAAAAAAAA==\r\n";
-    let path = "/socket.io/?EIO=4&transport=websocket&clientId=";
 
-    let (first, _one) = asked(&server, &format!("{path}C"), upgrade).await;
-    let (second, _other) = asked(&server, &format!("{path}D"), upgrade).await;
+    let mut devices = Vec::new();
+    for id in ["A", "B", "C"] {
+        let mut device = Wire::open_with_key(&server, "EIO=4", CONSTANT).await;
+        device.send(&format!(r#"40{{"clientId":"{id}"}}"#)).await;
+        assert!(device.text().await.starts_with("40{"), "connected");
+        devices.push(device.known_to(&server, id).await);
+    }
 
-    assert_eq!(first, "HTTP/1.1 101 Switching Protocols");
-    assert_eq!(second, first);
-    // And others are as well off as before.
-    Wire::v1(&server, "B").await;
+    let [a, b, _] = &mut devices[..] else { unreachable!() };
+    a.ask_for("B").await;
+    b.accept().await;
+    a.is_paired().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_device_whose_network_died_gets_its_id_back_with_the_same_websocket_key() {
+    for version in ["3", "4"] {
+        let server = TestServer::start().await;
+        let query = format!("EIO={version}&clientId=A");
+        // It reads nothing more, and so answers no ping.
+        let _dead = connected(&server, &query).await.unwrap();
+
+        let again = connected(&server, &query).await;
+
+        assert!(again.is_ok(), "EIO={version}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_device_that_is_there_keeps_its_id_against_one_with_the_same_websocket_key() {
+    for version in ["3", "4"] {
+        let server = TestServer::start().await;
+        let query = format!("EIO={version}&clientId=A");
+        let mut holder = connected(&server, &query).await.unwrap();
+
+        let refused = holder.hears_nothing_until(connected(&server, &query)).await.err();
+
+        assert!(refused.as_ref().is_some_and(|text| text.starts_with("44")), "{refused:?}");
+        assert!(refused.is_some_and(|text| text.contains("duplicate-id")), "EIO={version}");
+    }
+}
+
+/// Connects with the constant key.
+///
+/// # Errors
+///
+/// What the server said instead.
+async fn connected(server: &TestServer, query: &str) -> Result<Wire, String> {
+    let mut device = Wire::open_with_key(server, query, CONSTANT).await;
+    if query.contains("EIO=4") {
+        device.send("40").await;
+    }
+    match device.text().await {
+        text if text.starts_with("40") => Ok(device.known_to(server, "A").await),
+        text => Err(text),
+    }
 }

@@ -26,7 +26,7 @@ use crate::{
     connection::Connection,
     inbound::{dispatch, throttle::Throttle},
     observe::{logged, peer_addr::peer_addr},
-    outbound::{host_socket::stream_of, outflow::Outflow},
+    outbound::{host_socket::stream_of, outflow::Outflow, streams},
     server::P2pServer,
     step::Shared,
 };
@@ -80,6 +80,7 @@ impl<H> Wrapper<H> {
             dispatch::listen_to_stranger(&self.shared, socket);
             return Ok(());
         };
+        streams::settled(socket).await;
         let dialect = identity.auth.dialect();
         let admitted = admit(&self.shared, socket, identity).await;
         if admitted == Err(Code::ShuttingDown)

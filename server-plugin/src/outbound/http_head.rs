@@ -215,7 +215,7 @@ mod tests {
     }
 
     fn websocket() -> Option<Key> {
-        Some(Key::websocket(&"/socket.io/?EIO=4&transport=websocket".parse().unwrap(), b"abc=="))
+        Some(Key::asked(&"/socket.io/?EIO=4&transport=websocket".parse().unwrap(), b"abc=="))
     }
 
     #[test]

@@ -10,9 +10,11 @@ use http::Uri;
 /// The identity of a websocket, on its connection and in socketioxide.
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
 pub(crate) enum Key {
-    /// A hash of the key of its handshake and of the query: the key alone is the same for all devices
-    /// whose library has a constant one.
-    WebSocket(u64),
+    /// A websocket that was asked for and has no session yet: a hash of the key of its handshake and of the
+    /// query. Both are the same for all devices whose library has a constant key.
+    Asked(u64),
+    /// The session that began on a websocket, which the server drew at random.
+    Opened(Box<str>),
     /// The session that is upgraded from polling, which the server drew at random.
     Session(Box<str>),
     /// The session that waits for messages with a request of its own, a poll.
@@ -26,7 +28,7 @@ impl Key {
     pub(crate) fn new(uri: &Uri, websocket_key: &[u8]) -> Self {
         match parameter(uri, "sid=") {
             Some(sid) => Self::Session(sid.into()),
-            None => Self::websocket(uri, websocket_key),
+            None => Self::asked(uri, websocket_key),
         }
     }
 
@@ -42,10 +44,15 @@ impl Key {
     }
 
     /// Returns the key of a websocket without a session.
-    pub(crate) fn websocket(uri: &Uri, websocket_key: &[u8]) -> Self {
+    pub(crate) fn asked(uri: &Uri, websocket_key: &[u8]) -> Self {
+        Self::Asked(Self::hash(uri, websocket_key))
+    }
+
+    /// Returns the hash of a request for a websocket.
+    pub(crate) fn hash(uri: &Uri, websocket_key: &[u8]) -> u64 {
         /// Seeded at random, so that nobody can find two handshakes with one hash.
         static HASH: LazyLock<RandomState> = LazyLock::new(RandomState::new);
-        Self::WebSocket(HASH.hash_one((uri.query().unwrap_or_default(), websocket_key)))
+        HASH.hash_one((uri.query().unwrap_or_default(), websocket_key))
     }
 }
 

@@ -36,8 +36,7 @@ const UPGRADE_MESSAGES: u8 = 2;
 ///
 /// It parses the HTTP requests and responses on it, and leaves alone what is no HTTP/1. It ends a connection
 /// whose client does not send what is due: the first request within 10 s, the next one within 75 s after the
-/// response, more of a body within 75 s. It ends one with a websocket whose key and query are in use on another
-/// connection. With TLS, put it inside: around the stream on which HTTP is spoken.
+/// response, more of a body within 75 s. With TLS, put it inside: around the stream on which HTTP is spoken.
 #[derive(Debug)]
 pub struct MeteredStream<S> {
     stream: S,
@@ -94,10 +93,9 @@ impl<S> MeteredStream<S> {
         self.quick
     }
 
-    fn read_along(&mut self, bytes: &[u8]) -> io::Result<()> {
+    fn read_along(&mut self, bytes: &[u8]) {
         let Self { requests, responses, deadline, quick, polling, handle, entry, stranger, .. } =
             self;
-        let mut result = Ok(());
         requests.read(bytes, |seen| {
             deadline.came();
             // The old entry goes first: the same request may be tried again.
@@ -117,16 +115,12 @@ impl<S> MeteredStream<S> {
                     handle.leave_out_messages(longest.clone());
                 }
                 let key = key.filter(|key| !matches!(key, Key::Post(_)));
-                match key.map(|key| Registered::new(key, handle)).transpose() {
-                    Ok(registered) => *entry = registered,
-                    Err(error) => result = Err(error),
-                }
+                *entry = key.and_then(|key| Registered::new(key, handle));
             }
         });
         if requests.is_lost() {
             deadline.came();
         }
-        result
     }
 
     /// Returns whether the reader of the websocket waits for a message that it does not see, and some of that
@@ -191,7 +185,10 @@ impl<S> MeteredStream<S> {
         let mut left = bytes;
         for piece in pieces {
             let piece = &piece[..left.min(piece.len())];
-            self.responses.wrote(piece);
+            let session = self.responses.wrote(piece);
+            if let (Some(session), Some(entry)) = (session, &mut self.entry) {
+                entry.opened(session);
+            }
             left -= piece.len();
         }
         if self.responses.are_complete() {
@@ -260,8 +257,12 @@ impl<S: AsyncRead + Unpin> MeteredStream<S> {
 impl<S: AsyncWrite + Unpin> MeteredStream<S> {
     /// Asks the peer of a websocket for a sign of life, if that is wanted and no frame is half written.
     fn ask(&mut self, cx: &mut Context<'_>) {
-        let is_possible = self.is_flushed && self.requests.frames().is_some();
-        if !self.handle.question.is_wanted() || !is_possible || self.is_upgrading() {
+        if !self.handle.question.is_wanted() || !self.is_flushed {
+            return;
+        }
+        // A client of Engine.IO 3 may have sent nothing yet.
+        let has_session = self.entry.as_ref().is_some_and(Registered::has_opened);
+        if !(has_session || self.requests.frames().is_some()) || self.is_upgrading() {
             return;
         }
         match Pin::new(&mut self.stream).poll_write(cx, PING) {
@@ -326,7 +327,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for MeteredStream<S> {
                 }
                 continue;
             }
-            self.read_along(&buf.filled()[before..])?;
+            self.read_along(&buf.filled()[before..]);
             if !self.polling.keep(in_body, buf, before) {
                 return Poll::Ready(Ok(()));
             }

@@ -46,7 +46,7 @@ impl Polling {
                 session.heard();
                 Request::Post { session, is_new: true }
             }),
-            Some(Key::WebSocket(_) | Key::Session(_)) | None => Request::Other,
+            Some(Key::Asked(_) | Key::Opened(_) | Key::Session(_)) | None => Request::Other,
         };
     }
 

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use http::StatusCode;
 
-use super::http_body::Body;
+use super::{http_body::Body, opening::Opening};
 
 /// The longest head of a response that is followed, in bytes.
 const HEAD_BYTES: usize = 64 * 1024;
@@ -26,6 +26,8 @@ enum Position {
     /// In a head, of which these bytes were written.
     Head(Vec<u8>),
     Body(Body),
+    /// In a websocket, of whose first message these bytes were written.
+    WebSocket(Opening),
     /// In something that ends with the connection or cannot be followed.
     Lost,
 }
@@ -39,7 +41,7 @@ impl Default for Position {
 impl Responses {
     /// Notes a request.
     pub(super) fn asked(&mut self, is_head: bool) {
-        if !matches!(self.position, Position::Lost) {
+        if matches!(self.position, Position::Head(_) | Position::Body(_)) {
             self.open.push_back(is_head);
         }
     }
@@ -49,15 +51,18 @@ impl Responses {
         self.open.is_empty() && matches!(self.position, Position::Head(_))
     }
 
-    /// Follows written bytes.
-    pub(super) fn wrote(&mut self, bytes: &[u8]) {
-        if self.follow(bytes).is_none() {
+    /// Follows written bytes. Returns the id of a session that began on a websocket, once it was written.
+    pub(super) fn wrote(&mut self, bytes: &[u8]) -> Option<Box<str>> {
+        let mut session = None;
+        if self.follow(bytes, &mut session).is_none() {
             self.position = Position::Lost;
             self.open = VecDeque::new();
         }
+        session
     }
 
-    fn follow(&mut self, mut bytes: &[u8]) -> Option<()> {
+    /// Follows written bytes. Returns `None` if the rest need not or cannot be followed.
+    fn follow(&mut self, mut bytes: &[u8], session: &mut Option<Box<str>>) -> Option<()> {
         while !bytes.is_empty() {
             match &mut self.position {
                 Position::Head(head) => {
@@ -71,6 +76,7 @@ impl Responses {
                     self.position = match next {
                         Next::Head => Position::default(),
                         Next::Body(body) => Position::Body(body),
+                        Next::WebSocket => Position::WebSocket(Opening::default()),
                         Next::Request => {
                             self.open.pop_front();
                             Position::default()
@@ -82,6 +88,11 @@ impl Responses {
                     bytes = rest;
                     self.open.pop_front();
                     self.position = Position::default();
+                }
+                Position::WebSocket(opening) => {
+                    let Some(opened) = opening.wrote(bytes) else { return Some(()) };
+                    *session = opened;
+                    return None;
                 }
                 Position::Lost => return Some(()),
             }
@@ -95,6 +106,7 @@ enum Next {
     /// Another head: the response was a provisional one.
     Head,
     Body(Body),
+    WebSocket,
     /// The response to the next request.
     Request,
 }
@@ -107,7 +119,7 @@ fn read_head(head: &[u8], is_head: bool) -> Option<Option<(usize, Next)>> {
     let httparse::Status::Complete(end) = response.parse(head).ok()? else { return Some(None) };
     let status = StatusCode::from_u16(response.code?).ok()?;
     let next = match status {
-        StatusCode::SWITCHING_PROTOCOLS => return None,
+        StatusCode::SWITCHING_PROTOCOLS => Next::WebSocket,
         _ if status.is_informational() => Next::Head,
         StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED => Next::Request,
         _ if is_head => Next::Request,
@@ -132,7 +144,7 @@ mod tests {
                 all.asked(*is_head);
             }
             for piece in responses.as_bytes().chunks(piece) {
-                all.wrote(piece);
+                assert_eq!(all.wrote(piece), None);
             }
             all.are_complete()
         };

@@ -6,7 +6,8 @@ use futures_util::{SinkExt as _, StreamExt as _};
 use serde_json::{Value, json};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio_tungstenite::{
-    MaybeTlsStream, WebSocketStream, client_async, connect_async, tungstenite::Message,
+    MaybeTlsStream, WebSocketStream, client_async, connect_async,
+    tungstenite::{Message, client::IntoClientRequest as _, http::header::SEC_WEBSOCKET_KEY},
 };
 
 use super::{server::TestServer, soon};
@@ -44,6 +45,15 @@ impl Wire {
         Self::opened(socket).await
     }
 
+    /// A connection that has not said anything, whose handshake has this key.
+    pub(crate) async fn open_with_key(server: &TestServer, query: &str, key: &str) -> Self {
+        let url = format!("ws://{}/socket.io/?transport=websocket&{query}", server.address);
+        let mut request = url.into_client_request().unwrap();
+        request.headers_mut().insert(SEC_WEBSOCKET_KEY, key.parse().unwrap());
+        let (socket, _) = soon(connect_async(request)).await.unwrap();
+        Self::opened(socket).await
+    }
+
     async fn opened(socket: WebSocketStream<MaybeTlsStream<TcpStream>>) -> Self {
         let mut wire = Self { socket, dialect: Dialect::V1 };
         assert!(wire.text().await.starts_with("0{"), "Engine.IO's open");
@@ -66,7 +76,7 @@ impl Wire {
     }
 
     /// Waits until others can ask for this v1 client.
-    async fn known_to(mut self, server: &TestServer, id: &str) -> Self {
+    pub(crate) async fn known_to(mut self, server: &TestServer, id: &str) -> Self {
         server.knows(id).await;
         if server.meets(id) {
             assert_eq!(self.text().await, r#"42["P2P_DISCONNECT"]"#);
