@@ -374,3 +374,12 @@ pub const COMPARE_TIME: Duration = Duration::from_secs(3);
 pub fn cut(text: &str) -> &str {
     &text[..text.floor_char_boundary(MESSAGE_BYTES)]
 }
+
+/// Returns the beginning of a name that somebody else chose, to be shown in a text: at most [`LABEL_BYTES`], and an
+/// ellipsis if there is more.
+pub(crate) fn shown(name: &str) -> String {
+    match &name[..name.floor_char_boundary(LABEL_BYTES)] {
+        whole if whole.len() == name.len() => whole.to_owned(),
+        beginning => format!("{beginning}…"),
+    }
+}

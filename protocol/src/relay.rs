@@ -11,6 +11,7 @@
 //! All of it only asks. A message that is relayed costs no allocation here but those of its parser.
 
 mod binary;
+mod emit_name;
 mod held;
 mod holder;
 mod message;
@@ -24,12 +25,13 @@ use serde_json::value::RawValue;
 
 pub use self::{
     binary::read_binary,
+    emit_name::v1_emit_error,
     held::HeldRequests,
     holder::{Holder, Sign},
     message::Message,
     requests::{
         RefusalForm, is_acknowledged_at_once, later_answer, later_refusal, read_request,
-        read_v1_request, refuse_request, request_number,
+        read_v1_request, refuse_request, request_number, unknown_refusal,
     },
     unread::Unread,
     v1::V1Emit,

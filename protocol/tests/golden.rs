@@ -13,7 +13,7 @@ use socketio_p2p_protocol::{
     Welcome, WhyAnew, frame,
     limits::Limits,
     peer::{DirectMessage, Heartbeat, HeartbeatKind},
-    signal, wire,
+    relay, signal, wire,
 };
 
 use crate::directs::{candidate, sdp};
@@ -383,13 +383,18 @@ fn a_v1_client_answers_by_acknowledgement() {
 
 #[test]
 fn a_v1_error_says_what_and_why() {
-    for (file, code) in [
-        ("register_refused", Code::TargetBusy),
-        ("emit_refused", Code::BadEvent),
-        ("emit_acknowledge_refused", Code::NotPaired),
-    ] {
-        let expected = v1_args(file, 1);
-        let text = wire::v1_error(&Refusal::from(code));
+    let expected = v1_args("register_refused", 1);
+    let text = wire::v1_error(&Refusal::from(Code::TargetBusy));
+    assert_eq!(vec![json!(wire::SERVER_ERROR), text], expected);
+}
+
+#[test]
+fn a_v1_error_of_an_emit_names_it() {
+    for (file, code) in
+        [("emit_refused", Code::BadEvent), ("emit_acknowledge_refused", Code::NotPaired)]
+    {
+        let (packet, expected) = (json!(v1_args(file, 0)).to_string(), v1_args(file, 1));
+        let text = relay::v1_emit_error(&packet, &Refusal::from(code));
         assert_eq!(vec![json!(wire::SERVER_ERROR), text], expected);
     }
 }

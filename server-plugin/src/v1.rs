@@ -19,7 +19,7 @@ use socketio_p2p_protocol::{
 };
 use tokio::sync::Notify;
 
-pub(crate) use self::messages::{ack, refuse, refuse_with, tell};
+pub(crate) use self::messages::{ack, refuse_emit, refuse_with, tell};
 use self::{
     awaited::{Arrivals, Awaited},
     messages::ack_with,
@@ -274,7 +274,7 @@ impl V1Bridge {
                     }
                 }
                 Output::Undelivered => {
-                    let told = refuse(&**state.outlet(side), None, &undelivered());
+                    let told = refuse_emit(&**state.outlet(side), None, &undelivered(), "");
                     if let Err(failure) = told {
                         self.log(format!("a refusal was not sent at {side:?}: {failure:?}"));
                     }

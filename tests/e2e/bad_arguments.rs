@@ -5,7 +5,7 @@
 use crate::support::{
     bystanders::Bystanders,
     server::TestServer,
-    wire::{Wire, errors},
+    wire::{Packet, Wire, errors, event},
 };
 
 const V2: &[(&str, &[&str])] = &[
@@ -214,12 +214,101 @@ async fn a_later_version_of_the_plugin_learns_that_it_is_not_served() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_v1_client_learns_which_of_its_emits_was_refused_and_why() {
+    let server = TestServer::start().await;
+    let (mut a, mut b) = (Wire::v1(&server, "A").await, Wire::v1(&server, "B").await);
+    a.ask_for("B").await;
+    b.accept().await;
+    a.is_paired().await;
+    let shape = "an emit takes one object with targetClientId, event and args (bad-args)";
+    let half = "a string holds half of a surrogate pair, which is no character (bad-args)";
+    let chat = |args: &str| format!(r#"{{"targetClientId":"B","event":"chat","args":{args}}}"#);
+    let blobs: Vec<_> =
+        (0..11).map(|num| format!(r#"{{"_placeholder":true,"num":{num}}}"#)).collect();
+    let [large, larger] =
+        [300_000, 600_000].map(|size| chat(&format!(r#"["{}"]"#, "x".repeat(size))));
+    let too_large = format!(
+        r#""chat" to "B": the event has {} bytes or more, and at most 262144 are relayed (too-large)"#,
+        large.len() + r#"["P2P_EMIT",]"#.len(),
+    );
+    let unread = format!(
+        r#""chat" to "B": "P2P_EMIT" has {} bytes or more, and a message may not have so many (too-large)"#,
+        larger.len() + r#"42["P2P_EMIT",]"#.len(),
+    );
+
+    for (emit, told) in [
+        (
+            r#"{"targetClientId":"C","event":"chat","args":[]}"#,
+            r#""chat" to "C": not paired with that client (not-paired)"#,
+        ),
+        (
+            r#"{"targetClientId":null,"event":"chat","args":[]}"#,
+            r#""chat": not paired with that client (not-paired)"#,
+        ),
+        (
+            r#"{"event":"chat","args":[]}"#,
+            r#""chat": targetClientId is missing or is not a string (bad-args)"#,
+        ),
+        (
+            r#"{"targetClientId":"B","args":[]}"#,
+            r#"an event to "B": event is missing or is not a string (bad-args)"#,
+        ),
+        (
+            r#"{"targetClientId":"B","event":"disconnect","args":[]}"#,
+            r#""disconnect" to "B": that event is not allowed (bad-event)"#,
+        ),
+        (&chat("7"), r#""chat" to "B": args is missing or is not an array (bad-args)"#),
+        (r#""B","chat",[]"#, shape),
+        (
+            r#"{"targetClientId":"B","event":"\ud800","args":[]}"#,
+            &format!(r#"an event to "B": {half}"#),
+        ),
+        (&large, &too_large),
+        (&larger, &unread),
+    ] {
+        let answers = a.answers(&format!(r#"42["P2P_EMIT",{emit}]"#)).await;
+        assert_eq!(refused(&answers), [told], "{emit:.100}");
+    }
+
+    a.send(&format!(r#"4511-["P2P_EMIT",{}]"#, chat(&format!("[{}]", blobs.join(","))))).await;
+    for _ in &blobs {
+        a.send_binary(b"blob").await;
+    }
+    let told = r#""chat" to "B": a v1 client takes at most 10 attachments (bad-args)"#;
+    assert_eq!(refused(&a.rest().await), [told]);
+
+    for (event, told) in [
+        ("P2P_NONSENSE", r#""P2P_NONSENSE" is no event that a client may send (bad-event)"#),
+        (
+            "CREATE_STREAM",
+            r#""CREATE_STREAM" is of a later version of the plugin, which is not served (bad-event)"#,
+        ),
+    ] {
+        assert_eq!(refused(&a.answers(&format!(r#"42["{event}","B"]"#)).await), [told]);
+    }
+}
+
+/// The texts of these refusals of a v1 client's messages.
+fn refused(packets: &[Packet]) -> Vec<String> {
+    let text = |packet: &Packet| match packet {
+        Packet::Text(text) => match event(text) {
+            (name, args) if name == "SERVER_ERROR" => {
+                args[0].as_str().and_then(|text| text.strip_prefix("Error: ")).unwrap().to_owned()
+            }
+            other => panic!("no refusal: {other:?}"),
+        },
+        Packet::Binary(_) => panic!("an attachment"),
+    };
+    packets.iter().map(text).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn whoever_asks_for_an_acknowledgement_of_an_unknown_event_is_not_kept_waiting() {
     let server = TestServer::start().await;
     let mut wire = Wire::v1(&server, "A").await;
 
     let answers = wire.answers(r#"427["P2P_NONSENSE"]"#).await;
 
-    let failed = r#"437[{"error":{"code":"bad-event","message":"that event is not allowed"}}]"#;
+    let failed = r#"437[{"error":{"code":"bad-event","message":"\"P2P_NONSENSE\" is no event that a client may send"}}]"#;
     assert_eq!(errors(&answers), ["SERVER_ERROR bad-event", failed]);
 }

@@ -32,8 +32,8 @@ use std::{
     time::Instant,
 };
 
-pub(crate) use self::answers::check_attachments;
-use self::answers::check_reply;
+pub(crate) use self::answers::{check_attachments, no_bytes};
+use self::answers::{check_reply, unacknowledged};
 use self::backlog::{Backlog, Emit};
 pub use self::{
     answers::{acknowledgement, undelivered},
@@ -147,8 +147,7 @@ impl V1Peer {
             Input::Emitted(delivery, result) => self.emitted(delivery, result, now),
             Input::Acknowledged(seq, ack) => self.acknowledged(seq, ack, now),
             Input::Unacknowledged(ack) => {
-                let refusal = Refusal::new(Code::BadArgs, "the reply cannot be acknowledged");
-                self.answers.push_back((ack, Outcome::Failed(refusal)));
+                self.answers.push_back((ack, Outcome::Failed(unacknowledged())));
             }
             Input::Ended(reason) => self.end(reason, now),
             Input::Timeout => self.timeout(now),
@@ -283,7 +282,11 @@ impl V1Peer {
             }
             Err(failure) => {
                 self.abandoned.remove(&seq);
-                self.finish(seq, Err(Code::from(failure).into()), now);
+                let refusal = match failure {
+                    SendFailure::Arguments => no_bytes(),
+                    failure => Code::from(failure).into(),
+                };
+                self.finish(seq, Err(refusal), now);
             }
         }
         if self.undelivered.is_empty() && std::mem::take(&mut self.paused) {

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use crate::{
     ClientMessage, Code, Dialect, Refusal, ReqId, ServerMessage,
-    limits::{JSON_DEPTH, REGISTER_PAYLOAD_BYTES, RELAYED_FRAME_BYTES},
+    limits::{self, JSON_DEPTH, REGISTER_PAYLOAD_BYTES, RELAYED_FRAME_BYTES},
     planted::{self, Fault},
     wire::{
         self, EMIT, EMIT_ACKNOWLEDGE, FRAME, LIST, REGISTER, REGISTER_FAILED, REGISTER_SUCCESS,
@@ -87,18 +87,24 @@ pub fn later_answer(event: &str) -> Option<Value> {
         | "EMIT_ROOM"
         | "CREATE_API"
         | "DESTROY_API"
-        | "USE_API" => Some(wire::v1_error(&later_refusal())),
+        | "USE_API" => Some(wire::v1_error(&later_refusal(event))),
         _ => None,
     }
 }
 
 /// Returns the refusal of an event of later versions of the plugin.
 #[must_use]
-pub fn later_refusal() -> Refusal {
-    Refusal::new(
-        Code::BadEvent,
-        "that event is of a later version of the plugin, which is not served",
-    )
+pub fn later_refusal(event: &str) -> Refusal {
+    let event = limits::shown(event);
+    let why = format!("{event:?} is of a later version of the plugin, which is not served");
+    Refusal::new(Code::BadEvent, &why)
+}
+
+/// Returns the refusal of an event of the plugin's name space that this version does not know.
+#[must_use]
+pub fn unknown_refusal(event: &str) -> Refusal {
+    let why = format!("{:?} is no event that a client may send", limits::shown(event));
+    Refusal::new(Code::BadEvent, &why)
 }
 
 /// Returns the number of a v2 request that is refused, as far as it can be read at little cost.

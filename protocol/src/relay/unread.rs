@@ -3,7 +3,10 @@
 use serde::de::IgnoredAny;
 use serde_json::json;
 
-use crate::{Args, Code, PairingId, Refusal, wire::TOO_LARGE};
+use crate::{
+    Args, Code, PairingId, Refusal,
+    wire::{EMIT, EMIT_ACKNOWLEDGE, TOO_LARGE},
+};
 
 /// An event that a host did not read, because its message is too long. An event called `P2P_TOO_LARGE` takes
 /// its place. A client that sends this itself is refused as if it had sent the other.
@@ -11,7 +14,7 @@ use crate::{Args, Code, PairingId, Refusal, wire::TOO_LARGE};
 /// ```
 /// use socketio_p2p_protocol::{Code, relay::Unread};
 ///
-/// let unread = Unread { event: "P2P_EMIT".to_owned(), bytes: 700_000, pairing: None };
+/// let unread = Unread { event: "P2P_LIST".to_owned(), bytes: 700_000, ..Unread::default() };
 /// assert_eq!(Unread::read(&unread.to_event()), unread);
 /// assert_eq!(unread.refusal().code, Code::TooLarge);
 /// ```
@@ -23,6 +26,9 @@ pub struct Unread {
     pub bytes: u64,
     /// The pairing that it names, if it is a frame or a signal and the pairing was read.
     pub pairing: Option<PairingId>,
+    /// The beginning of the text of its packet, if it is an emit of a v1 client: for
+    /// [`v1_emit_error`](super::v1_emit_error).
+    pub start: String,
 }
 
 impl Unread {
@@ -30,19 +36,24 @@ impl Unread {
     #[must_use]
     pub fn read(text: &str) -> Self {
         if let Ok((IgnoredAny, event, bytes)) = serde_json::from_str(text) {
-            return Self { event, bytes, pairing: None };
+            return Self { event, bytes, ..Self::default() };
         }
         let read = serde_json::from_str::<(IgnoredAny, String, u64, String)>(text);
-        read.map(|(_, event, bytes, pairing)| Self { event, bytes, pairing: pairing.parse().ok() })
-            .unwrap_or_default()
+        let Ok((_, event, bytes, rest)) = read else { return Self::default() };
+        let unread = Self { event, bytes, ..Self::default() };
+        match &*unread.event {
+            EMIT | EMIT_ACKNOWLEDGE => Self { start: rest, ..unread },
+            _ => Self { pairing: rest.parse().ok(), ..unread },
+        }
     }
 
     /// Returns the text of the event that takes its place.
     #[must_use]
     pub fn to_event(&self) -> String {
-        let Self { event, bytes, pairing } = self;
+        let Self { event, bytes, pairing, start } = self;
         match pairing {
             Some(pairing) => json!([TOO_LARGE, event, bytes, pairing.to_string()]).to_string(),
+            None if !start.is_empty() => json!([TOO_LARGE, event, bytes, start]).to_string(),
             None => json!([TOO_LARGE, event, bytes]).to_string(),
         }
     }
@@ -106,10 +117,19 @@ mod tests {
 
     #[test]
     fn the_pairing_of_a_frame_or_a_signal_is_kept() {
-        let unread = Unread { event: "P2P_FRAME".into(), bytes: 9, pairing: "1f-2".parse().ok() };
+        let pairing = "1f-2".parse().ok();
+        let unread = Unread { event: "P2P_FRAME".into(), bytes: 9, pairing, ..Unread::default() };
 
         assert_eq!(Unread::read(&unread.to_event()), unread);
         let made_up = Unread::read(r#"["P2P_TOO_LARGE","P2P_FRAME",9,"no pairing"]"#);
         assert_eq!(made_up, Unread { pairing: None, ..unread });
+    }
+
+    #[test]
+    fn the_beginning_of_an_emit_is_kept() {
+        let start = r#"["P2P_EMIT",{"targetClientId":"B""#.to_owned();
+        let unread = Unread { event: "P2P_EMIT".into(), bytes: 9, start, ..Unread::default() };
+
+        assert_eq!(Unread::read(&unread.to_event()), unread);
     }
 }

@@ -16,7 +16,7 @@ use super::{Route, TOO_DEEP};
 use crate::{
     Args, Code, Dialect, Refusal,
     limits::{JSON_DEPTH, RELAYED_FRAME_BYTES},
-    peer::v1::check_attachments,
+    peer::v1::{check_attachments, no_bytes},
     wire::{self, V1EmitFields, check_event},
 };
 
@@ -89,7 +89,7 @@ impl V1Emit {
         }
         let speaks_v2 = *partner_dialect == Dialect::V2;
         if !self.args.blobs().is_empty() && !takes_attachments(&route) {
-            return Err(bad(&"the partner's transport does not support attachments"));
+            return Err(no_bytes());
         }
         if speaks_v2 {
             // A string of JavaScript may contain a lone surrogate. The parser of a Rust client would

@@ -8,6 +8,7 @@ use socketio_p2p_protocol::{
     relay::{
         RefusalForm, Refused, Unread, is_acknowledged_at_once, is_exempt_from_rate, later_answer,
         later_refusal, read_request, read_v1_request, refuse_request, request_number,
+        unknown_refusal,
     },
     wire::{
         CANCEL, EMIT, EMIT_ACKNOWLEDGE, FRAME, LEAVE, LIST, LIST_CLIENTS, PING, PREFIX, REGISTER,
@@ -154,7 +155,7 @@ impl EventHandler {
             true => unread.refusal(),
             false => Code::RateLimited.into(),
         };
-        self.refuse_as(event, refusal, "", || unread.pairing, req);
+        self.refuse_as(event, refusal, &unread.start, || unread.pairing, req);
     }
 
     /// Refuses a message in the way in which this event is answered, and reads as little of it as possible.
@@ -176,7 +177,7 @@ impl EventHandler {
                 let refused = Refused { refusal, pairing: pairing() };
                 relay::refuse_signal(shared, connection, refused);
             }
-            RefusalForm::V1Emit => relay::v1::refuse(shared, connection, req, &refusal),
+            RefusalForm::V1Emit => relay::v1::refuse(shared, connection, req, &refusal, text),
             RefusalForm::Request => {
                 let req = self.number(event, text, req);
                 self.refuse(event, refusal, req);
@@ -228,10 +229,11 @@ impl EventHandler {
 
     /// Refuses an event of the plugin's own name space that is unknown.
     fn unknown(&self, text: &str, req: Option<ReqId>) {
+        let event = salvage::event(text).unwrap_or_default();
         if self.connection.dialect == Dialect::V1
-            && let Some(answer) = salvage::event(text).and_then(|event| later_answer(&event))
+            && let Some(answer) = later_answer(&event)
         {
-            let refusal = later_refusal();
+            let refusal = later_refusal(&event);
             let told = v1::refuse_with(&*self.connection.outlet, req, &refusal, &answer);
             if let Err(failure) = told {
                 logged(
@@ -240,13 +242,13 @@ impl EventHandler {
             }
             return self.shared.refused(&self.connection, refusal.code);
         }
-        let refusal = Refusal::from(Code::BadEvent);
+        let refusal = unknown_refusal(&event);
         match RefusalForm::of_unknown(self.connection.dialect) {
             RefusalForm::V1Emit => {
-                relay::v1::refuse(&self.shared, &self.connection, req, &refusal);
+                relay::v1::refuse(&self.shared, &self.connection, req, &refusal, text);
             }
             _ => {
-                let req = self.number(salvage::event(text).as_deref(), text, req);
+                let req = self.number(Some(&event), text, req);
                 self.refuse(None, refusal, req);
             }
         }
@@ -281,7 +283,7 @@ impl<A: Adapter> MessageHandler<A, Marker> for StrangerHandler {
         let outlet = Outflow::of_stranger(&socket, &self.shared.tasks);
         let req = ack_id.and_then(|id| ReqId::try_from(id).ok());
         let answered = match RefusalForm::of_unread(Some(&event), Dialect::V1) {
-            RefusalForm::V1Emit => v1::refuse(&*outlet, req, &refusal),
+            RefusalForm::V1Emit => v1::refuse_emit(&*outlet, req, &refusal, &text),
             _ => {
                 let message = refuse_request(Some(&event), Dialect::V1, refusal, req);
                 v1::tell(&*outlet, &message).map(drop)

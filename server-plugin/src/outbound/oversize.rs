@@ -9,7 +9,7 @@ use bytes::{Buf as _, BytesMut};
 use socketio_p2p_protocol::{
     limits::{RELAYED_FRAME_BYTES, SKIPPED_BYTES},
     relay::Unread,
-    wire::{FRAME, PREFIX, SIGNAL},
+    wire::{EMIT, EMIT_ACKNOWLEDGE, FRAME, PREFIX, SIGNAL},
 };
 use tokio::io::ReadBuf;
 
@@ -342,7 +342,9 @@ impl Message {
                 let event = salvage::event(args)?.into_owned();
                 let is_of_pairing = matches!(&*event, FRAME | SIGNAL);
                 let pairing = is_of_pairing.then(|| salvage::pairing(args, &[])).flatten();
-                let unread = Unread { event, bytes: self.bytes, pairing };
+                let is_emit = matches!(&*event, EMIT | EMIT_ACKNOWLEDGE);
+                let start = if is_emit { args.to_owned() } else { String::new() };
+                let unread = Unread { event, bytes: self.bytes, pairing, start };
                 format!("42{address}{}", unread.to_event())
             }
             "3" | "6" => format!("43{address}{}", Unread::acknowledgement(self.bytes)),

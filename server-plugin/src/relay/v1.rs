@@ -10,6 +10,7 @@ use socketio_p2p_protocol::{
 
 use crate::{
     connection::{Connection, Way},
+    observe::logged,
     step::Shared,
     v1,
 };
@@ -25,27 +26,30 @@ pub(crate) fn emit(
 ) {
     let for_partner = req.filter(|_| waits);
     match relay(shared, from, text, attachments, for_partner) {
-        Err(refusal) => refuse(shared, from, req, &refusal),
+        Err(refusal) => refuse(shared, from, req, &refusal, text),
         // `P2P_EMIT` asks for nothing. A client that asks all the same need not wait.
         Ok(()) if !waits => log_unanswered(from, v1::ack(&*from.outlet, req, &[])),
         Ok(()) => {}
     }
 }
 
-/// Tells a v1 client that its event is not relayed, and why.
+/// Tells a v1 client that its event is not relayed, and why. `text` is the whole text of its packet, or the beginning.
 pub(crate) fn refuse(
     shared: &Arc<Shared>,
     from: &Connection,
     req: Option<ReqId>,
     refusal: &Refusal,
+    text: &str,
 ) {
-    log_unanswered(from, v1::refuse(&*from.outlet, req, refusal));
+    log_unanswered(from, v1::refuse_emit(&*from.outlet, req, refusal, text));
     shared.refused(from, refusal.code);
 }
 
 fn log_unanswered(from: &Connection, answered: Result<(), SendFailure>) {
     if let Err(failure) = answered {
-        tracing::debug!(client = %from.client, ?failure, "sending an answer to a v1 client failed");
+        logged(
+            || tracing::debug!(client = %from.client, ?failure, "sending an answer to a v1 client failed"),
+        );
     }
 }
 

@@ -7,7 +7,7 @@ use socketio_p2p_protocol::{
     ClientMessage, EndReason, Refusal, ReqId, ServerMessage,
     limits::{DEPARTED_V1_TIME, RELEASE_TIMEOUT},
     peer::v1::NoAck,
-    relay::SendFailure,
+    relay::{SendFailure, v1_emit_error},
     wire::{
         DISCONNECT, REGISTER, SERVER_ERROR, UNREGISTER, v1_answer, v1_error, v1_failed, v1_list,
     },
@@ -73,17 +73,18 @@ pub(crate) fn tell(
     Ok(None)
 }
 
-/// Tells a v1 client that its event is not relayed, and why.
-pub(crate) fn refuse(
+/// Tells a v1 client that its emit is not relayed, and why. `text` is the whole text of its packet, or the beginning.
+pub(crate) fn refuse_emit(
     outlet: &dyn Outlet,
     req: Option<ReqId>,
     refusal: &Refusal,
+    text: &str,
 ) -> Result<(), SendFailure> {
-    let failed = v1_failed(refusal.code.as_str(), &refusal.message);
-    refuse_with(outlet, req, refusal, &failed)
+    outlet.emit(SERVER_ERROR, Arguments::Values(&[v1_emit_error(text, refusal)]))?;
+    ack(outlet, req, &[v1_failed(refusal.code.as_str(), &refusal.message)])
 }
 
-/// The same, with this acknowledgement.
+/// Tells a v1 client that something of it is refused, and why, with this acknowledgement.
 pub(crate) fn refuse_with(
     outlet: &dyn Outlet,
     req: Option<ReqId>,

@@ -29,6 +29,18 @@ pub(crate) fn check_attachments(args: &Args) -> Result<(), Refusal> {
     Err(Refusal::new(Code::BadArgs, &why))
 }
 
+/// Returns the refusal of arguments with bytes for a v1 client whose transport takes none.
+pub(crate) fn no_bytes() -> Refusal {
+    let why = "bytes reach the partner over a websocket only, and it polls with Engine.IO 3";
+    Refusal::new(Code::BadArgs, why)
+}
+
+/// Returns what a v1 client gets instead of a reply that its transport does not take.
+pub(super) fn unacknowledged() -> Refusal {
+    let why = "the reply has bytes, which reach this client over a websocket only: it polls with Engine.IO 3";
+    Refusal::new(Code::BadArgs, why)
+}
+
 /// Returns the arguments with which a v1 client's event is acknowledged: those of the partner's
 /// reply, or else one argument that describes the failure.
 ///

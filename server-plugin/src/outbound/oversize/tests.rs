@@ -114,11 +114,8 @@ fn a_message_of_several_frames_is_handed_over_at_its_end() {
 #[test]
 fn an_event_that_is_too_long_is_replaced_by_its_name_and_its_length() {
     let cases = [
-        ("42/ns,[\"P2P_EMIT\",\"", "42/ns,[\"P2P_TOO_LARGE\",\"P2P_EMIT\","),
-        (
-            "42/ns,17[\"P2P_EMIT_ACKNOWLEDGE\",\"é",
-            "42/ns,17[\"P2P_TOO_LARGE\",\"P2P_EMIT_ACKNOWLEDGE\",",
-        ),
+        ("42/ns,[\"P2P_LIST\",\"", "42/ns,[\"P2P_TOO_LARGE\",\"P2P_LIST\","),
+        ("42/ns,17[\"P2P_REGISTER\",\"é", "42/ns,17[\"P2P_TOO_LARGE\",\"P2P_REGISTER\","),
         ("42/ns,[\"up\\nload\",\"", "42/ns,[\"P2P_TOO_LARGE\",\"up\\nload\","),
         ("42/ns,5[\"upload\",\"", "42/ns,5[\"P2P_TOO_LARGE\",\"upload\","),
     ];
@@ -131,6 +128,23 @@ fn an_event_that_is_too_long_is_replaced_by_its_name_and_its_length() {
             let out = frames_in(&read(&bytes.concat(), piece));
 
             assert_eq!(out, [text(&expected), (0x89, b"ping".to_vec()), text("42[]")], "{piece}");
+        }
+    }
+}
+
+#[test]
+fn what_takes_the_place_of_an_emit_has_its_beginning() {
+    for event in [EMIT, EMIT_ACKNOWLEDGE] {
+        let emit = format!(r#"["{event}",{{"targetClientId":"B","event":"chat","args":["é"#);
+        let message = format!("42/ns,7{emit}{}\"]}}]", long());
+        for piece in PIECES {
+            let out = frames_in(&read(&masked(TEXT, message.as_bytes()), piece));
+
+            let [(TEXT, replacement)] = &out[..] else { panic!("{out:?}") };
+            let text = std::str::from_utf8(replacement).unwrap().strip_prefix("42/ns,7").unwrap();
+            let Unread { event: name, bytes, start, .. } = Unread::read(text);
+            assert_eq!((&*name, bytes), (event, message.len() as u64));
+            assert!(start.starts_with(&emit) && start.len() <= START_BYTES, "{start}");
         }
     }
 }
@@ -369,7 +383,7 @@ fn what_takes_the_place_of_a_frame_or_a_signal_names_its_pairing() {
         (r#"42/ns,["P2P_FRAME","1f-2",{"a":""#, r#""P2P_FRAME",BYTES,"1f-2""#),
         (r#"42/ns,["P2P_SIGNAL", "1f-2",{"a":""#, r#""P2P_SIGNAL",BYTES,"1f-2""#),
         (r#"42/ns,["P2P_FRAME","?",{"a":""#, r#""P2P_FRAME",BYTES"#),
-        (r#"42/ns,["P2P_EMIT","1f-2",{"a":""#, r#""P2P_EMIT",BYTES"#),
+        (r#"42/ns,["P2P_LIST","1f-2",{"a":""#, r#""P2P_LIST",BYTES"#),
     ] {
         let message = format!("{start}{}\"}}]", long());
 
