@@ -2,7 +2,8 @@
 
 pub(crate) mod counters;
 pub(crate) mod events;
+mod limited;
 mod logged;
 pub(crate) mod peer_addr;
 
-pub(crate) use self::logged::logged;
+pub(crate) use self::{limited::Limited, logged::logged};

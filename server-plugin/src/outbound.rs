@@ -11,6 +11,7 @@ mod http_head;
 mod key;
 mod late;
 pub(crate) mod listener;
+mod log;
 mod lull;
 pub(crate) mod meter;
 #[cfg(test)]

@@ -2,12 +2,15 @@
 
 use std::{error::Error, path::PathBuf, process::Stdio};
 
+use futures_util::{SinkExt as _, StreamExt as _};
 use serde_json::json;
 use socketio_p2p_harness::{Peer, Program, Server};
 use tokio::{
-    io::{AsyncBufReadExt as _, BufReader},
+    io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader},
+    net::TcpStream,
     process::{Child, Command},
 };
+use tokio_tungstenite::{connect_async, tungstenite::Message};
 
 use crate::support::soon;
 
@@ -85,6 +88,57 @@ async fn connections_registrations_and_refusals_name_the_address_of_the_client()
         let [line] = lines[..] else { panic!("{event}: {log}") };
         let (_, address) = line.split_once("address=").ok_or(line)?;
         assert!(address.parse::<std::net::SocketAddr>()?.ip().is_loopback(), "{line}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_is_refused_or_ended_for_its_size_is_logged_with_the_address() -> Story {
+    let (child, url) = started(None).await?;
+    let authority = url.trim_start_matches("http://");
+    let path = "/socket.io/?EIO=4&clientId=A&transport=";
+    let ask = async |request: String| -> Result<String, Box<dyn Error>> {
+        let mut stream = TcpStream::connect(authority).await?;
+        // The server may refuse before it has read everything.
+        stream.write_all(request.as_bytes()).await.ok();
+        let mut answer = vec![0; 4096];
+        let bytes = soon(stream.read(&mut answer)).await?;
+        Ok(String::from_utf8_lossy(&answer[..bytes]).into_owned())
+    };
+
+    let heads = "a: b\r\n".repeat(200);
+    let answer = ask(format!("GET {path}polling HTTP/1.1\r\nhost: here\r\n{heads}\r\n")).await?;
+    assert!(answer.starts_with("HTTP/1.1 431"), "{answer}");
+    let open = ask(format!("GET {path}polling HTTP/1.1\r\nhost: here\r\n\r\n")).await?;
+    let sid = open
+        .split(r#""sid":""#)
+        .nth(1)
+        .and_then(|rest| rest.split('"').next())
+        .ok_or("no session")?;
+    let body = "x".repeat(600_000);
+    let length = body.len();
+    let post = format!(
+        "POST {path}polling&sid={sid} HTTP/1.1\r\nhost: here\r\ncontent-length: {length}\r\n\r\n"
+    );
+    let answer = ask(post + &body).await?;
+    assert!(answer.starts_with("HTTP/1.1 413"), "{answer}");
+    let (mut socket, _) = soon(connect_async(format!("ws://{authority}{path}websocket"))).await?;
+    for (before, packet) in [("0{", "40"), ("40{", r#"45300-["P2P_EMIT",{}]"#)] {
+        let heard = soon(socket.next()).await.ok_or("closed")??;
+        assert!(heard.to_text()?.starts_with(before), "{heard}");
+        socket.send(Message::text(packet)).await?;
+    }
+    while soon(socket.next()).await.is_some_and(|message| message.is_ok()) {}
+
+    signal("-TERM", child.id().ok_or("it ended")?)?;
+    let log = String::from_utf8(soon(child.wait_with_output()).await?.stderr)?;
+    // One line of a kind in a while.
+    for event in
+        ["a request is too large status=431", "more attachments than are taken attachments=300"]
+    {
+        let lines: Vec<_> = log.lines().filter(|line| line.contains(event)).collect();
+        let [line] = lines[..] else { panic!("{event}: {log}") };
+        assert!(line.contains("INFO") && line.contains("address=127.0.0.1:"), "{line}");
     }
     Ok(())
 }

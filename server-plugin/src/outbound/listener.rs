@@ -1,5 +1,7 @@
 //! A TCP listener that acknowledges at once, and meters what it writes.
 
+#[cfg(feature = "axum")]
+use std::any::Any;
 use std::{
     io,
     net::SocketAddr,
@@ -54,16 +56,9 @@ const KEEPALIVE_RETRIES: u32 = 2;
 pub struct QuickAckListener {
     listener: TcpListener,
     strangers: Arc<Strangers>,
+    /// The failed attempts to accept a connection.
     #[cfg(feature = "axum")]
-    failures: Failures,
-}
-
-/// The failed attempts to accept a connection.
-#[cfg(feature = "axum")]
-#[derive(Debug, Default)]
-struct Failures {
-    count: u64,
-    logged_at: Option<std::time::Instant>,
+    failures: crate::observe::Limited,
 }
 
 /// A connection of a [`QuickAckListener`].
@@ -119,7 +114,8 @@ impl QuickAckListener {
         }
         #[cfg(not(target_os = "linux"))]
         socket.set_tcp_keepalive(&KEEPALIVE)?;
-        Ok((QuickAckStream(MeteredStream::new(stream).among(&self.strangers)), address))
+        let metered = MeteredStream::new(stream).with_peer_addr(address).among(&self.strangers);
+        Ok((QuickAckStream(metered), address))
     }
 }
 
@@ -129,7 +125,7 @@ impl From<TcpListener> for QuickAckListener {
             listener,
             strangers: Arc::default(),
             #[cfg(feature = "axum")]
-            failures: Failures::default(),
+            failures: crate::observe::Limited::new(),
         }
     }
 }
@@ -210,7 +206,9 @@ impl axum::serve::Listener for QuickAckListener {
                 // That connection is gone already; the next one need not wait.
                 Err(error) if is_of_one_connection(&error) => {}
                 Err(error) => {
-                    self.failures.add(&error);
+                    self.failures.log(
+                        |failed| tracing::warn!(%error, failed, "accepting a connection failed"),
+                    );
                     let makes_room = is_out_of_descriptors(&error) && !self.strangers.is_empty();
                     tokio::time::sleep(if makes_room { CLOSES } else { RETRY }).await;
                 }
@@ -220,23 +218,6 @@ impl axum::serve::Listener for QuickAckListener {
 
     fn local_addr(&self) -> io::Result<SocketAddr> {
         Self::local_addr(self)
-    }
-}
-
-#[cfg(feature = "axum")]
-impl Failures {
-    /// Counts one, and logs it unless one was logged not long ago.
-    fn add(&mut self, error: &io::Error) {
-        /// The least time between two lines in the log.
-        const BETWEEN: Duration = Duration::from_secs(10);
-        self.count += 1;
-        if self.logged_at.is_none_or(|at| at.elapsed() >= BETWEEN) {
-            self.logged_at = Some(std::time::Instant::now());
-            let failed = self.count;
-            crate::observe::logged(
-                || tracing::warn!(%error, failed, "accepting a connection failed"),
-            );
-        }
     }
 }
 
@@ -272,7 +253,11 @@ impl<L: axum::serve::Listener> axum::serve::Listener for MeteredListener<L> {
 
     async fn accept(&mut self) -> (Self::Io, Self::Addr) {
         let (stream, address) = self.0.accept().await;
-        (MeteredStream::new(stream), address)
+        let metered = MeteredStream::new(stream);
+        match (&address as &dyn Any).downcast_ref() {
+            Some(peer) => (metered.with_peer_addr(*peer), address),
+            None => (metered, address),
+        }
     }
 
     fn local_addr(&self) -> io::Result<Self::Addr> {

@@ -2,6 +2,7 @@
 
 use std::{
     io,
+    net::SocketAddr,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, ready},
@@ -17,18 +18,17 @@ use super::{
     deadlines::Deadline,
     http_head::{Requests, Seen},
     key::Key,
+    log,
     lull::Lull,
     oversize::Oversize,
     polling::Polling,
     polling_session::Session,
     question::PING,
-    responses::Responses,
+    responses::{Responses, Said},
     strangers::{Stranger, Strangers},
     stream_handle::StreamHandle,
     streams::Registered,
 };
-use crate::observe::logged;
-
 /// The messages with which a client makes a websocket of a session that polls: a probe, and the upgrade itself.
 const UPGRADE_MESSAGES: u8 = 2;
 
@@ -40,6 +40,8 @@ const UPGRADE_MESSAGES: u8 = 2;
 #[derive(Debug)]
 pub struct MeteredStream<S> {
     stream: S,
+    /// The address of the peer, for the log.
+    peer: Option<SocketAddr>,
     requests: Requests,
     responses: Responses,
     deadline: Deadline,
@@ -62,6 +64,7 @@ impl<S> MeteredStream<S> {
     pub fn new(stream: S) -> Self {
         Self {
             stream,
+            peer: None,
             requests: Requests::default(),
             responses: Responses::default(),
             deadline: Deadline::new(),
@@ -75,6 +78,13 @@ impl<S> MeteredStream<S> {
             stranger: None,
             is_flushed: false,
         }
+    }
+
+    /// Sets the address of the peer, which the log lines about this connection then name.
+    #[must_use]
+    pub const fn with_peer_addr(mut self, address: SocketAddr) -> Self {
+        self.peer = Some(address);
+        self
     }
 
     /// Counts it among the connections of a listener until it carries a session.
@@ -150,14 +160,17 @@ impl<S> MeteredStream<S> {
     /// Follows the frames of a websocket, and leaves out what is too long. Returns `false` if there is no
     /// websocket, or not yet a client on it.
     fn screen(&mut self, buf: &mut ReadBuf<'_>, before: usize) -> io::Result<bool> {
-        let Self { requests, handle, oversize, .. } = self;
+        let Self { requests, handle, oversize, peer, .. } = self;
         let (Some(longest), Some(frames)) = (handle.longest.get(), requests.frames_mut()) else {
             return Ok(false);
         };
         let left = oversize.screen(frames, &mut buf.filled_mut()[before..], longest);
         buf.set_filled(before + left);
+        if let Some(attachments) = oversize.take_too_many() {
+            log::too_many(attachments, *peer);
+        }
         if oversize.is_broken() {
-            logged(|| tracing::info!("a websocket is ended: a message is too long to be refused"));
+            log::too_long(*peer);
             return Err(io::ErrorKind::InvalidData.into());
         }
         if left == 0 {
@@ -185,10 +198,12 @@ impl<S> MeteredStream<S> {
         let mut left = bytes;
         for piece in pieces {
             let piece = &piece[..left.min(piece.len())];
-            let session = self.responses.wrote(piece);
-            if let (Some(session), Some(entry)) = (session, &mut self.entry) {
-                entry.opened(session);
-            }
+            let Self { responses, entry, peer, .. } = self;
+            responses.wrote(piece, |said| match (said, &mut *entry) {
+                (Said::Session(session), Some(entry)) => entry.opened(session),
+                (Said::Session(_), None) => {}
+                (Said::TooLarge(status), _) => log::too_large(status, *peer),
+            });
             left -= piece.len();
         }
         if self.responses.are_complete() {

@@ -5,23 +5,23 @@
 //! refuses. What the application could not tell from whole data ends the connection as before: attachments of
 //! its own events and of acknowledgements, and messages of other namespaces.
 
+mod packet;
+
 use bytes::{Buf as _, BytesMut};
 use socketio_p2p_protocol::{
-    limits::{RELAYED_FRAME_BYTES, SKIPPED_BYTES},
+    limits::{ATTACHMENTS, RELAYED_FRAME_BYTES, SKIPPED_BYTES},
     relay::Unread,
     wire::{EMIT, EMIT_ACKNOWLEDGE, FRAME, PREFIX, SIGNAL},
 };
 use tokio::io::ReadBuf;
 
+use self::packet::{Packet, WITH_ATTACHMENTS, attachments_of};
 use super::frames::{Frames, Header, Kind, MASK_BYTES, Step, WholeText};
 use crate::inbound::salvage;
 
 /// The first bytes of a text that are looked at: the type of its packet, its namespace, its number and the
 /// name of its event.
 const START_BYTES: usize = 512;
-
-/// The beginning of an event with attachments.
-const EVENT: &[u8] = b"45";
 
 /// A shorter text is one of Engine.IO. It may come between a text and its attachments.
 const SHORTEST: u64 = 3;
@@ -47,6 +47,8 @@ pub(super) struct Oversize {
     queue: BytesMut,
     /// `true` once the connection cannot go on.
     is_broken: bool,
+    /// The number of attachments of a message that has too many.
+    too_many: Option<usize>,
 }
 
 /// The present message.
@@ -61,6 +63,8 @@ struct Message {
     start: Vec<u8>,
     /// `true` while nothing of it was handed over.
     is_untouched: bool,
+    /// `true` until its attachments were counted.
+    is_to_be_counted: bool,
     /// `true` if it is left out.
     is_out: bool,
     /// `true` if its payload is held.
@@ -121,6 +125,11 @@ impl Oversize {
         self.is_broken
     }
 
+    /// Returns the number of attachments of a message that has more than [`ATTACHMENTS`], once. Its connection ends.
+    pub(super) const fn take_too_many(&mut self) -> Option<usize> {
+        self.too_many.take()
+    }
+
     /// Returns whether the reader has whole messages, and waits for the end of one that it does not see.
     pub(super) fn hides(&self, frames: &Frames) -> bool {
         self.frame.fate != Fate::On && self.queue.is_empty() && frames.to_gap() > 0
@@ -177,7 +186,7 @@ impl Oversize {
     /// length.
     fn pass(&mut self, frames: &mut Frames, bytes: &[u8], longest: &Longest) -> Option<usize> {
         let WholeText { start, payload, frame } = frames.whole_text(bytes)?;
-        let has_attachments = start.iter().flatten().eq(EVENT);
+        let has_attachments = WITH_ATTACHMENTS.iter().any(|with| start.iter().flatten().eq(*with));
         let is_short = (SHORTEST as usize..=longest.bytes).contains(&payload);
         if has_attachments || !is_short || self.has_queue() {
             return None;
@@ -233,6 +242,7 @@ impl Oversize {
         let message = &mut self.message;
         let follows_text = std::mem::replace(&mut message.is_text, is_text);
         message.is_untouched = true;
+        message.is_to_be_counted = is_text;
         message.is_held = false;
         message.is_out = !is_text && message.attachments > 0;
         message.attachments = message.attachments.saturating_sub(1);
@@ -263,7 +273,8 @@ impl Oversize {
             }
             let byte = clear(index, byte);
             // Of other packets there is nothing to know.
-            let expected = EVENT.get(place + index).is_none_or(|expected| *expected == byte);
+            let mut all = WITH_ATTACHMENTS.iter().map(|with| with.get(place + index));
+            let expected = all.any(|expected| expected.is_none_or(|expected| *expected == byte));
             frame.begins_text = frame.is_of_interest || expected;
             message.start.push(byte);
         }
@@ -277,6 +288,10 @@ impl Oversize {
     fn settle(&mut self, frames: &Frames, longest: &Longest) {
         let Self { message, held, queue, .. } = self;
         let is_known = message.start.len() == START_BYTES || frames.has_ended();
+        if message.is_to_be_counted && is_known {
+            message.is_to_be_counted = false;
+            self.too_many = attachments_of(&message.start).filter(|all| *all > ATTACHMENTS);
+        }
         let opcode = if message.is_text { 1 } else { 2 };
         if message.is_to_be_replaced && (is_known || !message.is_text) {
             message.is_to_be_replaced = false;
@@ -288,34 +303,6 @@ impl Oversize {
             message.is_held = false;
             write(queue, opcode, &std::mem::take(held));
         }
-    }
-}
-
-/// The beginning of a packet of Socket.IO.
-struct Packet<'a> {
-    kind: &'a str,
-    attachments: usize,
-    /// Its namespace, unless that is `/`, and its number.
-    address: &'a str,
-    args: &'a str,
-}
-
-impl<'a> Packet<'a> {
-    fn read(start: &'a str, longest: &Longest) -> Option<Self> {
-        let (kind, rest) = start.strip_prefix('4')?.split_at_checked(1)?;
-        let (attachments, rest) = match kind {
-            "5" | "6" => rest.split_once('-')?,
-            _ => ("0", rest),
-        };
-        let (address, args) = rest.split_at(rest.find('[')?);
-        let (namespace, number) = match address.split_once(',') {
-            Some(parts) if address.starts_with('/') => parts,
-            _ => ("/", address),
-        };
-        let is_ours = namespace == &*longest.namespace;
-        let is_number = number.bytes().all(|byte| byte.is_ascii_digit());
-        let attachments = attachments.parse().ok()?;
-        (is_ours && is_number).then_some(Self { kind, attachments, address, args })
     }
 }
 

@@ -12,6 +12,19 @@ const HEAD_BYTES: usize = 64 * 1024;
 /// The most headers of a response.
 const HEADERS: usize = 100;
 
+/// The statuses of requests that are too large: they do not reach the application, which could log them.
+const TOO_LARGE: [StatusCode; 2] =
+    [StatusCode::PAYLOAD_TOO_LARGE, StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE];
+
+/// Findings in what was written.
+#[derive(Debug, Eq, PartialEq)]
+pub(super) enum Said {
+    /// A session with this id began on a websocket.
+    Session(Box<str>),
+    /// A request was refused with this status, because it is too large.
+    TooLarge(StatusCode),
+}
+
 /// The position of a server in its responses.
 #[derive(Debug, Default)]
 pub(super) struct Responses {
@@ -51,27 +64,32 @@ impl Responses {
         self.open.is_empty() && matches!(self.position, Position::Head(_))
     }
 
-    /// Follows written bytes. Returns the id of a session that began on a websocket, once it was written.
-    pub(super) fn wrote(&mut self, bytes: &[u8]) -> Option<Box<str>> {
-        let mut session = None;
-        if self.follow(bytes, &mut session).is_none() {
+    /// Follows written bytes.
+    pub(super) fn wrote(&mut self, bytes: &[u8], said: impl FnMut(Said)) {
+        if self.follow(bytes, said).is_none() {
             self.position = Position::Lost;
             self.open = VecDeque::new();
         }
-        session
     }
 
     /// Follows written bytes. Returns `None` if the rest need not or cannot be followed.
-    fn follow(&mut self, mut bytes: &[u8], session: &mut Option<Box<str>>) -> Option<()> {
+    fn follow(&mut self, mut bytes: &[u8], mut said: impl FnMut(Said)) -> Option<()> {
         while !bytes.is_empty() {
             match &mut self.position {
                 Position::Head(head) => {
-                    let is_head = *self.open.front()?;
+                    // A head that could not be read is refused, too.
+                    let is_head = self.open.front();
                     let before = head.len();
                     head.extend_from_slice(bytes);
-                    let Some((end, next)) = read_head(head, is_head)? else {
+                    let Some(Head { end, status, next }) = read_head(head, is_head == Some(&true))?
+                    else {
                         return (head.len() <= HEAD_BYTES).then_some(());
                     };
+                    if TOO_LARGE.contains(&status) {
+                        said(Said::TooLarge(status));
+                    }
+                    is_head?;
+                    let next = next?;
                     bytes = bytes.get(end.checked_sub(before)?..)?;
                     self.position = match next {
                         Next::Head => Position::default(),
@@ -90,8 +108,8 @@ impl Responses {
                     self.position = Position::default();
                 }
                 Position::WebSocket(opening) => {
-                    let Some(opened) = opening.wrote(bytes) else { return Some(()) };
-                    *session = opened;
+                    let Some(session) = opening.wrote(bytes) else { return Some(()) };
+                    session.map(Said::Session).map(said);
                     return None;
                 }
                 Position::Lost => return Some(()),
@@ -99,6 +117,15 @@ impl Responses {
         }
         Some(())
     }
+}
+
+/// The head of a response.
+struct Head {
+    /// Its length.
+    end: usize,
+    status: StatusCode,
+    /// `None` if the end of the response is unclear.
+    next: Option<Next>,
 }
 
 /// What follows the head of a response.
@@ -111,25 +138,25 @@ enum Next {
     Request,
 }
 
-/// Returns the length of a head and what follows it, if it is complete. Returns `None` if the end of the response
-/// is unclear.
-fn read_head(head: &[u8], is_head: bool) -> Option<Option<(usize, Next)>> {
+/// Reads a head, if it is complete. Returns `None` if it is none.
+fn read_head(head: &[u8], is_head: bool) -> Option<Option<Head>> {
     let mut headers = [httparse::EMPTY_HEADER; HEADERS];
     let mut response = httparse::Response::new(&mut headers);
     let httparse::Status::Complete(end) = response.parse(head).ok()? else { return Some(None) };
     let status = StatusCode::from_u16(response.code?).ok()?;
-    let next = match status {
+    let next = Some(match status {
         StatusCode::SWITCHING_PROTOCOLS => Next::WebSocket,
         _ if status.is_informational() => Next::Head,
         StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED => Next::Request,
         _ if is_head => Next::Request,
         // Without its length, a body ends with the connection.
-        _ => match Body::announced(response.headers)?? {
-            body if body.is_empty() => Next::Request,
-            body => Next::Body(body),
+        _ => match Body::announced(response.headers).flatten() {
+            None => return Some(Some(Head { end, status, next: None })),
+            Some(body) if body.is_empty() => Next::Request,
+            Some(body) => Next::Body(body),
         },
-    };
-    Some(Some((end, next)))
+    });
+    Some(Some(Head { end, status, next }))
 }
 
 #[cfg(test)]
@@ -144,7 +171,7 @@ mod tests {
                 all.asked(*is_head);
             }
             for piece in responses.as_bytes().chunks(piece) {
-                assert_eq!(all.wrote(piece), None);
+                all.wrote(piece, |_| ());
             }
             all.are_complete()
         };
@@ -170,6 +197,29 @@ mod tests {
             assert!(!answer(&[false, false], response), "{response}");
             assert!(answer(&[false, false], &response.repeat(2)), "{response}");
         }
+    }
+
+    #[test]
+    fn what_is_refused_for_its_size_is_seen() {
+        let said = |requests: usize, responses: &str| {
+            let (mut all, mut said) = (Responses::default(), Vec::new());
+            for _ in 0..requests {
+                all.asked(false);
+            }
+            for byte in responses.as_bytes() {
+                all.wrote(&[*byte], |seen| said.push(seen));
+            }
+            said
+        };
+        let ok = "HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n";
+        let body = "HTTP/1.1 413 Payload Too Large\r\ncontent-length: 2\r\n\r\nno";
+        // The request has a head that is not followed, either.
+        let head = "HTTP/1.1 431 Request Header Fields Too Large\r\n\r\n";
+
+        assert_eq!(said(2, &[ok, ok].concat()), []);
+        let [too_large, too_many] = TOO_LARGE.map(Said::TooLarge);
+        assert_eq!(said(2, &[body, ok].concat()), [too_large]);
+        assert_eq!(said(1, &[ok, head].concat()), [too_many]);
     }
 
     #[test]

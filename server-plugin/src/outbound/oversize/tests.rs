@@ -393,3 +393,24 @@ fn what_takes_the_place_of_a_frame_or_a_signal_names_its_pairing() {
         assert_eq!(out, [text(&format!(r#"42/ns,["P2P_TOO_LARGE",{named}]"#))]);
     }
 }
+
+#[test]
+fn a_message_with_too_many_attachments_is_noticed_once_and_handed_over() {
+    for (start, expected) in
+        [("45257-", Some(257)), ("46300-", Some(300)), ("45256-", None), ("42", None)]
+    {
+        let sent = masked(TEXT, format!(r#"{start}/ns,1["e",{}]"#, "1".repeat(1000)).as_bytes());
+        for piece in [1, 5, 2000] {
+            let mut reader = Reader::default();
+            let (mut found, mut out) = (Vec::new(), Vec::new());
+            for piece in sent.chunks(piece) {
+                let mut view = [reader.frames.kept(), piece].concat();
+                let left = reader.oversize.screen(&mut reader.frames, &mut view, &longest());
+                out.extend_from_slice(&view[..left]);
+                found.extend(reader.oversize.take_too_many());
+            }
+            assert_eq!(found, expected.into_iter().collect::<Vec<_>>(), "{start} in {piece}");
+            assert_eq!(out, sent);
+        }
+    }
+}
