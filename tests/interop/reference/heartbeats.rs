@@ -51,7 +51,7 @@ pub(super) const STEPS: &[Step] = &[
         name: "20 s after the response to a request nothing more was said",
         reference: "closed",
         ours: "open",
-        why: "Node waits for 5 s; ours may be in the middle of a response that comes in parts",
+        why: "Node waits for 5 s, ours for 75 s: proxies keep idle connections for 60 s, and a request could meet the end of its own",
         observe: |side| silent(side, HANDSHAKE).boxed_local(),
     },
 ];
