@@ -1,9 +1,13 @@
 //! Requests at the edge of what the listener follows: each gets an answer of HTTP.
 
+use axum::http::{HeaderValue, Method};
+use socketio_p2p_server::{P2pServer, QuickAckListener};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpStream,
+    task::JoinSet,
 };
+use tower_http::cors::CorsLayer;
 
 use crate::support::{server::TestServer, soon, wire::Wire};
 
@@ -111,5 +115,41 @@ async fn connected(server: &TestServer, query: &str) -> Result<Wire, String> {
     match device.text().await {
         text if text.starts_with("40") => Ok(device.known_to(server, "A").await),
         text => Err(text),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_of_another_origin_is_let_in_by_a_cors_layer_outside_of_the_plugins() {
+    const PAGE: &str = "http://page.example";
+    for (outside, allowed) in [(true, Some(PAGE)), (false, None)] {
+        let (layer, io) = P2pServer::socket_io().build_layer();
+        let _p2p = P2pServer::builder().attach(&io);
+        let cors = CorsLayer::new()
+            .allow_origin(HeaderValue::from_static(PAGE))
+            .allow_methods([Method::GET, Method::POST]);
+        let app = match outside {
+            true => axum::Router::new().layer(layer).layer(cors),
+            false => axum::Router::new().layer(cors).layer(layer),
+        };
+        let listener = QuickAckListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let mut serving = JoinSet::new();
+        serving.spawn(axum::serve(listener, app).into_future());
+
+        let preflight = format!("origin: {PAGE}\r\naccess-control-request-method: POST\r\n");
+        for (method, headers) in [("GET", format!("origin: {PAGE}\r\n")), ("OPTIONS", preflight)] {
+            let request = format!(
+                "{method} {POLLING} HTTP/1.1\r\nhost: here\r\n{headers}connection: close\r\n\r\n"
+            );
+            let mut stream = TcpStream::connect(address).await.unwrap();
+            let mut answer = String::new();
+            stream.write_all(request.as_bytes()).await.unwrap();
+            soon(stream.read_to_string(&mut answer)).await.unwrap();
+
+            let header =
+                answer.lines().find_map(|line| line.strip_prefix("access-control-allow-origin: "));
+            assert_eq!(header, allowed, "{method}, outside: {outside}: {answer}");
+            assert!(!outside || answer.starts_with("HTTP/1.1 200"), "{method}: {answer}");
+        }
     }
 }
