@@ -198,6 +198,23 @@ fn a_pairing_that_was_granted_while_its_registration_was_taken_back_is_ended_on_
 }
 
 #[test]
+fn a_pairing_that_was_there_before_stays_when_its_registration_is_taken_back() {
+    let mut client = ScriptedClient::connecting();
+    hear_welcome(&mut client, false, None);
+    client.hear(ServerMessage::Registered { req: None, pairing: info(1) });
+    wait(&mut client, 1, MINUTE);
+    client.command(Command::Cancel(1));
+
+    reconnect(&mut client, true, Some(info(1)));
+
+    let said = client.said();
+    let ends = |message: &ClientMessage| {
+        matches!(message, ClientMessage::Unregister { .. } | ClientMessage::Cancel { .. })
+    };
+    assert!(!said.iter().any(ends), "{said:?}");
+}
+
+#[test]
 fn a_client_that_closes_answers_whoever_waits_once() {
     let (mut client, _) = waiting();
     wait(&mut client, 2, MINUTE);

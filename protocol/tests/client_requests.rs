@@ -81,28 +81,45 @@ fn a_refusal_is_told_with_its_code() {
 }
 
 #[test]
-fn a_request_without_an_answer_times_out_and_a_late_pairing_stands() {
+fn a_registration_without_an_answer_times_out_and_a_late_pairing_is_ended() {
     let mut client = ScriptedClient::ready();
     client.register(7);
     client.outputs();
 
     client.pass(PATIENCE);
-    assert_eq!(client.answers(), [(7, Answer::TimedOut)]);
+    let outputs = client.outputs();
+    assert!(outputs.contains(&Output::Answered(7, Answer::TimedOut)), "{outputs:?}");
+    assert!(outputs.contains(&Output::Send(ClientMessage::Cancel { req: 1 })), "{outputs:?}");
     client.hear(ServerMessage::Registered { req: Some(1), pairing: info(1) });
 
-    assert_eq!(client.outputs(), [Output::Event(ClientEvent::Paired(info(1)))]);
+    let said = client.said();
+    assert!(matches!(said[..], [ClientMessage::Unregister { .. }]), "{said:?}");
 }
 
 #[test]
-fn a_cancelled_request_is_answered_no_more() {
+fn a_cancelled_registration_is_taken_back_and_answered_no_more() {
     let mut client = ScriptedClient::ready();
     client.register(7);
+    client.outputs();
 
     client.command(Command::Cancel(7));
+    assert_eq!(client.said(), [ClientMessage::Cancel { req: 1 }]);
     client.hear(ServerMessage::RegisterFailed { req: Some(1), refusal: Code::Offline.into() });
     client.pass(PATIENCE);
 
     assert_eq!(client.answers(), []);
+}
+
+#[test]
+fn a_cancelled_registration_of_the_present_partner_leaves_the_pairing_alone() {
+    let mut client = ScriptedClient::paired();
+    client.register(7);
+    client.outputs();
+
+    client.command(Command::Cancel(7));
+    client.hear(ServerMessage::Registered { req: Some(1), pairing: info(1) });
+
+    assert_eq!(client.outputs(), []);
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Successful and refused pairings.
 
-use std::time::Duration;
+use std::{future::IntoFuture as _, time::Duration};
 
 use serde_json::{Value, json};
 use socketio_p2p_client::{Code, Consent, P2pClientExt, PairingRequest, RegisterError};
@@ -10,6 +10,7 @@ use crate::support::{
     clients::{assert_echoes, client, connect, pair, refused},
     server::TestServer,
     soon,
+    wire::{Wire, errors},
 };
 
 #[tokio::test(flavor = "multi_thread")]
@@ -37,6 +38,28 @@ async fn a_pairing_asked_for_once_more_is_the_same() {
 
     assert_eq!(from_a.id, from_b.id);
     assert_echoes(&a).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_registration_whose_future_is_dropped_is_taken_back() {
+    let server = TestServer::start().await;
+    let (a, mut b) = (connect(&server, "A").await, Wire::v2(&server, "B").await);
+    let registering = a.register_target("B").into_future();
+    let asked = tokio::select! {
+        registered = registering => panic!("nobody has answered: {registered:?}"),
+        (event, args) = b.event() => {
+            assert_eq!(event, "P2P_REGISTER");
+            args[1]["req"].clone()
+        }
+    };
+
+    server.becomes(2, 0, 0).await;
+    let answers = b.answers(&format!(r#"42["P2P_REGISTER_SUCCESS",{{"req":{asked}}}]"#)).await;
+
+    assert_eq!(errors(&answers), ["P2P_ERROR timeout"]);
+    assert_eq!(a.pairing(), None);
+    let (paired, ()) = tokio::join!(soon(a.register_target("B")), b.accept());
+    assert_eq!(paired.unwrap().partner.as_str(), "B");
 }
 
 #[tokio::test(flavor = "multi_thread")]

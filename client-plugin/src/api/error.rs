@@ -133,8 +133,7 @@ pub enum RegisterError {
     /// pairing stays.
     #[error("the registration was refused: {0}")]
     Refused(Refusal),
-    /// No answer arrived in time. The pairing may still come into being:
-    /// [`unregister_target`](crate::P2pClientExt::unregister_target) ends it in any case.
+    /// No answer arrived in time. The registration is taken back.
     #[error("no answer from the server within {0:?}")]
     Timeout(Duration),
     /// The client is closed, or lost its connection.

@@ -36,8 +36,9 @@ pub trait P2pClientExt: sealed::Sealed {
     ///
     /// # Cancel safety
     ///
-    /// Not cancel safe: if the future is dropped, the pairing may still come into being.
-    /// [`Self::unregister_target`] ends it in any case.
+    /// If the future is dropped before the server's answer is there, the registration is taken back. A pairing that
+    /// the server has made meanwhile is ended: [`Event::Paired`](crate::Event::Paired) and
+    /// [`Event::Unpaired`](crate::Event::Unpaired) may report it.
     ///
     /// # Examples
     ///

@@ -106,7 +106,6 @@ impl Register {
     ///
     /// The place is kept for the grace period if the connection is lost. A restarted server knows no lines: the
     /// client registers again by itself, and those who waited are served in the order in which they come back.
-    /// Dropping the future gives the place up.
     ///
     /// ```no_run
     /// # use std::time::Duration;
@@ -142,9 +141,8 @@ impl Register {
     }
 
     /// Sets the time to wait for the verdict of each attempt. By default the time in line, that of the target,
-    /// and 2 s for the way to the server and back. If it ends before the target has decided, the request still
-    /// waits at the server, and [`Event::Paired`](crate::Event::Paired) may follow; `unregister_target` takes it
-    /// back. One that waits in line is taken back.
+    /// and 2 s for the way to the server and back. If it ends before the target has decided, the registration is
+    /// taken back.
     pub const fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = Some(timeout);
         self
@@ -237,8 +235,8 @@ impl Registration {
         let Self { client, target, payload, consent_time, wait, timeout } = self;
         let since = Instant::now();
         let call = client.shared.next_call();
-        // Whoever no longer waits gives up the place in line.
-        let _hold = wait.map(|_| Hold::new(&client, call));
+        // A caller that no longer waits takes the registration back.
+        let _hold = Hold::new(&client, call);
         let command = |deadline| {
             let deadline = timeout.map(|_| deadline);
             Command::Register { call, target, payload, consent_time, wait, deadline }

@@ -154,7 +154,7 @@ pub enum Command {
         /// The time that the target has, at most what the server allows; `None` for all of that.
         consent_time: Option<Duration>,
         /// The time to wait in line if the target is busy; `None` to be refused then. Meanwhile
-        /// [`ClientEvent::InLine`] reports the place, and [`Self::Cancel`] gives it up.
+        /// [`ClientEvent::InLine`] reports the place.
         wait: Option<Duration>,
         /// The time by which it must be answered; `None` for the time in line, that of the target and
         /// [`VERDICT_SLACK`](crate::limits::VERDICT_SLACK).
@@ -201,7 +201,7 @@ pub enum Command {
         /// lost before the partner has the emit, the other carries it.
         options: EmitOptions,
     },
-    /// Forget a call: the caller no longer waits. A watch ends.
+    /// Forget a call: the caller no longer waits. A watch ends, and a registration is taken back.
     Cancel(CallId),
     /// Make direct paths anew: this machine has other addresses than before.
     NetworkChanged,

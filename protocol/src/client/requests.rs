@@ -193,7 +193,7 @@ impl Client {
         }
     }
 
-    /// Forgets a request whose caller no longer waits. A registration in line is taken back.
+    /// Forgets a request whose caller no longer waits. A registration is taken back.
     fn cancel_request(&mut self, call: CallId) {
         let of_call = |pending: &PendingRequest| pending.call == call && !pending.is_cancelled;
         let found = self.requests.extract_if(.., |_, pending| of_call(pending)).next();
@@ -202,10 +202,13 @@ impl Client {
         }
     }
 
-    /// Takes a registration back that may wait in line. Until the server has answered, it may grant it
-    /// nevertheless: then the pairing is ended.
+    /// Takes a registration back. Until the server has answered, it may grant it nevertheless: then the pairing is
+    /// ended.
     fn withdraw(&mut self, req: ReqId, pending: PendingRequest) {
-        if self.state == ConnectionState::Ready && pending.may_wait() {
+        let ServerRequest::Register(asked) = &pending.request else { return };
+        // It would only have returned a pairing that stays.
+        let is_paired = self.pairing_with(&asked.target).is_some();
+        if self.state == ConnectionState::Ready && !is_paired {
             self.send(ClientMessage::Cancel { req });
             let deadline = self.now + REQUEST_TIMEOUT;
             self.requests.insert(req, PendingRequest { deadline, is_cancelled: true, ..pending });

@@ -174,7 +174,7 @@ export function expireRequests(client: Client): void {
   }
 }
 
-/** Forgets a request whose caller no longer waits. A registration in line is taken back. */
+/** Forgets a request whose caller no longer waits. A registration is taken back. */
 function cancelRequest(client: Client, call: number): void {
   for (const [req, pending] of client.requests) {
     if (pending.call === call && !pending.isCancelled) return withdraw(client, req, pending);
@@ -182,11 +182,13 @@ function cancelRequest(client: Client, call: number): void {
 }
 
 /**
- * Removes a request. A registration that may wait in line is taken back. Until the server has answered, it may grant
- * it nevertheless: then the pairing is ended.
+ * Removes a request. A registration is taken back, unless it would only have returned a pairing that stays. Until the
+ * server has answered, it may grant it nevertheless: then the pairing is ended.
  */
 function withdraw(client: Client, req: ReqId, pending: PendingRequest): void {
-  if (client.state.kind === "ready" && mayWait(pending) && !pending.isCancelled) {
+  const { request: asked, isCancelled } = pending;
+  const isOpen = asked.kind === "register" && pairingWith(client, asked.target) === undefined;
+  if (client.state.kind === "ready" && isOpen && !isCancelled) {
     pending.isCancelled = true;
     pending.deadline = client.now + REQUEST_TIMEOUT;
     client.send({ kind: "cancel", req });
