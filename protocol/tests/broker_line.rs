@@ -7,7 +7,9 @@ use serde_json::json;
 use socketio_p2p_protocol::{
     BrokerConfig, ClientMessage, Code, Dialect, ReqId, ServerMessage, TargetState,
     broker::Input,
-    limits::{CONSENT_TIME, GRACE, LINE_INTERVAL, LINE_LENGTH, LINE_TIME, RESERVED_TIME},
+    limits::{
+        CONSENT_TIME, GRACE, LINE_INTERVAL, LINE_LENGTH, LINE_TIME, RESERVED_TIME, WATCH_INTERVAL,
+    },
 };
 
 use crate::scenario::{NODE, Scenario, name};
@@ -435,6 +437,23 @@ fn a_place_that_is_not_claimed_is_lost_with_the_grace_period() {
     assert_eq!(broker.told("a"), [], "it has no request");
     assert_eq!(places(&mut broker, "c").last(), Some(&1));
     assert_eq!(broker.broker.stats().requests, 1);
+}
+
+#[test]
+fn a_target_is_free_for_its_watchers_when_the_last_in_its_line_is_away() {
+    let mut broker = busy(["a", "c", "w"]);
+    broker.say("w", ClientMessage::Watch { req: 9, target: name("b") });
+    wait(&mut broker, "a");
+    wait(&mut broker, "c");
+    broker.unregister("x");
+    assert_eq!(asked(&mut broker), ["a"]);
+    broker.pass(WATCH_INTERVAL);
+    broker.told("w");
+
+    broker.disconnect("c");
+    broker.pass(WATCH_INTERVAL);
+
+    assert_eq!(broker.told("w"), [ServerMessage::Target { req: 9, state: TargetState::Free }]);
 }
 
 #[test]

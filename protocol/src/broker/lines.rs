@@ -314,8 +314,11 @@ impl Broker {
         let Some(number) = self.line_request_of(source) else { return };
         let Some(request) = self.waiting.request_mut(number) else { return };
         request.reqs.clear();
+        let target = request.target.clone();
         let deadline = request.deadline.min(now + self.config.grace);
         self.waiting.set_deadline(number, deadline);
+        // No other may wait for it.
+        self.clients.touch(&target);
     }
 
     /// Refuses all who wait for a client that is gone.
