@@ -185,6 +185,43 @@ fn a_partner_that_dies_while_the_path_is_in_use_is_noticed_within_a_second() {
     assert_eq!(end.left(), [WhyLeft::Silent]);
 }
 
+/// A lost message holds up what is behind it until three later ones, in the interval of heartbeats, and a
+/// round trip have told its sender of the loss.
+#[test]
+fn a_message_that_has_to_be_sent_again_does_not_end_the_path_whatever_the_round_trip() {
+    for round_trip in [1, 100, 200, 300, 600] {
+        let mut end = End::open(true);
+        end.delay = Duration::from_millis(round_trip);
+        end.pass(20_000);
+        end.partner = false;
+        end.pass(3 * 200 + round_trip); // After the last heartbeat, which may be 200 ms old.
+        assert_eq!(end.left(), [], "round trip of {round_trip} ms");
+
+        end.partner = true;
+        end.pass(20_000);
+        assert_eq!(end.left(), [], "round trip of {round_trip} ms");
+
+        end.partner = false;
+        end.pass(3 * 900 + round_trip);
+        assert_eq!(end.left(), [WhyLeft::Silent], "round trip of {round_trip} ms");
+    }
+}
+
+#[test]
+fn a_partner_that_dies_is_noticed_within_a_second_and_three_round_trips() {
+    for round_trip in [1, 50, 75, 100, 300, 600, 1_500] {
+        let mut end = End::open(true);
+        end.delay = Duration::from_millis(round_trip);
+        end.pass(60_000);
+        assert!(end.direct.carries(), "round trip of {round_trip} ms");
+
+        end.partner = false;
+        end.pass(1_000 + 3 * round_trip);
+
+        assert!(!end.direct.carries(), "round trip of {round_trip} ms");
+    }
+}
+
 #[test]
 fn an_overdue_heartbeat_is_followed_by_others_soon_whatever_the_round_trip() {
     for delay in [1, 100, 600] {

@@ -43,7 +43,8 @@ pub struct PathConfig {
     /// or received, and is the short one again with the next emit. 4 s by default. A NAT forgets a flow
     /// after 15 s or more.
     pub heartbeat_idle: Duration,
-    /// The silence after which the path is left. 900 ms by default.
+    /// The silence after which the path is left; longer on a path with a long round trip, on which it
+    /// takes longer to send a lost message again. 900 ms by default.
     pub heartbeat_timeout: Duration,
     /// The further silence after which the link is restarted, if the path does not come back by
     /// itself. 1.5 s by default.

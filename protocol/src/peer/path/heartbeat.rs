@@ -31,6 +31,9 @@ const SAMPLES: usize = 32;
 /// when three later ones have arrived, and otherwise after a second: a lone ping needs company.
 const PROBES: u32 = 4;
 
+/// Round trip up to which a lost message has come again well within the default timeout.
+const SHORT_ROUND_TRIP: Duration = Duration::from_millis(75);
+
 /// The heartbeats of one channel, as one end sees them.
 #[derive(Debug)]
 pub(super) struct Heartbeats {
@@ -184,10 +187,20 @@ impl Heartbeats {
         }
     }
 
-    /// Returns when the path counts as silent if nothing more is received: one timeout after the last
-    /// return, or after the time at which pings in the shortest interval would last have returned.
-    /// Anything received extends the time up to three timeouts, for under load a heartbeat waits behind
-    /// other messages. An idle path has so much time in any case: nothing waits for it.
+    /// Returns the silence after which the path is left: the timeout, and longer on a long path.
+    ///
+    /// The channel keeps the order, so a lost message holds up those behind it until it has come again: its
+    /// sender learns of the loss from three later ones, a round trip after the third. The silence is long
+    /// enough for that and for another round trip.
+    fn patience(&self) -> Duration {
+        let excess = self.min_rtt().unwrap_or_default().saturating_sub(SHORT_ROUND_TRIP);
+        (self.timeout + 2 * excess).min(3 * self.timeout)
+    }
+
+    /// Returns when the path counts as silent if nothing more is received: so long after the last return,
+    /// or after the time at which pings in the shortest interval would last have returned, as the
+    /// patience lasts. Anything received extends the time up to three times that, for under load a
+    /// heartbeat waits behind other messages. An idle path has so much time in any case: nothing waits for it.
     fn silent_at(&self) -> Option<Instant> {
         let returned = self.returned_at.filter(|_| self.returns)?;
         if planted::is(Fault::IgnoreSilence) {
@@ -195,11 +208,12 @@ impl Heartbeats {
         }
         let due = self.waits_since? + self.min_rtt().unwrap_or_default();
         let since = due.checked_sub(self.interval).map_or(returned, |at| at.max(returned));
-        let longest = since + 3 * self.timeout;
+        let patience = self.patience();
+        let longest = since + 3 * patience;
         if self.waits_idly {
             return Some(longest);
         }
-        let heard = self.heard_at.max(since).max(self.resumed_at) + self.timeout;
+        let heard = self.heard_at.max(since).max(self.resumed_at) + patience;
         Some(heard.min(longest))
     }
 
