@@ -39,10 +39,16 @@ export interface Caller {
   closed?(): void;
 }
 
+/** A function of the application that failed: its name, and what it threw. */
+export interface Failure {
+  failed: string;
+  error: unknown;
+}
+
 /** What an actor reports. */
 export interface Observer {
   event(event: ClientEvent): void;
-  complaint(about: ClientComplaint): void;
+  complaint(about: ClientComplaint | Failure): void;
 }
 
 export class Actor {
@@ -70,7 +76,10 @@ export class Actor {
     const feed = (input: Input) => this.feed(input);
     this.server = new ServerLink(source, feed);
     this.partner = new PartnerLink(direct, feed);
-    this.tasks = new HandlerTasks((pairing, seq, result) => feed({ kind: "finished", pairing, seq, result }));
+    this.tasks = new HandlerTasks(
+      (pairing, seq, result) => feed({ kind: "finished", pairing, seq, result }),
+      (failed, error) => observer.complaint({ failed, error }),
+    );
     this.timer = new CoarseTimer(() => this.schedule());
     void this.server.connect(this.client.token);
     this.schedule();
@@ -241,14 +250,21 @@ export class Actor {
     const isLate = new Promise<false>((resolve) => {
       timer = setTimeout(() => resolve(false), consentTime / 1_000); // The server waits no longer.
     });
-    const asked = Promise.resolve().then(() => onRegister({ source, payload }));
-    Promise.race([asked, isLate])
-      .catch(() => false as const)
+    const asked = Promise.resolve()
+      .then(() => onRegister({ source, payload }))
       .then((consent) => {
-        clearTimeout(timer);
-        this.deciding--;
-        if (typeof consent === "string") answer(false, consent);
-        else answer(consent === true);
+        if (typeof consent === "boolean" || typeof consent === "string") return consent;
+        throw new TypeError("onRegister returned neither true nor false nor a reason");
+      })
+      .catch((error: unknown) => {
+        this.observer.complaint({ failed: `onRegister of ${JSON.stringify(source)}`, error });
+        return false;
       });
+    void Promise.race([asked, isLate]).then((consent) => {
+      clearTimeout(timer);
+      this.deciding--;
+      if (typeof consent === "string") answer(false, consent);
+      else answer(consent);
+    });
   }
 }

@@ -34,7 +34,11 @@ export class HandlerTasks {
   private readonly running = new RunningHandlers();
   private readonly aborts = new Map<string, AbortController>();
 
-  constructor(private readonly finished: (pairing: PairingId, seq: number, result: Args | Refusal) => void) {}
+  /** `broken` is told of a handler that failed otherwise than by a `HandlerError`. */
+  constructor(
+    private readonly finished: (pairing: PairingId, seq: number, result: Args | Refusal) => void,
+    private readonly broken: (failed: string, error: unknown) => void,
+  ) {}
 
   /** Starts the handler of a delivered event. */
   start(pairing: PairingId, source: string, { seq, event, args, wantsReply }: Delivery): void {
@@ -51,17 +55,29 @@ export class HandlerTasks {
       this.aborts.delete(key);
       this.finished(pairing, seq, result);
     };
+    const fail = (error: unknown) => {
+      // What the handler chose to report, or stopped with because nobody waits, is no fault.
+      const isMeant = error instanceof HandlerError || (abort.signal.aborted && error === abort.signal.reason);
+      if (!isMeant) this.broken(`${handler ? "on2" : "onAny2"} ${JSON.stringify(event)}`, error);
+      done(failed(error));
+    };
+    const succeed = (value: unknown) => {
+      let args: Args;
+      try {
+        args = reply(value);
+      } catch (error) {
+        return fail(error);
+      }
+      done(args);
+    };
     try {
       const values = decode(args);
       const incoming: Incoming = { event, args: values, source, pairing, wantsReply, signal: abort.signal };
       const result = handler ? handler.apply(incoming, values) : fallback?.(incoming);
-      if (!isThenable(result)) return done(reply(result));
-      result.then(
-        (value) => done(reply(value)),
-        (error: unknown) => done(failed(error)),
-      );
+      if (isThenable(result)) result.then(succeed, fail);
+      else succeed(result);
     } catch (error) {
-      done(failed(error));
+      fail(error);
     }
   }
 
@@ -88,13 +104,8 @@ const keyOf = (pairing: PairingId, seq: number): string => `${pairing} ${seq}`;
 const isThenable = (value: unknown): value is PromiseLike<unknown> =>
   typeof (value as PromiseLike<unknown> | undefined)?.then === "function";
 
-function reply(result: unknown): Args | Refusal {
-  try {
-    return encode(result instanceof Values ? result.values : result === undefined ? [] : [result]);
-  } catch (error) {
-    return failed(error);
-  }
-}
+const reply = (result: unknown): Args =>
+  encode(result instanceof Values ? result.values : result === undefined ? [] : [result]);
 
 /** The partner learns the code and the message of a `HandlerError`, and the message of any other error. */
 function failed(error: unknown): Refusal {

@@ -13,7 +13,7 @@ import type { Source } from "../server/server-link.js";
 import { socketMaker, type Io, type SocketLike } from "../server/socket.js";
 import { P2pClient } from "./client.js";
 import { ConnectError } from "./error.js";
-import { Observers, publicEvent } from "./events.js";
+import { Observers, publicEvent, reportError } from "./events.js";
 import { Handover, watchPage } from "./page.js";
 
 /** The options of a client. Times are milliseconds. */
@@ -52,7 +52,10 @@ export interface ConnectSettings {
   connectTimeout?: number;
   /** Gives connecting up, and later closes the client. */
   signal?: AbortSignal;
-  /** Is told what had no effect, for a log. */
+  /**
+   * Is told what had no effect, for a log, and as `{ failed, error }` which function of the application failed: a
+   * handler, or `onRegister`. Without it `console.warn` is told of those.
+   */
   onComplaint?: (about: object) => void;
 }
 
@@ -104,7 +107,17 @@ export function connectWith(io: Io | undefined, target: Target, settings: Connec
         if (told.type === "disconnected") reject(failure ?? new ConnectError("closed"));
         observers.publish(told);
       },
-      complaint: (about) => settings.onComplaint?.(about),
+      complaint: (about) => {
+        if (!settings.onComplaint) {
+          if ("failed" in about) console.warn(`socketio-p2p: ${about.failed} failed:`, about.error);
+          return;
+        }
+        try {
+          settings.onComplaint(about);
+        } catch (error) {
+          reportError(error);
+        }
+      },
     };
     const actor = new Actor(config, source, direct, observer, handover?.take());
     actor.onRegister = onRegister;

@@ -151,7 +151,7 @@ export class Observers {
 }
 
 /** Reports an error of the application as if nothing had caught it, without an effect on this client. */
-function reportError(error: unknown): void {
+export function reportError(error: unknown): void {
   setTimeout(() => {
     throw error;
   });

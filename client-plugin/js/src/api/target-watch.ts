@@ -4,11 +4,11 @@ import type { TargetState } from "../wire/control/welcome.js";
 import type { RequestError } from "./error.js";
 
 /**
- * A watch of a target. Iterating it yields each state that is newer than the last one that was read. It ends with
- * `close`, when the client closes, or with an error if the server refuses it on a later connection.
+ * A watch of a target. Iterating it yields the present state, then each that is newer than the last one that was read.
+ * It ends with `close`, when the client closes, or with an error if the server refuses it on a later connection.
  */
 export class TargetWatch implements AsyncIterableIterator<TargetState> {
-  private isNew = false;
+  private isNew = true;
   private isOver = false;
   private error: RequestError | undefined;
   private waiting: (() => void)[] = [];

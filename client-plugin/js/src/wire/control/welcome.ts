@@ -42,6 +42,7 @@ export interface Welcome {
 }
 
 export type ClientState = Label<"free" | "paired" | "away">;
+/** What a server of this version tells of a target. One of a later version may tell other texts. */
 export type TargetState = Label<"absent" | "free" | "busy">;
 export type Presence = Label<"away" | "back">;
 
