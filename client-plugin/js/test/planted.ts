@@ -1,8 +1,6 @@
 /** Differences from the Rust crate, to be found by lockstep: each changes one decision. They are in no bundle. */
 
 import { Args } from "../src/args.js";
-import { Pacer } from "../src/client/pacer.js";
-import { Watches } from "../src/client/watches.js";
 import { Direct } from "../src/peer/direct.js";
 import { Attempts } from "../src/peer/link/attempts.js";
 import { Outbox } from "../src/peer/outbox.js";
@@ -107,7 +105,4 @@ export const RARE: Record<string, () => void> = {
     ),
   "a changed network changes nothing for the hold": () => plant(Hold, "forgive", always(undefined)),
   "a path that was left is taken again at once": () => plant(Hold, "left", always(undefined)),
-  "a new connection is not asked for the watched targets": () => plant(Watches, "watchAgain", always(undefined)),
-  "an answer is awaited for ever": () => plant(Watches, "nextDeadline", always(Infinity)),
-  "messages are sent at any rate": () => plant(Pacer, "nextAt", always(undefined)),
 };
