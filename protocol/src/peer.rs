@@ -68,6 +68,8 @@ pub struct Peer {
     server: ServerView,
     /// True while this end has a connection to the server.
     is_connected: bool,
+    /// True while the partner has none.
+    is_partner_away: bool,
     outbox: Outbox,
     /// True once the pairing is to end: the server does not relay what this end sends.
     is_unwanted: bool,
@@ -102,6 +104,7 @@ impl Peer {
             reported: None,
             server: ServerView::Known,
             is_connected: true,
+            is_partner_away: false,
             outbox: Outbox::default(),
             is_unwanted: false,
             ended: false,

@@ -6,7 +6,7 @@ use std::{cell::RefCell, collections::BTreeSet, rc::Rc, time::Duration};
 use serde_json::{Value, json};
 use socketio_p2p_protocol::{
     ClientConfig, ClientEvent, ClientMessage, Code, EndReason, LinkId, PairingId, PairingInfo,
-    Path, Refusal, ServerMessage, Signal, Step,
+    Path, Presence, Refusal, ServerMessage, Signal, Step,
     client::{Answer, Input, Output},
     limits::REASSERT_INTERVAL,
     peer::{LinkCommand, LinkEvent, LinkMessage},
@@ -139,6 +139,31 @@ fn a_pairing_that_the_server_forgot_outlives_another_loss_of_the_connection() {
 
     assert_eq!(direct_path.registered().len(), 1, "it is registered anew");
     assert_eq!(direct_path.client.core.pairing(), Some(&direct(1)));
+}
+
+/// The server grants the pairing, and the partner loses its connection before it has used the new name.
+#[test]
+fn nothing_is_signalled_to_a_partner_that_was_away_when_the_pairing_was_reasserted() {
+    let mut direct_path = Direct::alive_as(false);
+    direct_path.come_back(false);
+    let pairing = PairingInfo { initiator: false, ..direct(2) };
+    direct_path.client.hear(ServerMessage::Registered { req: None, pairing: pairing.clone() });
+    let partner = |state| ServerMessage::Partner { pairing: pairing.id, state };
+    direct_path.client.hear(partner(Presence::Away));
+    direct_path.pass(500, 2);
+    assert!(direct_path.events().contains(&ClientEvent::Reasserted(pairing.clone())));
+    let signals = |outputs: Vec<Output>| {
+        outputs.into_iter().filter(|output| matches!(output, Output::Signal(..))).count()
+    };
+
+    direct_path.client.handle(Input::Link(direct_path.link, LinkEvent::Closed));
+    assert_eq!(signals(direct_path.client.outputs()), 0);
+    direct_path.client.pass(Duration::from_millis(300));
+    assert_eq!(signals(direct_path.client.outputs()), 0);
+
+    direct_path.client.hear(partner(Presence::Back));
+    direct_path.client.pass(Duration::from_millis(300));
+    assert_eq!(signals(direct_path.client.outputs()), 1, "it asks for another offer");
 }
 
 /// The question of a server whether this client may be paired with another one.

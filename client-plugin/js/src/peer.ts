@@ -42,6 +42,8 @@ export class Peer {
   server: ServerView = { view: "known" };
   /** True while this end has a connection to the server. */
   isConnected = true;
+  /** True while the partner has none. */
+  isPartnerAway = false;
   outbox = new Outbox();
   /** True once the pairing is to end: the server does not relay what this end sends. */
   isUnwanted = false;

@@ -64,7 +64,7 @@ impl Client {
                 self.resolve(req, Answer::Unregistered);
             }
             ServerMessage::Partner { pairing, state } => {
-                if let Some(key) = self.peer_named(pairing) {
+                if let Some(key) = self.knows_as(pairing) {
                     self.peer(key, peer::Input::Server(ServerEvent::Partner(state)), now);
                 }
             }

@@ -103,6 +103,7 @@ impl Peer {
                 self.give_up_unfit(former, now);
             }
             ServerEvent::Known => {
+                self.is_partner_away = false; // Otherwise the server says so next.
                 self.open_relay(now);
                 self.reassert(now);
                 if self.is_unwanted {
@@ -118,6 +119,7 @@ impl Peer {
                 }
             }
             ServerEvent::Partner(presence) => {
+                self.is_partner_away = presence == Presence::Away;
                 match presence {
                     Presence::Away => self.close_relay(now),
                     // A state of another version may mean that frames were lost. If the partner is
@@ -205,6 +207,7 @@ impl Peer {
             self.former.push_back(old.id);
             return self.known_again(now);
         }
+        self.is_partner_away = false;
         self.server = ServerView::Granted { info, until: now + DIRECT_TIMEOUT, after };
     }
 

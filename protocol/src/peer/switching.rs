@@ -26,8 +26,10 @@ impl Peer {
 
     /// Opens the relay anew, so that the window is sent again, if both ends know the pairing by the
     /// name that the server has.
+    /// Lets the relay carry, unless one of the two has no connection to the server: it is opened again when that
+    /// is back.
     pub(super) fn open_relay(&mut self, now: Instant) {
-        if self.is_known() {
+        if self.is_known() && self.is_connected && !self.is_partner_away {
             self.close_relay(now);
             self.allow_relay(now);
             self.direct(direct::Input::Relay(true), now);

@@ -47,7 +47,7 @@ export function received(client: Client, message: ServerMessage): void {
       return resolve(client, message.req, { kind: "unregistered" });
     }
     case "partner": {
-      const key = peerNamed(client, message.pairing);
+      const key = knowsAs(client, message.pairing);
       if (key !== undefined) feedPeer(client, key, { kind: "server", event: { event: "partner", state: message.state } });
       return;
     }

@@ -72,6 +72,7 @@ export function serverEvent(peer: Peer, event: ServerEvent, now: number): void {
       return giveUpUnfit(peer, former, now);
     }
     case "known":
+      peer.isPartnerAway = false; // Otherwise the server says so next.
       openRelay(peer, now);
       reassert(peer, now);
       if (peer.isUnwanted) peer.outputs.push({ kind: "unregister" });
@@ -81,6 +82,7 @@ export function serverEvent(peer: Peer, event: ServerEvent, now: number): void {
       forgotten(peer, now);
       return reassert(peer, now);
     case "partner":
+      peer.isPartnerAway = event.state === "away";
       // A state of another version may mean that frames were lost. If the partner is away, the server refuses them, and
       // they stay in the window.
       if (event.state === "away") closeRelay(peer, now);
@@ -140,6 +142,7 @@ function notGranted(peer: Peer, code: Code, now: number): void {
 function granted(peer: Peer, info: PairingInfo, now: number): void {
   if (!reasserts(peer, info) || !peer.direct) return;
   const after = peer.direct.rename(info.id, info.initiator);
+  peer.isPartnerAway = false;
   peer.server = { view: "granted", info, until: now + DIRECT_TIMEOUT, after };
 }
 

@@ -17,7 +17,7 @@ export function allowRelay(peer: Peer, now: number): void {
  * has.
  */
 export function openRelay(peer: Peer, now: number): void {
-  if (!isKnown(peer)) return;
+  if (!isKnown(peer) || !peer.isConnected || peer.isPartnerAway) return;
   closeRelay(peer, now);
   allowRelay(peer, now);
   direct(peer, { kind: "relay", isThere: true }, now);
