@@ -17,3 +17,12 @@ export const transcripts = (): string[] => readdirSync(new URL("transcripts/", P
 
 /** Returns a committed transcript. */
 export const transcript = (name: string): string => readFileSync(new URL(`transcripts/${name}`, PROTOCOL), "utf8");
+
+/** Returns the programs of a document that use this package. */
+export function snippets(document: string): string[] {
+  const blocks = readFileSync(document, "utf8").matchAll(/^```(?:jsx?|html)\n(.*?)^```/gms);
+  const programs = [...blocks].map(([, text = ""]) => /<script type="module">\n(.*?)<\/script>/s.exec(text)?.[1] ?? text);
+  return programs
+    .map((text) => text.replace("./socketio-p2p.min.js", "socketio-p2p"))
+    .filter((text) => text.includes("from 'socketio-p2p'"));
+}

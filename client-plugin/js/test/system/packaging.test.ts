@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { execFile } from "node:child_process";
+import { execFile, spawn } from "node:child_process";
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { once } from "node:events";
@@ -11,6 +11,8 @@ import { test } from "node:test";
 import { promisify } from "node:util";
 import { fileURLToPath } from "node:url";
 
+import { connect } from "../../src/index.js";
+import { snippets } from "../repository.js";
 import { startBrowser } from "./browser.js";
 import { atEnd, RustPeer, startServer } from "./programs.js";
 
@@ -18,6 +20,8 @@ const run = promisify(execFile);
 const PACKAGE = fileURLToPath(new URL("../../../", import.meta.url));
 /** The version of Vite with which the package is tried. */
 const VITE = "vite@7.1.12";
+/** The WebRTC of the program in the README. */
+const WEBRTC = "@roamhq/wrtc@0.10.0";
 
 const temporary = () => {
   const folder = mkdtempSync(join(tmpdir(), "socketio-p2p-"));
@@ -82,6 +86,26 @@ export const open = (url: string) => connect(url, { id: 'a', onRegister: ({ sour
   }
 
   assert.deepEqual(JSON.parse(stdout), { echo: ["fresh"] });
+});
+
+test("the Node program of the README talks, and leaves when it is interrupted", async () => {
+  const { url } = await startServer();
+  const program = snippets(join(PACKAGE, "README.md")).find((text) => text.includes("@roamhq/wrtc")) as string;
+  const folder = await project({ "bot.js": program.replace("http://127.0.0.1:9000", url) }, [WEBRTC]);
+  const bot = spawn(process.execPath, ["bot.js"], { cwd: folder, stdio: ["ignore", "inherit", "inherit"] });
+  atEnd(() => bot.kill("SIGKILL"));
+  const exited = once(bot, "exit");
+  const partner = await connect(url, { id: "partner" });
+  const unpaired = new Promise((resolve) => partner.on("unpaired", resolve));
+
+  await partner.register("bot", { retry: 60_000 });
+  const answer = await partner.emit2("ask", "since", { since: 2026 });
+  bot.kill("SIGINT");
+
+  assert.equal(answer, "since 2026");
+  assert.deepEqual(await exited, [0, null]);
+  await unpaired;
+  await partner.close();
 });
 
 test("a fresh Vite app talks with the package", async () => {
