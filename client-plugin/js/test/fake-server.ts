@@ -1,5 +1,7 @@
 /** A server in this process, without limits and checks: it welcomes clients, pairs them, and relays between two. */
 
+import { after } from "node:test";
+
 import { connectWith, type ConnectSettings } from "../src/api/connect.js";
 import type { P2pClient } from "../src/api/client.js";
 import type { Io, SocketLike } from "../src/server/socket.js";
@@ -59,6 +61,13 @@ class FakeSocket implements SocketLike {
   }
 }
 
+/** The clients of this process. Those that a failed test has left open would keep it alive. */
+const clients = new Set<P2pClient>();
+
+after(() => {
+  for (const client of clients) void client.close();
+});
+
 export class FakeServer {
   /** The error with which connections fail, if any. */
   failure: Error | undefined;
@@ -72,15 +81,17 @@ export class FakeServer {
   readonly io: Io = () => new FakeSocket(this);
 
   /** Connects a client. */
-  connect(id: string, settings: Partial<ConnectSettings> = {}): Promise<P2pClient> {
-    return connectWith(this.io, "http://server.test", { id, paths: "relay-only", ...settings });
+  async connect(id: string, settings: Partial<ConnectSettings> = {}): Promise<P2pClient> {
+    const client = await connectWith(this.io, "http://server.test", { id, paths: "relay-only", ...settings });
+    clients.add(client);
+    return client;
   }
 
   /** Connects two clients, and pairs them. */
   async pair(one: Partial<ConnectSettings> = {}, other: Partial<ConnectSettings> = {}): Promise<[P2pClient, P2pClient]> {
-    const clients = [await this.connect("one", one), await this.connect("other", other)] as [P2pClient, P2pClient];
-    await clients[0].register("other");
-    return clients;
+    const pair: [P2pClient, P2pClient] = [await this.connect("one", one), await this.connect("other", other)];
+    await pair[0].register("other");
+    return pair;
   }
 
   /** Ends all connections. Nobody is known any more. */
