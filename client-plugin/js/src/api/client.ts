@@ -9,8 +9,9 @@ import { isClientId } from "../id.js";
 import { REQUEST_TIMEOUT } from "../limits.js";
 import type { ClientEntry, PairingInfo } from "../wire/control/welcome.js";
 import { emit, type EmitSettings, type Replied } from "./emit2.js";
-import { P2pError, RequestError } from "./error.js";
-import type { EventMap, EventReader, Observers } from "./events.js";
+import { fun, json, oneOf, signal, text, time, wrong, wrongOption, type Kinds } from "./check.js";
+import { P2pError, RequestError, requestError } from "./error.js";
+import { TYPES, type EventMap, type EventReader, type Observers } from "./events.js";
 import { TargetWatch } from "./target-watch.js";
 
 /** The options of a request to the server. */
@@ -62,49 +63,49 @@ export class P2pClient {
    * time, the pairing may still come into being: `unregister` ends it in any case.
    */
   async register(target: string, settings: RegisterSettings = {}): Promise<PairingInfo> {
-    const retry = settings.retry === undefined ? undefined : new RegisterRetry(micros(settings.retry), now());
+    const retry = settings?.retry === undefined ? undefined : new RegisterRetry(micros(settings.retry), now());
     for (;;) {
       try {
         return await this.registerOnce(target, settings);
       } catch (error) {
         const wait = error instanceof RequestError && error.isRetryable ? retry?.nextWait(now()) : undefined;
         if (wait === undefined) throw error;
-        await sleep(wait / 1_000, settings.signal);
+        await sleep(named("register", target), wait / 1_000, settings.signal);
       }
     }
   }
 
   private registerOnce(target: string, settings: RegisterSettings): Promise<PairingInfo> {
-    const { timeout, payload, consentTime, waitInLine } = settings;
-    const time = (setting: number | undefined) => (setting === undefined ? undefined : micros(setting));
+    const within = (setting: number | undefined) => (setting === undefined ? undefined : micros(setting));
     const make = (call: number): Command => ({
       kind: "register",
       call,
       target,
-      payload,
-      consentTime: time(consentTime),
-      wait: time(waitInLine),
-      deadline: timeout === undefined ? undefined : now() + micros(timeout),
+      payload: settings.payload,
+      consentTime: within(settings.consentTime),
+      wait: within(settings.waitInLine),
+      deadline: settings.timeout === undefined ? undefined : now() + micros(settings.timeout),
     });
-    if (!isClientId(target)) return Promise.reject(new RequestError("bad-client-id"));
-    return this.request(make, settings.signal, (answer) => (answer.kind === "registered" ? answer.pairing : undefined));
+    const read = (answer: Answer) => (answer.kind === "registered" ? answer.pairing : undefined);
+    return this.request(named("register", target), make, settings, read, {}, REGISTER, target);
   }
 
   /** Ends the pairing, once the partner has confirmed what was emitted. Without a pairing it returns at once. */
   async unregister(settings: RequestSettings = {}): Promise<void> {
     const make = (call: number): Command => ({ kind: "unregister", call, deadline: deadline(settings) });
-    await this.request(make, settings.signal, (answer) => answer.kind === "unregistered" || undefined);
+    await this.request("unregister", make, settings, (answer) => answer.kind === "unregistered" || undefined);
   }
 
   /** Lists the clients of the server, if it allows that. */
   clients(settings: RequestSettings = {}): Promise<ClientEntry[]> {
     const make = (call: number): Command => ({ kind: "list", call, deadline: deadline(settings) });
-    return this.request(make, settings.signal, (answer) => (answer.kind === "clients" ? answer.clients : undefined));
+    const read = (answer: Answer) => (answer.kind === "clients" ? answer.clients : undefined);
+    return this.request("clients", make, settings, read);
   }
 
   /** Watches whether `target` is absent, free or busy, if the server allows that. */
   watchTarget(target: string, settings: RequestSettings = {}): Promise<TargetWatch> {
-    if (!isClientId(target)) return Promise.reject(new RequestError("bad-client-id"));
+    const name = named("watchTarget", target);
     let watch: TargetWatch | undefined;
     let call = 0;
     const make = (number: number): Command => {
@@ -116,28 +117,29 @@ export class P2pClient {
       watch = new TargetWatch(target, answer.state, () => this.actor.cancel(call));
       return watch;
     };
-    return this.request(make, settings.signal, read, {
+    const more: Omit<Caller, "answer"> = {
       target: (state) => watch?.told(state),
-      unwatched: (refusal) => watch?.ended(RequestError.of(refusal)),
+      unwatched: ({ code, message }) => watch?.ended(requestError(name, code, message)),
       closed: () => watch?.ended(),
-    });
+    };
+    return this.request(name, make, settings, read, more, REQUEST, target);
   }
 
   /**
    * Emits an event to the partner, and returns the first argument of its reply. Events arrive in the order of these
    * calls. `with` sets options.
    */
-  emit2(event: string, ...args: unknown[]): Promise<any> {
-    return emit(this.actor, this.pairing?.id, {}, event, args);
+  emit2<T = any>(event: string, ...args: unknown[]): Promise<T> {
+    return emit(this.actor, this.pairing?.id, {}, event, args) as Promise<T>;
   }
 
   /** Returns an `emit2` with these options. */
   with<const Settings extends EmitSettings>(settings: Settings): {
-    emit2(event: string, ...args: unknown[]): Promise<Replied<Settings>>;
+    emit2<T = any>(event: string, ...args: unknown[]): Promise<Replied<Settings, T>>;
   } {
     return {
-      emit2: (event, ...args) =>
-        emit(this.actor, this.pairing?.id, settings, event, args) as Promise<Replied<Settings>>,
+      emit2: <T>(event: string, ...args: unknown[]) =>
+        emit(this.actor, this.pairing?.id, settings, event, args) as Promise<Replied<Settings, T>>,
     };
   }
 
@@ -146,6 +148,7 @@ export class P2pClient {
    * reported to the caller. In a `function`, `this` tells who emitted the event, and whether anybody still waits.
    */
   on2(event: string, handler: Handler): this {
+    refuse("on2", wrong("the event", event, text) ?? wrong("the handler", handler, fun));
     this.actor.tasks.handlers.set(event, handler);
     return this;
   }
@@ -158,12 +161,14 @@ export class P2pClient {
 
   /** Sets the handler of the events that have no handler of their own. */
   onAny2(handler: FallbackHandler | undefined): this {
+    refuse("onAny2", handler && wrong("the handler", handler, fun));
     this.actor.tasks.fallback = handler;
     return this;
   }
 
   /** Adds a listener for an event of this client. */
   on<Type extends keyof EventMap>(type: Type, listener: (event: { type: Type } & EventMap[Type]) => void): this {
+    refuse("on", wrong("the event", type, oneOf(...TYPES)) ?? wrong("the listener", listener, fun));
     this.observers.on(type, listener);
     return this;
   }
@@ -193,43 +198,62 @@ export class P2pClient {
     });
   }
 
-  private request<T>(
+  private async request<T>(
+    name: string,
     make: (call: number) => Command,
-    signal: AbortSignal | undefined,
+    settings: RequestSettings,
     read: (answer: Answer) => T | undefined,
     more: Omit<Caller, "answer"> = {},
+    kinds: Kinds<any> = REQUEST,
+    target?: string,
   ): Promise<T> {
-    return new Promise((resolve, reject) => {
-      if (signal?.aborted) return reject(aborted(signal));
-      const answer = (answer: Answer) => {
-        signal?.removeEventListener("abort", abort);
-        const value = read(answer);
-        if (value !== undefined) resolve(value);
-        else if (answer.kind === "refused") reject(RequestError.of(answer.refusal));
-        else reject(new RequestError(answer.kind === "timed-out" ? "timeout" : "closed"));
-      };
-      const call = this.actor.ask(make, { ...more, answer });
+    const bad = wrongOption(settings, kinds);
+    if (bad) throw requestError(name, "bad-args", bad);
+    if ((kinds === REGISTER || more.target) && !isClientId(target)) throw requestError(name, "bad-client-id");
+    const { signal } = settings;
+    if (signal?.aborted) throw aborted(name, signal);
+    const [answer, value] = await new Promise<[Answer?, T?]>((resolve) => {
       const abort = () => {
         this.actor.cancel(call);
-        reject(aborted(signal as AbortSignal));
+        resolve([]);
       };
+      const answer = (answer: Answer) => {
+        signal?.removeEventListener("abort", abort);
+        resolve([answer, read(answer)]);
+      };
+      const call = this.actor.ask(make, { ...more, answer });
       signal?.addEventListener("abort", abort, { once: true });
     });
+    // Errors are made here, so that their stacks show the caller.
+    if (value !== undefined) return value;
+    if (!answer) throw aborted(name, signal as AbortSignal);
+    if (answer.kind === "refused") throw requestError(name, answer.refusal.code, answer.refusal.message);
+    throw requestError(name, answer.kind === "timed-out" ? "timeout" : "closed");
   }
+}
+
+const REQUEST: Kinds<RequestSettings> = { timeout: time, signal };
+const REGISTER: Kinds<RegisterSettings> = { ...REQUEST, payload: json, consentTime: time, waitInLine: time, retry: time };
+
+const named = (request: string, target: unknown): string => `${request} ${JSON.stringify(target)}`;
+
+/** Throws what is wrong with the arguments of a function, if anything is. */
+function refuse(name: string, bad: string | undefined): void {
+  if (bad) throw new P2pError("bad-args", `${name}: ${bad}`);
 }
 
 const deadline = ({ timeout }: RequestSettings): number =>
   now() + (timeout === undefined ? REQUEST_TIMEOUT : micros(timeout));
 
-const aborted = (signal: AbortSignal): P2pError =>
-  new P2pError("cancelled", undefined, undefined, { cause: signal.reason });
+const aborted = (name: string, signal: AbortSignal): RequestError =>
+  requestError(name, "cancelled", undefined, signal.reason);
 
 /** Waits so many milliseconds, unless the signal is aborted before. */
-function sleep(milliseconds: number, signal: AbortSignal | undefined): Promise<void> {
+function sleep(name: string, milliseconds: number, signal: AbortSignal | undefined): Promise<void> {
   return new Promise((resolve, reject) => {
     const abort = () => {
       clearTimeout(timer);
-      reject(aborted(signal as AbortSignal));
+      reject(aborted(name, signal as AbortSignal));
     };
     const timer = setTimeout(() => {
       signal?.removeEventListener("abort", abort);

@@ -3,7 +3,7 @@
 import { Actor, type Observer, type OnRegister } from "../actor.js";
 import { micros } from "../actor/clock.js";
 import type { FallbackHandler, Handler } from "../actor/handler-tasks.js";
-import { clientConfig } from "../client/interface.js";
+import { clientConfig, type ConnectFailure } from "../client/interface.js";
 import { ownPeerConnection, type PeerConnectionClass } from "../direct/peer-connection.js";
 import { isClientId } from "../id.js";
 import type { IceServers } from "../partner/driver.js";
@@ -12,7 +12,9 @@ import { connectAuth, ownAuth, type Auth } from "../server/auth.js";
 import type { Source } from "../server/server-link.js";
 import { socketMaker, type Io, type SocketLike } from "../server/socket.js";
 import { P2pClient } from "./client.js";
-import { ConnectError } from "./error.js";
+import { flag, fun, object, objectOrFunction, oneOf, signal as abortSignal, text, time, wrong, wrongOption } from "./check.js";
+import type { Kind, Kinds } from "./check.js";
+import { because, ConnectError, connectError, type P2pError } from "./error.js";
 import { Observers, publicEvent, reportError } from "./events.js";
 import { Handover, watchPage } from "./page.js";
 
@@ -76,10 +78,70 @@ function sourceOf(target: Target, settings: ConnectSettings, io: Io | undefined,
   return { socket: socketMaker(make, target, settings.socket), auth: authOf };
 }
 
+const KINDS: Kinds<ConnectSettings> = {
+  id: text,
+  onRegister: fun,
+  on2: ["an object of functions", (value) => object[1](value) && Object.values(value).every(fun[1])],
+  onAny2: fun,
+  paths: oneOf("prefer-direct", "relay-only", "direct-only"),
+  iceServers: objectOrFunction,
+  PeerConnection: fun,
+  auth: objectOrFunction,
+  socket: object,
+  io: fun,
+  resumes: flag,
+  survivesReload: flag,
+  retryConnect: time,
+  connectTimeout: time,
+  signal: abortSignal,
+  onComplaint: fun,
+};
+
+const TARGET: Kind = [
+  "a URL with http:// or https://, or a socket of socket.io-client",
+  (value) => (typeof value === "string" ? isUrl(value) : fun[1](value?.connect)),
+];
+
+/** Returns true if socket.io-client can use this URL. In a page it may be relative to it. */
+const isUrl = (url: string): boolean =>
+  url.startsWith("/") ? !!globalThis.location : /^(https?|wss?):\/\//.test(url) && URL.canParse(url);
+
+/** Returns a server for a text: without what may be a secret. */
+const shown = (target: Target): string =>
+  typeof target === "string" ? (target.split(/[?#]/)[0] ?? "").replace(/\/\/[^/]*@/, "//") : "(by its socket)";
+
+/** Returns a failure with a hint, if another origin may be the cause. */
+function hinted(failure: ConnectFailure, target: Target): ConnectFailure {
+  const { location } = globalThis;
+  const isForeign = location && typeof target === "string" && new URL(target, location.href).origin !== location.origin;
+  if (failure.kind !== "unreachable" || !isForeign || !failure.message.startsWith("xhr")) return failure;
+  const hint = "a page of another origin needs `socket: { transports: ['websocket'] }`, or CORS on the server";
+  return { ...failure, message: `${failure.message}; ${hint}` };
+}
+
+/** Returns where a page leaves its client for the next one. */
+function handoverOf(name: string): Handover {
+  const { document, sessionStorage } = globalThis;
+  if (!document || !sessionStorage) throw new ConnectError("bad-args", "connect: survivesReload needs a page");
+  return new Handover(sessionStorage, name);
+}
+
 /** Connects a client. Rejects with a `ConnectError` if the first attempt fails. */
-export function connectWith(io: Io | undefined, target: Target, settings: ConnectSettings): Promise<P2pClient> {
+export async function connectWith(io: Io | undefined, target: Target, settings: ConnectSettings): Promise<P2pClient> {
+  const bad = wrong("the server", target, TARGET) ?? wrongOption(settings, KINDS);
+  if (bad) throw new ConnectError("bad-args", `connect: ${bad}`);
+  const result = await begin(io, target, settings);
+  if (result instanceof P2pClient) return result;
+  // The error is made here, so that its stack shows the caller.
+  if (result) throw connectError(shown(target), result);
+  const { signal } = settings;
+  throw new ConnectError(signal?.aborted ? "cancelled" : "closed", undefined, false, because(signal?.reason));
+}
+
+/** Returns the client, or why there is none: without a failure, it was closed. */
+function begin(io: Io | undefined, target: Target, settings: ConnectSettings): Promise<P2pClient | ConnectFailure | undefined> {
   const { id, onRegister, on2 = {}, onAny2, paths = "prefer-direct", retryConnect, connectTimeout, signal } = settings;
-  return new Promise((resolve, reject) => {
+  return new Promise((resolve) => {
     if (!isClientId(id)) throw new ConnectError("bad-client-id");
     if (signal?.aborted) throw new ConnectError("cancelled", undefined, false, { cause: signal.reason });
     const PeerConnection = settings.PeerConnection ?? ownPeerConnection();
@@ -91,20 +153,27 @@ export function connectWith(io: Io | undefined, target: Target, settings: Connec
       ...(connectTimeout !== undefined && { connectTimeout: micros(connectTimeout) }),
     });
     const observers = new Observers();
-    let failure: ConnectError | undefined;
+    let failure: ConnectFailure | undefined;
+    /** Why the client ends, if the next event is its end. */
+    let last: P2pError | undefined;
     let client: P2pClient | undefined;
     const source = sourceOf(target, settings, io, policy !== "relay-only");
     const direct = PeerConnection && { PeerConnection, iceServers: settings.iceServers ?? [] };
     const name = `${id} ${typeof target === "string" ? target : ""}`;
-    const handover = settings.survivesReload ? new Handover(sessionStorage, name) : undefined;
+    const handover = settings.survivesReload ? handoverOf(name) : undefined;
     const observer: Observer = {
       event: (event) => {
-        const told = publicEvent(event);
+        const isFailure = event.kind === "connect-error";
+        if (isFailure) failure = hinted(event.failure, target);
+        const told = publicEvent(isFailure && failure ? { ...event, failure } : event, shown(target), last);
         // The second and the third once at most: after a reload.
         if ("id" in told) resolve((client ??= new P2pClient(actor, observers, told.id)));
-        if (told.type === "connect-error") failure = told.error;
+        if (told.type === "connect-error" || told.type === "refused") {
+          last = told.error;
+          queueMicrotask(() => (last = undefined)); // An end that it caused is told before.
+        }
         // Has no effect once it was resolved.
-        if (told.type === "disconnected") reject(failure ?? new ConnectError("closed"));
+        if (told.type === "disconnected") resolve(signal?.aborted ? undefined : failure);
         observers.publish(told);
       },
       complaint: (about) => {
@@ -126,7 +195,6 @@ export function connectWith(io: Io | undefined, target: Target, settings: Connec
     const unwatch = watchPage(actor, handover);
     observers.on("disconnected", unwatch);
     const abort = () => {
-      failure ??= new ConnectError("cancelled", undefined, false, { cause: signal?.reason });
       actor.feed({ kind: "command", command: { kind: "close" } });
     };
     signal?.addEventListener("abort", abort);

@@ -4,10 +4,12 @@ import type { Actor } from "../actor.js";
 import { micros, now } from "../actor/clock.js";
 import type { Args } from "../args.js";
 import type { Answer } from "../client/interface.js";
-import type { Path } from "../error.js";
-import { CALL_TIMEOUT } from "../limits.js";
+import { cut } from "../bytes.js";
+import type { Code, Outcome, Path } from "../error.js";
+import { CALL_TIMEOUT, EVENT_NAME_BYTES } from "../limits.js";
 import { oneOf, signal, text, time, wrong, wrongOption, type Kinds } from "./check.js";
-import { EmitError } from "./error.js";
+import { describe } from "../server/server-link.js";
+import { because, emitError } from "./error.js";
 import { decode, encode } from "./values.js";
 
 /** The options of an emit. */
@@ -42,67 +44,67 @@ export interface Reply {
 }
 
 /** What an emit with these options returns. */
-export type Replied<Settings extends EmitSettings> = Settings extends { reply: false }
+export type Replied<Settings extends EmitSettings, T = any> = Settings extends { reply: false }
   ? void
   : Settings extends { reply: "all" }
     ? Reply
-    : any;
+    : T;
 
-/** Emits an event to the partner of this pairing. */
-export function emit(
+/** Emits an event to the partner of this pairing. Its errors are made here, so that their stacks show the caller. */
+export async function emit(
   actor: Actor,
   pairing: string | undefined,
   settings: EmitSettings,
   event: string,
   values: readonly unknown[],
 ): Promise<unknown> {
-  const notExecuted = (code: string, message?: string, options?: ErrorOptions) =>
-    Promise.reject(new EmitError("not-executed", code, message, options));
+  const notExecuted = (code: Code, message?: string, cause?: unknown) =>
+    emitError(nameOf(event), { outcome: "not-executed", cause: { code, ...(message && { message }) } }, because(cause));
   const bad = wrong("the event", event, text) ?? wrongOption(settings, KINDS);
-  if (bad) return notExecuted("bad-args", bad);
+  if (bad) throw notExecuted("bad-args", bad);
   const { timeout, ttl, path, reply = true, signal } = settings;
   let args: Args;
   try {
     args = encode(values);
   } catch (error) {
-    return notExecuted("bad-args", undefined, { cause: error });
+    throw notExecuted("bad-args", `the arguments are not JSON: ${describe(error)}`, error);
   }
-  if (signal?.aborted) return notExecuted("cancelled", undefined, { cause: signal.reason });
-  if (pairing === undefined) return notExecuted(actor.client.state.kind === "closed" ? "closed" : "not-paired");
+  if (signal?.aborted) throw notExecuted("cancelled", undefined, signal.reason);
+  if (pairing === undefined) throw notExecuted(actor.client.state.kind === "closed" ? "closed" : "not-paired");
   const time = now();
   const deadline = time + (timeout === undefined ? CALL_TIMEOUT : micros(timeout));
   const expires = ttl === undefined ? undefined : time + micros(ttl);
   const isShort = expires !== undefined && expires < deadline;
   const options = { replyBy: reply === false ? undefined : deadline, expires, via: path };
-  return new Promise((resolve, reject) => {
-    const settle = (result: () => void) => {
-      signal?.removeEventListener("abort", abort);
-      result();
-    };
+  const answer = await new Promise<Answer>((resolve) => {
+    const failed = (outcome: "not-executed" | "unknown", code: Code) =>
+      resolve({ kind: "outcome", outcome: { outcome, cause: { code } } });
     const call = actor.emit(
       (call) => ({ kind: "emit", call, pairing, event, args, options }),
       (Math.min(deadline, expires ?? deadline) - time) / 1_000,
-      () => settle(() => reject(new EmitError("not-executed", isShort ? "expired" : "timeout"))),
-      { answer: (answer) => settle(() => finish(answer, reply, resolve, reject)) },
+      () => {
+        signal?.removeEventListener("abort", abort);
+        failed("not-executed", isShort ? "expired" : "timeout");
+      },
+      {
+        answer: (answer) => {
+          signal?.removeEventListener("abort", abort);
+          resolve(answer);
+        },
+      },
     );
-    const abort = () => {
-      const outcome = actor.cancel(call) ? "not-executed" : "unknown";
-      settle(() => reject(new EmitError(outcome, "cancelled", undefined, { cause: signal?.reason })));
-    };
-    signal?.addEventListener("abort", abort);
+    const abort = () => failed(actor.cancel(call) ? "not-executed" : "unknown", "cancelled");
+    signal?.addEventListener("abort", abort, { once: true });
   });
+  if (answer.kind === "sent") return undefined;
+  const outcome: Outcome =
+    answer.kind === "outcome" ? answer.outcome : { outcome: "unknown", cause: { code: "closed" } };
+  if (outcome.outcome !== "replied") {
+    const isGivenUp = outcome.outcome !== "failed" && "code" in outcome.cause && outcome.cause.code === "cancelled";
+    throw emitError(nameOf(event), outcome, isGivenUp ? because(signal?.reason) : undefined);
+  }
+  const all = decode(outcome.args);
+  return reply === "all" ? { args: all, path: outcome.path } : all[0];
 }
 
-function finish(
-  answer: Answer,
-  reply: boolean | "all",
-  resolve: (value: unknown) => void,
-  reject: (error: unknown) => void,
-): void {
-  if (answer.kind === "sent") return resolve(undefined);
-  if (answer.kind !== "outcome") return reject(new EmitError("unknown", "closed"));
-  const { outcome } = answer;
-  if (outcome.outcome !== "replied") return reject(EmitError.of(outcome));
-  const args = decode(outcome.args);
-  resolve(reply === "all" ? { args, path: outcome.path } : args[0]);
-}
+const nameOf = (event: unknown): string => `emit2 ${cut(JSON.stringify(event) ?? "", EVENT_NAME_BYTES)}`;

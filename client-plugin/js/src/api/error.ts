@@ -2,11 +2,21 @@
 
 import { isRetryableFailure } from "../client/connecting.js";
 import type { ConnectFailure } from "../client/interface.js";
-import { codeMessage, isOfHandler, isRetryable as isRetryableCode, type Cause, type Code, type Outcome, type Refusal } from "../error.js";
+import { codeMessage, isOfHandler, isRetryable as isRetryableCode, type Cause, type Code, type Outcome } from "../error.js";
+
+/** Gives a class of errors a name that stays when a bundler shortens names: stacks begin with it. */
+function named(of: { prototype: Error }, value: string): void {
+  for (const owner of [of, of.prototype]) Object.defineProperty(owner, "name", { value, configurable: true });
+}
+
+/** Returns the options of an error with a cause, if there is one. */
+export const because = (cause: unknown): ErrorOptions | undefined => (cause === undefined ? undefined : { cause });
 
 /** An error with a stable code. */
 export class P2pError extends Error {
-  override readonly name: string = "P2pError";
+  static {
+    named(this, "P2pError");
+  }
   /** True if the same request can succeed later without any change. */
   readonly isRetryable: boolean;
 
@@ -24,24 +34,34 @@ export class P2pError extends Error {
 
 /** Why there is no connection. */
 export class ConnectError extends P2pError {
-  override readonly name = "ConnectError";
-
-  static of(failure: ConnectFailure): ConnectError {
-    const [code, message] = described(failure);
-    return new ConnectError(code, message, isRetryableFailure(failure));
+  static {
+    named(this, "ConnectError");
   }
 }
 
+/** Returns the error of a failure to connect to a server. */
+export function connectError(server: string, failure: ConnectFailure): ConnectError {
+  const [code, message] = described(failure);
+  return new ConnectError(code, `connect ${server}: ${message}`, isRetryableFailure(failure));
+}
+
+/** What helps against some refusals. */
+const HINT: Record<string, string> = {
+  "duplicate-id": "; that of a program that was killed is free after the server's grace period, see `retryConnect`",
+};
+
 function described(failure: ConnectFailure): [Code, string] {
   switch (failure.kind) {
-    case "refused":
-      return [failure.refusal.code, `the server refused the connection: ${failure.refusal.message}`];
+    case "refused": {
+      const { code, message } = failure.refusal;
+      return [code, `the server refused the connection: ${message}${HINT[code] ?? ""}`];
+    }
     case "welcome":
       return [failure.refusal.code, `the server's welcome cannot be read: ${failure.refusal.message}`];
     case "auth":
       return ["forbidden", `no auth for the connection: ${failure.message}`];
     case "unreachable":
-      return ["closed", `no connection to the server: ${failure.message}`];
+      return ["unreachable", `no connection to the server: ${failure.message}`];
     case "closed":
       return ["closed", "the connection was closed before the server's welcome"];
     case "timeout":
@@ -51,16 +71,20 @@ function described(failure: ConnectFailure): [Code, string] {
 
 /** Why a request to the server failed: to register, to unregister, to watch, or to list. */
 export class RequestError extends P2pError {
-  override readonly name = "RequestError";
-
-  static of({ code, message }: Refusal): RequestError {
-    return new RequestError(code, message);
+  static {
+    named(this, "RequestError");
   }
 }
 
+/** Returns the error of a request, which is named. */
+export const requestError = (request: string, code: Code, message = codeMessage(code), cause?: unknown): RequestError =>
+  new RequestError(code, `${request}: ${message}`, undefined, because(cause));
+
 /** Why an emit returned no reply. Each call reports its outcome exactly once, and truthfully. */
 export class EmitError extends P2pError {
-  override readonly name = "EmitError";
+  static {
+    named(this, "EmitError");
+  }
 
   constructor(
     /**
@@ -79,16 +103,14 @@ export class EmitError extends P2pError {
   get executed(): boolean | undefined {
     return this.outcome === "unknown" ? undefined : this.outcome === "failed";
   }
+}
 
-  static of(outcome: Exclude<Outcome, { outcome: "replied" }>): EmitError {
-    if (outcome.outcome === "failed") return new EmitError("failed", outcome.refusal.code, outcome.refusal.message);
-    return EmitError.because(outcome.outcome, outcome.cause);
-  }
-
-  static because(outcome: "not-executed" | "unknown", cause: Cause): EmitError {
-    if ("code" in cause) return new EmitError(outcome, cause.code, cause.message);
-    return new EmitError(outcome, cause.ended, `the pairing ended: ${cause.ended}`);
-  }
+/** Returns the error of an emit, which is named. */
+export function emitError(emit: string, failed: Exclude<Outcome, { outcome: "replied" }>, options?: ErrorOptions): EmitError {
+  const why: Cause = failed.outcome === "failed" ? failed.refusal : failed.cause;
+  const [code, message] =
+    "code" in why ? [why.code, why.message ?? codeMessage(why.code)] : [why.ended, `the pairing ended: ${why.ended}`];
+  return new EmitError(failed.outcome, code, `${emit}: ${message}`, options);
 }
 
 /**
@@ -96,7 +118,10 @@ export class EmitError extends P2pError {
  * ran is replaced by `handler-failed`.
  */
 export class HandlerError extends Error {
-  override readonly name = "HandlerError";
+  static {
+    named(this, "HandlerError");
+  }
+
   readonly code: string;
 
   constructor(code: string, message: string = codeMessage(code)) {

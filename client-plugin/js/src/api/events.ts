@@ -1,7 +1,7 @@
 /** Events of a client for the application: listeners, and an async iterator. */
 
 import type { ClientEvent } from "../client/interface.js";
-import { ConnectError, P2pError } from "./error.js";
+import { connectError, type ConnectError, P2pError } from "./error.js";
 import type { PairingInfo, Presence } from "../wire/control/welcome.js";
 
 /** The events of a client, by their names. */
@@ -29,9 +29,28 @@ export interface EventMap {
   reasserted: { pairing: PairingInfo };
   /** The server refused something that no call waits for. */
   refused: { error: P2pError };
-  /** The connection is gone, and the client makes no other. */
-  disconnected: {};
+  /** The connection is gone, and the client makes no other. The server's refusal, if that is why, is the error. */
+  disconnected: { error: P2pError | undefined };
 }
+
+const NAMES: Record<keyof EventMap, 1> = {
+  connected: 1,
+  away: 1,
+  "connect-error": 1,
+  resumed: 1,
+  restarted: 1,
+  paired: 1,
+  "in-line": 1,
+  unpaired: 1,
+  partner: 1,
+  path: 1,
+  reasserted: 1,
+  refused: 1,
+  disconnected: 1,
+};
+
+/** The names of all events. */
+export const TYPES: readonly string[] = Object.keys(NAMES);
 
 /** An event, with its name as `type`. */
 export type P2pEvent = { [Type in keyof EventMap]: { type: Type } & EventMap[Type] }[keyof EventMap];
@@ -43,18 +62,20 @@ export type Read = P2pEvent | { type: "lagged"; missed: number };
 const WAITING = 256;
 
 /** Returns an event in the words of the application. */
-export function publicEvent(event: ClientEvent): P2pEvent {
+export function publicEvent(event: ClientEvent, server: string, last: P2pError | undefined): P2pEvent {
   switch (event.kind) {
     case "connected":
     case "resumed":
     case "restarted":
       return { type: event.kind, id: event.welcome.clientId };
     case "connect-error":
-      return { type: "connect-error", error: ConnectError.of(event.failure) };
+      return { type: "connect-error", error: connectError(server, event.failure) };
     case "path":
       return { type: "path", path: event.path, rttMs: event.rtt === undefined ? undefined : event.rtt / 1_000 };
     case "refused":
       return { type: "refused", error: new P2pError(event.refusal.code, event.refusal.message) };
+    case "disconnected":
+      return { type: "disconnected", error: last };
     default: {
       const { kind, ...fields } = event;
       return { type: kind, ...fields } as P2pEvent;

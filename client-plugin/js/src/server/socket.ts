@@ -12,6 +12,8 @@
  * - With `retries` or `ackTimeout` it repeats events by itself: the session repeats frames, so both are off.
  */
 
+import { cut } from "../bytes.js";
+
 /** What is used of a socket of socket.io-client. */
 export interface SocketLike {
   readonly connected: boolean;
@@ -57,10 +59,17 @@ export interface Listeners {
   heard(): void;
 }
 
+/** Returns what socket.io-client knows of a failure: it has the cause beside its own text, for each transport elsewhere. */
+function failureText(error: Error): string {
+  const { description, context } = error as { description?: any; context?: { responseText?: unknown } };
+  const cause: unknown = description > 0 ? `HTTP status ${description}` : description?.message || context?.responseText;
+  return typeof cause === "string" && cause ? `${error.message}: ${cut(cause.split("\n")[0] ?? "", 200)}` : error.message;
+}
+
 /** Listens to a socket. Returns a function that stops that. */
 export function listen(socket: SocketLike, listeners: Listeners): () => void {
   const refusedOrFailed = (error: Error) =>
-    "data" in error ? listeners.refused(error.message) : listeners.failed(error.message);
+    "data" in error ? listeners.refused(error.message) : listeners.failed(failureText(error));
   const any = (event: string, ...args: unknown[]) => listeners.event(event, args);
   const handlers = { connect: listeners.connected, connect_error: refusedOrFailed, disconnect: listeners.closed };
   for (const [event, handler] of Object.entries(handlers)) socket.on(event, handler);

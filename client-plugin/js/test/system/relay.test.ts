@@ -187,7 +187,7 @@ test("a client that cannot connect tells why", async () => {
   const auth = await rejection(join("auth", { auth: () => Promise.reject(new Error("no token")) }));
 
   assert.deepEqual([taken.name, taken.code, taken.isRetryable], ["ConnectError", "duplicate-id", true]);
-  assert.deepEqual([nowhere.code, nowhere.isRetryable], ["closed", true]);
+  assert.deepEqual([nowhere.code, nowhere.isRetryable], ["unreachable", true]);
   assert.deepEqual([bad.code, bad.isRetryable], ["bad-client-id", false]);
   assert.equal(auth.code, "forbidden");
   assert.match(auth.message, /no token/);
