@@ -52,6 +52,26 @@ test("a failure to connect names the server and its cause, without secrets", asy
   assert.match(taken.message, /killed.*retryConnect.*\(duplicate-id\)/);
 });
 
+test("a failure of polling names its status or its cause, and in a page of another origin what helps", async (context) => {
+  const broken = new FakeServer();
+  const failing = async (url: string, of: object): Promise<string> => {
+    broken.failure = Object.assign(new Error("xhr poll error"), of);
+    return (await rejection(() => connectWith(broken.io, url, { id: "a" }))).message;
+  };
+  const status = await failing("http://server.test", { description: 404, context: { responseText: "none" } });
+  const refused = await failing("http://server.test", { description: 0, context: { responseText: "ECONNREFUSED\nat x" } });
+  const page = { href: "http://page.test/", origin: "http://page.test" };
+  Object.defineProperty(globalThis, "location", { value: page, configurable: true });
+  context.after(() => Reflect.deleteProperty(globalThis, "location"));
+  const foreign = await failing("http://server.test", { description: 0 });
+  const own = await failing("/", { description: 0 });
+
+  assert.match(status, /xhr poll error: HTTP status 404 \(unreachable\)$/);
+  assert.match(refused, /xhr poll error: ECONNREFUSED \(unreachable\)$/);
+  assert.match(foreign, /websocket.*CORS/);
+  assert.match(own, /xhr poll error \(unreachable\)$/);
+});
+
 test("what is given up is cancelled, with its cause", async () => {
   const broken = new FakeServer();
   broken.failure = new Error("xhr poll error");
