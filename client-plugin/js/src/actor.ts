@@ -7,6 +7,7 @@
 import { CoarseTimer, now } from "./actor/clock.js";
 import { EmitQueue } from "./actor/emit-queue.js";
 import { HandlerTasks } from "./actor/handler-tasks.js";
+import { whole } from "./bytes.js";
 import { Client } from "./client.js";
 import type { Answer, ClientComplaint, ClientConfig, ClientEvent, Command, Input, Output } from "./client/interface.js";
 import type { Refusal } from "./error.js";
@@ -263,7 +264,7 @@ export class Actor {
     void Promise.race([asked, isLate]).then((consent) => {
       clearTimeout(timer);
       this.deciding--;
-      if (typeof consent === "string") answer(false, consent);
+      if (typeof consent === "string") answer(false, whole(consent));
       else answer(consent);
     });
   }

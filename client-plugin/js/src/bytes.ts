@@ -27,6 +27,18 @@ export function cut(text: string, limit: number): string {
 /** Returns true if a value is a text of whole characters: half of a surrogate pair is none. */
 export const isText = (value: unknown): value is string => typeof value === "string" && !/\p{Cs}/u.test(value);
 
+/** Returns a text whose halves of surrogate pairs are replaced: a parser of JSON takes none. */
+export const whole = (text: string): string => text.replace(/\p{Cs}/gu, "\ufffd");
+
+/** Returns what an error tells, whatever was thrown. */
+export function describe(error: unknown): string {
+  try {
+    return String(error instanceof Error ? error.message : error);
+  } catch {
+    return "an error that cannot be told"; // Its conversion to a text throws, too.
+  }
+}
+
 /** Spells bytes in base64 with padding. */
 export function toBase64(bytes: Uint8Array): string {
   let text = "";

@@ -1,7 +1,7 @@
 /** Codes, reasons, refusals and outcomes: one vocabulary for every layer. */
 
 import type { Args } from "./args.js";
-import { cut } from "./bytes.js";
+import { cut, whole } from "./bytes.js";
 import { MESSAGE_BYTES } from "./limits.js";
 import type { Label } from "./wire/label.js";
 
@@ -81,7 +81,7 @@ export interface Refusal {
 /** Returns a refusal. Without a message it has that of its code. */
 export const refusal = (code: Code, message = codeMessage(code)): Refusal => ({
   code,
-  message: cut(message, MESSAGE_BYTES),
+  message: cut(whole(message), MESSAGE_BYTES),
 });
 
 /** Why an emit was not executed, or why its outcome is unknown: a code, or the reason for which its pairing ended. */

@@ -92,3 +92,66 @@ test("an onComplaint that fails does no harm to the client", async (context) => 
   assert.equal(await thrown, buggy);
   await Promise.all([one.close(), other.close()]);
 });
+
+test("whatever a handler throws is told as a text, and the pairing goes on", async () => {
+  const half = "no user \ud83d";
+  const thrown: [unknown, string, RegExp][] = [
+    [{ toString: 1 }, "handler-failed", /cannot be told/],
+    [Object.create(null), "handler-failed", /cannot be told/],
+    [Object.assign(new Error(), { message: 7 }), "handler-failed", /7/],
+    [undefined, "handler-failed", /undefined/],
+    [new Error(half), "handler-failed", /no user \ufffd/],
+    [new HandlerError("jammed", half), "jammed", /no user \ufffd/],
+    [new HandlerError(half), "handler-failed", /./],
+  ];
+  let next: unknown;
+  const on2 = {
+    throws: () => {
+      throw next;
+    },
+    rejects: async () => {
+      throw next;
+    },
+    ask: () => 1,
+  };
+  const [one, other] = await new FakeServer().pair({}, { on2, onComplaint: () => {} });
+
+  for (const [error, code, text] of thrown) {
+    next = error;
+    for (const event of ["throws", "rejects"]) {
+      const failed = await rejection(() => one.emit2(event));
+      assert.equal(failed.code, code);
+      assert.equal((failed as { executed?: boolean }).executed, true);
+      assert.match(failed.message, text);
+    }
+    assert.equal(await one.emit2("ask"), 1);
+  }
+  await Promise.all([one.close(), other.close()]);
+});
+
+test("half of a surrogate pair is refused in a name and in a payload, and replaced in a decision", async () => {
+  const server = new FakeServer();
+  const [one, other] = await server.pair({}, { on2: { ask: () => 1 } });
+  const asked = await server.connect("asked", { onRegister: () => "no 😀".slice(0, 4) });
+  const asks = await server.connect("asks");
+
+  assert.equal(await code(() => one.emit2("x\ud83d")), "bad-event");
+  assert.equal(await one.emit2("ask"), 1);
+  for (const payload of ["\ud83d", { name: ["\ud83d"] }, () => 1, 1n, { toJSON: () => undefined }]) {
+    assert.equal(await code(() => asks.register("asked", { payload })), "bad-args");
+  }
+  const declined = await rejection(() => asks.register("asked"));
+  assert.equal(declined.code, "declined");
+  assert.match(declined.message, /no \ufffd/);
+  await Promise.all([one, other, asked, asks].map((client) => client.close()));
+});
+
+test("an emit that waits for room has any time that it is given", async () => {
+  const [one, other] = await new FakeServer().pair({}, { on2: { ask: (number) => number } });
+
+  for (const timeout of [Infinity, 2 ** 31, 60_000]) {
+    const emits = Array.from({ length: 1_000 }, (_, number) => one.with({ timeout }).emit2("ask", number));
+    assert.deepEqual(await Promise.all(emits), [...emits.keys()]);
+  }
+  await Promise.all([one.close(), other.close()]);
+});

@@ -9,7 +9,7 @@ export const now = (): number => Math.floor((performance.timeOrigin + performanc
 export const micros = (milliseconds: number): number => Math.min(Math.round(milliseconds * 1_000), SETTING_MAX);
 
 /** The longest wait of a timer in milliseconds: a longer one would be over at once. */
-const LONGEST = 2 ** 31 - 1;
+export const LONGEST = 2 ** 31 - 1;
 
 /**
  * A timer that is reset only to an earlier moment: deadlines change with each message. So it may fire early, and its

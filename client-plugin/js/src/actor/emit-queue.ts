@@ -3,12 +3,13 @@
  * number of the application's own calls.
  */
 
+import { LONGEST } from "./clock.js";
 import type { Command } from "../client/interface.js";
 
 /** An emit that waits. */
 interface Waiting {
   readonly command: Command & { kind: "emit" };
-  readonly timer: ReturnType<typeof setTimeout>;
+  timer: ReturnType<typeof setTimeout>;
 }
 
 /** Emits that wait. A map keeps their order. */
@@ -17,8 +18,13 @@ export class EmitQueue {
 
   /** Puts an emit behind all others. `expired` is called if it still waits after so many milliseconds. */
   push(command: Command & { kind: "emit" }, milliseconds: number, expired: () => void): void {
-    const timer = setTimeout(() => this.withdraw(command.call) && expired(), milliseconds);
-    this.waiting.set(command.call, { command, timer });
+    const wait = (left: number): ReturnType<typeof setTimeout> =>
+      setTimeout(() => {
+        const waiting = this.waiting.get(command.call);
+        if (left > LONGEST && waiting) waiting.timer = wait(left - LONGEST);
+        else if (this.withdraw(command.call)) expired();
+      }, Math.min(left, LONGEST));
+    this.waiting.set(command.call, { command, timer: wait(milliseconds) });
   }
 
   /** Withdraws an emit. Returns false if it does not wait any more. */

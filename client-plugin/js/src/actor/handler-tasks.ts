@@ -1,6 +1,7 @@
 /** Running the application's handlers, in the order of the events up to their first await. */
 
 import { Args } from "../args.js";
+import { describe } from "../bytes.js";
 import { RunningHandlers } from "../client/handlers.js";
 import { refusal, type Refusal } from "../error.js";
 import type { PairingId } from "../id.js";
@@ -109,6 +110,6 @@ const reply = (result: unknown): Args =>
 
 /** The partner learns the code and the message of a `HandlerError`, and the message of any other error. */
 function failed(error: unknown): Refusal {
-  if (error instanceof HandlerError) return refusal(error.code, error.message);
-  return refusal("handler-failed", error instanceof Error ? error.message : String(error));
+  if (error instanceof HandlerError) return refusal(error.code, describe(error));
+  return refusal("handler-failed", describe(error));
 }

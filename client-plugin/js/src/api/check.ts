@@ -1,5 +1,7 @@
 /** The check of what an application gives: a program in plain JavaScript has no compiler that tells. */
 
+import { isReadable } from "../wire/shape.js";
+
 /** What a value must be: in words, and as a test. Every option may also be missing. */
 export type Kind = readonly [words: string, is: (value: any) => boolean];
 
@@ -16,7 +18,7 @@ export const object: Kind = ["an object", (value) => typeof value === "object" &
 export const objectOrFunction: Kind = ["an object or a function", (value) => object[1](value) || fun[1](value)];
 export const time: Kind = ["a number of milliseconds", (value) => typeof value === "number" && value >= 0];
 export const signal: Kind = ["an AbortSignal", (value) => typeof value?.aborted === "boolean" && !!value.addEventListener];
-export const json: Kind = ["JSON", (value) => JSON.stringify(value) !== undefined];
+export const json: Kind = ["JSON", (value) => isReadable(JSON.parse(JSON.stringify(value)))];
 
 /** One of these values. */
 export const oneOf = (...all: unknown[]): Kind => [

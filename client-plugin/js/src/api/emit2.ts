@@ -8,7 +8,7 @@ import { cut } from "../bytes.js";
 import type { Code, Outcome, Path } from "../error.js";
 import { CALL_TIMEOUT, EVENT_NAME_BYTES } from "../limits.js";
 import { oneOf, signal, text, time, wrong, wrongOption, type Kinds } from "./check.js";
-import { describe } from "../server/server-link.js";
+import { describe } from "../bytes.js";
 import { because, emitError } from "./error.js";
 import { decode, encode } from "./values.js";
 

@@ -1,5 +1,6 @@
 /** The errors of this package. Each has a `code`, and tells whether the same request can succeed later. */
 
+import { isText } from "../bytes.js";
 import { isRetryableFailure } from "../client/connecting.js";
 import type { ConnectFailure } from "../client/interface.js";
 import { codeMessage, isOfHandler, isRetryable as isRetryableCode, type Cause, type Code, type Outcome } from "../error.js";
@@ -126,6 +127,6 @@ export class HandlerError extends Error {
 
   constructor(code: string, message: string = codeMessage(code)) {
     super(message);
-    this.code = isOfHandler(code) ? code : "handler-failed";
+    this.code = isText(code) && isOfHandler(code) ? code : "handler-failed";
   }
 }

@@ -1,5 +1,6 @@
 /** The link to the server: the present connection, and the attempt to replace it. */
 
+import { describe } from "../bytes.js";
 import type { Input } from "../client/interface.js";
 import type { ResumeToken } from "../id.js";
 import { clientEvent, type ClientMessage } from "../wire/control/client.js";
@@ -99,6 +100,3 @@ export class ServerLink {
     if (this.socket?.connected) this.socket.emit(event, ...args);
   }
 }
-
-/** Returns what an error tells. */
-export const describe = (error: unknown): string => (error instanceof Error ? error.message : String(error));

@@ -1,6 +1,6 @@
 /** Names of events, and of keys of the handshake. No other folder holds a string of the wire. */
 
-import { utf8Length } from "../bytes.js";
+import { isText, utf8Length } from "../bytes.js";
 import { EVENT_NAME_BYTES } from "../limits.js";
 
 /** The version of the v2 dialect that this client speaks. */
@@ -35,5 +35,6 @@ export const isEmittable = (event: string): boolean =>
     event.startsWith("P2P_") ||
     event === "SERVER_ERROR" ||
     RESERVED.includes(event) ||
-    utf8Length(event) > EVENT_NAME_BYTES
+    utf8Length(event) > EVENT_NAME_BYTES ||
+    !isText(event)
   );
