@@ -222,7 +222,7 @@ async function picture() {
 let receiving;
 
 function file({ name, type, size: total }) {
-  if (!(total <= LONGEST)) throw new Error('the file is too long for this page');
+  if (!(Number.isSafeInteger(total) && total >= 0 && total <= LONGEST)) throw new Error('the file is too long for this page');
   receiving = { ...sayFile('bot', String(name), total), bytes: new Uint8Array(total), type, has: 0 };
 }
 

@@ -48,9 +48,10 @@ async function send() {
   while (outbox.commands.length && client?.pairing) {
     const [{ number, command }] = outbox.commands;
     try {
-      show(await client.with({ timeout: 60_000 }).emit2('do', outbox.page, number, command));
-      outbox.commands.shift();
+      const state = await client.with({ timeout: 60_000 }).emit2('do', outbox.page, number, command);
+      outbox.commands.shift(); // It is done, whatever the answer is.
       keep();
+      show(state);
     } catch (error) {
       // It ran and failed: it would fail again.
       if (error.executed) {

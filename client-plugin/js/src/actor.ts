@@ -73,7 +73,11 @@ export class Actor {
     saved?: string,
   ) {
     this.client = new Client(config, now());
-    if (saved !== undefined) restoreClient(this.client, saved);
+    try {
+      if (saved !== undefined) restoreClient(this.client, saved);
+    } catch {
+      this.client = new Client(config, now()); // Another program has written it.
+    }
     const feed = (input: Input) => this.feed(input);
     this.server = new ServerLink(source, feed);
     this.partner = new PartnerLink(direct, feed);
