@@ -212,11 +212,6 @@ pub const VALUE_BYTES: usize = 1024 * 1024;
 /// callers wait, and as many for its other emits: unanswered calls do not hold those up.
 pub const PENDING_CALLS: usize = 256;
 
-/// The same between two v1 clients. Whoever calls with a time limit of its own does not say that it no longer waits,
-/// so a call that is never answered keeps its place for [`V1_CALL_TIMEOUT`]: these are 34 of them each second. A place
-/// takes 0.6 kB of the server's memory, so that those of a pairing, each way, take less than [`BACKLOG_OWING_BYTES`].
-pub const V1_PENDING_CALLS: usize = 1024;
-
 /// Bytes of arguments in the window that the server keeps for a v1 client.
 pub const V1_WINDOW_BYTES: usize = 128 * 1024;
 

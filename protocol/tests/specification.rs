@@ -105,7 +105,6 @@ fn the_table_of_limits_agrees_with_the_constants() {
         ("PARTS_UNDER_WAY", limits::PARTS_UNDER_WAY.to_string()),
         ("VALUE_BYTES", bytes(limits::VALUE_BYTES)),
         ("PENDING_CALLS", limits::PENDING_CALLS.to_string()),
-        ("V1_PENDING_CALLS", limits::V1_PENDING_CALLS.to_string()),
         ("BACKLOG_BYTES", bytes(limits::BACKLOG_BYTES)),
         ("BACKLOG_OWING_BYTES", bytes(limits::BACKLOG_OWING_BYTES)),
         ("BACKLOG_EMIT_BYTES", limits::BACKLOG_EMIT_BYTES.to_string()),

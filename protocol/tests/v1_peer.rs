@@ -157,34 +157,6 @@ fn callers_without_patience_do_not_make_the_server_wait_for_more_acknowledgement
     assert!(silent.most <= PENDING_CALLS && silent.awaited.is_empty());
 }
 
-#[test]
-fn a_stock_client_that_gives_up_calls_by_itself_gets_everything_to_a_v1_page_that_answers_none() {
-    let mut now = Instant::now();
-    let mut bridge = Bridge::new([Dialect::V1, Dialect::V1], now);
-    let (mut emitted, mut failed) = (0, 0);
-
-    // 20 times a second, for two minutes.
-    for number in 1..=20 * 120 {
-        bridge.emit(Side::First, "ask".into(), Args::default(), Some(number), now).unwrap();
-        while let Some((side, output)) = bridge.poll_output() {
-            match output {
-                Output::Emit(delivery) => {
-                    emitted += 1;
-                    bridge.handle(side, Input::Emitted(delivery, Ok(())), now);
-                }
-                Output::Acknowledge(_, Outcome::Unknown(_) | Outcome::Failed(_)) => failed += 1,
-                Output::Abandoned(_) => {}
-                other => panic!("{other:?}"),
-            }
-        }
-        assert_eq!(emitted, number, "each is handed out at once");
-        now += Duration::from_millis(50);
-        bridge.timeout(now);
-    }
-
-    assert!(failed > 20 * 80, "the first ones have timed out: {failed}");
-}
-
 /// Two v1 clients that call each other in one loop and answer each call. The server reads what a client sends in
 /// order, and nothing while its end is full.
 struct Bursting {

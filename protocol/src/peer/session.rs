@@ -78,8 +78,6 @@ pub struct Session {
     inbox: Inbox,
     /// Calls of this end, by the number of their emit.
     calls: BTreeMap<u64, PendingCall>,
-    /// The most calls that wait for a reply.
-    places: usize,
     /// Numbers of emits whose callers gave up, for which the window had no room yet. As long as there
     /// are any, no emit is taken: each `cancel` precedes the calls that it makes room for.
     given_up: VecDeque<u64>,
@@ -118,7 +116,6 @@ impl Session {
             outgoing: Outgoing::default(),
             inbox: Inbox::default(),
             calls: BTreeMap::new(),
-            places: PENDING_CALLS,
             given_up: VecDeque::new(),
             relay: Access::Closed,
             direct: Access::Closed,
@@ -141,10 +138,10 @@ impl Session {
         Self { window: Window::narrow(), ..Self::new() }
     }
 
-    /// The session that a server keeps on behalf of a v1 client, with so many places for calls each way.
+    /// The session that a server keeps on behalf of a v1 client.
     #[must_use]
-    pub fn of_v1_end(places: usize) -> Self {
-        Self { window: Window::narrow(), inbox: Inbox::narrow(places), places, ..Self::new() }
+    pub fn of_v1_end() -> Self {
+        Self { window: Window::narrow(), inbox: Inbox::narrow(), ..Self::new() }
     }
 
     /// Returns the path that emits take, or `None` while there is none. This is the one place that
@@ -183,7 +180,7 @@ impl Session {
             && !self.window.is_full()
             && !self.outgoing.has_emit()
             && self.given_up.is_empty()
-            && self.calls.len() < self.places
+            && self.calls.len() < PENDING_CALLS
     }
 
     /// Returns true if the partner has confirmed everything that this end has sent or is to send: emits

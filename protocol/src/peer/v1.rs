@@ -41,10 +41,8 @@ pub use self::{
     interface::{Input, NoAck, Output},
 };
 use crate::{
-    Args, Cause, Code, Dialect, EndReason, Outcome, Path, Presence, Refusal, ReqId, Session,
-    limits::{
-        ACK_DELAY, PENDING_CALLS, RESEND_DELAY, RETRY_DELAY, V1_CALL_TIMEOUT, V1_PENDING_CALLS,
-    },
+    Args, Cause, Code, EndReason, Outcome, Path, Presence, Refusal, ReqId, Session,
+    limits::{ACK_DELAY, RESEND_DELAY, RETRY_DELAY, V1_CALL_TIMEOUT},
     planted::{self, Fault},
     relay::SendFailure,
     session::{self, Delivery, EmitOptions},
@@ -80,11 +78,10 @@ pub struct V1Peer {
 }
 
 impl V1Peer {
-    /// Creates the end of a pairing that begins, whose partner speaks this dialect.
+    /// Creates the end of a pairing that begins.
     #[must_use]
-    pub fn new(partner: Dialect, now: Instant) -> Self {
-        let places = if partner == Dialect::V1 { V1_PENDING_CALLS } else { PENDING_CALLS };
-        let mut session = Session::of_v1_end(places);
+    pub fn new(now: Instant) -> Self {
+        let mut session = Session::of_v1_end();
         session.handle(session::Input::Opened(Path::Relay), now);
         Self {
             session,

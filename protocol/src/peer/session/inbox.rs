@@ -17,8 +17,9 @@ use crate::{
     wire,
 };
 
-/// Frames that a lawful partner can have under way beside its replies: its window, parts, and one `drop`.
-const FRAMES: usize = WINDOW_FRAMES + PARTS_UNDER_WAY + 1;
+/// Frames that a lawful partner can have under way: its window, replies beyond it, parts, and one
+/// `drop`.
+const FRAMES: u64 = (WINDOW_FRAMES + PENDING_CALLS + PARTS_UNDER_WAY + 1) as u64;
 
 /// Bytes that a lawful partner can make this end keep: emits, replies that came early, the parts of
 /// one value, other parts, and what was sent when a window was nearly full.
@@ -39,11 +40,9 @@ struct Arrived {
     abandoned: bool,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Inbox {
     narrow: bool,
-    /// The handlers that run at once for calls, and as many for other emits.
-    places: usize,
     /// The highest number that has arrived without a gap.
     arrived: u64,
     /// The number of parts among them.
@@ -67,36 +66,10 @@ pub(super) struct Inbox {
     duplicate: bool,
 }
 
-impl Default for Inbox {
-    fn default() -> Self {
-        Self {
-            narrow: false,
-            places: PENDING_CALLS,
-            arrived: 0,
-            parts: 0,
-            early: BTreeMap::new(),
-            value: Reassembly::default(),
-            replies: VecDeque::new(),
-            emits: VecDeque::new(),
-            bytes: 0,
-            running: BTreeMap::new(),
-            running_calls: 0,
-            abandoned: VecDeque::new(),
-            duplicate: false,
-        }
-    }
-}
-
 impl Inbox {
-    /// The inbox of a session that a server keeps for a v1 client, with so many places for calls.
-    pub(super) fn narrow(places: usize) -> Self {
-        Self { narrow: true, places, ..Self::default() }
-    }
-
-    /// Returns the number of frames that a lawful partner can have under way. Replies may exceed its window, one
-    /// for each call.
-    const fn most_frames(&self) -> u64 {
-        (FRAMES + self.places) as u64
+    /// The inbox of a session that a server keeps for a v1 client.
+    pub(super) fn narrow() -> Self {
+        Self { narrow: true, ..Self::default() }
     }
 
     const fn most(&self) -> usize {
@@ -164,7 +137,7 @@ impl Inbox {
         let size = body.size();
         // An emit that waits for a handler is still in a lawful partner's window.
         let full = self.emits.len() >= WINDOW_FRAMES && matches!(*body, Body::Emit { .. });
-        if full || seq > self.arrived + self.most_frames() || self.bytes + size > self.most() {
+        if full || seq > self.arrived + FRAMES || self.bytes + size > self.most() {
             return Err(Violation::Window);
         }
         self.bytes += size;
@@ -258,10 +231,10 @@ impl Inbox {
         let (_, next) = self.emits.front()?;
         let is_free = match &*next.body {
             Body::Emit { wants_reply: true, .. } => {
-                let few = |replies| self.running_calls + replies < self.places;
+                let few = |replies| self.running_calls + replies < PENDING_CALLS;
                 next.abandoned || replies.is_some_and(few)
             }
-            _ => self.running.len() - self.running_calls < self.places,
+            _ => self.running.len() - self.running_calls < PENDING_CALLS,
         };
         if !is_free {
             return None;

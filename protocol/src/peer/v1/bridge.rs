@@ -50,11 +50,9 @@ impl Bridge {
     /// Creates the bridge of a pairing that begins; `ends` are the dialects of both sides.
     #[must_use]
     pub fn new(ends: [Dialect; 2], now: Instant) -> Self {
-        let [first, second] = ends;
-        let end = |dialect, partner| {
-            (dialect == Dialect::V1).then(|| Box::new(V1Peer::new(partner, now)))
-        };
-        Self { first: end(first, second), second: end(second, first), outputs: VecDeque::new() }
+        let [first, second] =
+            ends.map(|end| (end == Dialect::V1).then(|| Box::new(V1Peer::new(now))));
+        Self { first, second, outputs: VecDeque::new() }
     }
 
     /// Handles one input of the v1 end at `side`.
