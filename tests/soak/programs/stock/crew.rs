@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use serde::Serialize;
-use socketio_p2p_harness::Companion;
+use socketio_p2p_harness::{Companion, WaitError};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -181,7 +181,9 @@ async fn attend(
             () = ending.cancelled() => return Ok(process.end().await?),
             Some(order) = orders.recv() => process.tell(&order).await?,
             line = process.line() => {
-                let records: Vec<Record> = serde_json::from_str(&line?)?;
+                // Clients that are connected and paired say nothing.
+                let Some(line) = unless_silent(line)? else { continue };
+                let records: Vec<Record> = serde_json::from_str(&line)?;
                 let mut ledger = lock(&ledger);
                 for record in records {
                     ledger.record(record);
@@ -190,5 +192,13 @@ async fn attend(
                 change.send_replace(());
             }
         }
+    }
+}
+
+/// Returns a line, or `None` if the process had nothing to say.
+fn unless_silent(line: Result<String, WaitError>) -> Result<Option<String>, WaitError> {
+    match line {
+        Err(WaitError::Timeout { .. }) => Ok(None),
+        line => line.map(Some),
     }
 }

@@ -203,6 +203,14 @@ impl Ledger {
         self.up.len()
     }
 
+    /// Returns who is not connected, and who is not paired.
+    pub(super) fn missing(&self) -> String {
+        let all = || 0..self.clients;
+        let down: Vec<_> = all().filter(|who| !self.up.contains(who)).collect();
+        let alone: Vec<_> = all().filter(|who| !self.paired.contains(who)).collect();
+        format!("not connected: {down:?}, not paired: {alone:?}")
+    }
+
     /// Returns the number of clients that are paired.
     pub(super) fn paired(&self) -> usize {
         self.paired.len()

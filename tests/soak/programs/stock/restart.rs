@@ -47,7 +47,11 @@ pub(crate) async fn run(settings: Settings) -> Result<Report> {
     let mut site = Site::start().await?;
     let kinds: Vec<Kind> = RESTARTED.into_iter().cycle().take(clients).collect();
     let mut crew = Crew::start(&site.url(), &kinds, backoff, 0)?;
-    within(PATIENCE, "the first pairings", crew.is(|ledger| ledger.paired() == clients)).await??;
+    let first =
+        within(PATIENCE, "the first pairings", crew.is(|ledger| ledger.paired() == clients));
+    if let Err(error) = first.await.and_then(|all| all) {
+        return Err(error.context(crew.ledger().missing()));
+    }
 
     let (mut fewest, mut slowest, mut slowest_paired) = (clients, 0.0_f64, 0.0_f64);
     let mut ended = Vec::new();
