@@ -9,7 +9,8 @@
 //!
 //! The first argument is the least number of steps: inputs, each with the comparison of all outputs that follow. A
 //! difference is printed with its seed, and the program fails. With `--planted` it fails unless each of the planted
-//! differences is found; with fewer steps than 200,000 those are left out that matter rarely. Build the Node program before: `npm run build` in `client-plugin/js`.
+//! differences is found; with fewer steps than 200,000 those are left out that matter rarely. Build the Node
+//! program before: `npm run build` in `client-plugin/js`.
 
 use std::{
     env,

@@ -280,8 +280,8 @@ pub const HEARTBEAT_INTERVAL: Duration = Duration::from_secs(4);
 pub const HEARTBEAT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Time that the server has for a sign of life after a hint that the connection may be dead, besides two round
-/// trips. A changed network costs this time and that of a new connection, together less than 1 s. A server that needs longer once
-/// costs a connection, and no pairing.
+/// trips. A changed network costs this time and that of a new connection, together less than 1 s. A server that needs
+/// longer once costs a connection, and no pairing.
 pub const LIFE_TIMEOUT: Duration = Duration::from_millis(600);
 
 /// Longest time for which the end of a pairing waits until the partner has confirmed what was

@@ -14,8 +14,8 @@
 //!
 //! An application whose logic does no IO can be tested in the same way: implement [`Application`] and
 //! run it with [`run_application`] under as many seeds as you like. Connections break, freeze and are
-//! silent; the server refuses, restarts and forgets; direct paths come and go. `examples/application.rs` tests a transfer of
-//! coins under a thousand seeds, in seconds.
+//! silent; the server refuses, restarts and forgets; direct paths come and go. `examples/application.rs` tests a
+//! transfer of coins under a thousand seeds, in seconds.
 //!
 //! ```
 //! use std::time::Duration;

@@ -74,8 +74,8 @@ impl Of {
         self == Self::Werift
     }
 
-    /// Returns true for a stack that offers media and takes their rejection: aiortc wants a user name of ICE in each section
-    /// of an answer, werift a codec, and the programs of node-datachannel offer none.
+    /// Returns true for a stack that offers media and takes their rejection: aiortc wants a user name of ICE in each
+    /// section of an answer, werift a codec, and the programs of node-datachannel offer none.
     fn has_media(self) -> bool {
         matches!(self, Self::Chromium | Self::Firefox | Self::Wrtc)
     }

@@ -75,8 +75,9 @@ pub struct DirectConfig {
     ///
     /// [`DirectConnection::send`]: crate::direct::DirectConnection::send
     pub send_buffer_bytes: usize,
-    /// Label of the main channel if the partner makes the offer. Default: `None`, which stands for the ordered channel with the
-    /// lowest number among those that a partner opens at once. With a label, others are raw channels. A client ignores it.
+    /// Label of the main channel if the partner makes the offer. Default: `None`, which stands for the ordered
+    /// channel with the lowest number among those that a partner opens at once. With a label, others are raw
+    /// channels. A client ignores it.
     pub main_label: Option<String>,
     /// Time that closing waits until everything sent has arrived, and a partner that runs this library has read
     /// it. Default: 1 s.

@@ -112,9 +112,9 @@ impl P2pServerBuilder {
     }
 
     /// Sets the hook that decides whether a client (the first) may watch a target (the second): it is told
-    /// whether the target is absent, free or busy, now and after each change. By default no client may. The target is not asked. `false` refuses with
-    /// `forbidden`. A client that may register a target learns from a refusal as well whether it is there: see
-    /// [`authorize`](Self::authorize).
+    /// whether the target is absent, free or busy, now and after each change. By default no client may. The target
+    /// is not asked. `false` refuses with `forbidden`, and so does a panic. A client that may register a target
+    /// learns from a refusal as well whether it is there: see [`authorize`](Self::authorize).
     ///
     /// The hook is called for each watch, also when a client watches again on its next connection, outside of
     /// any lock, and must not block.

@@ -50,7 +50,8 @@ struct Parsed {
 impl Sdp {
     /// Reads a description of this end, and adds the buffer of its UDP socket and the window of its raw channels.
     ///
-    /// It also states that this end takes messages in pieces. The lines name this end: libdatachannel repeats lines of an offer that it does not know in its answer.
+    /// It also states that this end takes messages in pieces. The lines name this end: libdatachannel repeats in its
+    /// answer the lines of an offer that it does not know.
     ///
     /// # Errors
     ///
@@ -111,9 +112,9 @@ impl Sdp {
         &self.0.text
     }
 
-    /// Returns the text for a WebRTC stack: without candidates, sections of media and the attributes that are ours, and with a
-    /// port that rejects nothing. Its limit of messages is [`CHANNEL_MESSAGE_BYTES`]: webrtc 0.21 takes the lesser of both ends' limits for what it
-    /// receives as well, and cannot read one of 2³² bytes or more.
+    /// Returns the text for a WebRTC stack: without candidates, sections of media and the attributes that are ours,
+    /// and with a port that rejects nothing. Its limit of messages is [`CHANNEL_MESSAGE_BYTES`]: webrtc 0.21 takes
+    /// the lesser of both ends' limits for what it receives as well, and cannot read one of 2³² bytes or more.
     #[must_use]
     pub fn without_candidates(&self) -> String {
         let left_out =
