@@ -41,9 +41,10 @@ use crate::{
 /// for a lost connection: use [`Self::close`].
 ///
 /// Cloning is cheap. When the last handle is dropped, the connection is closed. A call under way
-/// ([`Emit2`](crate::Emit2)) and a handler that runs hold a handle, so a client is closed when they have
-/// ended; [`Self::close`] does not wait for them. A task that must not keep
-/// the client connected, for example one that reads its events, holds a [`WeakP2pClient`].
+/// ([`Emit2`](crate::Emit2)), a request that is not dropped ([`Register`](crate::Register) and the like) and a
+/// handler that runs hold a handle, so a client is closed when they have ended; [`Self::close`] does not wait for
+/// them. A task that must not keep the client connected, for example one that reads its events, holds a
+/// [`WeakP2pClient`].
 #[derive(Clone)]
 pub struct P2pClient {
     pub(crate) shared: Arc<Shared>,

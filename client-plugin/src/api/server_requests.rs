@@ -28,7 +28,14 @@ use crate::{
 
 /// A request to be paired, from
 /// [`P2pClientExt::register_target`](crate::P2pClientExt::register_target). Awaiting it sends the
-/// request, and waits for the verdict.
+/// request, and waits for the verdict. It does not borrow the client:
+///
+/// ```no_run
+/// # use socketio_p2p_client::{P2pClient, P2pClientExt as _};
+/// # fn spawn(client: &P2pClient) {
+/// tokio::spawn(client.register_target("B").into_future());
+/// # }
+/// ```
 #[derive(Debug)]
 #[must_use = "nothing is sent until this is awaited"]
 pub struct Register {
