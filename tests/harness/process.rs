@@ -13,9 +13,9 @@ use tokio::time::{Instant, timeout, timeout_at};
 use crate::output::Output;
 use crate::{Program, StartError, Transcript, WaitError};
 
-/// The longest wait unless a builder sets another limit: 60 s. Only a process that hangs is waited
-/// for that long: a machine under load needs far less for one step.
-pub const DEFAULT_LIMIT: Duration = Duration::from_secs(60);
+/// The longest wait unless a builder sets another limit: 300 s. Only a process that hangs is waited
+/// for that long: the longest step takes half a minute, and a machine under load several times that.
+pub const DEFAULT_LIMIT: Duration = Duration::from_secs(300);
 
 /// The longest wait for the last output of an ended process: 5 s. Only a grandchild that holds the
 /// streams open takes that long.

@@ -17,7 +17,7 @@ use tokio_util::task::TaskTracker;
 use crate::interop::Story;
 
 /// The longest time that a step may take: only a story that hangs waits for it.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(300);
 /// The silence of simple-peer that is reported: longer than a busy machine lets it wait.
 pub(crate) const SILENCE: Duration = Duration::from_secs(30);
 /// The longest message that both ends take, in bytes.

@@ -11,7 +11,7 @@ use super::*;
 const SILENCE: Duration = Duration::from_millis(150);
 
 /// The longest wait for something that must come: only a test that hangs waits for it.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(300);
 
 /// Longer than any test.
 const LONG: Duration = Duration::from_secs(3_600);
