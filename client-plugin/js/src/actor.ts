@@ -171,32 +171,39 @@ export class Actor {
   }
 
   private keepTime(): void {
-    const late = now() - (this.client.pollTimeout() ?? Infinity);
+    const time = now();
+    if (time < this.timer.at) return;
+    const late = time - (this.client.pollTimeout() ?? Infinity);
     // This program stood still: the silence was its own. The server has a moment for a sign of life.
     if (late > HEARTBEAT_INTERVAL) this.wake();
-    else if (late >= 0) this.client.handle({ kind: "timeout" }, now());
+    else if (late >= 0) this.client.handle({ kind: "timeout" }, time);
   }
 
   /** Carries out the client's outputs, in order, and gives it the emits for which there is room. */
   private carryOut(): void {
     const { client } = this;
     this.keepTime();
-    for (;;) {
-      const output = client.pollOutput();
-      if (output) {
-        this.carryOutOne(output);
-        continue;
-      }
-      const emit = client.takesEmits() ? this.emits.take() : undefined;
-      if (!emit) break;
-      client.handle({ kind: "command", command: emit }, now());
-      while (client.takesEmits()) {
-        const next = this.emits.take();
-        if (!next) break;
-        client.handle({ kind: "command", command: next }, now());
-      }
+    this.drain();
+    const due = client.pollTimeout();
+    // What has become due meanwhile does not wait for a timer, which a page in the background gets late.
+    if (due !== undefined && due <= now()) {
+      client.handle({ kind: "timeout" }, now());
+      this.drain();
     }
     this.timer.set(client.pollTimeout());
+  }
+
+  private drain(): void {
+    const { client, emits } = this;
+    for (;;) {
+      for (let output; (output = client.pollOutput()); ) this.carryOutOne(output);
+      if (emits.isEmpty) return;
+      let isAny = false;
+      for (let emit; client.takesEmits() && (emit = emits.take()); isAny = true) {
+        client.handle({ kind: "command", command: emit }, now());
+      }
+      if (!isAny) return;
+    }
   }
 
   private carryOutOne(output: Output): void {

@@ -105,7 +105,9 @@ export class Client {
   /** Returns true if an emit may be given now. If not, the emit waits with its caller. */
   takesEmits(): boolean {
     // Once the client was told to close, an emit is refused at once.
-    return this.ending.closes || [...this.peers.values()].every((peer) => peer.takesEmits());
+    if (this.ending.closes) return true;
+    for (const peer of this.peers.values()) if (!peer.takesEmits()) return false;
+    return true;
   }
 
   /** Handles an input. */
@@ -200,15 +202,12 @@ export class Client {
   /** Returns when `timeout` is due, if ever. */
   pollTimeout(): number | undefined {
     if (this.state.kind === "closed") return undefined;
-    const peers = [...this.peers.values()];
-    const due = Math.min(
-      ...[...this.requests.values()].map((pending) => pending.deadline),
-      this.watches.nextDeadline(),
-      ...peers.map((peer) => peer.pollTimeout() ?? Infinity),
-      (peers.some((peer) => peer.hasRelayed()) && this.pacer.nextAt(this.now)) || Infinity,
-      nextHeartbeat(this) ?? Infinity,
-      this.ending.until ?? Infinity,
-    );
+    let due = Math.min(this.watches.nextDeadline(), nextHeartbeat(this) ?? Infinity, this.ending.until ?? Infinity);
+    for (const { deadline } of this.requests.values()) due = Math.min(due, deadline);
+    for (const peer of this.peers.values()) {
+      const paced = peer.hasRelayed() ? this.pacer.nextAt(this.now) : undefined;
+      due = Math.min(due, peer.pollTimeout() ?? Infinity, paced ?? Infinity);
+    }
     return due < Infinity ? Math.ceil(due) : undefined;
   }
 

@@ -64,9 +64,11 @@ class FakeSocket implements SocketLike {
 /** The clients of this process. Those that a failed test has left open would keep it alive. */
 const clients = new Set<P2pClient>();
 
-after(() => {
-  for (const client of clients) void client.close();
-});
+if (process.argv[1]?.endsWith(".test.js")) {
+  after(() => {
+    for (const client of clients) void client.close();
+  });
+}
 
 export class FakeServer {
   /** The error with which connections fail, if any. */
@@ -164,7 +166,8 @@ export class FakeServer {
       case "P2P_PING":
         return socket.tell("P2P_PONG", { req });
       case "P2P_FRAME":
-        socket.partner?.tell("P2P_FRAME", first, second);
+      case "P2P_SIGNAL":
+        socket.partner?.tell(event, first, second);
     }
   }
 
@@ -177,7 +180,8 @@ export class FakeServer {
       const refused = { req, code: "declined", message: reason ?? "the target declined" };
       if (!accept) return socket.tell("P2P_REGISTER_FAILED", refused);
       [socket.partner, other.partner] = [other, socket];
-      const pairing = (partner: string, initiator: boolean) => ({ id: "1-1", partner, initiator, partnerProtocol: 2, direct: false });
+      const direct = !!(socket.auth.direct && other.auth.direct);
+      const pairing = (partner: string, initiator: boolean) => ({ id: "1-1", partner, initiator, partnerProtocol: 2, direct });
       other.tell("P2P_REGISTER_SUCCESS", { pairing: pairing(source, false) });
       socket.tell("P2P_REGISTER_SUCCESS", { req, pairing: pairing(target, true) });
       this.changed();

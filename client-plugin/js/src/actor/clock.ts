@@ -17,19 +17,22 @@ export const LONGEST = 2 ** 31 - 1;
  */
 export class CoarseTimer {
   private timer: ReturnType<typeof setTimeout> | undefined;
-  private at = Infinity;
+  /** The moment at which it fires, or has fired: no deadline that it was told of is earlier. */
+  at = Infinity;
+  private isSet = false;
 
   constructor(private readonly fired: () => void) {}
 
   /** Makes the timer fire at this moment or earlier. */
   set(moment: number | undefined): void {
-    if (moment === undefined || moment >= this.at) return;
+    if (moment === undefined || (this.isSet && moment >= this.at)) return;
     clearTimeout(this.timer);
     this.at = moment;
+    this.isSet = true;
     // A timer may fire up to a millisecond early.
     const wait = Math.min(Math.max(Math.ceil((moment - now()) / 1_000), 0), LONGEST);
     this.timer = setTimeout(() => {
-      this.at = Infinity;
+      this.isSet = false;
       this.fired();
     }, wait);
   }
@@ -37,5 +40,6 @@ export class CoarseTimer {
   stop(): void {
     clearTimeout(this.timer);
     this.at = -Infinity;
+    this.isSet = true;
   }
 }

@@ -28,12 +28,31 @@ export type Handler = (this: Incoming, ...args: any[]) => unknown;
 /** A handler of events that have no handler of their own. */
 export type FallbackHandler = (incoming: Incoming) => unknown;
 
+/** Tells a handler that nobody waits. Few handlers look at their signal, which is costly to make: it is made then. */
+class Abort {
+  isAborted = false;
+  private controller: AbortController | undefined;
+
+  get signal(): AbortSignal {
+    if (!this.controller) {
+      this.controller = new AbortController();
+      if (this.isAborted) this.controller.abort();
+    }
+    return this.controller.signal;
+  }
+
+  abort(): void {
+    this.isAborted = true;
+    this.controller?.abort();
+  }
+}
+
 /** The application's handlers, and those of them that run. */
 export class HandlerTasks {
   readonly handlers = new Map<string, Handler>();
   fallback: FallbackHandler | undefined;
   private readonly running = new RunningHandlers();
-  private readonly aborts = new Map<string, AbortController>();
+  private readonly aborts = new Map<string, Abort>();
 
   /** `broken` is told of a handler that failed otherwise than by a `HandlerError`. */
   constructor(
@@ -47,7 +66,7 @@ export class HandlerTasks {
     const { fallback } = this;
     if (!handler && !fallback) return this.finished(pairing, seq, refusal("unhandled"));
     const key = keyOf(pairing, seq);
-    const abort = new AbortController();
+    const abort = new Abort();
     const full = this.running.start(pairing, seq, () => this.end(key));
     if (full) return this.finished(pairing, seq, full);
     this.aborts.set(key, abort);
@@ -58,7 +77,7 @@ export class HandlerTasks {
     };
     const fail = (error: unknown) => {
       // What the handler chose to report, or stopped with because nobody waits, is no fault.
-      const isMeant = error instanceof HandlerError || (abort.signal.aborted && error === abort.signal.reason);
+      const isMeant = error instanceof HandlerError || (abort.isAborted && error === abort.signal.reason);
       if (!isMeant) this.broken(`${handler ? "on2" : "onAny2"} ${JSON.stringify(event)}`, error);
       done(failed(error));
     };
@@ -73,7 +92,16 @@ export class HandlerTasks {
     };
     try {
       const values = decode(args);
-      const incoming: Incoming = { event, args: values, source, pairing, wantsReply, signal: abort.signal };
+      const incoming: Incoming = {
+        event,
+        args: values,
+        source,
+        pairing,
+        wantsReply,
+        get signal() {
+          return abort.signal;
+        },
+      };
       const result = handler ? handler.apply(incoming, values) : fallback?.(incoming);
       if (isThenable(result)) result.then(succeed, fail);
       else succeed(result);

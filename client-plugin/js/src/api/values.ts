@@ -20,6 +20,7 @@ function bytesOf(value: unknown): Uint8Array | undefined {
 
 /** Returns values as arguments. Throws if they cannot be serialised: a cycle, or a `bigint`. */
 export function encode(all: readonly unknown[]): Args {
+  if (all.every((value) => typeof value !== "object")) return new Args(JSON.stringify(all)); // Nothing to look into.
   const blobs: Uint8Array[] = [];
   const json = JSON.stringify(all, function (this: Record<string, unknown>, key, value: unknown) {
     // What `toJSON` has made of bytes, as Buffer has one, is not looked at.
@@ -32,7 +33,7 @@ export function encode(all: readonly unknown[]): Args {
 
 /** Returns arguments as values. A placeholder without a blob stays as it is. */
 export function decode(args: Args): unknown[] {
-  const all = args.values();
+  const all = args.take();
   return args.blobs.length ? (restore(all, args.blobs) as unknown[]) : all;
 }
 

@@ -44,8 +44,8 @@ export function nextHeartbeat(client: Client): number | undefined {
   if (state.kind === "away" && !client.welcomed) return client.firstUntil;
   if (state.kind !== "ready") return undefined;
   // The server's round trip is compared with that of the direct path.
-  const measures = [...client.peers.values()].some((peer) => peer.stands());
-  const last = measures ? client.lastAsked : Math.max(client.lastHeard, client.lastAsked);
+  let last = Math.max(client.lastHeard, client.lastAsked);
+  for (const peer of client.peers.values()) if (peer.stands()) last = client.lastAsked;
   return Math.min(lostAt(client), last + client.config.heartbeatInterval);
 }
 

@@ -102,6 +102,9 @@ export function flush(client: Client): void {
 }
 
 function nextBatch(client: Client): { pairing: PairingId; frames: Frame[] } | undefined {
+  let isAny = false;
+  for (const peer of client.peers.values()) isAny ||= peer.hasRelayed();
+  if (!isAny) return undefined;
   const keys = [...client.peers.keys()];
   const at = keys.indexOf(client.served ?? "") + 1;
   for (const key of [...keys.slice(at), ...keys.slice(0, at)]) {

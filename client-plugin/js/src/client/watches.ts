@@ -22,7 +22,9 @@ export class Watches {
   private readonly all = new Map<string, Watch>();
 
   nextDeadline(): number {
-    return Math.min(...[...this.all.values()].flatMap((watch) => [...watch.waiting.values()]));
+    let next = Infinity;
+    for (const { waiting } of this.all.values()) for (const deadline of waiting.values()) next = Math.min(next, deadline);
+    return next;
   }
 
   /** Notes that the connection is gone, and with it what the server told on it. */

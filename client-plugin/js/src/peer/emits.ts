@@ -61,9 +61,10 @@ function checkArgs({ limits, info }: Peer, args: Args): { code: KnownCode; messa
   // A server that takes less than a chunk takes no parts either, and a v1 partner gets them in one event.
   const oneFrame = Math.max(limits.frameBytes - FRAME_OVERHEAD, 0);
   const most = oneFrame >= CHUNK_BYTES && info.partnerProtocol > 1 ? VALUE_BYTES : oneFrame;
-  const values = args.values();
   const levels = Math.max(limits.jsonDepth - LEVELS, 0);
-  if (isDeeper(values, limits.jsonDepth - LEVELS)) {
+  // Otherwise they are read for the check.
+  const values = args.isPlain(levels) ? undefined : args.values();
+  if (isDeeper(values, levels)) {
     const message = `the arguments are nested ${depth(values)} deep, and ${levels} are allowed`;
     return { code: "too-large", message };
   }

@@ -95,7 +95,8 @@ export class Inbox {
     const { body } = next;
     switch (body.t) {
       case "emit":
-        this.emits.push({ ...next, seq: this.arrived });
+        next.seq = this.arrived; // That of its last part.
+        this.emits.push(next);
         return undefined;
       case "reply":
         this.replies.push(next);

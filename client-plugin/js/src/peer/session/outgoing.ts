@@ -80,7 +80,7 @@ export class Outgoing {
 
   /** Returns the emit in here, if there is one: the next one has to wait. */
   emit(): LargeValue["emit"] {
-    return this.values.find((value) => value.emit)?.emit;
+    return this.values.length ? this.values.find((value) => value.emit)?.emit : undefined;
   }
 
   /** Returns when the emit in here should be dropped, if ever. */
@@ -112,6 +112,7 @@ export class Outgoing {
 
   /** Returns the number of replies in here, and their bytes. They count like those in the window. */
   load(): [count: number, bytes: number] {
+    if (this.isEmpty()) return [0, 0];
     const sizes = [...this.replies.map(bodySize), ...this.values.flatMap(({ emit, size }) => (emit ? [] : [size]))];
     return [sizes.length, sizes.reduce((sum, size) => sum + size, 0)];
   }

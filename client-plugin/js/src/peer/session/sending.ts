@@ -22,7 +22,10 @@ export function emit(session: Session, call: CallId, body: Body, options: EmitOp
   } else if (size > CHUNK_BYTES) {
     session.outgoing.pushValue(body, size, { call, options });
   } else {
-    const seq = session.enqueue({ ...unacked(body, "emit", size), expires: options.expires, via }, now);
+    const frame = unacked(body, "emit", size);
+    frame.expires = options.expires;
+    frame.via = via;
+    const seq = session.enqueue(frame, now);
     noteCall(session, seq, call, options);
   }
 }

@@ -24,11 +24,11 @@ export function blobsFromBase64(blobs: unknown[]): Uint8Array[] | undefined {
 function bodyFields(body: Body): Fields {
   switch (body.t) {
     case "emit":
-      return { t: body.t, e: body.event, ...(body.wantsReply && { r: true }) };
+      return { t: body.t, e: body.event, r: body.wantsReply || undefined };
     case "reply":
-      return { t: body.t, to: body.to, ...(!(body.result instanceof Args) && { err: body.result }) };
+      return { t: body.t, to: body.to, err: body.result instanceof Args ? undefined : body.result };
     case "part":
-      return { t: body.t, d: body.text, ...(body.last && { z: true }) };
+      return { t: body.t, d: body.text, z: body.last || undefined };
     case "cancel":
       return { t: body.t, to: body.to };
     case "other":
@@ -38,42 +38,23 @@ function bodyFields(body: Body): Fields {
   }
 }
 
-/** Returns the fields of a frame, except its arguments. */
-function frameFields({ seq, ack, got, ttl, body }: Frame): Fields {
-  return {
-    ...(seq && { s: seq }),
-    k: ack,
-    ...(got > ack && { g: got }),
-    ...bodyFields(body),
-    ...(ttl !== undefined && { x: Math.floor(ttl / MS) }),
-  };
-}
-
-/** Spells fields and the arguments of a content, which are text already. */
-function spell(fields: Fields, body: Body, blob: WriteBlob): string {
+/** Spells a content behind these fields. Its arguments are text already. */
+function spell(fields: string, body: Body, ttl: number | undefined, blob: WriteBlob): string {
   const args = bodyArgs(body);
-  const text = JSON.stringify(fields);
-  if (!args) return text;
-  const blobs = args.blobs.length ? `,"b":${JSON.stringify(args.blobs.map(blob))}` : "";
-  return `${text.slice(0, -1)},"a":${args.json}${blobs}}`;
+  const blobs = args?.blobs.length ? `,"b":${JSON.stringify(args.blobs.map(blob))}` : "";
+  const rest = `${ttl === undefined ? "" : `,"x":${Math.floor(ttl / MS)}`}${args ? `,"a":${args.json}${blobs}` : ""}}`;
+  return fields + JSON.stringify(bodyFields(body)).slice(1, -1) + rest;
 }
 
 /** Returns the text of a JSON object. */
-export const frameText = (frame: Frame, blob: WriteBlob = toBase64): string => spell(frameFields(frame), frame.body, blob);
+export const frameText = ({ seq, ack, got, ttl, body }: Frame, blob: WriteBlob = toBase64): string =>
+  spell(`{${seq ? `"s":${seq},` : ""}"k":${ack},${got > ack ? `"g":${got},` : ""}`, body, ttl, blob);
 
 /** Returns the text that is cut into parts: the frame without its numbers. */
-export const bodyText = (body: Body): string => spell(bodyFields(body), body, toBase64);
+export const bodyText = (body: Body): string => spell("{", body, undefined, toBase64);
 
 /** Returns a JSON object. */
-export function frameValue(frame: Frame): Fields {
-  const fields = frameFields(frame);
-  const args = bodyArgs(frame.body);
-  if (args) {
-    fields["a"] = args.values();
-    if (args.blobs.length) fields["b"] = args.blobs.map(toBase64);
-  }
-  return fields;
-}
+export const frameValue = (frame: Frame): Fields => JSON.parse(frameText(frame)) as Fields;
 
 const isFlag = (value: unknown): value is boolean | undefined => value === undefined || typeof value === "boolean";
 
