@@ -18,7 +18,7 @@ use serde::Serialize;
 use socketio_p2p_client::{
     Args, EmitError, Event, EventsError, Incoming, P2pBuilderExt, P2pClient, P2pClientExt,
     PathPolicy,
-    direct::{DirectConfig, IceServer},
+    direct::{DirectChannel, DirectConfig, IceServer},
 };
 use socketio_p2p_examples::{WARNINGS, describe, log_to_stderr};
 use tokio::{
@@ -33,7 +33,7 @@ use tokio::{
 /// Events on stdout: connected, paired, refused, reply, failed, sent, incoming, unpaired, clients,
 /// error; away, and then resumed or restarted, when this client's connection is lost and replaced;
 /// partner when the partner's is; path when emits take another path; ice-warning when an ICE server is
-/// left out. Ends with status 0 after quit or
+/// left out. What the partner sends on a channel is sent back on it. Ends with status 0 after quit or
 /// at the end of stdin, and with 1 when the connection is lost for good.
 #[derive(Parser)]
 struct Options {
@@ -46,6 +46,9 @@ struct Options {
     /// The answer to an event of the partner: {"echo":[…args]}, or none.
     #[arg(long, value_enum, default_value_t = Reply::Echo)]
     reply: Reply,
+    /// Answer the partner's events without printing them, for measurements.
+    #[arg(long)]
+    quiet: bool,
     /// Accept pairings that others ask for.
     #[arg(long, action = ArgAction::Set, default_value_t = true)]
     accept: bool,
@@ -111,7 +114,7 @@ async fn main() -> ExitCode {
 }
 
 async fn run(options: Options) -> Result<(), (String, Box<dyn Error>)> {
-    let Options { url, id, reply, accept, resume, path, ice } = options;
+    let Options { url, id, reply, quiet, accept, resume, path, ice } = options;
     let direct = ice.into_iter().fold(DirectConfig::default(), DirectConfig::ice_server);
     eprintln!("connecting to {url} as {id}");
     let (arrived, mut incoming) = mpsc::channel::<Incoming>(INCOMING);
@@ -125,11 +128,20 @@ async fn run(options: Options) -> Result<(), (String, Box<dyn Error>)> {
             let arrived = arrived.clone();
             async move {
                 // The loop below prints it, after the events that came before.
-                arrived.send(msg.clone()).await?;
+                if !quiet {
+                    arrived.send(msg.clone()).await?;
+                }
                 if reply == Reply::None {
                     std::future::pending::<()>().await;
                 }
                 Ok(Echo { echo: msg.into_raw() })
+            }
+        })
+        .on_channel(|channel: DirectChannel| async move {
+            while let Some(message) = channel.recv().await {
+                if channel.send(message).await.is_err() {
+                    return;
+                }
             }
         })
         .connect()
