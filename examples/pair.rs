@@ -15,7 +15,7 @@ use clap::{Parser, ValueEnum};
 use rust_socketio::asynchronous::ClientBuilder;
 use serde_json::{Value, json};
 use socketio_p2p_client::{
-    Code, EmitError, Event, Events, Incoming, P2pBuilderExt, P2pClientExt, Path, RegisterError,
+    Code, EmitError, Event, Events, Incoming, P2pBuilderExt, P2pClientExt, Path,
 };
 use socketio_p2p_examples::{RunningServer, WARNINGS, exit_status, log_to_stderr};
 use tokio::{
@@ -130,7 +130,7 @@ async fn alice(url: String) -> Result {
     client.emit2("your-turn", ()).await?;
 
     match client.emit2("unheard-of", ()).await {
-        Err(EmitError::NotExecuted(cause)) => println!("alice | not executed: {cause}"),
+        Err(error @ EmitError::NotExecuted { .. }) => println!("alice | {error}"),
         Ok(reply) => return Err(format!("an event without a handler was answered: {reply}").into()),
         Err(error) => return Err(error.into()),
     }
@@ -150,9 +150,7 @@ async fn alice(url: String) -> Result {
     // A pairing is exclusive: a third client is refused, and the two notice nothing.
     let carol = ClientBuilder::new(url).p2p("carol").connect().await?;
     match carol.register_target("bob").await {
-        Err(RegisterError::Refused(refusal)) if refusal.code == Code::TargetBusy => {
-            println!("carol | refused: {refusal}");
-        }
+        Err(error) if error.code() == Code::TargetBusy.as_str() => println!("carol | {error}"),
         Ok(_) => return Err("a third client was paired".into()),
         Err(error) => return Err(error.into()),
     }

@@ -2,7 +2,7 @@
 
 use std::{borrow::Cow, fmt};
 
-use crate::{Args, Path, limits, wire::labels};
+use crate::{Args, Path, limits, text::legible, wire::labels};
 
 labels! {
     /// The reason of a refusal or a failure. The texts are stable: programs may rely on them.
@@ -158,9 +158,9 @@ labels! {
     }
 }
 
-/// A refusal with its reason.
+/// A refusal with its reason. It is printed in one line, without characters that would garble a log.
 #[derive(Clone, Debug, Eq, PartialEq, serde::Serialize, thiserror::Error)]
-#[error("{message} ({code})")]
+#[error("{} ({})", legible(.message), legible(.code))]
 pub struct Refusal {
     /// The reason, for programs.
     pub code: Code,

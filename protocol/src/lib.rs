@@ -23,6 +23,7 @@ pub mod relay;
 mod secret;
 #[cfg(feature = "sim")]
 pub mod sim;
+pub mod text;
 pub mod wire;
 
 pub use args::Args;

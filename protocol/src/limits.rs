@@ -10,6 +10,8 @@ mod watches;
 
 use std::time::Duration;
 
+use crate::text;
+
 pub use self::{
     backlog::{
         BACKLOG_BYTES, BACKLOG_BYTES_MAX, BACKLOG_EMIT_BYTES, BACKLOG_EMITS_MAX,
@@ -378,8 +380,5 @@ pub fn cut(text: &str) -> &str {
 /// Returns the beginning of a name that somebody else chose, to be shown in a text: at most [`LABEL_BYTES`], and an
 /// ellipsis if there is more.
 pub(crate) fn shown(name: &str) -> String {
-    match &name[..name.floor_char_boundary(LABEL_BYTES)] {
-        whole if whole.len() == name.len() => whole.to_owned(),
-        beginning => format!("{beginning}…"),
-    }
+    text::beginning(name, LABEL_BYTES)
 }

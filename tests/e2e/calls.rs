@@ -84,7 +84,7 @@ async fn a_reply_of_another_type_is_an_error_that_says_that_the_handler_ran() {
     let first = soon(several().reply_as::<String>()).await.unwrap_err();
     let whole = soon(several().with_reply()).await.unwrap().args::<(String,)>().unwrap_err();
     for error in [first, whole] {
-        assert!(matches!(error, EmitError::Reply(_)), "{error:?}");
+        assert!(matches!(error, EmitError::Reply { .. }), "{error:?}");
         assert_eq!(error.executed(), Some(true));
     }
 }
@@ -105,7 +105,7 @@ async fn a_deadline_fires_not_before_its_time_and_the_outcome_is_unknown() {
     let waited = started.elapsed();
 
     let cause = Cause::Code(Code::Timeout);
-    assert!(matches!(error, EmitError::Unknown(c) if c == cause), "{error:?}");
+    assert!(matches!(error, EmitError::Unknown { cause: c, .. } if c == cause), "{error:?}");
     assert_eq!(error.executed(), None);
     assert!(waited >= patience, "{waited:?}");
     assert_echoes(&a).await;
@@ -130,7 +130,7 @@ async fn a_call_under_way_when_the_pairing_ends_is_answered_at_once() {
     let (called, ()) = soon(async { tokio::join!(calling, leaving) }).await;
 
     let cause = Cause::Ended(EndReason::Unregistered);
-    assert!(matches!(called, Err(EmitError::Unknown(c)) if c == cause), "{called:?}");
+    assert!(matches!(called, Err(EmitError::Unknown { cause: c, .. }) if c == cause), "{called:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -185,7 +185,7 @@ async fn an_event_that_may_not_be_sent_is_not_executed() {
     ] {
         let error = soon(a.emit2(event, &args)).await.unwrap_err();
         assert!(
-            matches!(error, EmitError::NotExecuted(cause) if cause.code() == Some(code)),
+            matches!(error, EmitError::NotExecuted { cause, .. } if cause.code() == Some(code)),
             "{event}: {error:?}"
         );
     }

@@ -28,7 +28,10 @@ async fn an_emit_before_any_pairing_is_not_executed() {
 
     for error in [acked, unacked] {
         let cause = Cause::Code(Code::NotPaired);
-        assert!(matches!(error, EmitError::NotExecuted(c) if c == cause), "{error:?}");
+        assert!(
+            matches!(error, EmitError::NotExecuted { cause: c, .. } if c == cause),
+            "{error:?}"
+        );
     }
 }
 

@@ -49,7 +49,7 @@ async fn a_triangle_comes_to_one_pairing_at_most_and_everybody_is_answered() {
         let paired = [&from_a, &from_b, &from_c].iter().filter(|result| result.is_ok()).count();
         assert_eq!(paired, 1, "round {round}");
         for result in [from_a, from_b, from_c] {
-            if let Err(RegisterError::Refused(refusal)) = &result {
+            if let Err(RegisterError::Refused { refusal, .. }) = &result {
                 let expected = [Code::SourceBusy, Code::TargetBusy];
                 assert!(expected.contains(&refusal.code), "round {round}: {refusal}");
             } else {

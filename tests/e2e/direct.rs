@@ -65,7 +65,7 @@ async fn route_of(client: &P2pClient) -> Path {
 
 fn not_executed(result: Result<Value, EmitError>) -> Code {
     match result {
-        Err(EmitError::NotExecuted(Cause::Code(code))) => code,
+        Err(EmitError::NotExecuted { cause: Cause::Code(code), .. }) => code,
         other => panic!("executed: {other:?}"),
     }
 }

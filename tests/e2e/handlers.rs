@@ -89,19 +89,22 @@ async fn a_handler_that_fails_panics_or_is_missing_is_reported_at_once() {
     let [a, _b] = pair(&server, client(&server, "A"), b).await;
 
     let error = soon(a.emit2("error", ()).timeout(LONG)).await.unwrap_err();
-    let EmitError::Failed(refusal) = &error else { panic!("{error:?}") };
+    let EmitError::Failed { refusal, .. } = &error else { panic!("{error:?}") };
     assert_eq!((refusal.code, &*refusal.message), (Code::HandlerFailed, "no coffee left"));
     assert_eq!(error.executed(), Some(true));
 
     for event in ["args", "twice", "panic", "later"] {
         let error = soon(a.emit2(event, "no number").timeout(LONG)).await.unwrap_err();
-        let EmitError::Failed(refusal) = &error else { panic!("{event}: {error:?}") };
+        let EmitError::Failed { refusal, .. } = &error else { panic!("{event}: {error:?}") };
         assert_eq!(refusal.code, Code::HandlerFailed, "{event}");
         assert!(!refusal.message.contains("on purpose"), "a panic's message stays at home");
     }
 
     let error = soon(a.emit2("missing", ()).timeout(LONG)).await.unwrap_err();
-    assert!(matches!(error, EmitError::NotExecuted(Cause::Code(Code::Unhandled))), "{error:?}");
+    assert!(
+        matches!(error, EmitError::NotExecuted { cause: Cause::Code(Code::Unhandled), .. }),
+        "{error:?}"
+    );
     assert_echoes(&a).await;
 }
 
@@ -149,7 +152,9 @@ async fn a_handler_fails_with_any_error_and_with_codes_of_its_own() {
         assert_eq!((error.code(), error.executed()), (code, Some(true)), "{event}");
         assert_eq!(error.is_retryable(), code == "rate-limited", "{event}");
         let line = error.to_string();
-        assert!(line.starts_with("the partner's handler failed: "), "{line}");
+        let start = format!("the partner's handler of \"{event}\" failed: ");
+        assert!(line.starts_with(&start), "{line}");
+        assert_eq!(error.event(), event);
         assert!(line.contains(text) && error.source().is_none(), "{line}");
     }
 }
@@ -178,8 +183,9 @@ async fn handlers_come_and_go_while_connected() {
     let server = TestServer::start().await;
     let [a, b] = pair(&server, client(&server, "A"), client(&server, "B")).await;
     let ask = async || soon(a.emit2("who", ())).await;
-    let unhandled =
-        |error: EmitError| matches!(error, EmitError::NotExecuted(Cause::Code(Code::Unhandled)));
+    let unhandled = |error: EmitError| {
+        matches!(error, EmitError::NotExecuted { cause: Cause::Code(Code::Unhandled), .. })
+    };
 
     assert!(unhandled(ask().await.unwrap_err()));
     b.on2("who", async |_| Ok("first"));
@@ -223,7 +229,10 @@ async fn the_reply_that_is_too_large_is_a_failure_of_the_handler() {
 
     let error = soon(a.emit2("large", ()).timeout(LONG)).await.unwrap_err();
 
-    assert!(matches!(&error, EmitError::Failed(why) if why.code == Code::TooLarge), "{error:?}");
+    assert!(
+        matches!(&error, EmitError::Failed { refusal: why, .. } if why.code == Code::TooLarge),
+        "{error:?}"
+    );
     assert_echoes(&a).await;
 }
 

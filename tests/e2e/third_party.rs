@@ -93,6 +93,6 @@ async fn what_a_handler_says_late_never_reaches_a_later_partner() {
     assert_eq!(soon(results.recv()).await, Some(Err("stale-pairing".to_owned())));
     assert!(matches!(
         soon(b.emit2("result", ()).into_future()).await,
-        Err(EmitError::NotExecuted(_))
+        Err(EmitError::NotExecuted { .. })
     ));
 }

@@ -30,7 +30,7 @@ async fn next(watch: &mut TargetWatch) -> TargetState {
 #[track_caller]
 fn refused<T: std::fmt::Debug>(result: Result<T, WatchError>) -> Code {
     match result {
-        Err(WatchError::Refused(refusal)) => refusal.code,
+        Err(WatchError::Refused { refusal, .. }) => refusal.code,
         other => panic!("not refused: {other:?}"),
     }
 }
@@ -43,7 +43,7 @@ async fn a_client_watches_nobody_unless_the_server_allows_it() {
         // The same answer tells it nothing.
         assert_eq!(refused(soon(a.watch_target("B")).await), Code::Forbidden);
         assert_eq!(refused(soon(a.watch_target("nobody")).await), Code::Forbidden);
-        assert!(matches!(soon(a.watch_target("")).await, Err(WatchError::Target(_))));
+        assert!(matches!(soon(a.watch_target("")).await, Err(WatchError::Target { .. })));
     }
 }
 
@@ -65,7 +65,7 @@ async fn a_client_sees_its_target_come_be_paired_and_go() {
     assert_eq!(next(&mut watch).await, TargetState::Absent);
 
     soon(w.close()).await;
-    assert!(matches!(soon(watch.recv()).await, Err(WatchError::Closed)));
+    assert!(matches!(soon(watch.recv()).await, Err(WatchError::Closed { .. })));
     assert_eq!(soon(watch.next()).await, None);
     drop(a);
     server.is_empty_soon().await;
@@ -112,7 +112,7 @@ async fn a_watch_stands_again_after_a_cut_and_at_a_restarted_server() {
     cable.sever();
     assert_eq!(refused(soon(watch.recv()).await), Code::Forbidden);
     event(&mut events, |event| matches!(event, Event::Restarted(_)).then_some(())).await;
-    assert!(matches!(soon(watch.recv()).await, Err(WatchError::Closed)));
+    assert!(matches!(soon(watch.recv()).await, Err(WatchError::Closed { .. })));
     assert!(!w.is_closed());
 }
 
@@ -129,6 +129,6 @@ async fn a_watch_does_not_keep_its_client_connected() {
 
     drop(w);
 
-    assert!(matches!(soon(watch.recv()).await, Err(WatchError::Closed)));
+    assert!(matches!(soon(watch.recv()).await, Err(WatchError::Closed { .. })));
     server.is_empty_soon().await;
 }

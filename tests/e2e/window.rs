@@ -44,7 +44,10 @@ async fn an_emit_that_never_got_room_is_not_executed() {
     assert!(sent < PLENTY, "all were sent");
     for error in results.into_iter().filter_map(Result::err) {
         let timeout = Cause::Code(Code::Timeout);
-        assert!(matches!(error, EmitError::NotExecuted(c) if c == timeout), "{error:?}");
+        assert!(
+            matches!(error, EmitError::NotExecuted { cause: c, .. } if c == timeout),
+            "{error:?}"
+        );
     }
 
     // Exactly those that were sent run.

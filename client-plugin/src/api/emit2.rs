@@ -12,7 +12,7 @@ use futures_util::future::{BoxFuture, FutureExt as _, ready as at_once};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 use socketio_p2p_protocol::{
-    Args, Cause, Code, PairingId, Path,
+    Args, Cause, Code, Outcome, PairingId, Path,
     client::{Answer, Command},
     limits::CALL_TIMEOUT,
     session::{CallId, EmitOptions},
@@ -89,7 +89,7 @@ use crate::{
 ///         Err(error) if error.executed() == Some(false) => {
 ///             println!("not paid, it is safe to try again: {error}");
 ///         }
-///         Err(EmitError::Failed(refusal)) => println!("the handler failed: {refusal}"),
+///         Err(EmitError::Failed { refusal, .. }) => println!("the handler failed: {refusal}"),
 ///         Err(error) => println!("nobody knows whether it was paid: {error}"),
 ///     }
 ///     Ok(())
@@ -98,19 +98,22 @@ use crate::{
 #[must_use = "nothing is sent until this is awaited"]
 pub struct Emit2<T = Value> {
     client: P2pClient,
+    event: Box<str>,
     /// The call, until it has its place in the queue.
     call: Option<Call>,
     answer: BoxFuture<'static, Result<Answer, EmitError>>,
     wants_reply: bool,
-    output: fn(Answer) -> Result<T, EmitError>,
+    output: Output<T>,
 }
 
-/// An event with its options.
+/// What an answer to this event is for the caller.
+type Output<T> = fn(Box<str>, Answer) -> Result<T, EmitError>;
+
+/// What is to be sent, with its options.
 #[derive(Debug)]
 struct Call {
     /// The pairing that it is meant for: a later partner does not get it.
     pairing: Option<PairingId>,
-    event: String,
     args: Result<Args, ArgsError>,
     timeout: Duration,
     ttl: Option<Duration>,
@@ -124,9 +127,10 @@ impl Emit2 {
         event: String,
         args: Result<Args, ArgsError>,
     ) -> Self {
-        let call = Call { pairing, event, args, timeout: CALL_TIMEOUT, ttl: None, via: None };
+        let call = Call { pairing, args, timeout: CALL_TIMEOUT, ttl: None, via: None };
         Self {
             client,
+            event: event.into(),
             call: Some(call),
             answer: pending().boxed(),
             wants_reply: true,
@@ -179,7 +183,7 @@ impl<T> Emit2<T> {
     /// Awaiting it fails with [`EmitError::Reply`] if the reply does not match the type. The handler has
     /// run.
     pub fn reply_as<R: DeserializeOwned>(self) -> Emit2<R> {
-        self.with_output(true, |answer| Reply::of(answer)?.args())
+        self.with_output(true, |event, answer| Reply::of(event, answer)?.args())
     }
 
     /// Asks for no reply. Awaiting it waits until the event is in the window, on its way.
@@ -212,19 +216,15 @@ impl<T> Emit2<T> {
         self
     }
 
-    fn with_output<U>(
-        self,
-        wants_reply: bool,
-        output: fn(Answer) -> Result<U, EmitError>,
-    ) -> Emit2<U> {
-        let Self { client, call, answer, .. } = self;
-        Emit2 { client, call, answer, wants_reply, output }
+    fn with_output<U>(self, wants_reply: bool, output: Output<U>) -> Emit2<U> {
+        let Self { client, event, call, answer, .. } = self;
+        Emit2 { client, event, call, answer, wants_reply, output }
     }
 
     fn take_place(&mut self) {
         if let Some(call) = self.call.take() {
-            self.answer = match self.client.enqueue(call, self.wants_reply) {
-                Ok(waiting) => waiting.answer().boxed(),
+            self.answer = match self.client.enqueue(&self.event, call, self.wants_reply) {
+                Ok(waiting) => waiting.answer().map(Ok).boxed(),
                 Err(error) => at_once(Err(error)).boxed(),
             };
         }
@@ -238,21 +238,28 @@ impl<T> Future for Emit2<T> {
         let this = self.get_mut();
         this.take_place();
         let answer = ready!(this.answer.poll_unpin(cx));
-        Poll::Ready(answer.and_then(this.output))
+        Poll::Ready(
+            answer.and_then(|answer| (this.output)(std::mem::take(&mut this.event), answer)),
+        )
     }
 }
 
 impl<T> fmt::Debug for Emit2<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Emit2").field("call", &self.call).finish_non_exhaustive()
+        f.debug_struct("Emit2")
+            .field("event", &self.event)
+            .field("call", &self.call)
+            .finish_non_exhaustive()
     }
 }
 
 impl P2pClient {
     /// Puts a call into the queue of emits. The window is the only bound: while it is full, callers wait.
-    fn enqueue(&self, call: Call, wants_reply: bool) -> Result<Waiting, EmitError> {
-        let Call { pairing, event, args, timeout, ttl, via } = call;
-        let args = args.map_err(EmitError::Args)?;
+    fn enqueue(&self, event: &str, call: Call, wants_reply: bool) -> Result<Waiting, EmitError> {
+        let not_executed =
+            |code| EmitError::NotExecuted { event: event.into(), cause: Cause::Code(code) };
+        let Call { pairing, args, timeout, ttl, via } = call;
+        let args = args.map_err(|reason| EmitError::Args { event: event.into(), reason })?;
         let now = Instant::now();
         let deadline = deadline(now, timeout);
         let expires = ttl.and_then(|ttl| now.checked_add(ttl)); // Or never.
@@ -268,7 +275,7 @@ impl P2pClient {
         let (answer, answered) = oneshot::channel();
         let reply_by = wants_reply.then_some(deadline);
         let options = EmitOptions { reply_by, expires, via };
-        let command = Command::Emit { call, pairing, event, args, options };
+        let command = Command::Emit { call, pairing, event: event.to_owned(), args, options };
         let emit = Emit { command, call, answer, send_by, too_late };
         let place = self.shared.emits.push(emit).ok_or_else(|| not_executed(Code::Closed))?;
         let withdrawal = Withdrawal { client: self.clone(), call, place, is_armed: true };
@@ -286,12 +293,12 @@ struct Waiting {
 }
 
 impl Waiting {
-    async fn answer(self) -> Result<Answer, EmitError> {
+    async fn answer(self) -> Answer {
         let Self { mut answered, mut withdrawal, send_by, too_late, deadline } = self;
         let mut answer = timeout_at(send_by.into(), &mut answered).await;
         if answer.is_err() {
             if withdrawal.withdraw() {
-                return Err(not_executed(too_late));
+                return Answer::Outcome(Outcome::NotExecuted(Cause::Code(too_late)));
             }
             // The actor has taken it, and answers at the deadline.
             answer = timeout_at((deadline + ANSWER_SLACK).into(), &mut answered).await;
@@ -299,14 +306,14 @@ impl Waiting {
         match answer {
             Ok(Ok(answer)) => {
                 withdrawal.is_armed = false;
-                Ok(answer)
+                answer
             }
             // The actor has taken it and ended without an answer, for example with its runtime.
             Ok(Err(_)) => {
                 withdrawal.is_armed = false;
-                Err(EmitError::Unknown(Cause::Code(Code::Closed)))
+                Answer::Outcome(Outcome::Unknown(Cause::Code(Code::Closed)))
             }
-            Err(_) => Err(EmitError::Unknown(Cause::Code(Code::Timeout))),
+            Err(_) => Answer::Outcome(Outcome::Unknown(Cause::Code(Code::Timeout))),
         }
     }
 }
@@ -338,18 +345,14 @@ impl Drop for Withdrawal {
     }
 }
 
-const fn not_executed(code: Code) -> EmitError {
-    EmitError::NotExecuted(Cause::Code(code))
+fn first_argument(event: Box<str>, answer: Answer) -> Result<Value, EmitError> {
+    Ok(Reply::of(event, answer)?.values().into_iter().next().unwrap_or_default())
 }
 
-fn first_argument(answer: Answer) -> Result<Value, EmitError> {
-    Ok(Reply::of(answer)?.values().into_iter().next().unwrap_or_default())
-}
-
-fn sent(answer: Answer) -> Result<(), EmitError> {
+fn sent(event: Box<str>, answer: Answer) -> Result<(), EmitError> {
     match answer {
         Answer::Sent => Ok(()),
-        answer => Reply::of(answer).map(|_| ()),
+        answer => Reply::of(event, answer).map(|_| ()),
     }
 }
 

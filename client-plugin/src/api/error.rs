@@ -1,13 +1,19 @@
 //! One error type for each operation: what failed, why, and what can be done.
 //!
 //! The text of an error tells what failed and why, in one line. An error is either in the text or the
-//! `source`, never in both, as the Rust project's error handling group advises; here it is in the text.
+//! `source`, never in both, as the Rust project's error handling group advises; here it is in the text. Names and
+//! texts of others are bounded in it, and without characters that would garble a terminal or a log.
+
+mod emit;
 
 use std::{error::Error, time::Duration};
 
-use socketio_p2p_protocol::{Cause, ClientIdError, Code, ConnectFailure, Refusal};
+use socketio_p2p_protocol::{
+    ClientIdError, Code, ConnectFailure, Refusal,
+    text::{legible, quoted},
+};
 
-use crate::api::args::ArgsError;
+pub use self::emit::EmitError;
 
 /// The reason for which [`connect`](crate::P2pBuilder::connect) failed. There is no connection.
 #[derive(Debug, thiserror::Error)]
@@ -21,20 +27,20 @@ pub enum ConnectError {
     Auth,
     /// The application's provider of the auth
     /// ([`auth_with`](crate::P2pBuilder::auth_with)) failed, with this message.
-    #[error("no auth for the connection: {0}")]
+    #[error("no auth for the connection: {}", legible(.0))]
     NoAuth(String),
     /// The server cannot be reached, or does not speak Socket.IO.
-    #[error("no connection to the server: {}", transport_text(.0))]
+    #[error("no connection to the server: {}", legible(transport_text(.0)))]
     Transport(Box<rust_socketio::Error>),
     /// There is no way to the server: its name has no address, no address answers, or the proxy refuses. The text
     /// tells what was tried.
-    #[error("no connection to the server: {0}")]
+    #[error("no connection to the server: {}", legible(.0))]
     Unreachable(String),
     /// The server refused the connection. The code tells whether another attempt can succeed.
-    #[error("the server refused the connection: {} ({})", .0.message(), .0)]
+    #[error("the server refused the connection: {}", Refusal::from(*.0))]
     Refused(Code),
     /// The application's own middleware on the server refused the connection, with this message.
-    #[error("the server refused the connection: {0}")]
+    #[error("the server refused the connection: {}", legible(.0))]
     Rejected(String),
     /// The server's welcome cannot be read, though it states a version that this client speaks.
     #[error("the server's welcome cannot be read")]
@@ -124,33 +130,68 @@ impl ConnectError {
 #[non_exhaustive]
 pub enum RegisterError {
     /// The target's id is malformed. Nothing was sent.
-    #[error("the target: {0}")]
-    Target(#[from] ClientIdError),
+    #[error("the target {}: {reason}", quoted(.target))]
+    Target {
+        /// The target, as it was given.
+        target: Box<str>,
+        /// The rule that it breaks.
+        reason: ClientIdError,
+    },
     /// The payload cannot be serialised. Nothing was sent.
-    #[error("the payload cannot be serialised: {0}")]
-    Payload(serde_json::Error),
+    #[error("the payload for {} cannot be serialised: {}", quoted(.target), legible(.reason))]
+    Payload {
+        /// The target.
+        target: Box<str>,
+        /// The reason.
+        reason: serde_json::Error,
+    },
     /// The server or the target refused. The code tells whether another attempt can succeed. An existing
     /// pairing stays.
-    #[error("the registration was refused: {0}")]
-    Refused(Refusal),
+    #[error("the registration with {} was refused: {refusal}", quoted(.target))]
+    Refused {
+        /// The target.
+        target: Box<str>,
+        /// The reason.
+        refusal: Refusal,
+    },
     /// No answer arrived in time. The registration is taken back.
-    #[error("no answer from the server within {0:?}")]
-    Timeout(Duration),
+    #[error("no answer to the registration with {} within {after:?}", quoted(.target))]
+    Timeout {
+        /// The target.
+        target: Box<str>,
+        /// The time that has passed.
+        after: Duration,
+    },
     /// The client is closed, or lost its connection.
-    #[error("the client is closed")]
-    Closed,
+    #[error("no registration with {}: the client is closed", quoted(.target))]
+    Closed {
+        /// The target.
+        target: Box<str>,
+    },
 }
 
 impl RegisterError {
+    /// Returns the target, as it was given.
+    #[must_use]
+    pub const fn target(&self) -> &str {
+        match self {
+            Self::Target { target, .. }
+            | Self::Payload { target, .. }
+            | Self::Refused { target, .. }
+            | Self::Timeout { target, .. }
+            | Self::Closed { target } => target,
+        }
+    }
+
     /// Returns the code, as it travels.
     #[must_use]
     pub fn code(&self) -> &str {
         match self {
-            Self::Target(_) => Code::BadClientId.as_str(),
-            Self::Payload(_) => Code::BadArgs.as_str(),
-            Self::Refused(refusal) => refusal.code.as_str(),
-            Self::Timeout(_) => Code::Timeout.as_str(),
-            Self::Closed => Code::Closed.as_str(),
+            Self::Target { .. } => Code::BadClientId.as_str(),
+            Self::Payload { .. } => Code::BadArgs.as_str(),
+            Self::Refused { refusal, .. } => refusal.code.as_str(),
+            Self::Timeout { .. } => Code::Timeout.as_str(),
+            Self::Closed { .. } => Code::Closed.as_str(),
         }
     }
 
@@ -158,9 +199,9 @@ impl RegisterError {
     #[must_use]
     pub const fn is_retryable(&self) -> bool {
         match self {
-            Self::Refused(refusal) => refusal.code.is_retryable(),
-            Self::Timeout(_) => true,
-            Self::Target(_) | Self::Payload(_) | Self::Closed => false,
+            Self::Refused { refusal, .. } => refusal.code.is_retryable(),
+            Self::Timeout { .. } => true,
+            Self::Target { .. } | Self::Payload { .. } | Self::Closed { .. } => false,
         }
     }
 }
@@ -209,29 +250,58 @@ impl RequestError {
 #[non_exhaustive]
 pub enum WatchError {
     /// The target's id is malformed. Nothing was sent.
-    #[error("the target: {0}")]
-    Target(#[from] ClientIdError),
+    #[error("the target {}: {reason}", quoted(.target))]
+    Target {
+        /// The target, as it was given.
+        target: Box<str>,
+        /// The rule that it breaks.
+        reason: ClientIdError,
+    },
     /// The server refused: its policy does not let this client watch the target (`forbidden`), too many watch
     /// it (`quota`), or it is of a version that knows no watches (`bad-event`).
-    #[error("the watch was refused: {0}")]
-    Refused(Refusal),
+    #[error("the watch of {} was refused: {refusal}", quoted(.target))]
+    Refused {
+        /// The target.
+        target: Box<str>,
+        /// The reason.
+        refusal: Refusal,
+    },
     /// No answer arrived in time.
-    #[error("no answer from the server within {0:?}")]
-    Timeout(Duration),
+    #[error("no answer to the watch of {} within {after:?}", quoted(.target))]
+    Timeout {
+        /// The target.
+        target: Box<str>,
+        /// The time that has passed.
+        after: Duration,
+    },
     /// The client is closed, or lost its connection.
-    #[error("the client is closed")]
-    Closed,
+    #[error("no watch of {}: the client is closed", quoted(.target))]
+    Closed {
+        /// The target.
+        target: Box<str>,
+    },
 }
 
 impl WatchError {
+    /// Returns the target, as it was given.
+    #[must_use]
+    pub const fn target(&self) -> &str {
+        match self {
+            Self::Target { target, .. }
+            | Self::Refused { target, .. }
+            | Self::Timeout { target, .. }
+            | Self::Closed { target } => target,
+        }
+    }
+
     /// Returns the code, as it travels.
     #[must_use]
     pub fn code(&self) -> &str {
         match self {
-            Self::Target(_) => Code::BadClientId.as_str(),
-            Self::Refused(refusal) => refusal.code.as_str(),
-            Self::Timeout(_) => Code::Timeout.as_str(),
-            Self::Closed => Code::Closed.as_str(),
+            Self::Target { .. } => Code::BadClientId.as_str(),
+            Self::Refused { refusal, .. } => refusal.code.as_str(),
+            Self::Timeout { .. } => Code::Timeout.as_str(),
+            Self::Closed { .. } => Code::Closed.as_str(),
         }
     }
 
@@ -239,69 +309,9 @@ impl WatchError {
     #[must_use]
     pub const fn is_retryable(&self) -> bool {
         match self {
-            Self::Refused(refusal) => refusal.code.is_retryable(),
-            Self::Timeout(_) => true,
-            Self::Target(_) | Self::Closed => false,
-        }
-    }
-}
-
-/// The reason for which [`emit2`](crate::P2pClientExt::emit2) returned no reply. Each call reports its
-/// outcome exactly once, and truthfully.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum EmitError {
-    /// The arguments cannot be serialised. Nothing was sent.
-    #[error("the arguments cannot be serialised: {0}")]
-    Args(ArgsError),
-    /// No handler ran, and none will.
-    #[error("not executed: {0}")]
-    NotExecuted(Cause),
-    /// The event was sent, and it cannot be known whether a handler ran.
-    #[error("outcome unknown: {0}")]
-    Unknown(Cause),
-    /// The partner's handler ran and failed. The code and the text are the handler's own
-    /// ([`HandlerError`](crate::HandlerError)).
-    #[error("the partner's handler failed: {0}")]
-    Failed(Refusal),
-    /// The partner's handler ran and succeeded, but its reply does not match the type that was asked for.
-    #[error("the reply does not match the type: {0}")]
-    Reply(ArgsError),
-}
-
-impl EmitError {
-    /// Returns whether a handler ran, or `None` if that cannot be known.
-    #[must_use]
-    pub const fn executed(&self) -> Option<bool> {
-        match self {
-            Self::Args(_) | Self::NotExecuted(_) => Some(false),
-            Self::Unknown(_) => None,
-            Self::Failed(_) | Self::Reply(_) => Some(true),
-        }
-    }
-
-    /// Returns whether the same call can succeed later, without a risk that a handler runs twice. For a
-    /// handler that ran and failed, its own code decides. A call whose pairing has ended needs another
-    /// pairing.
-    #[must_use]
-    pub const fn is_retryable(&self) -> bool {
-        match self {
-            Self::NotExecuted(cause) => match cause.code() {
-                Some(code) => code.is_retryable(),
-                None => false,
-            },
-            Self::Failed(refusal) => refusal.code.is_retryable(),
-            Self::Args(_) | Self::Unknown(_) | Self::Reply(_) => false,
-        }
-    }
-
-    /// Returns the code, or the reason for which the pairing ended, as it travels.
-    #[must_use]
-    pub fn code(&self) -> &str {
-        match self {
-            Self::Args(_) | Self::Reply(_) => Code::BadArgs.as_str(),
-            Self::NotExecuted(cause) | Self::Unknown(cause) => cause.as_str(),
-            Self::Failed(refusal) => refusal.code.as_str(),
+            Self::Refused { refusal, .. } => refusal.code.is_retryable(),
+            Self::Timeout { .. } => true,
+            Self::Target { .. } | Self::Closed { .. } => false,
         }
     }
 }

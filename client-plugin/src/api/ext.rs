@@ -48,7 +48,7 @@ pub trait P2pClientExt: sealed::Sealed {
     /// async fn pair(client: &P2pClient) -> Result<(), RegisterError> {
     ///     match client.register_target("B").payload("a word for B to decide by").await {
     ///         Ok(pairing) => println!("paired with {}", pairing.partner),
-    ///         Err(RegisterError::Refused(refusal)) if refusal.code.is_retryable() => {
+    ///         Err(RegisterError::Refused { refusal, .. }) if refusal.code.is_retryable() => {
     ///             println!("not now: {refusal}");
     ///         }
     ///         Err(error) => return Err(error),

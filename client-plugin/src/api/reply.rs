@@ -10,20 +10,23 @@ use crate::api::{args, error::EmitError};
 /// The reply to an emit, from [`Emit2::with_reply`](crate::Emit2::with_reply).
 #[derive(Clone, Debug)]
 pub struct Reply {
+    event: Box<str>,
     args: Args,
     path: Path,
 }
 
 impl Reply {
-    /// Returns the reply, or the error if there is none.
-    pub(crate) fn of(answer: Answer) -> Result<Self, EmitError> {
+    /// Returns the reply to this event, or the error if there is none.
+    pub(crate) fn of(event: Box<str>, answer: Answer) -> Result<Self, EmitError> {
         match answer {
-            Answer::Outcome(Outcome::Replied(args, path)) => Ok(Self { args, path }),
-            Answer::Outcome(Outcome::Failed(refusal)) => Err(EmitError::Failed(refusal)),
-            Answer::Outcome(Outcome::NotExecuted(cause)) => Err(EmitError::NotExecuted(cause)),
-            Answer::Outcome(Outcome::Unknown(cause)) => Err(EmitError::Unknown(cause)),
+            Answer::Outcome(Outcome::Replied(args, path)) => Ok(Self { event, args, path }),
+            Answer::Outcome(Outcome::Failed(refusal)) => Err(EmitError::Failed { event, refusal }),
+            Answer::Outcome(Outcome::NotExecuted(cause)) => {
+                Err(EmitError::NotExecuted { event, cause })
+            }
+            Answer::Outcome(Outcome::Unknown(cause)) => Err(EmitError::Unknown { event, cause }),
             // The client answers an emit with no other.
-            _ => Err(EmitError::Unknown(Cause::Code(Code::Closed))),
+            _ => Err(EmitError::Unknown { event, cause: Cause::Code(Code::Closed) }),
         }
     }
 
@@ -34,7 +37,8 @@ impl Reply {
     ///
     /// [`EmitError::Reply`] if they have another shape, or if there are none.
     pub fn args<T: DeserializeOwned>(&self) -> Result<T, EmitError> {
-        args::decode(&self.args).map_err(EmitError::Reply)
+        let mismatch = |reason| EmitError::Reply { event: self.event.clone(), reason };
+        args::decode(&self.args).map_err(mismatch)
     }
 
     /// Returns the arguments as JSON values, with placeholders for blobs.

@@ -11,7 +11,7 @@ use futures_util::future::{BoxFuture, FutureExt as _};
 use serde::Serialize;
 use serde_json::Value;
 use socketio_p2p_protocol::{
-    ClientEntry, ClientId, ClientIdError, PairingInfo,
+    ClientEntry, ClientId, PairingInfo,
     client::{Answer, Command, RegisterRetry},
     limits::{CONSENT_TIME_MAX, LINE_TIME_MAX, REQUEST_TIMEOUT, VERDICT_SLACK},
     session::CallId,
@@ -40,7 +40,7 @@ use crate::{
 #[must_use = "nothing is sent until this is awaited"]
 pub struct Register {
     client: P2pClient,
-    target: Result<ClientId, ClientIdError>,
+    target: Box<str>,
     payload: Option<serde_json::Result<Value>>,
     consent_time: Option<Duration>,
     wait: Option<Duration>,
@@ -71,7 +71,7 @@ impl Register {
     pub(crate) fn new(client: &P2pClient, target: &str) -> Self {
         Self {
             client: client.clone(),
-            target: target.parse(),
+            target: target.into(),
             payload: None,
             consent_time: None,
             wait: None,
@@ -207,8 +207,13 @@ impl IntoFuture for Register {
     fn into_future(self) -> Self::IntoFuture {
         async move {
             let Self { client, target, payload, consent_time, wait, retry, timeout } = self;
-            let target = target?;
-            let payload = payload.transpose().map_err(RegisterError::Payload)?;
+            let target = match target.parse() {
+                Ok(target) => target,
+                Err(reason) => return Err(RegisterError::Target { target, reason }),
+            };
+            let payload = payload
+                .transpose()
+                .map_err(|reason| RegisterError::Payload { target: name(&target), reason })?;
             let attempt = Registration { client, target, payload, consent_time, wait, timeout };
             let mut retry = retry.map(|within| RegisterRetry::new(within, Instant::now()));
             loop {
@@ -244,6 +249,7 @@ impl Registration {
         let call = client.shared.next_call();
         // A caller that no longer waits takes the registration back.
         let _hold = Hold::new(&client, call);
+        let about = name(&target);
         let command = |deadline| {
             let deadline = timeout.map(|_| deadline);
             Command::Register { call, target, payload, consent_time, wait, deadline }
@@ -253,13 +259,19 @@ impl Registration {
         let longest = timeout.unwrap_or(wait + CONSENT_TIME_MAX + VERDICT_SLACK);
         match ask(&client, call, longest, command).await {
             Answer::Registered(pairing) => Ok(pairing),
-            Answer::Refused(refusal) => Err(RegisterError::Refused(refusal)),
+            Answer::Refused(refusal) => Err(RegisterError::Refused { target: about, refusal }),
             Answer::TimedOut => {
-                Err(RegisterError::Timeout(timeout.unwrap_or_else(|| since.elapsed())))
+                let after = timeout.unwrap_or_else(|| since.elapsed());
+                Err(RegisterError::Timeout { target: about, after })
             }
-            _ => Err(RegisterError::Closed),
+            _ => Err(RegisterError::Closed { target: about }),
         }
     }
+}
+
+/// Returns the name of a target for an error.
+fn name(target: &ClientId) -> Box<str> {
+    target.as_str().into()
 }
 
 impl IntoFuture for Unregister {

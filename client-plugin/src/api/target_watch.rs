@@ -13,7 +13,7 @@ use futures_util::{
     future::{BoxFuture, FutureExt as _},
 };
 use socketio_p2p_protocol::{
-    ClientId, ClientIdError, Refusal, TargetState,
+    ClientId, Refusal, TargetState,
     client::{Answer, Command},
     limits::REQUEST_TIMEOUT,
 };
@@ -34,13 +34,13 @@ use crate::{
 #[must_use = "nothing is sent until this is awaited"]
 pub struct WatchTarget {
     client: P2pClient,
-    target: Result<ClientId, ClientIdError>,
+    target: Box<str>,
     timeout: Duration,
 }
 
 impl WatchTarget {
     pub(crate) fn new(client: &P2pClient, target: &str) -> Self {
-        Self { client: client.clone(), target: target.parse(), timeout: REQUEST_TIMEOUT }
+        Self { client: client.clone(), target: target.into(), timeout: REQUEST_TIMEOUT }
     }
 
     /// Sets the time to wait for the server. 5 s by default.
@@ -57,14 +57,17 @@ impl IntoFuture for WatchTarget {
     fn into_future(self) -> Self::IntoFuture {
         async move {
             let Self { client, target, timeout } = self;
-            let target = target?;
+            let id: ClientId = match target.parse() {
+                Ok(id) => id,
+                Err(reason) => return Err(WatchError::Target { target, reason }),
+            };
             let deadline = deadline(Instant::now(), timeout);
             let call = client.shared.next_call();
             // From here on its end is told to the server, also if this future is dropped.
             let hold = Hold::new(&client, call);
             let (answer, answered) = oneshot::channel();
             let (news, told) = watch::channel(News::default());
-            let command = Command::Watch { call, target, deadline };
+            let command = Command::Watch { call, target: id, deadline };
             let asked = Asked { command, answer: Some((call, answer)), news: Some(news) };
             let asking = async {
                 match client.shared.commands.send(asked).await {
@@ -74,10 +77,10 @@ impl IntoFuture for WatchTarget {
             };
             let answer = timeout_at((deadline + ANSWER_SLACK).into(), asking).await;
             match answer.unwrap_or(Answer::TimedOut) {
-                Answer::Watching(state) => Ok(TargetWatch::new(state, told, hold)),
-                Answer::Refused(refusal) => Err(WatchError::Refused(refusal)),
-                Answer::TimedOut => Err(WatchError::Timeout(timeout)),
-                _ => Err(WatchError::Closed),
+                Answer::Watching(state) => Ok(TargetWatch::new(target, state, told, hold)),
+                Answer::Refused(refusal) => Err(WatchError::Refused { target, refusal }),
+                Answer::TimedOut => Err(WatchError::Timeout { target, after: timeout }),
+                _ => Err(WatchError::Closed { target }),
             }
         }
         .boxed()
@@ -106,6 +109,7 @@ pub(crate) enum News {
 /// It does not keep the client connected.
 #[must_use = "the watch ends when this is dropped"]
 pub struct TargetWatch {
+    target: Box<str>,
     state: TargetState,
     /// `true` until the first state is taken.
     is_first: bool,
@@ -116,8 +120,15 @@ pub struct TargetWatch {
 type Told = (Result<News, watch::error::RecvError>, watch::Receiver<News>);
 
 impl TargetWatch {
-    fn new(state: TargetState, told: watch::Receiver<News>, hold: Hold) -> Self {
-        Self { state, is_first: true, next: ReusableBoxFuture::new(receive(told)), _hold: hold }
+    fn new(target: Box<str>, state: TargetState, told: watch::Receiver<News>, hold: Hold) -> Self {
+        let next = ReusableBoxFuture::new(receive(told));
+        Self { target, state, is_first: true, next, _hold: hold }
+    }
+
+    /// Returns the target.
+    #[must_use]
+    pub const fn target(&self) -> &str {
+        &self.target
     }
 
     /// Returns the state that was told last and has been taken, or the first.
@@ -152,8 +163,10 @@ impl TargetWatch {
                 self.state = state;
                 Ok(state)
             }
-            Ok(News::Ended(refusal)) => Err(WatchError::Refused(refusal)),
-            Ok(News::None) | Err(_) => Err(WatchError::Closed),
+            Ok(News::Ended(refusal)) => {
+                Err(WatchError::Refused { target: self.target.clone(), refusal })
+            }
+            Ok(News::None) | Err(_) => Err(WatchError::Closed { target: self.target.clone() }),
         })
     }
 }
@@ -175,6 +188,9 @@ impl Stream for TargetWatch {
 
 impl fmt::Debug for TargetWatch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("TargetWatch").field("state", &self.state).finish_non_exhaustive()
+        f.debug_struct("TargetWatch")
+            .field("target", &self.target)
+            .field("state", &self.state)
+            .finish_non_exhaustive()
     }
 }

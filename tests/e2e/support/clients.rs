@@ -56,7 +56,7 @@ pub(crate) async fn assert_echoes(client: &P2pClient) {
 #[track_caller]
 pub(crate) fn refused<T: std::fmt::Debug>(result: Result<T, RegisterError>) -> Code {
     match result {
-        Err(RegisterError::Refused(refusal)) => refusal.code,
+        Err(RegisterError::Refused { refusal, .. }) => refusal.code,
         other => panic!("not refused: {other:?}"),
     }
 }
