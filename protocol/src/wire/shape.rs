@@ -24,47 +24,70 @@ impl Shape {
     /// Reads a text once, without parsing it.
     #[must_use]
     pub fn of(json: &str) -> Self {
-        /// The largest floating-point number has 309 digits.
-        const DIGITS: usize = 300;
         let mut shape = Self::default();
-        let (mut depth, mut digits) = (0_usize, 0_usize);
-        let mut bytes = json.bytes();
+        let mut depth = 0_usize;
         // True while the next string is the first key of an object.
         let mut opened = false;
-        while let Some(byte) = bytes.next() {
+        let mut rest = json.as_bytes();
+        while let Some((&byte, after)) = rest.split_first() {
+            rest = after;
             match byte {
                 b'"' => {
-                    if opened && is_reserved(bytes.clone()) {
+                    if opened && is_reserved(rest.iter().copied()) {
                         shape.depth = Self::HIDDEN;
                     }
-                    while let Some(byte) = bytes.next() {
-                        match byte {
-                            b'"' => break,
-                            b'\\' => shape.doubtful |= bytes.next() == Some(b'u'),
-                            _ => {}
-                        }
-                    }
+                    let escapes;
+                    (rest, escapes) = skip_string(rest);
+                    shape.doubtful |= escapes;
+                    opened = false;
+                }
+                b'0'..=b'9' => {
+                    let doubtful;
+                    (rest, doubtful) = skip_digits(rest);
+                    shape.doubtful |= doubtful;
+                    opened = false;
                 }
                 b'[' | b'{' => {
                     depth += 1;
                     shape.depth = shape.depth.max(depth);
+                    opened = byte == b'{';
                 }
-                b']' | b'}' => depth = depth.saturating_sub(1),
-                b',' if depth == 2 => shape.commas += 1,
-                _ => {}
-            }
-            opened = byte == b'{' || opened && byte.is_ascii_whitespace();
-            if byte.is_ascii_digit() {
-                digits += 1;
-                shape.doubtful |= digits > DIGITS;
-            } else {
-                // The `e` of `true` and `false` follows a letter.
-                shape.doubtful |= digits > 0 && matches!(byte, b'e' | b'E');
-                digits = 0;
+                b']' | b'}' => {
+                    depth = depth.saturating_sub(1);
+                    opened = false;
+                }
+                b',' => {
+                    shape.commas += usize::from(depth == 2);
+                    opened = false;
+                }
+                _ => opened &= byte.is_ascii_whitespace(),
             }
         }
         shape
     }
+}
+
+/// Returns what follows a string, and whether there is an escape by number in it.
+fn skip_string(mut rest: &[u8]) -> (&[u8], bool) {
+    let mut escapes = false;
+    while let Some(at) = memchr::memchr2(b'"', b'\\', rest) {
+        if rest[at] == b'"' {
+            return (&rest[at + 1..], escapes);
+        }
+        escapes |= rest.get(at + 1) == Some(&b'u');
+        rest = rest.get(at + 2..).unwrap_or_default();
+    }
+    (&[], escapes)
+}
+
+/// Returns what follows the digits after a first one, and whether they may be a number outside the range of
+/// floating-point numbers: a very long one, or one with an exponent.
+fn skip_digits(rest: &[u8]) -> (&[u8], bool) {
+    /// The largest floating-point number has 309 digits.
+    const DIGITS: usize = 300;
+    let more = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    let rest = &rest[more..];
+    (rest, more >= DIGITS || matches!(rest.first(), Some(b'e' | b'E')))
 }
 
 /// Returns whether a string begins with serde_json's reserved prefix, escaped or not.
