@@ -24,8 +24,9 @@ const GATHERED: usize = 256 * 1024;
 /// Parts of a second in which a throttled direction writes.
 const STEPS: usize = 50;
 
-/// The time by which a throttled direction may be behind its rate and still catch up.
-const CATCH_UP: Duration = Duration::from_millis(250);
+/// The time by which a throttled direction may be behind its rate and still catch up: a busy machine wakes a task
+/// that late.
+const CATCH_UP: Duration = Duration::from_secs(1);
 
 /// The time that one side may take to close after it has seen the other side close.
 const FAREWELL: Duration = Duration::from_secs(1);
@@ -50,7 +51,7 @@ pub(super) async fn carry(
         let (far_read, far_write) = far.split();
         let mut pump = |way, from, to| {
             let (weather, random) = (weather.clone(), random.fork());
-            Pump { way, from, to, weather, random }.run()
+            Pump { way, from, to, weather, random, due: Instant::now() }.run()
         };
         let both = futures_util::future::try_join(
             pump(Ways::Up, near_read, far_write),
@@ -87,6 +88,8 @@ struct Pump<'a> {
     to: WriteHalf<'a>,
     weather: watch::Receiver<Weather>,
     random: Rng,
+    /// The time until which what was written occupies the line, at its rate.
+    due: Instant,
 }
 
 impl Pump<'_> {
@@ -105,17 +108,29 @@ impl Pump<'_> {
 
     async fn pump(&mut self) -> io::Result<()> {
         let mut bytes = Vec::with_capacity(PIECE);
-        while self.from.read_buf(&mut bytes).await? > 0 {
+        while self.read(&mut bytes).await? > 0 {
             let came = Instant::now();
             self.gather(came, &mut bytes).await?;
             wait(&mut self.weather, |weather| weather.held_until(came)).await;
-            self.write(came, &bytes).await?;
+            self.write(&bytes).await?;
             bytes.clear();
         }
         // The end comes after what was said before it.
         let came = Instant::now();
         wait(&mut self.weather, |weather| weather.held_until(came)).await;
         Ok(())
+    }
+
+    /// Adds what comes next; 0 is its end. What had to be waited for finds the line free.
+    async fn read(&mut self, bytes: &mut Vec<u8>) -> io::Result<usize> {
+        match self.from.try_read_buf(bytes) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                let read = self.from.read_buf(bytes).await;
+                self.due = Instant::now();
+                read
+            }
+            read => read,
+        }
     }
 
     /// Adds what comes while pieces are merged.
@@ -136,9 +151,7 @@ impl Pump<'_> {
         Ok(())
     }
 
-    async fn write(&mut self, came: Instant, mut bytes: &[u8]) -> io::Result<()> {
-        // A step that a busy machine ended late makes the next one shorter.
-        let mut due = came;
+    async fn write(&mut self, mut bytes: &[u8]) -> io::Result<()> {
         while !bytes.is_empty() {
             wait(&mut self.weather, Weather::frozen_until).await;
             let (swallows, rate, split) = {
@@ -159,13 +172,17 @@ impl Pump<'_> {
             self.to.write_all(piece).await?;
             bytes = rest;
             if let Some(rate) = rate {
-                let (since, count) = (due.max(Instant::now() - CATCH_UP), piece.len());
+                // A step that a busy machine ended late makes the next one shorter.
+                let (since, count) = (self.due.max(Instant::now() - CATCH_UP), piece.len());
                 let until = |rate| since + Duration::from_secs_f64(count as f64 / rate as f64);
                 wait(&mut self.weather, |weather| weather.rate().map(until)).await;
-                due = until(rate);
-            } else if split.is_some() {
-                // So that the receiver has a chance to read it alone.
-                tokio::task::yield_now().await;
+                self.due = until(rate);
+            } else {
+                self.due = Instant::now();
+                if split.is_some() {
+                    // So that the receiver has a chance to read it alone.
+                    tokio::task::yield_now().await;
+                }
             }
         }
         Ok(())
