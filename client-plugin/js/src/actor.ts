@@ -8,6 +8,9 @@ import { CoarseTimer, now } from "./actor/clock.js";
 import { EmitQueue } from "./actor/emit-queue.js";
 import { HandlerTasks } from "./actor/handler-tasks.js";
 import { whole } from "./bytes.js";
+import type { Channels } from "./direct/channels.js";
+import type { RawChannels } from "./direct/connection.js";
+import type { P2pChannel } from "./direct/raw-channel.js";
 import { Client } from "./client.js";
 import type { Answer, ClientComplaint, ClientConfig, ClientEvent, Command, Input, Output } from "./client/interface.js";
 import type { Refusal } from "./error.js";
@@ -27,6 +30,9 @@ export interface PairingRequest {
 
 /** A decision: true for yes, false or a text with the reason for no. */
 export type Consent = boolean | string;
+
+/** Takes the channels that the partner opens. */
+export type OnChannel = (channel: P2pChannel) => unknown;
 
 /** Decides about requests. A promise that is rejected, or takes too long, means no. */
 export type OnRegister = (request: PairingRequest) => Consent | Promise<Consent>;
@@ -56,6 +62,7 @@ export class Actor {
   readonly client: Client;
   readonly tasks: HandlerTasks;
   onRegister: OnRegister | undefined;
+  onChannel: OnChannel | undefined;
   private readonly server: ServerLink;
   private readonly partner: PartnerLink;
   private readonly emits = new EmitQueue();
@@ -71,6 +78,7 @@ export class Actor {
     direct: DirectConfig | undefined,
     private readonly observer: Observer,
     saved?: string,
+    Channels?: RawChannels["Channels"],
   ) {
     this.client = new Client(config, now());
     try {
@@ -80,7 +88,8 @@ export class Actor {
     }
     const feed = (input: Input) => this.feed(input);
     this.server = new ServerLink(source, feed);
-    this.partner = new PartnerLink(direct, feed);
+    const came = (channel: P2pChannel) => this.came(channel);
+    this.partner = new PartnerLink(direct, feed, { Channels, came, roundTrip: () => this.client.directRtt() });
     this.tasks = new HandlerTasks(
       (pairing, seq, result) => feed({ kind: "finished", pairing, seq, result }),
       (failed, error) => observer.complaint({ failed, error }),
@@ -88,6 +97,11 @@ export class Actor {
     this.timer = new CoarseTimer(() => this.schedule());
     void this.server.connect(this.client.token);
     this.schedule();
+  }
+
+  /** The raw channels of the direct path, while there is one. */
+  get channels(): Channels | undefined {
+    return this.partner.channels;
   }
 
   /** Feeds an input. What follows is carried out after the present task. */
@@ -249,6 +263,18 @@ export class Actor {
         this.tasks.close();
         for (const caller of this.callers.values()) caller.closed?.();
     }
+  }
+
+  /** Gives the application a channel of the partner. Without a handler it is closed. */
+  private came(channel: P2pChannel): void {
+    const { onChannel } = this;
+    if (!onChannel) return channel.refuse();
+    Promise.resolve(channel)
+      .then(onChannel)
+      .catch((error: unknown) => {
+        channel.refuse();
+        this.observer.complaint({ failed: `onChannel of ${JSON.stringify(channel.label)}`, error });
+      });
   }
 
   /** Asks the application for its consent. Without a handler everybody is accepted. */

@@ -1,6 +1,6 @@
 /** What the application uses. */
 
-export type { Consent, OnRegister, PairingRequest } from "./actor.js";
+export type { Consent, OnChannel, OnRegister, PairingRequest } from "./actor.js";
 export type { FallbackHandler, Handler, Incoming } from "./actor/handler-tasks.js";
 export { P2pClient, type RegisterSettings, type RequestSettings } from "./api/client.js";
 export type { ConnectSettings, Target } from "./api/connect.js";
@@ -9,7 +9,10 @@ export { ConnectError, EmitError, HandlerError, P2pError, RequestError } from ".
 export type { EventMap, EventReader, P2pEvent, Read } from "./api/events.js";
 export { TargetWatch } from "./api/target-watch.js";
 export { values, Values } from "./api/values.js";
+export type { ChannelSettings } from "./direct/channels.js";
+export { P2pChannel, type ChannelMessage } from "./direct/raw-channel.js";
 export type { Path } from "./error.js";
+export type { ChannelEnd } from "./peer/channel.js";
 export type { IceServer, IceServers } from "./partner/driver.js";
 export type { Auth } from "./server/auth.js";
 export type { ClientEntry, PairingInfo, Presence, TargetState } from "./wire/control/welcome.js";

@@ -102,6 +102,12 @@ export class Client {
     return undefined;
   }
 
+  /** Returns the shortest recent round trip of the direct path, 0 if it is unknown. */
+  directRtt(): number {
+    for (const peer of this.peers.values()) return peer.direct?.path.heartbeats?.minRtt() ?? 0;
+    return 0;
+  }
+
   /** Returns true if an emit may be given now. If not, the emit waits with its caller. */
   takesEmits(): boolean {
     // Once the client was told to close, an emit is refused at once.

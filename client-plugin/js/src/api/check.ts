@@ -17,6 +17,7 @@ export const any: Kind = ["", () => true];
 export const object: Kind = ["an object", (value) => typeof value === "object" && value !== null];
 export const objectOrFunction: Kind = ["an object or a function", (value) => object[1](value) || fun[1](value)];
 export const time: Kind = ["a number of milliseconds", (value) => typeof value === "number" && value >= 0];
+export const count: Kind = ["a whole number up to 65,535", (value) => Number.isInteger(value) && value >= 0 && value < 2 ** 16];
 export const signal: Kind = ["an AbortSignal", (value) => typeof value?.aborted === "boolean" && !!value.addEventListener];
 export const json: Kind = ["JSON", (value) => isReadable(JSON.parse(JSON.stringify(value)))];
 

@@ -1,15 +1,17 @@
 /** The client, as the application sees it. */
 
-import type { Actor, Caller } from "../actor.js";
+import type { Actor, Caller, OnChannel } from "../actor.js";
 import { micros, now } from "../actor/clock.js";
 import type { FallbackHandler, Handler } from "../actor/handler-tasks.js";
 import type { Answer, Command } from "../client/interface.js";
 import { RegisterRetry } from "../client/retry.js";
+import type { ChannelSettings } from "../direct/channels.js";
+import type { P2pChannel } from "../direct/raw-channel.js";
 import { isClientId } from "../id.js";
 import { REQUEST_TIMEOUT } from "../limits.js";
 import type { ClientEntry, PairingInfo } from "../wire/control/welcome.js";
 import { emit, type EmitSettings, type Replied } from "./emit2.js";
-import { fun, json, oneOf, signal, text, time, wrong, wrongOption, type Kinds } from "./check.js";
+import { count, flag, fun, json, oneOf, signal, text, time, wrong, wrongOption, type Kinds } from "./check.js";
 import { P2pError, RequestError, requestError } from "./error.js";
 import { TYPES, type EventMap, type EventReader, type Observers } from "./events.js";
 import { TargetWatch } from "./target-watch.js";
@@ -166,6 +168,26 @@ export class P2pClient {
     return this;
   }
 
+  /**
+   * Opens a channel of the direct path to the partner: messages as they are, beside the events. Without a direct path it
+   * fails at once (`no-route`), and the channel ends with that path.
+   */
+  async channel(label: string, settings: ChannelSettings = {}): Promise<P2pChannel> {
+    refuse("channel", wrong("the label", label, text) ?? wrongOption(settings, CHANNEL));
+    const name = named("channel", label);
+    if (settings.signal?.aborted) throw aborted(name, settings.signal);
+    const { channels } = this.actor;
+    if (!channels) throw new P2pError("no-route", `${name}: there is no direct path at present`);
+    return channels.open(label, settings);
+  }
+
+  /** Sets the handler of the channels that the partner opens. Without one they are closed. */
+  onChannel(handler: OnChannel | undefined): this {
+    refuse("onChannel", handler && wrong("the handler", handler, fun));
+    this.actor.onChannel = handler;
+    return this;
+  }
+
   /** Adds a listener for an event of this client. */
   on<Type extends keyof EventMap>(type: Type, listener: (event: { type: Type } & EventMap[Type]) => void): this {
     refuse("on", wrong("the event", type, oneOf(...TYPES)) ?? wrong("the listener", listener, fun));
@@ -234,6 +256,14 @@ export class P2pClient {
 
 const REQUEST: Kinds<RequestSettings> = { timeout: time, signal };
 const REGISTER: Kinds<RegisterSettings> = { ...REQUEST, payload: json, consentTime: time, waitInLine: time, retry: time };
+
+const CHANNEL: Kinds<ChannelSettings> = {
+  protocol: text,
+  ordered: flag,
+  maxRetransmits: count,
+  maxPacketLifeTime: count,
+  signal,
+};
 
 const named = (request: string, target: unknown): string => `${request} ${JSON.stringify(target)}`;
 

@@ -1,10 +1,11 @@
 /** Connecting a client. */
 
-import { Actor, type Observer, type OnRegister } from "../actor.js";
+import { Actor, type Observer, type OnChannel, type OnRegister } from "../actor.js";
 import { micros } from "../actor/clock.js";
 import type { FallbackHandler, Handler } from "../actor/handler-tasks.js";
 import { clientConfig, type ConnectFailure } from "../client/interface.js";
 import { ownPeerConnection, type PeerConnectionClass } from "../direct/peer-connection.js";
+import { Channels } from "../direct/channels.js";
 import { isClientId } from "../id.js";
 import type { IceServers } from "../partner/driver.js";
 import { pathConfig } from "../peer/path/config.js";
@@ -28,6 +29,8 @@ export interface ConnectSettings {
   on2?: Record<string, Handler>;
   /** The handler of all other events. */
   onAny2?: FallbackHandler;
+  /** Takes the channels that the partner opens. Without it they are closed. */
+  onChannel?: OnChannel;
   /** The paths that emits take: `prefer-direct`, the default, `relay-only` or `direct-only`. */
   paths?: "prefer-direct" | "relay-only" | "direct-only";
   /** ICE servers for the direct path, or a function that returns them for each connection. None by default. */
@@ -83,6 +86,7 @@ const KINDS: Kinds<ConnectSettings> = {
   onRegister: fun,
   on2: ["an object of functions", (value) => object[1](value) && Object.values(value).every(fun[1])],
   onAny2: fun,
+  onChannel: fun,
   paths: oneOf("prefer-direct", "relay-only", "direct-only"),
   iceServers: objectOrFunction,
   PeerConnection: fun,
@@ -127,7 +131,11 @@ function handoverOf(name: string): Handover {
 }
 
 /** Connects a client. Rejects with a `ConnectError` if the first attempt fails. */
-export async function connectWith(io: Io | undefined, target: Target, settings: ConnectSettings): Promise<P2pClient> {
+export async function connectWith(
+  io: Io | undefined,
+  target: Target,
+  settings: ConnectSettings,
+): Promise<P2pClient> {
   const bad = wrong("the server", target, TARGET) ?? wrongOption(settings, KINDS);
   if (bad) throw new ConnectError("bad-args", `connect: ${bad}`);
   const result = await begin(io, target, settings);
@@ -188,8 +196,9 @@ function begin(io: Io | undefined, target: Target, settings: ConnectSettings): P
         }
       },
     };
-    const actor = new Actor(config, source, direct, observer, handover?.take());
+    const actor = new Actor(config, source, direct, observer, handover?.take(), Channels);
     actor.onRegister = onRegister;
+    actor.onChannel = settings.onChannel;
     actor.tasks.fallback = onAny2;
     for (const [event, handler] of Object.entries(on2)) actor.tasks.handlers.set(event, handler);
     const unwatch = watchPage(actor, handover);

@@ -4,6 +4,7 @@ import { CHANNEL_MESSAGE_BYTES, CHANNELS_IN_ALL, CHUNK_BYTES, PARTS_UNDER_WAY, W
 import type { LinkCommand, LinkEvent, LinkMessage } from "../peer/link.js";
 import { candidate } from "../wire/signal/candidate.js";
 import { readSdp, type Sdp } from "../wire/signal/sdp.js";
+import type { ChannelHost, Channels } from "./channels.js";
 import type { DataChannelLike, Description, PeerConnectionClass, PeerConnectionLike } from "./peer-connection.js";
 
 /** The label of the session's channel. A partner's first channel is the session's, whatever its label. */
@@ -16,8 +17,15 @@ const MAIN = "socketio-p2p";
  */
 const SEND_BUFFER = 4 * (WINDOW_BYTES + PARTS_UNDER_WAY * CHUNK_BYTES);
 
+/** What raw channels need beside the connection: their class, which may be missing, and the application's end. */
+export interface RawChannels extends Pick<ChannelHost, "came" | "roundTrip"> {
+  readonly Channels: (new (host: ChannelHost) => Channels) | undefined;
+}
+
 /** A connection. `report` takes its events; after `closed` there is none. */
 export class DirectConnection {
+  /** Its raw channels, if there are to be any. */
+  readonly channels: Channels | undefined;
   private readonly connection: PeerConnectionLike;
   private channel: DataChannelLike | undefined;
   /** Steps of the negotiation, one after another. */
@@ -30,9 +38,19 @@ export class DirectConnection {
     Connection: PeerConnectionClass,
     config: object,
     private readonly report: (event: LinkEvent) => void,
+    raw?: RawChannels,
   ) {
     const connection = new Connection(config);
     this.connection = connection;
+    this.channels =
+      raw?.Channels &&
+      new raw.Channels({
+        connection,
+        isOpen: () => this.isOpen,
+        used: (event) => this.tell({ event }),
+        came: raw.came,
+        roundTrip: raw.roundTrip,
+      });
     connection.onicecandidate = ({ candidate: found }) => {
       // An empty text, or none, stands for the end of the candidates, which is not sent.
       const own = found?.candidate && candidate(found.candidate, found.sdpMid, found.sdpMLineIndex);
@@ -43,7 +61,8 @@ export class DirectConnection {
     };
     connection.ondatachannel = ({ channel }) => {
       if (!this.channel) return this.take(channel);
-      channel.close(); // Raw channels are for a later version of this package.
+      if (this.channels) return this.channels.came(channel) ? undefined : this.fail();
+      channel.close();
       if (++this.strays >= CHANNELS_IN_ALL) this.fail();
     };
   }
@@ -59,8 +78,10 @@ export class DirectConnection {
       case "restart":
         return this.step(() => this.offer(command.attempt, { iceRestart: true }));
       case "answer":
+        this.channels?.describedBy(command.sdp);
         return this.step(() => this.answer(command.attempt, command.sdp));
       case "accept":
+        this.channels?.describedBy(command.sdp);
         return this.step(() => this.connection.setRemoteDescription({ type: "answer", sdp: command.sdp.text }));
       case "add":
         // A candidate that cannot be used is no failure.
@@ -76,8 +97,15 @@ export class DirectConnection {
   close(): void {
     if (this.isClosed) return;
     this.isClosed = true;
+    this.channels?.ended();
     this.channel?.close();
     this.connection.close();
+  }
+
+  /** True while the session's channel is open. */
+  get isOpen(): boolean {
+    const { channel, connection } = this;
+    return !this.isClosed && channel?.readyState === "open" && !["failed", "closed"].includes(connection.connectionState);
   }
 
   private tell(event: LinkEvent): void {
@@ -111,7 +139,7 @@ export class DirectConnection {
     const sdp = readSdp(description.sdp);
     if (typeof sdp === "string") throw new Error(`a description of this end cannot be read: ${sdp}`);
     // Before the candidates, which are found from now on.
-    this.tell({ event: "described", attempt, sdp });
+    this.tell({ event: "described", attempt, sdp: this.channels ? { ...sdp, text: this.channels.described(sdp) } : sdp });
     await this.connection.setLocalDescription(description);
   }
 

@@ -11,13 +11,17 @@
 /** What is used of a data channel. */
 export interface DataChannelLike {
   readonly label: string;
+  readonly protocol: string;
+  readonly ordered: boolean;
   readonly readyState: string;
   readonly bufferedAmount: number;
+  bufferedAmountLowThreshold: number;
   binaryType: string;
   onopen: ((event: any) => void) | null;
   onclose: ((event: any) => void) | null;
   onerror: ((event: any) => void) | null;
   onmessage: ((event: any) => void) | null;
+  onbufferedamountlow: ((event: any) => void) | null;
   send(data: any): void;
   close(): void;
 }
@@ -34,7 +38,7 @@ export interface PeerConnectionLike {
   onicecandidate: ((event: any) => void) | null;
   onconnectionstatechange: ((event: any) => void) | null;
   ondatachannel: ((event: any) => void) | null;
-  createDataChannel(label: string): DataChannelLike;
+  createDataChannel(label: string, options?: any): DataChannelLike;
   createOffer(options?: any): Promise<{ sdp?: string | undefined }>;
   createAnswer(): Promise<{ sdp?: string | undefined }>;
   setLocalDescription(description: any): Promise<void>;

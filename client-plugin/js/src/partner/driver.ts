@@ -1,9 +1,10 @@
 /** The link to the partner: the present WebRTC connection, and the ICE servers of the next one. */
 
 import type { Input } from "../client/interface.js";
-import { DirectConnection } from "../direct/connection.js";
+import type { Channels } from "../direct/channels.js";
+import { DirectConnection, type RawChannels } from "../direct/connection.js";
 import type { PeerConnectionClass } from "../direct/peer-connection.js";
-import type { LinkCommand, LinkId } from "../peer/link.js";
+import type { LinkCommand, LinkEvent, LinkId } from "../peer/link.js";
 
 /** An ICE server, as RTCPeerConnection takes it. */
 export interface IceServer {
@@ -23,12 +24,20 @@ export interface DirectConfig {
 
 /** The link to the partner. `feed` takes what happens. */
 export class PartnerLink {
-  private present: { id: LinkId; run: (command: LinkCommand) => void; close: () => void } | undefined;
+  private present:
+    | { id: LinkId; run: (command: LinkCommand) => void; close: () => void; channels: () => Channels | undefined }
+    | undefined;
 
   constructor(
     private readonly config: DirectConfig | undefined,
     private readonly feed: (input: Input) => void,
+    private readonly raw?: RawChannels,
   ) {}
+
+  /** The raw channels of the present connection, while it is open. */
+  get channels(): Channels | undefined {
+    return this.present?.channels();
+  }
 
   /** Carries out a command. */
   carryOut(link: LinkId, command: LinkCommand): void {
@@ -63,10 +72,11 @@ export class PartnerLink {
     let isOver = false;
     const start = (iceServers: IceServer[]) => {
       if (isOver) return;
-      connection = new DirectConnection(config.PeerConnection, { iceServers }, (event) => {
+      const report = (event: LinkEvent) => {
         if (event.event === "closed" && this.present?.id === id) this.present = undefined;
         this.feed({ kind: "link", link: id, event });
-      });
+      };
+      connection = new DirectConnection(config.PeerConnection, { iceServers }, report, this.raw);
       for (const command of waiting) connection.carryOut(command);
     };
     this.present = {
@@ -76,6 +86,7 @@ export class PartnerLink {
         isOver = true;
         connection?.close();
       },
+      channels: () => (connection?.isOpen ? connection.channels : undefined),
     };
     const { iceServers } = config;
     const attempt = (servers: IceServer[]) => {
