@@ -62,6 +62,23 @@ test("a handler that looks at its signal late finds it aborted", async () => {
   assert.deepEqual(await isLooked, [true, true]);
 });
 
+test("bytes travel through the server as they are, in a batch as base64, and in parts if there are many", async () => {
+  const bytes = Uint8Array.from({ length: 9_000 }, (_, at) => at % 256);
+  const few = Uint8Array.of(1, 2, 3);
+
+  const alone = await one.emit2("ask", { deep: [bytes] });
+  const [request, reply] = server.frames.splice(0).filter(([first]) => first instanceof Uint8Array);
+  const together = await Promise.all([one.emit2("ask", few), one.emit2("ask", few)]);
+  const batch = server.frames.splice(0)[0]?.[1];
+  const many = new Uint8Array(40_000).fill(7);
+
+  assert.deepEqual(alone, { deep: [bytes] });
+  for (const frame of [request, reply]) assert.ok((frame?.[0] as Uint8Array).length < bytes.length + 200);
+  assert.deepEqual(together, [few, few]);
+  assert.deepEqual((batch as { b: string[] }[]).map(({ b }) => b), [["AQID"], ["AQID"]]);
+  assert.deepEqual(await one.emit2("ask", many), many);
+});
+
 test("a session has only the two paths", () => {
   const session = new Session(false);
   session.handle({ kind: "opened", path: "relay" }, 0);

@@ -73,6 +73,8 @@ if (process.argv[1]?.endsWith(".test.js")) {
 export class FakeServer {
   /** The error with which connections fail, if any. */
   failure: Error | undefined;
+  /** The arguments of all frames and signals that were relayed. */
+  readonly frames: unknown[][] = [];
   /** The number of connections that were begun. */
   attempts = 0;
   private readonly sockets = new Map<string, FakeSocket>();
@@ -167,7 +169,8 @@ export class FakeServer {
         return socket.tell("P2P_PONG", { req });
       case "P2P_FRAME":
       case "P2P_SIGNAL":
-        socket.partner?.tell(event, first, second);
+        this.frames.push(args);
+        socket.partner?.tell(event, ...args);
     }
   }
 

@@ -3,11 +3,13 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
+import { Args } from "../src/args.js";
 import { defaultLimits, S } from "../src/limits.js";
 import { Peer } from "../src/peer.js";
 import { WireError } from "../src/wire/control/fields.js";
 import { serverMessage, TO_CLIENT } from "../src/wire/control/server.js";
-import { batchFromValue } from "../src/wire/frame.js";
+import { batchFromValue, frameBinary, type Frame } from "../src/wire/frame.js";
+import { fromServer } from "../src/server/from-server.js";
 import { signalFromValue } from "../src/wire/signal.js";
 import { golden } from "./repository.js";
 
@@ -101,6 +103,20 @@ test("a peer survives packets that were changed on their way", () => {
     }
   }
   assert.ok(delivered > 0, "some packets are whole");
+});
+
+test("an attachment that is no frame is reported, and one that is counts for the pairing that it names", () => {
+  const frame = { seq: 1, ack: 0, got: 0, body: { t: "emit", event: "e", args: new Args("[]", []), wantsReply: false } } as const;
+  const whole = frameBinary(frame, "1f-1");
+  for (let length = 0; length < whole.length; length++) {
+    const { kind } = fromServer("P2P_FRAME", [whole.slice(0, length).buffer]);
+    assert.equal(kind, "garbled", String(length));
+  }
+  for (const args of [[], [undefined], [new Uint8Array(20)], ["1f-1", whole], [{ byteLength: 3 }]]) {
+    assert.equal(fromServer("P2P_FRAME", args).kind, "garbled");
+  }
+  const read = fromServer("P2P_FRAME", [Buffer.from(whole)]) as { kind: string; pairing: string; frames: Frame[] };
+  assert.deepEqual([read.kind, read.pairing, read.frames[0]?.body.t], ["frames", "1f-1", "emit"]);
 });
 
 test("a partner that sends without end is held to its window", () => {

@@ -4,7 +4,7 @@ import type { Input } from "../client/interface.js";
 import { isKnownCode, refusal, type Refusal } from "../error.js";
 import { serverMessage } from "../wire/control/server.js";
 import { WireError } from "../wire/control/fields.js";
-import { batchFromValue, frameFromBinary, type Frame } from "../wire/frame.js";
+import { batchFromValue, frameFromBinary } from "../wire/frame.js";
 import { readLabel } from "../wire/label.js";
 import { FRAME, SIGNAL, WELCOME } from "../wire/names.js";
 import { ofPairing } from "../wire/signal.js";
@@ -13,11 +13,16 @@ import { ofPairing } from "../wire/signal.js";
 export function fromServer(event: string, args: unknown[]): Input {
   if (event !== FRAME && event !== SIGNAL) return ofMessage(event, args);
   const read = ofPairing(args);
-  if (read) {
-    const [pairing, value] = read;
-    if (event === SIGNAL) return { kind: "signalled", pairing, signal: value };
-    const frames = readFrames(value);
-    if (frames) return { kind: "frames", pairing, frames };
+  if (event === SIGNAL) {
+    if (read) return { kind: "signalled", pairing: read[0], signal: read[1] };
+  } else if (read) {
+    const frames = batchFromValue(read[1])?.frames;
+    if (frames) return { kind: "frames", pairing: read[0], frames };
+  } else {
+    // One frame in its binary spelling, which names the pairing.
+    const bytes = bytesOf(args[0]);
+    const [pairing, frame] = (bytes && frameFromBinary(bytes)) ?? [];
+    if (pairing !== undefined && frame) return { kind: "frames", pairing, frames: [frame] };
   }
   return { kind: "garbled", refusal: refusal("bad-args") };
 }
@@ -28,17 +33,10 @@ function ofMessage(event: string, args: unknown[]): Input {
   return { kind: event === WELCOME ? "garbled-welcome" : "garbled", refusal: message.refusal };
 }
 
-/** Reads frames: a value of JSON, or an attachment, which is one frame in its binary spelling. */
-function readFrames(value: unknown): Frame[] | undefined {
-  const bytes =
-    value instanceof ArrayBuffer
-      ? new Uint8Array(value)
-      : ArrayBuffer.isView(value)
-        ? new Uint8Array(value.buffer, value.byteOffset, value.byteLength)
-        : undefined;
-  if (!bytes) return batchFromValue(value)?.frames;
-  const read = frameFromBinary(bytes);
-  return read && [read[1]];
+/** Returns an attachment: a page gets an ArrayBuffer, Node a Buffer. */
+function bytesOf(value: unknown): Uint8Array | undefined {
+  if (value instanceof ArrayBuffer) return new Uint8Array(value);
+  return ArrayBuffer.isView(value) ? new Uint8Array(value.buffer, value.byteOffset, value.byteLength) : undefined;
 }
 
 /**

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { connect, EmitError, HandlerError, RequestError, values, type ConnectSettings, type P2pClient } from "../../src/index.js";
-import { atEnd, RustPeer, startServer } from "./programs.js";
+import { atEnd, interop, RustPeer, startServer } from "./programs.js";
 
 const server = await startServer();
 
@@ -53,6 +53,23 @@ test("bytes travel both ways, small and large", async () => {
 
   assert.deepEqual(reply.args, [new Uint8Array(Buffer.from("small")), large]);
   assert.equal(reply.path, "relay");
+});
+
+test("bytes reach a Rust client, which gets base64, and a stock client, which gets attachments", async () => {
+  const bytes = Uint8Array.from({ length: 10_000 }, (_, at) => at % 256);
+  await RustPeer.start(server.url, "bytes-rust");
+  const { io } = interop("socket.io-client-4");
+  const stock = io(`${server.url}?clientId=bytes-stock`, { transports: ["websocket"], forceNew: true });
+  atEnd(() => stock.disconnect());
+  await new Promise((resolve) => stock.once("connect", resolve));
+  stock.on("P2P_REGISTER", (_: string, accept: (is: boolean) => void) => accept(true));
+  stock.on("ask", (...args: any[]) => args.pop()({ echo: args }));
+
+  for (const target of ["bytes-rust", "bytes-stock"]) {
+    const client = await join(`with-${target}`);
+    await client.register(target);
+    assert.deepEqual(await client.emit2("ask", bytes, { of: target }), { echo: [bytes, { of: target }] });
+  }
 });
 
 test("every outcome is told apart", async () => {
