@@ -23,7 +23,7 @@ use socketio_p2p_client::{
 use socketio_p2p_examples::{WARNINGS, describe, log_to_stderr};
 use tokio::{
     io::{AsyncBufReadExt as _, BufReader},
-    sync::mpsc,
+    sync::{mpsc, oneshot},
 };
 
 /// A Socket.IO client that can be paired with another, driven by lines of JSON.
@@ -89,8 +89,8 @@ enum Reply {
     None,
 }
 
-/// Events of the partner that wait to be printed. When it is full, their handlers wait.
-const INCOMING: usize = 64;
+/// An event of the partner that waits to be printed, and its handler, which waits for that.
+type Arrived = (Incoming, oneshot::Sender<()>);
 
 /// Commands under way before the next line is read.
 const COMMANDS: usize = 1024;
@@ -117,7 +117,8 @@ async fn run(options: Options) -> Result<(), (String, Box<dyn Error>)> {
     let Options { url, id, reply, quiet, accept, resume, path, ice } = options;
     let direct = ice.into_iter().fold(DirectConfig::default(), DirectConfig::ice_server);
     eprintln!("connecting to {url} as {id}");
-    let (arrived, mut incoming) = mpsc::channel::<Incoming>(INCOMING);
+    // No longer than the handlers that run are many: each waits until its event is printed.
+    let (arrived, mut incoming) = mpsc::unbounded_channel::<Arrived>();
     let client = url
         .p2p(id)
         .resumes(resume)
@@ -127,9 +128,12 @@ async fn run(options: Options) -> Result<(), (String, Box<dyn Error>)> {
         .on2_fallback(move |msg: Incoming| {
             let arrived = arrived.clone();
             async move {
-                // The loop below prints it, after the events that came before.
+                // The loop below prints it, after the events that came before. It is handed over before the first
+                // await: from there, handlers run in any order.
                 if !quiet {
-                    arrived.send(msg.clone()).await?;
+                    let (printed, is_printed) = oneshot::channel();
+                    arrived.send((msg.clone(), printed))?;
+                    is_printed.await?;
                 }
                 if reply == Reply::None {
                     std::future::pending::<()>().await;
@@ -173,12 +177,12 @@ async fn run(options: Options) -> Result<(), (String, Box<dyn Error>)> {
             next = next => next,
         };
         match next {
-            Next::Incoming(msg) => {
+            Next::Incoming(arrived) => {
                 // `Paired` is published before a handler of its pairing runs: it is there by now.
                 while let Some(event) = events.recv().now_or_never() {
                     print_event(event)?;
                 }
-                say(&Line::incoming(&msg));
+                print(arrived);
             }
             Next::Done => {}
             Next::Line(Ok(Some(line))) => match serde_json::from_str(&line) {
@@ -194,6 +198,7 @@ async fn run(options: Options) -> Result<(), (String, Box<dyn Error>)> {
         }
     }
     drop(running);
+    print_incoming(&mut incoming);
     client.close().await;
     print_incoming(&mut incoming);
     Ok(())
@@ -201,17 +206,23 @@ async fn run(options: Options) -> Result<(), (String, Box<dyn Error>)> {
 
 /// The next thing to do.
 enum Next {
-    Incoming(Incoming),
+    Incoming(Arrived),
     /// A command is done.
     Done,
     Line(std::io::Result<Option<String>>),
 }
 
 /// Prints what has arrived and was not printed yet.
-fn print_incoming(incoming: &mut mpsc::Receiver<Incoming>) {
-    while let Ok(msg) = incoming.try_recv() {
-        say(&Line::incoming(&msg));
+fn print_incoming(incoming: &mut mpsc::UnboundedReceiver<Arrived>) {
+    while let Ok(arrived) = incoming.try_recv() {
+        print(arrived);
     }
+}
+
+fn print((msg, printed): Arrived) {
+    say(&Line::incoming(&msg));
+    // A handler that is gone waits for nothing.
+    printed.send(()).ok();
 }
 
 fn print_event(event: Result<Event, EventsError>) -> Result<(), (String, Box<dyn Error>)> {

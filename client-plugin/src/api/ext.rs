@@ -137,7 +137,8 @@ pub trait P2pClientExt: sealed::Sealed {
     /// the acknowledgement; a tuple is several arguments.
     ///
     /// A handler runs in the order of the events up to its first await, and from there in a task of its
-    /// own. At most 256 run at once; further events wait at the partner. A handler continues when its
+    /// own. What must keep that order is handed over before: `send(…).await` of a bounded channel of tokio
+    /// (1.54) delivers in any order while the channel is full. At most 256 run at once; further events wait at the partner. A handler continues when its
     /// pairing ends; only when 512 run, those of earlier pairings are aborted to make room. A handler that
     /// runs keeps the client connected, and so does one that holds a clone of the client: let it use
     /// [`Incoming::client`] or a [`WeakP2pClient`](crate::WeakP2pClient).
