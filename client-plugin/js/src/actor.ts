@@ -63,6 +63,7 @@ export class Actor {
   readonly tasks: HandlerTasks;
   onRegister: OnRegister | undefined;
   onChannel: OnChannel | undefined;
+  readonly hasChannels: boolean;
   private readonly server: ServerLink;
   private readonly partner: PartnerLink;
   private readonly emits = new EmitQueue();
@@ -88,6 +89,7 @@ export class Actor {
     }
     const feed = (input: Input) => this.feed(input);
     this.server = new ServerLink(source, feed);
+    this.hasChannels = !!Channels;
     const came = (channel: P2pChannel) => this.came(channel);
     this.partner = new PartnerLink(direct, feed, { Channels, came, roundTrip: () => this.client.directRtt() });
     this.tasks = new HandlerTasks(

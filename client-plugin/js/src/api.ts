@@ -10,7 +10,7 @@ export type { EventMap, EventReader, P2pEvent, Read } from "./api/events.js";
 export { TargetWatch } from "./api/target-watch.js";
 export { values, Values } from "./api/values.js";
 export type { ChannelSettings } from "./direct/channels.js";
-export { P2pChannel, type ChannelMessage } from "./direct/raw-channel.js";
+export type { ChannelMessage } from "./direct/raw-channel.js";
 export type { Path } from "./error.js";
 export type { ChannelEnd } from "./peer/channel.js";
 export type { IceServer, IceServers } from "./partner/driver.js";

@@ -5,10 +5,12 @@
 
 import { connectWith, type ConnectSettings, type Target } from "./api/connect.js";
 import type { P2pClient } from "./api/client.js";
+import { Channels } from "./direct/channels.js";
 import type { Io } from "./server/socket.js";
 
 export * from "./api.js";
+export { P2pChannel } from "./direct/raw-channel.js";
 
 /** Connects a client to the server at a URL, or by a socket that is given. Rejects with a `ConnectError`. */
 export const connect = (target: Target, settings: ConnectSettings): Promise<P2pClient> =>
-  connectWith((globalThis as { io?: Io }).io, target, settings);
+  connectWith((globalThis as { io?: Io }).io, target, settings, Channels);

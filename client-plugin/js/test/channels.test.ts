@@ -3,7 +3,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import type { P2pChannel, P2pClient } from "../src/index.js";
+import { Channels } from "../src/direct/channels.js";
+import { P2pError, type P2pChannel, type P2pClient } from "../src/index.js";
 import { CHANNEL_WINDOW, CHANNELS } from "../src/limits.js";
 import { FakePeerConnection } from "./fake-peer-connection.js";
 import { FakeServer, rejection } from "./fake-server.js";
@@ -185,6 +186,24 @@ test("without a direct path there is no channel, and nobody's channel is closed"
   const { other, one } = await pair();
   one.onChannel(undefined);
   assert.equal(await (await other.channel("nobody")).closed, "partner");
+});
+
+test("the core alone has no channels, closes the partner's, and emits directly", async () => {
+  const server = new FakeServer();
+  server.Channels = undefined;
+  const one = await server.connect("one", DIRECT);
+  server.Channels = Channels;
+  const other = await server.connect("other", { ...DIRECT, on2: { ask: (value: unknown) => value } });
+  const isDirect = new Promise<void>((resolve) => other.on("path", ({ path }) => path === "direct" && resolve()));
+  await one.register("other");
+  await isDirect;
+
+  const error = await rejection(() => one.channel("file"));
+  const channel = await other.channel("file").catch((error: unknown) => error);
+
+  assert.deepEqual([error.code, /core/.test(error.message)], ["bad-args", true]);
+  assert.ok(channel instanceof P2pError ? channel.code === "closed" : (await (channel as P2pChannel).closed) === "partner");
+  assert.equal(await one.with({ path: "direct" }).emit2("ask", 1), 1);
 });
 
 test("a connection has 64 channels, and a closed one makes room", async () => {

@@ -4,6 +4,7 @@ import { after } from "node:test";
 
 import { connectWith, type ConnectSettings } from "../src/api/connect.js";
 import type { P2pClient } from "../src/api/client.js";
+import { Channels } from "../src/direct/channels.js";
 import type { Io, SocketLike } from "../src/server/socket.js";
 
 type Listener = (...args: any[]) => void;
@@ -73,6 +74,8 @@ if (process.argv[1]?.endsWith(".test.js")) {
 export class FakeServer {
   /** The error with which connections fail, if any. */
   failure: Error | undefined;
+  /** The raw channels that clients have, as an entry of the package gives them. */
+  Channels: typeof Channels | undefined = Channels;
   /** The arguments of all frames and signals that were relayed. */
   readonly frames: unknown[][] = [];
   /** The number of connections that were begun. */
@@ -86,7 +89,7 @@ export class FakeServer {
 
   /** Connects a client. */
   async connect(id: string, settings: Partial<ConnectSettings> = {}): Promise<P2pClient> {
-    const client = await connectWith(this.io, "http://server.test", { id, paths: "relay-only", ...settings });
+    const client = await connectWith(this.io, "http://server.test", { id, paths: "relay-only", ...settings }, this.Channels);
     clients.add(client);
     return client;
   }

@@ -176,7 +176,8 @@ export class P2pClient {
     refuse("channel", wrong("the label", label, text) ?? wrongOption(settings, CHANNEL));
     const name = named("channel", label);
     if (settings.signal?.aborted) throw aborted(name, settings.signal);
-    const { channels } = this.actor;
+    const { channels, hasChannels } = this.actor;
+    if (!hasChannels) throw new P2pError("bad-args", `${name}: the entry "core" of this package has no channels`);
     if (!channels) throw new P2pError("no-route", `${name}: there is no direct path at present`);
     return channels.open(label, settings);
   }

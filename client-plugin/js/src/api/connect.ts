@@ -5,7 +5,7 @@ import { micros } from "../actor/clock.js";
 import type { FallbackHandler, Handler } from "../actor/handler-tasks.js";
 import { clientConfig, type ConnectFailure } from "../client/interface.js";
 import { ownPeerConnection, type PeerConnectionClass } from "../direct/peer-connection.js";
-import { Channels } from "../direct/channels.js";
+import type { RawChannels } from "../direct/connection.js";
 import { isClientId } from "../id.js";
 import type { IceServers } from "../partner/driver.js";
 import { pathConfig } from "../peer/path/config.js";
@@ -130,15 +130,19 @@ function handoverOf(name: string): Handover {
   return new Handover(sessionStorage, name);
 }
 
-/** Connects a client. Rejects with a `ConnectError` if the first attempt fails. */
+/**
+ * Connects a client. Rejects with a `ConnectError` if the first attempt fails. Raw channels are there if an entry of the
+ * package gives them.
+ */
 export async function connectWith(
   io: Io | undefined,
   target: Target,
   settings: ConnectSettings,
+  Channels?: RawChannels["Channels"],
 ): Promise<P2pClient> {
   const bad = wrong("the server", target, TARGET) ?? wrongOption(settings, KINDS);
   if (bad) throw new ConnectError("bad-args", `connect: ${bad}`);
-  const result = await begin(io, target, settings);
+  const result = await begin(io, target, settings, Channels);
   if (result instanceof P2pClient) return result;
   // The error is made here, so that its stack shows the caller.
   if (result) throw connectError(shown(target), result);
@@ -147,7 +151,12 @@ export async function connectWith(
 }
 
 /** Returns the client, or why there is none: without a failure, it was closed. */
-function begin(io: Io | undefined, target: Target, settings: ConnectSettings): Promise<P2pClient | ConnectFailure | undefined> {
+function begin(
+  io: Io | undefined,
+  target: Target,
+  settings: ConnectSettings,
+  Channels: RawChannels["Channels"],
+): Promise<P2pClient | ConnectFailure | undefined> {
   const { id, onRegister, on2 = {}, onAny2, paths = "prefer-direct", retryConnect, connectTimeout, signal } = settings;
   return new Promise((resolve) => {
     if (!isClientId(id)) throw new ConnectError("bad-client-id");

@@ -41,6 +41,7 @@ export async function serve(pages: Record<string, string>): Promise<string> {
   const script = (file: string | URL) => ({ type: "text/javascript", body: readFileSync(file, "utf8") });
   const files: Record<string, { type: string; body: string }> = {
     "/socketio-p2p.min.js": script(new URL("dist/socketio-p2p.min.js", PACKAGE)),
+    "/socketio-p2p-core.min.js": script(new URL("dist/socketio-p2p-core.min.js", PACKAGE)),
     "/socket.io.min.js": script(new URL("node_modules/socket.io-client/dist/socket.io.min.js", PACKAGE)),
   };
   const options = { bundle: true, format: "esm", target: "es2022", write: false } as const;

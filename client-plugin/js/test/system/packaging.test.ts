@@ -56,8 +56,8 @@ test("a fresh Node project talks with the package, and its types are read", asyn
   await RustPeer.start(url, "rust");
   const folder = await project(
     {
-      "index.js": `import { connect } from 'socketio-p2p';
-const [url, id] = process.argv.slice(2);${TALK}
+      "index.js": `const [url, id, entry] = process.argv.slice(2);
+const { connect } = await import(entry);${TALK}
 console.log(JSON.stringify(answer));
 await client.close();`,
       "typed.ts": `import { connect, EmitError, type P2pClient, type Reply } from 'socketio-p2p';
@@ -69,6 +69,8 @@ export async function talk(client: P2pClient): Promise<string> {
   client.on('novel', () => {});
   return reply.path;
 }
+export const copy = async (from: ReadableStream<Uint8Array>, client: P2pClient) =>
+  from.pipeTo((await client.channel('copy', { ordered: true })).writable);
 export const open = (url: string) => connect(url, { id: 'a', onRegister: ({ source }) => source === 'b' }).catch((error: EmitError) => error.code);`,
     },
     [],
@@ -76,7 +78,10 @@ export const open = (url: string) => connect(url, { id: 'a', onRegister: ({ sour
   const tsc = createRequire(import.meta.url).resolve("typescript/bin/tsc");
   const common = ["--noEmit", "--strict", "--lib", "es2023,dom", "--target", "es2022", "typed.ts"];
 
-  const { stdout } = await run("node", ["index.js", url, "fresh"], { cwd: folder });
+  for (const entry of ["socketio-p2p", "socketio-p2p/core"]) {
+    const { stdout } = await run("node", ["index.js", url, "fresh", entry], { cwd: folder });
+    assert.deepEqual(JSON.parse(stdout), { echo: ["fresh"] });
+  }
   for (const [module, resolution] of [
     ["nodenext", "nodenext"],
     ["esnext", "bundler"],
@@ -84,8 +89,6 @@ export const open = (url: string) => connect(url, { id: 'a', onRegister: ({ sour
     const options = ["--module", module, "--moduleResolution", resolution, ...common];
     await run(process.execPath, [tsc, ...options], { cwd: folder }).catch(({ stdout }) => assert.fail(String(stdout)));
   }
-
-  assert.deepEqual(JSON.parse(stdout), { echo: ["fresh"] });
 });
 
 test("the Node program of the README talks, and leaves when it is interrupted", async () => {

@@ -8,7 +8,7 @@ import { atEnd, FaultProxy, interop, RustPeer, startServer } from "./programs.js
 /** The names that the pages of these tests define. */
 declare const p2p: any, client: any, events: any[], join: any, until: any;
 
-const site = await serve({ "/": SCRIPT });
+const site = await serve({ "/": SCRIPT, "/core": SCRIPT.replace("p2p.min", "p2p-core.min") });
 const browser = await startBrowser();
 
 test("a page and a Rust client talk directly, whoever offers", async () => {
@@ -38,6 +38,23 @@ test("a page and a Rust client talk directly, whoever offers", async () => {
     await page.context().close();
     assert.ok(["disconnected", "unregistered"].includes((await rust.until("unpaired"))["reason"]));
   }
+});
+
+test("a page with the core alone talks directly", async () => {
+  const server = await startServer();
+  await RustPeer.start(server.url, "rust");
+  const page = await openPage(browser, `${site}/core`);
+
+  const reply = await page.evaluate(async (url: string) => {
+    await join(url, { id: "page" });
+    await client.register("rust");
+    await until((event: any) => event.type === "path" && event.path === "direct");
+    return client.with({ path: "direct", reply: "all" }).emit2("ask", Uint8Array.of(1, 2)).then(
+      ({ args, path }: any) => [[...args[0].echo[0]], path, typeof p2p.P2pChannel],
+    );
+  }, server.url);
+
+  assert.deepEqual(reply, [[1, 2], "direct", "undefined"]);
 });
 
 test("a page and a Node program exchange bytes directly", async () => {
