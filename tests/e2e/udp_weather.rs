@@ -2,10 +2,11 @@
 //! process, over loopback.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use socketio_p2p_client::direct::{
-    ChannelMessage, ChannelOptions, DirectConfig, DirectEnd, DirectEvent,
+    ChannelMessage, ChannelOptions, DirectConfig, DirectEnd, DirectEvent, Fate, UdpFaults, UdpWay,
 };
 use socketio_p2p_harness::UdpWeather;
 use tokio_util::task::TaskTracker;
@@ -175,6 +176,57 @@ async fn after_a_short_blackhole_it_goes_on_and_nothing_is_lost() -> Story {
     }
     assert!(pair.weather[0].counts().swallowed > 0);
     pair.close().await;
+    Ok(())
+}
+
+/// Loses the first datagram of this length that leaves, from the time at which it is told to.
+#[derive(Debug, Default)]
+struct LosesOne {
+    is_told: AtomicBool,
+    lost: AtomicUsize,
+}
+
+/// Length of a request of SCTP to reset one stream: headers of the packet and of the chunk (16 bytes), the request (18, and 2
+/// to fill up), and DTLS around it (37). No other message of the story has it.
+const RESET: usize = 16 + 20 + 37;
+
+impl UdpFaults for LosesOne {
+    fn fate(&self, way: UdpWay, len: usize) -> Fate {
+        if way == UdpWay::Leaving && len == RESET && self.is_told.swap(false, Ordering::Relaxed) {
+            self.lost.fetch_add(1, Ordering::Relaxed);
+            return Fate::Drop;
+        }
+        Fate::Pass
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_channel_opens_though_the_partners_answer_to_the_closing_of_another_was_lost() -> Story {
+    let loses = Arc::new(LosesOne::default());
+    let (tasks, here, mut there) = (TaskTracker::new(), ends::config(), ends::config());
+    there.faults = Some(Arc::clone(&loses) as _);
+    let (mut a, _) = ends::apart(&here, &tasks);
+    let (_, mut b) = ends::apart(&there, &tasks);
+    ends::connect(&mut a, &mut b).await;
+
+    let first = a.connection.open("first", ChannelOptions::unreliable(0)).await?;
+    let _first = b.channel().await;
+    loses.is_told.store(true, Ordering::Relaxed);
+    first.close().await;
+    let lost = async {
+        while loses.lost.load(Ordering::Relaxed) == 0 {
+            tokio::time::sleep(MILLIS(5)).await;
+        }
+    };
+    soon(lost).await;
+
+    for label in ["second", "third"] {
+        let channel = a.connection.open(label, ChannelOptions::unreliable(0)).await?;
+        let there = b.channel().await;
+        assert_eq!(there.label(), label);
+        channel.send("hello").await?;
+        assert_eq!(soon(there.recv()).await, Some("hello".into()));
+    }
     Ok(())
 }
 

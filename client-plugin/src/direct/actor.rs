@@ -5,10 +5,12 @@
 //! | `negotiate` | descriptions and candidates, both ways |
 //! | `main_choice` | the main channel among those of the partner |
 //! | `open` | raw channels: the partner's and this end's |
+//! | `confirming` | raw channels of this end, until the partner has confirmed them |
 //! | `send` | the send buffer of the main channel |
 //! | `close` | the end, with what was sent before |
 
 mod close;
+mod confirming;
 mod main_choice;
 mod negotiate;
 mod open;

@@ -205,11 +205,8 @@ impl DirectChannel {
         self.0.inbox.as_ref()?.end()
     }
 
-    /// Waits until the partner has confirmed a channel that this end opens.
+    /// Waits until the partner has confirmed the main channel, which this end opens.
     pub(crate) async fn opened(&self) -> Result<(), DirectSendError> {
-        if let Some(inbox) = &self.0.inbox {
-            return inbox.opened().await;
-        }
         loop {
             match self.poll().await {
                 Some(DataChannelEvent::OnOpen) => return Ok(()),

@@ -48,6 +48,8 @@ pub(crate) struct Channels {
     pub(crate) open: AtomicUsize,
     /// Number of raw channels that are open or on their way to be closed.
     pub(crate) raw: AtomicUsize,
+    /// Number of channels of this end that were not confirmed in time, and for which nobody waits any more.
+    pub(crate) set_aside: AtomicUsize,
     /// Closings of raw channels that were dropped.
     pub(crate) closings: Handover,
     /// Pumps of raw channels, and calls of webrtc's that have to wait. They run until the driver has ended.
@@ -69,6 +71,7 @@ impl Channels {
             unread: AtomicUsize::new(0),
             open: AtomicUsize::new(0),
             raw: AtomicUsize::new(0),
+            set_aside: AtomicUsize::new(0),
             closings: Handover::new(),
             calls: Handover::new(),
         }

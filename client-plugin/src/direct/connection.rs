@@ -237,6 +237,10 @@ impl DirectConnection {
     /// Opens a raw channel to the partner, which gets it by
     /// [`DirectEvent::Channel`](super::DirectEvent::Channel).
     ///
+    /// On a network that loses datagrams, a channel may open after several seconds where others have been closed, and
+    /// the repeated closing of one may close another that was opened within the next second or so: rtc-sctp 0.21.1
+    /// answers a closing once, and carries out a repeated one again. Keep a channel open rather than open many.
+    ///
     /// # Errors
     ///
     /// [`ChannelError::Options`] and [`ChannelError::NotOpen`]; [`ChannelError::TooMany`] if 64 channels are

@@ -38,7 +38,7 @@ pub(crate) struct Inbox {
     state: Mutex<InboxState>,
     /// Wakes the reader.
     arrived: Notify,
-    /// Wakes the callers that send, open or close.
+    /// Wakes the callers that send or close.
     changed: Notify,
     /// Wakes the pump.
     pub(super) stirred: Notify,
@@ -49,7 +49,6 @@ struct InboxState {
     messages: VecDeque<ChannelMessage>,
     /// Pieces that have come, if messages travel in pieces.
     pieces: Option<Pieces>,
-    is_open: bool,
 }
 
 impl Inbox {
@@ -63,7 +62,7 @@ impl Inbox {
         let messages = VecDeque::new();
         Self {
             channels,
-            state: Mutex::new(InboxState { channel, messages, pieces, is_open: false }),
+            state: Mutex::new(InboxState { channel, messages, pieces }),
             arrived: Notify::new(),
             changed: Notify::new(),
             stirred: Notify::new(),
@@ -134,18 +133,6 @@ impl Inbox {
         self.changed.notify_waiters();
     }
 
-    /// Waits until the partner has confirmed the channel.
-    pub(crate) async fn opened(&self) -> Result<(), DirectSendError> {
-        until(&self.changed, || {
-            let state = self.state();
-            match state.channel.end() {
-                Some(_) => Some(Err(DirectSendError::Closed)),
-                None => state.is_open.then_some(Ok(())),
-            }
-        })
-        .await
-    }
-
     /// Returns the reason why nothing more comes, once that is known.
     pub(crate) fn end(&self) -> Option<ChannelEnd> {
         self.state().channel.end()
@@ -208,12 +195,6 @@ impl Inbox {
                 self.changed.notify_waiters();
             }
         }
-    }
-
-    /// Records that the partner has confirmed the channel.
-    pub(super) fn confirmed(&self) {
-        self.state().is_open = true;
-        self.changed.notify_waiters();
     }
 
     /// Returns the next duty of the pump, or the time of [`Self::time_out`].

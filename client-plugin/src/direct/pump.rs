@@ -50,7 +50,6 @@ pub(crate) async fn pump(channel: Arc<dyn DataChannel>, inbox: Arc<Inbox>) {
                         tokio::task::yield_now().await;
                     }
                 }
-                Some(DataChannelEvent::OnOpen) => inbox.confirmed(),
                 Some(DataChannelEvent::OnClose) => {
                     let remainder = Remainder::new(&channels.ticks);
                     let is_living = channels.is_living().await;

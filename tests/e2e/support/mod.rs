@@ -11,7 +11,6 @@ pub(crate) mod wire;
 // The two ends with which the client's own tests of the direct path begin. They can use neither the
 // weather nor a TURN server: the harness depends on the client.
 #[path = "../../../client-plugin/tests/direct/pair.rs"]
-#[expect(dead_code, reason = "raw channels have tests in the client")]
 pub(crate) mod ends;
 
 use std::time::Duration;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use socketio_p2p_protocol::limits::CHANNELS;
 use socketio_p2p_protocol::peer::channel::{Admission, Carriage, admit};
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::timeout;
 
 use super::super::channel::DirectChannel;
 use super::super::channels::{Channels, Slot};
@@ -16,12 +16,11 @@ use super::super::message::{ChannelOptions, ChannelTerms};
 use super::super::peer_connection::{OpenedChannel, PeerConnection};
 use super::super::role::Role;
 use super::super::shared::{ConnectionShared, OpenAnswer};
+use super::confirming::Wanted;
 use super::{ConnectionActor, OpeningOutcome};
 
 /// Time that the partner may take to confirm a channel.
 const CHANNEL_TIMEOUT: Duration = Duration::from_secs(10);
-/// Number of times that a channel is opened if it is closed before it is open: see [`Channels::opens_at`].
-const ATTEMPTS: usize = 3;
 
 impl ConnectionActor {
     /// Takes a channel that the partner opened: of an offerer's, one is the main channel.
@@ -124,27 +123,7 @@ async fn open(
     }
     // Only the receiver can keep their order.
     options.ordered &= !matches!(carriage, Carriage::Pieces { .. });
-    let mut slot = Some(slot);
-    for _ in 0..ATTEMPTS {
-        while channels.opens_at() > Instant::now() {
-            sleep_until(channels.opens_at()).await;
-        }
-        channels.traffic.count_sent();
-        let opened = connection.open(&terms.label, options.clone()).await;
-        let channel = opened.map_err(|error| {
-            tracing::debug!(%error, "opening a channel failed");
-            ChannelError::Closed
-        })?;
-        let slot = slot.take().unwrap_or_else(|| Slot::take(&channels));
-        let (channel, pump) =
-            DirectChannel::raw(channel, terms.clone(), Arc::clone(&channels), slot, carriage);
-        channels.calls.give(pump);
-        if channel.opened().await.is_ok() {
-            return Ok(channel);
-        }
-        tracing::debug!(label = terms.label, "a channel was closed before it opened");
-    }
-    Err(ChannelError::Closed)
+    Wanted { channels, terms, carriage }.open(connection, options, slot).await
 }
 
 /// Reads the main channel, once the events are read no more, up to the partner's end.
