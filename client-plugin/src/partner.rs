@@ -4,6 +4,8 @@
 mod address_watch;
 #[cfg(feature = "webrtc")]
 mod driver;
+#[cfg(feature = "webrtc")]
+mod present;
 #[cfg(all(feature = "webrtc", target_os = "linux"))]
 mod route_watch;
 #[cfg(feature = "webrtc")]

@@ -1,7 +1,8 @@
 //! The driver of the link to the partner, as a WebRTC connection.
 //!
 //! There is one connection at a time. Any failure is reported as [`LinkEvent::Closed`], and the protocol decides
-//! what comes next. An ICE restart is a fresh connection here: webrtc opens one in some 10 ms.
+//! what comes next. A restart of ICE by the partner is answered on the connection. One by this end is a fresh
+//! connection: webrtc opens one in some 10 ms.
 
 use std::{collections::BTreeSet, fmt, sync::Arc, time::Duration};
 
@@ -15,13 +16,13 @@ use socketio_p2p_protocol::{
 use tokio::{sync::watch, task::JoinSet};
 use tokio_util::task::TaskTracker;
 
-use super::address_watch::{AddressWatch, Change};
+use super::{
+    address_watch::{AddressWatch, Change},
+    present::{Happening, Present, next_happening},
+};
 use crate::{
     api::handlers::Handlers,
-    direct::{
-        ChannelMessage, DirectChannel, DirectConfig, DirectConnection, DirectEvent, DirectEvents,
-        Lookup, Moved,
-    },
+    direct::{ChannelMessage, DirectChannel, DirectConfig, DirectConnection, DirectEvent, Lookup},
 };
 
 /// Handlers of the partner's channels that run at once: the channels that a connection may have, and as many
@@ -62,17 +63,6 @@ pub(crate) struct PartnerLink {
     warned: BTreeSet<IceWarning>,
     /// The warnings that it does not know of yet.
     warnings: Vec<IceWarning>,
-}
-
-/// The present connection.
-struct Present {
-    id: LinkId,
-    /// Number of the attempt whose description is being made.
-    attempt: u64,
-    connection: DirectConnection,
-    events: DirectEvents,
-    /// Messages over raw channels at the last report.
-    moved: Moved,
 }
 
 impl PartnerLink {
@@ -134,19 +124,23 @@ impl PartnerLink {
     pub(crate) fn carry_out(&mut self, id: LinkId, command: LinkCommand) -> Option<LinkEvent> {
         match command {
             LinkCommand::Offer(attempt) => {
-                let (connection, events) =
-                    DirectConnection::offer(self.config.clone(), &self.tasks);
-                self.replace(Present { id, attempt, connection, events, moved: Moved::default() });
+                let started = DirectConnection::offer(self.config.clone(), &self.tasks);
+                self.replace(Present::new(id, attempt, started));
                 None
             }
-            LinkCommand::Answer(attempt, offer) if !self.is_present(id) => {
-                let (connection, events) =
-                    DirectConnection::answer(self.config.clone(), &self.tasks);
-                self.replace(Present { id, attempt, connection, events, moved: Moved::default() });
+            LinkCommand::Answer(attempt, offer) => {
+                match self.present.as_mut().filter(|link| link.id == id) {
+                    // The partner restarts ICE.
+                    Some(link) => link.attempts.push_back(attempt),
+                    None => {
+                        let started = DirectConnection::answer(self.config.clone(), &self.tasks);
+                        self.replace(Present::new(id, attempt, started));
+                    }
+                }
                 self.signal(id, Step::Offer(offer))
             }
-            // A restart, of this end or of the partner.
-            LinkCommand::Restart(_) | LinkCommand::Answer(..) => {
+            // A restart of this end.
+            LinkCommand::Restart(_) => {
                 self.close(id);
                 Some(LinkEvent::Closed)
             }
@@ -205,14 +199,14 @@ impl PartnerLink {
 
     /// Turns a happening of the present connection into an input of the client.
     fn read(&mut self, happening: Happening) -> Option<Input> {
-        let link = self.present.as_ref()?;
+        let link = self.present.as_mut()?;
         let id = link.id;
         let event = match happening {
             Happening::Event(event) => event,
             Happening::Traffic => return self.moved(id).map(|event| Input::Link(id, event)),
         };
         let event = match event {
-            DirectEvent::Signal(signal) => described(link.attempt, signal)?,
+            DirectEvent::Signal(signal) => link.signalled(signal)?,
             DirectEvent::Open => {
                 self.opened.send_replace(Some(link.connection.clone()));
                 LinkEvent::Opened
@@ -238,10 +232,6 @@ impl PartnerLink {
             }
         };
         Some(Input::Link(id, event))
-    }
-
-    fn is_present(&self, id: LinkId) -> bool {
-        self.present.as_ref().is_some_and(|link| link.id == id)
     }
 
     fn replace(&mut self, link: Present) {
@@ -327,31 +317,6 @@ fn for_session(mut config: DirectConfig, paths: &PathConfig) -> DirectConfig {
     config
 }
 
-/// What the present connection has to report.
-enum Happening {
-    Event(DirectEvent),
-    /// Messages over raw channels, after a while without.
-    Traffic,
-}
-
-async fn next_happening(present: &mut Option<Present>) -> Happening {
-    let Some(Present { events, connection, .. }) = present else {
-        return std::future::pending().await;
-    };
-    let traffic = async {
-        match connection.traffic() {
-            Some(traffic) => traffic.wait().await,
-            None => std::future::pending().await,
-        }
-    };
-    tokio::select! {
-        biased;
-        Some(event) = events.recv() => Happening::Event(event),
-        () = traffic => Happening::Traffic,
-        else => std::future::pending().await,
-    }
-}
-
 fn renewal(config: &DirectConfig) -> Option<Lookup> {
     config.provider.clone().map(|provider| provider.renewed().boxed())
 }
@@ -370,15 +335,6 @@ async fn addresses_changed(addresses: &mut Option<AddressWatch>) -> Change {
     }
 }
 
-/// Turns a signal of this end into an event of the link, or `None` if the partner has no use for it.
-fn described(attempt: u64, signal: Signal) -> Option<LinkEvent> {
-    match signal.step {
-        Step::Offer(sdp) | Step::Answer(sdp) => Some(LinkEvent::Described(attempt, sdp)),
-        Step::Candidate(candidate) => Some(LinkEvent::Gathered(candidate)),
-        _ => None,
-    }
-}
-
 impl fmt::Debug for PartnerLink {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("PartnerLink")
@@ -386,3 +342,6 @@ impl fmt::Debug for PartnerLink {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests;
