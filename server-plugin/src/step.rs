@@ -287,14 +287,6 @@ impl Shared {
         self.connection(conn).is_some()
     }
 
-    /// Ends all pairings and connections.
-    pub(crate) fn shut_down(self: &Arc<Self>) {
-        for connection in self.connections.all() {
-            requests::finish(self, &connection);
-        }
-        self.step(Input::ShutDown);
-    }
-
     fn connection(&self, conn: ConnId) -> Option<Arc<Connection>> {
         self.connections.get(conn)
     }

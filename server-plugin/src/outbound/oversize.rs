@@ -310,7 +310,7 @@ impl Message {
     /// Returns whether the last text announced attachments of an event of the plugin.
     fn has_our_attachments(&self, longest: &Longest) -> bool {
         let start = String::from_utf8_lossy(&self.start);
-        let packet = Packet::read(&start, longest).filter(|packet| packet.kind == "5");
+        let packet = Packet::read(&start, &longest.namespace).filter(|packet| packet.kind == "5");
         let name = packet.and_then(|packet| salvage::event(packet.args));
         name.is_some_and(|name| name.starts_with(PREFIX))
     }
@@ -323,7 +323,7 @@ impl Message {
             return Some(vec![0; missing as usize]);
         }
         let start = String::from_utf8_lossy(&self.start);
-        let Packet { kind, attachments, address, args } = Packet::read(&start, longest)?;
+        let Packet { kind, attachments, address, args } = Packet::read(&start, &longest.namespace)?;
         let packet = match kind {
             "2" | "5" => {
                 let event = salvage::event(args)?.into_owned();

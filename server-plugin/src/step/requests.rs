@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use socketio_p2p_protocol::{
     ClientMessage, Code, Refusal, ReqId,
+    broker::Input,
     peer::v1::Side,
     relay::{HeldRequests, refuse_request},
     wire::{LIST, REGISTER, WATCH},
@@ -105,6 +106,16 @@ pub(crate) fn carry_out(shared: &Arc<Shared>, from: &Connection, request: Client
         return shared.forbidden(from.id, *req, target.clone());
     }
     shared.received(from.id, request);
+}
+
+impl Shared {
+    /// Ends all pairings and connections.
+    pub(crate) fn shut_down(self: &Arc<Self>) {
+        for connection in self.connections.all() {
+            finish(self, &connection);
+        }
+        self.step(Input::ShutDown);
+    }
 }
 
 /// Answers a request that is not carried out.

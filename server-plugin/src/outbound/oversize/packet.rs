@@ -1,7 +1,5 @@
 //! The beginning of a packet of Socket.IO, which is all that is read of it here.
 
-use super::Longest;
-
 /// The beginnings of an event and of an acknowledgement with attachments.
 pub(super) const WITH_ATTACHMENTS: [&[u8]; 2] = [b"45", b"46"];
 
@@ -25,7 +23,8 @@ pub(super) struct Packet<'a> {
 }
 
 impl<'a> Packet<'a> {
-    pub(super) fn read(start: &'a str, longest: &Longest) -> Option<Self> {
+    /// Reads the beginning of a packet of this namespace.
+    pub(super) fn read(start: &'a str, ours: &str) -> Option<Self> {
         let (kind, rest) = start.strip_prefix('4')?.split_at_checked(1)?;
         let (attachments, rest) = match kind {
             "5" | "6" => rest.split_once('-')?,
@@ -36,7 +35,7 @@ impl<'a> Packet<'a> {
             Some(parts) if address.starts_with('/') => parts,
             _ => ("/", address),
         };
-        let is_ours = namespace == &*longest.namespace;
+        let is_ours = namespace == ours;
         let is_number = number.bytes().all(|byte| byte.is_ascii_digit());
         let attachments = attachments.parse().ok()?;
         (is_ours && is_number).then_some(Self { kind, attachments, address, args })
