@@ -31,13 +31,13 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     actor::{
         coarse_timer::CoarseTimer,
-        command::{Asked, Callers, Emit},
+        command::{Asked, Callers, Emit, News},
         consents::Consents,
         emit_queue::EmitQueue,
         handler_tasks::HandlerTasks,
         observers::Observers,
     },
-    api::{incoming::PairingRequest, target_watch::News},
+    api::incoming::PairingRequest,
     partner::PartnerLink,
     server::server_link::ServerLink,
 };

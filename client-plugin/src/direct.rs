@@ -38,6 +38,7 @@
 // | `delivery` | waiting for what was sent |
 // | `remainder` | messages that are reported after the end of their channel |
 // | `inbox`, `pump` | what came over a raw channel |
+// | `sender` | the state of a channel's sender |
 // | `channel`, `sending`, `stream` | one data channel: messages, and bytes |
 // | `event`, `shared` | what the handle, the reader of events and the actor share |
 // | `actor` | the one task of a connection |
@@ -67,6 +68,7 @@ mod pump;
 mod remainder;
 mod role;
 mod runtime;
+mod sender;
 mod sending;
 mod server_names;
 mod shared;

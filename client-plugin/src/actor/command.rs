@@ -6,7 +6,7 @@ use std::{
 };
 
 use socketio_p2p_protocol::{
-    Cause, Code, Outcome,
+    Cause, Code, Outcome, Refusal, TargetState,
     client::{Answer, Command},
     limits::SETTING_MAX,
     session::CallId,
@@ -19,11 +19,6 @@ use tokio::{
     },
 };
 use tokio_util::task::TaskTracker;
-
-use crate::api::{
-    client::{P2pClient, Shared},
-    target_watch::News,
-};
 
 /// The time after a deadline in which a caller still waits for the actor's answer: the actor may be
 /// busy with writing to a server that does not read.
@@ -41,6 +36,18 @@ pub(crate) struct Asked {
     pub(crate) answer: Option<(CallId, oneshot::Sender<Answer>)>,
     /// Where the states of a watch are reported.
     pub(crate) news: Option<watch::Sender<News>>,
+}
+
+/// The last that a watch was told.
+#[derive(Clone, Debug, Default)]
+pub(crate) enum News {
+    /// No state after the first.
+    #[default]
+    None,
+    /// A state.
+    State(TargetState),
+    /// It has ended: the server refuses it.
+    Ended(Refusal),
 }
 
 /// An emit, and the caller that waits for its outcome.
@@ -78,8 +85,7 @@ pub(crate) struct Hold {
 }
 
 impl Hold {
-    pub(crate) fn new(client: &P2pClient, call: CallId) -> Self {
-        let Shared { commands, tasks, .. } = &*client.shared;
+    pub(crate) fn new(commands: &mpsc::Sender<Asked>, tasks: &TaskTracker, call: CallId) -> Self {
         Self { commands: commands.downgrade(), tasks: tasks.clone(), call }
     }
 }

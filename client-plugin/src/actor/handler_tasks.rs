@@ -29,7 +29,8 @@ use tokio::{
 
 use crate::api::{
     client::{P2pClient, Shared},
-    handlers::{EventHandler, HandlerResult, Handlers},
+    handler_output::HandlerResult,
+    handlers::{EventHandler, Handlers},
     incoming::Incoming,
 };
 

@@ -18,7 +18,7 @@ use tokio_util::{
 
 use crate::{
     actor::{
-        command::{Asked, Emit},
+        command::{Asked, Emit, Hold},
         emit_queue::EmitQueue,
     },
     api::{
@@ -200,6 +200,11 @@ impl fmt::Debug for P2pClient {
 impl Shared {
     pub(crate) fn next_call(&self) -> CallId {
         self.last_call.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// Returns a hold on the request with this number.
+    pub(crate) fn hold(&self, call: CallId) -> Hold {
+        Hold::new(&self.commands, &self.tasks, call)
     }
 
     pub(crate) fn events(&self) -> Events {

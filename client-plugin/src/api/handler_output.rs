@@ -1,8 +1,11 @@
 //! The results that a handler may return.
 
 use serde::Serialize;
+use socketio_p2p_protocol::Args;
 
-use crate::api::{args, handler_error::HandlerError, handlers::HandlerResult};
+use crate::api::{args, handler_error::HandlerError};
+
+pub(crate) type HandlerResult = Result<Args, HandlerError>;
 
 mod sealed {
     pub trait Sealed {}

@@ -7,17 +7,14 @@ use std::{
 };
 
 use futures_util::{FutureExt as _, future::BoxFuture};
-use socketio_p2p_protocol::Args;
 
 use crate::api::{
-    handler_error::HandlerError,
-    handler_output::HandlerOutput,
+    handler_output::{HandlerOutput, HandlerResult},
     incoming::{Consent, Incoming, PairingRequest},
 };
 #[cfg(feature = "webrtc")]
 use crate::direct::DirectChannel;
 
-pub(crate) type HandlerResult = Result<Args, HandlerError>;
 pub(crate) type EventHandler =
     Arc<dyn Fn(Incoming) -> BoxFuture<'static, HandlerResult> + Send + Sync>;
 #[cfg(feature = "webrtc")]

@@ -19,7 +19,7 @@ use socketio_p2p_protocol::{
 use tokio::{sync::oneshot, time::timeout_at};
 
 use crate::{
-    actor::command::{ANSWER_SLACK, Asked, Hold, deadline},
+    actor::command::{ANSWER_SLACK, Asked, deadline},
     api::{
         client::P2pClient,
         error::{RegisterError, RequestError},
@@ -248,7 +248,7 @@ impl Registration {
         let since = Instant::now();
         let call = client.shared.next_call();
         // A caller that no longer waits takes the registration back.
-        let _hold = Hold::new(&client, call);
+        let _hold = client.shared.hold(call);
         let about = name(&target);
         let command = |deadline| {
             let deadline = timeout.map(|_| deadline);

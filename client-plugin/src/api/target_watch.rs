@@ -13,7 +13,7 @@ use futures_util::{
     future::{BoxFuture, FutureExt as _},
 };
 use socketio_p2p_protocol::{
-    ClientId, Refusal, TargetState,
+    ClientId, TargetState,
     client::{Answer, Command},
     limits::REQUEST_TIMEOUT,
 };
@@ -24,7 +24,7 @@ use tokio::{
 use tokio_util::sync::ReusableBoxFuture;
 
 use crate::{
-    actor::command::{ANSWER_SLACK, Asked, Hold, deadline},
+    actor::command::{ANSWER_SLACK, Asked, Hold, News, deadline},
     api::{client::P2pClient, error::WatchError},
 };
 
@@ -64,7 +64,7 @@ impl IntoFuture for WatchTarget {
             let deadline = deadline(Instant::now(), timeout);
             let call = client.shared.next_call();
             // From here on its end is told to the server, also if this future is dropped.
-            let hold = Hold::new(&client, call);
+            let hold = client.shared.hold(call);
             let (answer, answered) = oneshot::channel();
             let (news, told) = watch::channel(News::default());
             let command = Command::Watch { call, target: id, deadline };
@@ -85,18 +85,6 @@ impl IntoFuture for WatchTarget {
         }
         .boxed()
     }
-}
-
-/// The last that a watch was told.
-#[derive(Clone, Debug, Default)]
-pub(crate) enum News {
-    /// No state after the first.
-    #[default]
-    None,
-    /// A state.
-    State(TargetState),
-    /// It has ended: the server refuses it.
-    Ended(Refusal),
 }
 
 /// A watch of a target, from [`P2pClientExt::watch_target`](crate::P2pClientExt::watch_target): a

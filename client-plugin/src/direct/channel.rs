@@ -17,7 +17,7 @@ use super::inbox::Inbox;
 use super::message::{ChannelMessage, ChannelTerms, into_message};
 use super::pump::pump;
 use super::remainder::Remainder;
-use super::sending::Sender;
+use super::sender::Sender;
 
 /// A data channel to the partner: messages as they are, without frames.
 ///

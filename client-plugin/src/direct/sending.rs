@@ -6,7 +6,6 @@ use std::time::Duration;
 use bytes::BytesMut;
 use futures_util::FutureExt;
 use socketio_p2p_protocol::limits::CHANNEL_PATIENCE;
-use socketio_p2p_protocol::peer::channel::{Carriage, TimelyWindow, pieces};
 use tokio::sync::OwnedMutexGuard;
 use tokio::time::{Instant, timeout_at};
 use webrtc::data_channel::DataChannel;
@@ -15,16 +14,7 @@ use super::channel::DirectChannel;
 use super::channels::Begun;
 use super::error::DirectSendError;
 use super::message::ChannelMessage;
-
-/// The state of a channel's sender.
-#[derive(Default)]
-pub(super) struct Sender {
-    /// Bytes that may be sent before the channel is asked again what is in flight.
-    credit: usize,
-    /// The number of the next message in pieces.
-    number: u32,
-    window: TimelyWindow,
-}
+use super::sender::Sender;
 
 /// Room for one message, and its place in the order.
 pub(crate) struct Reserved {
@@ -163,24 +153,6 @@ impl DirectChannel {
             Some(Err(error)) => Err(error),
             _ => Ok(()),
         }
-    }
-}
-
-impl Sender {
-    /// Notes that a message is handed over.
-    fn spend(&mut self, len: usize) {
-        self.credit = self.credit.saturating_sub(len);
-        self.window.handed_over(len, std::time::Instant::now());
-    }
-
-    /// Returns what travels instead of a message.
-    fn parts(&mut self, carriage: Carriage, message: ChannelMessage) -> Vec<ChannelMessage> {
-        if !matches!(carriage, Carriage::Pieces { .. }) {
-            return vec![message];
-        }
-        let number = self.number;
-        self.number = number.wrapping_add(1);
-        pieces(number, message.kind(), message.as_bytes()).map(ChannelMessage::Binary).collect()
     }
 }
 
