@@ -30,6 +30,7 @@ mod broken;
 mod clients;
 mod departed_v1;
 mod grants;
+mod hello;
 mod interface;
 mod lines;
 mod listing;
@@ -38,6 +39,7 @@ mod record;
 mod refusals;
 mod releases;
 mod requests;
+mod tokens;
 mod waiting;
 mod watches;
 
@@ -47,10 +49,9 @@ use std::{
 };
 
 pub use self::interface::{
-    Broken, BrokerConfig, BrokerEvent, BrokerStats, DuplicatePolicy, Hello, Input, ListPolicy,
-    Output, Partner,
+    Broken, BrokerConfig, BrokerEvent, BrokerStats, DuplicatePolicy, Input, ListPolicy, Output,
+    Partner,
 };
-pub use self::listing::Listing;
 use self::{
     clients::ListRate,
     departed_v1::DepartedV1,
@@ -64,6 +65,7 @@ use self::{
     waiting::{Question, Waiting},
     watches::WatchedTargets,
 };
+pub use self::{hello::Hello, listing::Listing};
 use crate::{
     ClientId, ClientMessage, Code, ConnId, Dialect, EndReason, PairingId, ReqId, ServerMessage,
     limits::setting,

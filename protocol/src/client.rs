@@ -19,6 +19,7 @@
 //! collected into batches while inputs are fed, so feed all that are there before polling.
 
 mod backoff;
+mod connect_failure;
 mod connecting;
 mod connection;
 mod ending;
@@ -45,7 +46,7 @@ use self::{
     watches::Watches,
 };
 pub use self::{
-    connecting::ConnectFailure,
+    connect_failure::ConnectFailure,
     handlers::{HandlerId, RunningHandlers},
     interface::{Answer, ClientConfig, ClientEvent, Command, Input, Output, QuestionId},
     retry::RegisterRetry,

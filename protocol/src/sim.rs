@@ -77,6 +77,7 @@ mod application_host;
 mod client;
 mod connection;
 mod direct;
+mod event;
 mod flow;
 mod handlers;
 mod history;

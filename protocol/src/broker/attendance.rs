@@ -2,64 +2,12 @@
 
 use std::time::{Duration, Instant};
 
-use super::{Broker, BrokerEvent, ClientRecord, Hello, Output, Slot};
+use super::{Broker, BrokerEvent, ClientRecord, Hello, Output, Slot, record::Attendance};
 use crate::{
-    ClientId, Code, ConnId, Dialect, EndReason, Presence as PartnerState, ResumeToken,
-    ServerMessage, Welcome,
+    ClientId, Code, ConnId, Dialect, EndReason, Presence as PartnerState, ServerMessage, Welcome,
     limits::TOLD_TIME,
     planted::{self, Fault},
 };
-
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Attendance {
-    /// It holds its name, but no other client sees it: its connection is being made.
-    Arriving,
-    /// Its connection stands.
-    Present,
-    /// It lost its connection, and its place is kept until this time.
-    Away { until: Instant },
-    /// It is away, and the connection on which it comes back is being made.
-    Returning,
-}
-
-/// The tokens with which a client may resume its session.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Tokens {
-    present: ResumeToken,
-    /// The one before, until the client has sent something on its new connection: the welcome with
-    /// the present one may have been lost.
-    previous: Option<ResumeToken>,
-}
-
-impl Tokens {
-    pub(super) const fn new(fresh: ResumeToken) -> Self {
-        Self { present: fresh, previous: None }
-    }
-
-    /// Returns whether the shown token is right. If it is, the fresh one takes its place.
-    pub(super) fn exchange(&mut self, shown: Option<ResumeToken>, fresh: ResumeToken) -> bool {
-        let Some(shown) = shown else { return false };
-        // Both are compared in any case: the time that it takes tells nothing.
-        let is_present = shown == self.present;
-        let is_previous = self.previous.is_some_and(|previous| shown == previous);
-        if !(is_present | is_previous) && !planted::is(Fault::ResumeWithoutToken) {
-            return false;
-        }
-        *self = Self { present: fresh, previous: Some(shown) };
-        true
-    }
-
-    /// Notes that the client has the present token.
-    pub(super) const fn confirm(&mut self) {
-        self.previous = None;
-    }
-}
-
-impl ClientRecord {
-    pub(super) fn is_present(&self) -> bool {
-        self.attendance == Attendance::Present
-    }
-}
 
 impl Broker {
     pub(super) fn connected(&mut self, conn: ConnId, now: Instant) {
@@ -281,25 +229,5 @@ impl Broker {
         if connected {
             self.outputs.push_back(Output::Close(conn));
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_token_is_good_until_its_client_has_said_something_with_the_next() {
-        let [first, second, third] = [1, 2, 3].map(|byte| ResumeToken::new([byte; 16]));
-        let mut tokens = Tokens::new(first);
-
-        assert!(!tokens.exchange(None, second));
-        assert!(!tokens.exchange(Some(third), second));
-        assert!(tokens.exchange(Some(first), second));
-        assert!(tokens.exchange(Some(first), third), "the welcome was lost");
-        assert!(tokens.exchange(Some(third), second));
-        tokens.confirm();
-        assert!(!tokens.exchange(Some(third), first));
-        assert!(tokens.exchange(Some(second), first));
     }
 }

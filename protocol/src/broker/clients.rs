@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::{
     Broker, BrokerEvent, ClientRecord, LineNews, ListPolicy, Listing, Output, WatchedTargets,
-    attendance::Attendance,
+    record::Attendance,
 };
 use crate::{
     ClientEntry, ClientId, Code, Dialect, EndReason, ReqId, ServerMessage, limits::LISTED_CLIENTS,

@@ -19,24 +19,15 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{Broker, BrokerEvent, Slot, requests::Registering, waiting::Request};
+use super::{
+    Broker, BrokerEvent, Slot,
+    requests::Registering,
+    waiting::{InLine, Request},
+};
 use crate::{
     ClientId, Code, Dialect, Refusal, ReqId, ServerMessage,
     limits::{INBOX_REQUESTS, LINE_INTERVAL, LINE_LENGTH, RESERVED_TIME, setting},
 };
-
-/// The right of a request to wait for a busy target.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct InLine {
-    /// The number under which it came: that of its first question, whose order is that of arrival.
-    ticket: ReqId,
-    /// The time until which it may wait.
-    until: Instant,
-    /// The place that its source was told last; 0 if that it is asked for.
-    told: Option<usize>,
-    /// The time before which its source is told no other place.
-    not_before: Instant,
-}
 
 /// The times at which lines are looked after.
 #[derive(Debug, Default)]

@@ -5,7 +5,7 @@
 
 use std::{collections::BTreeMap, ops::Deref, sync::Arc};
 
-use super::{ClientRecord, Slot, attendance::Attendance};
+use super::{ClientRecord, Slot, record::Attendance};
 use crate::{ClientEntry, ClientId, ClientState, ReqId, ServerMessage};
 
 /// The parts of a list: with 100,000 clients some 400 ids are copied with a part. A client's part is a

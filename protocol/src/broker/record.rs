@@ -2,10 +2,7 @@
 
 use std::{collections::VecDeque, time::Instant};
 
-use super::{
-    Hello,
-    attendance::{Attendance, Tokens},
-};
+use super::{hello::Hello, tokens::Tokens};
 use crate::{ClientId, ConnId, Dialect, EndedPairing, PairingId, ReqId};
 
 #[derive(Debug)]
@@ -50,6 +47,18 @@ pub(super) struct ClientRecord {
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Attendance {
+    /// It holds its name, but no other client sees it: its connection is being made.
+    Arriving,
+    /// Its connection stands.
+    Present,
+    /// It lost its connection, and its place is kept until this time.
+    Away { until: Instant },
+    /// It is away, and the connection on which it comes back is being made.
+    Returning,
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Slot {
     Free,
     Granting(PairingId),
@@ -79,6 +88,10 @@ impl ClientRecord {
             release: None,
             part: 0,
         }
+    }
+
+    pub(super) fn is_present(&self) -> bool {
+        self.attendance == Attendance::Present
     }
 
     /// Returns the places of its inbox that are taken by requests, and by questions whose request is

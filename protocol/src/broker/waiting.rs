@@ -7,7 +7,6 @@ use std::{
 
 use serde_json::Value;
 
-use super::lines::InLine;
 use crate::{ClientId, ReqId};
 
 /// A registration that waits for its answer.
@@ -25,6 +24,19 @@ pub(super) struct Request {
     pub(super) deadline: Instant,
     /// Its right to wait in line, if it has it.
     pub(super) line: Option<InLine>,
+}
+
+/// The right of a request to wait for a busy target.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct InLine {
+    /// The number under which it came: that of its first question, whose order is that of arrival.
+    pub(super) ticket: ReqId,
+    /// The time until which it may wait.
+    pub(super) until: Instant,
+    /// The place that its source was told last; 0 if that it is asked for.
+    pub(super) told: Option<usize>,
+    /// The time before which its source is told no other place.
+    pub(super) not_before: Instant,
 }
 
 /// A request that a client was asked and has not answered. It outlives the registration, or the

@@ -10,7 +10,7 @@ use std::{
     time::Instant,
 };
 
-use super::{Broker, ClientRecord, Slot, attendance::Attendance};
+use super::{Broker, ClientRecord, Slot, record::Attendance};
 use crate::{
     ClientId, Code, Refusal, ReqId, ServerMessage, TargetState,
     limits::{WATCH_INTERVAL, WATCHERS, WATCHES},

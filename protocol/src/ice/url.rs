@@ -5,7 +5,7 @@ use std::{
     net::{IpAddr, Ipv4Addr, Ipv6Addr},
 };
 
-use super::IceFault;
+use super::fault::IceFault;
 
 /// The port of a server whose address names none.
 const PORT: u16 = 3478;

@@ -16,7 +16,10 @@ mod selection;
 
 use std::time::{Duration, Instant};
 
-pub use self::config::{PathConfig, PathPolicy};
+pub use self::{
+    config::{PathConfig, PathPolicy},
+    selection::WhyLeft,
+};
 use self::{heartbeat::Heartbeats, min_rtt::MinRtt, selection::Selection};
 use crate::{
     PairingId,
@@ -25,17 +28,6 @@ use crate::{
 
 /// Answers of the server of which the quickest counts: those of a quarter of a minute.
 const ANSWERS: usize = 4;
-
-/// The reason why the direct path no longer carries.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum WhyLeft {
-    /// No heartbeat returns.
-    Silent,
-    /// The link is closed, or it failed.
-    Closed,
-    /// The round trip over the relay is clearly shorter. Throughput is not compared.
-    Slower,
-}
 
 /// The liveness of the present link's channel. Without a channel everything is false.
 #[derive(Clone, Copy, Debug, Default)]

@@ -10,10 +10,11 @@ use crate::{
 
 use crate::sim::{
     client::{SimClient, WaitingCall},
+    event::Event,
     handlers::args_of,
     oracle::{CallNo, Manner, Report},
     parties::{Emission, name_of},
-    world::{Event, World},
+    world::World,
 };
 
 impl World {

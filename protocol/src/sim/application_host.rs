@@ -12,10 +12,11 @@ use crate::{
 
 use crate::sim::{
     client::{Handled, Returns, SimClient, WaitingCall},
+    event::Event,
     oracle::{CallNo, Manner, Report, Rule, Verdict},
     parties::STRANGER,
     under_test::{Calls, Made},
-    world::{Event, World},
+    world::World,
 };
 
 impl World {

@@ -6,7 +6,7 @@ use std::{
 };
 
 use crate::{
-    Client, ClientConfig, ConnId, PairingId, Path, ResumeToken,
+    Client, ClientConfig, ClientId, ConnId, PairingId, Path, ResumeToken, TargetState,
     client::{Command, QuestionId},
 };
 
@@ -14,7 +14,6 @@ use crate::sim::{
     oracle::{CallNo, ClientNo},
     parties::HOSTILE,
     transcript::Recorded,
-    watches::Watching,
 };
 
 /// Numbers of requests are above this, those of calls below.
@@ -100,6 +99,14 @@ pub(crate) struct WaitingCall {
     pub(crate) command: Command,
     pub(crate) deadline: Instant,
     pub(crate) acknowledged: bool,
+}
+
+/// A watch that an application holds.
+#[derive(Debug)]
+pub(crate) struct Watching {
+    pub(crate) target: ClientId,
+    /// The state that was told last.
+    pub(crate) told: Option<TargetState>,
 }
 
 /// A question to an application.

@@ -14,9 +14,10 @@ use crate::{
 
 use self::network::{HostLink, LinkKey};
 use crate::sim::{
+    event::Event,
     oracle::{ClientNo, Rule},
     parties::HOSTILE,
-    world::{Event, World},
+    world::World,
 };
 
 /// The times after which a link notices that its other end is gone.

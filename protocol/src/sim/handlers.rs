@@ -8,9 +8,10 @@ use serde_json::Value;
 use crate::sim::{
     client::{Handled, Returns, SimClient},
     direct::network::LONGEST_CUT,
+    event::Event,
     oracle::{CallNo, Manner, Rule, Verdict},
     parties::{Emission, HOSTILE, STRANGER},
-    world::{Event, World},
+    world::World,
 };
 
 /// Longer than anything is under way on the relay, frozen twice: the receiver counts from the arrival.

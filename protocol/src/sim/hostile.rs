@@ -12,9 +12,10 @@ use serde_json::{Value, json};
 use crate::sim::{
     connection::{Connection, Down, Up},
     direct::network::description,
+    event::Event,
     parties::{HOSTILE, Hostile, name_of},
     watch::Who,
-    world::{Event, World},
+    world::World,
 };
 
 impl World {

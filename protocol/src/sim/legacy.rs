@@ -2,12 +2,12 @@
 //! by its name whatever becomes of the connection.
 
 mod consent;
+pub(crate) mod event;
 mod page;
 
 use std::{collections::BTreeSet, time::Duration};
 
-use self::consent::Asking;
-pub(crate) use self::{consent::LegacyQuestion, page::LegacyEvent};
+use self::{consent::Asking, event::LegacyEvent};
 use crate::{
     Args, ClientMessage, ConnId, Dialect, EndReason, Outcome, PairingId, peer::v1::NoAck,
     session::Delivery,
@@ -16,10 +16,11 @@ use crate::{
 use crate::sim::{
     client::{Handled, Returns, SimClient},
     connection::{Connection, Down, State, Up},
+    event::Event,
     handlers::{args_of, number_in},
     oracle::{CallNo, ClientNo, Manner, Report, Rule, Verdict},
     watch::Who,
-    world::{Event, World},
+    world::World,
 };
 
 /// A v1 client.

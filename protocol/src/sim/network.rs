@@ -6,10 +6,11 @@ use crate::{Code, ConnId, Dialect, PairingId, client::Input};
 
 use crate::sim::{
     connection::{self, Down, State, Up},
+    event::Event,
     oracle::Rule,
     parties::{HOSTILE, STRANGER},
     server::acts::Act,
-    world::{Event, World},
+    world::World,
 };
 
 /// The probability that the server refuses a signal, because its receiver's queue is full.

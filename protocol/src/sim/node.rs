@@ -12,12 +12,13 @@ use crate::{
 use crate::sim::{
     client::{Asked, REQUESTS, SimClient},
     connection::{self, Connection, State, Up},
+    event::Event,
     handlers::number_in,
     oracle::{CallNo, ClientNo, Report, Rule},
     parties::HOSTILE,
     transcript::Recorded,
     watch::Who,
-    world::{Event, World},
+    world::World,
 };
 
 /// The time after which a client of a script has another connection.

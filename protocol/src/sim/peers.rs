@@ -1,6 +1,7 @@
 //! The two peers of one pairing, recorded: with a server that relays between them, and drivers that
 //! make direct links. Delays, and the order in which things fail, are drawn from a seed.
 
+mod draws;
 mod driver;
 mod fault;
 mod faults;
@@ -135,7 +136,7 @@ impl PeerPair {
             let (limits, server_rtt) = (Limits::default(), Some(SERVER_RTT));
             let mut config = PeerConfig { paths, pairing, limits, server_rtt };
             if is_rough {
-                rough::configure(&mut config, &mut rng);
+                draws::configure(&mut config, &mut rng);
             }
             PeerEnd {
                 peer: Recorded::new(config, start, recorded.contains(&end)),
@@ -324,7 +325,7 @@ impl PeerPair {
     fn register(&mut self, from: usize) {
         self.asked += 1;
         if self.is_rough && self.rng.u8(..4) == 0 {
-            let code = rough::code(&mut self.rng);
+            let code = draws::code(&mut self.rng);
             let input = Input::Server(ServerEvent::NotGranted(code));
             return self.after(4..12, PeerEvent::Told(from, input));
         }

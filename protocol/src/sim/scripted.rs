@@ -13,10 +13,11 @@ use crate::{
 use crate::sim::{
     client::{Handled, REQUESTS, Returns, WaitingCall},
     connection::{Down, State},
+    event::Event,
     oracle::{CallNo, ClientNo, Manner, Report},
     parties::STRANGER,
     script::{Delivered, Handling, Passing, Records},
-    world::{Event, World},
+    world::World,
 };
 
 /// Returns the arguments with the number of their call before them.

@@ -7,18 +7,14 @@ use crate::{
     client::{Answer, Command},
 };
 
-use crate::sim::{client::SimClient, oracle::Rule, world::World};
+use crate::sim::{
+    client::{SimClient, Watching},
+    oracle::Rule,
+    world::World,
+};
 
 /// The watches that one application has at once.
 const AT_ONCE: usize = 4;
-
-/// A watch that an application holds.
-#[derive(Debug)]
-pub(crate) struct Watching {
-    target: ClientId,
-    /// The state that was told last.
-    told: Option<TargetState>,
-}
 
 impl World {
     /// An application begins a watch, or ends one.

@@ -7,10 +7,11 @@ use crate::{ClientId, Code, ConnId, Dialect, DuplicatePolicy, broker::Input};
 use crate::sim::{
     client::SimClient,
     connection::{Connection, State},
+    event::Event,
     parties::STRANGER,
     server::Server,
     watch::Who,
-    world::{Event, World},
+    world::World,
 };
 
 impl World {

@@ -6,17 +6,16 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::{
-    Args, Code, ConnId, LinkId, PairingId, PathPolicy, Refusal, ResumeToken, broker, client::Input,
-};
+use crate::{Args, Code, ConnId, PathPolicy, Refusal, ResumeToken, broker, client::Input};
 use fastrand::Rng;
 
 use crate::sim::{
-    client::{Asked, Handled, SimClient},
+    client::SimClient,
     connection::Connection,
     direct::network::DirectNetwork,
+    event::Event,
     flow::Flows,
-    legacy::{Legacy, LegacyEvent},
+    legacy::{Legacy, event::LegacyEvent},
     oracle::{CallNo, Oracle, Rule},
     parties::{HOSTILE, Hostile, STRANGER},
     plan::Plan,
@@ -28,40 +27,6 @@ use crate::sim::{
 
 /// The most events at one moment. More mean that somebody is busy without end.
 const CROWD: usize = 100_000;
-
-/// An event at a moment.
-#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
-pub(crate) enum Event {
-    ArriveUp(ConnId),
-    ArriveDown(ConnId),
-    /// The server notices that a connection is gone.
-    ServerLoses(ConnId),
-    /// The client notices it.
-    ClientLoses(ConnId),
-    Connect(usize),
-    /// The host announces a connection to the broker.
-    Announce(ConnId),
-    /// An event of a link reaches its owner.
-    Link(usize, LinkId),
-    /// Something passes again between two clients.
-    Join(usize, usize),
-    /// An application does something.
-    Act(usize),
-    /// An application has decided on a request of this source.
-    Consent(usize, Asked, bool),
-    /// A handler is done.
-    Finish(usize, Handled),
-    Alarm(usize),
-    ServerAlarm,
-    Fault,
-    /// A hostile client acts.
-    Hostile(usize),
-    Legacy(usize, LegacyEvent),
-    /// A v1 client whose queue was full reads on.
-    Reads(ConnId),
-    /// The arbiter of pairings says yes or no.
-    Granted(PairingId, bool),
-}
 
 pub(crate) struct World {
     pub(crate) plan: Plan,

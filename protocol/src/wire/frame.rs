@@ -11,133 +11,23 @@
 //! other fields may have any shape, and its number is taken all the same.
 
 mod binary;
+mod body;
+mod error;
 mod json;
-
-use std::{sync::Arc, time::Duration};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use bytes::Bytes;
 use serde_json::{Value, value::RawValue};
 
-use self::json::{FrameKind, WireFrame};
-use crate::{
-    Args, Refusal, limits,
-    wire::{Label, Shape},
+pub(crate) use self::body::spelled;
+use self::json::{FrameKind, WireFrame, check_object};
+pub use self::{
+    body::{Body, Frame},
+    error::FrameError,
 };
-
-/// The reason for which arguments, a frame or a batch could not be read.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum FrameError {
-    /// It is not JSON, or a field is missing or of the wrong type.
-    #[error("not a frame")]
-    Json(#[from] serde_json::Error),
-    /// The arguments are not an array.
-    #[error("the arguments are not an array")]
-    NotAnArray,
-    /// The arguments are nested deeper than [`limits::JSON_DEPTH`].
-    #[error("the arguments are nested too deeply")]
-    Depth,
-    /// The blobs are not base64.
-    #[error("a blob is not valid base64")]
-    Base64(#[from] base64::DecodeError),
-    /// The binary spelling ends too early, or its lengths do not add up.
-    #[error("the lengths in the binary frame do not add up")]
-    Lengths,
-    /// The binary spelling does not name a pairing.
-    #[error("the binary frame has no pairing id")]
-    Pairing,
-    /// The parts do not make an emit or a reply.
-    #[error("the parts form neither an emit nor a reply")]
-    Part,
-    /// The batch is empty, or has more than [`limits::BATCH_FRAMES`].
-    #[error("the batch is empty or has too many frames")]
-    Batch,
-}
-
-/// One frame of a session.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Frame {
-    /// The number, counted from 1 in each direction; 0 for a frame that is not in the window.
-    pub seq: u64,
-    /// The highest number up to which everything of the partner was taken: emits whose handlers
-    /// have started, and replies.
-    pub ack: u64,
-    /// The highest number up to which everything of the partner arrived; at least `ack`.
-    pub got: u64,
-    /// Time for which an emit may still wait for its handler, counted from its arrival; in whole
-    /// milliseconds on the wire. Of a value in parts only the last part has it.
-    pub ttl: Option<Duration>,
-    /// The content. It is shared with the window, from which it may be sent again.
-    pub body: Arc<Body>,
-}
-
-/// The content of a frame.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Body {
-    /// Event for a handler.
-    Emit {
-        /// The event's name.
-        event: String,
-        /// The arguments for the handler.
-        args: Args,
-        /// True if the sender waits for a reply.
-        wants_reply: bool,
-    },
-    /// Reply of a handler.
-    Reply {
-        /// The number of the emit.
-        to: u64,
-        /// The arguments of the reply, or the reason for which there are none.
-        result: Result<Args, Refusal>,
-    },
-    /// Piece of the text of an emit or a reply that is too large for one frame.
-    Part {
-        /// The piece.
-        text: String,
-        /// `true` for the last piece.
-        last: bool,
-    },
-    /// End of a value in parts whose sender gave it up.
-    Drop,
-    /// Notice that the caller of an emit does not wait for its reply any more.
-    Cancel {
-        /// The number of the emit.
-        to: u64,
-    },
-    /// Acknowledgement without a content.
-    Ack,
-    /// Frame of a kind that this version does not know. Its number is taken, and nothing else.
-    Other(Label),
-}
+use crate::{limits, wire::Label};
 
 impl Body {
-    /// Bytes that every frame holds beside its event, its arguments and its texts.
-    pub(crate) const FRAME: usize = 64;
-
-    /// Returns the bytes that the content holds in a window, roughly as many as on the wire.
-    #[must_use]
-    pub fn size(&self) -> usize {
-        Self::FRAME
-            + match self {
-                Self::Emit { event, args, .. } => event.len() + args.footprint(),
-                Self::Reply { result: Ok(args), .. } => args.footprint(),
-                Self::Reply { result: Err(refusal), .. } => refusal.message.len(),
-                Self::Part { text, .. } => text.bytes().map(spelled).sum(),
-                Self::Drop | Self::Cancel { .. } | Self::Ack | Self::Other(_) => 0,
-            }
-    }
-
-    /// Returns whether usual parsers can read the arguments. A relay cannot check parts.
-    pub(crate) fn can_be_read(&self) -> bool {
-        match self {
-            Self::Emit { args, .. } | Self::Reply { result: Ok(args), .. } => {
-                !Shape::of(args.as_json()).doubtful || args.parse::<Vec<Value>>().is_ok()
-            }
-            _ => true,
-        }
-    }
-
     /// Returns the text that is cut into parts: the frame without its numbers.
     pub(crate) fn to_json(&self) -> String {
         let wire = WireFrame::of_body(self, |blob| STANDARD.encode(blob));
@@ -150,15 +40,6 @@ impl Body {
             body @ (Self::Emit { .. } | Self::Reply { .. }) => Ok(body),
             _ => Err(FrameError::Part),
         }
-    }
-}
-
-/// Returns the bytes that one byte of a text takes inside a JSON string.
-pub(crate) const fn spelled(byte: u8) -> usize {
-    match byte {
-        b'"' | b'\\' | b'\n' | b'\r' | b'\t' => 2,
-        ..b' ' => 6,
-        _ => 1,
     }
 }
 
@@ -197,15 +78,6 @@ impl Frame {
         json::keep_own_fields(&mut value);
         let wire: WireFrame<'_, _, _> = serde_json::from_value(value)?;
         wire.frame(from_base64)
-    }
-}
-
-/// Refuses what is not an object. Serde alone would also read an array as the fields in their order.
-fn check_object(is_object: bool) -> Result<(), FrameError> {
-    if is_object {
-        Ok(())
-    } else {
-        Err(FrameError::Json(serde::de::Error::custom("not an object")))
     }
 }
 

@@ -3,11 +3,22 @@
 
 use std::time::{Duration, Instant};
 
-use super::{PathConfig, WhyLeft, hold::Hold};
+use super::{PathConfig, hold::Hold};
 use crate::limits::COMPARE_TIME;
 
 /// Two round-trip times that differ by less count as equal.
 const SLACK: Duration = Duration::from_millis(10);
+
+/// The reason why the direct path no longer carries.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum WhyLeft {
+    /// No heartbeat returns.
+    Silent,
+    /// The link is closed, or it failed.
+    Closed,
+    /// The round trip over the relay is clearly shorter. Throughput is not compared.
+    Slower,
+}
 
 #[derive(Debug, Default)]
 pub(super) struct Selection {

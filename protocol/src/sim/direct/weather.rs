@@ -4,11 +4,7 @@ use super::network::{LONGEST_CUT, LinkKey};
 use crate::{
     client::{Command, Input},
     peer::LinkEvent,
-    sim::{
-        oracle::ClientNo,
-        parties::HOSTILE,
-        world::{Event, World},
-    },
+    sim::{event::Event, oracle::ClientNo, parties::HOSTILE, world::World},
 };
 
 impl World {

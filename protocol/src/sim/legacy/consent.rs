@@ -2,14 +2,18 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
-use super::{Legacy, LegacyEvent};
+use super::{
+    Legacy,
+    event::{LegacyEvent, LegacyQuestion},
+};
 use crate::{ClientMessage, ConnId, ReqId};
 
 use crate::sim::{
     client::SimClient,
     connection::Up,
+    event::Event,
     oracle::{ClientNo, Rule},
-    world::{Event, World},
+    world::World,
 };
 
 /// The time after which an answer by event is sent again: no acknowledgement takes longer on a connection
@@ -27,13 +31,6 @@ pub(crate) struct Asking {
     reqs: BTreeSet<u64>,
     /// True after the page has taken it back.
     is_given_up: bool,
-}
-
-/// A question of the server.
-#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
-pub(crate) struct LegacyQuestion {
-    pub(super) req: ReqId,
-    pub(super) source: ClientNo,
 }
 
 impl Legacy {

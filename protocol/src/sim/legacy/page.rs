@@ -2,33 +2,19 @@
 
 use std::time::Duration;
 
-use super::{Legacy, LegacyQuestion};
+use super::{
+    Legacy,
+    event::{LegacyEvent, LegacyQuestion},
+};
 use crate::{ClientMessage, ConnId, EndReason, PairingInfo, ServerMessage};
 
 use crate::sim::{
-    client::{Handled, SimClient},
+    client::SimClient,
     connection::Up,
+    event::Event,
     oracle::{ClientNo, Rule},
-    world::{Event, World},
+    world::World,
 };
-
-/// A moment of a v1 client.
-#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
-pub(crate) enum LegacyEvent {
-    Connect,
-    Act,
-    Finish(Handled),
-    /// Its page has decided on a question of this connection.
-    Decide(ConnId, LegacyQuestion),
-    /// It sends its registration again, if that still waits.
-    Repeat(ConnId, ClientNo),
-    /// It takes its registration back, if that still waits.
-    TakeBack(ConnId, ClientNo),
-    /// It sends an answer again, unless it was acknowledged.
-    Resend(ConnId, bool, u64),
-    /// It confirms the end of its pairing.
-    Release(ConnId, crate::PairingId),
-}
 
 impl World {
     pub(crate) fn legacy_event(&mut self, legacy: usize, event: LegacyEvent) {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{PeerEvent, PeerPair, fault::PeerFault, rough};
+use super::{PeerEvent, PeerPair, draws, fault::PeerFault};
 use crate::{
     EndReason, Path, Presence,
     limits::Limits,
@@ -81,7 +81,7 @@ impl PeerPair {
     /// Makes another connection to the server, which says what it knows of the pairing.
     fn resume(&mut self, end: usize, known: ServerEvent) {
         let after = self.rng.u64(100..400);
-        let limits = if self.is_rough { rough::limits(&mut self.rng) } else { Limits::default() };
+        let limits = if self.is_rough { draws::limits(&mut self.rng) } else { Limits::default() };
         for event in [ServerEvent::Welcomed(limits), known] {
             self.after(after..after + 1, PeerEvent::Told(end, Input::Server(event)));
         }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::{PeerEvent, PeerPair, rough};
+use super::{PeerEvent, PeerPair, draws};
 use crate::{
     Args, Body, Candidate, EndReason, Frame, Presence, Refusal, Signal, Step, WhyAnew,
     peer::{Input, LinkEvent, LinkMessage, ServerEvent},
@@ -69,14 +69,14 @@ impl PeerPair {
                     0 => ServerEvent::Partner(Presence::Away),
                     1 => ServerEvent::Partner("elsewhere".into()),
                     2 => ServerEvent::Answered(Duration::from_micros(self.rng.u64(..400_000))),
-                    3 => ServerEvent::NotGranted(rough::code(&mut self.rng)),
+                    3 => ServerEvent::NotGranted(draws::code(&mut self.rng)),
                     _ => ServerEvent::Partner(Presence::Back),
                 };
                 self.feed(end, Input::Server(event));
             }
             14 => self.feed(end, Input::RelayRefused),
             15 => {
-                let limits = rough::limits(&mut self.rng);
+                let limits = draws::limits(&mut self.rng);
                 self.feed(end, Input::Server(ServerEvent::Welcomed(limits)));
             }
             16 => {
@@ -158,8 +158,8 @@ impl PeerPair {
     fn body(&mut self) -> Body {
         let result = match self.rng.u8(..4) {
             0 => Ok(Args::default()),
-            1 => Err(Refusal::new(rough::code(&mut self.rng), "")),
-            _ => Err(rough::code(&mut self.rng).into()),
+            1 => Err(Refusal::new(draws::code(&mut self.rng), "")),
+            _ => Err(draws::code(&mut self.rng).into()),
         };
         let to = self.number();
         match self.rng.u8(..9) {
@@ -181,7 +181,7 @@ impl PeerPair {
             _ => {
                 let event = match self.rng.u8(..4) {
                     0 => "P2P_FRAME".to_owned(),
-                    _ => rough::event(&mut self.rng),
+                    _ => draws::event(&mut self.rng),
                 };
                 Body::Emit { event, args: Args::default(), wants_reply: self.rng.bool() }
             }

@@ -2,7 +2,10 @@
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 
-use super::{Body, Frame, FrameError, check_object, json::WireFrame};
+use super::{
+    Body, Frame, FrameError,
+    json::{WireFrame, check_object},
+};
 use crate::PairingId;
 
 impl Frame {

@@ -6,7 +6,10 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::{Value, value::RawValue};
 
-use super::{Body, Frame, FrameError, check_object};
+use super::{
+    body::{Body, Frame},
+    error::FrameError,
+};
 use crate::{
     Args, Code, Refusal, limits,
     wire::{self, labels},
@@ -45,6 +48,15 @@ impl FrameKind {
             "d" | "z" => self == Self::Part,
             _ => false,
         }
+    }
+}
+
+/// Refuses what is not an object. Serde alone would also read an array as the fields in their order.
+pub(super) fn check_object(is_object: bool) -> Result<(), FrameError> {
+    if is_object {
+        Ok(())
+    } else {
+        Err(FrameError::Json(serde::de::Error::custom("not an object")))
     }
 }
 
