@@ -60,7 +60,7 @@ pub(crate) struct Actor {
     observers: Observers,
     timer: CoarseTimer,
     stop: CancellationToken,
-    /// True once the client was told to close. It puts out [`Output::Close`] within a second.
+    /// True once the application has asked to close the client. It puts out [`Output::Close`] within a second.
     stopping: bool,
 }
 

@@ -3,14 +3,14 @@
 //! ```text
 //!                register            accept            granted
 //!   Free ───────────────► asked ───────────► Granting ────────► Paired
-//!    ▲  (holds no slot: both ends stay Free)     │                 │
+//!    ▲  (no slot: both clients stay Free)        │                 │
 //!    │◄──────── refused, declined, timeout ──────┘                 │
 //!    └◄──── unregister, disconnect, unpair, kick, shut down ───────┘
 //! ```
 //!
 //! A request waits beside its target and holds nobody's slot, so nobody is kept busy by being
-//! asked. At acceptance both ends are checked once more and held while the pairing is granted: by
-//! the caller at once on a single node, by an arbiter when there are several. Then both ends are
+//! asked. At acceptance both clients are checked once more and held while the pairing is granted: by
+//! the caller at once on a single node, by an arbiter when there are several. Then both clients are
 //! committed in one step.
 //!
 //! ```text

@@ -142,7 +142,7 @@ impl Client {
     /// Returns true if [`Command::Emit`] may be given now. If not, the emit waits with its caller.
     #[must_use]
     pub fn takes_emits(&self) -> bool {
-        // Once the client was told to close, an emit is refused at once.
+        // Once the application has asked to close the client, an emit is refused at once.
         self.ending.closes() || self.peers.values().all(Peer::takes_emits)
     }
 

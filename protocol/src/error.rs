@@ -141,17 +141,17 @@ impl Code {
 labels! {
     /// The reason for which a pairing ended.
     pub EndReason {
-        /// One end unregistered.
+        /// One client unregistered.
         Unregistered = "unregistered",
-        /// One end lost its connection, or left.
+        /// One client lost its connection, or left.
         Disconnected = "disconnected",
-        /// One end did not come back in time.
+        /// One client did not come back in time.
         TimedOut = "timed-out",
-        /// Another connection took over the id of one end.
+        /// Another connection took over the id of one client.
         Replaced = "replaced",
-        /// The server removed one end, or ended the pairing.
+        /// The server removed one client, or ended the pairing.
         Kicked = "kicked",
-        /// The server of one end is lost.
+        /// The server of one client is lost.
         NodeLost = "node-lost",
         /// The server is going down.
         ShuttingDown = "shutting-down",

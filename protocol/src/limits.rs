@@ -94,7 +94,7 @@ pub const CONSENT_TIME: Duration = Duration::from_secs(10);
 /// answer has no place for the requests of others meanwhile.
 pub const CONSENT_TIME_MAX: Duration = Duration::from_secs(10 * 60);
 
-/// Longest time that an agreement waits for its grant. Both ends are held meanwhile.
+/// Longest time that an agreement waits for its grant. Both clients are held meanwhile.
 pub const GRANT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Time that a client waits for the verdict about a registration, beyond the time for consent: for the
@@ -116,8 +116,8 @@ pub const RELEASE_TIMEOUT: Duration = Duration::from_secs(3);
 /// Time for which the server remembers that a v1 client left without knowing the end of its pairing.
 pub const DEPARTED_V1_TIME: Duration = Duration::from_secs(10 * 60);
 
-/// Time in which a v1 client must keep the connection on which it was told that it has no pairing. If that
-/// connection ends sooner, the message may be lost, and the client is told again: a dead connection is
+/// Time in which a v1 client must keep the connection on which it was informed that it has no pairing. If that
+/// connection ends sooner, the message may be lost, and the client is informed again: a dead connection is
 /// noticed within 18 s.
 pub const TOLD_TIME: Duration = Duration::from_secs(60);
 
@@ -210,7 +210,7 @@ pub const PARTS_UNDER_WAY: usize = 16;
 /// Longest arguments of one emit or reply, in bytes: a full window.
 pub const VALUE_BYTES: usize = 1024 * 1024;
 
-/// Calls of one end that wait for a reply. Handlers that run for the partner's calls as long as their
+/// Calls of one peer that wait for a reply. Handlers that run for the partner's calls as long as their
 /// callers wait, and as many for its other emits: unanswered calls do not hold those up.
 pub const PENDING_CALLS: usize = 256;
 
@@ -311,7 +311,7 @@ pub const SDP_BYTES: usize = 32 * 1024;
 /// Longest ICE candidate, in bytes.
 pub const CANDIDATE_BYTES: usize = 1024;
 
-/// Candidates of one end's own addresses in one attempt at a direct path. A machine with many interfaces has about 20;
+/// Candidates of one peer's own addresses in one attempt at a direct path. A machine with many interfaces has about 20;
 /// of more addresses the best are taken. Those that ICE servers make have places of their own, [`SERVER_CANDIDATES`].
 pub const CANDIDATES: usize = 64;
 
@@ -319,7 +319,7 @@ pub const CANDIDATES: usize = 64;
 /// connection.
 pub const OFFERS: u32 = 8;
 
-/// Signals that the server forwards for one end of a pairing in [`SIGNAL_WINDOW`]: three attempts with
+/// Signals that the server forwards for one client of a pairing in [`SIGNAL_WINDOW`]: three attempts with
 /// all their candidates.
 pub const SIGNALS: u32 = 200;
 

@@ -14,7 +14,7 @@
 //! |---|---|
 //! | [`channel`] | credit of the raw channels of a direct connection |
 //! | [`session`] | order, window, replies and outcomes, above whatever path carries them |
-//! | [`v1`] | an end that speaks v1, whose session the server keeps |
+//! | [`v1`] | a peer that speaks v1, whose session the server keeps |
 //! | `path` | the direct path as it is measured: heartbeat, round trips, selection, hold |
 //! | `link` | how a direct connection comes about: attempts, glare, candidates |
 //! | [`direct`] | the two together |
@@ -66,19 +66,19 @@ pub struct Peer {
     /// The path that was reported last. The first is taken for granted.
     reported: Option<Path>,
     server: ServerView,
-    /// True while this end has a connection to the server.
+    /// True while this peer has a connection to the server.
     is_connected: bool,
     /// True while the partner has none.
     is_partner_away: bool,
     outbox: Outbox,
-    /// True once the pairing is to end: the server does not relay what this end sends.
+    /// True once the pairing is to end: the server does not relay what this peer sends.
     is_unwanted: bool,
     ended: bool,
     outputs: VecDeque<Output>,
 }
 
 impl Peer {
-    /// One end of a pairing that has just been made, on a connection to a server with these limits.
+    /// Creates the peer of a pairing that has just been made, on a connection to a server with these limits.
     /// `server_rtt` is the time in which the server answered last.
     #[must_use]
     pub fn new(

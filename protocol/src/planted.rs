@@ -6,7 +6,7 @@
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum Fault {
-    /// The end of a pairing frees one end and forgets the other.
+    /// The end of a pairing frees one client and forgets the other.
     ForgetPartner,
     /// The end of a connection ends whatever connection its client has now.
     CompareWithoutIncarnation,
@@ -18,15 +18,15 @@ pub enum Fault {
     ForgetAway,
     /// A client that is away loses its place before its grace is over.
     EndTooEarly,
-    /// The partner of a client that is back is not told.
+    /// The partner of a client that is back is not informed.
     ForgetBack,
     /// The end of a pairing is reported twice.
     TellTwice,
     /// A client that is back does not send its window again.
     ForgetResend,
-    /// A pairing that ended while a client was away goes on at its end.
+    /// A pairing that ended while a client was away goes on for it.
     KeepEndedPairing,
-    /// The reason of an end during a client's absence is not reported on its return.
+    /// The reason why a pairing ended during a client's absence is not reported on its return.
     ForgetReason,
     /// The window forgets its oldest frame before it is acknowledged.
     WindowEvictsEarly,
@@ -60,9 +60,9 @@ pub enum Fault {
     DropUndelivered,
     /// An answer of a v1 client by event is not acknowledged, so that it comes again, for another question.
     IgnoreAnswerId,
-    /// A v1 client that left in doubt is not told, on its return, that it has no pairing.
+    /// A v1 client that left in doubt is not informed, on its return, that it has no pairing.
     ForgetDeparted,
-    /// A v1 client that is lost soon after it was told that it has no pairing is not told again.
+    /// A v1 client that is lost soon after it was informed that it has no pairing is not informed again.
     ForgetTold,
     /// A question that a v1 client did not answer in time makes room for the next at once.
     CloseQuestionEarly,
@@ -74,19 +74,19 @@ pub enum Fault {
     NeverRetry,
     /// A link that was given up is not closed.
     KeepClosedLink,
-    /// The partner is told of a silent path as often as it is looked at.
+    /// The partner is informed of a silent path as often as it is looked at.
     RepeatSilent,
     /// A path whose heartbeats do not return counts as alive.
     IgnoreSilence,
     /// A direct path that was left is never taken again.
     HoldForever,
-    /// The session is not told that the direct path is closed.
+    /// The session is not informed that the direct path is closed.
     ForgetClosedPath,
     /// What the server grants is taken for the former pairing, whatever the partner says.
     TrustGrant,
-    /// The end that was asked registers the other, too, when the server has forgotten the pairing.
+    /// The client that was asked registers the other, too, when the server has forgotten the pairing.
     SwapRoles,
-    /// A change that comes soon after another is not told to those who watch the target.
+    /// A change that comes soon after another is not sent to those who watch the target.
     ForgetCoalesced,
     /// A client does not watch its targets again on its next connection.
     ForgetWatch,

@@ -2,7 +2,7 @@
 //! else is refused, which refusals cost a strike, and what is exempt from the rate.
 //!
 //! A message is read ([`Message::read`], [`read_binary`], [`V1Emit::read`]) before its sender's
-//! [`Route`] is asked, and what only one of the two ends can know is asked last:
+//! [`Route`] is asked, and what only one of the two peers can know is asked last:
 //!
 //! ```text
 //! too-large → bad-args → not-paired → stale-pairing → forbidden, rate-limited → congested, offline
@@ -143,7 +143,7 @@ impl Refused {
         Self { refusal, pairing: Some(pairing) }
     }
 
-    /// Returns the message that tells the sender of a frame. A sender that misses it never sends
+    /// Returns the message that informs the sender of a frame. A sender that misses it never sends
     /// the frame again: its connection is closed.
     #[must_use]
     pub fn of_frame(self) -> ServerMessage {
@@ -151,7 +151,7 @@ impl Refused {
         ServerMessage::Error { refusal, req: None, pairing }
     }
 
-    /// Returns the message that tells the sender of a signal. If it is missed, an attempt at a
+    /// Returns the message that informs the sender of a signal. If it is missed, an attempt at a
     /// direct path fails, and nothing else.
     #[must_use]
     pub fn of_signal(self) -> ServerMessage {
@@ -203,7 +203,7 @@ where
 ///
 /// # Errors
 ///
-/// [`Code::Forbidden`] unless both ends allow a direct path; [`Code::RateLimited`].
+/// [`Code::Forbidden`] unless both peers allow a direct path; [`Code::RateLimited`].
 pub fn admit_signal(route: &Route, is_within_rate: impl FnOnce() -> bool) -> Result<(), Refused> {
     let refused = |code: Code| Refused { refusal: code.into(), pairing: Some(route.pairing) };
     if !route.direct {

@@ -2,7 +2,7 @@
 //!
 //! Everything that happens is drawn from one seed, so a seed repeats a run exactly. The clients and
 //! the server are the [`Client`](crate::Client), the [`Broker`](crate::Broker), the
-//! [relay](crate::relay) and the [v1 ends](crate::peer::v1) of this crate. In a third of the seeds
+//! [relay](crate::relay) and the [v1 peers](crate::peer::v1) of this crate. In a third of the seeds
 //! clients also have direct paths, over links that are cut, slow, closed and left behind by changed
 //! addresses, and a pairing may outlive the server. After each step the [`Oracle`] checks the
 //! guarantees of the specification. A second simulation has two sessions with two paths between them.
@@ -143,15 +143,15 @@ pub fn record(plan: Plan, client: usize, lines: usize) -> Option<String> {
 }
 
 /// Runs the two peers of one pairing, with a direct link between them that is made, fails in each way
-/// and is made again, and returns the transcript of one: the initiator is the end 0, its partner 1.
-/// Returns `None` for any other end.
+/// and is made again, and returns the transcript of one: 0 is the initiator, 1 its partner.
+/// Returns `None` for any other number.
 ///
 /// # Examples
 ///
 /// ```
 /// use socketio_p2p_protocol::sim;
 ///
-/// let transcript = sim::record_peer(7, 0).expect("there is an end 0");
+/// let transcript = sim::record_peer(7, 0).expect("there is a peer 0");
 ///
 /// assert_eq!(sim::replay(&transcript), Ok(transcript.lines().count()));
 /// ```
@@ -159,7 +159,7 @@ pub fn record_peer(seed: u64, end: usize) -> Option<String> {
     peers::record(seed, end)
 }
 
-/// Runs two peers as [`record_peer`] does, and returns the transcripts of both ends. Their applications, their servers
+/// Runs two peers as [`record_peer`] does, and returns the transcripts of both peers. Their applications, their servers
 /// and their partners do all that they can do, what breaks the rules included: so two implementations are
 /// compared.
 ///

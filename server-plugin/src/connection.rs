@@ -58,7 +58,7 @@ pub(crate) struct Route {
 pub(crate) enum Way {
     /// The unchanged message: both peers speak v2.
     Straight,
-    /// Through the session that the server keeps for a v1 end. The side is the sender's.
+    /// Through the session that the server keeps for a v1 client. The side is the sender's.
     Bridged(Arc<V1Bridge>, Side),
 }
 

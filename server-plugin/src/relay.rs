@@ -28,7 +28,7 @@ use crate::{
     step::Shared,
 };
 
-/// Returns the route of a client, if it is paired and both ends know that.
+/// Returns the route of a client, if it is paired and both clients know that.
 fn route(shared: &Shared, from: &Connection) -> Option<Arc<Route>> {
     let route = from.route()?;
     route.announced.wait(|| shared.await_present_step());
@@ -62,7 +62,7 @@ pub(crate) fn refuse(shared: &Arc<Shared>, from: &Connection, refused: Refused) 
     shared.refused(from, code);
 }
 
-/// Forwards a `P2P_SIGNAL`, unparsed, if both ends allow a direct path.
+/// Forwards a `P2P_SIGNAL`, unparsed, if both clients allow a direct path.
 pub(crate) fn signal(shared: &Arc<Shared>, from: &Connection, text: &str, attachments: &[Bytes]) {
     let forwarded = if attachments.is_empty() {
         forward_signal(shared, from, text)

@@ -103,7 +103,7 @@ impl P2pServer {
     /// pair again at the next server), ends the connections of all clients, lets no client in
     /// any more, and returns when nothing of the plugin runs any more, at the latest after 5 s.
     ///
-    /// No client is told to leave the namespace: stock clients would stay away for good. Each one
+    /// No client is sent out of the namespace: stock clients would stay away for good. Each one
     /// gets its last messages, then its transport ends, and it comes back after its backoff. Stop the
     /// listener first, or it comes back to this server; close `io` afterwards:
     ///

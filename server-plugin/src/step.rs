@@ -307,8 +307,8 @@ impl Shared {
         }
         let present = to.route().filter(|route| route.verdicts.pairing() == partner.pairing);
         if let Some(Way::Bridged(bridge, side)) = present.as_deref().map(|route| &route.way) {
-            // The other end has its route already: this is the other side of its bridge, also when
-            // this end is back on another connection.
+            // The partner has its route already: this is the other side of its bridge, also when
+            // this client is back on another connection.
             bridge.connect(side.other(), from.outlet.clone());
             return Way::Bridged(bridge.clone(), side.other());
         }

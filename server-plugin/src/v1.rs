@@ -34,7 +34,7 @@ use crate::{
     tasks::{Tasks, until},
 };
 
-/// The bridge of a pairing with a v1 end, with its sockets and its deadlines. There is one lock a
+/// The bridge of a pairing with a v1 client, with its sockets and its deadlines. There is one lock a
 /// pairing.
 #[derive(Debug)]
 pub(crate) struct V1Bridge {
@@ -45,7 +45,7 @@ pub(crate) struct V1Bridge {
     arrivals: Arc<Arrivals>,
     /// Notified when something was carried out after a client asked for the end.
     moved: Notify,
-    /// Closed while so many events of the v1 end at this side wait that it is not read.
+    /// Closed while so many events of the v1 client at this side wait that it is not read.
     gates: [Arc<Gate>; 2],
     tasks: Tasks,
     _counted: Counted,
@@ -55,7 +55,7 @@ struct BridgeState {
     bridge: Bridge,
     first: Arc<dyn Outlet>,
     second: Arc<dyn Outlet>,
-    /// The acknowledgements that the v1 ends owe.
+    /// The acknowledgements that the v1 clients owe.
     awaited: Awaited,
     /// The deadline for which the task that waits for deadlines has set its timer.
     armed: Option<Instant>,
@@ -97,7 +97,7 @@ impl V1Bridge {
         bridge
     }
 
-    /// Returns the gate before the events of the v1 end at `side`.
+    /// Returns the gate before the events of the v1 client at `side`.
     pub(crate) const fn gate(&self, side: Side) -> &Arc<Gate> {
         let [first, second] = &self.gates;
         match side {
@@ -106,22 +106,22 @@ impl V1Bridge {
         }
     }
 
-    /// Handles the acknowledgements of the v1 ends that have come.
+    /// Handles the acknowledgements of the v1 clients that have come.
     pub(crate) fn take_answers(&self) {
         self.carry_out(&mut self.lock(), Instant::now());
     }
 
-    /// Takes the new connection of the v2 end at `side`.
+    /// Takes the new connection of the v2 client at `side`.
     pub(crate) fn connect(&self, side: Side, outlet: Arc<dyn Outlet>) {
         *self.lock().outlet(side) = outlet;
     }
 
-    /// Notes that the v2 partner of the v1 end at `side` lost its connection, or is back.
+    /// Notes that the v2 partner of the v1 client at `side` lost its connection, or is back.
     pub(crate) fn partner_is(&self, side: Side, presence: Presence) {
         self.handle(side, Input::Partner(presence));
     }
 
-    /// Takes frames from the v2 end at `from`.
+    /// Takes frames from the v2 client at `from`.
     pub(crate) fn receive(&self, from: Side, frames: Vec<Frame>) {
         let now = Instant::now();
         let mut state = self.lock();
@@ -129,7 +129,7 @@ impl V1Bridge {
         self.carry_out(&mut state, now);
     }
 
-    /// Takes an event from the v1 end at `from`, and the id of the acknowledgement that it expects.
+    /// Takes an event from the v1 client at `from`, and the id of the acknowledgement that it expects.
     ///
     /// # Errors
     ///
@@ -149,12 +149,12 @@ impl V1Bridge {
         Ok(())
     }
 
-    /// Notes that the v1 end at `side` asked for the end of the pairing: it emits nothing more.
+    /// Notes that the v1 client at `side` asked for the end of the pairing: it emits nothing more.
     pub(crate) fn leave(&self, side: Side) {
         self.lock().bridge.leave(side);
     }
 
-    /// Returns whether the partner of the v1 end at `side` has not taken all that this end emitted.
+    /// Returns whether the partner of the v1 client at `side` has not taken all that this client emitted.
     pub(crate) fn is_unconfirmed(&self, side: Side) -> bool {
         self.lock().bridge.is_unconfirmed(side)
     }

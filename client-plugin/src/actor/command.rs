@@ -38,7 +38,7 @@ pub(crate) struct Asked {
     pub(crate) news: Option<watch::Sender<News>>,
 }
 
-/// The last that a watch was told.
+/// The last report to a watch.
 #[derive(Clone, Debug, Default)]
 pub(crate) enum News {
     /// No state after the first.

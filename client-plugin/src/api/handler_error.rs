@@ -79,7 +79,7 @@ impl HandlerError {
         self.code.as_str()
     }
 
-    /// Returns what the caller is told.
+    /// Returns the refusal that is sent to the caller.
     pub(crate) fn refusal(&self) -> Refusal {
         Refusal::new(self.code, &self.text)
     }

@@ -63,7 +63,7 @@ impl IntoFuture for WatchTarget {
             };
             let deadline = deadline(Instant::now(), timeout);
             let call = client.shared.next_call();
-            // From here on its end is told to the server, also if this future is dropped.
+            // From here on its end is reported to the server, also if this future is dropped.
             let hold = client.shared.hold(call);
             let (answer, answered) = oneshot::channel();
             let (news, told) = watch::channel(News::default());
@@ -90,9 +90,9 @@ impl IntoFuture for WatchTarget {
 /// A watch of a target, from [`P2pClientExt::watch_target`](crate::P2pClientExt::watch_target): a
 /// [`Stream`] of the target's states. Dropping it ends the watch.
 ///
-/// A slow reader gets the newest state and misses those before it. The server, too, tells at most one state per
+/// A slow reader gets the newest state and misses those before it. The server, too, sends at most one state per
 /// second. After a lost connection or a restart of the server the watch stands again by itself, and the
-/// present state is told once more, even if it is the same.
+/// present state is reported once more, even if it is the same.
 ///
 /// It does not keep the client connected.
 #[must_use = "the watch ends when this is dropped"]
@@ -119,7 +119,7 @@ impl TargetWatch {
         &self.target
     }
 
-    /// Returns the state that was told last and has been taken, or the first.
+    /// Returns the state that was reported last and has been taken, or the first.
     #[must_use]
     pub const fn state(&self) -> TargetState {
         self.state

@@ -4,8 +4,8 @@
 //! |---|---|
 //! | `negotiate` | descriptions and candidates, both ways |
 //! | `main_choice` | the main channel among those of the partner |
-//! | `open` | raw channels: the partner's and this end's |
-//! | `confirming` | raw channels of this end, until the partner has confirmed them |
+//! | `open` | raw channels: the partner's and this side's |
+//! | `confirming` | raw channels of this side, until the partner has confirmed them |
 //! | `send` | the send buffer of the main channel |
 //! | `close` | the end, with what was sent before |
 
@@ -54,7 +54,7 @@ pub(crate) struct Handles {
     pub(crate) outgoing: mpsc::Receiver<Outgoing>,
 }
 
-/// A channel that this end opens, once the partner has confirmed or refused it.
+/// A channel that this side opens, once the partner has confirmed or refused it.
 enum OpeningOutcome {
     Main(DirectChannel),
     Raw(Result<DirectChannel, ChannelError>, OpenAnswer),
@@ -73,9 +73,9 @@ struct ConnectionActor {
     candidates: Vec<Candidate>,
     /// The partner's description in force.
     partner: Option<Sdp>,
-    /// This end's role in DTLS, which the first description of the partner decides.
+    /// This side's role in DTLS, which the first description of the partner decides.
     is_dtls_client: bool,
-    /// Name and place of the data channel section in this end's description.
+    /// Name and place of the data channel section in this side's description.
     mid: String,
     index: u16,
     /// Places of the partner's candidates.

@@ -205,7 +205,7 @@ impl DirectChannel {
         self.0.inbox.as_ref()?.end()
     }
 
-    /// Waits until the partner has confirmed the main channel, which this end opens.
+    /// Waits until the partner has confirmed the main channel, which this side opens.
     pub(crate) async fn opened(&self) -> Result<(), DirectSendError> {
         loop {
             match self.poll().await {
@@ -246,7 +246,7 @@ impl DirectChannel {
         message.is_string && message.data.is_empty() && self.0.channels.partner_counts()
     }
 
-    /// Announces to the partner that this end sends nothing more. For the connection's task only.
+    /// Announces to the partner that this side sends nothing more. For the connection's task only.
     pub(crate) async fn take_leave(&self) {
         self.0.channel.send_text("").await.ok();
     }
@@ -256,7 +256,7 @@ impl DirectChannel {
         self.0.channel.close().await.ok();
     }
 
-    /// Waits until the partner has closed its end as well, or the connection has ended. For the connection's
+    /// Waits until the partner has closed its side as well, or the connection has ended. For the connection's
     /// task only.
     pub(crate) async fn gone(&self) {
         loop {

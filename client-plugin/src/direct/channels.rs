@@ -44,11 +44,11 @@ pub(crate) struct Channels {
     ended_at: Mutex<Option<Instant>>,
     /// Weight of what waits to be read on all raw channels.
     pub(crate) unread: AtomicUsize,
-    /// Number of channels that are open or being opened, this end's and the partner's: see [`Slot`].
+    /// Number of channels that are open or being opened, this side's and the partner's: see [`Slot`].
     pub(crate) open: AtomicUsize,
     /// Number of raw channels that are open or on their way to be closed.
     pub(crate) raw: AtomicUsize,
-    /// Number of channels of this end that were not confirmed in time, and for which nobody waits any more.
+    /// Number of channels of this side that were not confirmed in time, and for which nobody waits any more.
     pub(crate) set_aside: AtomicUsize,
     /// Closings of raw channels that were dropped.
     pub(crate) closings: Handover,
@@ -122,14 +122,14 @@ impl Channels {
         self.partner_window.load(Ordering::Relaxed)
     }
 
-    /// Returns the carriage of a channel that this end opens.
+    /// Returns the carriage of a channel that this side opens.
     pub(crate) fn carriage(&self, options: &ChannelOptions) -> Carriage {
         let sends_again = options.max_retransmits != Some(0);
         let takes_pieces = self.takes_pieces.load(Ordering::Relaxed);
         Carriage::chosen(options.is_lossy(), sends_again, options.ordered, takes_pieces)
     }
 
-    /// Returns whether both ends count what they send over raw channels. Only a partner that counts knows the
+    /// Returns whether both sides count what they send over raw channels. Only a partner that counts knows the
     /// last message of a channel.
     pub(crate) fn partner_counts(&self) -> bool {
         is_counted(self.partner_window())
@@ -152,7 +152,7 @@ impl Channels {
     }
 
     /// Returns the time from which a channel may be opened. It gets the number of one that has ended, and the
-    /// two ends answer each other's closing once more: webrtc 0.21 takes that for the closing of the next one.
+    /// two sides answer each other's closing once more: webrtc 0.21 takes that for the closing of the next one.
     pub(crate) fn opens_at(&self) -> Instant {
         let ended_at = *self.ended_at.lock().unwrap_or_else(PoisonError::into_inner);
         let pause = REUSE + 2 * self.round_trip().unwrap_or_default();

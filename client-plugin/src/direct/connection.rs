@@ -30,7 +30,7 @@ const EVENTS: usize = 64;
 
 /// A handle to a direct connection. Cloning is cheap; when the last handle is dropped, the connection closes.
 ///
-/// Whoever owns the two ends carries the signals of each to the other one.
+/// The owner of the two connections carries the signals of each to the other one.
 ///
 /// # Examples
 ///
@@ -42,7 +42,7 @@ const EVENTS: usize = 64;
 ///
 /// # #[tokio::main]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// // Both ends are in this process, and carry their signals themselves.
+/// // Both sides are in this process, and carry their signals themselves.
 /// let mut config = DirectConfig::default();
 /// config.bind = vec!["127.0.0.1:0".parse()?];
 /// config.mdns = false;
@@ -82,7 +82,7 @@ pub struct DirectConnection {
 }
 
 impl DirectConnection {
-    /// Starts a connection in which this end makes the offer. Its first event is the signal of the offer, after the
+    /// Starts a connection in which this side makes the offer. Its first event is the signal of the offer, after the
     /// [`DirectEvent::IceWarning`](super::DirectEvent::IceWarning)s, if there are any.
     ///
     /// The tasks of the connection are among `tasks`, and none of them is left after

@@ -5,7 +5,7 @@ use socketio_p2p_protocol::Sdp;
 use super::role::Role;
 use super::signal::Request;
 
-/// Later offers that are taken: each has this end gather its candidates again.
+/// Later offers that are taken: each has this side gather its candidates again.
 const LATER_OFFERS: usize = 64;
 
 /// The partner's descriptions that were taken.
@@ -16,7 +16,7 @@ pub(crate) struct Descriptions {
 }
 
 impl Descriptions {
-    /// Returns whether this end, which has this role, takes a description now.
+    /// Returns whether this side, which has this role, takes a description now.
     pub(crate) fn takes(&self, own: Role, request: &Request) -> bool {
         match (request, &self.last) {
             (Request::Offer(_), None) => own == Role::Answerer,

@@ -175,7 +175,7 @@ impl ChannelOptions {
     }
 }
 
-/// The terms of a channel that both ends know.
+/// The terms of a channel that both sides know.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) struct ChannelTerms {
     pub(crate) label: String,

@@ -21,7 +21,7 @@
 //!   candidate handed out: all are looked up before, at once, and it waits a second in all
 //!   ([`ServerNames`](super::server_names::ServerNames)).
 //! - **A close is reported before messages that came with it**: [`Remainder`](super::remainder::Remainder).
-//! - **Of a channel of the partner it tells the order, not how often a lost message is sent again**, though its SCTP
+//! - **Of a channel of the partner it reports the order, not how often a lost message is sent again**, though its SCTP
 //!   goes by that.
 //! - **UDP buffers are the system's**, unless [`Runtime::wrap_udp_socket`] enlarges them.
 //! - **A driver that panics ends no stream**: its task holds a guard that reports its end.
@@ -104,7 +104,7 @@ pub(crate) struct PeerConnection {
     connection: Arc<dyn webrtc::peer_connection::PeerConnection>,
     runtime: Arc<TunedRuntime>,
     addresses: usize,
-    /// Places of this end's candidates.
+    /// Places of this side's candidates.
     places: Arc<Mutex<CandidatePlaces>>,
 }
 
@@ -169,12 +169,12 @@ impl PeerConnection {
         self.runtime.udp_granted()
     }
 
-    /// Returns the number of this end's addresses that are used.
+    /// Returns the number of this side's addresses that are used.
     pub(crate) const fn addresses(&self) -> usize {
         self.addresses
     }
 
-    /// Makes this end's offer, and puts it in force.
+    /// Makes this side's offer, and puts it in force.
     pub(crate) async fn offer(&self) -> Result<String> {
         let offer = self.connection.create_offer(None).await?;
         let sdp = offer.sdp.clone();
@@ -182,7 +182,7 @@ impl PeerConnection {
         Ok(sdp)
     }
 
-    /// Makes this end's answer to the partner's offer, and puts both in force.
+    /// Makes this side's answer to the partner's offer, and puts both in force.
     pub(crate) async fn answer(&self, offer: String) -> Result<String> {
         self.connection.set_remote_description(RTCSessionDescription::offer(offer)?).await?;
         let answer = self.connection.create_answer(None).await?;
@@ -196,7 +196,7 @@ impl PeerConnection {
         self.connection.set_remote_description(RTCSessionDescription::answer(answer)?).await
     }
 
-    /// Gives this end's candidates places anew, after a restart of ICE.
+    /// Gives this side's candidates places anew, after a restart of ICE.
     pub(crate) fn restarted(&self) {
         *self.places.lock().unwrap_or_else(PoisonError::into_inner) = CandidatePlaces::own();
     }
@@ -318,7 +318,7 @@ impl PeerConnectionEventHandler for Handler {
     }
 
     async fn on_connection_state_change(&self, state: RTCPeerConnectionState) {
-        // `Closed` is this end's own doing: a partner that closes ends the channels.
+        // `Closed` is this side's own doing: a partner that closes ends the channels.
         if state == RTCPeerConnectionState::Failed {
             self.report(PeerConnectionEvent::Failed);
         }

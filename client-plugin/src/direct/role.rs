@@ -1,4 +1,4 @@
-//! The roles of the two ends of a negotiation.
+//! The roles of the two sides of a negotiation.
 
 /// The end of a connection that makes the offer, or the other one.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

@@ -1,4 +1,4 @@
-//! The part of a partner's signals that a data channel needs, and the signals of this end.
+//! The part of a partner's signals that a data channel needs, and the signals of this side.
 //!
 //! All signals come from a stranger. The protocol crate reads them; here only what a data channel needs is
 //! kept. Candidates are used only for UDP, with an address that one can send to: for a TCP candidate, webrtc
@@ -33,19 +33,19 @@ impl Request {
     }
 }
 
-/// Returns this end's offer. Its candidates follow one by one.
+/// Returns this side's offer. Its candidates follow one by one.
 pub(crate) fn own_offer(sdp: &str, udp_buffer: usize) -> Result<Signal, SignalError> {
     let sdp = Sdp::own(sdp, udp_buffer, CHANNEL_WINDOW)?;
     Ok(Signal { attempt: None, step: Step::Offer(sdp) })
 }
 
-/// Returns this end's answer. Its candidates follow one by one.
+/// Returns this side's answer. Its candidates follow one by one.
 pub(crate) fn own_answer(sdp: &str, udp_buffer: usize, offer: &Sdp) -> Result<Signal, SignalError> {
     let sdp = Sdp::own(sdp, udp_buffer, CHANNEL_WINDOW)?.answering(offer)?;
     Ok(Signal { attempt: None, step: Step::Answer(sdp) })
 }
 
-/// Returns a candidate of this end, or `None` for an address that no partner can use.
+/// Returns a candidate of this side, or `None` for an address that no partner can use.
 pub(crate) fn own_candidate(
     line: &str,
     mid: Option<&str>,

@@ -29,7 +29,7 @@ type InProgress<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 /// everything has arrived, then closes the channel in both directions: there is no half-close.
 ///
 /// Reading ends when the partner has closed the channel. If anything else ended the channel, such as the end of
-/// the connection or this end's own shutdown, reading fails with [`io::ErrorKind::ConnectionReset`], whose
+/// the connection or this side's own shutdown, reading fails with [`io::ErrorKind::ConnectionReset`], whose
 /// source is a [`ChannelEnd`]: what was read is not all. A partner that drops its channel half way closes it
 /// as well, so data that must be complete has to state its own length.
 ///

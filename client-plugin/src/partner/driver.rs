@@ -1,7 +1,7 @@
 //! The driver of the link to the partner, as a WebRTC connection.
 //!
 //! There is one connection at a time. Any failure is reported as [`LinkEvent::Closed`], and the protocol decides
-//! what comes next. A restart of ICE by the partner is answered on the connection. One by this end is a fresh
+//! what comes next. A restart of ICE by the partner is answered on the connection. One by this side is a fresh
 //! connection: webrtc opens one in some 10 ms.
 
 use std::{collections::BTreeSet, fmt, sync::Arc, time::Duration};
@@ -139,7 +139,7 @@ impl PartnerLink {
                 }
                 self.signal(id, Step::Offer(offer))
             }
-            // A restart of this end.
+            // A restart of this side.
             LinkCommand::Restart(_) => {
                 self.close(id);
                 Some(LinkEvent::Closed)

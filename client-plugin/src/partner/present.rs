@@ -30,7 +30,7 @@ impl Present {
         Self { id, attempts, connection, events, moved }
     }
 
-    /// Turns a signal of this end into an event of the link, or `None` if the partner has no use for it.
+    /// Turns a signal of this side into an event of the link, or `None` if the partner has no use for it.
     pub(super) fn signalled(&mut self, signal: Signal) -> Option<LinkEvent> {
         match signal.step {
             Step::Offer(sdp) | Step::Answer(sdp) => {

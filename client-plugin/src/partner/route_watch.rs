@@ -1,4 +1,4 @@
-//! A watcher of this machine's links and default routes: what tells on Linux that a network was left whose address stays.
+//! A watcher of this machine's links and default routes: it shows on Linux that a network was left whose address stays.
 
 use std::{future::pending, io, time::Duration};
 

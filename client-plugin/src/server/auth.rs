@@ -82,7 +82,7 @@ impl Auth {
     ///
     /// # Errors
     ///
-    /// The text tells why the application has none.
+    /// The text states why the application has none.
     pub(crate) async fn with(self, resume: Option<ResumeToken>) -> Result<Value, String> {
         let mut auth = self.application.get().await?;
         let own = ConnectAuth { protocol: PROTOCOL, binary: false, direct: self.direct, resume };

@@ -130,7 +130,7 @@ pub(crate) enum Attempted {
 pub(crate) enum NotConnected {
     /// rust_socketio cannot reach the server.
     Unreachable(rust_socketio::Error),
-    /// There is no way to the server; the text tells what was tried.
+    /// There is no way to the server; the text states what was tried.
     NoWay(String),
     /// The application has no auth, for this reason. The connection is that which waits at its gate.
     NoAuth(String, Option<ServerConnection>),

@@ -92,7 +92,7 @@ fn is_listed(host: &Host, list: &str) -> bool {
 ///
 /// # Errors
 ///
-/// The text tells what the proxy said.
+/// The text is the proxy's.
 pub(crate) async fn connect(proxy: &Url, authority: &str) -> Result<TcpStream, String> {
     let name = proxy.host_str().unwrap_or_default();
     let port = proxy.port_or_known_default().unwrap_or(80);

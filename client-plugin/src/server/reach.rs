@@ -1,8 +1,8 @@
 //! Getting to the server of a URL: all addresses of its name, and proxies.
 //!
 //! rust_socketio 0.6.0 owns its socket: it looks the name up itself, tries one address after another, each for as
-//! long as the system does, and knows no proxy. So the addresses are raced here, and it is told the one that
-//! answers. Where it cannot be told, since the name must stay for TLS, or since the way leads through a proxy, it
+//! long as the system does, and knows no proxy. So the addresses are raced here, and it is given the one that
+//! answers. Where it cannot be given it, since the name must stay for TLS, or since the way leads through a proxy, it
 //! connects to a [bridge](bridge) in this process.
 
 use std::{io, net::SocketAddr, time::Duration};
@@ -31,7 +31,7 @@ const ADDRESSES: usize = 16;
 ///
 /// # Errors
 ///
-/// The text tells what was tried.
+/// The text states what was tried.
 pub(crate) async fn reach(url: &str, setting: &ProxySetting) -> Result<ClientBuilder, String> {
     let Some(mut target) = Target::of(url) else {
         return Ok(ClientBuilder::new(url)); // rust_socketio says what is wrong with it.
@@ -159,7 +159,7 @@ fn in_turn(addresses: Vec<SocketAddr>) -> Vec<SocketAddr> {
 ///
 /// # Errors
 ///
-/// The text tells why each failed.
+/// The text states why each failed.
 async fn race(addresses: &[SocketAddr]) -> Result<(TcpStream, SocketAddr), String> {
     let mut waiting = addresses.iter().copied();
     let mut trying = FuturesUnordered::new();

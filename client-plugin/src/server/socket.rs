@@ -186,7 +186,7 @@ impl Socket {
         }
     }
 
-    /// Closes the connection, and tells the server if it still reads.
+    /// Closes the connection, and informs the server if it still reads.
     pub(crate) async fn disconnect(&self) {
         timeout(DISCONNECT_TIMEOUT, self.0.disconnect()).await.ok();
     }

@@ -64,7 +64,7 @@ impl Broker {
             self.connect_routes(pairing, [&id, &partner]);
         }
         self.welcome(conn, id, true);
-        // Each end sends its window again at this, after its welcome.
+        // Each client sends its window again at this, after its welcome.
         if is_there && !planted::is(Fault::ForgetBack) {
             let message = ServerMessage::Partner { pairing, state: PartnerState::Back };
             self.send(partner_conn, message);
@@ -133,7 +133,7 @@ impl Broker {
     }
 
     /// Notes that the connection of a client that may come back is gone. Its requests are taken back,
-    /// and its partner is told.
+    /// and its partner is informed.
     fn lose(&mut self, id: &ClientId, now: Instant) {
         let Some(&mut ClientRecord { attendance: Attendance::Present, slot, .. }) =
             self.client_mut(id)
@@ -200,7 +200,7 @@ impl Broker {
         let connected = self.conns.contains_key(&conn);
         let leaves = reason == EndReason::Disconnected;
         if connected && !leaves {
-            // It is told before it is cut off; its partner hears the same reason.
+            // It is informed before it is cut off; its partner gets the same reason.
             self.refuse_requests_of(id);
             self.end_pairing_of(id, reason, None);
             let code = match reason {

@@ -40,7 +40,7 @@ impl DepartedV1 {
         self.forgotten.insert(id, forgotten);
     }
 
-    /// Forgets a client that is back. Returns whether it has to be told that it has no pairing.
+    /// Forgets a client that is back. Returns whether it has to be informed that it has no pairing.
     pub(super) fn recall(&mut self, id: &ClientId, now: Instant) -> bool {
         let left = self.forgotten.remove(id).is_some_and(|forgotten| now < forgotten);
         self.may_come_from_before(id, now) || left

@@ -1,4 +1,4 @@
-//! Agreements whose grant is outstanding: holding both ends, committing them, or giving up.
+//! Agreements whose grant is outstanding: holding both clients, committing them, or giving up.
 
 use std::time::Instant;
 
@@ -16,7 +16,7 @@ pub(super) struct Grant {
 }
 
 impl Broker {
-    /// Holds both ends and asks for the grant.
+    /// Holds both clients and asks for the grant.
     pub(super) fn hold(&mut self, request: Request, consent: Consent, now: Instant) {
         self.last_serial += 1;
         let id = PairingId::new(self.config.node, self.last_serial);
@@ -77,7 +77,7 @@ impl Broker {
         }
     }
 
-    /// Gives up a pairing that was being granted. Both ends are answered.
+    /// Gives up a pairing that was being granted. Both clients are answered.
     pub(super) fn cancel_grant(&mut self, id: PairingId, code: Code) {
         let Some(Grant { request, consent, .. }) = self.grants.remove(&id) else {
             return;

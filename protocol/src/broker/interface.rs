@@ -14,7 +14,7 @@ use crate::{
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct BrokerConfig {
-    /// A number that tells this server, since its start, from all others. Draw it at random.
+    /// A number that distinguishes this server, since its start, from all others. Draw it at random.
     pub node: u64,
     /// The number before that of the first request which a client is asked. It must differ from
     /// start to start, so that an answer to an earlier server never answers a request of this one.
@@ -107,7 +107,7 @@ pub enum Output {
     /// done later, where the broker is not locked.
     List(ConnId, Option<ReqId>, Listing),
     /// Relay the messages of this connection to its partner from now on, and nowhere else. This comes
-    /// again when one end of a pairing is back on another connection.
+    /// again when one client of a pairing is back on another connection.
     Route(ConnId, Partner),
     /// No longer relay the messages of this connection.
     Unroute(ConnId, EndReason),
@@ -120,7 +120,7 @@ pub enum Output {
         /// The client that accepted.
         target: ClientId,
     },
-    /// Close a connection, and tell its client to stay away: a stock client does not reconnect. The
+    /// Close a connection, and have its client stay away: a stock client does not reconnect. The
     /// connection is forgotten already, and nothing that it says is relayed.
     Close(ConnId),
     /// End the transport of a connection once its last messages are written. To the client that is a
@@ -160,8 +160,8 @@ pub struct Partner {
     pub conn: ConnId,
     /// The partner's dialect.
     pub dialect: Dialect,
-    /// Whether both ends allow a direct path. If not, no signal is forwarded: it would show the
-    /// addresses of an end.
+    /// Whether both clients allow a direct path. If not, no signal is forwarded: it would show the
+    /// addresses of a client.
     pub direct: bool,
 }
 

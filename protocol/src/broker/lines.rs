@@ -32,7 +32,7 @@ use crate::{
 /// The times at which lines are looked after.
 #[derive(Debug, Default)]
 pub(super) struct LineNews {
-    /// The requests whose places are told later, because another was told a moment ago.
+    /// The requests whose places are sent later, because another was sent a moment ago.
     places: BTreeSet<(Instant, ReqId)>,
     /// The targets that are reserved for their partners.
     reserved: BTreeSet<(Instant, ClientId)>,
@@ -141,7 +141,7 @@ impl Broker {
         true
     }
 
-    /// Asks a target for the first in its line, if it can be asked, and tells places that have changed.
+    /// Asks a target for the first in its line, if it can be asked, and sends places that have changed.
     pub(super) fn serve_line(&mut self, target: &ClientId, now: Instant) {
         if self.is_open(target)
             && let Some(number) = self.next_in_line(target)
@@ -183,7 +183,7 @@ impl Broker {
         client.inbox.push_back(number);
         let Some(request) = self.waiting.request(number) else { return };
         let deadline = now + request.consent_time;
-        // One that was told a place is told that its turn has come.
+        // One that was sent a place is informed that its turn has come.
         if request.line.is_some_and(|line| line.told.is_some()) {
             self.tell_place(number, 0, now);
         }
@@ -191,7 +191,7 @@ impl Broker {
         self.ask(target);
     }
 
-    /// Tells a source its place, unless it knows it. That its turn has come is told at once, a place
+    /// Sends a source its place, unless it knows it. That its turn has come is sent at once, a place
     /// after [`LINE_INTERVAL`].
     fn tell_place(&mut self, number: ReqId, place: usize, now: Instant) {
         let Some(request) = self.waiting.request_mut(number) else { return };
@@ -211,7 +211,7 @@ impl Broker {
         }
     }
 
-    /// Tells the places that came too soon after others, and ends reservations.
+    /// Sends the places that came too soon after others, and ends reservations.
     pub(super) fn tell_due_places(&mut self, now: Instant) {
         while self.line_news.places.first().is_some_and(|(at, _)| *at <= now)
             && let Some((_, number)) = self.line_news.places.pop_first()

@@ -1,4 +1,4 @@
-//! Pairings: their routes, what each end learns of them, and their end.
+//! Pairings: their routes, what each client learns of them, and their end.
 
 use super::{Broker, BrokerEvent, ClientRecord, Output, Partner, Slot};
 use crate::{
@@ -21,7 +21,7 @@ impl Pairing {
 }
 
 impl Broker {
-    /// Routes the messages of either end to the other's present connection from now on.
+    /// Routes the messages of either client to the other's present connection from now on.
     pub(super) fn connect_routes(&mut self, pairing: PairingId, [first, second]: [&ClientId; 2]) {
         let direct = self.allow_direct(first, second);
         for (end, other) in [(first, second), (second, first)] {
@@ -34,7 +34,7 @@ impl Broker {
         }
     }
 
-    /// Returns the pairing as `end` sees it.
+    /// Returns the pairing as the client `end` sees it.
     pub(super) fn info(&mut self, id: PairingId, end: &ClientId) -> Option<PairingInfo> {
         let Some(pairing) = self.pairings.get(&id) else {
             self.complain(Broken::NoPairing(id));

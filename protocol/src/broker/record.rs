@@ -20,9 +20,9 @@ pub(super) struct ClientRecord {
     /// Its last pairing that ended. A client that was away learns of it in its welcome.
     pub(super) ended: Option<EndedPairing>,
     /// `true` if it may believe itself paired, rightly or not. Only a v1 client can be in doubt: what it
-    /// is told may be lost with its connection, and on its next one it hears nothing of its pairing.
+    /// is sent may be lost with its connection, and on its next one it hears nothing of its pairing.
     pub(super) in_doubt: bool,
-    /// The time until which it may have missed that it was told on its arrival that it has no pairing.
+    /// The time until which it may have missed the message, sent on its arrival, that it has no pairing.
     pub(super) told_until: Option<Instant>,
     /// Its own registration, if one waits.
     pub(super) asking: Option<ReqId>,

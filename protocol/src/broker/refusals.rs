@@ -57,7 +57,7 @@ impl Broker {
         }
     }
 
-    /// Refuses a client's own request and those of others when it is removed. The client is told.
+    /// Refuses a client's own request and those of others when it is removed. The client is informed.
     pub(super) fn refuse_requests_of(&mut self, id: &ClientId) {
         self.take_back(id, Code::Forbidden);
         self.refuse_inbox_of(id, Code::Offline);

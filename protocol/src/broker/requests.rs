@@ -57,7 +57,7 @@ impl Broker {
         if let Some((id, partner)) = self.pairing_of(source)
             && *partner == target
         {
-            // Both ends wanted it, and one of them was the slower: the wish is fulfilled.
+            // Both clients wanted it, and one of them was the slower: the wish is fulfilled.
             if let Some(pairing) = self.info(id, source)
                 && let Some(conn) = self.client_mut(source).map(|source| source.conn)
             {
@@ -275,7 +275,7 @@ impl Broker {
         }
     }
 
-    /// Holds both ends of an agreement while the pairing is granted, if both are still free.
+    /// Holds both clients of an agreement while the pairing is granted, if both are still free.
     fn agree(&mut self, number: ReqId, consent: Consent, now: Instant) {
         let Some(Request { source, target, .. }) = self.waiting.request(number) else {
             return self.complain(Broken::NoRequest(number));

@@ -22,7 +22,7 @@ impl Tokens {
     /// Returns whether the shown token is right. If it is, the fresh one takes its place.
     pub(super) fn exchange(&mut self, shown: Option<ResumeToken>, fresh: ResumeToken) -> bool {
         let Some(shown) = shown else { return false };
-        // Both are compared in any case: the time that it takes tells nothing.
+        // Both are compared in any case: the time that it takes reveals nothing.
         let is_present = shown == self.present;
         let is_previous = self.previous.is_some_and(|previous| shown == previous);
         if !(is_present | is_previous) && !planted::is(Fault::ResumeWithoutToken) {

@@ -33,9 +33,9 @@ pub(super) struct InLine {
     pub(super) ticket: ReqId,
     /// The time until which it may wait.
     pub(super) until: Instant,
-    /// The place that its source was told last; 0 if that it is asked for.
+    /// The place that was sent to its source last; 0 once the target is asked.
     pub(super) told: Option<usize>,
-    /// The time before which its source is told no other place.
+    /// The time before which its source is sent no other place.
     pub(super) not_before: Instant,
 }
 

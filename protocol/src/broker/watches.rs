@@ -1,8 +1,8 @@
-//! Watches: clients that are told the state of a target, and each change of it.
+//! Watches: clients that are sent the state of a target, and each change of it.
 //!
-//! A watch belongs to the connection on which it was asked for. It is told the present state at once, and
-//! then each change. Within [`WATCH_INTERVAL`] of what it was told last it is told nothing: what changes
-//! meanwhile is told when that time is over, if the newest state is another than the last told. So a
+//! A watch belongs to the connection on which it was asked for. It is sent the present state at once, and
+//! then each change. Within [`WATCH_INTERVAL`] of the last message it is sent nothing: what changes
+//! meanwhile is sent when that time is over, if the newest state is another than the last sent. So a
 //! target that changes without end costs a bounded number of messages.
 
 use std::{
@@ -23,7 +23,7 @@ pub(super) struct WatchedTargets {
     targets: BTreeMap<ClientId, Watched>,
     /// The targets of each watcher, by the number of the watch.
     watchers: BTreeMap<ClientId, BTreeMap<ReqId, ClientId>>,
-    /// The times at which a change is told that came too soon: the target and the watcher.
+    /// The times at which a change is sent that came too soon: the target and the watcher.
     due: BTreeSet<(Instant, ClientId, ClientId)>,
 }
 
@@ -39,7 +39,7 @@ struct Watched {
 struct Watcher {
     req: ReqId,
     told: TargetState,
-    /// The time before which nothing more is told.
+    /// The time before which nothing more is sent.
     not_before: Instant,
     /// `true` while that time is noted among those that are due.
     is_due: bool,
@@ -114,7 +114,7 @@ impl WatchedTargets {
         }
     }
 
-    /// Notes the state of a target. Returns the watchers that are told now, and the numbers of their watches.
+    /// Notes the state of a target. Returns the watchers that are informed now, and the numbers of their watches.
     fn note(
         &mut self,
         target: &ClientId,
@@ -137,8 +137,8 @@ impl WatchedTargets {
         told
     }
 
-    /// Takes the next watch whose time is over. Returns `None` if there is none, and whom to tell, if the
-    /// state is another than the last told.
+    /// Takes the next watch whose time is over. Returns `None` if there is none, and whom to inform, if the
+    /// state is another than the last sent.
     fn take_due(&mut self, now: Instant) -> Option<Option<(ClientId, ReqId, TargetState)>> {
         self.due.first().filter(|(at, _, _)| *at <= now)?;
         let (_, target, watcher) = self.due.pop_first()?;
@@ -154,7 +154,7 @@ impl WatchedTargets {
 }
 
 impl Watcher {
-    /// Notes that a watcher is told this state, unless it was told the same last.
+    /// Notes that a watcher is sent this state, unless it was sent the same last.
     fn tell(
         &mut self,
         watcher: &ClientId,

@@ -11,7 +11,7 @@ use crate::{Code, Refusal};
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ConnectFailure {
-    /// The server cannot be reached, or does not speak Socket.IO. The text tells what was tried.
+    /// The server cannot be reached, or does not speak Socket.IO. The text states what was tried.
     #[error("no connection to the server: {0}")]
     Unreachable(String),
     /// The application has no auth for the connection, for this reason.

@@ -13,14 +13,14 @@ use crate::{
     session::CallId,
 };
 
-/// The ends that wait.
+/// The terminations that wait.
 #[derive(Debug, Default)]
 pub(super) struct Ending {
     /// The calls that unregister, with their deadlines.
     unregister: Vec<(CallId, Instant)>,
-    /// True once the client was told to close.
+    /// True once the application has asked to close the client.
     closes: bool,
-    /// The time at which the ends no longer wait.
+    /// The time at which they no longer wait.
     until: Option<Instant>,
 }
 
@@ -70,7 +70,7 @@ impl Client {
         self.every_peer(&peer::Input::Paused, now);
     }
 
-    /// Carries out the ends that wait, if everything is confirmed or the time is over.
+    /// Carries out the terminations that wait, if everything is confirmed or the time is over.
     pub(super) fn end_if_confirmed(&mut self, now: Instant) {
         let Some(until) = self.ending.until else { return };
         if self.state == ConnectionState::Closed || (now < until && self.is_unconfirmed()) {

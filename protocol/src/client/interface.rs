@@ -103,7 +103,7 @@ pub enum Input {
     /// There is another connection, as [`Output::Reconnect`] asked. A host that needs no time to make
     /// it may leave out [`Self::Connecting`].
     Opened,
-    /// There is no connection: the server cannot be reached. The text tells what was tried.
+    /// There is no connection: the server cannot be reached. The text states what was tried.
     Unreachable(String),
     /// There is no connection: the application has no auth for it, for this reason.
     NoAuth(String),
@@ -335,7 +335,7 @@ pub enum ClientEvent {
         #[serde(rename = "rttMs", serialize_with = "millis")]
         rtt: Option<Duration>,
     },
-    /// The server knows the pairing again, by this name, after it had forgotten it while the two ends
+    /// The server knows the pairing again, by this name, after it had forgotten it while the two peers
     /// talked on.
     Reasserted(PairingInfo),
     /// ICE servers are left out: a direct connection is tried without them.

@@ -1,4 +1,4 @@
-//! A client's peers: its pairings, each an end of its own. Their keys are the names under which
+//! A client's peers: one for each of its pairings. Their keys are the names under which
 //! they were made; a pairing may be renamed.
 
 use std::{

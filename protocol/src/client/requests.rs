@@ -19,7 +19,7 @@ pub(super) struct PendingRequest {
     call: CallId,
     request: ServerRequest,
     pub(super) deadline: Instant,
-    /// True once the caller no longer waits, and the server was told.
+    /// True once the caller no longer waits, and the server was informed.
     is_cancelled: bool,
 }
 

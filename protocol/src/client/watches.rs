@@ -20,9 +20,9 @@ pub(super) struct Watches(BTreeMap<ClientId, Watch>);
 struct Watch {
     /// Its number on the present connection.
     req: Option<ReqId>,
-    /// The state that the server told last on the present connection.
+    /// The state that the server sent last on the present connection.
     state: Option<TargetState>,
-    /// The calls that were answered, and are told each state.
+    /// The calls that were answered, and to which each state is reported.
     holders: BTreeSet<CallId>,
     /// The calls that wait for the first state, with their deadlines.
     waiting: BTreeMap<CallId, Instant>,
@@ -39,7 +39,7 @@ impl Watches {
         self.0.values().flat_map(|watch| watch.waiting.values()).min().copied()
     }
 
-    /// Notes that the connection is gone, and with it what the server told on it.
+    /// Notes that the connection is gone, and with it what the server sent on it.
     pub(super) fn lost(&mut self) {
         for watch in self.0.values_mut() {
             (watch.req, watch.state) = (None, None);

@@ -41,7 +41,7 @@ impl HostAddress {
     }
 }
 
-/// The places of one end's candidates in an attempt. Each kind has its own: those of ICE servers come last, and one
+/// The places of one peer's candidates in an attempt. Each kind has its own: those of ICE servers come last, and one
 /// relayed candidate is worth many others.
 #[derive(Clone, Copy, Debug)]
 pub struct CandidatePlaces {
@@ -51,19 +51,19 @@ pub struct CandidatePlaces {
 }
 
 impl CandidatePlaces {
-    /// Returns the places of this end's candidates.
+    /// Returns the places of this peer's candidates.
     #[must_use]
     pub const fn own() -> Self {
         Self::new(HOST_CANDIDATES)
     }
 
-    /// Returns the places of the candidates that a partner may signal, whatever this end uses of them.
+    /// Returns the places of the candidates that a partner may signal, whatever this peer uses of them.
     #[must_use]
     pub const fn signalled() -> Self {
         Self::new(CANDIDATES)
     }
 
-    /// Returns the places of the partner's candidates, if this end uses this many addresses: the more pairs, the fewer.
+    /// Returns the places of the partner's candidates, if this peer uses this many addresses: the more pairs, the fewer.
     #[must_use]
     pub fn of_partner(addresses: usize) -> Self {
         let hosts = CANDIDATE_PAIRS / addresses.max(1);

@@ -10,7 +10,7 @@ pub const CHANNELS: usize = 64;
 /// and drops channels that fast.
 pub const CHANNELS_IN_ALL: usize = 4 * CHANNELS;
 
-/// Longest message that an end takes from its partner on a direct connection, in bytes: what browsers take.
+/// Longest message that a peer takes from its partner on a direct connection, in bytes: what browsers take.
 pub const CHANNEL_MESSAGE_BYTES: usize = 256 * 1024;
 
 /// Window of a raw channel, in bytes: the partner may send so much that was not read. It equals what is
@@ -32,7 +32,7 @@ pub const CHANNEL_UNREAD_BYTES: usize = 8 * 1024 * 1024;
 /// that were under way have arrived by then.
 pub const CHANNEL_QUIET: Duration = Duration::from_millis(20);
 
-/// Time that a partner that counts may take to close a channel that this end has left. After that, this end
+/// Time that a partner that counts may take to close a channel that this peer has left. After that, this peer
 /// closes it.
 pub const CHANNEL_FAREWELL: Duration = Duration::from_secs(5);
 

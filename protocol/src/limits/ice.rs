@@ -12,7 +12,7 @@ pub const HOST_CANDIDATES: usize = 16;
 /// [`HOST_CANDIDATES`] of the partner. RFC 8445 recommends 100 checks.
 pub const CANDIDATE_PAIRS: usize = 256;
 
-/// Candidates of each of the two kinds that ICE servers make: addresses from which an end is seen, and relayed ones.
+/// Candidates of each of the two kinds that ICE servers make: addresses from which a peer is seen, and relayed ones.
 /// They have places of their own: those of servers come last, and a host with many addresses needs them most. A client
 /// signals [`CANDIDATES`](super::CANDIDATES) in all.
 pub const SERVER_CANDIDATES: usize = 24;

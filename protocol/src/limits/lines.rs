@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-/// Registrations in the line of one target. When the first leaves the line, each of the others is told another
+/// Registrations in the line of one target. When the first leaves the line, each of the others is sent another
 /// place.
 pub const LINE_LENGTH: usize = 64;
 
-/// Time after a place that was told in which no other is told: clients that come and go at the head of a line
+/// Time after a place that was sent in which no other is sent: clients that come and go at the head of a line
 /// cost each of the others one message in this time.
 pub const LINE_INTERVAL: Duration = Duration::from_secs(1);
 

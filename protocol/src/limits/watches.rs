@@ -9,6 +9,6 @@ pub const WATCHES: usize = 64;
 /// Clients that watch one target at once. Each change of the target costs a message to each of them.
 pub const WATCHERS: usize = 256;
 
-/// Time after a state that was told in which the watcher is told no other. A target that changes without
+/// Time after a state that was sent in which the watcher is sent no other. A target that changes without
 /// end costs each of its watchers one message in this time: with [`WATCHERS`] as many as a busy client sends.
 pub const WATCH_INTERVAL: Duration = Duration::from_secs(1);

@@ -1,4 +1,4 @@
-//! One end of a raw channel: what it may send, what it gives back, and how the channel closes.
+//! One peer's half of a raw channel: what it may send, what it gives back, and how the channel closes.
 //!
 //! A raw channel belongs to the application. SCTP has one receive buffer for all channels of a connection,
 //! so a channel that is not read must not fill it. Ends that both state a window count every message of
@@ -17,8 +17,8 @@
 //! channel to a partner that states no window, such as a browser. Such a channel is closed once too much of
 //! it is unread.
 //!
-//! The end that closes a counted channel sends an empty text as its last message, and the partner closes the
-//! channel in turn. If both ends simply closed it, SCTP would keep what was under way in the shared
+//! The peer that closes a counted channel sends an empty text as its last message, and the partner closes the
+//! channel in turn. If both peers simply closed it, SCTP would keep what was under way in the shared
 //! receive buffer as long as the connection lives.
 
 mod carriage;
@@ -50,26 +50,26 @@ const UNREAD_IN_ALL: usize = CHANNELS * SHARE;
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ChannelEnd {
-    /// This end closed the channel.
+    /// This peer closed the channel.
     #[error("the channel was closed locally")]
     Here,
-    /// The partner closed the channel, after everything that it sent. A partner that drops its end half way
+    /// The partner closed the channel, after everything that it sent. A partner that drops its half
     /// closes it in the same way.
     #[error("the partner closed the channel")]
     Partner,
-    /// This end closed the channel: the application did not read it, and the partner did not wait. Everything
+    /// This peer closed the channel: the application did not read it, and the partner did not wait. Everything
     /// unread is lost.
     #[error("the channel was closed because it was not read")]
     Unread,
-    /// The connection of the channel ended, whichever end closed it. What had not arrived is lost.
+    /// The connection of the channel ended, whichever peer closed it. What had not arrived is lost.
     #[error("the channel's connection has ended")]
     Connection,
 }
 
-/// One end of one raw channel.
+/// One peer's half of one raw channel.
 #[derive(Debug)]
 pub struct Channel {
-    /// The partner's window in bytes, if both ends count.
+    /// The partner's window in bytes, if both peers count.
     partner_window: Option<usize>,
     is_lossy: bool,
     /// Weight of the messages that wait to be read.
@@ -81,9 +81,9 @@ pub struct Channel {
     /// Time of the last message.
     came_at: Option<Instant>,
     is_abandoned: bool,
-    /// Reason for which this end closes the channel.
+    /// Reason for which this peer closes the channel.
     leaving: Option<ChannelEnd>,
-    /// Time at which this end sent its last message, or closed the channel.
+    /// Time at which this peer sent its last message, or closed the channel.
     left_at: Option<Instant>,
     /// Set by the partner's last message.
     has_partner_left: bool,
@@ -115,7 +115,7 @@ pub enum Input {
 pub enum Output {
     /// Send an empty binary message: a quarter of the window was read.
     Grant,
-    /// Send an empty text, the last message of this end. Report it as [`Input::SentLeave`].
+    /// Send an empty text, the last message of this peer. Report it as [`Input::SentLeave`].
     Leave,
     /// Close the channel. Report it as [`Input::Closed`].
     Close,
@@ -141,7 +141,7 @@ pub enum Arrival {
     Credit,
     /// It was the partner's last. Nothing more comes.
     PartnerLeft,
-    /// It is too much: everything that waits to be read is lost, and this end closes the channel.
+    /// It is too much: everything that waits to be read is lost, and this peer closes the channel.
     Overflowed,
 }
 
@@ -150,7 +150,7 @@ pub enum Arrival {
 pub enum SpendError {
     /// The partner's window is used up.
     Full,
-    /// The channel has ended, or this end leaves.
+    /// The channel has ended, or this peer leaves.
     Closed,
 }
 
@@ -185,14 +185,14 @@ pub const fn admit(open: usize, in_all: usize) -> Admission {
     }
 }
 
-/// Returns what a message counts, at either end.
+/// Returns what a message counts, for either peer.
 #[must_use]
 pub const fn weight(len: usize) -> usize {
     len.saturating_add(CHANNEL_OVERHEAD)
 }
 
 impl Channel {
-    /// Creates an end of a channel to a partner that states this window, or 0.
+    /// Creates the half of a channel to a partner that states this window, or 0.
     #[must_use]
     pub fn new(partner_window: usize, is_lossy: bool) -> Self {
         let partner_window = Some(partner_window).filter(|&window| is_counted(window) && !is_lossy);
@@ -343,7 +343,7 @@ impl Channel {
         })
     }
 
-    /// Returns whether either end leaves. Otherwise there is no timeout.
+    /// Returns whether either peer leaves. Otherwise there is no timeout.
     #[must_use]
     pub const fn is_ending(&self) -> bool {
         self.leaving.is_some() || self.has_partner_left
@@ -355,7 +355,7 @@ impl Channel {
         if self.is_closed { None } else { self.closes_at(now, round_trip) }
     }
 
-    /// Returns the time at which this end closes the channel: at once if the partner has left; of a partner that
+    /// Returns the time at which this peer closes the channel: at once if the partner has left; of a partner that
     /// counts, when it has not closed the channel within [`CHANNEL_FAREWELL`]; of another, when nothing comes
     /// any more.
     fn closes_at(&self, now: Instant, round_trip: Duration) -> Option<Instant> {
@@ -370,7 +370,7 @@ impl Channel {
         }
     }
 
-    /// Returns whether this end has sent its last message or closed the channel, or the channel has ended.
+    /// Returns whether this peer has sent its last message or closed the channel, or the channel has ended.
     #[must_use]
     pub const fn has_left(&self) -> bool {
         self.left_at.is_some() || self.end.is_some()

@@ -1,4 +1,4 @@
-//! The direct path of one end: a `link` makes it, a `path` measures it,
+//! The direct path of one peer: a `link` makes it, a `path` measures it,
 //! and each learns from the other here.
 //!
 //! No IO, no clock, no randomness: feed it with [`Direct::handle`], carry out what
@@ -28,7 +28,7 @@ pub enum Input {
     Link(LinkId, LinkEvent),
     /// A heartbeat was received on a link.
     Heartbeat(LinkId, Heartbeat),
-    /// Both ends have a connection to the server, so that signals and frames get through; or not.
+    /// Both peers have a connection to the server, so that signals and frames get through; or not.
     Relay(bool),
     /// The server answered in this time.
     ServerAnswered(Duration),
@@ -52,20 +52,20 @@ pub enum Output {
     Link(LinkId, LinkCommand),
     /// Send a heartbeat on a link.
     Heartbeat(LinkId, Heartbeat),
-    /// The direct path carries what this end sends from now on.
+    /// The direct path carries what this peer sends from now on.
     Taken {
         /// The round-trip time as measured so far.
         rtt: Duration,
     },
-    /// The direct path no longer carries what this end sends.
+    /// The direct path no longer carries what this peer sends.
     Left(WhyLeft),
 }
 
-/// One end's half of a direct path. See the [module's page](self).
+/// One peer's half of a direct path. See the [module's page](self).
 #[derive(Debug)]
 pub struct Direct {
     config: PathConfig,
-    /// The pairing as this end knows it now, for its heartbeats.
+    /// The pairing as this peer knows it now, for its heartbeats.
     pairing: PairingId,
     /// True while frames get through by the relay.
     relay: bool,
@@ -91,13 +91,13 @@ impl Direct {
         direct
     }
 
-    /// Returns true while the direct path carries what this end sends.
+    /// Returns true while the direct path carries what this peer sends.
     #[must_use]
     pub const fn carries(&self) -> bool {
         self.path.carries()
     }
 
-    /// Returns true while pings of both ends return, whatever carries at present.
+    /// Returns true while pings of both peers return, whatever carries at present.
     #[must_use]
     pub fn is_alive(&self) -> bool {
         self.path.liveness().is_alive
@@ -122,7 +122,7 @@ impl Direct {
         self.path.rtt()
     }
 
-    /// Returns the shortest recent round-trip time between the two ends over the relay, as far as it
+    /// Returns the shortest recent round-trip time between the two peers over the relay, as far as it
     /// is known.
     #[must_use]
     pub fn relay_rtt(&self) -> Option<Duration> {

@@ -15,9 +15,9 @@ use crate::{
 pub enum Input {
     /// The server relayed frames of the partner.
     Relayed(Vec<Frame>),
-    /// The server dropped frames of this end: they are sent again.
+    /// The server dropped frames of this peer: they are sent again.
     RelayRefused,
-    /// The server will never relay what this end has sent: the pairing is to end.
+    /// The server will never relay what this peer has sent: the pairing is to end.
     Undeliverable,
     /// The server forwarded a signal of the partner.
     Signalled(Signal),
@@ -46,7 +46,7 @@ pub enum Input {
     NetworkChanged,
     /// The driver of links has noticed other addresses.
     AddressesChanged,
-    /// This end ends a pairing that the server has forgotten.
+    /// This peer ends a pairing that the server has forgotten.
     Parted(EndReason),
     /// The pairing is over.
     Ended(EndReason),
@@ -110,7 +110,7 @@ pub enum Output {
     Unregister,
     /// The partner breaks the rules; what it sent was dropped.
     Complain(Complaint),
-    /// The pairing is over at this end. Nothing follows.
+    /// The pairing is over at this peer. Nothing follows.
     Ended(EndReason),
 }
 

@@ -1,7 +1,7 @@
 //! The link of a direct path: attempts, offers and answers, candidates, and retries.
 //!
 //! ```text
-//!              begin: offer, answer, candidates          pings of both ends return
+//!              begin: offer, answer, candidates          pings of both peers return
 //!   Idle ──────────────────────────────────► Connecting ───────────────────────────► Alive
 //!    ▲  ▲                                        │                                   ▲  │
 //!    │  └──── failed or timed out: backoff ──────┘                          returned │  │ none returns
@@ -14,7 +14,7 @@
 //!   initiator's offer counts.
 //! - Every attempt has a number, greater than all before; those of the initiator are odd. Signals
 //!   of older attempts are ignored. The attempts of a partner that numbers nothing (simple-peer) are
-//!   told apart by the user names in its descriptions.
+//!   distinguished by the user names in its descriptions.
 //! - A connection has one name here, its [`LinkId`], also through ICE restarts. Events of an older
 //!   one are ignored.
 
@@ -30,7 +30,7 @@ use bytes::Bytes;
 pub(super) use self::attempts::{Attempts, Output};
 use crate::{Candidate, PairingId, Sdp, SignalError};
 
-/// The name of one connection between the two ends, never used again. It is local to this end.
+/// The name of one connection between the two peers, never used again. It is local to this peer.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct LinkId {
     /// The pairing as it was called when it was made.
@@ -65,7 +65,7 @@ pub enum LinkMessage {
 pub enum LinkEvent {
     /// The description for this attempt was made: an offer or an answer.
     Described(u64, Sdp),
-    /// A candidate of this end was found.
+    /// A candidate of this peer was found.
     Gathered(Candidate),
     /// The first channel is open.
     Opened,
@@ -99,7 +99,7 @@ pub enum LinkCommand {
     /// Describe another offer for it, with an ICE restart. The last offer may be unanswered.
     Restart(u64),
     /// Accept the offer of this attempt and describe the answer. If there is no connection of this
-    /// name, make one. An unanswered offer of this end is void.
+    /// name, make one. An unanswered offer of this peer is void.
     Answer(u64, Sdp),
     /// Accept this answer.
     Accept(Sdp),

@@ -2,7 +2,7 @@
 //! here which kind of link carries it.
 //!
 //! ```text
-//!            pings of both ends return                      the link is closed
+//!            pings of both peers return                     the link is closed
 //!   Opened ──────────────────────────► Alive ◄────► Silent ───────────────────► (none)
 //!                                        │  carries; or is held back: it was left a moment ago,
 //!                                        │  or the relay is measured to be faster
@@ -34,10 +34,10 @@ const ANSWERS: usize = 4;
 pub(super) struct Liveness {
     /// The channel is open.
     pub(super) is_open: bool,
-    /// Pings of both ends return, or have returned at the same time before.
+    /// Pings of both peers return, or have returned at the same time before.
     pub(super) is_alive: bool,
     pub(super) was_alive: bool,
-    /// Pings of this end return, or one has returned before.
+    /// Pings of this peer return, or one has returned before.
     pub(super) returns: bool,
     pub(super) was_proven: bool,
 }
@@ -47,7 +47,7 @@ pub(super) struct Liveness {
 pub(super) struct DirectPath {
     /// The heartbeats of the present link, once its channel is open.
     heartbeats: Option<Heartbeats>,
-    /// The answers of this end's server, and the shortest time that the partner stated for its own.
+    /// The answers of this peer's server, and the shortest time that the partner stated for its own.
     server: MinRtt<ANSWERS>,
     partner_server: Option<Duration>,
     selection: Selection,
@@ -82,7 +82,7 @@ impl DirectPath {
         self.heartbeats.as_ref()?.mean_rtt()
     }
 
-    /// Returns the shortest recent round-trip time between the two ends over the relay, as far as
+    /// Returns the shortest recent round-trip time between the two peers over the relay, as far as
     /// it is known.
     pub(super) fn relay_rtt(&self) -> Option<Duration> {
         Some(self.server.get()? + self.partner_server?)
@@ -142,7 +142,7 @@ impl DirectPath {
         }
     }
 
-    /// Returns a heartbeat with the present state of this end.
+    /// Returns a heartbeat with the present state of this peer.
     pub(super) fn heartbeat(&self, kind: HeartbeatKind, n: u64, pairing: PairingId) -> Heartbeat {
         let ok = self.heartbeats.as_ref().is_some_and(Heartbeats::returns);
         let server = self.server.get().and_then(|time| time.as_micros().try_into().ok());

@@ -1,4 +1,4 @@
-//! A pairing that the server has forgotten, while the two ends talk on without it, and how the
+//! A pairing that the server has forgotten, while the two peers talk on without it, and how the
 //! server comes to know it again.
 //!
 //! ```text
@@ -12,7 +12,7 @@
 //! ```
 //!
 //! Only the initiator registers, and its partner consents: so the server asks its policy about the same
-//! source and target as when the pairing was made, and no end can claim to be another.
+//! source and target as when the pairing was made, and no peer can claim to be another.
 //!
 //! The server grants what looks to it like any other pairing. The partner's heartbeats, which name
 //! the pairing, show whether the partner takes it for this one. Were it a new one to the partner, two
@@ -65,7 +65,7 @@ impl Peer {
         matches!(self.server, ServerView::Forgotten { .. })
     }
 
-    /// Returns true if both ends know the pairing by the name that the server has, so that the relay
+    /// Returns true if both peers know the pairing by the name that the server has, so that the relay
     /// may carry.
     pub(super) const fn is_known(&self) -> bool {
         matches!(self.server, ServerView::Known)
@@ -150,7 +150,7 @@ impl Peer {
         }
     }
 
-    /// Returns true if it is this end that registers the other anew.
+    /// Returns true if it is this peer that registers the other anew.
     fn registers(&self) -> bool {
         self.info.initiator || planted::is(Fault::SwapRoles)
     }
@@ -167,7 +167,7 @@ impl Peer {
         }
     }
 
-    /// Registers the partner anew if it is time and this end is the initiator, and gives up what was
+    /// Registers the partner anew if it is time and this peer is the initiator, and gives up what was
     /// granted in vain.
     pub(super) fn reassert(&mut self, now: Instant) {
         if self.next_reassertion().is_none_or(|at| now < at) {
@@ -214,7 +214,7 @@ impl Peer {
     /// Ends a pairing that the server has forgotten, or is not to learn of.
     pub(super) fn part(&mut self, reason: EndReason, now: Instant) {
         let may_be_granted = match self.server {
-            // What this end has asked for, or accepted.
+            // What this peer has asked for, or accepted.
             ServerView::Forgotten { .. } => self.is_connected,
             ServerView::Granted { .. } => true,
             ServerView::Known | ServerView::Renamed { .. } => false,
@@ -234,7 +234,7 @@ impl Peer {
             ServerView::Forgotten { .. } | ServerView::Granted { .. } => {
                 self.part(EndReason::Disconnected, now);
             }
-            // The partner goes on, or ends what this end does not end.
+            // The partner goes on, or ends what this peer does not end.
             ServerView::Renamed { .. } => self.known_again(now),
             ServerView::Known => {}
         }

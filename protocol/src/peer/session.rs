@@ -16,7 +16,7 @@
 //! - Emits go to handlers, at most [`PENDING_CALLS`] at a time for calls and as many for other emits;
 //!   the others wait in the partner's window, since `k` covers an emit only when its handler has
 //!   started. Replies never wait behind them, and may exceed the window by [`PENDING_CALLS`] frames:
-//!   two ends that are both full still answer each other. A partner that does not confirm replies gets
+//!   two peers that are both full still answer each other. A partner that does not confirm replies gets
 //!   no more handlers for calls.
 //! - A value that is too large for one frame is cut into parts, one value after another and a few
 //!   parts at a time, so that small ones pass between them. It counts as sent with its last part.
@@ -57,7 +57,7 @@ use crate::{
 enum Access {
     /// No frame takes it.
     Closed,
-    /// It carries emits that are told to take it, and answers to the partner.
+    /// It carries emits that name it, and answers to the partner.
     Held,
     /// It carries everything.
     Open,
@@ -76,7 +76,7 @@ pub struct Session {
     window: Window,
     outgoing: Outgoing,
     inbox: Inbox,
-    /// Calls of this end, by the number of their emit.
+    /// Calls of this peer, by the number of their emit.
     calls: BTreeMap<u64, PendingCall>,
     /// Numbers of emits whose callers gave up, for which the window had no room yet. As long as there
     /// are any, no emit is taken: each `cancel` precedes the calls that it makes room for.
@@ -183,21 +183,21 @@ impl Session {
             && self.calls.len() < PENDING_CALLS
     }
 
-    /// Returns true if the partner has confirmed everything that this end has sent or is to send: emits
+    /// Returns true if the partner has confirmed everything that this peer has sent or is to send: emits
     /// were taken, replies have arrived.
     #[must_use]
     pub fn is_confirmed(&self) -> bool {
         self.window.is_empty() && self.outgoing.is_empty() && self.given_up.is_empty()
     }
 
-    /// Returns true if everything that this end replies is sent, and the partner has taken all its emits. Unlike
+    /// Returns true if everything that this peer replies is sent, and the partner has taken all its emits. Unlike
     /// [`Self::is_confirmed`], this becomes true even if the partner calls all the time.
     #[must_use]
     pub fn is_taken(&self) -> bool {
         self.window.emits() == 0 && self.outgoing.is_empty()
     }
 
-    /// Returns the bytes that this end holds in its window, before it, and of its partner's frames. An idle
+    /// Returns the bytes that this peer holds in its window, before it, and of its partner's frames. An idle
     /// session holds none.
     #[must_use]
     pub fn held_bytes(&self) -> usize {
@@ -205,7 +205,7 @@ impl Session {
         self.window.bytes() + waiting + self.inbox.bytes()
     }
 
-    /// Returns the number of calls of this end that wait for a reply.
+    /// Returns the number of calls of this peer that wait for a reply.
     #[must_use]
     pub fn pending_calls(&self) -> usize {
         self.calls.len() + usize::from(self.outgoing.has_call())

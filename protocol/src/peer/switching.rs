@@ -24,7 +24,7 @@ impl Peer {
         self.session(input, now);
     }
 
-    /// Opens the relay anew, so that the window is sent again, if both ends know the pairing by the
+    /// Opens the relay anew, so that the window is sent again, if both peers know the pairing by the
     /// name that the server has.
     /// Lets the relay carry, unless one of the two has no connection to the server: it is opened again when that
     /// is back.

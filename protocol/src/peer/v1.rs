@@ -1,4 +1,4 @@
-//! One v1 end of a pairing, without IO: native acknowledgements on its one side, a session on the
+//! One v1 peer of a pairing, without IO: native acknowledgements on its one side, a session on the
 //! other.
 //!
 //! ```text
@@ -8,7 +8,7 @@
 //!
 //! A v1 client has native acknowledgements and no session. Its partner must not notice, so the
 //! server keeps the session: each event of the client becomes an emit, each emit of the partner an
-//! event, and acknowledgements become replies and back. A [`Bridge`] keeps both ends of a pairing.
+//! event, and acknowledgements become replies and back. A [`Bridge`] keeps both peers of a pairing.
 //!
 //! - An event waits in the backlog until the session has room. While the backlog is
 //!   [full](V1Peer::is_full), the host does not read from the client. While the client owes answers, which
@@ -48,7 +48,7 @@ use crate::{
     session::{self, Delivery, EmitOptions},
 };
 
-/// One v1 end of a pairing. See the [module's page](self).
+/// One v1 peer of a pairing. See the [module's page](self).
 #[derive(Debug)]
 pub struct V1Peer {
     session: Session,

@@ -70,7 +70,7 @@ impl RefusalForm {
 }
 
 /// Returns the answer to an event of later versions of the plugin, which are not served, in the form in which
-/// they are told that it failed. `None` if the event is none of theirs.
+/// they learn that it failed. `None` if the event is none of theirs.
 #[must_use]
 pub fn later_answer(event: &str) -> Option<Value> {
     match event {

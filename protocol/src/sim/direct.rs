@@ -1,5 +1,5 @@
-//! Links between clients: a link opens when the descriptions of two ends fit. Its messages arrive in
-//! order and with delays. While the way between the two clients is cut, or an end has other addresses
+//! Links between clients: a link opens when the descriptions of its two sides fit. Its messages arrive in
+//! order and with delays. While the way between the two clients is cut, or a client has other addresses
 //! than those that it described, messages wait.
 
 mod hostile;
@@ -20,7 +20,7 @@ use crate::sim::{
     world::World,
 };
 
-/// The times after which a link notices that its other end is gone.
+/// The times after which a link notices that its other side is gone.
 const FAILS_AFTER: std::ops::Range<u64> = 15_000..30_000;
 
 fn candidate(ufrag: &str, port: u64) -> Candidate {
@@ -130,7 +130,7 @@ impl World {
         }
     }
 
-    /// A link ends at one end; the other notices it when it does.
+    /// A link ends at one side; the other notices it when it does.
     fn close_link(&mut self, key: LinkKey) {
         self.deliver_direct(key);
         let flows = self.direct.flows(key);

@@ -1,4 +1,4 @@
-//! The frames that the two ends of a pairing have under way, whatever path carries them.
+//! The frames that the two peers of a pairing have under way, whatever path carries them.
 
 use std::collections::BTreeMap;
 
@@ -7,10 +7,10 @@ use crate::{
     sim::oracle::{ClientNo, Oracle, Rule},
 };
 
-/// Frames that one end may have under way, as the specification has it.
+/// Frames that one peer may have under way, as the specification has it.
 const UNDER_WAY: u64 = 529;
 
-/// The frames that one end of a pairing has sent, and those of the other end that arrived there.
+/// The frames that one peer of a pairing has sent, and those of the other that arrived there.
 #[derive(Debug, Default)]
 struct Flow {
     sent: u64,
@@ -24,7 +24,7 @@ pub(crate) struct Flows {
 }
 
 impl Flows {
-    /// Notes frames that an end of a pairing sends to the other.
+    /// Notes frames that a peer of a pairing sends to the other.
     pub(crate) fn sent(
         &mut self,
         [from, to]: [ClientNo; 2],

@@ -354,7 +354,7 @@ impl Oracle {
         }
     }
 
-    /// Checks that each end that a client was informed of was recorded with [`Self::ended`].
+    /// Checks that each end of a pairing that a client was informed of was recorded with [`Self::ended`].
     pub fn check_ends(&mut self) {
         let heard = |(_, pairing): &(&PairingId, &PairingRecord)| !pairing.over.is_empty();
         let without = self.pairings.iter().filter(heard).find(|(_, p)| p.reason.is_none());

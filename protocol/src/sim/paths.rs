@@ -1,5 +1,5 @@
 //! Two sessions with two paths between them. The direct one opens and dies, the relay is cut and
-//! refuses; each end hears of it when it does, and until then sends into nowhere.
+//! refuses; each peer hears of it when it does, and until then sends into nowhere.
 
 mod ends;
 
@@ -42,9 +42,9 @@ enum PathEvent {
     Fault,
     /// The path itself, for both.
     Opens(Path),
-    /// An end hears that a path opened or died.
+    /// A peer hears that a path opened or died.
     Hears(usize, Path, bool),
-    /// An end hears that the relay refused something.
+    /// A peer hears that the relay refused something.
     Refused(usize),
 }
 
@@ -70,7 +70,7 @@ struct CallTerms {
 /// One way of a path: in order, and lost with it.
 type InFlight = VecDeque<(Instant, Frame)>;
 
-/// A path, and what is under way to each end.
+/// A path, and what is under way to each peer.
 #[derive(Default)]
 struct Wire {
     stands: bool,
@@ -278,7 +278,7 @@ impl Pair {
         self.die(path);
     }
 
-    /// A path dies, if it stands. It opens anew only when both ends know that it was dead.
+    /// A path dies, if it stands. It opens anew only when both peers know that it was dead.
     fn die(&mut self, path: Path) {
         if !self.path(path).stands {
             return;

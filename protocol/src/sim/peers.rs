@@ -35,7 +35,7 @@ use crate::sim::{
     },
 };
 
-/// The time that an end's server takes to answer.
+/// The time that a peer's server takes to answer.
 const SERVER_RTT: Duration = Duration::from_millis(12);
 
 /// The longest run. The faults end long before.
@@ -46,7 +46,7 @@ const LONGEST_ROUGH: Duration = Duration::from_secs(30);
 
 #[derive(Clone, Debug)]
 enum PeerEvent {
-    /// An end hears or is told something, whatever happens meanwhile.
+    /// A peer receives some input, whatever happens meanwhile.
     Told(usize, Input),
     /// Something arrives over the relay, unless a connection was lost since it was sent: the number
     /// of losses then, and the pairing as its sender knows it.
@@ -59,7 +59,7 @@ enum PeerEvent {
     /// The server answers a ping.
     Answer(usize),
     Fault,
-    /// An end receives what no lawful partner sends.
+    /// A peer receives what no lawful partner sends.
     Hostile(usize),
 }
 
@@ -108,7 +108,7 @@ struct PeerPair {
     delays: [Range<u64>; 2],
 }
 
-/// Returns the transcript of one of the two ends, 0 or 1. The end 0 is the initiator.
+/// Returns the transcript of one of the two peers: 0 is the initiator, 1 its partner.
 pub(crate) fn record(seed: u64, end: usize) -> Option<String> {
     let mut pair = PeerPair::new(seed, &[end], false);
     pair.live();
@@ -383,7 +383,7 @@ impl PeerPair {
     }
 }
 
-/// Returns the pairing as one end sees it.
+/// Returns the pairing as one peer sees it.
 fn info(id: PairingId, end: usize, initiator: usize) -> PairingInfo {
     let partner = ["left", "right"][1 - end].parse();
     PairingInfo {

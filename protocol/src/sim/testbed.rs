@@ -27,7 +27,7 @@ use crate::sim::{
 /// The one-way delay of a connection, in microseconds.
 const DELAY: u64 = 3_000;
 
-/// The ends of a connection that notice its loss.
+/// The sides of a connection that notice its loss.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Noticed {
     /// Both at once.

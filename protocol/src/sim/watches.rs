@@ -1,4 +1,4 @@
-//! Watches of targets: applications begin and end them, and are told the true state.
+//! Watches of targets: applications begin and end them, and learn the true state.
 
 use std::time::Duration;
 

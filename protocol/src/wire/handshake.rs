@@ -1,11 +1,11 @@
-//! The CONNECT auth of a client, and the version that both ends speak.
+//! The CONNECT auth of a client, and the version that both sides speak.
 
 use serde_json::{Map, Value};
 
 use super::{BINARY, CLIENT_ID, DIRECT, P2P, P2P_MIN, PROTOCOL, RESUME};
 use crate::{ClientId, Code, Dialect, ResumeToken};
 
-/// The versions of the v2 dialect that one end speaks: all from the lowest to the highest.
+/// The versions of the v2 dialect that one side speaks: all from the lowest to the highest.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Versions {
     lowest: u64,
@@ -28,7 +28,7 @@ impl Versions {
         self.lowest <= version && version <= self.highest
     }
 
-    /// Returns the highest version that both ends speak, if any.
+    /// Returns the highest version that both sides speak, if any.
     #[must_use]
     pub fn common(self, other: Self) -> Option<u64> {
         let highest = self.highest.min(other.highest);
@@ -39,7 +39,7 @@ impl Versions {
 /// The part of a client's handshake that this protocol defines, its id excepted.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct ConnectAuth {
-    /// The version that the connection speaks, which both ends speak: 1 for v1, 2 or more for v2. A
+    /// The version that the connection speaks, which both sides speak: 1 for v1, 2 or more for v2. A
     /// client writes the highest that it speaks.
     pub protocol: u8,
     /// `true` if the client accepts attachments.
@@ -65,7 +65,7 @@ impl ConnectAuth {
         Self::read_as(Versions::OURS, auth, said)
     }
 
-    /// Reads a handshake at an end that speaks these versions.
+    /// Reads a handshake at a side that speaks these versions.
     fn read_as(
         ours: Versions,
         auth: &Value,

@@ -54,7 +54,7 @@ pub enum Step {
 }
 
 labels! {
-    /// The reason for which an end asks its partner for a new offer.
+    /// The reason for which a peer asks its partner for a new offer.
     pub WhyAnew {
         /// Its heartbeats do not return.
         Silent = "silent",

@@ -178,7 +178,7 @@ where
         if let Some(guard) = socket.extensions.get::<Arc<DisconnectGuard>>()
             && !self.shared.connected(guard.conn)
         {
-            // Removed, or the server was closed, before it could be told anything.
+            // Removed, or the server was closed, before anything could be sent to it.
             match stream_of(&socket) {
                 Some(stream) => stream.cut(),
                 None => drop(socket.disconnect()),

@@ -42,7 +42,7 @@ pub(super) fn failure(error: SendError) -> SendFailure {
     }
 }
 
-/// Returns the interval at which a client is told to ping: one of Engine.IO 3, which has version 4 of Socket.IO.
+/// Returns the interval at which a client has to ping: one of Engine.IO 3, which has version 4 of Socket.IO.
 pub(super) fn ping_interval<A: Adapter>(socket: &Arc<Socket<A>>) -> Option<Duration> {
     let Ok(io) = SocketIo::from_connect_parts(socket, &None);
     let pings = socket.protocol() == ProtocolVersion::V4;

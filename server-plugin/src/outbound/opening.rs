@@ -1,4 +1,4 @@
-//! The first message of a server on a websocket. Engine.IO names the session in it, which tells the stream below a
+//! The first message of a server on a websocket. Engine.IO names the session in it, which shows the stream below a
 //! socket from all others, whatever their clients send.
 
 use std::borrow::Cow;

@@ -48,7 +48,7 @@ pub(crate) struct Outflow<A: Adapter> {
     has_session_meter: AtomicBool,
     /// `None` for a v2 client, which has a window of its own.
     v1: Option<V1Flow>,
-    /// The interval at which its client is told to ping: a client of Engine.IO 4 only answers.
+    /// The interval at which its client has to ping: a client of Engine.IO 4 only answers.
     pings_every: Option<Duration>,
     /// Set once it has a websocket over a stream that counts, or had one.
     websocket: OnceLock<Weak<StreamHandle>>,
@@ -99,7 +99,7 @@ impl<A: Adapter> Outflow<A> {
         let pings_every = ping_interval(socket);
         if let Some(session) = &session {
             pings_every.inspect(|interval| session.pings_every(*interval));
-            // A connection that is no client's could not be told.
+            // A connection that is no client's could not be informed.
             if is_client {
                 session.leave_out_messages(longest_message(socket));
             }

@@ -87,7 +87,7 @@ impl Session {
         self.longest.get()
     }
 
-    /// Notes that its client is told to ping at this interval.
+    /// Notes that its client has to ping at this interval.
     pub(crate) fn pings_every(&self, interval: Duration) {
         self.silence.pings_every(interval);
     }

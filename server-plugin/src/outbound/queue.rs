@@ -1,6 +1,6 @@
 //! The bytes and the packets that wait in the server for one client.
 //!
-//! socketioxide tells neither how much is queued nor when it was sent. So the plugin counts the
+//! socketioxide reports neither how much is queued nor when it was sent. So the plugin counts the
 //! bytes that it hands over, and the stream of the connection counts the bytes that the network
 //! took. The difference waits. Bytes are counted before they can be sent, and never more than they
 //! are on the wire, so the network never took less than was counted. It took a little more, for
@@ -25,7 +25,7 @@ use crate::sync::{
 #[derive(Debug)]
 pub(crate) struct Meter {
     total: AtomicU64,
-    /// The count from which on the queues below are told.
+    /// The count from which on the queues below are informed.
     told_at: AtomicU64,
     told: Mutex<Vec<Weak<Queue>>>,
 }
@@ -257,7 +257,7 @@ impl Queue {
         self.lock().waiting()
     }
 
-    /// Opens the gate if the meter went far enough, or has it tell again.
+    /// Opens the gate if the meter went far enough, or has it report again.
     pub(super) fn settle(self: &Arc<Self>) {
         let mut state = self.lock();
         self.close_gate(&mut state);

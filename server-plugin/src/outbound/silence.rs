@@ -7,7 +7,7 @@
 //! |---|---|---|
 //! | a websocket of Engine.IO 4 | from the first byte that was sent to it | it is heard |
 //! | a session that polls | from the response to a poll, or the end of one without a response | it polls again; any other request begins the time anew |
-//! | a client of Engine.IO 3 that was heard pinging at the interval it was told | always: after an interval and the time that others have | it is heard |
+//! | a client of Engine.IO 3 that was heard pinging at the interval that it was given | always: after an interval and the time that others have | it is heard |
 //!
 //! A client of Engine.IO 3 that pings at an interval of its own, as libraries for small devices do, is left to
 //! Engine.IO's limit.
@@ -47,7 +47,7 @@ impl Silence {
         }
     }
 
-    /// Notes that the peer is told to ping at this interval.
+    /// Notes that the peer has to ping at this interval.
     pub(super) fn pings_every(&self, interval: Duration) {
         if self.interval.swap(millis(interval).max(1), Ordering::Relaxed) == 0 {
             self.since.store(self.now() + 1, Ordering::Relaxed);

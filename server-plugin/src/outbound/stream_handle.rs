@@ -97,7 +97,7 @@ impl StreamHandle {
         self.intake.get().map_or(Poll::Ready(()), |intake| intake.poll_open(cx))
     }
 
-    /// Notes that the peer is told to ping at this interval.
+    /// Notes that the peer has to ping at this interval.
     pub(crate) fn pings_every(&self, interval: Duration) {
         self.silence.pings_every(interval);
     }

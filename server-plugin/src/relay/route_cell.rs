@@ -32,10 +32,10 @@ impl<T> fmt::Debug for RouteCell<T> {
     }
 }
 
-/// A latch that opens when both ends have certainly been informed of their pairing.
+/// A latch that opens when both clients have certainly been informed of their pairing.
 ///
-/// The first end may answer before the second one is informed. Its message must not arrive before the
-/// report of the pairing, or a v2 client drops it. Both ends are informed in one step, so it is enough
+/// The first client may answer before the second one is informed. Its message must not arrive before the
+/// report of the pairing, or a v2 client drops it. Both clients are informed in one step, so it is enough
 /// to wait for the end of the present step.
 #[derive(Debug)]
 pub(crate) struct Announced(AtomicBool);
@@ -45,7 +45,7 @@ impl Announced {
         Self(AtomicBool::new(false))
     }
 
-    /// Returns when both ends were told, at the latest at the end of the present step.
+    /// Returns when both clients were informed, at the latest at the end of the present step.
     pub(crate) fn wait(&self, for_present_step: impl FnOnce()) {
         if !self.0.load(Ordering::Acquire) {
             for_present_step();

@@ -65,7 +65,7 @@ fn relay(
     let route = emit.admit(route, |route| route.partner.outlet.takes_attachments())?;
     match &route.way {
         Way::Bridged(bridge, side) => Ok(bridge.emit(*side, emit.event, emit.args, ack)?),
-        // A pairing with a v1 end has a bridge.
+        // A pairing with a v1 client has a bridge.
         Way::Straight => Err(Code::NotPaired.into()),
     }
 }

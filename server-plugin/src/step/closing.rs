@@ -87,7 +87,7 @@ impl Shared {
     /// Ends the transport of a client that may come back, once it has taken the last words or had the time
     /// to.
     ///
-    /// A stock client that is told to leave the namespace stays away for good. One that loses its
+    /// A stock client that is sent out of the namespace stays away for good. One that loses its
     /// transport comes back after its backoff. If the transport cannot be ended from here, a v2 client,
     /// which comes back all the same, leaves the namespace; a v1 client is left to the end of the host.
     pub(super) fn hang_up(self: &Arc<Self>, connection: Arc<Connection>) {
@@ -120,7 +120,7 @@ impl Shared {
         });
     }
 
-    /// Leaves the namespace of a client, which is thereby told to stay away, and ends its transport
+    /// Leaves the namespace of a client, which stays away after that, and ends its transport
     /// when it has had the time to read why.
     ///
     /// The host leaves the namespace only. The connection below could stay open forever with a client

@@ -1,4 +1,4 @@
-//! The acknowledgements that the v1 ends of a pairing owe.
+//! The acknowledgements that the v1 clients of a pairing owe.
 //!
 //! All of a pairing are waited for together, by the task that also waits for its deadlines: a task for each would
 //! take more memory than the events themselves. They are handled under the lock of the bridge, in the order in which

@@ -1,4 +1,4 @@
-//! What a v1 client is told: the server's messages, refusals and acknowledgements in its dialect.
+//! What a v1 client is sent: the server's messages, refusals and acknowledgements in its dialect.
 
 use std::pin::Pin;
 
@@ -30,7 +30,7 @@ pub(crate) fn tell(
     match message {
         ServerMessage::Register { req, source, consent_time, .. } => {
             let args = [Value::from(source.as_str())];
-            // If its yes comes too late, the client must be told. One that answers by event lets this time out.
+            // If its yes comes too late, the client must be informed. One that answers by event lets this time out.
             let (req, time) = (Some(*req), *consent_time + DEPARTED_V1_TIME);
             let ack = outlet.emit_with_ack(REGISTER, Arguments::Values(&args), time)?;
             return Ok(Some(Box::pin(async move {

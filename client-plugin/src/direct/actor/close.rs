@@ -11,8 +11,8 @@ use super::ConnectionActor;
 
 /// Time that closing waits for the driver to send the closing of the channels.
 const FAREWELL: Duration = Duration::from_millis(20);
-/// Time that a partner that does not announce its end may take for it once its end of the main channel is
-/// closed. Chromium reports the abort of its association as an error of the channel until then.
+/// Time that a partner that does not announce that it closes may take for it once its side of the main channel
+/// is closed. Chromium reports the abort of its association as an error of the channel until then.
 const AFTERWARDS: Duration = Duration::from_millis(250);
 
 impl ConnectionActor {
@@ -33,8 +33,9 @@ impl ConnectionActor {
     /// Closes the main channel, then the connection. Returns when the driver has ended. `patience` ends all
     /// waiting for the partner.
     ///
-    /// Closing either loses what the partner has not read yet. So this end announces the end first to a partner that runs this library:
-    /// it closes the connection when it has read what came before. Others close their end of the channel.
+    /// Closing either loses what the partner has not read yet. So this side first announces to a partner that runs
+    /// this library that it closes: the partner closes the connection when it has read what came before. Others
+    /// close their side of the channel.
     pub(super) async fn close(self, end: &DirectEnd, mut patience: Pin<Box<Sleep>>) {
         let ticks = self.connection.ticks();
         let left = &self.shared.left;

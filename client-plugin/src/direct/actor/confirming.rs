@@ -1,4 +1,4 @@
-//! Channels of this end that the partner has not confirmed yet.
+//! Channels of this side that the partner has not confirmed yet.
 //!
 //! rtc-sctp 0.21.1 closes a channel by a reset of its stream, which the other end answers with one of its own. It sends
 //! that answer once. If the answer is lost, the end that closed the channel keeps the stream for good; webrtc gives its
@@ -30,7 +30,7 @@ const SET_ASIDE: usize = 64;
 /// Number of times that a channel is opened if it is closed before it is open: see [`Channels::opens_at`].
 const ATTEMPTS: usize = 3;
 
-/// A channel that this end opens.
+/// A channel that this side opens.
 #[derive(Clone)]
 pub(super) struct Wanted {
     pub(super) channels: Arc<Channels>,

@@ -49,7 +49,7 @@ impl ConnectionActor {
                 let answer =
                     own_answer(&answer, self.connection.udp_buffer(), &offer).map_err(refused)?;
                 self.names_section(&answer);
-                // Before this end's candidates, which wait in webrtc's events.
+                // Before this side's candidates, which wait in webrtc's events.
                 self.report(DirectEvent::Signal(answer));
                 self.try_candidates().await;
             }
@@ -120,7 +120,7 @@ impl ConnectionActor {
         }
     }
 
-    /// Returns an answer of webrtc's with the DTLS role that this end has: webrtc 0.21 writes the role that it
+    /// Returns an answer of webrtc's with the DTLS role that this side has: webrtc 0.21 writes the role that it
     /// prefers, also if an offer leaves the other one, or the connection stands.
     fn in_turn(&self, answer: String) -> String {
         if self.is_dtls_client {
@@ -130,7 +130,7 @@ impl ConnectionActor {
         }
     }
 
-    /// Remembers the name and the place of the data channel section in a description of this end.
+    /// Remembers the name and the place of the data channel section in a description of this side.
     fn names_section(&mut self, own: &Signal) {
         if let Step::Offer(sdp) | Step::Answer(sdp) = &own.step {
             sdp.mid().clone_into(&mut self.mid);
@@ -138,7 +138,7 @@ impl ConnectionActor {
         }
     }
 
-    /// Reports a candidate of this end.
+    /// Reports a candidate of this side.
     pub(super) fn gathered(&mut self, candidate: Candidate) {
         let named = Candidate::new(candidate.as_str(), Some(&self.mid), Some(self.index));
         let candidate = named.unwrap_or(candidate);

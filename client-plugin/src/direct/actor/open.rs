@@ -1,4 +1,4 @@
-//! Raw channels: those that the partner opens, and those of this end.
+//! Raw channels: those that the partner opens, and those of this side.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -66,7 +66,7 @@ impl ConnectionActor {
         Ok(())
     }
 
-    /// Begins to open a channel of this end.
+    /// Begins to open a channel of this side.
     pub(super) fn open(&mut self, label: String, options: ChannelOptions, answer: OpenAnswer) {
         let refusal = if self.main.is_none() {
             ChannelError::NotOpen

@@ -1,6 +1,6 @@
 //! The way in which the messages of a raw channel travel.
 
-/// The end of the protocol of a channel that may lose messages. The end that accepts the channel may have
+/// The suffix of the protocol of a channel that may lose messages. The peer that accepts the channel may have
 /// no other way to know.
 const LOSSY: &str = ";x-lossy";
 
@@ -8,10 +8,10 @@ const LOSSY: &str = ";x-lossy";
 const PIECES: &str = ";x-pieces;x-lossy";
 const PIECES_IN_ORDER: &str = ";x-pieces-in-order;x-lossy";
 
-/// The way in which the messages of a raw channel travel. The end that opens the channel chooses it.
+/// The way in which the messages of a raw channel travel. The peer that opens the channel chooses it.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Carriage {
-    /// All of them arrive, by credit if both ends count.
+    /// All of them arrive, by credit if both peers count.
     Reliable,
     /// Some of them are lost. SCTP carries them as they are.
     Lossy,
@@ -23,7 +23,7 @@ pub enum Carriage {
 }
 
 impl Carriage {
-    /// Chooses the carriage of a channel of this end: in pieces if nothing is sent again, and the partner takes them.
+    /// Chooses the carriage of a channel of this peer: in pieces if nothing is sent again, and the partner takes them.
     #[must_use]
     pub const fn chosen(
         is_lossy: bool,

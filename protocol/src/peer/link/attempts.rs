@@ -29,7 +29,7 @@ pub(in crate::peer) enum Output {
     PartnerMoved,
 }
 
-/// The attempts of one end at a direct connection.
+/// The attempts of one peer at a direct connection.
 #[derive(Debug)]
 pub(in crate::peer) struct Attempts {
     pub(super) config: PathConfig,
@@ -38,7 +38,7 @@ pub(in crate::peer) struct Attempts {
     pub(super) initiator: bool,
     /// True while signals get through.
     relay: bool,
-    /// The highest number of an attempt, of either end.
+    /// The highest number of an attempt, of either peer.
     pub(super) attempt: u64,
     /// True once the partner has numbered a signal; simple-peer does not.
     pub(super) numbers: bool,
@@ -46,7 +46,7 @@ pub(in crate::peer) struct Attempts {
     pub(super) offers_at: Option<Instant>,
     links: u32,
     pub(super) link: Option<PresentLink>,
-    /// The time of the next attempt, or `None` if it is not for this end to begin.
+    /// The time of the next attempt, or `None` if it is not for this peer to begin.
     retry_at: Option<Instant>,
     /// The beginning of the last connection, and of the last restart.
     began_at: Option<Instant>,
@@ -119,7 +119,7 @@ impl Attempts {
         }
     }
 
-    /// Takes the number of this end's next attempt.
+    /// Takes the number of this peer's next attempt.
     const fn next_attempt(&mut self) -> u64 {
         let is_odd = self.attempt % 2 == 1;
         self.attempt += if is_odd == self.initiator { 2 } else { 1 };
@@ -153,7 +153,7 @@ impl Attempts {
         self.link = None;
     }
 
-    /// Returns when a partner may make this end begin anew: not as often as it likes.
+    /// Returns when a partner may make this peer begin anew: not as often as it likes.
     pub(super) fn soonest(&self, now: Instant) -> Instant {
         self.began_at.map_or(now, |began| now.max(began + self.config.retry_min))
     }
@@ -196,7 +196,7 @@ impl Attempts {
         }
     }
 
-    /// Notes that this end's network changed: tries again, or has the initiator do so. The partner
+    /// Notes that this peer's network changed: tries again, or has the initiator do so. The partner
     /// learns it in either case.
     pub(in crate::peer) fn network_changed(&mut self, life: Liveness, now: Instant) {
         self.failures = 0;
@@ -318,7 +318,7 @@ impl Attempts {
         self.relay = false;
     }
 
-    /// Returns the wait after so many failures: it doubles each time, with jitter, so that ends that
+    /// Returns the wait after so many failures: it doubles each time, with jitter, so that peers that
     /// failed together do not try again together.
     fn delay(&self) -> Duration {
         let doublings = (self.failures - 1).min(16);

@@ -9,10 +9,10 @@ use crate::{Candidate, CandidatePlaces, WhyAnew};
 #[derive(Debug)]
 pub(super) struct PresentLink {
     pub(super) id: LinkId,
-    /// The session id in the partner's description, which tells its connections apart.
+    /// The session id in the partner's description, which distinguishes its connections.
     pub(super) remote_session: Option<String>,
     pub(super) exchange: Exchange,
-    /// The time at which pings of both ends began to return, while they do.
+    /// The time at which pings of both peers began to return, while they do.
     pub(super) alive_since: Option<Instant>,
     /// The time by which a heartbeat must have returned, while none does.
     pub(super) deadline: Option<Instant>,
@@ -20,7 +20,7 @@ pub(super) struct PresentLink {
     pub(super) restart: Option<(Instant, WhyAnew)>,
 }
 
-/// The role of this end in an exchange.
+/// The role of this peer in an exchange.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum SdpRole {
     Offerer,
@@ -33,14 +33,14 @@ pub(super) struct Exchange {
     pub(super) role: SdpRole,
     /// The number of its attempt.
     pub(super) attempt: u64,
-    /// True once this end's description was sent.
+    /// True once this peer's description was sent.
     pub(super) described: bool,
     /// The user name in the partner's description, once it was received.
     pub(super) remote_ufrag: Option<String>,
-    /// Candidates that wait for the description of their end.
+    /// Candidates that wait for the description of their peer.
     pub(super) own_early: Vec<Candidate>,
     pub(super) remote_early: Vec<Candidate>,
-    /// The number of this end's candidates so far.
+    /// The number of this peer's candidates so far.
     pub(super) own_count: usize,
     /// The places of the partner's candidates, besides those in its description.
     pub(super) remote_places: CandidatePlaces,
@@ -60,7 +60,7 @@ impl Exchange {
         }
     }
 
-    /// Returns true while this end's offer waits for its answer.
+    /// Returns true while this peer's offer waits for its answer.
     pub(super) fn is_unanswered(&self) -> bool {
         self.role == SdpRole::Offerer && self.remote_ufrag.is_none()
     }

@@ -52,7 +52,7 @@ impl Attempts {
 
     fn offered(&mut self, attempt: Option<u64>, sdp: &Sdp, life: Liveness, now: Instant) {
         let is_old = match attempt {
-            // Those of this end's parity are its own, and further ones need room.
+            // Those of this peer's parity are its own, and further ones need room.
             Some(attempt) => {
                 let is_own = (attempt % 2 == 1) == self.initiator;
                 attempt <= self.attempt || attempt > OFFER_MAX || is_own

@@ -1,7 +1,7 @@
 //! The heartbeat of a direct path: its times, and the liveness that it shows.
 //!
-//! Each end paces its own pings, and judges the path by their return. A ping is answered at once, by
-//! any version, so that neither end depends on the pace of the other.
+//! Each peer paces its own pings, and judges the path by their return. A ping is answered at once, by
+//! any version, so that neither peer depends on the pace of the other.
 //!
 //! ```text
 //!   in use: a ping every 200 ms ──── unused ever longer: as seldom ────► idle: every 4 s
@@ -34,7 +34,7 @@ const PROBES: u32 = 4;
 /// Round trip up to which a lost message has come again well within the default timeout.
 const SHORT_ROUND_TRIP: Duration = Duration::from_millis(75);
 
-/// The heartbeats of one channel, as one end sees them.
+/// The heartbeats of one channel, as one peer sees them.
 #[derive(Debug)]
 pub(super) struct Heartbeats {
     interval: Duration,
@@ -54,7 +54,7 @@ pub(super) struct Heartbeats {
     /// The last time at which a ping returned, and at which anything was received.
     returned_at: Option<Instant>,
     heard_at: Instant,
-    /// True while this end's pings return, and while the partner says the same of its own.
+    /// True while this peer's pings return, and while the partner says the same of its own.
     returns: bool,
     partner_returns: bool,
     /// The time before which the partner's `ok` does not become true again.
@@ -91,12 +91,12 @@ impl Heartbeats {
         }
     }
 
-    /// Returns true while pings of both ends return.
+    /// Returns true while pings of both peers return.
     pub(super) const fn is_alive(&self) -> bool {
         self.returns && self.partner_returns
     }
 
-    /// Returns true while pings of this end return.
+    /// Returns true while pings of this peer return.
     pub(super) const fn returns(&self) -> bool {
         self.returns
     }
@@ -106,12 +106,12 @@ impl Heartbeats {
         self.last_ping
     }
 
-    /// Returns true once pings of both ends have returned at the same time.
+    /// Returns true once pings of both peers have returned at the same time.
     pub(super) const fn was_alive(&self) -> bool {
         self.was_alive
     }
 
-    /// Returns true once any ping of this end has returned.
+    /// Returns true once any ping of this peer has returned.
     pub(super) const fn was_proven(&self) -> bool {
         self.returned_at.is_some()
     }
@@ -157,7 +157,7 @@ impl Heartbeats {
     }
 
     /// Notes whether the partner's pings return, as it says. That they return again counts at most once
-    /// in an interval: a partner cannot make this end leave and take the path as fast as it likes.
+    /// in an interval: a partner cannot make this peer leave and take the path as fast as it likes.
     fn partner_says(&mut self, returns: bool, now: Instant) {
         if !returns {
             self.partner_returns = false;

@@ -3,7 +3,7 @@
 use std::{collections::VecDeque, time::Duration};
 
 /// The last `N` round trips. The shortest is the round-trip time of the path itself: the others
-/// waited behind messages of either end.
+/// waited behind messages of either peer.
 #[derive(Debug, Default)]
 pub(super) struct MinRtt<const N: usize>(VecDeque<Duration>);
 

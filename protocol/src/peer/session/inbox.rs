@@ -1,4 +1,4 @@
-//! The frames that the partner has sent and this end has not handled yet.
+//! The frames that the partner has sent and this peer has not handled yet.
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -21,11 +21,11 @@ use crate::{
 /// `drop`.
 const FRAMES: u64 = (WINDOW_FRAMES + PENDING_CALLS + PARTS_UNDER_WAY + 1) as u64;
 
-/// Bytes that a lawful partner can make this end keep: emits, replies that came early, the parts of
+/// Bytes that a lawful partner can make this peer keep: emits, replies that came early, the parts of
 /// one value, other parts, and what was sent when a window was nearly full.
 const BYTES: usize = 2 * WINDOW_BYTES + VALUE_BYTES + 2 * PARTS_UNDER_WAY * CHUNK_BYTES;
 
-/// The same for a v1 end, whose partner has a small window, or one emit in it and the parts of another
+/// The same for a v1 peer, whose partner has a small window, or one emit in it and the parts of another
 /// under way.
 const NARROW_BYTES: usize = V1_WINDOW_BYTES + RELAYED_FRAME_BYTES + PARTS_UNDER_WAY * CHUNK_BYTES;
 

@@ -29,7 +29,7 @@ impl EmitOptions {
 /// An input.
 #[derive(Clone, Debug)]
 pub enum Input {
-    /// This end emits an event. Only while [`Session::has_room`](super::Session::has_room).
+    /// This peer emits an event. Only while [`Session::has_room`](super::Session::has_room).
     Emit {
         /// The number that the caller chose. It is resolved if a reply is wanted.
         call: CallId,
@@ -52,8 +52,8 @@ pub enum Input {
     Resumed,
     /// A path can be used.
     Opened(Path),
-    /// A path carries emits that are told to take it, and answers to the partner if no path is open:
-    /// another path is better, or this end's emits are not to take this one.
+    /// A path carries emits that name it, and answers to the partner if no path is open:
+    /// another path is better, or this peer's emits are not to take this one.
     Held(Path),
     /// A path cannot be used any more.
     Closed(Path),

@@ -1,4 +1,4 @@
-//! Values that this end wants to send and its window does not take at once: large ones, which are cut
+//! Values that this peer wants to send and its window does not take at once: large ones, which are cut
 //! into parts one after another, and replies beyond the window's bytes.
 //!
 //! Nothing in here has a number yet. The parts of a value get theirs as they are sent, so that small

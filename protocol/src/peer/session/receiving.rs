@@ -127,7 +127,7 @@ impl Session {
         }
     }
 
-    /// Returns the number of replies of this end that have not arrived, or `None` if they hold so many
+    /// Returns the number of replies of this peer that have not arrived, or `None` if they hold so many
     /// bytes that no handler may make another.
     fn replies_if_few(&self) -> Option<usize> {
         let (count, bytes) = self.outgoing.load();

@@ -1,4 +1,4 @@
-//! The frames that this end has sent and its partner has not taken yet.
+//! The frames that this peer has sent and its partner has not taken yet.
 
 use std::{collections::BTreeMap, sync::Arc, time::Instant};
 
@@ -58,7 +58,7 @@ pub(super) struct Window {
 }
 
 impl Window {
-    /// The window to or from a v1 end.
+    /// The window to or from a v1 peer.
     pub(super) fn narrow() -> Self {
         Self { narrow: true, ..Self::default() }
     }

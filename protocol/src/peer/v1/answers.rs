@@ -59,7 +59,7 @@ pub fn acknowledgement(outcome: &Outcome) -> Result<&Args, Value> {
     }
 }
 
-/// Returns what a v1 client is told that asked for the end of its pairing, and whose partner did not take all
+/// Returns the answer to a v1 client that asked for the end of its pairing, and whose partner did not take all
 /// that it emitted before.
 #[must_use]
 pub fn undelivered() -> Refusal {

@@ -1,16 +1,16 @@
-//! Both ends of a pairing of which at least one speaks v1, as the server keeps them.
+//! Both peers of a pairing of which at least one speaks v1, as the server keeps them.
 
 use std::{collections::VecDeque, time::Instant};
 
 use super::{Input, Output, V1Peer};
 use crate::{Args, Code, Dialect, EndReason, Frame, ReqId};
 
-/// One end of a bridge.
+/// One of the two peers of a bridge.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub enum Side {
-    /// The end that was routed first.
+    /// The peer that was routed first.
     First,
-    /// The other end.
+    /// Its partner.
     Second,
 }
 
@@ -28,26 +28,26 @@ impl Side {
     }
 }
 
-/// The sessions that the server keeps for the v1 ends of one pairing.
+/// The sessions that the server keeps for the v1 peers of one pairing.
 ///
-/// A v2 end keeps its own session: what is for it leaves the bridge as [`Output::Send`] of the
+/// A v2 peer keeps its own session: what is for it leaves the bridge as [`Output::Send`] of the
 /// other side.
 #[derive(Debug)]
 pub struct Bridge {
-    /// `None` for an end that speaks v2.
+    /// `None` for a peer that speaks v2.
     first: Option<Box<V1Peer>>,
     second: Option<Box<V1Peer>>,
     outputs: VecDeque<(Side, Output)>,
 }
 
 impl Bridge {
-    /// Returns whether a pairing of two such ends needs a bridge.
+    /// Returns whether a pairing of two such peers needs a bridge.
     #[must_use]
     pub fn is_needed(ends: [Dialect; 2]) -> bool {
         ends.contains(&Dialect::V1)
     }
 
-    /// Creates the bridge of a pairing that begins; `ends` are the dialects of both sides.
+    /// Creates the bridge of a pairing that begins; `ends` are the dialects of the two peers.
     #[must_use]
     pub fn new(ends: [Dialect; 2], now: Instant) -> Self {
         let [first, second] =
@@ -55,7 +55,7 @@ impl Bridge {
         Self { first, second, outputs: VecDeque::new() }
     }
 
-    /// Handles one input of the v1 end at `side`.
+    /// Handles one input of the v1 peer at `side`.
     pub fn handle(&mut self, side: Side, input: Input, now: Instant) {
         if let Some(end) = self.end(side) {
             end.handle(input, now);
@@ -63,7 +63,7 @@ impl Bridge {
         self.settle(now);
     }
 
-    /// Handles frames of the v2 end at `from`.
+    /// Handles frames of the v2 peer at `from`.
     pub fn receive(&mut self, from: Side, frames: Vec<Frame>, now: Instant) {
         if let Some(end) = self.end(from.other()) {
             for frame in frames {
@@ -73,7 +73,7 @@ impl Bridge {
         self.settle(now);
     }
 
-    /// Takes an event of the v1 end at `from`, and the id of the acknowledgement that it expects.
+    /// Takes an event of the v1 peer at `from`, and the id of the acknowledgement that it expects.
     ///
     /// # Errors
     ///
@@ -103,7 +103,7 @@ impl Bridge {
         self.settle(now);
     }
 
-    /// Ends the sessions of both ends. Each call that is open is answered.
+    /// Ends the sessions of both peers. Each call that is open is answered.
     pub fn ended(&mut self, reason: EndReason, now: Instant) {
         for side in Side::BOTH {
             let is_leaving = self.end(side).is_some_and(|end| end.is_leaving());
@@ -119,12 +119,12 @@ impl Bridge {
         self.settle(now);
     }
 
-    /// Returns the next action and the side of the v1 end whose action it is, if any.
+    /// Returns the next action and the side of the v1 peer whose action it is, if any.
     pub fn poll_output(&mut self) -> Option<(Side, Output)> {
         self.outputs.pop_front()
     }
 
-    /// Returns whether so many events of the v1 end at `side` wait that nothing should be read from it.
+    /// Returns whether so many events of the v1 peer at `side` wait that nothing should be read from it.
     #[must_use]
     pub fn is_full(&self, side: Side) -> bool {
         let end = match side {
@@ -134,20 +134,20 @@ impl Bridge {
         end.as_ref().is_some_and(|end| end.is_full())
     }
 
-    /// Notes that the v1 end at `side` asked for the end of the pairing: it emits nothing more.
+    /// Notes that the v1 peer at `side` asked for the end of the pairing: it emits nothing more.
     pub fn leave(&mut self, side: Side) {
         if let Some(end) = self.end(side) {
             end.leave();
         }
     }
 
-    /// Returns whether a v1 end asked for the end of the pairing.
+    /// Returns whether a v1 peer asked for the end of the pairing.
     #[must_use]
     pub fn is_left(&self) -> bool {
         [&self.first, &self.second].into_iter().flatten().any(|end| end.is_leaving())
     }
 
-    /// Returns true while the partner of the v1 end at `side` has not taken all that this end emitted.
+    /// Returns true while the partner of the v1 peer at `side` has not taken all that this peer emitted.
     #[must_use]
     pub fn is_unconfirmed(&self, side: Side) -> bool {
         let (end, partner) = match side {
@@ -181,7 +181,7 @@ impl Bridge {
         }
     }
 
-    /// Passes frames between two v1 ends until both are quiet, and collects everything else.
+    /// Passes frames between two v1 peers until both are quiet, and collects everything else.
     fn settle(&mut self, now: Instant) {
         let mut is_quiet = false;
         while !is_quiet {

@@ -1,4 +1,4 @@
-//! What a v1 end is told, and what it wants to have done.
+//! The inputs and outputs of a v1 peer.
 
 #[cfg(doc)]
 use super::{acknowledgement, undelivered};
@@ -8,7 +8,7 @@ use crate::{
     session::{Delivery, Violation},
 };
 
-/// Events of a v1 end's life.
+/// Events of a v1 peer's life.
 #[derive(Debug)]
 pub enum Input {
     /// A frame of the partner's session.

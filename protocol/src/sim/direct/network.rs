@@ -29,13 +29,13 @@ pub(crate) fn description(session: u64, ufrag: u64) -> Sdp {
 /// A link as its owner knows it.
 pub(crate) type LinkKey = (ClientNo, LinkId);
 
-/// One end of a link, as its driver has it.
+/// One side of a link, as its driver has it.
 #[derive(Debug)]
 pub(crate) struct HostLink {
     session: u64,
     own: Option<Sdp>,
     pub(crate) theirs: Option<Sdp>,
-    /// The other end, once the descriptions fit.
+    /// The other side, once the descriptions fit.
     pub(crate) partner: Option<LinkKey>,
     /// True once the owner knows that it is open.
     pub(crate) is_open: bool,
@@ -123,12 +123,12 @@ impl DirectNetwork {
         own
     }
 
-    /// Returns whether messages of this end reach the other.
+    /// Returns whether messages of this side reach the other.
     pub(crate) fn flows(&self, key: LinkKey) -> bool {
         let Some(link) = self.links.get(&key) else { return false };
         let Some(partner) = link.partner else { return false };
         let is_reached = |key: LinkKey, link: &HostLink| link.addresses == self.addresses_of(key.0);
-        // Nobody knows if the other end still has the link.
+        // Nobody knows if the other side still has the link.
         let other = self.links.get(&partner).is_none_or(|other| is_reached(partner, other));
         other && is_reached(key, link) && !self.is_cut(key.0, partner.0)
     }
@@ -177,7 +177,7 @@ impl DirectNetwork {
         waiting.map(|(key, _)| *key).collect()
     }
 
-    /// Has the other end of a link never notice that it ends.
+    /// Has the other side of a link never notice that it ends.
     pub(crate) fn abandon(&mut self, key: LinkKey) {
         if let Some(link) = self.links.get_mut(&key) {
             link.partner = None;

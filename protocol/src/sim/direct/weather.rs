@@ -8,7 +8,7 @@ use crate::{
 };
 
 impl World {
-    /// Injects a fault into a link that stands, or into one of its ends.
+    /// Injects a fault into a link that stands, or into one of its sides.
     pub(crate) fn strike_link(&mut self) -> bool {
         let links = self.direct.links.iter();
         let standing: Vec<(LinkKey, LinkKey)> =

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::PeerConfig;
 use crate::{Args, Code, PathPolicy, limits::Limits};
 
-/// Draws the settings of an end.
+/// Draws the settings of a peer.
 pub(super) fn configure(config: &mut PeerConfig, rng: &mut Rng) {
     config.limits = limits(rng);
     config.paths.policy = match rng.u8(..10) {

@@ -1,8 +1,8 @@
-//! The driver of a direct link at one end.
+//! The driver of a direct link at one peer.
 
 use crate::peer::LinkId;
 
-/// An end's connection.
+/// A peer's connection.
 #[derive(Debug)]
 pub(super) struct Driver {
     pub(super) link: LinkId,

@@ -9,16 +9,16 @@ pub(super) enum PeerFault {
     Silent,
     /// Nothing gets through until the link is restarted.
     Moved,
-    /// The link fails at both ends.
+    /// The link fails at both peers.
     Failed,
-    /// An end loses its connection to the server, and resumes its session.
+    /// A peer loses its connection to the server, and resumes its session.
     Lost(usize),
     /// The server is restarted, and knows the pairing no more.
     Forgotten,
-    /// An end's application, or its driver, finds that the machine has other addresses.
+    /// A peer's application, or its driver, finds that the machine has other addresses.
     NetworkChanged(usize),
     AddressesChanged(usize),
-    /// An end sends a message of another version, or one that nobody can read.
+    /// A peer sends a message of another version, or one that nobody can read.
     Future(usize),
     Unreadable(usize),
 }

@@ -87,7 +87,7 @@ impl PeerPair {
         }
     }
 
-    /// The partner of this end receives a message that the end's peer did not send.
+    /// The partner receives a message that this peer did not send.
     fn say(&mut self, end: usize, text: &str) {
         if let Some(link) = self.joined(end) {
             let message = LinkMessage::Text(text.to_owned());

@@ -101,7 +101,7 @@ impl PeerPair {
         }
     }
 
-    /// The end receives a message on the first channel of its link.
+    /// The peer receives a message on the first channel of its link.
     fn say_to(&mut self, end: usize, message: LinkMessage) {
         if let Some(link) = self.ends[end].driver.as_ref().map(|driver| driver.link) {
             self.feed(end, Input::Link(link, LinkEvent::Received(message)));
@@ -188,7 +188,7 @@ impl PeerPair {
         }
     }
 
-    /// The end receives a signal of any attempt, or many candidates.
+    /// The peer receives a signal of any attempt, or many candidates.
     fn signal_anything(&mut self, end: usize) {
         let session = self.rng.u64(..6);
         let ufrag = format!("u{session}n1");

@@ -1,4 +1,4 @@
-//! What the drivers of direct links do, and the network between them: a link opens when each end has the
+//! What the drivers of direct links do, and the network between them: a link opens when each peer has the
 //! other's present description.
 
 use super::{PeerEvent, PeerPair, driver::Driver};
@@ -63,7 +63,7 @@ impl PeerPair {
         self.after(1..30, PeerEvent::Reported(end, link, gathered));
     }
 
-    /// Opens the link, or finds other addresses for it, if both ends have all that it takes.
+    /// Opens the link, or finds other addresses for it, if both peers have all that it takes.
     fn join(&mut self) {
         let [one, other] = &mut self.ends;
         let (Some(one), Some(other)) = (&mut one.driver, &mut other.driver) else { return };
@@ -82,7 +82,7 @@ impl PeerPair {
         }
     }
 
-    /// Returns the partner's link, if what this end sends gets there.
+    /// Returns the partner's link, if what this peer sends gets there.
     pub(super) fn joined(&self, end: usize) -> Option<LinkId> {
         let own = self.ends[end].driver.as_ref().filter(|driver| driver.is_open)?;
         let partner = self.ends[1 - end].driver.as_ref().filter(|driver| driver.is_open)?;

@@ -15,7 +15,7 @@ use crate::{
     session::{Delivery, EmitOptions},
 };
 
-/// Returns the transcripts of both ends of a rough run.
+/// Returns the transcripts of both peers of a rough run.
 pub(crate) fn record_roughly(seed: u64) -> Vec<String> {
     let mut pair = PeerPair::new(seed, &[0, 1], true);
     pair.be_rough();

@@ -15,7 +15,7 @@ use crate::{
 };
 
 impl Server {
-    /// Keeps a session for an end that speaks v1, if there is one. Returns the side of the bridge that
+    /// Keeps a session for a peer that speaks v1, if there is one. Returns the side of the bridge that
     /// this connection has.
     pub(super) fn bridge(&mut self, conn: ConnId, partner: &Partner, now: Instant) -> Option<Side> {
         let ends = [self.dialect(conn)?, partner.dialect];

@@ -13,7 +13,7 @@ use crate::{
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Welcome {
-    /// Version of this protocol that both ends speak.
+    /// Version of this protocol that both sides speak.
     pub protocol: u8,
     /// The id under which the server knows the client.
     pub client_id: ClientId,
@@ -36,7 +36,7 @@ pub struct Welcome {
 
 impl Welcome {
     /// Reads the argument of a welcome. The version comes first: the fields of a version that this
-    /// end does not speak may have any shape.
+    /// client does not speak may have any shape.
     pub(super) fn read(fields: Value) -> Result<Self, WireError> {
         let protocol = fields.get("protocol").and_then(Value::as_u64);
         if protocol.is_some_and(|version| !Versions::OURS.contains(version)) {
@@ -62,7 +62,7 @@ pub struct EndedPairing {
     pub reason: EndReason,
 }
 
-/// A pairing as one of its ends sees it.
+/// A pairing as one of its peers sees it.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct PairingInfo {

@@ -1,11 +1,11 @@
-//! An ICE candidate: an address at which one end may be reached.
+//! An ICE candidate: an address at which one peer may be reached.
 
 use serde_json::{Value, json};
 
 use super::SignalError;
 use crate::limits::CANDIDATE_BYTES;
 
-/// An address at which one end may be reached, as a browser writes it.
+/// An address at which one peer may be reached, as a browser writes it.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Candidate {
     text: String,

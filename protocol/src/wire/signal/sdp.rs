@@ -48,9 +48,9 @@ struct Parsed {
 }
 
 impl Sdp {
-    /// Reads a description of this end, and adds the buffer of its UDP socket and the window of its raw channels.
+    /// Reads a description of this peer, and adds the buffer of its UDP socket and the window of its raw channels.
     ///
-    /// It also states that this end takes messages in pieces. The lines name this end: libdatachannel repeats in its
+    /// It also states that this peer takes messages in pieces. The lines name this peer: libdatachannel repeats in its
     /// answer the lines of an offer that it does not know.
     ///
     /// # Errors
@@ -65,7 +65,7 @@ impl Sdp {
         format!("{text}{udp_buffer}{channel_window}{pieces}").parse()
     }
 
-    /// Returns this description of this end as an answer to an offer: with each section of media that the offer has in
+    /// Returns this description of this peer as an answer to an offer: with each section of media that the offer has in
     /// its place. They are rejected, except one whose address is that of the data channel: this one is inactive, for
     /// libwebrtc and Firefox cannot give their only address to another section.
     ///
@@ -114,7 +114,7 @@ impl Sdp {
 
     /// Returns the text for a WebRTC stack: without candidates, sections of media and the attributes that are ours,
     /// and with a port that rejects nothing. Its limit of messages is [`CHANNEL_MESSAGE_BYTES`]: webrtc 0.21 takes
-    /// the lesser of both ends' limits for what it receives as well, and cannot read one of 2³² bytes or more.
+    /// the lesser of both peers' limits for what it receives as well, and cannot read one of 2³² bytes or more.
     #[must_use]
     pub fn without_candidates(&self) -> String {
         let left_out =
@@ -154,7 +154,7 @@ impl Sdp {
         &self.0.candidates
     }
 
-    /// Returns the id of the session. It differs between two connections of one end; an ICE restart
+    /// Returns the id of the session. It differs between two connections of one peer; an ICE restart
     /// keeps it.
     #[must_use]
     pub fn session(&self) -> &str {
