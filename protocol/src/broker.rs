@@ -76,6 +76,55 @@ use crate::{
 const LAST_REQUEST_BITS: u64 = (1 << 52) - 1;
 
 /// The server's half of the protocol. See the [module's page](self).
+///
+/// # Examples
+///
+/// A asks for B, B accepts, and the server relays between them from then on:
+///
+/// ```
+/// use std::time::Instant;
+///
+/// use socketio_p2p_protocol::{
+///     Broker, BrokerConfig, ClientId, ClientMessage, ConnId, Dialect, Hello, ResumeToken,
+///     ServerMessage,
+///     broker::{Input, Output},
+/// };
+///
+/// let now = Instant::now();
+/// let mut broker = Broker::new(BrokerConfig::new(7)); // In a server: a random number.
+/// let (a, b) = (ConnId(1), ConnId(2));
+/// for (conn, client, secret) in [(a, "A", [1; 16]), (b, "B", [2; 16])] {
+///     let hello = Hello::new(client.parse()?, Dialect::V2, ResumeToken::new(secret));
+///     assert_eq!(broker.admit(conn, hello, now), Ok(()));
+///     broker.handle(Input::Connected(conn), now);
+/// }
+///
+/// let target: ClientId = "B".parse()?;
+/// let (req, payload, consent_time, wait) = (Some(1), None, None, None);
+/// let register = ClientMessage::Register { req, target, payload, consent_time, wait };
+/// broker.handle(Input::Received(a, register), now);
+/// let mut question = None;
+/// while let Some(output) = broker.poll_output() {
+///     if let Output::Send(conn, ServerMessage::Register { req, source, .. }) = output {
+///         assert_eq!((conn, source.as_str()), (b, "A"));
+///         question = Some(req);
+///     }
+/// }
+/// assert!(question.is_some());
+///
+/// broker.handle(Input::Received(b, ClientMessage::Accept { req: question }), now);
+/// let mut routes = Vec::new();
+/// while let Some(output) = broker.poll_output() {
+///     match output {
+///         // A server alone has no arbiter to ask.
+///         Output::Grant { pairing, .. } => broker.handle(Input::Granted(pairing, Ok(())), now),
+///         Output::Route(conn, partner) => routes.push((conn, partner.conn)),
+///         _ => {}
+///     }
+/// }
+/// assert_eq!(routes, [(a, b), (b, a)]);
+/// # Ok::<(), socketio_p2p_protocol::ClientIdError>(())
+/// ```
 #[derive(Debug)]
 pub struct Broker {
     config: BrokerConfig,

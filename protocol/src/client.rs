@@ -60,6 +60,55 @@ use crate::{
 };
 
 /// A client's half of the protocol. See the [module's page](self).
+///
+/// # Examples
+///
+/// A client is welcomed, registers a target, and is paired. Here the server's messages are written by hand; a host reads
+/// them with [`Input::of_event`]:
+///
+/// ```
+/// use std::time::{Duration, Instant};
+///
+/// use serde_json::json;
+/// use socketio_p2p_protocol::{
+///     Client, ClientConfig, ClientMessage, PairingId, PairingInfo, ServerMessage,
+///     client::{Answer, Command, Input, Output},
+/// };
+///
+/// let now = Instant::now();
+/// let mut client = Client::new(ClientConfig::default(), now);
+/// let welcome = json!({
+///     "protocol": 2, "clientId": "A", "resume": null, "graceMs": 0, "resumed": false, "pairing": null
+/// });
+/// client.handle(Input::of_event("P2P_WELCOME", vec![welcome]), now);
+///
+/// let (call, target) = (1, "B".parse()?);
+/// let (payload, consent_time, wait) = (None, None, None);
+/// let deadline = Some(now + Duration::from_secs(5));
+/// let register = Command::Register { call, target, payload, consent_time, wait, deadline };
+/// client.handle(Input::Command(register), now);
+/// let mut req = None;
+/// while let Some(output) = client.poll_output() {
+///     if let Output::Send(ClientMessage::Register { req: number, .. }) = output {
+///         req = number;
+///     }
+/// }
+/// assert!(req.is_some());
+///
+/// let (id, partner, initiator) = (PairingId::new(7, 1), "B".parse()?, true);
+/// let pairing = PairingInfo { id, partner, initiator, partner_protocol: 2, direct: false };
+/// let granted = ServerMessage::Registered { req, pairing: pairing.clone() };
+/// client.handle(Input::Received(granted), now);
+/// let mut answers = Vec::new();
+/// while let Some(output) = client.poll_output() {
+///     if let Output::Answered(call, answer) = output {
+///         answers.push((call, answer));
+///     }
+/// }
+/// assert_eq!(answers, [(1, Answer::Registered(pairing.clone()))]);
+/// assert_eq!(client.pairing(), Some(&pairing));
+/// # Ok::<(), socketio_p2p_protocol::ClientIdError>(())
+/// ```
 #[derive(Debug)]
 pub struct Client {
     config: ClientConfig,

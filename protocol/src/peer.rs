@@ -53,6 +53,55 @@ pub use crate::wire::{DirectMessage, Heartbeat, HeartbeatKind};
 use crate::{EndReason, PairingId, PairingInfo, Path, limits::Limits};
 
 /// One end of one pairing. See the [module's page](self).
+///
+/// # Examples
+///
+/// The two peers of one pairing. One emits an event, the handler of the other returns what it got, and the relay between
+/// them is a loop:
+///
+/// ```
+/// use std::time::{Duration, Instant};
+///
+/// use socketio_p2p_protocol::{
+///     Args, Outcome, PairingId, PairingInfo, Path, PathConfig, Peer,
+///     limits::Limits,
+///     peer::{Input, Output},
+///     session::EmitOptions,
+/// };
+///
+/// let now = Instant::now();
+/// let peer = |partner: &str, initiator| {
+///     let id = PairingId::new(7, 1);
+///     let partner = partner.parse().expect("it is a client id");
+///     let info = PairingInfo { id, partner, initiator, partner_protocol: 2, direct: false };
+///     Peer::new(PathConfig::default(), info, Limits::default(), None, now)
+/// };
+/// let mut peers = [peer("B", true), peer("A", false)];
+///
+/// let args = Args::from(vec!["hello".into()]);
+/// let options = EmitOptions { reply_by: Some(now + Duration::from_secs(5)), ..Default::default() };
+/// let emit = Input::Emit { call: 1, event: "echo".to_owned(), args: args.clone(), options };
+/// peers[0].handle(emit, now);
+///
+/// let mut outcome = None;
+/// while peers.iter().any(Peer::has_relayed) {
+///     for (from, to) in [(0, 1), (1, 0)] {
+///         while let Some(frames) = peers[from].poll_relay() {
+///             peers[to].handle(Input::Relayed(frames), now);
+///         }
+///         while let Some(output) = peers[to].poll_output() {
+///             match output {
+///                 Output::Deliver(delivery) => {
+///                     peers[to].handle(Input::Finished(delivery.seq, Ok(delivery.args)), now);
+///                 }
+///                 Output::Resolved(1, resolved) => outcome = Some(resolved),
+///                 _ => {}
+///             }
+///         }
+///     }
+/// }
+/// assert_eq!(outcome, Some(Outcome::Replied(args, Path::Relay)));
+/// ```
 #[derive(Debug)]
 pub struct Peer {
     config: PathConfig,
