@@ -298,6 +298,15 @@ impl Broker {
         self.conns.contains_key(&conn).then_some(conn)
     }
 
+    /// Returns whether a client keeps its id even if it is silent: a paired v2 client, whose place is kept for its
+    /// token.
+    #[must_use]
+    pub fn keeps_id(&self, client: &ClientId) -> bool {
+        self.clients.get(client).is_some_and(|client| {
+            client.dialect == Dialect::V2 && matches!(client.slot, Slot::Paired(_))
+        })
+    }
+
     /// Returns the numbers of objects.
     #[must_use]
     pub fn stats(&self) -> BrokerStats {

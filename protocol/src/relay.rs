@@ -15,6 +15,7 @@ mod emit_name;
 mod held;
 mod holder;
 mod message;
+mod newcomer;
 mod requests;
 mod unread;
 mod v1;
@@ -29,6 +30,7 @@ pub use self::{
     held::HeldRequests,
     holder::{Holder, Sign},
     message::Message,
+    newcomer::{Newcomer, Seen, Turn},
     requests::{
         RefusalForm, is_acknowledged_at_once, later_answer, later_refusal, read_request,
         read_v1_request, refuse_request, request_number, unknown_refusal,

@@ -145,6 +145,26 @@ fn what_an_unknown_connection_says_is_ignored() {
 }
 
 #[test]
+fn only_a_paired_v2_client_keeps_its_id_even_if_it_is_silent() {
+    let mut broker = Scenario::with_clients(["a", "b"]);
+    broker.connect("v1", Dialect::V1);
+    broker.connect("c", Dialect::V2);
+    let keeps_id = |broker: &Scenario, client| broker.broker.keeps_id(&name(client));
+    assert!(!keeps_id(&broker, "a"), "it is free");
+    assert!(!keeps_id(&broker, "nobody"));
+
+    broker.pair("a", "b");
+    broker.pair("c", "v1");
+
+    assert!(keeps_id(&broker, "a") && keeps_id(&broker, "b"));
+    assert!(keeps_id(&broker, "c") && !keeps_id(&broker, "v1"), "v1 has no token");
+
+    broker.unregister("a");
+
+    assert!(!keeps_id(&broker, "a"));
+}
+
+#[test]
 fn a_ping_is_answered_with_its_number() {
     let mut broker = Scenario::with_clients(["a"]);
 

@@ -1,22 +1,21 @@
-//! A newcomer whose id is in use: it waits a moment for the holder, which may be gone or going.
+//! A newcomer whose id is in use, for which the protocol's [`Newcomer`] decides: looks at the holder, and what is done
+//! with it.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Instant};
 
 use socketio_p2p_protocol::{
-    Code, Dialect, Hello,
-    limits::{ID_ASK_AGAIN, ID_WAIT, ID_WAIT_STEP},
-    relay::{self, Sign},
+    Code, Hello,
+    limits::ID_WAIT_STEP,
+    relay::{Newcomer, Seen, Turn},
 };
-use tokio::time::{Instant, sleep};
+use tokio::time::{self, sleep};
 
-use crate::{connection::Connection, observe::logged, step::Shared};
+use crate::{connection::Connection, observe::logged, outbound::socket::Outlet, step::Shared};
 
-/// Gives a new connection its name. If it is in use, the newcomer waits for up to [`ID_WAIT`] for the holder
-/// to leave. A page that is reloaded connects anew before the server has noticed the end of its last
-/// connection.
+/// Gives a new connection its name. If it is in use, the newcomer waits for the holder to leave, or to show that it
+/// is gone. A page that is reloaded connects anew before the server has noticed the end of its last connection.
 ///
-/// `is_metered` returns whether the polls of clients are seen. A holder that did not poll in all this time is
-/// gone: it does not wait for anything. So is one whose websocket has ended, or does not answer.
+/// `is_metered` returns whether the polls of clients are seen.
 ///
 /// # Errors
 ///
@@ -28,8 +27,7 @@ pub(super) async fn admit(
     hello: Hello,
     is_metered: impl Fn() -> bool,
 ) -> Result<(), Code> {
-    let until = Instant::now() + ID_WAIT;
-    let mut holder: Option<Holder> = None;
+    let mut waiting = Newcomer::new(now());
     loop {
         if newcomer.outlet.is_gone() {
             return Err(Code::Cancelled);
@@ -38,76 +36,49 @@ pub(super) async fn admit(
             Err(Code::DuplicateId) => {}
             admitted => return admitted,
         }
-        // The place of a client that is away is kept for its token.
-        let Some(present) = shared.holder(&newcomer.client) else { break };
-        let same = holder.take().filter(|holder| holder.connection.id == present.id);
-        let holder = holder.insert(same.unwrap_or_else(|| Holder::new(present)));
-        if holder.connection.outlet.is_gone() {
-            shared.give_way(holder.connection.id);
-            continue;
-        }
-        holder.look(&is_metered);
-        if Instant::now() >= until {
-            break;
+        // Without a holder, the id is that of a client that is away.
+        let Some(holder) = shared.holder(&newcomer.client) else { break };
+        let keeps_id = shared.lock().keeps_id(&newcomer.client);
+        let seen = see(&*holder.outlet, &is_metered);
+        match waiting.look(holder.id, seen, keeps_id, now()) {
+            Turn::Remove => {
+                if seen != Seen::Ended {
+                    logged(
+                        || tracing::debug!(client = %newcomer.client, "the holder of an id does not answer"),
+                    );
+                }
+                shared.give_way(holder.id);
+                continue;
+            }
+            Turn::Ask => {
+                if let Some(stream) = holder.outlet.stream() {
+                    stream.ask();
+                }
+            }
+            Turn::Wait => {}
+            Turn::Refuse => break,
         }
         sleep(ID_WAIT_STEP).await;
-    }
-    if let Some(gone) = holder.filter(Holder::is_gone) {
-        logged(
-            || tracing::debug!(client = %newcomer.client, "the holder of an id does not answer"),
-        );
-        shared.give_way(gone.connection.id);
     }
     shared.admit(newcomer, hello)
 }
 
-/// The holder of an id, and what was seen of it.
-struct Holder {
-    connection: Arc<Connection>,
-    seen: relay::Holder,
-    asked_at: Instant,
-}
-
-impl Holder {
-    fn new(connection: Arc<Connection>) -> Self {
-        if let Some(stream) = connection.outlet.stream() {
-            stream.ask();
-        }
-        Self { connection, seen: relay::Holder::new(now()), asked_at: Instant::now() }
-    }
-
-    fn look(&mut self, is_metered: impl Fn() -> bool) {
-        if self.connection.dialect == Dialect::V2 && self.connection.route().is_some() {
-            return; // Its id is kept for its token, whatever becomes of its connection.
-        }
-        let outlet = &*self.connection.outlet;
-        self.seen.saw(match (outlet.polls(), outlet.stream()) {
-            (false, None) => Sign::Unknown,
-            (false, Some(stream)) if stream.is_held() => {
-                // Its end is not read either. A machine that knows nothing of the connection any more refuses the
-                // first ping, and the next one fails.
-                if self.asked_at.elapsed() >= ID_ASK_AGAIN {
-                    self.asked_at = Instant::now();
-                    stream.ask();
-                }
-                Sign::Unknown
-            }
-            (false, Some(stream)) => stream.sign(),
-            (true, _) if outlet.poll_stream().is_some() => Sign::Alive,
-            // It becomes a websocket, and does not poll meanwhile.
-            (true, Some(_)) => Sign::Unknown,
-            (true, None) if is_metered() => Sign::Silent,
-            (true, _) => Sign::Unknown,
-        });
-    }
-
-    fn is_gone(&self) -> bool {
-        self.seen.is_gone(now())
+/// Returns what is seen of a holder at this moment.
+fn see(outlet: &dyn Outlet, is_metered: impl Fn() -> bool) -> Seen {
+    match (outlet.polls(), outlet.stream()) {
+        _ if outlet.is_gone() => Seen::Ended,
+        (false, None) => Seen::Hidden,
+        (false, Some(stream)) if stream.is_held() => Seen::Held,
+        (false, Some(stream)) => Seen::Websocket(stream.sign()),
+        (true, _) if outlet.poll_stream().is_some() => Seen::Polling { waits: true },
+        (true, Some(_)) => Seen::Upgrading,
+        (true, None) if is_metered() => Seen::Polling { waits: false },
+        (true, None) => Seen::Hidden,
     }
 }
 
-fn now() -> std::time::Instant {
-    Instant::now().into_std()
+fn now() -> Instant {
+    time::Instant::now().into_std()
 }
 
 #[cfg(test)]
@@ -117,7 +88,8 @@ mod tests {
         time::Duration,
     };
 
-    use socketio_p2p_protocol::{ClientMessage, broker::Input};
+    use socketio_p2p_protocol::{ClientMessage, Dialect, broker::Input, limits::ID_WAIT};
+    use tokio::time::Instant;
 
     use super::*;
     use crate::outbound::{
