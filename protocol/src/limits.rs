@@ -10,8 +10,6 @@ mod watches;
 
 use std::time::Duration;
 
-use crate::text;
-
 pub use self::{
     backlog::{
         BACKLOG_BYTES, BACKLOG_BYTES_MAX, BACKLOG_EMIT_BYTES, BACKLOG_EMITS_MAX,
@@ -375,10 +373,4 @@ pub const COMPARE_TIME: Duration = Duration::from_secs(3);
 #[must_use]
 pub fn cut(text: &str) -> &str {
     &text[..text.floor_char_boundary(MESSAGE_BYTES)]
-}
-
-/// Returns the beginning of a name that somebody else chose, to be shown in a text: at most [`LABEL_BYTES`], and an
-/// ellipsis if there is more.
-pub(crate) fn shown(name: &str) -> String {
-    text::beginning(name, LABEL_BYTES)
 }

@@ -3,7 +3,7 @@
 
 use std::fmt::{Display, Write as _};
 
-use crate::limits::{CLIENT_ID_BYTES, EVENT_NAME_BYTES, MESSAGE_BYTES};
+use crate::limits::{CLIENT_ID_BYTES, EVENT_NAME_BYTES, LABEL_BYTES, MESSAGE_BYTES};
 
 /// The bytes of a name that are printed: all of an id or of an event's name that is allowed.
 const NAME_BYTES: usize =
@@ -64,8 +64,14 @@ fn is_garbling(char: char) -> bool {
     char.is_control() || is_format
 }
 
+/// Returns the beginning of a name that somebody else chose, to be shown in a text: at most [`LABEL_BYTES`], and an
+/// ellipsis if there is more.
+pub(crate) fn shown(name: &str) -> String {
+    beginning(name, LABEL_BYTES)
+}
+
 /// Returns the beginning of a text, and an ellipsis if there is more.
-pub(crate) fn beginning(text: &str, most: usize) -> String {
+fn beginning(text: &str, most: usize) -> String {
     match &text[..text.floor_char_boundary(most)] {
         whole if whole.len() == text.len() => whole.to_owned(),
         start => format!("{start}…"),

@@ -5,11 +5,7 @@ use std::{borrow::Cow, fmt};
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::{Value, value::RawValue};
 
-use crate::{
-    Refusal,
-    limits::{self, MESSAGE_BYTES},
-    wire,
-};
+use crate::{Refusal, limits::MESSAGE_BYTES, text, wire};
 
 /// The bytes at the beginning of a packet that are searched for the name.
 const BYTES: usize = MESSAGE_BYTES;
@@ -107,7 +103,7 @@ impl<'de> Visitor<'de> for InEmit<'_> {
 fn text_of(json: &str) -> Option<String> {
     let is_number = json.starts_with(|first: char| first.is_ascii_digit());
     let text: String = if is_number { json.to_owned() } else { serde_json::from_str(json).ok()? };
-    Some(limits::shown(&text))
+    Some(text::shown(&text))
 }
 
 #[cfg(test)]

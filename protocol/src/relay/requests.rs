@@ -4,8 +4,9 @@ use serde_json::Value;
 
 use crate::{
     ClientMessage, Code, Dialect, Refusal, ReqId, ServerMessage,
-    limits::{self, JSON_DEPTH, REGISTER_PAYLOAD_BYTES, RELAYED_FRAME_BYTES},
+    limits::{JSON_DEPTH, REGISTER_PAYLOAD_BYTES, RELAYED_FRAME_BYTES},
     planted::{self, Fault},
+    text,
     wire::{
         self, EMIT, EMIT_ACKNOWLEDGE, FRAME, LIST, REGISTER, REGISTER_FAILED, REGISTER_SUCCESS,
         SIGNAL, UNREGISTER, WATCH, WireError,
@@ -95,7 +96,7 @@ pub fn later_answer(event: &str) -> Option<Value> {
 /// Returns the refusal of an event of later versions of the plugin.
 #[must_use]
 pub fn later_refusal(event: &str) -> Refusal {
-    let event = limits::shown(event);
+    let event = text::shown(event);
     let why = format!("{event:?} is of a later version of the plugin, which is not served");
     Refusal::new(Code::BadEvent, &why)
 }
@@ -103,7 +104,7 @@ pub fn later_refusal(event: &str) -> Refusal {
 /// Returns the refusal of an event of the plugin's name space that this version does not know.
 #[must_use]
 pub fn unknown_refusal(event: &str) -> Refusal {
-    let why = format!("{:?} is no event that a client may send", limits::shown(event));
+    let why = format!("{:?} is no event that a client may send", text::shown(event));
     Refusal::new(Code::BadEvent, &why)
 }
 
