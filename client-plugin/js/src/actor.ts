@@ -62,7 +62,8 @@ export class Actor {
   readonly client: Client;
   readonly tasks: HandlerTasks;
   onRegister: OnRegister | undefined;
-  onChannel: OnChannel | undefined;
+  /** The handlers of channels, by label, and that of all others as undefined. */
+  readonly onChannel = new Map<string | undefined, OnChannel>();
   readonly hasChannels: boolean;
   private readonly server: ServerLink;
   private readonly partner: PartnerLink;
@@ -269,10 +270,10 @@ export class Actor {
 
   /** Gives the application a channel of the partner. Without a handler it is closed. */
   private came(channel: P2pChannel): void {
-    const { onChannel } = this;
-    if (!onChannel) return channel.refuse();
+    const handler = this.onChannel.get(channel.label) ?? this.onChannel.get(undefined);
+    if (!handler) return channel.refuse();
     Promise.resolve(channel)
-      .then(onChannel)
+      .then(handler)
       .catch((error: unknown) => {
         channel.refuse();
         this.observer.complaint({ failed: `onChannel of ${JSON.stringify(channel.label)}`, error });

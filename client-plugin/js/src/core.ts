@@ -1,5 +1,5 @@
 /**
- * The same without raw channels: `channel` fails, and those of the partner are closed.
+ * The same without raw channels and files: `channel` fails, and the partner's channels are closed.
  *
  * This entry makes its connections with the socket.io-client that is installed.
  */

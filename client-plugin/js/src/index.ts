@@ -13,6 +13,7 @@ import type { Io } from "./server/socket.js";
 
 export * from "./api.js";
 export { P2pChannel } from "./direct/raw-channel.js";
+export * from "./files.js";
 
 /** Connects a client to the server at a URL, or by a socket that is given. Rejects with a `ConnectError`. */
 export const connect = (target: Target, settings: ConnectSettings): Promise<P2pClient> =>

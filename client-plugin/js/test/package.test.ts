@@ -55,7 +55,7 @@ test("the programs of the documents use what there is", () => {
     ...program.getSemanticDiagnostics(program.getSourceFile(file)),
   ]);
 
-  assert.equal(files.length, 5);
+  assert.equal(files.length, 6);
   assert.deepEqual(found.map(({ file, messageText }) => `${file?.text}: ${JSON.stringify(messageText)}`), []);
 });
 

@@ -182,10 +182,15 @@ export class P2pClient {
     return channels.open(label, settings);
   }
 
-  /** Sets the handler of the channels that the partner opens. Without one they are closed. */
-  onChannel(handler: OnChannel | undefined): this {
-    refuse("onChannel", handler && wrong("the handler", handler, fun));
-    this.actor.onChannel = handler;
+  /**
+   * Sets the handler of the channels that the partner opens: those with a label, or all for which there is no other. Without
+   * one they are closed.
+   */
+  onChannel(handler: OnChannel | undefined, label?: string): this {
+    const bad = (handler && wrong("the handler", handler, fun)) ?? (label === undefined ? undefined : wrong("the label", label, text));
+    refuse("onChannel", bad);
+    if (handler) this.actor.onChannel.set(label, handler);
+    else this.actor.onChannel.delete(label);
     return this;
   }
 

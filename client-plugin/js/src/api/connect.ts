@@ -207,7 +207,7 @@ function begin(
     };
     const actor = new Actor(config, source, direct, observer, handover?.take(), Channels);
     actor.onRegister = onRegister;
-    actor.onChannel = settings.onChannel;
+    if (settings.onChannel) actor.onChannel.set(undefined, settings.onChannel);
     actor.tasks.fallback = onAny2;
     for (const [event, handler] of Object.entries(on2)) actor.tasks.handlers.set(event, handler);
     const unwatch = watchPage(actor, handover);
