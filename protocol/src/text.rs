@@ -12,6 +12,8 @@ const NAME_BYTES: usize =
 /// Returns a name in quotation marks: at most the 128 bytes that ids and names of events may have, with an ellipsis if
 /// there is more. What cannot be printed is escaped.
 ///
+/// # Examples
+///
 /// ```
 /// use socketio_p2p_protocol::text::quoted;
 ///
@@ -25,6 +27,8 @@ pub fn quoted(name: &str) -> String {
 
 /// Returns a text in one line: its first 1,024 bytes ([`MESSAGE_BYTES`]), with an ellipsis if there is more.
 /// Control characters, line separators, and characters that are invisible or turn the direction of writing are escaped.
+///
+/// # Examples
 ///
 /// ```
 /// use socketio_p2p_protocol::text::legible;

@@ -18,6 +18,8 @@ const SECOND: Duration = Duration::from_secs(1);
 /// Each limit can be set, and switched off with `None`. Messages over a limit are refused with a
 /// typed error, and nothing is lost for others. A v2 session sends them again.
 ///
+/// # Examples
+///
 /// ```
 /// use std::time::Duration;
 /// use socketio_p2p_server::{Rate, ServerLimits};

@@ -55,6 +55,8 @@ impl P2pServer {
     /// Subscribes to the events from now on. A reader that falls 1,024 events behind misses the
     /// oldest and gets [`EventsError::Lagged`](crate::EventsError::Lagged).
     ///
+    /// # Examples
+    ///
     /// ```no_run
     /// # use socketio_p2p_server::{Event, EventsError, P2pServer};
     /// # async fn example(server: P2pServer) {
@@ -105,7 +107,9 @@ impl P2pServer {
     ///
     /// No client is sent out of the namespace: stock clients would stay away for good. Each one
     /// gets its last messages, then its transport ends, and it comes back after its backoff. Stop the
-    /// listener first, or it comes back to this server; close `io` afterwards:
+    /// listener first, or it comes back to this server; close `io` afterwards.
+    ///
+    /// # Examples
     ///
     /// ```
     /// # async fn example(p2p: socketio_p2p_server::P2pServer, io: socketioxide::SocketIo,

@@ -11,6 +11,8 @@ use crate::{
 /// An event that a host did not read, because its message is too long. An event called `P2P_TOO_LARGE` takes
 /// its place. A client that sends this itself is refused as if it had sent the other.
 ///
+/// # Examples
+///
 /// ```
 /// use socketio_p2p_protocol::{Code, relay::Unread};
 ///

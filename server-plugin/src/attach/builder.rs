@@ -71,6 +71,8 @@ impl P2pServerBuilder {
     ///
     /// The hook is called for each connection, outside of any lock, and must not block.
     ///
+    /// # Examples
+    ///
     /// ```
     /// # use socketio_p2p_server::{Code, P2pServer};
     /// # fn user_of(token: &str) -> Option<String> { Some(token.to_owned()) }
@@ -97,6 +99,8 @@ impl P2pServerBuilder {
     /// with the same source and target, when two clients with a direct path reassert a pairing that a
     /// restarted server has forgotten.
     ///
+    /// # Examples
+    ///
     /// ```
     /// # use socketio_p2p_server::P2pServer;
     /// let builder = P2pServer::builder()
@@ -118,6 +122,8 @@ impl P2pServerBuilder {
     ///
     /// The hook is called for each watch, also when a client watches again on its next connection, outside of
     /// any lock, and must not block.
+    ///
+    /// # Examples
     ///
     /// ```
     /// # use socketio_p2p_server::P2pServer;
@@ -151,6 +157,8 @@ impl P2pServerBuilder {
     /// a program; 1 ms to 10 minutes count. A client may ask for less, not for more.
     ///
     /// A request that nobody answers takes one of four places at its target for so long.
+    ///
+    /// # Examples
     ///
     /// ```
     /// # use std::time::Duration;

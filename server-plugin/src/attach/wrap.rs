@@ -40,6 +40,8 @@ impl P2pServer {
     /// out which client it is, and may refuse it with a CONNECT_ERROR whose message is the code.
     /// A connection without a client id is left alone.
     ///
+    /// # Examples
+    ///
     /// ```
     /// # use socketioxide::{SocketIo, extract::SocketRef};
     /// # use socketio_p2p_server::P2pServer;
