@@ -142,6 +142,9 @@ impl Emit2 {
 impl<T> Emit2<T> {
     /// Sets the time to wait for room in the window and for the reply, together, from the first poll on.
     /// 10 s by default.
+    ///
+    /// With zero the event is not sent, and the call resolves as *not executed* (`timeout`); more than 100
+    /// years, [`Duration::MAX`] too, counts as 100 years.
     pub const fn timeout(mut self, timeout: Duration) -> Self {
         if let Some(call) = &mut self.call {
             call.timeout = timeout;
@@ -153,6 +156,9 @@ impl<T> Emit2<T> {
     /// call resolves as *not executed* (`expired`). Unlimited by default. The time on the way from this
     /// client to its partner is not counted, since their clocks are not compared. The time between
     /// connections is counted.
+    ///
+    /// With zero the event is not sent, and the call resolves as *not executed* (`expired`);
+    /// [`Duration::MAX`] counts as unlimited.
     pub const fn ttl(mut self, ttl: Duration) -> Self {
         if let Some(call) = &mut self.call {
             call.ttl = Some(ttl);

@@ -28,7 +28,9 @@ use crate::{
 
 /// A request to be paired, from
 /// [`P2pClientExt::register_target`](crate::P2pClientExt::register_target). Awaiting it sends the
-/// request, and waits for the verdict. It does not borrow the client:
+/// request, and waits for the verdict. It does not borrow the client and can be spawned.
+///
+/// # Examples
 ///
 /// ```no_run
 /// # use socketio_p2p_client::{P2pClient, P2pClientExt as _};
@@ -89,6 +91,8 @@ impl Register {
     /// Sets the time that the target has for its decision, from 1 ms to what the server allows. By
     /// default what the server allows, which is 10 s unless it is set otherwise.
     ///
+    /// # Examples
+    ///
     /// ```no_run
     /// # use std::time::Duration;
     /// # use socketio_p2p_client::{P2pClient, P2pClientExt as _, RegisterError};
@@ -114,6 +118,10 @@ impl Register {
     /// The place is kept for the grace period if the connection is lost. A restarted server knows no lines: the
     /// client registers again by itself, and those who waited are served in the order in which they come back.
     ///
+    /// Zero counts as 1 ms, and [`Duration::MAX`] as the longest time that the server allows.
+    ///
+    /// # Examples
+    ///
     /// ```no_run
     /// # use std::time::Duration;
     /// # use socketio_p2p_client::{P2pClient, P2pClientExt as _, RegisterError};
@@ -132,7 +140,12 @@ impl Register {
     /// 0.5 s to 4 s, so that the server's limit of registrations is kept. The last refusal is returned. By
     /// default there is one attempt.
     ///
-    /// Whoever waits for a busy target has a place with [`Self::wait_in_line`], and none with this.
+    /// Zero, as any time up to 0.5 s, allows one attempt; more than 100 years, [`Duration::MAX`] too, counts as
+    /// 100 years.
+    ///
+    /// A client that waits for a busy target has a place in line with [`Self::wait_in_line`], and none with this.
+    ///
+    /// # Examples
     ///
     /// ```no_run
     /// # use std::time::Duration;
@@ -150,6 +163,8 @@ impl Register {
     /// Sets the time to wait for the verdict of each attempt. By default the time in line, that of the target,
     /// and 2 s for the way to the server and back. If it ends before the target has decided, the registration is
     /// taken back.
+    ///
+    /// Zero is over at once; more than 100 years, [`Duration::MAX`] too, counts as 100 years.
     pub const fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = Some(timeout);
         self
@@ -162,6 +177,9 @@ impl Unregister {
     }
 
     /// Sets the time to wait for the server. 5 s by default.
+    ///
+    /// Zero is over at once, although the request may be sent and carried out; more than 100 years,
+    /// [`Duration::MAX`] too, counts as 100 years.
     pub const fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
         self
@@ -174,6 +192,9 @@ impl Clients {
     }
 
     /// Sets the time to wait for the server. 5 s by default.
+    ///
+    /// Zero is over at once, although the request may be sent and carried out; more than 100 years,
+    /// [`Duration::MAX`] too, counts as 100 years.
     pub const fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
         self

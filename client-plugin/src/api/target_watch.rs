@@ -44,6 +44,8 @@ impl WatchTarget {
     }
 
     /// Sets the time to wait for the server. 5 s by default.
+    ///
+    /// Zero is over at once; more than 100 years, [`Duration::MAX`] too, counts as 100 years.
     pub const fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
         self
