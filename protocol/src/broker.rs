@@ -8,7 +8,7 @@
 //!    └◄──── unregister, disconnect, unpair, kick, shut down ───────┘
 //! ```
 //!
-//! A request waits beside its target and holds nobody's slot, so nobody is kept busy by being
+//! A request waits beside its target and holds no client's slot, so no client is kept busy by being
 //! asked. At acceptance both clients are checked once more and held while the pairing is granted: by
 //! the caller at once on a single node, by an arbiter when there are several. Then both clients are
 //! committed in one step.
@@ -291,7 +291,7 @@ impl Broker {
         Some((id, self.pairings.get(&id)?.partner_of(client)))
     }
 
-    /// Returns the connection that has an id, or `None` if nobody has it or its client is away.
+    /// Returns the connection that has an id, or `None` if no client has it or its client is away.
     #[must_use]
     pub fn connection_of(&self, client: &ClientId) -> Option<ConnId> {
         let conn = self.clients.get(client)?.conn;

@@ -175,7 +175,7 @@ impl Refusal {
         Self { code, message: limits::cut(message).to_owned().into() }
     }
 
-    /// Returns the refusal of a text that serde_json cannot read, in words of whoever wrote the text.
+    /// Returns the refusal of a text that serde_json cannot read, in words of the text's author.
     pub(crate) fn unreadable(error: &serde_json::Error) -> Self {
         let message = error.to_string();
         // The words of serde_json (1.0.154) for half of a surrogate pair.

@@ -1,4 +1,4 @@
-//! Names and texts that somebody else chose, as they are printed: bounded, and without characters that would garble a
+//! Names and texts from other programs, as they are printed: bounded, and without characters that would garble a
 //! terminal or a log.
 
 use std::fmt::{Display, Write as _};
@@ -68,7 +68,7 @@ fn is_garbling(char: char) -> bool {
     char.is_control() || is_format
 }
 
-/// Returns the beginning of a name that somebody else chose, to be shown in a text: at most [`LABEL_BYTES`], and an
+/// Returns the beginning of a name from another program, to be shown in a text: at most [`LABEL_BYTES`], and an
 /// ellipsis if there is more.
 pub(crate) fn shown(name: &str) -> String {
     beginning(name, LABEL_BYTES)

@@ -149,7 +149,7 @@ impl Callers {
         }
     }
 
-    /// Reports a state to the holder of a watch. Returns the end of the watch if nobody holds it any more.
+    /// Reports a state to the holder of a watch. Returns the end of the watch if it has no holder any more.
     pub(crate) fn tell(&mut self, call: CallId, news: News) -> Option<Command> {
         let is_last = matches!(news, News::Ended(_));
         let holder = self.watching.get(&call)?;

@@ -71,7 +71,7 @@ impl<T> EmitQueue<T> {
         }
     }
 
-    /// Closes the queue and returns the entries that nobody will take any more.
+    /// Closes the queue and returns the entries that were not taken.
     pub(crate) fn close(&self) -> impl Iterator<Item = T> + use<T> {
         let mut state = self.lock();
         state.is_closed = true;

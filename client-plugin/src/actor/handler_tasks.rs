@@ -55,7 +55,7 @@ pub(crate) struct HandlerTasks {
 #[derive(Debug)]
 enum Job {
     Start(Event),
-    /// Nobody awaits the result of this handler any more.
+    /// The result of this handler is no longer awaited.
     Abandon(HandlerId),
 }
 
@@ -106,7 +106,7 @@ impl HandlerTasks {
         (!started).then(|| Input::Finished(pairing, seq, Err(Code::Congested.into())))
     }
 
-    /// Notes that nobody awaits the result of a handler any more. It ends if others need its place.
+    /// Notes that the result of a handler is no longer awaited. The handler ends if others need its place.
     pub(crate) fn abandon(&mut self, handler: HandlerId) {
         self.abandoned.push_back(handler);
         self.flush_abandoned();

@@ -90,7 +90,7 @@ use crate::{
 ///             println!("not paid, it is safe to try again: {error}");
 ///         }
 ///         Err(EmitError::Failed { refusal, .. }) => println!("the handler failed: {refusal}"),
-///         Err(error) => println!("nobody knows whether it was paid: {error}"),
+///         Err(error) => println!("it is unknown whether it was paid: {error}"),
 ///     }
 ///     Ok(())
 /// }

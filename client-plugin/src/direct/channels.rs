@@ -48,7 +48,7 @@ pub(crate) struct Channels {
     pub(crate) open: AtomicUsize,
     /// Number of raw channels that are open or on their way to be closed.
     pub(crate) raw: AtomicUsize,
-    /// Number of channels of this side that were not confirmed in time, and for which nobody waits any more.
+    /// Number of channels of this side that were not confirmed in time, and whose openers no longer wait.
     pub(crate) set_aside: AtomicUsize,
     /// Closings of raw channels that were dropped.
     pub(crate) closings: Handover,

@@ -74,7 +74,8 @@ impl ConnectionShared {
         }
     }
 
-    /// Returns the descriptions that were taken. Whoever takes another one holds the lock until it is handed over.
+    /// Returns the descriptions that were taken. A caller that takes another one holds the lock until the
+    /// description is handed over.
     pub(crate) fn descriptions(&self) -> MutexGuard<'_, Descriptions> {
         self.descriptions.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -9,7 +9,7 @@ use tokio::sync::Notify;
 pub(crate) struct Traffic {
     received: AtomicU64,
     sent: AtomicU64,
-    /// Set while somebody waits for the next message.
+    /// Set while a caller waits for the next message.
     is_watched: AtomicBool,
     moved: Notify,
 }

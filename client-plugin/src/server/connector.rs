@@ -30,8 +30,8 @@ use crate::server::{
 };
 
 /// The longest wait for rust_socketio's own reconnect, where a client is made from a single builder. It
-/// notices a dead connection after 45 s with the usual Engine.IO settings, and an attempt to connect that
-/// nobody answers ends after some 2 min. After that its task has ended, or hangs for good.
+/// notices a dead connection after 45 s with the usual Engine.IO settings, and an attempt to connect without
+/// an answer ends after some 2 min. After that its task has ended, or hangs for good.
 const GATE_TIMEOUT: Duration = Duration::from_secs(5 * 60);
 
 /// A function that makes a builder for each connection.

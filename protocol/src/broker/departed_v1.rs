@@ -66,7 +66,7 @@ impl DepartedV1 {
 mod tests {
     use super::*;
 
-    /// Returns a register that has met nobody, of a server that is no longer new.
+    /// Returns a register that has met no client, of a server that is no longer new.
     fn of_old_server(now: Instant) -> DepartedV1 {
         DepartedV1 { since: now.checked_sub(DEPARTED_V1_TIME), ..DepartedV1::default() }
     }

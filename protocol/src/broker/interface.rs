@@ -52,7 +52,7 @@ impl BrokerConfig {
 /// The treatment of a connection whose id is in use, and that does not show its resume token.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub enum DuplicatePolicy {
-    /// Refuse it with `duplicate-id`. Nobody can push a client out by its name.
+    /// Refuse it with `duplicate-id`. No client can be displaced by another that claims its id.
     #[default]
     Reject,
     /// Let it take the id over. The pairing of the present client ends with `replaced`, and its

@@ -215,7 +215,7 @@ impl Broker {
         }
     }
 
-    /// Notes that a client may have said yes without anybody knowing. A v1 client believes itself paired then.
+    /// Notes that a client may have accepted unknown to the server. A v1 client believes itself paired then.
     pub(super) fn doubt(&mut self, target: &ClientId) {
         if let Some(client) = self.clients.get_mut(target) {
             client.in_doubt |= client.dialect == Dialect::V1;

@@ -179,7 +179,7 @@ impl Broker {
         }
     }
 
-    /// Returns the state of a target, whoever waits for it. The one place that decides whether it can be
+    /// Returns the state of a target, the same for every watcher. The one place that decides whether it can be
     /// asked.
     pub(super) fn state_of(&self, target: &ClientId) -> TargetState {
         let Some(&ClientRecord { slot, attendance, .. }) = self.clients.get(target) else {

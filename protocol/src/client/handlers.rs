@@ -11,7 +11,7 @@ pub type HandlerId = (PairingId, u64);
 ///
 /// A session runs at most [`PENDING_CALLS`](crate::limits::PENDING_CALLS) handlers whose results are
 /// awaited, and as many for emits without a reply. But a partner could leave handlers behind: it pairs
-/// again, or its callers give up, without end. So handlers whose results nobody awaits any more make room
+/// again, or its callers give up, without end. So handlers whose results are no longer awaited make room
 /// for others: those of earlier pairings, and those that were [abandoned](Self::abandon).
 ///
 /// # Examples
@@ -58,7 +58,7 @@ impl RunningHandlers {
         Ok(ended)
     }
 
-    /// Notes that nobody awaits the result of a handler any more. It runs on as long as there is room.
+    /// Notes that the result of a handler is no longer awaited. The handler runs on as long as there is room.
     pub fn abandon(&mut self, handler: HandlerId) {
         if self.running.contains(&handler) {
             self.abandoned.insert(handler);

@@ -6,7 +6,7 @@ use std::time::Duration;
 /// again.
 pub const CHANNELS: usize = 64;
 
-/// Raw channels with those that are on their way to be closed. Beyond it the connection ends: nobody opens
+/// Raw channels with those that are on their way to be closed. Beyond it the connection ends: no application opens
 /// and drops channels that fast.
 pub const CHANNELS_IN_ALL: usize = 4 * CHANNELS;
 

@@ -84,7 +84,7 @@ impl LinkEvent {
     ///
     /// # Errors
     ///
-    /// As for a partner's description: nobody else could read it either.
+    /// As for a partner's description: the partner could not read it either.
     pub fn described(attempt: u64, sdp: &str) -> Result<Self, SignalError> {
         Ok(Self::Described(attempt, sdp.parse()?))
     }

@@ -315,7 +315,7 @@ impl V1Peer {
         }
     }
 
-    /// Notes that nobody waits for the acknowledgement of an event that is still to be emitted.
+    /// Notes that no call waits for the acknowledgement of an event that is still to be emitted.
     fn abandon(&mut self, seq: u64) {
         let waits = self.undelivered.iter().any(|delivery| delivery.seq == seq);
         if waits || self.handed_out == Some(seq) {

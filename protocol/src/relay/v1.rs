@@ -72,7 +72,7 @@ impl V1Emit {
     ///
     /// # Errors
     ///
-    /// [`Code::NotPaired`] if the sender has no route, or one to somebody else; [`Code::BadArgs`]
+    /// [`Code::NotPaired`] if the sender has no route, or one to another client; [`Code::BadArgs`]
     /// if the partner cannot read the arguments.
     pub fn admit<R>(
         &self,

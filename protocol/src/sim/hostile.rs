@@ -1,5 +1,5 @@
-//! Connections that keep no rule: they say what comes to their mind, to the server and to whoever
-//! is paired with them. Nobody else may notice, and their partners must bear it.
+//! Connections that keep no rule: they send arbitrary messages to the server and to their partners.
+//! No other client may notice, and their partners must withstand it.
 
 use std::time::Duration;
 

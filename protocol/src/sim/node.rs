@@ -266,7 +266,7 @@ impl World {
         }
     }
 
-    /// Its endpoint has closed: whoever started it starts another.
+    /// Starts another endpoint in the place of one that has closed, as an application does.
     fn begin_anew(&mut self, client: usize) {
         let SimClient { welcomed, dismissed, .. } = self.clients[client];
         if welcomed && !dismissed && !self.leaving {

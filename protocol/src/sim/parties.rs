@@ -8,7 +8,7 @@ use crate::{
     sim::oracle::{ClientNo, Manner},
 };
 
-/// The number of whoever got in under somebody else's name.
+/// The number of a client that got in under another client's id.
 pub(crate) const STRANGER: ClientNo = ClientNo::MAX;
 
 /// The number from which on those of hostile clients are.

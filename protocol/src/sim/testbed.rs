@@ -339,7 +339,7 @@ impl Testbed {
         self.world.serve();
     }
 
-    /// Gives a client other addresses. Its application reports it to the client, or nobody does.
+    /// Gives a client other addresses. Its application reports the change to the client if `reported` is set.
     pub fn roam(&mut self, client: ClientNo, reported: bool) {
         self.world.direct.roam(client);
         if reported {

@@ -122,7 +122,7 @@ impl World {
         true
     }
 
-    /// The server ends, with a goodbye or without, and another begins that knows nobody.
+    /// The server ends, with a goodbye or without, and another begins that knows no client.
     fn restart(&mut self) -> bool {
         let goodbye = self.rng.bool();
         self.stop(goodbye);

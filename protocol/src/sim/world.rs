@@ -25,7 +25,7 @@ use crate::sim::{
     under_test::Application,
 };
 
-/// The most events at one moment. More mean that somebody is busy without end.
+/// The most events at one moment. More mean that a participant is busy without end.
 const CROWD: usize = 100_000;
 
 pub(crate) struct World {

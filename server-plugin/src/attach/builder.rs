@@ -156,7 +156,7 @@ impl P2pServerBuilder {
     /// Sets the longest time that a request waits for its target's consent. 10 s by default, enough for
     /// a program; 1 ms to 10 minutes count. A client may ask for less, not for more.
     ///
-    /// A request that nobody answers takes one of four places at its target for so long.
+    /// An unanswered request takes one of four places at its target for so long.
     ///
     /// # Examples
     ///

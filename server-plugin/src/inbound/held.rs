@@ -14,7 +14,7 @@ pub(crate) struct Held(Mutex<HeldState>);
 #[derive(Debug, Default)]
 struct HeldState {
     requests: HeldRequests,
-    /// Set while somebody carries out what is due: requests that come meanwhile are carried out after that, in
+    /// Set while a task carries out what is due: requests that come meanwhile are carried out after that, in
     /// their order. No lock is held meanwhile.
     is_taken: bool,
     /// Set while a task waits for the rest.

@@ -12,7 +12,7 @@ use http::request::Parts;
 ///
 /// Behind a proxy this is the address of the proxy. An application that trusts its proxy puts the client's address, as
 /// a `PeerAddr`, into the extensions of the request, by a middleware outside of the layer of socketioxide. It takes
-/// precedence. A header such as `X-Forwarded-For` is never read: whoever reaches the server can write it.
+/// precedence. A header such as `X-Forwarded-For` is never read: any client can write it.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct PeerAddr(pub SocketAddr);
 

@@ -1,5 +1,5 @@
 //! The deadlines of a client that has something to send: a connection that says nothing would otherwise stay open for
-//! ever, and with enough of them nobody else gets in.
+//! ever, and with enough of them no other client gets in.
 //!
 //! | it has to send | within |
 //! |---|---|
@@ -45,7 +45,7 @@ impl Deadline {
         self.clear();
     }
 
-    /// Notes that more of a body came, or that nobody listens.
+    /// Notes that more of a body came, or that the server does not read at present.
     pub(super) fn heard(&mut self) {
         if !self.is_new {
             self.clear();

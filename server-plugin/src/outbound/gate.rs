@@ -1,4 +1,4 @@
-//! Backpressure: a queue that is full holds back the reading of whoever fills it.
+//! Backpressure: a queue that is full holds back the reading from the client that fills it.
 //!
 //! A [`Gate`] stands before a queue, and is closed while the queue is full. An [`Intake`] is the reading
 //! from one client. It goes on while all gates to which it is attached are open. Sending goes on

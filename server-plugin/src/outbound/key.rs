@@ -50,7 +50,7 @@ impl Key {
 
     /// Returns the hash of a request for a websocket.
     pub(crate) fn hash(uri: &Uri, websocket_key: &[u8]) -> u64 {
-        /// Seeded at random, so that nobody can find two handshakes with one hash.
+        /// Seeded at random, so that no client can find two handshakes with one hash.
         static HASH: LazyLock<RandomState> = LazyLock::new(RandomState::new);
         HASH.hash_one((uri.query().unwrap_or_default(), websocket_key))
     }

@@ -72,8 +72,8 @@ impl LateAnswers {
         &self.gate
     }
 
-    /// Keeps an answer of so many bytes. Returns whether it is the first one, so that somebody must send
-    /// them.
+    /// Keeps an answer of so many bytes. Returns whether it is the first one, so that the caller must start
+    /// to send them.
     ///
     /// # Errors
     ///

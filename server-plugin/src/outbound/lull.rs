@@ -1,7 +1,7 @@
 //! A websocket that is not read for a while: its Engine.IO hears the heartbeats that wait unread.
 //!
 //! What a client answers to a ping stands behind all that it has sent before. Its connection must not
-//! end because the server does not read that far. So whoever reads from the stream finds a pong now and
+//! end because the server does not read that far. So a reader of the stream finds a pong now and
 //! then. A machine that is gone is noticed by the kernel, and by the first reading afterwards.
 
 use std::{

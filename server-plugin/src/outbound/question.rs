@@ -29,7 +29,7 @@ impl Question {
         self.0.store(ASKED, Ordering::Release);
     }
 
-    /// Notes that the peer was heard, or that nobody listens to it.
+    /// Notes that the peer was heard, or that the server does not read from it at present.
     pub(super) fn heard(&self) {
         if self.0.load(Ordering::Relaxed) == ASKED {
             self.0.store(NOTHING, Ordering::Release);

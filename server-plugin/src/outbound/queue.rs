@@ -77,13 +77,13 @@ impl Meter {
 pub(crate) struct QueueLimits {
     /// The size from which on nothing is relayed to it.
     pub(crate) relayed: usize,
-    /// The size from which on whoever answers it is not read.
+    /// The size from which on a client that answers it is not read.
     pub(crate) soft: usize,
     /// The size from which on nothing is sent to it at all.
     pub(crate) hard: usize,
 }
 
-/// Packets beyond which nothing is relayed and whoever answers is not read: three quarters of what
+/// Packets beyond which nothing is relayed and a client that answers is not read: three quarters of what
 /// the channel of the connection takes. The rest is for messages of the server, among them pings.
 const PACKETS: usize = socketio_p2p_protocol::limits::QUEUE_PACKETS / 4 * 3;
 

@@ -4,7 +4,7 @@
 //!   a state of our own, and closing is tried again. Answers to a v1 client are kept and tried again.
 //! - A full buffer has no room for Engine.IO's ping either, and its connection ends: relayed messages
 //!   leave room.
-//! - A socket's data lives as long as anybody holds the socket. We hold it weakly, so that its end
+//! - A socket's data lives as long as the socket has a holder. We hold it weakly, so that its end
 //!   drops our guard in its extensions; an application that keeps a socket delays that, so there is
 //!   a sweep.
 //! - One connect handler a namespace, one disconnect and one fallback handler a socket: they belong

@@ -76,7 +76,7 @@ impl StreamHandle {
         }
     }
 
-    /// Notes that the peer was heard, or that nobody listens to it.
+    /// Notes that the peer was heard, or that the server does not read from it at present.
     pub(super) fn heard(&self) {
         self.silence.heard();
         self.question.heard();

@@ -2,7 +2,7 @@
 //!
 //! All of a pairing are waited for together, by the task that also waits for its deadlines: a task for each would
 //! take more memory than the events themselves. They are handled under the lock of the bridge, in the order in which
-//! they come. socketioxide (0.18.9) hands an acknowledgement to whoever waits for it, but calls the handler of an
+//! they come. socketioxide (0.18.9) hands an acknowledgement to the future that waits for it, but calls the handler of an
 //! event itself. So what must not overtake an acknowledgement first has the bridge
 //! [carry out](super::V1Bridge::take_answers) what came.
 

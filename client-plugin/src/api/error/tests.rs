@@ -107,7 +107,7 @@ fn an_error_names_what_it_is_about() {
     assert_eq!(late.event(), "put");
 }
 
-/// Each error of this module that holds a name or a text of somebody else.
+/// Each error of this module that holds a name or a text that a peer chose.
 fn errors_with(hostile: &str) -> Vec<Box<dyn Error>> {
     let name = || hostile.into();
     let refusal = || Refusal { code: Code::HandlerFailed, message: hostile.to_owned().into() };

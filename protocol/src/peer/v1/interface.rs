@@ -39,7 +39,7 @@ pub enum Output {
     Emit(Delivery),
     /// Acknowledge the client's event with this id; [`acknowledgement`] writes the arguments.
     Acknowledge(ReqId, Outcome),
-    /// Do not expect the acknowledgement of the event with this number any more: nobody waits for it.
+    /// Do not expect the acknowledgement of the event with this number any more: no call waits for it.
     Abandoned(u64),
     /// Tell the client that the pairing ended before its partner had all that it emitted before it asked for
     /// the end; [`undelivered`] says why.

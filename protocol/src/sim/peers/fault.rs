@@ -18,7 +18,7 @@ pub(super) enum PeerFault {
     /// A peer's application, or its driver, finds that the machine has other addresses.
     NetworkChanged(usize),
     AddressesChanged(usize),
-    /// A peer sends a message of another version, or one that nobody can read.
+    /// A peer sends a message of another version, or one that cannot be read.
     Future(usize),
     Unreadable(usize),
 }
