@@ -2,7 +2,8 @@
 //! JavaScript users have today, simple-peer on @roamhq/wrtc; and what two clients make of it.
 //!
 //! Every end runs in a process of its own (this binary started again, or Node), over loopback, and
-//! does what this process orders; signals pass through here, and clients find their server here.
+//! does what this process orders; signals pass through here, and clients find their server here. The
+//! two ends of `far` run in this process.
 //! Contestants take turns inside every round, because machines are noisy: compare the ratios of one
 //! run, and CPU seconds before rates. Each figure has a module, which measures it and says what its
 //! goal is.
@@ -11,6 +12,7 @@ mod bulk;
 mod client;
 mod cycles;
 mod end;
+mod far;
 mod idle;
 mod killed;
 mod opening;

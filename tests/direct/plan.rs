@@ -11,7 +11,7 @@ use socketio_p2p_harness::bench::Environment;
 use crate::pair::{Contestant, PROJECT};
 use crate::part::Setup;
 use crate::report::{Report, Samples};
-use crate::{bulk, cycles, idle, killed, opening, paired, trips};
+use crate::{bulk, cycles, far, idle, killed, opening, paired, trips};
 
 /// The crates whose versions move the figures.
 const CRATES: [&str; 7] =
@@ -22,6 +22,10 @@ const CRATES: [&str; 7] =
 pub(crate) enum Figure {
     /// From the start to open, of bare connections.
     Opening,
+    /// The same by a TURN server, 20 ms from each end.
+    Relayed,
+    /// Channels that may lose messages, with 20 ms each way and datagrams lost.
+    LossyChannels,
     /// From the registration to the direct path, of clients.
     Paired,
     /// 64 bytes there and back.
@@ -133,6 +137,8 @@ impl Plan {
             let (extent, into) = (&self.extent, &mut samples);
             let measured = match figure {
                 Figure::Opening => opening::measure(&contestants, extent, into).await,
+                Figure::Relayed => far::relayed(extent, into).await,
+                Figure::LossyChannels => far::channels(extent, into).await,
                 Figure::Paired => paired::measure(extent, into).await,
                 Figure::Trips => trips::measure(&with_clients, extent, into).await,
                 Figure::Bulk => bulk::measure(&contestants, extent, into).await,

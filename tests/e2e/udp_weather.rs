@@ -229,33 +229,3 @@ async fn a_channel_opens_though_the_partners_answer_to_the_closing_of_another_wa
     }
     Ok(())
 }
-
-#[tokio::test(flavor = "multi_thread")]
-#[ignore = "measures"]
-async fn the_time_of_opening_a_channel_that_may_lose_is_printed_by_loss() -> Story {
-    const OPENINGS: usize = 40;
-    for loss in [0.0, 0.05] {
-        let fog = |seed| UdpWeather::new(seed).loss(loss).delay(MILLIS(20)..MILLIS(20));
-        let pair = Pair::open(fog).await;
-        let mut times = Vec::new();
-        let mut failed = 0;
-        for number in 0..OPENINGS {
-            let since = Instant::now();
-            let options = ChannelOptions::unreliable(0);
-            match pair.a.connection.open(number.to_string(), options).await {
-                Ok(channel) => {
-                    times.push(since.elapsed());
-                    channel.close().await;
-                }
-                Err(_) => failed += 1,
-            }
-        }
-        times.sort();
-        let (median, most) = (times[times.len() / 2], times[times.len() - 1]);
-        println!(
-            "loss {loss}: {OPENINGS} openings, {failed} failed, p50 {median:.0?}, most {most:.0?}"
-        );
-        pair.close().await;
-    }
-    Ok(())
-}

@@ -55,6 +55,7 @@ mod process;
 mod program;
 mod requests;
 mod server;
+mod turn;
 mod udp_weather;
 
 pub use companion::Companion;
@@ -67,6 +68,7 @@ pub use process::DEFAULT_LIMIT;
 pub use program::Program;
 pub use requests::{Outcome, Reply};
 pub use server::{Server, ServerBuilder, free_port};
+pub use turn::TurnServer;
 pub use udp_weather::{UdpCounts, UdpWeather};
 
 #[cfg(test)]
