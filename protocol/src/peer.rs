@@ -314,7 +314,7 @@ impl Peer {
         }
     }
 
-    /// Ends this end of the pairing: calls are resolved, and the link is closed.
+    /// Ends the pairing for this peer: calls are resolved, and the link is closed.
     fn end(&mut self, reason: EndReason, now: Instant) {
         if self.ended {
             return;

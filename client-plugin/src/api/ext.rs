@@ -220,7 +220,7 @@ pub trait P2pClientExt: sealed::Sealed {
 
     /// Opens a raw channel to the partner on the direct path, and waits until the partner has confirmed
     /// it. Its messages are transported as they are, with the guarantees of `options`. The partner's
-    /// [`Self::on_channel`] receives the other end. The channel ends with the direct path: use
+    /// [`Self::on_channel`] receives its handle of the channel. The channel ends with the direct path: use
     /// [`Self::emit2`] for anything that must survive it.
     ///
     /// # Errors

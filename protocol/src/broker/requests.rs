@@ -262,8 +262,8 @@ impl Broker {
         self.refuse(number, refusal);
     }
 
-    /// Tells a target that its consent came too late. A v1 client now believes itself paired, and is
-    /// told only if it is not.
+    /// Informs a target that its consent came too late. A v1 client now believes itself paired, and is
+    /// informed only if it is not.
     pub(super) fn withdrawn(&mut self, target: &ClientId, req: Option<ReqId>, code: Code) {
         let Some(client) = self.clients.get_mut(target) else {
             return;

@@ -115,7 +115,7 @@ impl P2pServerBuilder {
         self
     }
 
-    /// Sets the hook that decides whether a client (the first) may watch a target (the second): it is told
+    /// Sets the hook that decides whether a client (the first) may watch a target (the second), that is, learn
     /// whether the target is absent, free or busy, now and after each change. By default no client may. The target
     /// is not asked. `false` refuses with `forbidden`, and so does a panic. A client that may register a target
     /// learns from a refusal as well whether it is there: see [`authorize`](Self::authorize).

@@ -1,7 +1,7 @@
 //! Channels of this side that the partner has not confirmed yet.
 //!
-//! rtc-sctp 0.21.1 closes a channel by a reset of its stream, which the other end answers with one of its own. It sends
-//! that answer once. If the answer is lost, the end that closed the channel keeps the stream for good; webrtc gives its
+//! rtc-sctp 0.21.1 closes a channel by a reset of its stream, which the other side answers with one of its own. It sends
+//! that answer once. If the answer is lost, the side that closed the channel keeps the stream for good; webrtc gives its
 //! number to the next channel, and nothing is sent for that one: it never opens. So a channel that is not confirmed in
 //! time is set aside, where it occupies the number, while another one is opened.
 
