@@ -9,7 +9,7 @@ import { openPage, SCRIPT, serve, startBrowser } from "../system/browser.js";
 import { endAll, RustPeer, startServer } from "../system/programs.js";
 import { TIMES } from "./times.js";
 
-declare const p2p: any, client: any, join: any, until: any, times: any, bare: any, pair: any, together: any;
+declare const p2p: any, client: any, join: any, until: any, times: any, bare: any, pair: any, together: any, echo: any;
 
 const ROUNDS = Number(process.argv[2] ?? 9);
 const CALLS = 300;
@@ -48,7 +48,7 @@ await page.evaluate(async (url: string) => {
   const isDirect = new Promise<void>((resolve) => one.on("path", ({ path }: any) => path === "direct" && resolve()));
   await one.register("other");
   await isDirect;
-  Object.assign(globalThis, { together: one, bare: await pair() });
+  Object.assign(globalThis, { together: one, bare: await pair(), echo: await client.channel("echo") });
 }, server.url);
 
 const WAYS: Record<string, (calls: number) => Promise<number>> = {
@@ -57,6 +57,11 @@ const WAYS: Record<string, (calls: number) => Promise<number>> = {
       const answer = new Promise((resolve) => (bare.onmessage = resolve));
       bare.send(JSON.stringify({ s: at, k: at, t: "emit", e: "echo", r: true, a: [at] }));
       return answer;
+    }),
+  "a channel to a Rust client": (calls) =>
+    times(calls, async (at: number) => {
+      await echo.send(JSON.stringify({ s: at, k: at, t: "emit", e: "echo", r: true, a: [at] }));
+      await echo.receive();
     }),
   "emit2 inside of the page": (calls) => times(calls, (at: number) => together.with({ path: "direct" }).emit2("echo", at)),
   "emit2 to a Rust client": (calls) => times(calls, (at: number) => client.with({ path: "direct" }).emit2("echo", at)),
@@ -69,7 +74,11 @@ for (let round = 0; round < ROUNDS; round++) {
   }
 }
 const median = (all: number[]) => [...all].sort((a, b) => a - b)[all.length >> 1] as number;
-for (const [name, all] of measured) console.log(`${name}: ${median(all).toFixed(0)} us, ${all.map((time) => time.toFixed(0)).join(" ")}`);
+const [first] = measured.values();
+for (const [name, all] of measured) {
+  const each = all.map((time) => time.toFixed(0)).join(" ");
+  console.log(`${name}: ${median(all).toFixed(0)} us, ${(median(all) / median(first ?? [])).toFixed(2)}x (${each})`);
+}
 endAll();
 await browser.close();
 process.exit();

@@ -17,8 +17,8 @@ export const interop = createRequire(new URL("tests/interop/", ROOT));
 
 /** Returns the file of an example, which `cargo build --examples` makes. */
 function example(name: string): string {
-  const target = process.env["CARGO_TARGET_DIR"];
-  const file = target ? `${target}/debug/examples/${name}` : fileURLToPath(new URL(`target/debug/examples/${name}`, ROOT));
+  const { CARGO_TARGET_DIR = fileURLToPath(new URL("target", ROOT)), PROFILE = "debug" } = process.env;
+  const file = `${CARGO_TARGET_DIR}/${PROFILE}/examples/${name}`;
   if (!existsSync(file)) throw new Error(`${file} is missing: cargo build -p socketio-p2p-examples --examples`);
   return file;
 }
