@@ -18,6 +18,8 @@ import { Sha256 } from "./files/sha256.js";
 const PIECE = 16 * 1024;
 /** The bytes of an event: with these it is one frame, which carries them as they are. */
 const RELAYED = 12_000;
+/** The messages that a receiver gathers into a blob. */
+const GATHERED = 256;
 /** The milliseconds that the receiver may take to answer: it may write to a disk. */
 const ANSWER_TIME = 60_000;
 /** The longest file that is received, by default. */
@@ -117,7 +119,9 @@ export interface ReceiveFileSettings {
 
 /** A file of which a part has arrived. */
 interface Part extends FileOffer {
-  parts: BlobPart[];
+  /** What has arrived: a page may keep blobs elsewhere than in memory. */
+  blobs: Blob[];
+  latest: BlobPart[];
   done: number;
   hash: Sha256;
   /** Resolves when the channel that brings it is read to its end. */
@@ -137,7 +141,7 @@ export function receiveFiles(client: P2pClient, settings: ReceiveFileSettings): 
   };
   const take = (part: Part, bytes: Uint8Array): void => {
     if (part.done + bytes.length > part.size) throw new HandlerError("too-long", "more comes than the file has");
-    part.parts.push(bytes as Uint8Array<ArrayBuffer>);
+    if (part.latest.push(bytes as Uint8Array<ArrayBuffer>) >= GATHERED) part.blobs.push(new Blob(part.latest.splice(0)));
     part.hash.update(bytes);
     part.done += bytes.length;
     onProgress?.({ name: part.name, size: part.size, done: part.done });
@@ -150,7 +154,7 @@ export function receiveFiles(client: P2pClient, settings: ReceiveFileSettings): 
     const offer: FileOffer = { name: name.split(/[\\/]/).pop() ?? "", size: size as number };
     if (!(await accept(offer))) throw new HandlerError("declined", "the file is not wanted");
     if (part?.name !== offer.name || part.size !== offer.size) {
-      part = { ...offer, parts: [], done: 0, hash: new Sha256(), isRead: Promise.resolve() };
+      part = { ...offer, blobs: [], latest: [], done: 0, hash: new Sha256(), isRead: Promise.resolve() };
     }
     await part.isRead;
     return part.done;
@@ -170,7 +174,7 @@ export function receiveFiles(client: P2pClient, settings: ReceiveFileSettings): 
     part = undefined;
     if (whole.done < whole.size) throw new HandlerError("too-short", "a part of the file is missing");
     if (whole.hash.digest() !== checksum) throw new HandlerError("checksum", "the checksum is wrong");
-    await onFile(new Blob(whole.parts), { name: whole.name, size: whole.size });
+    await onFile(new Blob([...whole.blobs, ...whole.latest]), { name: whole.name, size: whole.size });
   });
   client.onChannel(async (channel) => {
     const read = part;
