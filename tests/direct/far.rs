@@ -67,7 +67,7 @@ async fn open_channels(openings: usize, loss: f64) -> Result<Vec<f64>> {
     let weather = |seed| with_weather(Vec::new(), UdpWeather::new(seed).loss(loss).delay(WAY..WAY));
     let tasks = TaskTracker::new();
     let [(a, _events), (b, events)] = connect([1, 2].map(weather), |_| true, &tasks).await?;
-    tokio::spawn(read(events));
+    tasks.spawn(read(events, tasks.clone()));
     let mut times = Vec::new();
     for number in 0..openings {
         let began = Instant::now();
@@ -146,10 +146,10 @@ async fn connect(
 }
 
 /// Reads the channels that the partner opens until it closes them.
-async fn read(mut events: DirectEvents) {
+async fn read(mut events: DirectEvents, tasks: TaskTracker) {
     while let Some(event) = events.recv().await {
         if let DirectEvent::Channel(channel) = event {
-            tokio::spawn(async move { while channel.recv().await.is_some() {} });
+            tasks.spawn(async move { while channel.recv().await.is_some() {} });
         }
     }
 }
