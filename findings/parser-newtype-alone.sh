@@ -6,7 +6,7 @@
 # of `Celsius` reads it. Seen: the parsers take a newtype for a tuple of arguments but write it without the list that holds
 # them. What arrives is "invalid payload", over which a client ends its connection; a newtype of a list of texts is the event that its first
 # text names. A handler of `Celsius` is not called for `emit("temperature", 20.5)`. The compiler accepts it, `emit` reports
-# nothing. In a struct, a tuple or a list the same newtype is right, and with `#[serde(transparent)]` everywhere.
+# nothing. In a struct, a tuple or a list the same newtype is right, and so is one that is `#[serde(transparent)]`.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
