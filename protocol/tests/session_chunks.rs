@@ -8,7 +8,7 @@ use socketio_p2p_protocol::{
     session::{EmitOptions, Input, Violation},
 };
 
-use crate::sessions::{End, Pair, args, frame, not_executed, text};
+use crate::sessions::{End, Pair, args, emit_frame, frame, not_executed, text};
 
 fn part(seq: u64, text: &str, last: bool) -> Frame {
     frame(seq, 0, Body::Part { text: text.to_owned(), last })
@@ -317,6 +317,25 @@ fn parts_of_no_value_are_a_violation() {
         assert_eq!(end.violations, [Violation::Value], "{:.40}", text);
         assert_eq!(end.delivered_numbers(), [2], "{:.40}", text);
     }
+}
+
+/// A later version may send it. Its numbers are taken, so that the window moves on.
+#[test]
+fn a_value_in_parts_of_an_unknown_kind_is_reported_and_a_later_call_is_answered() {
+    let mut end = End::new();
+
+    end.receive(part(1, r#"{"t":"later","e":{"of":"#, false));
+    end.receive(part(2, r#"[1]},"b":7,"a":"x"}"#, true));
+
+    assert_eq!(end.violations, [Violation::Unknown]);
+    assert_eq!(end.session.held_bytes(), 0);
+    end.receive(emit_frame(3, json!("ask"), true));
+    assert_eq!(end.delivered_numbers(), [3]);
+    end.finish(3, json!("here"));
+    let (_, sent) = end.sent.back().unwrap();
+    assert!(matches!(*sent.body, Body::Reply { to: 3, result: Ok(_) }));
+    assert_eq!((sent.ack, sent.got), (3, 3));
+    assert_eq!(end.violations, [Violation::Unknown]);
 }
 
 #[test]

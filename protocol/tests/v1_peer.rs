@@ -13,7 +13,7 @@ use socketio_p2p_protocol::{
     limits::{ACK_DELAY, PENDING_CALLS, RETRY_DELAY},
     peer::v1::{Bridge, Input, Output, Side},
     relay::SendFailure,
-    session::{self, EmitOptions},
+    session::{self, EmitOptions, Violation},
 };
 
 /// Arguments with so many blobs.
@@ -51,6 +51,37 @@ fn more_attachments_than_a_v1_client_takes_are_not_executed() {
         })
         .collect();
     assert_eq!(replies, [(1, Some(Code::BadArgs))]);
+}
+
+/// The frames of a later version: without a number, with one, and in parts.
+#[test]
+fn frames_of_unknown_kinds_are_reported_at_a_v1_end_and_a_later_call_is_answered() {
+    let now = Instant::now();
+    let mut bridge = Bridge::new([Dialect::V1, Dialect::V2], now);
+    let frames = [
+        r#"{"k":0,"t":"hint","of":"load"}"#,
+        r#"{"s":1,"k":0,"t":"stream","e":{"id":7}}"#,
+        r#"{"s":2,"k":0,"t":"part","d":"{\"t\":\"stre"}"#,
+        r#"{"s":3,"k":0,"t":"part","d":"am\",\"e\":7}","z":true}"#,
+        r#"{"s":4,"k":0,"t":"emit","e":"ask","r":true,"a":["now"]}"#,
+    ];
+    let frames = frames.map(|frame| Frame::from_text(frame).unwrap());
+
+    bridge.receive(Side::Second, frames.into(), now);
+
+    let mut outputs = std::iter::from_fn(|| bridge.poll_output()).map(|(_, output)| output);
+    for _ in 0..3 {
+        assert!(matches!(outputs.next(), Some(Output::Complain(Violation::Unknown))));
+    }
+    let Some(Output::Emit(call)) = outputs.next() else { panic!("no call") };
+    assert!(outputs.next().is_none());
+    assert_eq!((call.seq, &*call.event, call.wants_reply), (4, "ask", true));
+    bridge.handle(Side::First, Input::Emitted(call, Ok(())), now);
+    let here = Args::from(vec![json!("here")]);
+    bridge.handle(Side::First, Input::Acknowledged(4, Ok(here.clone())), now);
+    let Some((_, Output::Send(reply))) = bridge.poll_output() else { panic!("no reply") };
+    assert_eq!(*reply.body, Body::Reply { to: 4, result: Ok(here) });
+    assert_eq!((reply.ack, reply.got), (4, 4));
 }
 
 /// A v1 client that never acknowledges, and the session of its v2 partner.

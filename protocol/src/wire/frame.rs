@@ -34,10 +34,10 @@ impl Body {
         serde_json::to_string(&wire).unwrap_or_default()
     }
 
-    /// Reads the text that was cut into parts: an emit or a reply.
+    /// Reads the text that was cut into parts: an emit, a reply, or a value of a later version.
     pub(crate) fn from_json(text: &str) -> Result<Self, FrameError> {
         match WireFrame::read(text)?.body(from_base64)? {
-            body @ (Self::Emit { .. } | Self::Reply { .. }) => Ok(body),
+            body @ (Self::Emit { .. } | Self::Reply { .. } | Self::Other(_)) => Ok(body),
             _ => Err(FrameError::Part),
         }
     }

@@ -97,12 +97,12 @@ export function bodyFromFields(fields: Fields, readBlobs: ReadBlobs = blobsFromB
   }
 }
 
-/** Reads the text that was cut into parts: an emit or a reply that usual parsers can read. */
+/** Reads the text that was cut into parts: an emit or a reply that usual parsers can read, or a value of a later version. */
 export function bodyFromText(text: string): Body | undefined {
   try {
     const value: unknown = JSON.parse(text);
     const body = isObject(value) ? bodyFromFields(value) : undefined;
-    const isValue = body?.t === "emit" || body?.t === "reply";
+    const isValue = body?.t === "emit" || body?.t === "reply" || body?.t === "other";
     return isValue && (!bodyArgs(body) || isReadable((value as Fields)["a"])) ? body : undefined;
   } catch {
     return undefined; // It is no JSON.
