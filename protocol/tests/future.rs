@@ -1,10 +1,16 @@
 //! The packets of `golden/future_*`, as a later version might send them: what is read of each.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 use socketio_p2p_protocol::{
-    Body, ClientMessage, ClientState, Code, EndReason, Frame, Presence, ServerMessage, Signal,
-    SignalError, Step, WhyAnew, frame,
+    Body, ClientConfig, ClientId, ClientMessage, ClientState, Code, ConnectFailure, Dialect,
+    EndReason, Frame, PairingId, PairingInfo, Presence, Refusal, ServerMessage, Signal,
+    SignalError, Step, TargetState, WhyAnew,
+    client::{ClientEvent, Input, Output},
+    frame,
     limits::LABEL_BYTES,
+    session::Violation,
     signal,
     wire::{
         self, ConnectAuth, DirectMessage, HeartbeatKind, LIST, PING, PONG, REGISTER,
@@ -13,7 +19,11 @@ use socketio_p2p_protocol::{
     },
 };
 
-use crate::golden::{golden, read};
+use crate::{
+    clients::{ScriptedClient, welcome},
+    golden::{golden, read},
+    sessions::{End, emit_frame},
+};
 
 fn packet(name: &str) -> (String, Vec<Value>) {
     read(&golden("future_")[name])
@@ -96,6 +106,51 @@ fn unknown_codes_reasons_and_states_are_kept_as_their_text() {
         panic!("no state");
     };
     assert_eq!(state, Presence::from("drowsy"));
+
+    let resting = TargetState::from("resting");
+    assert_eq!(server("server_target"), Ok(ServerMessage::Target { req: 5, state: resting }));
+
+    let code = Code::from("taken-back");
+    assert_eq!(server("server_too_late"), Ok(ServerMessage::Withdrawn { req: Some(41), code }));
+
+    let refusal = Refusal::new(Code::from("lane-full"), "the lane is full");
+    let refused = ServerMessage::SignalRefused { refusal, pairing: Some(PairingId::new(0xabc, 1)) };
+    assert_eq!(server("server_signal_refused"), Ok(refused));
+}
+
+#[test]
+fn new_fields_and_surplus_arguments_of_a_message_are_ignored() {
+    let payload = Some(json!({ "token": 7 }));
+    let id = |id: &str| id.parse::<ClientId>().unwrap();
+    let question = ServerMessage::Register {
+        req: 41,
+        source: id("a"),
+        payload: payload.clone(),
+        consent_time: Duration::from_secs(10),
+    };
+    assert_eq!(server("server_register"), Ok(question));
+    let pairing = PairingInfo {
+        id: PairingId::new(0xabc, 1),
+        partner: id("b"),
+        initiator: true,
+        partner_protocol: 3,
+        direct: false,
+    };
+    assert_eq!(
+        server("server_registered"),
+        Ok(ServerMessage::Registered { req: Some(1), pairing })
+    );
+    assert_eq!(server("server_line"), Ok(ServerMessage::Line { req: 1, place: 3 }));
+
+    let registration = ClientMessage::Register {
+        req: Some(1),
+        target: id("b"),
+        payload,
+        consent_time: None,
+        wait: Some(Duration::from_secs(120)),
+    };
+    assert_eq!(client("client_register"), Ok(registration));
+    assert_eq!(client("client_accept"), Ok(ClientMessage::Accept { req: Some(41) }));
 }
 
 #[test]
@@ -160,6 +215,19 @@ fn a_known_frame_beside_an_unknown_one_is_read() {
 }
 
 #[test]
+fn a_value_in_parts_of_an_unknown_kind_is_reported_once_and_its_numbers_are_taken() {
+    let mut end = End::new();
+
+    for frame in frames("frame_part_kind") {
+        end.receive(frame);
+    }
+    end.receive(emit_frame(3, json!("now"), false));
+
+    assert_eq!(end.violations, [Violation::Unknown]);
+    assert_eq!(end.delivered_numbers(), [3]);
+}
+
+#[test]
 fn an_unknown_code_in_a_reply_is_kept_as_its_text() {
     let [frame] = &frames("frame_reply_error")[..] else { panic!("one frame") };
 
@@ -216,15 +284,52 @@ fn both_ends_speak_the_highest_version_that_both_know() {
 }
 
 #[test]
-fn a_client_that_speaks_no_version_of_the_server_is_refused() {
-    let read = |auth: Value| {
-        let said = |key: &str| match &auth[key] {
-            Value::Null => Ok(None),
-            Value::String(text) => Ok(Some(text.clone())),
-            other => Ok(Some(other.to_string())),
-        };
-        ConnectAuth::read(&auth, said).map(|auth| auth.protocol)
+fn a_client_of_a_later_version_that_speaks_this_one_too_is_admitted_with_this_one() {
+    let packet = &golden("future_")["connect"];
+    let auth = serde_json::from_str(packet.strip_prefix("40").unwrap()).unwrap();
+
+    let auth = read_auth(&auth).unwrap();
+
+    assert_eq!((auth.protocol, auth.direct, auth.binary), (2, true, false));
+    assert_eq!((auth.dialect(), auth.resume), (Dialect::V2, None));
+}
+
+#[test]
+fn an_unknown_code_in_a_connect_error_is_kept_and_another_attempt_may_succeed() {
+    let packet = &golden("future_")["connect_error"];
+    let error: Value = serde_json::from_str(packet.strip_prefix("44").unwrap()).unwrap();
+    let code = Code::from(error["message"].as_str().unwrap());
+    assert_eq!(code.as_str(), "region-closed");
+    let mut client = ScriptedClient::with_config(ClientConfig::default());
+    client.hear(ServerMessage::Welcome(welcome()));
+    client.handle(Input::Lost);
+    client.handle(Input::Connecting);
+    client.outputs();
+
+    client.handle(Input::Rejected(code.into()));
+
+    let failure = ConnectFailure::Refused(code.into());
+    let outputs = client.outputs();
+    let [Output::Event(ClientEvent::ConnectError(failed)), Output::Reconnect { .. }] = &outputs[..]
+    else {
+        panic!("{outputs:?}");
     };
+    assert_eq!(*failed, failure);
+}
+
+/// Reads a CONNECT auth as the server does.
+fn read_auth(auth: &Value) -> Result<ConnectAuth, Code> {
+    let said = |key: &str| match &auth[key] {
+        Value::Null => Ok(None),
+        Value::String(text) => Ok(Some(text.clone())),
+        other => Ok(Some(other.to_string())),
+    };
+    ConnectAuth::read(auth, said)
+}
+
+#[test]
+fn a_client_that_speaks_no_version_of_the_server_is_refused() {
+    let read = |auth: Value| read_auth(&auth).map(|auth| auth.protocol);
 
     assert_eq!(read(json!({})), Ok(1));
     assert_eq!(read(json!({ "p2p": 1, "p2pMin": 7 })), Ok(1));

@@ -4,8 +4,11 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { Args } from "../src/args.js";
+import { isRetryableFailure } from "../src/client/connecting.js";
 import { refusal } from "../src/error.js";
 import { defaultLimits, MS, S } from "../src/limits.js";
+import { Session } from "../src/peer/session.js";
+import { connectRefusal } from "../src/server/from-server.js";
 import { clientEvent, type ClientMessage } from "../src/wire/control/client.js";
 import { WireError } from "../src/wire/control/fields.js";
 import { serverMessage, type ServerMessage } from "../src/wire/control/server.js";
@@ -205,9 +208,28 @@ test("what a later version sends is read by the rule of its kind", () => {
   for (const name of ["clients", "disconnect", "error", "farewell", "partner", "register_failed", "welcome"]) {
     assert.ok(!(server(`server_${name}`) instanceof WireError), name);
   }
+  const pairing = { id: PAIRING, partner: "b", initiator: true, partnerProtocol: 3, direct: false };
+  const messages: Record<string, ServerMessage> = {
+    target: { kind: "target", req: 5, state: "resting" },
+    line: { kind: "line", req: 1, place: 3 },
+    register: { kind: "register", req: 41, source: "a", payload: { token: 7 }, consentTime: 10 * S },
+    registered: { kind: "registered", req: 1, pairing },
+    too_late: { kind: "withdrawn", req: 41, code: "taken-back" },
+    signal_refused: { kind: "signal-refused", refusal: refusal("lane-full", "the lane is full"), pairing: PAIRING },
+  };
+  for (const [name, message] of Object.entries(messages)) assert.deepEqual(server(`server_${name}`), message, name);
+  const error = JSON.parse(later.get("connect_error")?.slice("44".length) as string) as { message: string };
+  const failure = { kind: "refused", refusal: connectRefusal(error.message) } as const;
+  assert.deepEqual([failure.refusal.code, isRetryableFailure(failure)], ["region-closed", true]);
   for (const name of ["frame_kind", "frame_kind_fields"]) assert.equal(frames(name)?.frames[0]?.body.t, "other", name);
   assert.equal(frames("frame_kind_unnumbered")?.frames[0]?.seq, 0);
   assert.equal(frames("frame_batch")?.unread, false);
+  const session = new Session(false);
+  session.handle({ kind: "opened", path: "relay" }, 0);
+  for (const frame of frames("frame_part_kind")?.frames ?? []) {
+    session.handle({ kind: "received", path: "relay", frame }, 0);
+  }
+  assert.deepEqual(session.pollOutput(), { kind: "violation", violation: "unknown" });
   assert.equal(directFromText(later.get("direct_kind") as string)?.kind, "other");
   assert.equal(directFromText(later.get("direct_ping") as string)?.kind, "heartbeat");
   assert.equal(signalFromValue(args("signal_kind")[2]), "unknown");
