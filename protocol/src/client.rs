@@ -56,7 +56,7 @@ use crate::{
     ClientMessage, Code, PairingId, PairingInfo, ReqId, ResumeToken, Signal,
     limits::Limits,
     peer::{self, Peer, ServerEvent},
-    session::CallId,
+    session::{CallId, Violation},
 };
 
 /// A client's half of the protocol. See the [module's page](self).
@@ -206,10 +206,14 @@ impl Client {
                 self.received(message, now);
                 self.heard(now);
             }
-            Input::Frames(pairing, frames) => {
+            Input::Frames { pairing, frames, has_unread } => {
                 self.heard(now);
                 if let Some(key) = self.peer_named(pairing) {
                     self.peer(key, peer::Input::Relayed(frames), now);
+                    if has_unread {
+                        let complaint = Complaint::Partner(Violation::Frame);
+                        self.outputs.push_back(Output::Complain(complaint));
+                    }
                 }
             }
             Input::Garbled(error) => {

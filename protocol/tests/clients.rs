@@ -209,7 +209,8 @@ impl ScriptedClient {
     }
 
     pub(crate) fn frames(&mut self, serial: u64, frames: Vec<Frame>) {
-        self.handle(Input::Frames(PairingId::new(1, serial), frames));
+        let pairing = PairingId::new(1, serial);
+        self.handle(Input::Frames { pairing, frames, has_unread: false });
     }
 }
 

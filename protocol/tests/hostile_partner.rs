@@ -3,15 +3,17 @@
 
 use std::{sync::Arc, time::Duration};
 
-use serde_json::json;
+use serde_json::{Value, json};
 use socketio_p2p_protocol::{
-    Body, Frame, Path, PathPolicy,
+    Body, Frame, PairingId, Path, PathPolicy, client,
     limits::{DIRECT_HEARTBEAT_INTERVAL, DIRECT_HEARTBEAT_TIMEOUT, PENDING_CALLS, WINDOW_BYTES},
     peer::{Complaint, Input, LinkCommand, LinkEvent, LinkMessage, Output},
     session::{EmitOptions, Violation},
+    wire::FRAME,
 };
 
 use crate::{
+    clients::ScriptedClient,
     peers::LinkedPeer,
     sessions::{args, emit_frame},
 };
@@ -96,6 +98,47 @@ fn a_frame_that_cannot_be_read_does_not_take_those_with_it_along() {
     assert_eq!(victim.delivered, [1, 2]);
     let complaint = Output::Complain(Complaint::Partner(Violation::Frame));
     assert_eq!(victim.outputs, [complaint], "the path stays");
+}
+
+/// The relay and the direct path report it alike, once for each message.
+#[test]
+fn a_relayed_frame_that_cannot_be_read_does_not_take_those_with_it_along() {
+    let mut client = ScriptedClient::paired();
+    let emit = |seq: u64| json!({ "s": seq, "k": 0, "t": "emit", "e": "note", "a": [seq] });
+    let frames = json!([emit(1), { "s": 3 }, { "s": "x" }, emit(2)]);
+    let pairing = client.present();
+    let event = |pairing: PairingId, frames: &Value| {
+        client::Input::of_event(FRAME, vec![json!(pairing), frames.clone()])
+    };
+
+    client.handle(event(pairing, &frames));
+
+    let outputs = client.outputs();
+    let delivered = outputs.iter().filter(|output| matches!(output, client::Output::Deliver(..)));
+    assert_eq!(delivered.count(), 2);
+    let complaint = client::Output::Complain(Complaint::Partner(Violation::Frame));
+    let complaints = outputs.iter().filter(|output| matches!(output, client::Output::Complain(_)));
+    assert_eq!(complaints.collect::<Vec<_>>(), [&complaint]);
+    client.handle(event(PairingId::new(9, 9), &frames));
+    assert_eq!(client.outputs(), [], "it is that of another pairing");
+}
+
+/// The server lets none of them pass.
+#[test]
+fn a_relayed_message_of_which_nothing_can_be_read_is_reported() {
+    let pairing = "1-1";
+    for args in [
+        vec![],
+        vec![json!(pairing)],
+        vec![json!(pairing), json!([])],
+        vec![json!(pairing), json!([{ "s": 3 }])],
+        vec![json!(pairing), json!({ "s": 3 })],
+        vec![json!("x"), json!({ "k": 0, "t": "ack" })],
+        vec![json!(pairing), json!({ "k": 0, "t": "ack" }), json!(1)],
+    ] {
+        let input = client::Input::of_event(FRAME, args.clone());
+        assert!(matches!(input, client::Input::Garbled(_)), "{args:?}: {input:?}");
+    }
 }
 
 #[test]

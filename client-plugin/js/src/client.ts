@@ -135,7 +135,9 @@ export class Client {
       case "frames": {
         heard(this);
         const key = peerNamed(this, input.pairing);
-        if (key !== undefined) feedPeer(this, key, { kind: "relayed", frames: input.frames });
+        if (key === undefined) return;
+        feedPeer(this, key, { kind: "relayed", frames: input.frames });
+        if (input.unread) this.output({ kind: "complain", about: { partner: "frame" } });
         return;
       }
       case "garbled": {

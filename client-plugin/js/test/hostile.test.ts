@@ -4,6 +4,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { Args } from "../src/args.js";
+import { Client } from "../src/client.js";
+import { clientConfig } from "../src/client/interface.js";
 import { defaultLimits, S } from "../src/limits.js";
 import { Peer } from "../src/peer.js";
 import { WireError } from "../src/wire/control/fields.js";
@@ -117,6 +119,36 @@ test("an attachment that is no frame is reported, and one that is counts for the
   }
   const read = fromServer("P2P_FRAME", [Buffer.from(whole)]) as { kind: string; pairing: string; frames: Frame[] };
   assert.deepEqual([read.kind, read.pairing, read.frames[0]?.body.t], ["frames", "1f-1", "emit"]);
+});
+
+test("frames that cannot be read are reported alike on both paths, and do not take the others with them", () => {
+  const emit = (seq: number) => ({ s: seq, k: 0, t: "emit", e: "note", a: [seq] });
+  const pairing = { id: "1-1", partner: "b", initiator: true, partnerProtocol: 2, direct: true };
+  const complaint = { kind: "complain", about: { partner: "frame" } };
+  for (const path of ["relay", "direct"]) {
+    const client = new Client(clientConfig(), 0);
+    const hear = (event: string, args: unknown[]) => {
+      client.handle(fromServer(event, args), 0);
+      const outputs = [];
+      for (let output; (output = client.pollOutput()); ) outputs.push(output);
+      return outputs;
+    };
+    const welcome = { protocol: 2, clientId: "a", resume: null, graceMs: 0, resumed: false, pairing: null };
+    hear("P2P_WELCOME", [welcome]);
+    const offer = hear("P2P_REGISTER_SUCCESS", [{ pairing }]).find((output) => output.kind === "link");
+    const link = offer?.kind === "link" ? offer.link : "";
+    const frames = [emit(1), { s: 3 }, { s: "x" }, emit(2)];
+    if (path === "direct") {
+      client.handle({ kind: "link", link, event: { event: "opened" } }, 0);
+      client.handle({ kind: "link", link, event: { event: "received", message: JSON.stringify(frames) } }, 0);
+    }
+
+    const outputs = hear("P2P_FRAME", path === "relay" ? ["1-1", frames] : ["9-9", frames]);
+
+    assert.equal(outputs.filter(({ kind }) => kind === "deliver").length, 2, path);
+    const complaints = outputs.filter(({ kind }) => kind === "complain");
+    assert.deepEqual(complaints, [complaint], path);
+  }
 });
 
 test("a partner that sends without end is held to its window", () => {

@@ -5,9 +5,7 @@ use serde_json::Value;
 use socketio_p2p_protocol::{
     Code, Refusal,
     client::Input,
-    frame::{Batch, batch_from_value},
-    signal,
-    wire::{FRAME, PREFIX, SIGNAL, TO_CLIENT},
+    wire::{PREFIX, TO_CLIENT},
 };
 
 /// The beginning of rust_socketio's text for a refused CONNECT.
@@ -62,23 +60,6 @@ impl FromServer {
     /// Returns the event as an input of the client.
     pub(crate) fn into_input(self) -> Input {
         match self {
-            Self::Event(FRAME, mut args) => {
-                let frames = args.pop();
-                let pairing = args.pop().and_then(|id| serde_json::from_value(id).ok());
-                match (pairing, frames.map(batch_from_value)) {
-                    (Some(pairing), Some(Ok(Batch { frames, unread }))) => {
-                        if let Some(error) = unread {
-                            tracing::debug!(%error, "the partner sent a frame that cannot be read");
-                        }
-                        Input::Frames(pairing, frames)
-                    }
-                    _ => Input::Garbled(Code::BadArgs.into()),
-                }
-            }
-            Self::Event(SIGNAL, args) => match signal::from_args(args) {
-                Ok((pairing, signal)) => Input::Signalled(pairing, signal),
-                Err(error) => Input::Garbled(error),
-            },
             Self::Event(event, args) => Input::of_event(event, args),
             Self::Unknown => Input::Garbled(Code::BadEvent.into()),
             Self::Closed | Self::AtGate => Input::Lost,

@@ -7,14 +7,17 @@ use serde_json::Value;
 
 use super::ConnectFailure;
 use crate::{
-    Args, ClientEntry, ClientId, ClientMessage, EndReason, Frame, IceWarning, Outcome, PairingId,
-    PairingInfo, Path, Presence, Refusal, ResumeToken, ServerMessage, Signal, TargetState, Welcome,
+    Args, ClientEntry, ClientId, ClientMessage, Code, EndReason, Frame, IceWarning, Outcome,
+    PairingId, PairingInfo, Path, Presence, Refusal, ResumeToken, ServerMessage, Signal,
+    TargetState, Welcome,
+    frame::{Batch, batch_from_value},
     limits::{
         BACKOFF_MAX, BACKOFF_MIN, CONNECT_TIMEOUT, HEARTBEAT_INTERVAL, HEARTBEAT_TIMEOUT, setting,
     },
     peer::{Complaint, LinkCommand, LinkEvent, LinkId, PathConfig},
     session::{CallId, Delivery, EmitOptions},
-    wire::{self, WELCOME, WireError},
+    signal,
+    wire::{self, FRAME, SIGNAL, WELCOME, WireError},
 };
 
 /// The settings of a client. A duration counts as 1 ms at least and 100 years at most ([`setting`]).
@@ -88,7 +91,14 @@ pub enum Input {
     /// A message of the server was received.
     Received(ServerMessage),
     /// Frames were received over the relay.
-    Frames(PairingId, Vec<Frame>),
+    Frames {
+        /// Their pairing.
+        pairing: PairingId,
+        /// The frames that could be read, in order.
+        frames: Vec<Frame>,
+        /// True if others that travelled with them could not be read.
+        has_unread: bool,
+    },
     /// A message of the server was received that cannot be read.
     Garbled(WireError),
     /// A welcome of the server was received that cannot be read.
@@ -129,14 +139,27 @@ pub enum Input {
 }
 
 impl Input {
-    /// Reads an event of the server, except for frames and signals.
+    /// Reads an event of the server.
     #[must_use]
     pub fn of_event(event: &str, args: Vec<Value>) -> Self {
-        match wire::server_message(event, args) {
-            Ok(message) => Self::Received(message),
-            Err(error) if event == WELCOME => Self::GarbledWelcome(error.refusal),
-            Err(error) => Self::Garbled(error),
-        }
+        let read = match event {
+            FRAME => Self::of_frames(args),
+            SIGNAL => {
+                signal::from_args(args).map(|(pairing, signal)| Self::Signalled(pairing, signal))
+            }
+            _ => wire::server_message(event, args).map(Self::Received),
+        };
+        read.unwrap_or_else(|error| match event {
+            WELCOME => Self::GarbledWelcome(error.refusal),
+            _ => Self::Garbled(error),
+        })
+    }
+
+    fn of_frames(args: Vec<Value>) -> Result<Self, WireError> {
+        let [pairing, frames]: [Value; 2] = args.try_into().map_err(|_| Code::BadArgs)?;
+        let pairing = serde_json::from_value(pairing).map_err(|_| Code::BadArgs)?;
+        let Batch { frames, unread } = batch_from_value(frames).map_err(|_| Code::BadArgs)?;
+        Ok(Self::Frames { pairing, frames, has_unread: unread.is_some() })
     }
 }
 

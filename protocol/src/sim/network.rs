@@ -182,7 +182,9 @@ impl World {
             client,
             match what {
                 Down::Message(message) => Input::Received(message),
-                Down::Frames(pairing, frames) => Input::Frames(pairing, frames),
+                Down::Frames(pairing, frames) => {
+                    Input::Frames { pairing, frames, has_unread: false }
+                }
                 Down::Signal(pairing, signal) => Input::Signalled(pairing, signal),
                 Down::Unreadable(event, args) => Input::of_event(&event, args),
                 Down::Emit(..) | Down::Acknowledge(..) | Down::Heard(_) | Down::Garbled => {

@@ -77,8 +77,8 @@ export type ConnectFailure =
 export type Input =
   /** A message of the server was received. */
   | { kind: "received"; message: ServerMessage }
-  /** Frames were received over the relay. */
-  | { kind: "frames"; pairing: PairingId; frames: Frame[] }
+  /** Frames were received over the relay. `unread` is true if others that travelled with them could not be read. */
+  | { kind: "frames"; pairing: PairingId; frames: Frame[]; unread: boolean }
   /** A message of the server was received that cannot be read. */
   | { kind: "garbled"; refusal: Refusal }
   /** A welcome of the server was received that cannot be read. */

@@ -12,17 +12,18 @@ import { ofPairing } from "../wire/signal.js";
 /** Reads an event of the plugin's name space. */
 export function fromServer(event: string, args: unknown[]): Input {
   if (event !== FRAME && event !== SIGNAL) return ofMessage(event, args);
-  const read = ofPairing(args);
+  // Frames have exactly these arguments.
+  const read = event === FRAME && args.length !== 2 ? undefined : ofPairing(args);
   if (event === SIGNAL) {
     if (read) return { kind: "signalled", pairing: read[0], signal: read[1] };
   } else if (read) {
-    const frames = batchFromValue(read[1])?.frames;
-    if (frames) return { kind: "frames", pairing: read[0], frames };
+    const batch = batchFromValue(read[1]);
+    if (batch) return { kind: "frames", pairing: read[0], ...batch };
   } else {
     // One frame in its binary spelling, which names the pairing.
     const bytes = bytesOf(args[0]);
     const [pairing, frame] = (bytes && frameFromBinary(bytes)) ?? [];
-    if (pairing !== undefined && frame) return { kind: "frames", pairing, frames: [frame] };
+    if (pairing !== undefined && frame) return { kind: "frames", pairing, frames: [frame], unread: false };
   }
   return { kind: "garbled", refusal: refusal("bad-args") };
 }

@@ -58,7 +58,7 @@ function readInput(line: Fields): Input {
     case "message":
       return { kind: "received", message: serverMessage(line["event"] as string, line["args"] as []) as ServerMessage };
     case "frames":
-      return { kind, pairing, frames: batchFromValue(line["frames"])?.frames ?? [] };
+      return { kind, pairing, frames: batchFromValue(line["frames"])?.frames ?? [], unread: line["unread"] === true };
     case "signal":
       return { kind: "signalled", pairing, signal: line["signal"] };
     case "unreadable":

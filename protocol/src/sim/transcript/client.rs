@@ -67,9 +67,12 @@ impl Machine for Client {
     fn write_input(input: &Input, notes: &mut Notes) -> Value {
         match input {
             Input::Received(message) => write_message("in", server_event(message, notes)),
-            Input::Frames(pairing, frames) => {
-                json!({ "in": "frames", "pairing": pairing, "frames": write_frames(frames) })
-            }
+            Input::Frames { pairing, frames, has_unread } => object([
+                ("in", Some("frames".into())),
+                ("pairing", Some(json!(pairing))),
+                ("frames", Some(write_frames(frames))),
+                ("unread", has_unread.then(|| true.into())),
+            ]),
             Input::Garbled(WireError { refusal, req }) => object([
                 ("in", Some("unreadable".into())),
                 ("refusal", Some(write_refusal(refusal))),
@@ -122,7 +125,11 @@ impl Machine for Client {
                 let message = wire::server_message(event, args);
                 Input::Received(message.map_err(|error| error.refusal.to_string())?)
             }
-            "frames" => Input::Frames(fields.read("pairing")?, read_frames(fields)?),
+            "frames" => Input::Frames {
+                pairing: fields.read("pairing")?,
+                frames: read_frames(fields)?,
+                has_unread: fields.read_some("unread")?.unwrap_or(false),
+            },
             "unreadable" => {
                 let (refusal, req) = (read_refusal(fields)?, fields.read_some("req")?);
                 Input::Garbled(WireError { refusal, req })
