@@ -59,6 +59,7 @@ async fn a_malformed_auth_is_refused() {
         (json!({ "clientId": "A", "p2p": "two" }).to_string(), "bad-args"),
         (json!({ "clientId": "A", "p2p": -2 }).to_string(), "bad-args"),
         (json!({ "clientId": "A", "p2p": 1e9 }).to_string(), "bad-args"),
+        (json!({ "clientId": "A", "p2p": 3, "p2pMin": 3 }).to_string(), "unsupported-protocol"),
         (deep, "too-large"),
     ] {
         let mut wire = Wire::open(&server, "EIO=4").await;

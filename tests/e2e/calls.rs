@@ -10,7 +10,7 @@ use socketio_p2p_client::{
 use tokio::sync::mpsc;
 
 use crate::support::{
-    LONG,
+    LONG, PATIENCE,
     clients::{assert_echoes, client, pair},
     server::TestServer,
     soon,
@@ -99,10 +99,17 @@ async fn a_deadline_fires_not_before_its_time_and_the_outcome_is_unknown() {
     let [a, _b] =
         pair(&server, client(&server, "A"), client(&server, "B").on2("never", never)).await;
 
-    let patience = Duration::from_millis(400);
-    let started = Instant::now();
-    let error = soon(a.emit2("never", ()).timeout(patience)).await.unwrap_err();
-    let waited = started.elapsed();
+    let mut patience = Duration::from_millis(400);
+    let (error, waited) = loop {
+        let started = Instant::now();
+        let error = soon(a.emit2("never", ()).timeout(patience)).await.unwrap_err();
+        let waited = started.elapsed();
+        // A busy machine may not even have sent it in that time.
+        if matches!(error, EmitError::Unknown { .. }) || patience > PATIENCE {
+            break (error, waited);
+        }
+        patience *= 4;
+    };
 
     let cause = Cause::Code(Code::Timeout);
     assert!(matches!(error, EmitError::Unknown { cause: c, .. } if c == cause), "{error:?}");

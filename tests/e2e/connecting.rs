@@ -1,6 +1,12 @@
 //! Coming in: the first words, crowds, and connections that are refused.
 
-use std::time::Duration;
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
 
 use futures_util::future::{join_all, try_join_all};
 use rust_socketio::asynchronous::ClientBuilder;
@@ -13,9 +19,11 @@ use socketioxide::{extract::SocketRef, handler::ConnectHandler as _};
 use tokio::net::TcpListener;
 
 use crate::support::{
+    PATIENCE,
     clients::{assert_echoes, client, client_at, connect},
     server::TestServer,
     soon,
+    wire::Wire,
 };
 
 #[tokio::test(flavor = "multi_thread")]
@@ -68,6 +76,44 @@ async fn the_first_event_is_the_welcome() {
 
     assert_eq!((welcome.protocol, welcome.client_id.as_str()), (2, "A"));
     assert_eq!(welcome.pairing, None);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_of_a_later_version_that_speaks_ours_is_welcomed_in_it() {
+    let server = TestServer::start().await;
+
+    for auth in [
+        json!({ "clientId": "A", "p2p": 3, "p2pMin": 2 }),
+        json!({ "clientId": "B", "p2p": 7, "p2pMin": 1, "later": {} }),
+    ] {
+        let welcome = Wire::welcome_with(&server, auth.clone()).await;
+
+        assert_eq!(welcome["protocol"], 2, "{auth}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_speaks_no_version_of_the_client_is_asked_once() {
+    let asked = Arc::new(AtomicUsize::new(0));
+    let counting = asked.clone();
+    let server = TestServer::with(move |io| {
+        let p2p = P2pServer::builder().build();
+        let later = move |_: SocketRef| {
+            counting.fetch_add(1, Ordering::SeqCst);
+            std::future::ready(Err::<(), _>("unsupported-protocol"))
+        };
+        let connected = async || {};
+        io.ns("/", p2p.wrap(connected.with(later)));
+        p2p
+    })
+    .await;
+
+    // It would try again for as long after any refusal that is not final.
+    let builder = client(&server, "A").backoff(Duration::ZERO, Duration::ZERO);
+    let error = soon(builder.retry_connect(PATIENCE).connect()).await.unwrap_err();
+
+    assert!(matches!(error, ConnectError::Refused(Code::UnsupportedProtocol)), "{error:?}");
+    assert_eq!(asked.load(Ordering::SeqCst), 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]

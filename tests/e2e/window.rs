@@ -179,11 +179,12 @@ async fn an_emit_whose_time_is_over_before_a_handler_is_free_is_not_executed() {
         soon(a.emit2("gated", ()).without_ack()).await.unwrap();
     }
 
-    let ttl = Duration::from_secs(1);
+    // Far more than it takes to be sent.
+    let ttl = Duration::from_secs(4);
     soon(a.emit2("late", ()).ttl(ttl).without_ack()).await.unwrap();
     // The reply comes after it, and is received although no handler is free.
     assert_echoes(&b).await;
-    tokio::time::sleep(2 * ttl).await;
+    tokio::time::sleep(ttl + Duration::from_secs(1)).await;
     gate.add_permits(256);
 
     let in_time: Value = soon(a.emit2("echo", 1).ttl(LONG)).await.unwrap();

@@ -11,7 +11,7 @@ use std::{
 };
 
 use serde_json::{Map, Value};
-use socketio_p2p_protocol::{Client, ClientConfig, ClientId, ClientIdError, PathPolicy};
+use socketio_p2p_protocol::{Client, ClientConfig, ClientId, ClientIdError, PathPolicy, Secret};
 use tokio_util::task::TaskTracker;
 
 #[cfg(feature = "webrtc")]
@@ -143,7 +143,7 @@ impl P2pBuilder {
     /// `http_proxy`, by the scheme of the URL, `all_proxy`, and `no_proxy` for hosts without one, each also in
     /// upper case. Hosts of this machine are reached without one.
     pub fn proxy(mut self, proxy: impl Into<String>) -> Self {
-        self.proxy = ProxySetting::Fixed(proxy.into());
+        self.proxy = ProxySetting::Fixed(Secret::from(proxy.into()));
         self
     }
 

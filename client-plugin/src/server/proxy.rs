@@ -3,6 +3,7 @@
 use std::{env, fmt::Write as _};
 
 use base64::{Engine as _, prelude::BASE64_STANDARD as STANDARD};
+use socketio_p2p_protocol::Secret;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpStream,
@@ -20,8 +21,8 @@ pub(crate) enum ProxySetting {
     Environment,
     /// None.
     Off,
-    /// This one.
-    Fixed(String),
+    /// This one, with its password.
+    Fixed(Secret),
 }
 
 impl ProxySetting {
@@ -33,7 +34,7 @@ impl ProxySetting {
     pub(crate) fn proxy_for(&self, host: &Host, is_secure: bool) -> Result<Option<Url>, String> {
         let proxy = match self {
             Self::Off => return Ok(None),
-            Self::Fixed(proxy) => proxy.clone(),
+            Self::Fixed(proxy) => proxy.reveal().to_owned(),
             Self::Environment => match of_environment(&variable, host, is_secure) {
                 Some(proxy) => proxy,
                 None => return Ok(None),
@@ -195,7 +196,7 @@ mod tests {
     #[test]
     fn a_proxy_of_another_kind_is_refused_by_name() {
         let host = Host::parse("a.example").unwrap();
-        let refused = ProxySetting::Fixed("socks5://proxy:1080".to_owned()).proxy_for(&host, true);
+        let refused = ProxySetting::Fixed("socks5://proxy:1080".into()).proxy_for(&host, true);
         assert_eq!(refused.unwrap_err(), "a proxy of the kind socks5 cannot be used");
     }
 

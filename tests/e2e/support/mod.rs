@@ -16,7 +16,7 @@ pub(crate) mod ends;
 use std::time::Duration;
 
 /// Far longer than any step here takes on a busy machine: only a story that hangs waits for it.
-const PATIENCE: Duration = Duration::from_secs(300);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(300);
 
 /// A deadline that no story waits for: longer than [`PATIENCE`].
 pub(crate) const LONG: Duration = Duration::from_secs(600);

@@ -131,8 +131,13 @@ impl Wire {
 
     /// Returns the welcome of a v2 client.
     pub(crate) async fn welcome(server: &TestServer, id: &str) -> Value {
+        Self::welcome_with(server, json!({ "clientId": id, "p2p": 2 })).await
+    }
+
+    /// Returns the welcome of a client with this auth.
+    pub(crate) async fn welcome_with(server: &TestServer, auth: Value) -> Value {
         let mut wire = Self::open(server, "EIO=4").await;
-        wire.welcomed(json!({ "clientId": id, "p2p": 2 })).await
+        wire.welcomed(auth).await
     }
 
     /// Connects to the namespace as a v2 client. What the welcome says.
