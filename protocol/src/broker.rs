@@ -35,6 +35,7 @@ mod interface;
 mod lines;
 mod listing;
 mod pairings;
+mod queries;
 mod record;
 mod refusals;
 mod releases;
@@ -280,43 +281,6 @@ impl Broker {
         let told = [self.watches.next_deadline(), self.line_news.next_deadline()];
         let deadlines = [request, release, grant, away].into_iter().chain(told);
         deadlines.flatten().min()
-    }
-
-    /// Returns the partner of a client and their pairing, or `None` if the client is not paired.
-    #[must_use]
-    pub fn pairing_of(&self, client: &ClientId) -> Option<(PairingId, &ClientId)> {
-        let Slot::Paired(id) = self.clients.get(client)?.slot else {
-            return None;
-        };
-        Some((id, self.pairings.get(&id)?.partner_of(client)))
-    }
-
-    /// Returns the connection that has an id, or `None` if no client has it or its client is away.
-    #[must_use]
-    pub fn connection_of(&self, client: &ClientId) -> Option<ConnId> {
-        let conn = self.clients.get(client)?.conn;
-        self.conns.contains_key(&conn).then_some(conn)
-    }
-
-    /// Returns whether a client keeps its id even if it is silent: a paired v2 client, whose place is kept for its
-    /// token.
-    #[must_use]
-    pub fn keeps_id(&self, client: &ClientId) -> bool {
-        self.clients.get(client).is_some_and(|client| {
-            client.dialect == Dialect::V2 && matches!(client.slot, Slot::Paired(_))
-        })
-    }
-
-    /// Returns the numbers of objects.
-    #[must_use]
-    pub fn stats(&self) -> BrokerStats {
-        BrokerStats {
-            clients: self.clients.len(),
-            away: self.away.len(),
-            requests: self.waiting.len(),
-            pairings: self.grants.len() + self.pairings.len(),
-            watches: self.watches.len(),
-        }
     }
 
     /// Sends a message to a client, unless its connection is gone or has not been welcomed: the
