@@ -1,24 +1,28 @@
 //! Conversion between Rust values and the arguments of an event, as socketioxide does it: a tuple is
 //! several arguments, any other value is one; a value that serialises as bytes becomes a blob, and so does
-//! a sequence of `u8`.
+//! a sequence of `u8`. A newtype is what it holds.
 
 mod bytes;
 mod decode;
+mod tuple;
 
 use serde::{Serialize, de::DeserializeOwned};
 use socketio_p2p_protocol::{Args, Code};
 use socketioxide_core::{
     Str, Value,
-    parser::{Parse as _, is_ser_tuple},
+    parser::{Parse as _, is_de_tuple},
 };
 use socketioxide_parser_common::CommonParser;
 
-use self::bytes::{Blobs, WithBlobs};
+use self::{
+    bytes::{Blobs, WithBlobs},
+    tuple::{is_tuple, is_tuple_type},
+};
 
 pub(crate) fn encode<T: Serialize + ?Sized>(args: &T) -> Result<Args, ArgsError> {
     let blobs = Blobs::default();
     let args = WithBlobs(args, &blobs);
-    let text = if is_ser_tuple(args.0) {
+    let text = if is_tuple(args.0) {
         serde_json::to_string(&args)
     } else {
         serde_json::to_string(&(args,))
@@ -27,7 +31,8 @@ pub(crate) fn encode<T: Serialize + ?Sized>(args: &T) -> Result<Args, ArgsError>
 }
 
 pub(crate) fn decode<T: DeserializeOwned>(args: &Args) -> Result<T, ArgsError> {
-    if args.blobs().is_empty() {
+    // socketioxide takes a newtype for a tuple.
+    if args.blobs().is_empty() && is_tuple_type::<T>() == is_de_tuple::<T>() {
         let mut value = Value::Str(Str::copy_from_slice(args.as_json()), None);
         if let Ok(value) = CommonParser.decode_value(&mut value, false) {
             return Ok(value);
@@ -76,6 +81,34 @@ mod tests {
         assert_eq!(encode("hi").unwrap().as_json(), r#"["hi"]"#);
         assert_eq!(encode(&vec![1, 2]).unwrap().as_json(), "[[1,2]]");
         assert_eq!(encode(&json!([1, 2])).unwrap().as_json(), "[[1,2]]");
+    }
+
+    #[test]
+    fn a_newtype_is_what_it_holds() {
+        #[derive(Debug, Deserialize, PartialEq, Serialize)]
+        struct Celsius(f64);
+        #[derive(Debug, Deserialize, PartialEq, Serialize)]
+        struct Names(Vec<String>);
+        #[derive(Debug, Deserialize, PartialEq, Serialize)]
+        struct Reading((String, Celsius));
+        #[derive(Debug, Deserialize, PartialEq, Serialize)]
+        struct Point(i8, i8);
+
+        fn travels<T>(value: &T, json: &str)
+        where
+            T: DeserializeOwned + PartialEq + Serialize + std::fmt::Debug,
+        {
+            let args = encode(value).unwrap();
+            assert_eq!(args.as_json(), json);
+            assert_eq!(&decode::<T>(&args).unwrap(), value);
+        }
+        travels(&Celsius(20.5), "[20.5]");
+        travels(&Names(vec!["a".to_owned(), "b".to_owned()]), r#"[["a","b"]]"#);
+        travels(&Reading(("oven".to_owned(), Celsius(180.0))), r#"["oven",180.0]"#);
+        travels(&Point(1, -1), "[1,-1]");
+        travels(&vec![Celsius(1.5)], "[[1.5]]");
+        travels(&Some(Celsius(1.5)), "[1.5]");
+        assert!(decode::<Names>(&Args::from(vec![json!("a"), json!("b")])).is_err());
     }
 
     #[test]

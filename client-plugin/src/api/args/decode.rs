@@ -16,13 +16,14 @@ use serde::{
 };
 use serde_json::{Map, Value};
 use socketio_p2p_protocol::Args;
-use socketioxide_core::parser::is_de_tuple;
+
+use super::tuple::is_tuple_type;
 
 /// Reads all arguments as a tuple, or the first one as any other type.
 pub(super) fn decode<T: DeserializeOwned>(args: &Args) -> Result<T, Mismatch> {
     let values: Vec<Value> = args.parse().map_err(Mismatch::custom)?;
     let blobs = args.blobs();
-    if is_de_tuple::<T>() {
+    if is_tuple_type::<T>() {
         return T::deserialize(Node { value: Value::Array(values), blobs });
     }
     match values.into_iter().next() {
