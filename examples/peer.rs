@@ -92,6 +92,9 @@ enum Reply {
 /// An event of the partner that waits to be printed, and its handler, which waits for that.
 type Arrived = (Incoming, oneshot::Sender<()>);
 
+/// Events of the partner that wait to be printed: more than handlers that run at once, of which each waits for its own.
+const INCOMING: usize = 1_024;
+
 /// Commands under way before the next line is read.
 const COMMANDS: usize = 1024;
 
@@ -117,8 +120,7 @@ async fn run(options: Options) -> Result<(), (String, Box<dyn Error>)> {
     let Options { url, id, reply, quiet, accept, resume, path, ice } = options;
     let direct = ice.into_iter().fold(DirectConfig::default(), DirectConfig::ice_server);
     eprintln!("connecting to {url} as {id}");
-    // No longer than the handlers that run are many: each waits until its event is printed.
-    let (arrived, mut incoming) = mpsc::unbounded_channel::<Arrived>();
+    let (arrived, mut incoming) = mpsc::channel::<Arrived>(INCOMING);
     let client = url
         .p2p(id)
         .resumes(resume)
@@ -132,7 +134,7 @@ async fn run(options: Options) -> Result<(), (String, Box<dyn Error>)> {
                 // await: from there, handlers run in any order.
                 if !quiet {
                     let (printed, is_printed) = oneshot::channel();
-                    arrived.send((msg.clone(), printed))?;
+                    arrived.try_send((msg.clone(), printed))?;
                     is_printed.await?;
                 }
                 if reply == Reply::None {
@@ -213,7 +215,7 @@ enum Next {
 }
 
 /// Prints what has arrived and was not printed yet.
-fn print_incoming(incoming: &mut mpsc::UnboundedReceiver<Arrived>) {
+fn print_incoming(incoming: &mut mpsc::Receiver<Arrived>) {
     while let Ok(arrived) = incoming.try_recv() {
         print(arrived);
     }

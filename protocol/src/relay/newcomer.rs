@@ -138,6 +138,8 @@ const fn sign(seen: Seen, is_new: bool) -> Sign {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
     use crate::limits::ID_WAIT_STEP;
 
@@ -216,7 +218,7 @@ mod tests {
         let mut newcomer = Newcomer::new(start);
         let mut look = |seen, after| newcomer.look(HOLDER, seen, false, start + after);
 
-        assert_eq!(look(Seen::Held, ID_WAIT_STEP * 0), Turn::Ask);
+        assert_eq!(look(Seen::Held, Duration::ZERO), Turn::Ask);
         assert_eq!(look(Seen::Held, ID_WAIT_STEP), Turn::Wait);
         assert_eq!(look(Seen::Websocket(Sign::Unknown), ID_ASK_AGAIN), Turn::Wait);
         assert_eq!(look(Seen::Held, ID_ASK_AGAIN), Turn::Ask);

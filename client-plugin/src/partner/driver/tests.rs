@@ -17,26 +17,26 @@ use webrtc::peer_connection::{
 use super::*;
 
 /// Reports that all candidates of the partner are in its description.
-struct Gathered(mpsc::UnboundedSender<()>);
+struct Gathered(mpsc::Sender<()>);
 
 #[async_trait::async_trait]
 impl PeerConnectionEventHandler for Gathered {
     async fn on_ice_gathering_state_change(&self, state: RTCIceGatheringState) {
         if state == RTCIceGatheringState::Complete {
-            self.0.send(()).ok();
+            self.0.try_send(()).ok();
         }
     }
 }
 
 struct Bare {
     connection: Arc<dyn PeerConnection>,
-    gathered: mpsc::UnboundedReceiver<()>,
+    gathered: mpsc::Receiver<()>,
     channel: Arc<dyn DataChannel>,
 }
 
 impl Bare {
     async fn new() -> Self {
-        let (sender, gathered) = mpsc::unbounded_channel();
+        let (sender, gathered) = mpsc::channel(8);
         let settings = SettingEngineBuilder::new().with_include_loopback_candidate(true).build();
         let connection = PeerConnectionBuilder::<SocketAddr>::new()
             .with_setting_engine(settings)
@@ -52,7 +52,7 @@ impl Bare {
 
     /// Makes an offer with all candidates.
     async fn offer(&mut self, ice_restart: bool) -> Sdp {
-        let options = RTCOfferOptions { ice_restart, ..RTCOfferOptions::default() };
+        let options = RTCOfferOptions { ice_restart };
         let offer = self.connection.create_offer(Some(options)).await.unwrap();
         self.connection.set_local_description(offer).await.unwrap();
         self.gathered.recv().await.unwrap();
