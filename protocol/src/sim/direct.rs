@@ -95,6 +95,7 @@ impl World {
     }
 
     fn send_direct(&mut self, key: LinkKey, message: LinkMessage) {
+        let message = self.rewrite_direct(key.0, message);
         let Some(link) = self.direct.links.get_mut(&key) else { return };
         if !link.is_open {
             let what = format!("{} sends on {}, which is not open", key.0, key.1);

@@ -209,8 +209,9 @@ impl World {
                     let what = format!("{client} signals, and nothing gets through");
                     self.oracle.violate(Rule::Direct, what);
                 }
+                let signal = self.rewrite_signal(client, pairing, signal.to_value());
                 if let Some(conn) = conn {
-                    self.send_up(conn, Up::Signal(pairing, signal.to_value()));
+                    self.send_up(conn, Up::Signal(pairing, signal));
                 }
             }
             Output::Link(link, command) => {

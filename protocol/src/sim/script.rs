@@ -37,19 +37,24 @@ pub enum Handling {
     Later,
 }
 
-/// A message between a client and the server, as JSON.
+/// A message of the wire, as JSON.
 #[derive(Clone, Debug)]
 pub struct Passing {
     /// The client.
     pub client: ClientNo,
-    /// True if the message is for the server.
+    /// True if the message is of the client, and false if it is for it.
     pub is_up: bool,
-    /// The name of the event.
+    /// The name of the event, or [`Self::LINK`].
     pub event: String,
-    /// Its arguments.
+    /// Its arguments, or the message on a link.
     pub args: Vec<Value>,
-    /// Events that reach the client before this one.
+    /// Events of the server that reach the client before this one.
     pub before: Vec<(String, Vec<Value>)>,
+}
+
+impl Passing {
+    /// The name of a text on a link, which has no event.
+    pub const LINK: &'static str = "link";
 }
 
 /// The reports of a client.

@@ -6,6 +6,7 @@ use crate::{
     Args, Cause, ClientMessage, Code, ConnId, Frame, Outcome, PairingId, ServerMessage, broker,
     client::{Answer, Command},
     frame,
+    peer::LinkMessage,
     session::{CallId, Delivery, EmitOptions},
     wire,
 };
@@ -163,6 +164,32 @@ impl World {
         let mut passed = self.passes(client, true, wire::FRAME, args);
         let values = passed.args.pop().unwrap_or_default();
         frame::batch_from_value(values).map_or(frames, |batch| batch.frames)
+    }
+
+    /// Returns a signal of a client as the server forwards it.
+    pub(crate) fn rewrite_signal(
+        &mut self,
+        client: ClientNo,
+        pairing: PairingId,
+        signal: Value,
+    ) -> Value {
+        if !self.is_rewritten() {
+            return signal;
+        }
+        let args = vec![Value::from(pairing.to_string()), signal];
+        self.passes(client, true, wire::SIGNAL, args).args.pop().unwrap_or_default()
+    }
+
+    /// Returns a message of a client on a link as its partner gets it.
+    pub(crate) fn rewrite_direct(&mut self, client: ClientNo, message: LinkMessage) -> LinkMessage {
+        if let LinkMessage::Text(text) = &message
+            && self.is_rewritten()
+            && let Ok(value) = serde_json::from_str(text)
+        {
+            let value = self.passes(client, true, Passing::LINK, vec![value]).args.pop();
+            return LinkMessage::Text(value.unwrap_or_default().to_string());
+        }
+        message
     }
 
     /// Returns a message to a client as it arrives, and those before it.

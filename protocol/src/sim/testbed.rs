@@ -156,7 +156,7 @@ impl Testbed {
         self.script().handler = Box::new(handler);
     }
 
-    /// Has this function see, and change, each message to or from the server.
+    /// Has this function see, and change, each message to or from the server, and each text on a link.
     pub fn rewrite_with(&mut self, rewrite: impl FnMut(&mut Passing) + 'static) {
         self.script().rewrite = Some(Box::new(rewrite));
     }
