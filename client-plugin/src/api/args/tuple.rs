@@ -14,69 +14,69 @@ use serde::{
 
 /// Returns whether a value is a tuple, a tuple struct, or an array of a fixed size.
 pub(super) fn is_tuple<T: Serialize + ?Sized>(value: &T) -> bool {
-    match value.serialize(Probe) {
-        Err(Found { is_tuple }) => is_tuple,
+    match value.serialize(TupleProbe) {
+        Err(IsTuple { is_tuple }) => is_tuple,
     }
 }
 
 /// Returns whether a type is read as a tuple.
 pub(super) fn is_tuple_type<T: DeserializeOwned>() -> bool {
     // A type that reads nothing is none.
-    T::deserialize(Probe).err().is_some_and(|found| found.is_tuple)
+    T::deserialize(TupleProbe).err().is_some_and(|found| found.is_tuple)
 }
 
 /// Looks at the first thing that a value or a type says of itself.
-struct Probe;
+struct TupleProbe;
 
 /// What was found, as the error that ends the look.
 #[derive(Debug)]
-struct Found {
+struct IsTuple {
     is_tuple: bool,
 }
 
-impl fmt::Display for Found {
+impl fmt::Display for IsTuple {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(if self.is_tuple { "a tuple" } else { "no tuple" })
     }
 }
 
-impl std::error::Error for Found {}
+impl std::error::Error for IsTuple {}
 
-impl ser::Error for Found {
+impl ser::Error for IsTuple {
     fn custom<T: fmt::Display>(_: T) -> Self {
         Self { is_tuple: false }
     }
 }
 
-impl de::Error for Found {
+impl de::Error for IsTuple {
     fn custom<T: fmt::Display>(_: T) -> Self {
         Self { is_tuple: false }
     }
 }
 
-const TUPLE: Found = Found { is_tuple: true };
-const OTHER: Found = Found { is_tuple: false };
+const TUPLE: IsTuple = IsTuple { is_tuple: true };
+const OTHER: IsTuple = IsTuple { is_tuple: false };
 
 macro_rules! no_tuple {
     ($($name:ident($($argument:ty),*) -> $output:ty;)*) => {
-        $(fn $name(self, $(_: $argument),*) -> Result<$output, Found> {
+        $(fn $name(self, $(_: $argument),*) -> Result<$output, IsTuple> {
             Err(OTHER)
         })*
     };
 }
 
-type Never = Impossible<Infallible, Found>;
+type NoCompound = Impossible<Infallible, IsTuple>;
 
-impl Serializer for Probe {
+impl Serializer for TupleProbe {
     type Ok = Infallible;
-    type Error = Found;
-    type SerializeSeq = Never;
-    type SerializeTuple = Never;
-    type SerializeTupleStruct = Never;
-    type SerializeTupleVariant = Never;
-    type SerializeMap = Never;
-    type SerializeStruct = Never;
-    type SerializeStructVariant = Never;
+    type Error = IsTuple;
+    type SerializeSeq = NoCompound;
+    type SerializeTuple = NoCompound;
+    type SerializeTupleStruct = NoCompound;
+    type SerializeTupleVariant = NoCompound;
+    type SerializeMap = NoCompound;
+    type SerializeStruct = NoCompound;
+    type SerializeStructVariant = NoCompound;
 
     no_tuple! {
         serialize_bool(bool) -> Infallible;
@@ -99,14 +99,14 @@ impl Serializer for Probe {
         serialize_unit() -> Infallible;
         serialize_unit_struct(&'static str) -> Infallible;
         serialize_unit_variant(&'static str, u32, &'static str) -> Infallible;
-        serialize_seq(Option<usize>) -> Never;
-        serialize_tuple_variant(&'static str, u32, &'static str, usize) -> Never;
-        serialize_map(Option<usize>) -> Never;
-        serialize_struct(&'static str, usize) -> Never;
-        serialize_struct_variant(&'static str, u32, &'static str, usize) -> Never;
+        serialize_seq(Option<usize>) -> NoCompound;
+        serialize_tuple_variant(&'static str, u32, &'static str, usize) -> NoCompound;
+        serialize_map(Option<usize>) -> NoCompound;
+        serialize_struct(&'static str, usize) -> NoCompound;
+        serialize_struct_variant(&'static str, u32, &'static str, usize) -> NoCompound;
     }
 
-    fn serialize_some<T: Serialize + ?Sized>(self, _: &T) -> Result<Infallible, Found> {
+    fn serialize_some<T: Serialize + ?Sized>(self, _: &T) -> Result<Infallible, IsTuple> {
         Err(OTHER)
     }
 
@@ -114,7 +114,7 @@ impl Serializer for Probe {
         self,
         _: &'static str,
         value: &T,
-    ) -> Result<Infallible, Found> {
+    ) -> Result<Infallible, IsTuple> {
         value.serialize(self)
     }
 
@@ -124,23 +124,23 @@ impl Serializer for Probe {
         _: u32,
         _: &'static str,
         _: &T,
-    ) -> Result<Infallible, Found> {
+    ) -> Result<Infallible, IsTuple> {
         Err(OTHER)
     }
 
-    fn serialize_tuple(self, _: usize) -> Result<Never, Found> {
+    fn serialize_tuple(self, _: usize) -> Result<NoCompound, IsTuple> {
         Err(TUPLE)
     }
 
-    fn serialize_tuple_struct(self, _: &'static str, _: usize) -> Result<Never, Found> {
+    fn serialize_tuple_struct(self, _: &'static str, _: usize) -> Result<NoCompound, IsTuple> {
         Err(TUPLE)
     }
 }
 
-impl<'de> Deserializer<'de> for Probe {
-    type Error = Found;
+impl<'de> Deserializer<'de> for TupleProbe {
+    type Error = IsTuple;
 
-    fn deserialize_any<V: Visitor<'de>>(self, _: V) -> Result<V::Value, Found> {
+    fn deserialize_any<V: Visitor<'de>>(self, _: V) -> Result<V::Value, IsTuple> {
         Err(OTHER)
     }
 
@@ -148,11 +148,11 @@ impl<'de> Deserializer<'de> for Probe {
         self,
         _: &'static str,
         visitor: V,
-    ) -> Result<V::Value, Found> {
+    ) -> Result<V::Value, IsTuple> {
         visitor.visit_newtype_struct(self)
     }
 
-    fn deserialize_tuple<V: Visitor<'de>>(self, _: usize, _: V) -> Result<V::Value, Found> {
+    fn deserialize_tuple<V: Visitor<'de>>(self, _: usize, _: V) -> Result<V::Value, IsTuple> {
         Err(TUPLE)
     }
 
@@ -161,7 +161,7 @@ impl<'de> Deserializer<'de> for Probe {
         _: &'static str,
         _: usize,
         _: V,
-    ) -> Result<V::Value, Found> {
+    ) -> Result<V::Value, IsTuple> {
         Err(TUPLE)
     }
 
