@@ -62,7 +62,8 @@ export class P2pClient {
 
   /**
    * Asks the server to pair this client with `target`, and waits for the verdict. Given up, or without an answer in
-   * time, the pairing may still come into being: `unregister` ends it in any case.
+   * time, the request is taken back, and a pairing that is granted nevertheless is ended. Only if the connection is lost
+   * at that moment, the next one may bring the pairing: `unregister` ends it.
    */
   async register(target: string, settings: RegisterSettings = {}): Promise<PairingInfo> {
     const retry = settings?.retry === undefined ? undefined : new RegisterRetry(micros(settings.retry), now());
