@@ -26,6 +26,11 @@ export interface RequestSettings {
 
 /** The options of a registration. */
 export interface RegisterSettings extends RequestSettings {
+  /**
+   * The milliseconds to wait for the verdict, for each attempt if `retry` is set. By default `waitInLine` and
+   * `consentTime`, each at most what the server allows, and 2,000 more.
+   */
+  timeout?: number;
   /** Data for the target's decision: any JSON, at most 16 KiB. */
   payload?: unknown;
   /** The milliseconds that the target has for its decision; at most what the server allows, which is the default. */
