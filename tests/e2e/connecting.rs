@@ -178,6 +178,16 @@ async fn a_namespace_without_the_plugin_says_no_welcome() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_url_that_no_attempt_can_use_is_tried_once() {
+    for url in ["htp://127.0.0.1:1", "127.0.0.1", "http://"] {
+        let error = soon(url.p2p("A").retry_connect(PATIENCE * 2).connect()).await.unwrap_err();
+
+        assert!(matches!(error, ConnectError::Transport(_)), "{url}: {error:?}");
+        assert!(!error.is_retryable(), "{url}: {error}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_is_not_there_is_an_error_of_the_transport() {
     let nobody = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", nobody.local_addr().unwrap());

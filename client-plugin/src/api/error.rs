@@ -87,9 +87,8 @@ impl ConnectError {
     /// are not known to be final.
     #[must_use]
     pub const fn is_retryable(&self) -> bool {
-        use rust_socketio::Error::{InvalidUrl, InvalidUrlScheme};
         match self {
-            Self::Transport(error) => !matches!(**error, InvalidUrl(_) | InvalidUrlScheme(_)),
+            Self::Transport(error) => !is_final(error),
             Self::Refused(code) => code.is_retryable(),
             Self::Rejected(_)
             | Self::NoAuth(_)
@@ -313,6 +312,19 @@ impl WatchError {
             Self::Timeout { .. } => true,
             Self::Target { .. } | Self::Closed { .. } => false,
         }
+    }
+}
+
+/// Returns whether every attempt with the same URL fails in the same way: it is none, or its scheme is unknown.
+pub(crate) const fn is_final(error: &rust_socketio::Error) -> bool {
+    use rust_engineio::Error as Engine;
+    use rust_socketio::Error::{IncompleteResponseFromEngineIo, InvalidUrl, InvalidUrlScheme};
+    match error {
+        InvalidUrl(_) | InvalidUrlScheme(_) => true,
+        IncompleteResponseFromEngineIo(error) => {
+            matches!(error, Engine::InvalidUrl(_) | Engine::InvalidUrlScheme(_))
+        }
+        _ => false,
     }
 }
 

@@ -7,7 +7,7 @@ use socketio_p2p_protocol::{ClientMessage, Frame, PairingId, ResumeToken, Signal
 use tokio::sync::watch;
 
 use crate::{
-    api::error::transport_text,
+    api::error::{is_final, transport_text},
     server::{
         connector::{Attempted, Connector, NotConnected},
         from_server::FromServer,
@@ -99,7 +99,7 @@ impl ServerLink {
         match why {
             NotConnected::Unreachable(error) => {
                 let tried = transport_text(&error);
-                let is_final = matches!(error, Error::InvalidUrl(_) | Error::InvalidUrlScheme(_));
+                let is_final = is_final(&error);
                 self.unreachable = Some(error);
                 if is_final { Input::GaveUp } else { Input::Unreachable(tried) }
             }
