@@ -39,6 +39,10 @@ use crate::{
 /// Every duration among the settings is bounded by one rule: less than 1 ms, zero too, counts as 1 ms, and
 /// more than 100 years, [`Duration::MAX`] too, counts as 100 years.
 ///
+/// A clone makes another client with the same settings and handlers, for example after [`Self::connect`] failed. A
+/// builder that was made from a single builder of rust_socketio can connect once, and so can all its clones
+/// together.
+///
 /// # Examples
 ///
 /// ```no_run
@@ -58,9 +62,6 @@ use crate::{
 ///         .await
 /// }
 /// ```
-/// A clone makes another client with the same settings and handlers, for example after [`Self::connect`] failed. A
-/// builder that was made from a single builder of rust_socketio can connect once, and so can all its clones
-/// together.
 #[derive(Clone)]
 #[must_use = "nothing connects until `connect` is awaited"]
 pub struct P2pBuilder {

@@ -34,7 +34,8 @@ use crate::{
 };
 
 /// An event for the partner, from [`P2pClientExt::emit2`](crate::P2pClientExt::emit2). Awaiting it sends
-/// the event and returns `T`: by default the first argument of the reply.
+/// the event and returns `T`: by default the first argument of the reply, as JSON. Bytes in a reply need
+/// [`reply_as`](Self::reply_as) or [`with_reply`](Self::with_reply): in JSON a placeholder stands for them.
 ///
 /// It is a future of its own, which can be given to `join_all` or to a task. It holds a handle on the
 /// client: the client stays connected until the call is answered or dropped.

@@ -111,7 +111,8 @@ pub trait P2pClientExt: sealed::Sealed {
     /// Emits an event to the partner, and waits for the result of the partner's handler. See [`Emit2`] for
     /// events without a reply, and for deadlines.
     ///
-    /// A tuple is several arguments, any other value is one. Bytes travel as a blob: a value that serialises
+    /// A tuple and a tuple struct are several arguments, any other value is one; a newtype is what it holds, and `()` is
+    /// `null`. A number that is none (`f64::NAN`) travels as `null`, as in JavaScript. Bytes travel as a blob: a value that serialises
     /// as bytes, for example [`bytes::Bytes`], and a sequence of `u8`, for example a `Vec<u8>`, also inside
     /// other values. The partner reads a blob as either type. An array `[u8; N]` and an empty `Vec<u8>`
     /// travel as numbers. The arguments may have 1 MiB, nested 61 deep. Arguments of more
@@ -283,7 +284,8 @@ pub trait P2pClientExt: sealed::Sealed {
     /// ```
     fn events(&self) -> Events;
 
-    /// Asks the server for the list of clients. Most servers do not allow it.
+    /// Asks the server for the list of clients. By default a server allows it to stock
+    /// clients only: see `P2pServerBuilder::list_clients`.
     ///
     /// # Errors
     ///

@@ -28,8 +28,8 @@ pub enum DirectSignalError {
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum DirectSendError {
-    /// The main channel is not open yet.
-    #[error("the direct connection is not open yet")]
+    /// The main channel is not open: not yet, or no direct path is tried.
+    #[error("there is no open direct connection")]
     NotOpen,
     /// The message is empty. Some partners cannot tell an empty message from the end.
     #[error("an empty message cannot be sent")]
@@ -51,7 +51,7 @@ pub enum DirectSendError {
     #[error("the message could not be sent in time")]
     Late,
     /// The channel or its connection is closed.
-    #[error("the direct connection is closed")]
+    #[error("the channel is closed")]
     Closed,
 }
 
@@ -59,8 +59,8 @@ pub enum DirectSendError {
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ChannelError {
-    /// The main channel is not open yet.
-    #[error("the direct connection is not open yet")]
+    /// The main channel is not open: not yet, or no direct path is tried.
+    #[error("there is no open direct connection")]
     NotOpen,
     /// Both limits of retransmission were set, or a text is too long.
     #[error("the channel's options are incompatible")]
