@@ -22,7 +22,7 @@ const WORKERS: u64 = 8;
 const SAMPLES: u64 = 400;
 
 /// The longest time that one cycle may take: only one that hangs waits for it.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_secs(300);
 
 /// No connection is lost here, so it is never waited for.
 const GRACE: Duration = Duration::from_secs(15);

@@ -35,7 +35,7 @@ const CARRIES: std::ops::Range<u64> = 20..200;
 const SWALLOWS: std::ops::Range<u64> = 50..300;
 
 /// The longest time that a change may take: only a run that hangs waits for it.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_secs(300);
 
 /// The interval at which a change is looked for: far shorter than what is measured.
 const LOOK: Duration = Duration::from_millis(2);

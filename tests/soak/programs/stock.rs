@@ -27,7 +27,7 @@ const RECOVERY: Duration = Duration::from_secs(120);
 const SLOWNESS: f64 = 20.0;
 
 /// The longest time that the first pairing, or the last answer, takes when nothing is broken.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_secs(300);
 
 /// The interval at which the calls are counted.
 const LOOK: Duration = Duration::from_millis(50);

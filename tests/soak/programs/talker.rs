@@ -25,7 +25,7 @@ use socketio_p2p_protocol::sim::ClientNo;
 pub(crate) use calls::Manner;
 
 /// The longest time that any of these takes when nothing is broken.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_secs(300);
 
 /// The pause after a refusal before a client asks for its partner again.
 const AGAIN: Duration = Duration::from_millis(500);
