@@ -24,8 +24,18 @@ type AckKey = (Side, u64);
 /// The acknowledgements that are owed.
 #[derive(Default)]
 pub(super) struct Awaited {
-    owed: BTreeMap<AckKey, (Acknowledged, Waker)>,
+    owed: BTreeMap<AckKey, OwedAck>,
     arrivals: Arc<Arrivals>,
+}
+
+/// An acknowledgement that is owed.
+enum OwedAck {
+    /// Its arrival would not be noticed.
+    New(Acknowledged, Waker),
+    /// Its arrival is noted when it comes.
+    Waiting(Acknowledged, Waker),
+    /// It came before it was looked at first: behind those whose arrival was noted by then.
+    Came(Result<Args, NoAck>),
 }
 
 /// Numbers of the acknowledgements that may have come.
@@ -51,7 +61,7 @@ impl Awaited {
     pub(super) fn expect(&mut self, key: AckKey, ack: Acknowledged) {
         let arrivals = self.arrivals.clone();
         let waker = Arc::new(Arrival { key, arrivals }).into();
-        self.owed.insert(key, (ack, waker));
+        self.owed.insert(key, OwedAck::New(ack, waker));
         self.arrivals.lock().push_back(key);
     }
 
@@ -75,12 +85,21 @@ impl Awaited {
     pub(super) fn next(&mut self) -> Option<(AckKey, Result<Args, NoAck>)> {
         loop {
             let key = self.arrivals.lock().pop_front()?;
-            let Some((ack, waker)) = self.owed.get_mut(&key) else { continue };
+            let Some(owed) = self.owed.remove(&key) else { continue };
+            let (mut ack, waker, is_new) = match owed {
+                OwedAck::New(ack, waker) => (ack, waker, true),
+                OwedAck::Waiting(ack, waker) => (ack, waker, false),
+                OwedAck::Came(ack) => return Some((key, ack)),
+            };
             // A read loop that has used up its turn would not be shown that it is there.
-            let polled = pin!(unconstrained(ack.as_mut())).poll(&mut Context::from_waker(waker));
-            if let Poll::Ready(ack) = polled {
-                self.owed.remove(&key);
-                return Some((key, ack));
+            let polled = pin!(unconstrained(ack.as_mut())).poll(&mut Context::from_waker(&waker));
+            match polled {
+                Poll::Pending => _ = self.owed.insert(key, OwedAck::Waiting(ack, waker)),
+                Poll::Ready(ack) if is_new => {
+                    self.owed.insert(key, OwedAck::Came(ack));
+                    self.arrivals.lock().push_back(key);
+                }
+                Poll::Ready(ack) => return Some((key, ack)),
             }
         }
     }
@@ -128,6 +147,19 @@ mod tests {
 
     fn come(awaited: &mut Awaited) -> Vec<(u64, bool)> {
         std::iter::from_fn(|| awaited.next()).map(|((_, seq), ack)| (seq, ack.is_ok())).collect()
+    }
+
+    #[test]
+    fn one_that_comes_before_it_is_looked_at_does_not_overtake_those_that_came_before() {
+        let mut awaited = Awaited::default();
+        let one = owe(&mut awaited, 1);
+        assert_eq!(come(&mut awaited), []);
+        let two = owe(&mut awaited, 2);
+
+        one.send(Args::default()).unwrap();
+        two.send(Args::default()).unwrap();
+
+        assert_eq!(come(&mut awaited), [(1, true), (2, true)]);
     }
 
     #[test]
