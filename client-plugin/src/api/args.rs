@@ -4,7 +4,7 @@
 
 mod bytes;
 mod decode;
-mod tuple;
+mod probe;
 
 use serde::{Serialize, de::DeserializeOwned};
 use socketio_p2p_protocol::{Args, Code};
@@ -16,7 +16,7 @@ use socketioxide_parser_common::CommonParser;
 
 use self::{
     bytes::{Blobs, WithBlobs},
-    tuple::{is_tuple, is_tuple_type},
+    probe::{is_tuple, is_tuple_type},
 };
 
 pub(crate) fn encode<T: Serialize + ?Sized>(args: &T) -> Result<Args, ArgsError> {

@@ -8,10 +8,11 @@ use std::cell::RefCell;
 
 use ::bytes::Bytes;
 use serde::ser::{
-    self, Error as _, Impossible, Serialize, SerializeMap, SerializeSeq, SerializeStruct,
-    SerializeStructVariant, SerializeTuple, SerializeTupleStruct, SerializeTupleVariant,
-    Serializer,
+    Error as _, Serialize, SerializeMap, SerializeSeq, SerializeStruct, SerializeStructVariant,
+    SerializeTuple, SerializeTupleStruct, SerializeTupleVariant, Serializer,
 };
+
+use super::probe::byte_of;
 
 /// The blobs of the arguments, in the order of their placeholders.
 pub(super) type Blobs = RefCell<Vec<Bytes>>;
@@ -189,7 +190,7 @@ impl<S: Serializer> SerializeSeq for Seq<'_, S> {
 
     fn serialize_element<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), S::Error> {
         if let Self::Bytes { bytes, .. } = self
-            && let Ok(byte) = value.serialize(Probe)
+            && let Some(byte) = byte_of(value)
         {
             bytes.push(byte);
             return Ok(());
@@ -263,79 +264,5 @@ impl<C: SerializeMap> SerializeMap for Compound<'_, C> {
 
     fn end(self) -> Result<C::Ok, C::Error> {
         self.0.end()
-    }
-}
-
-/// A serializer that only returns a `u8`.
-struct Probe;
-
-/// The value is no `u8`.
-#[derive(Debug, thiserror::Error)]
-#[error("not a byte")]
-struct NotAByte;
-
-impl ser::Error for NotAByte {
-    fn custom<T: std::fmt::Display>(_: T) -> Self {
-        Self
-    }
-}
-
-macro_rules! not_bytes {
-    ($($method:ident$(<$T:ident>)?($($value:ty),*) -> $ok:ty;)*) => {
-        $(fn $method$(<$T: ?Sized + Serialize>)?(self, $(_: $value),*) -> Result<$ok, NotAByte> {
-            Err(NotAByte)
-        })*
-    };
-}
-
-type Never = Impossible<u8, NotAByte>;
-
-impl Serializer for Probe {
-    type Ok = u8;
-    type Error = NotAByte;
-    type SerializeSeq = Never;
-    type SerializeTuple = Never;
-    type SerializeTupleStruct = Never;
-    type SerializeTupleVariant = Never;
-    type SerializeMap = Never;
-    type SerializeStruct = Never;
-    type SerializeStructVariant = Never;
-
-    fn serialize_u8(self, value: u8) -> Result<u8, NotAByte> {
-        Ok(value)
-    }
-
-    not_bytes! {
-        serialize_bool(bool) -> u8;
-        serialize_i8(i8) -> u8;
-        serialize_i16(i16) -> u8;
-        serialize_i32(i32) -> u8;
-        serialize_i64(i64) -> u8;
-        serialize_u16(u16) -> u8;
-        serialize_u32(u32) -> u8;
-        serialize_u64(u64) -> u8;
-        serialize_f32(f32) -> u8;
-        serialize_f64(f64) -> u8;
-        serialize_char(char) -> u8;
-        serialize_str(&str) -> u8;
-        serialize_bytes(&[u8]) -> u8;
-        serialize_none() -> u8;
-        serialize_some<T>(&T) -> u8;
-        serialize_unit() -> u8;
-        serialize_unit_struct(&'static str) -> u8;
-        serialize_unit_variant(&'static str, u32, &'static str) -> u8;
-        serialize_newtype_struct<T>(&'static str, &T) -> u8;
-        serialize_newtype_variant<T>(&'static str, u32, &'static str, &T) -> u8;
-        serialize_seq(Option<usize>) -> Never;
-        serialize_tuple(usize) -> Never;
-        serialize_tuple_struct(&'static str, usize) -> Never;
-        serialize_tuple_variant(&'static str, u32, &'static str, usize) -> Never;
-        serialize_map(Option<usize>) -> Never;
-        serialize_struct(&'static str, usize) -> Never;
-        serialize_struct_variant(&'static str, u32, &'static str, usize) -> Never;
-    }
-
-    fn collect_str<T: std::fmt::Display + ?Sized>(self, _: &T) -> Result<u8, NotAByte> {
-        Err(NotAByte)
     }
 }

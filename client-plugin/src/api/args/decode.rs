@@ -17,7 +17,7 @@ use serde::{
 use serde_json::{Map, Value};
 use socketio_p2p_protocol::Args;
 
-use super::tuple::is_tuple_type;
+use super::probe::is_tuple_type;
 
 /// Reads all arguments as a tuple, or the first one as any other type.
 pub(super) fn decode<T: DeserializeOwned>(args: &Args) -> Result<T, Mismatch> {
