@@ -67,7 +67,7 @@ pub use peer_builder::PeerBuilder;
 pub use process::DEFAULT_LIMIT;
 pub use program::Program;
 pub use requests::{Outcome, Reply};
-pub use server::{Server, ServerBuilder, free_port};
+pub use server::{HeldPort, Server, ServerBuilder};
 pub use turn::TurnServer;
 pub use udp_weather::{UdpCounts, UdpWeather};
 

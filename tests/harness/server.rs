@@ -2,10 +2,11 @@
 
 use std::ffi::OsString;
 use std::io;
-use std::net::{Ipv4Addr, TcpListener};
+use std::net::Ipv4Addr;
 use std::process::ExitStatus;
 use std::time::Duration;
 
+use tokio::net::TcpSocket;
 use tokio::time::Instant;
 
 use crate::process::{DEFAULT_LIMIT, Process};
@@ -115,7 +116,7 @@ impl ServerBuilder {
         self
     }
 
-    /// The port; 0, the default, takes a free one. For a server that comes back where it was.
+    /// The port; 0, the default, takes a free one. For a server that comes back where it was: see [`HeldPort`].
     pub fn port(mut self, port: u16) -> Self {
         self.port = port;
         self
@@ -166,13 +167,63 @@ impl ServerBuilder {
     }
 }
 
-/// A port that is free now, for a server that is to be started after its peers, or twice.
+/// A port of this machine for a server that is to be started after its peers, or twice.
 ///
-/// Another process may take it in between; prefer port 0 and [`Server::url`] wherever possible.
-///
-/// # Errors
-///
-/// If the machine has no free port.
-pub fn free_port() -> io::Result<u16> {
-    Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port())
+/// It is kept for that server: as long as this lives, no port 0 becomes this one, and no connection goes out from it. A
+/// server takes it by its number, if it sets `SO_REUSEADDR`, as tokio and Node do. Until then connections to it
+/// are refused.
+#[derive(Debug)]
+pub struct HeldPort {
+    number: u16,
+    /// Bound, and never listening.
+    _socket: TcpSocket,
+}
+
+impl HeldPort {
+    /// Takes a free port.
+    ///
+    /// # Errors
+    ///
+    /// If the machine has no free port.
+    pub fn take() -> io::Result<Self> {
+        let socket = TcpSocket::new_v4()?;
+        socket.set_reuseaddr(true)?;
+        socket.bind((Ipv4Addr::LOCALHOST, 0).into())?;
+        Ok(Self { number: socket.local_addr()?.port(), _socket: socket })
+    }
+
+    /// Returns its number.
+    #[must_use]
+    pub const fn number(&self) -> u16 {
+        self.number
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::SocketAddr;
+
+    use tokio::net::{TcpListener, TcpStream};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_held_port_is_its_servers_again_and_again_and_taken_for_all_others() -> io::Result<()>
+    {
+        let port = HeldPort::take()?;
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port.number()));
+        assert!(TcpStream::connect(address).await.is_err(), "nothing listens");
+
+        for _ in 0..2 {
+            let server = TcpListener::bind(address).await?;
+            let (client, accepted) = tokio::join!(TcpStream::connect(address), server.accept());
+            drop((client?, accepted?, server));
+        }
+
+        // For the system it is taken all the time.
+        let other = TcpSocket::new_v4()?;
+        let error = other.bind(address).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::AddrInUse);
+        Ok(())
+    }
 }

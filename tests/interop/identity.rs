@@ -5,9 +5,8 @@ use std::time::Duration;
 use futures_util::future::try_join_all;
 use serde_json::json;
 use socketio_p2p_harness::{
-    FaultProxy, Server, StartError,
+    FaultProxy, HeldPort, Server, StartError,
     fault_proxy::{Fault, Ways},
-    free_port,
 };
 
 use crate::interop::stock::{AGES, ALL, PAIRS, UPGRADING, every_age};
@@ -154,12 +153,12 @@ async fn an_id_that_is_too_long_or_has_control_characters_is_refused() -> Story 
 
 #[tokio::test]
 async fn a_client_that_was_started_before_the_server_finds_it() -> Story {
-    let port = free_port()?;
+    let port = HeldPort::take()?;
     for kind in ALL {
-        let mut a = kind.peer_at(&format!("http://127.0.0.1:{port}"), "A").spawn()?;
+        let mut a = kind.peer_at(&format!("http://127.0.0.1:{}", port.number()), "A").spawn()?;
         assert_eq!(a.wait_for("error").await?["code"], "transport");
 
-        let server = Server::builder().port(port).start().await?;
+        let server = Server::builder().port(port.number()).start().await?;
 
         a.wait_for("connected").await?;
         assert_eq!(a.list().await?, json!(["A"]));

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::Command;
 
 use serde_json::{Value, json};
-use socketio_p2p_harness::{Peer, PeerBuilder, Program, Server, free_port};
+use socketio_p2p_harness::{HeldPort, Peer, PeerBuilder, Program, Server};
 
 use crate::interop::stock::{self, ALL};
 use crate::interop::{Failed, Story};
@@ -61,8 +61,8 @@ async fn a_javascript_client_registers_a_python_client_and_bytes_pass_both_ways(
 
 #[tokio::test]
 async fn a_python_client_is_back_by_itself_after_a_planned_restart() -> Story {
-    let port = free_port()?;
-    let server = Server::builder().port(port).start().await?;
+    let port = HeldPort::take()?;
+    let server = Server::builder().port(port.number()).start().await?;
     let mut rust = Peer::start(&server, "R").await?;
     let mut clients = Vec::new();
     for (number, kind) in KINDS.into_iter().enumerate() {
@@ -78,7 +78,7 @@ async fn a_python_client_is_back_by_itself_after_a_planned_restart() -> Story {
     for python in &mut clients {
         python.wait_for("disconnected").await?;
     }
-    let _server = Server::builder().port(port).start().await?;
+    let _server = Server::builder().port(port.number()).start().await?;
     rust.wait_for("unpaired").await?;
     for python in &mut clients {
         python.wait_for("connected").await?;

@@ -1,7 +1,7 @@
 //! A server that is stopped and started again, as at every deployment: stock clients come back by
 //! themselves.
 
-use socketio_p2p_harness::{Server, ServerBuilder, free_port};
+use socketio_p2p_harness::{HeldPort, Server, ServerBuilder};
 
 use crate::interop::Story;
 use crate::interop::stock::{ALL, Stock, UPGRADING, paired};
@@ -20,8 +20,8 @@ async fn a_client_is_back_by_itself_after_a_planned_restart() -> Story {
 
 /// Stops a server under a pair, politely, and starts it again on its port.
 pub(crate) async fn restarted(kind: Stock, server: impl Fn() -> ServerBuilder) -> Story {
-    let port = free_port()?;
-    let first = server().port(port).start().await?;
+    let port = HeldPort::take()?;
+    let first = server().port(port.number()).start().await?;
     let (mut a, mut b) = paired(&first, (kind, kind)).await?;
 
     first.stop().await?;
@@ -30,7 +30,7 @@ pub(crate) async fn restarted(kind: Stock, server: impl Fn() -> ServerBuilder) -
         // That reason tells a stock client to stay away.
         assert_ne!(reason, "io server disconnect", "{kind:?}");
     }
-    let _second = server().port(port).start().await?;
+    let _second = server().port(port.number()).start().await?;
     for peer in [&mut a, &mut b] {
         peer.wait_for("connected").await?;
     }

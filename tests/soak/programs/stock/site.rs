@@ -3,11 +3,11 @@
 use std::net::{Ipv4Addr, SocketAddr};
 
 use anyhow::{Context as _, Result};
-use socketio_p2p_harness::{Server, free_port};
+use socketio_p2p_harness::{HeldPort, Server};
 
 /// The example `server` at one port.
 pub(super) struct Site {
-    port: u16,
+    port: HeldPort,
     /// Absent only while it is restarted.
     server: Option<Server>,
     planned: u64,
@@ -17,14 +17,14 @@ pub(super) struct Site {
 
 impl Site {
     pub(super) async fn start() -> Result<Self> {
-        let port = free_port()?;
-        let server = Some(Server::builder().port(port).start().await?);
+        let port = HeldPort::take()?;
+        let server = Some(Server::builder().port(port.number()).start().await?);
         Ok(Self { port, server, planned: 0, killed: 0, panics: Vec::new() })
     }
 
     /// Returns its address, the same after each restart.
     pub(super) fn address(&self) -> SocketAddr {
-        (Ipv4Addr::LOCALHOST, self.port).into()
+        (Ipv4Addr::LOCALHOST, self.port.number()).into()
     }
 
     pub(super) fn url(&self) -> String {
@@ -42,7 +42,7 @@ impl Site {
             self.killed += 1;
             server.kill().await;
         }
-        self.server = Some(Server::builder().port(self.port).start().await?);
+        self.server = Some(Server::builder().port(self.port.number()).start().await?);
         Ok(())
     }
 
