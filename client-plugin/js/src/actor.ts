@@ -15,11 +15,10 @@ import { Client } from "./client.js";
 import type { Answer, ClientComplaint, ClientConfig, ClientEvent, Command, Input, Output } from "./client/interface.js";
 import type { Refusal } from "./error.js";
 import { HEARTBEAT_INTERVAL, QUESTIONS } from "./limits.js";
-import { PartnerLink, type DirectConfig } from "./partner/driver.js";
+import type { DirectConfig, PartnerLink } from "./partner/driver.js";
 import { ServerLink, type Source } from "./server/server-link.js";
 import { restoreClient, saveClient } from "./snapshot.js";
 import type { TargetState } from "./wire/control/welcome.js";
-import { signalEvent } from "./wire/signal.js";
 
 /** A request of another client to be paired. */
 export interface PairingRequest {
@@ -66,7 +65,8 @@ export class Actor {
   readonly onChannel = new Map<string | undefined, OnChannel>();
   readonly hasChannels: boolean;
   private readonly server: ServerLink;
-  private readonly partner: PartnerLink;
+  /** The link to the partner, if the client has the code of a direct path. */
+  private readonly partner: PartnerLink | undefined;
   private readonly emits = new EmitQueue();
   private readonly timer: CoarseTimer;
   private readonly callers = new Map<number, Caller>();
@@ -92,7 +92,8 @@ export class Actor {
     this.server = new ServerLink(source, feed);
     this.hasChannels = !!Channels;
     const came = (channel: P2pChannel) => this.came(channel);
-    this.partner = new PartnerLink(direct, feed, { Channels, came, roundTrip: () => this.client.directRtt() });
+    const { parts } = config.direct;
+    this.partner = parts && new parts.PartnerLink(direct, feed, { Channels, came, roundTrip: () => this.client.directRtt() });
     this.tasks = new HandlerTasks(
       (pairing, seq, result) => feed({ kind: "finished", pairing, seq, result }),
       (failed, error) => observer.complaint({ failed, error }),
@@ -104,7 +105,7 @@ export class Actor {
 
   /** The raw channels of the direct path, while there is one. */
   get channels(): Channels | undefined {
-    return this.partner.channels;
+    return this.partner?.channels;
   }
 
   /** Feeds an input. What follows is carried out after the present task. */
@@ -138,7 +139,7 @@ export class Actor {
 
   /** Gives both connections up: from now on nothing is sent or delivered, until there are others. */
   park(): void {
-    this.partner.drop();
+    this.partner?.drop();
     this.feed({ kind: "lost" });
     this.carryOut();
   }
@@ -230,10 +231,12 @@ export class Actor {
         return server.send(output.message);
       case "send-frames":
         return server.sendFrames(output.pairing, output.frames);
-      case "signal":
-        return server.emit(...signalEvent(output.signal, output.pairing));
+      case "signal": {
+        const event = this.client.config.direct.parts?.signalEvent(output.signal, output.pairing);
+        return event && server.emit(...event);
+      }
       case "link":
-        return this.partner.carryOut(output.link, output.command);
+        return this.partner?.carryOut(output.link, output.command);
       case "answered": {
         const caller = this.callers.get(output.call);
         // The holder of a watch is told more.
@@ -262,7 +265,7 @@ export class Actor {
       case "close":
         this.timer.stop();
         server.close();
-        this.partner.close();
+        this.partner?.close();
         this.tasks.close();
         for (const caller of this.callers.values()) caller.closed?.();
     }

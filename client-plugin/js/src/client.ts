@@ -43,7 +43,6 @@ import { defaultLimits, type Limits } from "./limits.js";
 import type { Peer } from "./peer.js";
 import type { ClientMessage, ReqId } from "./wire/control/client.js";
 import type { PairingInfo } from "./wire/control/welcome.js";
-import { signalFromValue } from "./wire/signal.js";
 
 /** A client's half of the protocol. Times are whole microseconds. Its fields are for the files of `client/`. */
 export class Client {
@@ -152,7 +151,8 @@ export class Client {
         heard(this);
         const key = peerNamed(this, input.pairing);
         if (key === undefined) return;
-        const signal = signalFromValue(input.signal);
+        // Without a direct path none is expected.
+        const signal = this.config.direct.parts?.signalFromValue(input.signal) ?? "unknown";
         if (typeof signal === "string") {
           return this.output({ kind: "complain", about: { signal } });
         }

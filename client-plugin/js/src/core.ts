@@ -1,5 +1,5 @@
 /**
- * The same without raw channels and files: `channel` fails, and the partner's channels are closed.
+ * The same without the direct path: the server relays everything. `channel` fails.
  *
  * This entry makes its connections with the socket.io-client that is installed.
  */

@@ -8,6 +8,7 @@ import { io } from "socket.io-client";
 
 import { connectWith, type ConnectSettings, type Target } from "./api/connect.js";
 import type { P2pClient } from "./api/client.js";
+import { DIRECT } from "./direct-parts.js";
 import { Channels } from "./direct/channels.js";
 import type { Io } from "./server/socket.js";
 
@@ -17,4 +18,4 @@ export * from "./files.js";
 
 /** Connects a client to the server at a URL, or by a socket that is given. Rejects with a `ConnectError`. */
 export const connect = (target: Target, settings: ConnectSettings): Promise<P2pClient> =>
-  connectWith(io as unknown as Io, target, settings, Channels);
+  connectWith(io as unknown as Io, target, settings, { direct: DIRECT, Channels });

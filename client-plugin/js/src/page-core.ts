@@ -1,4 +1,4 @@
-/** The same without raw channels and files, in one file for `<script type="module">`: see `page.ts` and `core.ts`. */
+/** The same without the direct path, in one file for `<script type="module">`: see `page.ts` and `core.ts`. */
 
 import { connectWith, type ConnectSettings, type Target } from "./api/connect.js";
 import type { P2pClient } from "./api/client.js";

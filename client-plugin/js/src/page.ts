@@ -5,6 +5,7 @@
 
 import { connectWith, type ConnectSettings, type Target } from "./api/connect.js";
 import type { P2pClient } from "./api/client.js";
+import { DIRECT } from "./direct-parts.js";
 import { Channels } from "./direct/channels.js";
 import type { Io } from "./server/socket.js";
 
@@ -14,4 +15,4 @@ export * from "./files.js";
 
 /** Connects a client to the server at a URL, or by a socket that is given. Rejects with a `ConnectError`. */
 export const connect = (target: Target, settings: ConnectSettings): Promise<P2pClient> =>
-  connectWith((globalThis as { io?: Io }).io, target, settings, Channels);
+  connectWith((globalThis as { io?: Io }).io, target, settings, { direct: DIRECT, Channels });

@@ -11,7 +11,7 @@
 import type { EndReason, Path } from "./error.js";
 import type { PairingId } from "./id.js";
 import type { Limits } from "./limits.js";
-import { Direct } from "./peer/direct.js";
+import type { Direct } from "./peer/direct.js";
 import { emit, finished, FRAME_OVERHEAD } from "./peer/emits.js";
 import type { Input, Output } from "./peer/interface.js";
 import type { LinkId, LinkMessage } from "./peer/link.js";
@@ -65,8 +65,9 @@ export class Peer {
     this.session = new Session(info.partnerProtocol === 1);
     allowRelay(this, now);
     this.reported = this.session.path();
-    if (info.direct && this.config.policy !== "relay-only") {
-      this.direct = new Direct(this.config, info.id, info.initiator, now);
+    const { parts, policy } = this.config;
+    if (parts && info.direct && policy !== "relay-only") {
+      this.direct = new parts.Direct(this.config, info.id, info.initiator, now);
     }
     if (serverRtt !== undefined) direct(this, { kind: "server-answered", time: serverRtt }, now);
     carryOutDirect(this, now);

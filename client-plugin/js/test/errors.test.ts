@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { after, test } from "node:test";
 
 import { connectWith } from "../src/api/connect.js";
+import { DIRECT } from "../src/direct-parts.js";
 import { FakeServer, rejection } from "./fake-server.js";
 
 const server = new FakeServer();
@@ -100,7 +101,7 @@ test("what is given up is cancelled, with its cause", async () => {
 
 test("wrong arguments are refused by name", async () => {
   const any: any = one;
-  const connect: any = (target: unknown, settings: unknown) => connectWith(server.io, target as any, settings as any);
+  const connect: any = (target: unknown, settings: unknown) => connectWith(server.io, target as any, settings as any, { direct: DIRECT });
   const url = "http://server.test";
   const id = "new";
   const wrong: [() => unknown, RegExp][] = [

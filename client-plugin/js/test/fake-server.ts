@@ -4,6 +4,7 @@ import { after } from "node:test";
 
 import { connectWith, type ConnectSettings } from "../src/api/connect.js";
 import type { P2pClient } from "../src/api/client.js";
+import { DIRECT } from "../src/direct-parts.js";
 import { Channels } from "../src/direct/channels.js";
 import type { Io, SocketLike } from "../src/server/socket.js";
 
@@ -89,7 +90,7 @@ export class FakeServer {
 
   /** Connects a client. */
   async connect(id: string, settings: Partial<ConnectSettings> = {}): Promise<P2pClient> {
-    const client = await connectWith(this.io, "http://server.test", { id, paths: "relay-only", ...settings }, this.Channels);
+    const client = await connectWith(this.io, "http://server.test", { id, paths: "relay-only", ...settings }, { direct: DIRECT, Channels: this.Channels });
     clients.add(client);
     return client;
   }

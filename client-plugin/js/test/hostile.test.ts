@@ -6,8 +6,9 @@ import { test } from "node:test";
 import { Args } from "../src/args.js";
 import { Client } from "../src/client.js";
 import { clientConfig } from "../src/client/interface.js";
+import { DIRECT } from "../src/direct-parts.js";
 import { defaultLimits, S } from "../src/limits.js";
-import { Peer } from "../src/peer.js";
+import { pathConfig, Peer } from "../src/peer.js";
 import { WireError } from "../src/wire/control/fields.js";
 import { serverMessage, TO_CLIENT } from "../src/wire/control/server.js";
 import { batchFromValue, frameBinary, type Frame } from "../src/wire/frame.js";
@@ -78,7 +79,7 @@ test("a peer survives packets that were changed on their way", () => {
   let delivered = 0;
   let now = 0;
   for (let run = 0; run < 20; run++) {
-    const peer = new Peer({}, info, defaultLimits(), 5_000, now);
+    const peer = new Peer({ parts: DIRECT }, info, defaultLimits(), 5_000, now);
     const link = peer.direct?.link() as string;
     peer.handle({ kind: "link", link, event: { event: "opened" } }, now);
     for (let step = 0; step < 500; step++) {
@@ -126,7 +127,7 @@ test("frames that cannot be read are reported alike on both paths, and do not ta
   const pairing = { id: "1-1", partner: "b", initiator: true, partnerProtocol: 2, direct: true };
   const complaint = { kind: "complain", about: { partner: "frame" } };
   for (const path of ["relay", "direct"]) {
-    const client = new Client(clientConfig(), 0);
+    const client = new Client(clientConfig({ direct: pathConfig({ parts: DIRECT }) }), 0);
     const hear = (event: string, args: unknown[]) => {
       client.handle(fromServer(event, args), 0);
       const outputs = [];
@@ -153,7 +154,7 @@ test("frames that cannot be read are reported alike on both paths, and do not ta
 
 test("a partner that sends without end is held to its window", () => {
   const info = { id: "1-1", partner: "b", initiator: false, partnerProtocol: 2, direct: false };
-  const peer = new Peer({}, info, defaultLimits(), undefined, 0);
+  const peer = new Peer({ parts: DIRECT }, info, defaultLimits(), undefined, 0);
   let refused = 0;
   for (let seq = 2; seq < 2_000; seq++) {
     const batch = batchFromValue({ s: seq, k: 0, t: "emit", e: "e", a: ["x".repeat(9_000)] });

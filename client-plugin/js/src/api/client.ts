@@ -43,6 +43,7 @@ export interface RegisterSettings extends RequestSettings {
 
 /** One client: its connection to the server, and its pairing. */
 export class P2pClient {
+  /** @internal */
   constructor(
     private readonly actor: Actor,
     private readonly observers: Observers,
@@ -183,7 +184,7 @@ export class P2pClient {
     const name = named("channel", label);
     if (settings.signal?.aborted) throw aborted(name, settings.signal);
     const { channels, hasChannels } = this.actor;
-    if (!hasChannels) throw new P2pError("bad-args", `${name}: the entry "core" of this package has no channels`);
+    if (!hasChannels) throw new P2pError("bad-args", `${name}: this entry of the package has no channels`);
     if (!channels) throw new P2pError("no-route", `${name}: there is no direct path at present`);
     return channels.open(label, settings);
   }

@@ -5,6 +5,7 @@ import { micros } from "../actor/clock.js";
 import type { FallbackHandler, Handler } from "../actor/handler-tasks.js";
 import { clientConfig, type ConnectFailure } from "../client/interface.js";
 import { ownPeerConnection, type PeerConnectionClass } from "../direct/peer-connection.js";
+import type { DirectParts } from "../direct-parts.js";
 import type { RawChannels } from "../direct/connection.js";
 import { isClientId } from "../id.js";
 import type { IceServers } from "../partner/driver.js";
@@ -130,19 +131,22 @@ function handoverOf(name: string): Handover {
   return new Handover(sessionStorage, name);
 }
 
-/**
- * Connects a client. Rejects with a `ConnectError` if the first attempt fails. Raw channels are there if an entry of the
- * package gives them.
- */
+/** What an entry of the package gives: the code of the direct path, and that of its raw channels. */
+export interface Parts {
+  direct?: DirectParts;
+  Channels?: RawChannels["Channels"];
+}
+
+/** Connects a client. Rejects with a `ConnectError` if the first attempt fails. */
 export async function connectWith(
   io: Io | undefined,
   target: Target,
   settings: ConnectSettings,
-  Channels?: RawChannels["Channels"],
+  parts: Parts = {},
 ): Promise<P2pClient> {
-  const bad = wrong("the server", target, TARGET) ?? wrongOption(settings, KINDS);
+  const bad = wrong("the server", target, TARGET) ?? wrongOption(settings, KINDS) ?? missingPart(settings, parts);
   if (bad) throw new ConnectError("bad-args", `connect: ${bad}`);
-  const result = await begin(io, target, settings, Channels);
+  const result = await begin(io, target, settings, parts);
   if (result instanceof P2pClient) return result;
   // The error is made here, so that its stack shows the caller.
   if (result) throw connectError(shown(target), result);
@@ -150,21 +154,27 @@ export async function connectWith(
   throw new ConnectError(signal?.aborted ? "cancelled" : "closed", undefined, false, because(signal?.reason));
 }
 
+/** Returns what is wrong with options that are for a direct path, if the entry has none. */
+const missingPart = ({ PeerConnection, iceServers, paths }: ConnectSettings, { direct }: Parts): string | undefined =>
+  !direct && (PeerConnection || iceServers || paths === "direct-only")
+    ? "the entry `core` of this package has no direct path"
+    : undefined;
+
 /** Returns the client, or why there is none: without a failure, it was closed. */
 function begin(
   io: Io | undefined,
   target: Target,
   settings: ConnectSettings,
-  Channels: RawChannels["Channels"],
+  parts: Parts,
 ): Promise<P2pClient | ConnectFailure | undefined> {
   const { id, onRegister, on2 = {}, onAny2, paths = "prefer-direct", retryConnect, connectTimeout, signal } = settings;
   return new Promise((resolve) => {
     if (!isClientId(id)) throw new ConnectError("bad-client-id");
     if (signal?.aborted) throw new ConnectError("cancelled", undefined, false, { cause: signal.reason });
     const PeerConnection = settings.PeerConnection ?? ownPeerConnection();
-    const policy = PeerConnection ? paths : "relay-only";
+    const policy = PeerConnection && parts.direct ? paths : "relay-only";
     const config = clientConfig({
-      direct: pathConfig({ policy }),
+      direct: pathConfig({ policy, parts: parts.direct }),
       ...(settings.resumes !== undefined && { resumes: settings.resumes }),
       ...(retryConnect !== undefined && { retryFirst: micros(retryConnect) }),
       ...(connectTimeout !== undefined && { connectTimeout: micros(connectTimeout) }),
@@ -205,7 +215,7 @@ function begin(
         }
       },
     };
-    const actor = new Actor(config, source, direct, observer, handover?.take(), Channels);
+    const actor = new Actor(config, source, direct, observer, handover?.take(), parts.Channels);
     actor.onRegister = onRegister;
     if (settings.onChannel) actor.onChannel.set(undefined, settings.onChannel);
     actor.tasks.fallback = onAny2;

@@ -1,9 +1,9 @@
 /** The direct path of one end: a `link` makes it, a `path` measures it, and each learns from the other here. */
 
 import type { PairingId } from "../id.js";
-import type { Heartbeat } from "../wire/heartbeat.js";
+import { directFromBinary, directFromText, heartbeatText, type DirectMessage, type Heartbeat } from "../wire/heartbeat.js";
 import type { Signal } from "../wire/signal.js";
-import type { LinkCommand, LinkEvent, LinkId } from "./link.js";
+import type { LinkCommand, LinkEvent, LinkId, LinkMessage } from "./link.js";
 import { Attempts } from "./link/attempts.js";
 import { described, gathered } from "./link/candidates.js";
 import { signalled } from "./link/signals.js";
@@ -29,7 +29,8 @@ export type Input =
 export type Output =
   | { kind: "signal"; signal: Signal }
   | { kind: "link"; link: LinkId; command: LinkCommand }
-  | { kind: "heartbeat"; link: LinkId; heartbeat: Heartbeat };
+  /** Have the driver send a heartbeat, beside the frames that wait. */
+  | { kind: "heartbeat"; link: LinkId; message: LinkMessage };
 
 /** One end's half of a direct path. */
 export class Direct {
@@ -81,6 +82,11 @@ export class Direct {
   /** Notes that frames of the session are sent or received, by whatever path. The next ping may be due at once. */
   used(now: number): void {
     this.path.heartbeats?.used(now);
+  }
+
+  /** Reads a message of the first channel. Returns undefined if it cannot be read. */
+  read(message: LinkMessage): DirectMessage | undefined {
+    return typeof message === "string" ? directFromText(message) : directFromBinary(message);
   }
 
   handle(input: Input, now: number): void {
@@ -156,7 +162,8 @@ export class Direct {
 
   private sendHeartbeat(t: Heartbeat["t"], n: Heartbeat["n"]): void {
     const link = this.link();
-    if (link) this.outputs.push({ kind: "heartbeat", link, heartbeat: this.path.heartbeat(t, n, this.pairing) });
+    const message = heartbeatText(this.path.heartbeat(t, n, this.pairing));
+    if (link) this.outputs.push({ kind: "heartbeat", link, message });
   }
 
   /** Carries out what the attempts put out. */

@@ -1,14 +1,13 @@
 /** The paths of a session: which of them it may use, as the relay and the direct path come and go. */
 
 import type { Peer } from "../peer.js";
-import { directFromBinary, directFromText, heartbeatText } from "../wire/heartbeat.js";
 import type { Input, Output } from "./direct.js";
 import type { LinkEvent, LinkId } from "./link.js";
 import { isKnown, partnerNames, watchStanding } from "./reassertion.js";
 
 /** Opens the relay for the session. Under `direct-only` it only carries answers to the partner. */
 export function allowRelay(peer: Peer, now: number): void {
-  const kind = peer.config.policy === "direct-only" ? "held" : "opened";
+  const kind: "held" | "opened" = peer.config.policy === "direct-only" ? "held" : "opened";
   peer.inSession({ kind, path: "relay" }, now);
 }
 
@@ -52,8 +51,7 @@ function directOutput(peer: Peer, output: Output): void {
     }
     peer.outputs.push(output);
   } else {
-    const message = heartbeatText(output.heartbeat);
-    peer.outputs.push({ kind: "link", link: output.link, command: { command: "send", message } });
+    peer.outputs.push({ kind: "link", link: output.link, command: { command: "send", message: output.message } });
   }
 }
 
@@ -80,8 +78,7 @@ function updateSession(peer: Peer, now: number): void {
 export function linkEvent(peer: Peer, link: LinkId, event: LinkEvent, now: number): void {
   if (peer.direct?.link() !== link) return;
   if (event.event !== "received") return direct(peer, { kind: "link", link, event }, now);
-  const { message } = event;
-  const read = typeof message === "string" ? directFromText(message) : directFromBinary(message);
+  const read = peer.direct.read(event.message);
   const heard: Input = { kind: "link", link, event: { event: "heard" } };
   if (!read) {
     // Its frames are sent again on the other path.

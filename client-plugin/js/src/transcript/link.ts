@@ -1,6 +1,7 @@
 /** The lines of a transcript about direct paths, and the configuration of paths. */
 
 import { fromBase64, toBase64 } from "../bytes.js";
+import { DIRECT } from "../direct-parts.js";
 import type { Complaint, LinkCommand, LinkEvent, LinkMessage, PathConfig } from "../peer.js";
 import type { Violation } from "../peer/session/interface.js";
 import type { Fields } from "../wire/shape.js";
@@ -9,7 +10,8 @@ import { readSdp, type Sdp } from "../wire/signal/sdp.js";
 
 export function readConfig(fields: Fields): PathConfig {
   const name = (key: string) => key.replace(/_./g, (part) => part.slice(1).toUpperCase());
-  return Object.fromEntries(Object.entries(fields).map(([key, value]) => [name(key), value])) as unknown as PathConfig;
+  const given = Object.fromEntries(Object.entries(fields).map(([key, value]) => [name(key), value]));
+  return { ...(given as unknown as PathConfig), parts: DIRECT };
 }
 
 const readMessage = (line: Fields): LinkMessage =>

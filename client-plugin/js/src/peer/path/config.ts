@@ -1,5 +1,6 @@
 /** The settings of a client's paths. */
 
+import type { DirectParts } from "../../direct-parts.js";
 import * as limits from "../../limits.js";
 
 /** The paths that a client uses for what it sends. */
@@ -8,6 +9,8 @@ export type PathPolicy = "prefer-direct" | "relay-only" | "direct-only";
 /** The settings of a client's paths. Durations are microseconds. */
 export interface PathConfig {
   policy: PathPolicy;
+  /** The code of the direct path. Without it there is none, whatever the policy. */
+  parts: DirectParts | undefined;
   /** The time in which an attempt must lead to a heartbeat that returns. */
   timeout: number;
   /** The time between two heartbeats while the pairing is in use, and the longest while it is not. */
@@ -28,6 +31,7 @@ export interface PathConfig {
 export function pathConfig(given: Partial<PathConfig> = {}): PathConfig {
   const config: PathConfig = {
     policy: "prefer-direct",
+    parts: undefined,
     timeout: limits.DIRECT_TIMEOUT,
     heartbeatInterval: limits.DIRECT_HEARTBEAT_INTERVAL,
     heartbeatIdle: limits.DIRECT_HEARTBEAT_IDLE,
