@@ -132,7 +132,7 @@ export class DirectConnection {
     // An unanswered offer of this end is void: setting the partner's rolls it back.
     await this.connection.setRemoteDescription({ type: "offer", sdp: offer.text });
     const { sdp = "" } = await this.connection.createAnswer();
-    await this.describe(attempt, { type: "answer", sdp: offer.media ? withoutMedia(sdp) : sdp });
+    await this.describe(attempt, { type: "answer", sdp: offer.media ? withoutMedia(sdp, offer) : sdp });
   }
 
   private async describe(attempt: number, description: Description): Promise<void> {
@@ -169,8 +169,21 @@ export class DirectConnection {
   }
 }
 
-/** Returns an answer that rejects the sections of media, by the port 0. They are in no bundle then. */
-function withoutMedia(sdp: string): string {
-  const mid = /^m=application[^]*?^a=mid:(\S+)/m.exec(sdp)?.[1] ?? "";
-  return sdp.replace(/^(m=(?!application)\S+) \d+/gm, "$1 0").replace(/^a=group:BUNDLE.*$/m, `a=group:BUNDLE ${mid}`);
+/**
+ * Returns an answer to an offer in which media carry nothing. They are rejected, by the port 0, and in no bundle then. But
+ * the one whose address is that of the data channel, the first of its bundle, is inactive: libwebrtc and Firefox cannot give
+ * their only address to another section.
+ */
+function withoutMedia(answer: string, { text, mid }: Sdp): string {
+  const bundles = [...text.matchAll(/^a=group:BUNDLE (.*)/gm)].map(([, mids = ""]) => mids.trim().split(/\s+/));
+  const [first] = bundles.find((mids) => mids.includes(mid)) ?? [];
+  const bundle = [mid];
+  const [session = "", ...sections] = answer.split(/^(?=m=)/m).map((section) => {
+    if (!/^m=(?!application)/.test(section)) return section;
+    const own = /^a=mid:(\S+)/m.exec(section)?.[1];
+    if (own !== first || !first || /^m=\S+ 0 /.test(section)) return section.replace(/^(m=\S+) \d+/, "$1 0");
+    bundle.unshift(first);
+    return section.replace(/^a=(sendrecv|sendonly|recvonly)/m, "a=inactive");
+  });
+  return session.replace(/^a=group:BUNDLE.*/m, `a=group:BUNDLE ${bundle.join(" ")}`) + sections.join("");
 }

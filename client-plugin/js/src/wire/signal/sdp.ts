@@ -32,9 +32,13 @@ export type SignalError = "shape" | "unknown" | "too-large" | "media" | "sdp" | 
 /** The longest message of a partner that states none: RFC 8841. */
 const DEFAULT_MAX_MESSAGE = 64 * 1024;
 
-/** The port 0 would refuse the section. */
-const isData = (section: string): boolean =>
-  /^application (?!0 )\S* (UDP|TCP)\/DTLS\/SCTP webrtc-datachannel$/.test(section.trimEnd());
+/** Returns true if a section is that of a data channel. The port 0 refuses it, unless it is for its bundle only. */
+function isData(section: string, following: string[]): boolean {
+  const [, port] = /^application (\S*) (?:UDP|TCP)\/DTLS\/SCTP webrtc-datachannel$/.exec(section.trimEnd()) ?? [];
+  if (port !== "0") return port !== undefined;
+  const end = following.findIndex((line) => line.startsWith("m="));
+  return following.slice(0, end < 0 ? undefined : end).some((line) => line.trimEnd() === "a=bundle-only");
+}
 
 /** Splits a text at the first separator. */
 function split(text: string, separator: string): [string, string] | undefined {
@@ -78,13 +82,13 @@ export function readSdp(text: string): Sdp | SignalError {
   };
   const places = new CandidatePlaces();
   let [sections, inMedia, hasPassword, hasFingerprint] = [0, false, false, false];
-  for (const line of lines) {
+  for (const [at, line] of lines.entries()) {
     const pair = split(line, "=");
     if (!pair) return "sdp";
     const [kind, value] = pair;
     if (kind === "o") sdp.session = value.split(" ")[1] ?? "";
     else if (kind === "m") {
-      inMedia = !isData(value);
+      inMedia = !isData(value, lines.slice(at + 1));
       if (inMedia) sdp.media++;
       else {
         sections++;
