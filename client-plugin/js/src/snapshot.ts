@@ -17,11 +17,14 @@ import { isKnown } from "./peer/reassertion.js";
 import { Peer } from "./peer.js";
 import type { PairingInfo } from "./wire/control/welcome.js";
 
+/** The names that the build has given to the fields of a session, if it shortens them: see `bundle.mjs`. */
+declare const P2P_NAMES: string | undefined;
+
 /** The version of this text: that of another is not read. */
-const VERSION = 1;
+const VERSION = `1 ${typeof P2P_NAMES === "undefined" ? "" : P2P_NAMES}`;
 
 interface Saved {
-  version: typeof VERSION;
+  version: string;
   token: ResumeToken;
   grace: number;
   limits: Limits;

@@ -7,6 +7,7 @@ import type { Answer } from "../client/interface.js";
 import { cut } from "../bytes.js";
 import type { Code, Outcome, Path } from "../error.js";
 import { CALL_TIMEOUT, EVENT_NAME_BYTES } from "../limits.js";
+import type { EmitOptions } from "../peer/session/interface.js";
 import { oneOf, signal, text, time, wrong, wrongOption, type Kinds } from "./check.js";
 import { describe } from "../bytes.js";
 import { because, emitError } from "./error.js";
@@ -75,7 +76,7 @@ export async function emit(
   const deadline = time + (timeout === undefined ? CALL_TIMEOUT : micros(timeout));
   const expires = ttl === undefined ? undefined : time + micros(ttl);
   const isShort = expires !== undefined && expires < deadline;
-  const options = { replyBy: reply === false ? undefined : deadline, expires, via: path };
+  const options: EmitOptions = { replyBy: reply === false ? undefined : deadline, expires, via: path };
   const answer = await new Promise<Answer>((resolve) => {
     const failed = (outcome: "not-executed" | "unknown", code: Code) =>
       resolve({ kind: "outcome", outcome: { outcome, cause: { code } } });

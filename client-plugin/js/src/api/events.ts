@@ -90,8 +90,10 @@ export class EventReader implements AsyncIterableIterator<Read> {
   private waiting: ((read: IteratorResult<Read>) => void)[] = [];
   private isOver = false;
 
+  /** @internal */
   constructor(private readonly closed: (reader: EventReader) => void) {}
 
+  /** Adds an event. @internal */
   push(event: P2pEvent): void {
     const reader = this.waiting.shift();
     if (reader) return reader({ done: false, value: event });
@@ -100,7 +102,7 @@ export class EventReader implements AsyncIterableIterator<Read> {
     this.missed++;
   }
 
-  /** Notes that no event follows. What waits can still be read. */
+  /** Notes that no event follows. What waits can still be read. @internal */
   end(): void {
     this.isOver = true;
     for (const reader of this.waiting.splice(0)) reader({ done: true, value: undefined });

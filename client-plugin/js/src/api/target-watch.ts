@@ -13,6 +13,7 @@ export class TargetWatch implements AsyncIterableIterator<TargetState> {
   private error: RequestError | undefined;
   private waiting: (() => void)[] = [];
 
+  /** @internal */
   constructor(
     /** The target. */
     readonly target: string,
@@ -21,14 +22,14 @@ export class TargetWatch implements AsyncIterableIterator<TargetState> {
     private readonly cancel: () => void,
   ) {}
 
-  /** Notes a state. */
+  /** Notes a state. @internal */
   told(state: TargetState): void {
     this.isNew ||= state !== this.state;
     this.state = state;
     if (this.isNew) this.wake();
   }
 
-  /** Notes that it has ended. */
+  /** Notes that it has ended. @internal */
   ended(error?: RequestError): void {
     this.isOver = true;
     this.error ??= error;

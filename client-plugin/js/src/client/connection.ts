@@ -115,7 +115,7 @@ export function welcome(client: Client, received: Welcome): void {
   client.limits = received.limits;
   client.pacer = new Pacer(received.limits, client.now);
   client.token = received.resume;
-  const welcome = { ...received, resume: undefined }; // A secret, which no event carries.
+  const welcome: Welcome = { ...received, resume: undefined }; // A secret, which no event carries.
   client.grace = client.token === undefined ? 0 : welcome.graceMs * 1_000;
   client.backoff.welcomed();
   if (!client.welcomed) {

@@ -11,7 +11,7 @@ import type { QuestionId } from "./interface.js";
 import { everyPeer, feedPeer, forgottenPeer, paired, peerNamed } from "./peers.js";
 import { endUnwanted, isWithdrawn, resolve, toldPlace } from "./requests.js";
 
-const FIRST = ["welcome", "error", "farewell"];
+const FIRST: readonly ServerMessage["kind"][] = ["welcome", "error", "farewell"];
 
 export function received(client: Client, message: ServerMessage): void {
   if (client.state.kind !== "ready" && !FIRST.includes(message.kind)) {

@@ -19,6 +19,7 @@ import { narrowed } from "./session/narrowing.js";
 import { Outgoing } from "./session/outgoing.js";
 import { finished, received, take } from "./session/receiving.js";
 import { cancelled, emit, sendCancels, sendOutgoing } from "./session/sending.js";
+import type { Frame } from "../wire/frame.js";
 import { unacked, Window, type Unacked } from "./session/window.js";
 
 /** The use that may be made of a path: none, emits that are told to take it and answers to the partner, everything. */
@@ -158,7 +159,7 @@ export class Session {
     this.ackedParts = this.inbox.parts;
     this.ackDue = Infinity;
     const ttl = expires === undefined ? expires : Math.max(expires - now, 0);
-    const frame = { seq, ack: this.ackedTaken, got: this.ackedArrived, ttl, body };
+    const frame: Frame = { seq, ack: this.ackedTaken, got: this.ackedArrived, ttl, body };
     this.outputs.push({ kind: "send", path, frame });
     return true;
   }

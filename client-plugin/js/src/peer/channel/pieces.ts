@@ -106,7 +106,7 @@ export class Pieces {
       if (!at--) return undefined;
       this.parts.shift();
     }
-    const part = { number, isText, missing: count, pieces: new Array<undefined>(count).fill(undefined) };
+    const part: PartialMessage = { number, isText, missing: count, pieces: new Array<undefined>(count).fill(undefined) };
     this.parts.splice(at, 0, part);
     return part;
   }

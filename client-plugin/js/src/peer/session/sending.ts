@@ -6,7 +6,7 @@ import { bodySize, FRAME_BYTES, type Body } from "../../wire/frame.js";
 import type { Session } from "../session.js";
 import type { CallId, EmitOptions } from "./interface.js";
 import { MOST } from "./reassembly.js";
-import { unacked } from "./window.js";
+import { unacked, type Unacked } from "./window.js";
 
 export function emit(session: Session, call: CallId, body: Body, options: EmitOptions, now: number): void {
   const { expires = Infinity, via, replyBy } = options;
@@ -59,7 +59,7 @@ export function sendOutgoing(session: Session, now: number): void {
     const { body, via, answers, complete } = part;
     if (complete?.emit) {
       const { call, options } = complete.emit;
-      const frame = { ...unacked(body, "emit", complete.size), expires: options.expires, via };
+      const frame: Unacked = { ...unacked(body, "emit", complete.size), expires: options.expires, via };
       noteCall(session, session.enqueue(frame, now), call, options);
     } else if (complete) {
       session.enqueue(unacked(body, "reply", bodySize(body)), now);
