@@ -1,4 +1,4 @@
-/** Pages of headless Chromium that load the one file. */
+/** Pages of headless browsers that load the one file. */
 
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
@@ -8,12 +8,14 @@ import { fileURLToPath } from "node:url";
 
 import { build } from "esbuild";
 
+import { OBEDIENT } from "./firefox.js";
 import { atEnd, interop } from "./programs.js";
 
 /** The folder of the package, seen from build/test/system. */
 const PACKAGE = new URL("../../../", import.meta.url);
 
 const page = (script: string) => `<!doctype html><title>test</title>
+<script>{${OBEDIENT}}</script>
 <script src="/socket.io.min.js"></script>
 <script type="module">${script}</script>`;
 
@@ -36,14 +38,37 @@ globalThis.until = async (is) => {
 globalThis.isReady = true;
 `;
 
-/** Serves pages and the one file. Returns the URL. */
-export async function serve(pages: Record<string, string>): Promise<string> {
+/** A page that counts what it emits, and what it executes, beyond its own life. */
+export const COUNTING = `${SCRIPT}
+const stored = (key) => JSON.parse(sessionStorage.getItem(key) ?? '[]');
+const store = (key, number) => sessionStorage.setItem(key, JSON.stringify([...stored(key), number]));
+globalThis.isReady = false;
+const url = new URLSearchParams(location.search).get('server');
+const id = new URLSearchParams(location.search).get('id');
+await join(url, { id, survivesReload: true, on2: { ask: (number) => (store('executed', number), number * 2) } });
+if (!client.pairing) await client.register('node');
+globalThis.stop = false;
+(async () => {
+  for (let number = stored('sent').length; !stop; number++) {
+    // Every seventh is so large that it travels in parts.
+    await client.with({ reply: false }).emit2('count', number, 'x'.repeat(number % 7 ? 0 : 60_000));
+    store('sent', number);
+    if (number % 10 === 0) await new Promise((resolve) => setTimeout(resolve, 1));
+  }
+})();
+globalThis.isReady = true;`;
+
+/** Serves pages, scripts, and the files for pages. Returns the URL. */
+export async function serve(pages: Record<string, string>, scripts: Record<string, string> = {}): Promise<string> {
   const script = (file: string | URL) => ({ type: "text/javascript", body: readFileSync(file, "utf8") });
-  const files: Record<string, { type: string; body: string }> = {
-    "/socketio-p2p.min.js": script(new URL("dist/socketio-p2p.min.js", PACKAGE)),
-    "/socketio-p2p-core.min.js": script(new URL("dist/socketio-p2p-core.min.js", PACKAGE)),
-    "/socket.io.min.js": script(new URL("node_modules/socket.io-client/dist/socket.io.min.js", PACKAGE)),
-  };
+  const files: Record<string, { type: string; body: string }> = {};
+  for (const name of ["/socket.io.min.js", "/socket.io.esm.min.js"]) {
+    files[name] = script(new URL(`node_modules/socket.io-client/dist${name}`, PACKAGE));
+  }
+  for (const [path, body] of Object.entries(scripts)) files[path] = { type: "text/javascript", body };
+  for (const name of ["socketio-p2p", "socketio-p2p-core-direct", "socketio-p2p-core"]) {
+    files[`/${name}.min.js`] = script(new URL(`dist/${name}.min.js`, PACKAGE));
+  }
   const options = { bundle: true, format: "esm", target: "es2022", write: false } as const;
   const direct = await build({ ...options, entryPoints: [fileURLToPath(new URL("test/system/direct.ts", PACKAGE))] });
   files["/direct.js"] = { type: "text/javascript", body: direct.outputFiles[0]?.text ?? "" };
