@@ -71,10 +71,16 @@ impl Other {
     }
 }
 
-/// Records the transcripts of a seed: of a client, or of both ends of a pairing, in peace or in a rough run.
+/// Records the transcripts of a seed: of a client, which may watch others or wait in line, or of both ends of a
+/// pairing, in peace or in a rough run.
 fn record(seed: u64) -> Vec<String> {
     let of_client = || {
         let plan = Plan::new(seed);
+        let plan = match seed / 4 % 3 {
+            0 => plan,
+            1 => plan.with_watches(),
+            _ => plan.with_lines(),
+        };
         let client = (seed / 4) as usize % plan.clients.max(1);
         sim::record(plan, client, LINES)
     };

@@ -1,6 +1,8 @@
 /** Differences from the Rust crate, to be found by lockstep: each changes one decision. They are in no bundle. */
 
 import { Args } from "../src/args.js";
+import { Client } from "../src/client.js";
+import { Watches } from "../src/client/watches.js";
 import { Direct } from "../src/peer/direct.js";
 import { Attempts } from "../src/peer/link/attempts.js";
 import { Outbox } from "../src/peer/outbox.js";
@@ -79,6 +81,17 @@ export const PLANTED: Record<string, () => void> = {
         } as unknown as Method,
     ),
   "use of the pairing does not hasten the next ping": () => plant(Direct, "used", always(undefined)),
+  "a holder is not told of a change": () => plant(Watches, "told", always(undefined)),
+  "a watch is not asked for on the next connection": () => plant(Watches, "watchAgain", always(undefined)),
+  "a place in line is not reported": () =>
+    plant(
+      Client,
+      "event",
+      (method) =>
+        function (event: { kind: string }) {
+          return event.kind === "in-line" ? undefined : method.call(this, event as never);
+        } as Method,
+    ),
 };
 
 /** Those that matter only in long comparisons. */
