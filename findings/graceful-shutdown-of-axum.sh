@@ -5,7 +5,7 @@
 # their connections. Seen: a websocket is no request any more once it is upgraded, so `serve` returns at once, and the end of
 # `main` cuts websockets in the middle of what their handlers do: an answer that would take a second is never sent. The waiting
 # poll of a client over polling is a request: it is held until something is to be sent, if nothing else until the next ping
-# (`pingInterval`, 25 s by default; 4 s here), more than many an orchestrator waits. After `io.close().await` both end at once, and
+# (`pingInterval`, 25 s by default; 10 s here), more than many an orchestrator waits. After `io.close().await` both end at once, and
 # unanswered. What is to be finished has to be counted by the application itself.
 set -euo pipefail
 folder=$(mktemp -d)
@@ -35,7 +35,7 @@ use tokio::io::{AsyncReadExt, stdin};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() {
-    let (layer, io) = SocketIo::builder().ping_interval(Duration::from_secs(4)).build_layer();
+    let (layer, io) = SocketIo::builder().ping_interval(Duration::from_secs(10)).build_layer();
     io.ns("/", async |socket: SocketRef| {
         socket.on("question", async |answer: AckSender| {
             tokio::time::sleep(Duration::from_secs(1)).await;
@@ -75,7 +75,7 @@ for (const how of ["no close", "close"]) {
     const asked = Date.now();
     server.stdin.write(".");
     await exited;
-    const held = Date.now() - asked > 2000 ? "with the next ping" : "at once";
+    const held = Date.now() - asked > 3000 ? "with the next ping" : "at once";
     const reason = await ended;
     console.log(`${how === "close" ? "io.close()" : "nothing else"}, ${transport}: ${asks ? "ends" : `ends ${held}`}, ${reason}${answered}`);
     client.close();
