@@ -11,7 +11,7 @@ import ts from 'typescript';
 const { SymbolFlags, SyntaxKind, TypeFlags } = ts;
 
 /** Types that are public, though they are declared as `object`, or that travel as JSON. */
-const PUBLIC = ['ClientComplaint', 'Failure', 'Refusal', 'Candidate', 'Limits', 'ReqId', 'Saved'];
+const PUBLIC = ['ClientComplaint', 'Failure', 'Refusal', 'Candidate', 'Limits'];
 
 /** Returns the internal names and texts of a package with these entries. */
 export function internalNames(entries, sources) {
@@ -70,8 +70,8 @@ export function internalNames(entries, sources) {
     if (declarations.length && !declarations.some(isOwn)) return;
     for (const property of checker.getPropertiesOfType(type)) {
       const own = property.declarations ?? [];
-      if (own.some(isHidden)) continue;
-      keep(property.name, 'public');
+      if (own.some(isHidden) || !own.some(isOwn)) continue;
+      keep(property.name, `public, of ${type.symbol?.name} in`, own[0]);
       show(checker.getTypeOfSymbol(property));
     }
     for (const signature of [...type.getCallSignatures(), ...type.getConstructSignatures()]) {
@@ -282,24 +282,24 @@ export function internalNames(entries, sources) {
   return { names: shortened(names, [...groups.values()], counts, kept), words, kept, keptTexts, owned, texts };
 }
 
-/** The short names: letters, and beyond them two. */
-const LETTERS = 'abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ$_';
+/** The short names: letters, and beyond them two. First those that the minifier gives to most variables. */
+const LETTERS = 'etsrnioachludfpvgmbywkqxjzCMAETSRNIOHLUDFPVGBYWKQXJZ';
 export const SHORT = [...LETTERS, ...[...LETTERS].flatMap((one) => [...LETTERS].map((other) => one + other))];
 
 /**
- * Returns a short name for each name, none of which is one that stays. Names that no value has together may share one, for
- * the fewer there are, the better the files are compressed: those that are used most get the first that is free.
+ * Returns a short name for each name. Names that no value has together may share one, for the fewer there are, the better
+ * the files are compressed: those that are used most get the first that is free. A name that stays counts as well: a frame
+ * has `t` on the wire, and so has its content in here.
  */
 function shortened(names, groups, counts, kept) {
   const neighbours = new Map(names.map((name) => [name, new Set()]));
   for (const group of groups) {
     for (const name of group) for (const other of group) if (name !== other) neighbours.get(name)?.add(other);
   }
-  const free = SHORT.filter((name) => !kept.has(name));
   const all = {};
   for (const name of [...names].sort((one, other) => counts.get(other) - counts.get(one) || (one < other ? -1 : 1))) {
-    const taken = new Set([...neighbours.get(name)].map((other) => all[other]));
-    all[name] = free.find((name) => !taken.has(name));
+    const taken = new Set([...neighbours.get(name)].map((other) => all[other] ?? other));
+    all[name] = SHORT.find((name) => !taken.has(name) && (name.length === 1 || !kept.has(name)));
   }
   return all;
 }

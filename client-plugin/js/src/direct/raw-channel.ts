@@ -12,6 +12,7 @@ import { now } from "../actor/clock.js";
 import { utf8Length } from "../bytes.js";
 import { P2pError } from "../api/error.js";
 import { CHANNEL_PATIENCE } from "../limits.js";
+import type { ChannelMessage as Content } from "../peer/channel/pieces.js";
 import { Channel, Pieces, pieces, TimelyWindow, type Carriage, type ChannelEnd, type Input } from "../peer/channel.js";
 import type { DataChannelLike } from "./peer-connection.js";
 
@@ -360,7 +361,7 @@ export class P2pChannel {
       timely.handedOver(length, time);
       return this.put(data);
     }
-    const message = typeof data === "string" ? { isText: true, bytes: encoder.encode(data) } : { isText: false, bytes: data };
+    const message: Content = typeof data === "string" ? { isText: true, bytes: encoder.encode(data) } : { isText: false, bytes: data };
     for (const piece of pieces(this.number++ % 2 ** 32, message)) {
       timely.handedOver(piece.length, time);
       const sent = this.put(piece);
