@@ -22,6 +22,7 @@ import type { TargetState } from "./wire/control/welcome.js";
 
 /** A request of another client to be paired. */
 export interface PairingRequest {
+  /** The client that asks. */
   readonly source: string;
   /** The data that it sent for the decision. */
   readonly payload: unknown;

@@ -27,9 +27,11 @@ const MOST = 1024 ** 3;
 
 /** The progress of a file. */
 export interface FileProgress {
+  /** The name of the file. */
   readonly name: string;
-  /** The bytes of the file, and those of them that were sent or received. */
+  /** The bytes of the file. */
   readonly size: number;
+  /** The bytes that were sent or received. */
   readonly done: number;
 }
 
@@ -103,7 +105,9 @@ async function overChannel(
 
 /** A file that the partner offers. */
 export interface FileOffer {
+  /** The name that the sender gives it. */
   readonly name: string;
+  /** The bytes that it is to have. */
   readonly size: number;
 }
 

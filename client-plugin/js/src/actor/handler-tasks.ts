@@ -11,10 +11,13 @@ import type { Delivery } from "../peer/session/interface.js";
 
 /** An event of the partner. */
 export interface Incoming {
+  /** The name of the event. */
   readonly event: string;
+  /** Its arguments, with bytes as `Uint8Array`. */
   readonly args: unknown[];
   /** The partner that sent it. */
   readonly source: string;
+  /** The pairing to which it belongs. */
   readonly pairing: PairingId;
   /** True if the partner waits for a reply. */
   readonly wantsReply: boolean;

@@ -144,6 +144,7 @@ export class P2pClient {
 
   /** Returns an `emit2` with these options. */
   with<const Settings extends EmitSettings>(settings: Settings): {
+    /** Emits an event to the partner, and returns what the options ask for. */
     emit2<T = any>(event: string, ...args: unknown[]): Promise<Replied<Settings, T>>;
   } {
     return {

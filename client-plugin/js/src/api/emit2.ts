@@ -40,7 +40,9 @@ const KINDS: Kinds<EmitSettings> = {
 
 /** All arguments of a reply, and the path by which it came. */
 export interface Reply {
+  /** What the handler returned, with bytes as `Uint8Array`. */
   args: unknown[];
+  /** The path by which it came. */
   path: Path;
 }
 

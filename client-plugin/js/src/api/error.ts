@@ -123,6 +123,7 @@ export class HandlerError extends Error {
     named(this, "HandlerError");
   }
 
+  /** The code that the caller gets. */
   readonly code: string;
 
   constructor(code: string, message: string = codeMessage(code)) {

@@ -16,6 +16,7 @@ export interface EventMap {
   resumed: { id: string };
   /** There is another connection, and the server does not know the session any more. */
   restarted: { id: string };
+  /** The client is paired. */
   paired: { pairing: PairingInfo };
   /** A registration waits for a busy target: 1 for the next, 0 once the target is asked. */
   "in-line": { target: string; place: number };
@@ -108,6 +109,7 @@ export class EventReader implements AsyncIterableIterator<Read> {
     for (const reader of this.waiting.splice(0)) reader({ done: true, value: undefined });
   }
 
+  /** Returns the next event, once there is one. */
   next(): Promise<IteratorResult<Read>> {
     if (this.missed) {
       const value = { type: "lagged" as const, missed: this.missed };
@@ -120,6 +122,7 @@ export class EventReader implements AsyncIterableIterator<Read> {
     return new Promise((resolve) => this.waiting.push(resolve));
   }
 
+  /** Ends the reader, as leaving a loop over it does. */
   return(): Promise<IteratorResult<Read>> {
     this.queue.length = this.missed = 0;
     this.end();
@@ -127,6 +130,7 @@ export class EventReader implements AsyncIterableIterator<Read> {
     return Promise.resolve({ done: true, value: undefined });
   }
 
+  /** Returns this reader. */
   [Symbol.asyncIterator](): this {
     return this;
   }

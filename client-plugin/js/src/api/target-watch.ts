@@ -42,6 +42,7 @@ export class TargetWatch implements AsyncIterableIterator<TargetState> {
     this.ended();
   }
 
+  /** Returns the next state, once there is one. */
   async next(): Promise<IteratorResult<TargetState>> {
     while (!this.isNew && !this.isOver) await new Promise<void>((resolve) => this.waiting.push(resolve));
     if (this.isNew) {
@@ -54,11 +55,13 @@ export class TargetWatch implements AsyncIterableIterator<TargetState> {
     return { done: true, value: undefined };
   }
 
+  /** Ends the watch, as leaving a loop over it does. */
   return(): Promise<IteratorResult<TargetState>> {
     this.close();
     return Promise.resolve({ done: true, value: undefined });
   }
 
+  /** Returns this watch. */
   [Symbol.asyncIterator](): this {
     return this;
   }

@@ -5,6 +5,7 @@ import { isObject } from "../wire/shape.js";
 
 /** Several arguments of a reply, from `values(…)`. */
 export class Values {
+  /** @internal */
   constructor(readonly values: readonly unknown[]) {}
 }
 

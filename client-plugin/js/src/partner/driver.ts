@@ -8,8 +8,11 @@ import type { LinkCommand, LinkEvent, LinkId } from "../peer/link.js";
 
 /** An ICE server, as RTCPeerConnection takes it. */
 export interface IceServer {
+  /** The addresses of the server: `stun:…`, `turn:…` or `turns:…`. */
   urls: string | string[];
+  /** The name of the user of a TURN server. */
   username?: string;
+  /** The user's password. */
   credential?: string;
 }
 

@@ -10,7 +10,9 @@ import { bad, clientId, flag, label, object, pairingId, some, whole, WireError }
 
 /** A pairing as one of its ends sees it. */
 export interface PairingInfo {
+  /** The id of the pairing. */
   id: PairingId;
+  /** The id of the other client. */
   partner: ClientId;
   /** True if this client asked first: it offers the direct path. */
   initiator: boolean;
@@ -41,14 +43,18 @@ export interface Welcome {
   ended?: EndedPairing | undefined;
 }
 
+/** The state of a client of the server: `away` while it is without a connection. */
 export type ClientState = Label<"free" | "paired" | "away">;
 /** What a server of this version tells of a target. One of a later version may tell other texts. */
 export type TargetState = Label<"absent" | "free" | "busy">;
+/** The state of a partner: it lost its connection, or has one again. */
 export type Presence = Label<"away" | "back">;
 
 /** An entry of the list of clients. */
 export interface ClientEntry {
+  /** The id of the client. */
   id: ClientId;
+  /** What it does: a server of a later version may tell other texts. */
   state: ClientState;
 }
 
