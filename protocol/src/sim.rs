@@ -5,7 +5,8 @@
 //! [relay](crate::relay) and the [v1 peers](crate::peer::v1) of this crate. In a third of the seeds
 //! clients also have direct paths, over links that are cut, slow, closed and left behind by changed
 //! addresses, and a pairing may outlive the server. After each step the [`Oracle`] checks the
-//! guarantees of the specification. A second simulation has two sessions with two paths between them.
+//! guarantees of the specification. A second simulation has two sessions with two paths between them: a
+//! [`SessionPair`], to which others may bring paths of their own.
 //!
 //! A run that breaks a rule or panics returns a [`Failure`] with the rule, the step, the last events and the
 //! way to repeat the run.
@@ -95,6 +96,8 @@ mod report;
 mod script;
 mod scripted;
 mod server;
+mod session_end;
+mod session_pair;
 mod testbed;
 mod transcript;
 mod under_test;
@@ -103,10 +106,13 @@ mod watches;
 mod weather;
 mod world;
 
+pub use client::Returns;
 pub use oracle::{Breach, CallNo, ClientNo, Manner, Oracle, Report, Rule, Summary, Verdict};
 pub use plan::{PaceOf, Plan};
 pub use report::{Counts, Failure, LINES, Lived, Totals, Trace, run_many};
 pub use script::{Delivered, Handling, Passing};
+pub use session_end::SessionEnd;
+pub use session_pair::SessionPair;
 pub use testbed::{Noticed, Testbed};
 pub use transcript::{ReplayError, ReplayErrorKind, replay};
 pub use under_test::{Application, Calls};

@@ -1,16 +1,17 @@
 //! One session against a scripted partner, and two sessions over a path in memory.
 
 use std::{
-    collections::VecDeque,
+    ops::{Deref, DerefMut},
     sync::Arc,
     time::{Duration, Instant},
 };
 
 use serde_json::{Value, json};
 use socketio_p2p_protocol::{
-    Args, Body, Cause, Code, Frame, Outcome, Path, Refusal, Session,
+    Args, Body, Cause, Code, Frame, Outcome, Path, Refusal,
     limits::CHUNK_BYTES,
-    session::{CallId, Delivery, EmitOptions, Input, Output, Violation},
+    session::{CallId, EmitOptions, Input},
+    sim::SessionEnd,
 };
 
 pub(crate) const CALL_TIME: Duration = Duration::from_secs(10);
@@ -28,17 +29,25 @@ pub(crate) fn not_executed(code: Code) -> Outcome {
     Outcome::NotExecuted(Cause::Code(code))
 }
 
-/// One end, and everything it has put out since it was last asked.
+/// One end whose partner the test plays. The rules of [`SessionEnd`] hold after each input.
 pub(crate) struct End {
-    pub(crate) session: Session,
-    pub(crate) now: Instant,
-    pub(crate) sent: VecDeque<(Path, Frame)>,
-    pub(crate) delivered: VecDeque<Delivery>,
-    pub(crate) abandoned: Vec<u64>,
-    pub(crate) resolved: Vec<(CallId, Outcome)>,
-    pub(crate) violations: Vec<Violation>,
+    end: SessionEnd,
     /// The number of the next frame that the scripted partner sends.
     next: u64,
+}
+
+impl Deref for End {
+    type Target = SessionEnd;
+
+    fn deref(&self) -> &SessionEnd {
+        &self.end
+    }
+}
+
+impl DerefMut for End {
+    fn deref_mut(&mut self) -> &mut SessionEnd {
+        &mut self.end
+    }
 }
 
 impl End {
@@ -50,40 +59,22 @@ impl End {
     }
 
     pub(crate) fn closed() -> Self {
-        Self {
-            session: Session::new(),
-            now: Instant::now(),
-            sent: VecDeque::new(),
-            delivered: VecDeque::new(),
-            abandoned: Vec::new(),
-            resolved: Vec::new(),
-            violations: Vec::new(),
-            next: 1,
-        }
+        Self { end: SessionEnd::new(Instant::now()), next: 1 }
     }
 
     pub(crate) fn handle(&mut self, input: Input) {
-        self.session.handle(input, self.now);
-        while let Some(output) = self.session.poll_output() {
-            match output {
-                Output::Send(path, frame) => self.sent.push_back((path, frame)),
-                Output::Deliver(delivery) => self.delivered.push_back(delivery),
-                Output::Abandoned(seq) => self.abandoned.push(seq),
-                Output::Resolved(call, outcome) => self.resolved.push((call, outcome)),
-                Output::Violation(violation) => self.violations.push(violation),
-            }
-        }
+        self.end.handle(input);
+        self.assert_sound();
     }
 
     pub(crate) fn pass(&mut self, time: Duration) {
-        let until = self.now + time;
-        while let Some(due) = self.session.poll_timeout()
-            && due <= until
-        {
-            self.now = self.now.max(due);
-            self.handle(Input::Timeout);
-        }
-        self.now = until;
+        self.end.pass(time);
+        self.assert_sound();
+    }
+
+    fn assert_sound(&self) {
+        let breach = self.end.breaches.first();
+        assert!(breach.is_none(), "{breach:?}");
     }
 
     pub(crate) fn emit(&mut self, value: Value) {

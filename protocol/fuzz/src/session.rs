@@ -1,6 +1,6 @@
 //! Sessions: two that are honest over a path that is not, and one whose partner is hostile.
 
-mod end;
+mod application;
 mod hostile;
 mod pair;
 

@@ -86,11 +86,12 @@ pub(crate) struct Handled {
 
 /// The result of a handler.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
-pub(crate) enum Returns {
+pub enum Returns {
     /// A value of about that many bytes.
     Value(usize),
+    /// A failure.
     Failure,
-    /// There is none.
+    /// Nothing, as there is no handler.
     Nothing,
 }
 

@@ -1,7 +1,7 @@
 //! Two sessions with two paths between them. The direct one opens and dies, the relay is cut and
 //! refuses; each peer hears of it when it does, and until then sends into nowhere.
 
-mod ends;
+mod users;
 
 use std::{
     cmp::Reverse,
@@ -9,35 +9,30 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::{
-    Code, Frame, PairingId, Path, Refusal, Session,
-    limits::CHUNK_BYTES,
-    session::{EmitOptions, Input},
-};
+use crate::{Frame, Path, session::Input};
 use fastrand::Rng;
 
 use crate::sim::{
     client::Returns,
-    handlers::args_of,
-    oracle::{CallNo, Manner, Oracle, Verdict},
+    oracle::{CallNo, Oracle, Rule},
     report::{self, Counts, Lived, Observed, Replay, Trace},
+    session_pair::SessionPair,
 };
-
-const PAIRING: PairingId = PairingId::new(1, 1);
 
 /// Calls, and faults, of a history.
 const CALLS: usize = 800;
 const FAULTS: usize = 80;
 
-/// The time that most callers wait for a reply.
-const PATIENCE: Duration = Duration::from_secs(120);
+/// The longest time that a frame is under way: the receiver of an emit counts its time to live from
+/// the arrival.
+const LONGEST_WAY: Duration = Duration::from_millis(90);
 
 #[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
 enum PathEvent {
     Act(usize),
     /// An arrival, if the path has not died since.
     Arrive(usize, Path),
-    Finish(usize, u64, CallNo, Returns),
+    Finish(usize, u64, Returns),
     Alarm(usize),
     Fault,
     /// The path itself, for both.
@@ -48,23 +43,15 @@ enum PathEvent {
     Refused(usize),
 }
 
-struct End {
-    session: Session,
-    waiting: VecDeque<(CallNo, Input)>,
-    open: Vec<CallNo>,
+/// The application of one of the two.
+struct PathUser {
+    /// Emits for which the session has no room yet.
+    waiting: VecDeque<CallNo>,
     alarm: Option<Instant>,
     /// The time until which its handlers are slow.
     lazy_until: Instant,
-}
-
-/// The terms of a call, by which its outcome is judged.
-#[derive(Clone, Copy)]
-struct CallTerms {
-    expires: Option<Instant>,
-    /// It travels in parts, and is given up if its time is over before the last was sent.
-    is_large: bool,
-    /// It was sent in a frame of its own, and may have arrived.
-    was_sent: bool,
+    /// The number of the last delivery for which a handler was started.
+    started: u64,
 }
 
 /// One way of a path: in order, and lost with it.
@@ -78,15 +65,14 @@ struct Wire {
     last: [Option<Instant>; 2],
 }
 
-struct Pair {
+struct TwoPaths {
     rng: Rng,
     start: Instant,
     now: Instant,
-    ends: [End; 2],
+    pair: SessionPair,
+    users: [PathUser; 2],
     relay: Wire,
     direct: Wire,
-    oracle: Oracle,
-    terms: Vec<CallTerms>,
     counts: Counts,
     agenda: BinaryHeap<Reverse<(Instant, u64, PathEvent)>>,
     last_event: u64,
@@ -96,7 +82,6 @@ struct Pair {
     returns_much: bool,
     /// The direct path does not open any more.
     direct_is_gone: bool,
-    has_ended: bool,
 }
 
 /// The faults of a time.
@@ -113,34 +98,31 @@ enum PathWeather {
 /// One history.
 pub(crate) fn live_through(seed: u64, trace: Trace) -> Lived {
     let replay = Replay::Test("replay_paths");
-    report::observe((seed, replay), Pair::new(seed, trace), |pair| {
+    report::observe((seed, replay), TwoPaths::new(seed, trace), |paths| {
         for end in 0..2 {
-            pair.oracle.paired(end, 1 - end, PAIRING);
-            pair.hear(end, Path::Relay, true);
-            pair.after(1..20, PathEvent::Act(end));
+            paths.after(1..20, PathEvent::Act(end));
         }
-        pair.at(pair.now, PathEvent::Opens(Path::Direct));
-        pair.after(10..200, PathEvent::Fault);
-        let short = pair.rng.u8(..4) == 0;
-        let calls = if short { pair.rng.usize(..CALLS) } else { CALLS };
-        pair.run(600, |pair| {
-            pair.oracle.calls() >= calls && (short || pair.counts.faults >= FAULTS)
+        paths.at(paths.now, PathEvent::Opens(Path::Direct));
+        paths.after(10..200, PathEvent::Fault);
+        let short = paths.rng.u8(..4) == 0;
+        let calls = if short { paths.rng.usize(..CALLS) } else { CALLS };
+        paths.run(600, |paths| {
+            paths.oracle().calls() >= calls && (short || paths.counts.faults >= FAULTS)
         });
         if !short {
-            pair.drizzle();
-            pair.run(10, |_| false);
-            pair.weather = PathWeather::Calm;
-            pair.run(150, |_| false);
-            pair.oracle.settle();
-            pair.check_idle();
+            paths.drizzle();
+            paths.run(10, |_| false);
+            paths.weather = PathWeather::Calm;
+            paths.run(150, |_| false);
+            paths.settle();
         }
-        pair.end();
+        paths.end();
     })
 }
 
-impl Observed for Pair {
+impl Observed for TwoPaths {
     fn oracle(&self) -> &Oracle {
-        &self.oracle
+        &self.pair.oracle
     }
 
     fn counts(&self) -> Counts {
@@ -152,25 +134,24 @@ impl Observed for Pair {
     }
 }
 
-impl Pair {
+impl TwoPaths {
     fn new(seed: u64, trace: Trace) -> Self {
-        let now = Instant::now();
-        let ends = [(); 2].map(|()| End {
-            session: Session::new(),
+        let pair = SessionPair::new();
+        let now = pair.ends[0].now;
+        let users = [(); 2].map(|()| PathUser {
             waiting: VecDeque::new(),
-            open: Vec::new(),
             alarm: None,
             lazy_until: now,
+            started: 0,
         });
         Self {
             rng: Rng::with_seed(seed),
             start: now,
             now,
-            ends,
+            pair,
+            users,
             relay: Wire { stands: true, ..Wire::default() },
             direct: Wire::default(),
-            oracle: Oracle::default(),
-            terms: Vec::new(),
             counts: Counts::default(),
             agenda: BinaryHeap::new(),
             last_event: 0,
@@ -178,7 +159,6 @@ impl Pair {
             weather: PathWeather::Storm,
             returns_much: seed.is_multiple_of(8),
             direct_is_gone: false,
-            has_ended: false,
         }
     }
 
@@ -198,12 +178,13 @@ impl Pair {
 
     fn run(&mut self, seconds: u64, done: impl Fn(&Self) -> bool) {
         let until = self.now + Duration::from_secs(seconds);
-        while self.oracle.breach().is_none()
+        while self.oracle().breach().is_none()
             && !done(self)
             && self.agenda.peek().is_some_and(|Reverse((moment, ..))| *moment <= until)
             && let Some(Reverse((moment, _, event))) = self.agenda.pop()
         {
             self.now = self.now.max(moment);
+            self.pair.ends.iter_mut().for_each(|end| end.now = self.now);
             self.counts.steps += 1;
             self.trace.note(self.now - self.start, || format!("{event:?}"));
             self.happen(event);
@@ -217,25 +198,17 @@ impl Pair {
                 let now = self.now;
                 let way = &mut self.path(path).ways[end];
                 if let Some((_, frame)) = way.pop_front_if(|(at, _)| *at <= now) {
-                    self.feed(end, Input::Received(path, frame));
+                    self.pair.receive(end, path, frame);
+                    self.carry_on(end);
                 }
             }
-            PathEvent::Finish(end, seq, call, returns) => {
-                let result = match returns {
-                    Returns::Value(size) => Ok(args_of(call, size)),
-                    Returns::Failure => Err(Refusal::from(Code::HandlerFailed)),
-                    Returns::Nothing => Err(Refusal::from(Code::Unhandled)),
-                };
-                match returns {
-                    Returns::Value(_) => self.oracle.returned(call, Verdict::Value),
-                    Returns::Failure => self.oracle.returned(call, Verdict::Failed),
-                    Returns::Nothing => {}
-                }
-                self.feed(end, Input::Finished(seq, result));
+            PathEvent::Finish(end, seq, returns) => {
+                self.pair.finish(end, seq, returns);
+                self.carry_on(end);
             }
             PathEvent::Alarm(end) => {
-                if self.ends[end].alarm.is_some_and(|alarm| alarm <= self.now) {
-                    self.ends[end].alarm = None;
+                if self.users[end].alarm.is_some_and(|alarm| alarm <= self.now) {
+                    self.users[end].alarm = None;
                     self.feed(end, Input::Timeout);
                 }
             }
@@ -302,80 +275,78 @@ impl Pair {
         }
     }
 
-    fn act(&mut self, end: usize) {
-        if self.weather == PathWeather::Calm {
-            return;
-        }
-        self.after(10..600, PathEvent::Act(end));
-        if self.rng.u8(..50) == 0 && !self.ends[end].open.is_empty() {
-            let which = self.rng.usize(..self.ends[end].open.len());
-            let call = self.ends[end].open[which];
-            if self.ends[end].waiting.iter().all(|waiting| waiting.0 != call) {
-                self.ends[end].open.swap_remove(which);
-                self.oracle.forgotten(call);
-                self.feed(end, Input::Cancelled(call as u64));
-            }
-        }
-        if self.ends[end].waiting.len() > 300 {
-            return;
-        }
-        let is_burst = self.rng.u8(..150) == 0;
-        if is_burst && self.rng.bool() {
-            self.ends[1 - end].lazy_until = self.now + Duration::from_secs(2);
-        }
-        let wants_no_reply = is_burst && self.rng.bool();
-        for _ in 0..self.rng.usize(if is_burst { 100..700 } else { 1..6 }) {
-            let acknowledged = !wants_no_reply && self.rng.u8(..5) > 0;
-            self.emit(end, acknowledged);
-        }
-        self.feed(end, Input::Timeout);
-    }
-
-    fn emit(&mut self, end: usize, acknowledged: bool) {
-        let ttl = (self.rng.u8(..30) == 0).then(|| self.millis(1..500));
-        let size = match self.rng.u16(..500) {
-            0 => self.rng.usize(..600_000),
-            1 => self.rng.usize(..100_000),
-            _ => 0,
-        };
-        let hurries = acknowledged && self.rng.u8(..30) == 0;
-        let excused = ttl.is_some() || hurries;
-        let call = self.oracle.called(end, Manner { acknowledged, excused });
-        let expires = ttl.map(|ttl| self.now + ttl);
-        let is_large = size > CHUNK_BYTES / 2;
-        self.terms.push(CallTerms { expires, is_large, was_sent: false });
-        if acknowledged {
-            self.ends[end].open.push(call);
-        }
-        let patience = if hurries { self.millis(1..3_000) } else { PATIENCE };
-        let deadline = self.now + patience;
-        let input = Input::Emit {
-            call: call as u64,
-            event: "call".to_owned(),
-            args: args_of(call, size),
-            options: EmitOptions { reply_by: acknowledged.then_some(deadline), expires, via: None },
-        };
-        self.ends[end].waiting.push_back((call, input));
-    }
-
     fn feed(&mut self, end: usize, input: Input) {
-        let now = self.now;
-        self.ends[end].session.handle(input, now);
-        loop {
-            let state = &mut self.ends[end];
-            while state.session.has_room()
-                && let Some((_, input)) = state.waiting.pop_front()
-            {
-                state.session.handle(input, now);
-            }
-            let Some(output) = state.session.poll_output() else { break };
-            self.carry_out(end, output);
-        }
-        if let Some(next) = self.ends[end].session.poll_timeout()
-            && self.ends[end].alarm.is_none_or(|alarm| next < alarm)
+        self.pair.handle(end, input);
+        self.carry_on(end);
+    }
+
+    /// Emits what waited for room, and carries out what one of the two put out.
+    fn carry_on(&mut self, end: usize) {
+        while self.pair.ends[end].session.has_room()
+            && let Some(call) = self.users[end].waiting.pop_front()
         {
-            self.ends[end].alarm = Some(next);
-            self.at(next.max(now), PathEvent::Alarm(end));
+            self.pair.emit(end, call);
         }
+        for (path, frame) in std::mem::take(&mut self.pair.ways[1 - end]) {
+            self.send(end, path, frame);
+        }
+        let new = self.pair.ends[end].running().range(self.users[end].started + 1..);
+        for (seq, call) in new.map(|(seq, call)| (*seq, *call)).collect::<Vec<_>>() {
+            self.users[end].started = seq;
+            self.run_handler(end, seq, call);
+        }
+        if let Some(next) = self.pair.ends[end].session.poll_timeout()
+            && self.users[end].alarm.is_none_or(|alarm| next < alarm)
+        {
+            self.users[end].alarm = Some(next);
+            self.at(next.max(self.now), PathEvent::Alarm(end));
+        }
+    }
+
+    fn send(&mut self, end: usize, path: Path, frame: Frame) {
+        let refuses = match self.weather {
+            PathWeather::Storm => self.rng.u16(..200) == 0,
+            PathWeather::Drizzle => self.rng.u16(..60) == 0,
+            PathWeather::Calm => false,
+        };
+        if path == Path::Relay && refuses {
+            self.counts.faults += 1;
+            return self.after(1..60, PathEvent::Refused(end));
+        }
+        let slow = if path == Path::Relay { 2..LONGEST_WAY.as_millis() as u64 } else { 1..30 };
+        let at = self.now + self.millis(slow);
+        let wire = self.path(path);
+        if wire.stands {
+            let at = wire.last[1 - end].map_or(at, |last| last.max(at));
+            wire.last[1 - end] = Some(at);
+            wire.ways[1 - end].push_back((at, frame));
+            self.at(at, PathEvent::Arrive(1 - end, path));
+        }
+    }
+
+    /// Checks that nothing is left to do after the last handler.
+    fn settle(&mut self) {
+        self.pair.settle();
+        self.pair.check_idle();
+        for (end, user) in self.users.iter().enumerate() {
+            if !user.waiting.is_empty() {
+                self.pair.oracle.violate(Rule::Progress, format!("emits of {end} still wait"));
+            }
+        }
+    }
+
+    /// The pairing ends, at any moment: everything is resolved, and nothing is left.
+    fn end(&mut self) {
+        if self.oracle().breach().is_some() {
+            return;
+        }
+        self.pair.end();
+        for (end, user) in self.users.iter_mut().enumerate() {
+            for call in user.waiting.drain(..) {
+                self.pair.emit(end, call);
+            }
+        }
+        self.pair.oracle.settle();
+        self.pair.oracle.check_ends();
     }
 }

@@ -8,99 +8,114 @@ use std::{
 use arbitrary::{Result, Unstructured};
 use serde_json::json;
 use socketio_p2p_protocol::{
-    Body, Code, Frame, Outcome, Path, Refusal,
-    limits::CHUNK_BYTES,
-    session::{CallId, Input},
+    Body, Code, EndReason, Frame, Path, Refusal, limits::CHUNK_BYTES, session::Input,
+    sim::SessionEnd,
 };
 
 use super::{
-    end::{End, some_time},
+    application::{some_call, some_emit, some_result, some_time},
     some_route, steps,
 };
 
 /// Plays the history, which ends with the pairing.
 pub(super) fn run(bytes: &mut Unstructured<'_>) {
-    let mut end = End::new(Instant::now());
-    end.handle(Input::Opened(Path::Relay));
-    let mut next = 1;
-    steps(bytes, |bytes| step(&mut end, &mut next, bytes));
-    end.end();
+    let mut hostile = Hostile { end: SessionEnd::new(Instant::now()), next: 1, emitted: 0 };
+    hostile.end.handle(Input::Opened(Path::Relay));
+    steps(bytes, |bytes| hostile.step(bytes));
+    hostile.end.handle(Input::Ended(EndReason::Kicked));
+    hostile.forget();
 }
 
-fn step(end: &mut End, next: &mut u64, bytes: &mut Unstructured<'_>) -> Result<()> {
-    match bytes.int_in_range(0..=23)? {
-        0..=10 => {
-            let (frame, times) = (some_frame(end, *next, bytes)?, some_times(bytes)?);
-            for time in 0..times {
-                // Many with numbers of their own, or the same again and again.
-                let seq = if frame.seq == *next { *next + time } else { frame.seq };
-                let path = some_route(bytes)?;
-                end.handle(Input::Received(path, Frame { seq, ..frame.clone() }));
-            }
-            if frame.seq == *next {
-                *next += times;
-            }
-        }
-        11..=12 => {
-            for _ in 0..some_times(bytes)? {
-                end.emit(bytes)?;
-            }
-        }
-        13..=15 => {
-            for _ in 0..some_times(bytes)? {
-                end.finish(bytes)?;
-            }
-        }
-        16 => {
-            // Of a handler that does not run.
-            let seq = bytes.int_in_range(0..=20)?;
-            if end.running.iter().all(|(running, _)| *running != seq) {
-                end.handle(Input::Finished(seq, Err(Code::HandlerFailed.into())));
-            }
-        }
-        17 => end.cancel(bytes)?,
-        18 => {
-            let path = some_route(bytes)?;
-            end.handle(Input::Closed(path));
-        }
-        19 => {
-            let path = some_route(bytes)?;
-            end.handle(Input::Opened(path));
-        }
-        20 => {
-            let path = some_route(bytes)?;
-            end.handle(Input::Refused(path));
-        }
-        21 => {
-            let time = some_time(bytes)?;
-            end.pass(time);
-        }
-        22 => {
-            end.now += some_time(bytes)?;
-        }
-        _ => {
-            if bytes.ratio(1, 8)? {
-                end.end();
-            }
-        }
+struct Hostile {
+    end: SessionEnd,
+    /// The next number of a frame of the partner.
+    next: u64,
+    /// Emits so far, of which each is the name of its call.
+    emitted: u64,
+}
+
+impl Hostile {
+    fn step(&mut self, bytes: &mut Unstructured<'_>) -> Result<()> {
+        let result = self.act(bytes);
+        self.forget();
+        result
     }
-    end.sent.clear();
-    end.delivered.clear();
-    for (call, outcome) in end.resolved.drain(..) {
-        check(call, &outcome, end.emitted);
+
+    /// Checks the rules. Whether an outcome is true is the partner's affair.
+    fn forget(&mut self) {
+        let Self { end, .. } = self;
+        if let Some(breach) = end.breaches.first() {
+            panic!("{:?} is broken: {}", breach.rule, breach.what);
+        }
+        end.sent.clear();
+        end.delivered.clear();
+        end.abandoned.clear();
+        end.resolved.clear();
+        end.violations.clear();
     }
-    Ok(())
+
+    fn act(&mut self, bytes: &mut Unstructured<'_>) -> Result<()> {
+        let Self { end, next, emitted } = self;
+        match bytes.int_in_range(0..=23)? {
+            0..=10 => {
+                let frame = some_frame(*emitted, *next, bytes)?;
+                let times = some_times(bytes)?;
+                for time in 0..times {
+                    // Many with numbers of their own, or the same again and again.
+                    let seq = if frame.seq == *next { *next + time } else { frame.seq };
+                    let path = some_route(bytes)?;
+                    end.handle(Input::Received(path, Frame { seq, ..frame.clone() }));
+                }
+                if frame.seq == *next {
+                    *next += times;
+                }
+            }
+            11..=12 => {
+                for _ in 0..some_times(bytes)? {
+                    if let Some((size, options)) = some_emit(end, bytes)? {
+                        *emitted += 1;
+                        end.emit(*emitted as usize, size, options);
+                    }
+                }
+            }
+            13..=15 => {
+                for _ in 0..some_times(bytes)? {
+                    if let Some((seq, returns)) = some_result(end, bytes)? {
+                        end.finish(seq, returns);
+                    }
+                }
+            }
+            16 => {
+                // Of a handler that does not run.
+                let seq = bytes.int_in_range(0..=20)?;
+                if !end.running().contains_key(&seq) {
+                    end.handle(Input::Finished(seq, Err(Code::HandlerFailed.into())));
+                }
+            }
+            17 => {
+                if let Some(call) = some_call(end, bytes)? {
+                    end.handle(Input::Cancelled(call));
+                }
+            }
+            18 => end.handle(Input::Closed(some_route(bytes)?)),
+            19 => end.handle(Input::Opened(some_route(bytes)?)),
+            20 => end.handle(Input::Refused(some_route(bytes)?)),
+            21 => end.pass(some_time(bytes)?),
+            22 => end.now += some_time(bytes)?,
+            _ => {
+                if bytes.ratio(1, 8)? {
+                    end.handle(Input::Ended(EndReason::Kicked));
+                }
+            }
+        }
+        Ok(())
+    }
 }
 
-/// Of a call that was made. Whether it is true is the partner's affair.
-fn check(call: CallId, outcome: &Outcome, emitted: u64) {
-    assert!((1..=emitted).contains(&call), "{call}: {outcome:?}");
-}
-
-fn some_frame(end: &End, next: u64, bytes: &mut Unstructured<'_>) -> Result<Frame> {
+fn some_frame(emitted: u64, next: u64, bytes: &mut Unstructured<'_>) -> Result<Frame> {
     let numbers = [next, 1, next.saturating_sub(1), next + 1, next + 511, next + 600, u64::MAX];
     let seq = if bytes.arbitrary()? { next } else { *bytes.choose(&numbers)? };
-    let acks = [0, 0, end.emitted, end.emitted + 1, u64::MAX];
+    let acks = [0, 0, emitted, emitted + 1, u64::MAX];
     let (ack, got) = (*bytes.choose(&acks)?, *bytes.choose(&acks)?);
     let events = ["n", "n", "n", "P2P_X", "connect", "SERVER_ERROR"];
     let ttls = [None, None, None, Some(0), Some(1), Some(u64::MAX)];
@@ -112,7 +127,7 @@ fn some_frame(end: &End, next: u64, bytes: &mut Unstructured<'_>) -> Result<Fram
             wants_reply: bytes.arbitrary()?,
         },
         3..=4 => Body::Reply {
-            to: *bytes.choose(&[end.emitted, end.emitted + 1, 1, 0, u64::MAX])?,
+            to: *bytes.choose(&[emitted, emitted + 1, 1, 0, u64::MAX])?,
             result: match bytes.arbitrary::<u8>()? {
                 code @ 0..128 => Ok(vec![json!(code)].into()),
                 code => Err(Refusal::from(Code::ALL[usize::from(code) % Code::ALL.len()])),
