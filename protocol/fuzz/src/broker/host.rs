@@ -1,4 +1,7 @@
 //! A server in memory: carries out what the broker says, and finds every broken rule.
+//!
+//! It is not the simulator's server, which carries outputs on to clients, bridges and a network and knows only what these
+//! can see: here each single output of the broker is compared with what a model of the specification foretells.
 
 mod rules;
 

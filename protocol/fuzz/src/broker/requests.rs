@@ -31,7 +31,7 @@ pub(super) struct Request {
     pub(super) asked: Option<ReqId>,
 }
 
-/// What a client was asked and has not answered. It may outlive its request.
+/// A question that a client has not answered. It may outlive its request.
 struct Question {
     number: ReqId,
     target: ClientId,

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use socketio_p2p_protocol::{ClientId, Dialect, Partner};
+use socketio_p2p_protocol::{ClientId, Dialect, Partner, Presence};
 
 use super::{
     super::model::{Conn, State},
@@ -65,6 +65,8 @@ impl Host {
                 direct: false,
             };
             assert_eq!(self.routes.get(&own.conn), Some(&expected), "{client} reaches {partner}");
+            let told = self.conns[&own.conn].partner;
+            assert_ne!(told, Some((*pairing, Presence::Away)), "{client} knows that it is back");
         }
     }
 
