@@ -51,7 +51,8 @@ async fn run(Options { port, host }: Options) -> Result<(), Box<dyn Error>> {
         _ = terminate.recv() => {}
         _ = interrupt.recv() => {}
     }
-    tracing::info!("closing");
+    let (counters, stats) = (server.p2p.counters(), server.p2p.stats());
+    tracing::info!(?counters, ?stats, "closing");
     server.stop().await?;
     Ok(())
 }

@@ -73,6 +73,24 @@ impl Server {
     ///
     /// Cancel safe: the server is killed.
     pub async fn stop(mut self) -> Result<ExitStatus, WaitError> {
+        self.terminate().await
+    }
+
+    /// Ends it like [`Self::stop`], and returns the last lines of its stderr.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Self::stop`].
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel safe: the server is killed.
+    pub async fn stop_and_log(mut self) -> Result<String, WaitError> {
+        self.terminate().await?;
+        Ok(self.log())
+    }
+
+    async fn terminate(&mut self) -> Result<ExitStatus, WaitError> {
         self.process.terminate();
         let (status, _) = self.process.wait().await?;
         if status.success() {

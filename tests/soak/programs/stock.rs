@@ -109,15 +109,21 @@ pub(crate) async fn run(settings: Settings) -> Result<Report> {
         .await
         .and_then(|answered| answered);
     let counts = proxy.counts();
-    proxy.stop().await;
     let panics = site.panics();
     let (planned, killed) = site.restarts();
-    let mut ended = vec![suffered, recovered, counted, site.end().await];
+    crew.ledger().close();
+    let closing = site.end().await;
+    proxy.stop().await;
+    let mut ended = vec![suffered, recovered, counted];
     let ledger = crew.end(&mut ended).await;
 
     report.note(format!(
         "{pairs} pairs, {planned} planned restarts, {killed} by SIGKILL, faults: {counts}"
     ));
+    match closing {
+        Ok(closing) => report.note(closing),
+        Err(error) => ended.push(Err(error)),
+    }
     report.at_least("acknowledged calls", answered as f64, calls as f64);
     report.at_least("faults", (counts.total() + planned + killed) as f64, faults as f64);
     ledger.judge(&mut report);

@@ -24,7 +24,7 @@ const io = createRequire(pathToFileURL(`${folder}/package.json`))(`socket.io-cli
 
 let records = [];
 let talk = { rate: 0, burst: 1, largest: 0 };
-let marked = false;
+let marked = Infinity; // The time of the mark.
 const clients = [];
 
 class Client {
@@ -153,7 +153,7 @@ class Client {
       this.socket.emit('P2P_EMIT', emit);
       return;
     }
-    const call = { wasMarked: marked };
+    const call = { epoch, number, connection: this.connection, since: performance.now() };
     this.open.add(call);
     this.socket.emit('P2P_EMIT_ACKNOWLEDGE', emit, (value, text) => {
       // An answer after the end of its connection, or a second one.
@@ -163,7 +163,7 @@ class Client {
       const isRight = value === `${this.number ^ 1}:${epoch}:${number}` && text === filler(number, answerLength);
       if (!isRight) return note('wrong', this.number, epoch, number, String(value));
       this.right += 1;
-      if (call.wasMarked && !this.well) {
+      if (call.since >= marked && !this.well) {
         this.well = true;
         note('well', this.number);
       }
@@ -172,7 +172,9 @@ class Client {
 
   count() {
     this.flush();
-    note('rest', this.number, this.epoch, this.made, this.open.size);
+    const now = performance.now();
+    const calls = [...this.open].map((call) => [call.epoch, call.number, call.connection, (now - call.since) / 1000]);
+    note('rest', this.number, this.connection, this.epoch, this.made, calls);
   }
 
   flush() {
@@ -217,10 +219,8 @@ function obey(command) {
   } else if (command.talk) {
     talk = command.talk;
   } else if (command === 'mark') {
-    marked = true;
+    marked = performance.now(); // A call made before does not count.
     for (const client of clients) client.well = false;
-    // A call made before does not count.
-    for (const client of clients) for (const call of client.open) call.wasMarked = false;
   } else if (command === 'count') {
     for (const client of clients) client.count();
     records.push('counted');

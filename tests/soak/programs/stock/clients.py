@@ -3,7 +3,8 @@
     python clients.py
 
 Commands, calls and records are those of clients.mjs. What findings/ shows of this library is evaded: a poll may bring
-more than 16 packets, no poll is repeated, and a client that stays unconnected for good is made anew; it is `helped`.
+more than 16 packets, no poll is repeated, a connection that the library has given up before it says "connect" is none, and a client
+that stays unconnected for good is made anew; it is `helped`.
 """
 
 import asyncio
@@ -29,7 +30,7 @@ engineio.payload.Payload.max_decode_packets = 1024
 records = []
 clients = []
 talk = {"rate": 0, "burst": 1, "largest": 0}
-marked = False
+marked = math.inf  # The time of the mark.
 tasks = set()
 
 
@@ -124,6 +125,8 @@ class Client:
             pass  # It is helped.
 
     def help(self):
+        if self.is_up and self.client.eio.state != "connected":
+            self.disconnected("lost in silence")  # The library says so only of what it counts as connected.
         if self.is_up or time.monotonic() - self.down_since < UNHELPED:
             return
         note("helped", self.number, self.last_reason)
@@ -133,6 +136,8 @@ class Client:
         start(give_up(old))
 
     def connected(self):
+        if self.client.eio.state != "connected":
+            return  # It is given up, and there will be no "disconnect".
         self.is_up = True
         self.connection += 1
         note("up", self.number)
@@ -237,11 +242,11 @@ class Client:
         else:
             self.calls += 1
             call = self.calls
-            self.open[call] = marked
+            self.open[call] = epoch, number, self.connection, time.monotonic()
 
             def answered(value=None, text=None, *_):
-                was_marked = self.open.pop(call, None)
-                if was_marked is None:
+                opened = self.open.pop(call, None)
+                if opened is None:
                     return  # An answer after the end of its connection, or a second one.
                 if isinstance(value, dict) and "error" in value:
                     note("failed", self.number, epoch, number, value["error"].get("code"))
@@ -249,7 +254,7 @@ class Client:
                     note("wrong", self.number, epoch, number, str(value))
                 else:
                     self.right += 1
-                    if was_marked and not self.well:
+                    if opened[3] >= marked and not self.well:
                         self.well = True
                         note("well", self.number)
 
@@ -261,7 +266,9 @@ class Client:
 
     def count(self):
         self.flush()
-        note("rest", self.number, self.epoch, self.made, len(self.open))
+        now = time.monotonic()
+        calls = [[epoch, number, connection, now - since] for epoch, number, connection, since in self.open.values()]
+        note("rest", self.number, self.connection, self.epoch, self.made, calls)
 
     def flush(self):
         if self.right > 0:
@@ -287,10 +294,9 @@ def print_records():
 def obey(command):
     global marked, talk
     if command == "mark":
-        marked = True
+        marked = time.monotonic()  # A call made before does not count.
         for client in clients:
             client.well = False
-            client.open = dict.fromkeys(client.open, False)
     elif command == "count":
         for client in clients:
             client.count()

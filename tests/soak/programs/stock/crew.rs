@@ -10,7 +10,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use super::kinds::{Kind, Library, Transport};
+use super::kinds::{Kind, Library, Transport, describe};
 use super::ledger::{Ledger, Record};
 
 /// Orders that wait for one process: a few, each for all of its clients.
@@ -76,7 +76,7 @@ impl Crew {
         backoff: [Duration; 2],
         seed: u64,
     ) -> Result<Self> {
-        let ledger = Arc::new(Mutex::new(Ledger::of(kinds.len())));
+        let ledger = Arc::new(Mutex::new(Ledger::of(kinds.iter().map(describe).collect())));
         let (change, changed) = watch::channel(());
         let change = Arc::new(change);
         let (mut orders, mut processes) = (Vec::new(), JoinSet::new());
@@ -140,7 +140,7 @@ impl Crew {
         self.is(|ledger| ledger.unwell().is_empty()).await
     }
 
-    /// Waits until nobody waits for an answer.
+    /// Waits until nobody waits for an answer, and all calls have run.
     pub(super) async fn are_answered(&mut self) -> Result<()> {
         loop {
             tokio::time::sleep(LOOK).await;
@@ -148,7 +148,8 @@ impl Crew {
             self.order(&Command::Count).await;
             let processes = self.orders.len();
             self.is(|ledger| ledger.counted() == processes).await?;
-            if self.ledger().open() == 0 {
+            let ledger = self.ledger();
+            if ledger.open() == 0 && ledger.missing_calls().is_empty() {
                 return Ok(());
             }
         }

@@ -57,6 +57,11 @@ pub(super) fn spread(clients: usize) -> Vec<Kind> {
     all.collect::<Vec<_>>().into_iter().cycle().take(clients).collect()
 }
 
+/// Names a kind to those who read what is wrong.
+pub(super) fn describe((library, transport): &Kind) -> String {
+    format!("{}, {transport:?}", library.name())
+}
+
 impl Library {
     /// Returns the program that runs clients of this library.
     pub(super) fn program(self) -> Result<Program> {

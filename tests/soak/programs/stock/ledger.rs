@@ -56,8 +56,8 @@ pub(super) enum Record {
     Well(ClientNo),
     /// Something came that nobody sends.
     Strange(ClientNo, String),
-    /// What is under way: the epoch, the calls made in it, and those that wait for an answer.
-    Rest(ClientNo, Epoch, u64, u64),
+    /// What is under way: the connection, the epoch, the calls made in it, and those that wait for an answer.
+    Rest(ClientNo, Connection, Epoch, u64, Vec<OpenCall>),
     /// A process has counted all that is under way.
     Counted,
 }
@@ -73,10 +73,26 @@ struct Pairing {
     ran: u64,
 }
 
+/// What a client has under way when it is asked.
+#[derive(Debug)]
+struct Rest {
+    connection: Connection,
+    epoch: Epoch,
+    made: u64,
+    open: Vec<OpenCall>,
+}
+
+/// A call that waits for an answer: its epoch, its number, the connection on which it was made, and its age in
+/// seconds.
+#[derive(Clone, Copy, Debug, Deserialize)]
+pub(super) struct OpenCall(Epoch, CallNo, Connection, f64);
+
 /// All that happened.
 #[derive(Debug, Default)]
 pub(super) struct Ledger {
-    clients: usize,
+    /// What each client is, for those who read what is wrong.
+    clients: Vec<String>,
+    is_closed: bool,
     pairings: BTreeMap<(ClientNo, Epoch), Pairing>,
     /// The last epoch of each caller of which something ran.
     last: BTreeMap<ClientNo, Epoch>,
@@ -86,7 +102,7 @@ pub(super) struct Ledger {
     up: BTreeSet<ClientNo>,
     paired: BTreeSet<ClientNo>,
     reasons: BTreeMap<ClientNo, String>,
-    rest: BTreeMap<ClientNo, (Epoch, u64, u64)>,
+    rest: BTreeMap<ClientNo, Rest>,
     counted: usize,
     answered: u64,
     given_up: u64,
@@ -104,12 +120,20 @@ pub(super) struct Ledger {
 }
 
 impl Ledger {
-    /// Of so many clients.
-    pub(super) fn of(clients: usize) -> Self {
-        Self { clients, unwell: (0..clients).collect(), ..Self::default() }
+    /// Of these clients, each described.
+    pub(super) fn of(clients: Vec<String>) -> Self {
+        Self { unwell: (0..clients.len()).collect(), clients, ..Self::default() }
+    }
+
+    /// Ignores what happens from now on: the ends of connections at the end of a run excuse nothing.
+    pub(super) const fn close(&mut self) {
+        self.is_closed = true;
     }
 
     pub(super) fn record(&mut self, record: Record) {
+        if self.is_closed {
+            return;
+        }
         match record {
             Record::Up(who) => {
                 self.up.insert(who);
@@ -149,7 +173,9 @@ impl Ledger {
             Record::GivenUp(calls) => self.given_up += calls,
             Record::Well(who) => _ = self.unwell.remove(&who),
             Record::Strange(who, what) => self.strange.push(format!("{who}: {what}")),
-            Record::Rest(who, epoch, made, open) => _ = self.rest.insert(who, (epoch, made, open)),
+            Record::Rest(who, connection, epoch, made, open) => {
+                self.rest.insert(who, Rest { connection, epoch, made, open });
+            }
             Record::Counted => self.counted += 1,
         }
     }
@@ -184,7 +210,7 @@ impl Ledger {
 
     /// All are to show again that they are well.
     pub(super) fn mark(&mut self) {
-        self.unwell = (0..self.clients).collect();
+        self.unwell = (0..self.clients.len()).collect();
     }
 
     /// Returns the clients without a right answer since the last mark, and what is known of them.
@@ -205,7 +231,7 @@ impl Ledger {
 
     /// Returns who is not connected, and who is not paired.
     pub(super) fn missing(&self) -> String {
-        let all = || 0..self.clients;
+        let all = || 0..self.clients.len();
         let down: Vec<_> = all().filter(|who| !self.up.contains(who)).collect();
         let alone: Vec<_> = all().filter(|who| !self.paired.contains(who)).collect();
         format!("not connected: {down:?}, not paired: {alone:?}")
@@ -228,8 +254,24 @@ impl Ledger {
     }
 
     /// Returns the number of calls that wait for an answer on a connection that stands.
-    pub(super) fn open(&self) -> u64 {
-        self.rest.values().map(|(_, _, open)| open).sum()
+    pub(super) fn open(&self) -> usize {
+        self.rest.values().map(|rest| rest.open.len()).sum()
+    }
+
+    /// Describes the calls that wait for an answer.
+    fn describe_open(&self) -> Vec<String> {
+        let describe = |(who, rest): (&ClientNo, &Rest)| {
+            let Rest { connection, epoch, open, .. } = rest;
+            let kind = self.clients.get(*who).cloned().unwrap_or_default();
+            let of_call = move |OpenCall(in_epoch, number, on, age): &OpenCall| {
+                format!(
+                    "{in_epoch}.{number} of {who} ({kind}), {age:.1} s old, made on connection {on}; \
+                     now it has connection {connection}, epoch {epoch}"
+                )
+            };
+            open.iter().map(of_call).collect::<Vec<_>>()
+        };
+        self.rest.iter().flat_map(describe).collect()
     }
 
     /// Returns whether a connection of this pairing has ended.
@@ -244,6 +286,18 @@ impl Ledger {
         partners || self.over.contains(&(caller, pairing.own))
     }
 
+    /// Returns the calls that did not run although both connections stand.
+    pub(super) fn missing_calls(&self) -> Vec<String> {
+        let mut missing = Vec::new();
+        for (who, Rest { epoch, made, .. }) in &self.rest {
+            let ran = self.pairings.get(&(*who, *epoch)).map_or(0, |pairing| pairing.ran);
+            if ran < *made && !self.is_excused(*who, *epoch) {
+                missing.push(format!("{who} made {made} calls in {epoch}, {ran} ran"));
+            }
+        }
+        missing
+    }
+
     /// Judges what happened; everything must have come to rest by now.
     pub(super) fn judge(&self, report: &mut Report) {
         let mut failed = Vec::new();
@@ -254,15 +308,9 @@ impl Ledger {
         }
         let ended = self.ended.iter().filter(|(who, epoch)| !self.is_excused(*who, *epoch));
         let ended: Vec<_> = ended.map(|(who, epoch)| format!("{epoch} of {who}")).collect();
-        let open = self.rest.iter().filter(|(_, (_, _, open))| *open > 0);
-        let open: Vec<_> = open.map(|(who, (_, _, open))| format!("{open} of {who}")).collect();
+        let open = self.describe_open();
         let mut lost = self.lost.clone();
-        for (who, (epoch, made, _)) in &self.rest {
-            let ran = self.pairings.get(&(*who, *epoch)).map_or(0, |pairing| pairing.ran);
-            if ran < *made && !self.is_excused(*who, *epoch) {
-                lost.push(format!("{who} made {made} calls in {epoch}, {ran} ran"));
-            }
-        }
+        lost.extend(self.missing_calls());
 
         report.none("calls executed twice", &self.twice);
         report.none("calls lost while both connections stand", &lost);
@@ -293,105 +341,4 @@ impl Ledger {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// A pairing of clients 0 and 1, in which 0 made three calls that ran.
-    fn paired() -> Ledger {
-        let mut ledger = Ledger::of(2);
-        for record in [
-            Record::Up(0),
-            Record::Up(1),
-            Record::Paired(1, 1, 1),
-            Record::Paired(0, 1, 1),
-            Record::Ran(1, 1, 1, 0, 2),
-            Record::Right(3),
-        ] {
-            ledger.record(record);
-        }
-        ledger
-    }
-
-    fn is_met(ledger: &Ledger) -> bool {
-        let mut report = Report::new("stock", String::new());
-        ledger.judge(&mut report);
-        report.met()
-    }
-
-    #[test]
-    fn calls_that_ran_once_and_in_order_are_well() {
-        let mut ledger = paired();
-        ledger.record(Record::Ran(1, 1, 1, 3, 3));
-        ledger.record(Record::Rest(0, 1, 4, 0));
-
-        assert!(is_met(&ledger));
-    }
-
-    #[test]
-    fn what_ran_twice_or_not_or_too_late_is_wrong() {
-        for (first, last) in [(2, 3), (0, 2), (4, 4)] {
-            let mut ledger = paired();
-            ledger.record(Record::Ran(1, 1, 1, first, last));
-            assert!(!is_met(&ledger), "{first} to {last}");
-        }
-        let mut ledger = paired();
-        ledger.record(Record::Ran(1, 1, 2, 0, 0));
-        ledger.record(Record::Ran(1, 1, 1, 3, 3));
-        assert!(!is_met(&ledger));
-    }
-
-    #[test]
-    fn the_last_call_is_missed_too() {
-        let mut ledger = paired();
-        ledger.record(Record::Rest(0, 1, 4, 0));
-
-        assert!(!is_met(&ledger));
-    }
-
-    #[test]
-    fn an_open_acknowledgement_is_wrong() {
-        let mut ledger = paired();
-        ledger.record(Record::Rest(0, 1, 3, 1));
-
-        assert!(!is_met(&ledger));
-    }
-
-    #[test]
-    fn a_failure_is_excused_by_the_end_of_either_connection_only() {
-        for (over, expected) in
-            [(None, false), (Some((0, 1)), true), (Some((1, 1)), true), (Some((1, 2)), false)]
-        {
-            let mut ledger = paired();
-            ledger.record(Record::Failed(0, 1, 3, "offline".to_owned()));
-            ledger.record(Record::Unpaired(0, 1));
-            if let Some((who, connection)) = over {
-                ledger.record(Record::Down(who, connection, "ping timeout".to_owned()));
-            }
-            assert_eq!(is_met(&ledger), expected, "{over:?}");
-        }
-    }
-
-    #[test]
-    fn a_client_that_is_told_to_stay_away_is_wrong_and_one_that_its_library_leaves_is_not() {
-        let mut ledger = paired();
-        ledger.record(serde_json::from_str(r#"{"helped":[1,"server disconnect"]}"#).unwrap());
-        assert!(is_met(&ledger));
-
-        ledger.record(serde_json::from_str(r#"{"sent_away":[0,1]}"#).unwrap());
-
-        assert!(!is_met(&ledger));
-    }
-
-    #[test]
-    fn nobody_is_well_before_an_answer_since_the_mark() {
-        let mut ledger = paired();
-        ledger.record(Record::Well(0));
-        ledger.record(Record::Well(1));
-        assert_eq!(ledger.unwell(), [""; 0]);
-
-        ledger.mark();
-        ledger.record(Record::Well(1));
-
-        assert_eq!(ledger.unwell(), ["0: paired"]);
-    }
-}
+mod tests;

@@ -66,7 +66,7 @@ pub(crate) async fn run(settings: Settings) -> Result<Report> {
         fewest = fewest.min(crew.ledger().paired());
         (slowest, slowest_paired) = (slowest.max(up), slowest_paired.max(paired));
     }
-    ended.push(site.end().await);
+    ended.push(site.end().await.map(|_| ()));
     let ledger = crew.end(&mut ended).await;
 
     let goal = (backoff[1] + ALLOWED).as_secs_f64();

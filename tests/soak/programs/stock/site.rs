@@ -57,9 +57,11 @@ impl Site {
         std::mem::take(&mut self.panics)
     }
 
-    pub(super) async fn end(self) -> Result<()> {
-        self.server.context("the server is gone")?.stop().await?;
-        Ok(())
+    /// Ends the server. Returns the counters and the gauges that it had then.
+    pub(super) async fn end(self) -> Result<String> {
+        let log = self.server.context("the server is gone")?.stop_and_log().await?;
+        let closing = log.lines().rev().find(|line| line.contains("closing"));
+        Ok(closing.context("the server does not log its end")?.to_owned())
     }
 
     fn note_panics(&mut self) {
