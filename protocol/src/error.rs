@@ -175,6 +175,11 @@ impl Refusal {
         Self { code, message: limits::cut(message).to_owned().into() }
     }
 
+    /// Returns this refusal of a message that nothing else names to its sender.
+    pub(crate) fn of(self, message: impl std::fmt::Display) -> Self {
+        Self::new(self.code, &format!("{message}: {}", self.message))
+    }
+
     /// Returns the refusal of a text that serde_json cannot read, in words of the text's author.
     pub(crate) fn unreadable(error: &serde_json::Error) -> Self {
         let message = error.to_string();

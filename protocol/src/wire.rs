@@ -28,7 +28,7 @@ pub use self::{
     label::Label,
     names::*,
     shape::{Shape, depth},
-    v1::{v1_answer, v1_error, v1_failed, v1_list},
+    v1::{v1_answer, v1_error, v1_failed, v1_list, v1_register_error},
 };
 pub(crate) use self::{label::labels, v1::V1EmitFields};
 use crate::{Code, Refusal};

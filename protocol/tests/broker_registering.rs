@@ -162,7 +162,8 @@ fn a_no_is_told_with_its_reason() {
     let asked = broker.asked("b", "a");
     broker.say("b", ClientMessage::Decline { req: asked, reason });
 
-    let [ServerMessage::RegisterFailed { req: answered, refusal }] = &broker.told("a")[..] else {
+    let [ServerMessage::RegisterFailed { req: answered, refusal, .. }] = &broker.told("a")[..]
+    else {
         panic!("one refusal");
     };
     assert_eq!(*answered, Some(req));
@@ -369,7 +370,7 @@ fn a_request_whose_source_unregisters_is_taken_back() {
 
     let told = broker.told("a");
     let [
-        ServerMessage::RegisterFailed { req: first, refusal },
+        ServerMessage::RegisterFailed { req: first, refusal, .. },
         ServerMessage::Error { req: second, refusal: nothing, .. },
     ] = &told[..]
     else {

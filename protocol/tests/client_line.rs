@@ -117,7 +117,11 @@ fn whoever_no_longer_waits_takes_the_registration_back() {
 
     assert_eq!(client.said(), [ClientMessage::Cancel { req }]);
     client.hear(ServerMessage::Line { req, place: 1 });
-    client.hear(ServerMessage::RegisterFailed { req: Some(req), refusal: Code::Cancelled.into() });
+    client.hear(ServerMessage::RegisterFailed {
+        req: Some(req),
+        target: None,
+        refusal: Code::Cancelled.into(),
+    });
     assert_eq!(client.outputs(), []);
 }
 

@@ -75,7 +75,11 @@ fn a_refusal_is_told_with_its_code() {
     client.outputs();
 
     let refusal = Refusal::from(Code::TargetBusy);
-    client.hear(ServerMessage::RegisterFailed { req: Some(1), refusal: refusal.clone() });
+    client.hear(ServerMessage::RegisterFailed {
+        req: Some(1),
+        target: None,
+        refusal: refusal.clone(),
+    });
 
     assert_eq!(client.answers(), [(7, Answer::Refused(refusal))]);
 }
@@ -104,7 +108,11 @@ fn a_cancelled_registration_is_taken_back_and_answered_no_more() {
 
     client.command(Command::Cancel(7));
     assert_eq!(client.said(), [ClientMessage::Cancel { req: 1 }]);
-    client.hear(ServerMessage::RegisterFailed { req: Some(1), refusal: Code::Offline.into() });
+    client.hear(ServerMessage::RegisterFailed {
+        req: Some(1),
+        target: None,
+        refusal: Code::Offline.into(),
+    });
     client.pass(PATIENCE);
 
     assert_eq!(client.answers(), []);

@@ -78,7 +78,7 @@ fn a_version_that_a_client_does_not_speak_is_read_before_all_other_fields() {
 
 #[test]
 fn unknown_codes_reasons_and_states_are_kept_as_their_text() {
-    let Ok(ServerMessage::RegisterFailed { req: Some(1), refusal }) =
+    let Ok(ServerMessage::RegisterFailed { req: Some(1), refusal, .. }) =
         server("server_register_failed")
     else {
         panic!("no refusal");

@@ -207,7 +207,11 @@ fn what_a_v2_client_hears() {
         ),
         (
             "register_failed",
-            ServerMessage::RegisterFailed { req: Some(1), refusal: Code::TargetBusy.into() },
+            ServerMessage::RegisterFailed {
+                req: Some(1),
+                target: None,
+                refusal: Code::TargetBusy.into(),
+            },
         ),
         ("too_late", ServerMessage::Withdrawn { req: Some(41), code: Code::Timeout }),
         ("disconnect", disconnect(EndReason::Disconnected, None)),

@@ -228,7 +228,7 @@ fn a_peer_that_unregisters_takes_back_its_consent_to_the_partner() {
 fn refusals(req: Option<u64>, code: Code) -> [ServerMessage; 2] {
     let refusal = Refusal::from(code);
     [
-        ServerMessage::RegisterFailed { req, refusal: refusal.clone() },
+        ServerMessage::RegisterFailed { req, target: None, refusal: refusal.clone() },
         ServerMessage::Error { refusal, req, pairing: None },
     ]
 }

@@ -278,7 +278,7 @@ impl Scenario {
     pub(crate) fn refusals_to(&mut self, client: &str) -> Vec<(Option<ReqId>, Code)> {
         let told = self.told(client).into_iter();
         told.filter_map(|message| match message {
-            ServerMessage::RegisterFailed { req, refusal } => Some((req, refusal.code)),
+            ServerMessage::RegisterFailed { req, refusal, .. } => Some((req, refusal.code)),
             _ => None,
         })
         .collect()

@@ -113,6 +113,27 @@ async fn a_malformed_request_is_answered_and_hurts_nobody() -> Story {
     Ok(())
 }
 
+#[tokio::test]
+async fn a_refused_request_without_an_acknowledgement_says_which_it_was() -> Story {
+    for kind in ALL {
+        let server = Server::start().await?;
+        let mut stock = kind.peer(&server, "A").start().await?;
+
+        for (request, named) in [
+            (json!(["P2P_REGISTER", "nobody"]), "Error: P2P_REGISTER to \"nobody\": "),
+            (json!(["P2P_REGISTER", 42]), "Error: P2P_REGISTER to \"42\": "),
+            (json!(["P2P_REGISTER"]), "Error: P2P_REGISTER: "),
+            (json!(["P2P_REGISTER", "x".repeat(200)]), "Error: P2P_REGISTER: "),
+        ] {
+            stock.send(json!({"cmd": "raw", "id": 1, "args": request})).await?;
+            let error = stock.wait_for("error").await?;
+            let message = error["message"].as_str().unwrap_or_default();
+            assert!(message.starts_with(named), "{request}: {message}");
+        }
+    }
+    Ok(())
+}
+
 /// Emits to any target and returns the code with which it was refused: in a SERVER_ERROR, and the
 /// same in the acknowledgement if there is one.
 async fn refused_emit(

@@ -7,7 +7,8 @@ use super::{
     record::Attendance,
 };
 use crate::{
-    ClientEntry, ClientId, Code, Dialect, EndReason, ReqId, ServerMessage, limits::LISTED_CLIENTS,
+    ClientEntry, ClientId, Code, Dialect, EndReason, Refusal, ReqId, ServerMessage,
+    limits::LISTED_CLIENTS, wire::LIST_CLIENTS,
 };
 
 /// The rate of all lists of a server together, in clients that they name.
@@ -61,7 +62,11 @@ impl Broker {
             None
         };
         if let Some(code) = refusal {
-            let refusal = code.into();
+            let refusal = Refusal::from(code);
+            let refusal = match dialect {
+                Dialect::V1 => refusal.of(LIST_CLIENTS),
+                Dialect::V2 => refusal,
+            };
             return self.send(conn, ServerMessage::Error { refusal, req, pairing: None });
         }
         self.settle(now); // The caller itself may have arrived with this message.

@@ -105,8 +105,8 @@ impl Broker {
         let Some(conn) = self.client_mut(source).map(|source| source.conn) else { return };
         let code = refusal.code;
         for &req in reqs {
-            let refusal = refusal.clone();
-            self.send(conn, ServerMessage::RegisterFailed { req, refusal });
+            let (target, refusal) = (Some(target.clone()), refusal.clone());
+            self.send(conn, ServerMessage::RegisterFailed { req, target, refusal });
         }
         self.event(BrokerEvent::Refused { source: source.clone(), target, code });
     }

@@ -48,15 +48,17 @@ impl Client {
                     self.end_unwanted();
                 }
             }
-            ServerMessage::RegisterFailed { req, refusal } => match self.take_reassertion(req) {
-                Some(key) => {
-                    let event = ServerEvent::NotGranted(refusal.code);
-                    self.peer(key, peer::Input::Server(event), now);
+            ServerMessage::RegisterFailed { req, refusal, .. } => {
+                match self.take_reassertion(req) {
+                    Some(key) => {
+                        let event = ServerEvent::NotGranted(refusal.code);
+                        self.peer(key, peer::Input::Server(event), now);
+                    }
+                    None => {
+                        self.resolve(req, Answer::Refused(refusal));
+                    }
                 }
-                None => {
-                    self.resolve(req, Answer::Refused(refusal));
-                }
-            },
+            }
             ServerMessage::Disconnect { pairing, reason, req } => {
                 if let Some(key) = self.knows_as(pairing) {
                     self.peer(key, peer::Input::Server(ServerEvent::Ended(reason)), now);

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use crate::{
-    ClientMessage, Code, Dialect, Refusal, ReqId, ServerMessage,
+    ClientId, ClientMessage, Code, Dialect, Refusal, ReqId, ServerMessage,
     limits::{JSON_DEPTH, REGISTER_PAYLOAD_BYTES, RELAYED_FRAME_BYTES},
     planted::{self, Fault},
     text,
@@ -123,19 +123,25 @@ pub fn request_number(event: &str, text: &str) -> Option<ReqId> {
 }
 
 /// Returns the message that answers a request that is not carried out, or any other message of a client
-/// to the server.
+/// to the server. It names the event to a client that has no number by which it knows the message. `target` is
+/// that of a registration, as far as it is known.
 #[must_use]
 pub fn refuse_request(
     event: Option<&str>,
     dialect: Dialect,
     refusal: Refusal,
     req: Option<ReqId>,
+    target: Option<ClientId>,
 ) -> ServerMessage {
-    let is_answer = dialect == Dialect::V1 || req.is_some();
-    if event == Some(REGISTER) && is_answer {
-        ServerMessage::RegisterFailed { req, refusal }
-    } else {
-        ServerMessage::Error { refusal, req, pairing: None }
+    let names_none = dialect == Dialect::V1 || req.is_none();
+    match event {
+        Some(REGISTER) if dialect == Dialect::V1 || req.is_some() => {
+            ServerMessage::RegisterFailed { req, target, refusal }
+        }
+        Some(event) if names_none && !refusal.message.contains(event) => {
+            ServerMessage::Error { refusal: refusal.of(event), req, pairing: None }
+        }
+        _ => ServerMessage::Error { refusal, req, pairing: None },
     }
 }
 
@@ -189,7 +195,10 @@ fn arguments(text: &str) -> Result<Vec<Value>, Refusal> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::wire::{CANCEL, LEAVE, LIST_CLIENTS, PING};
+    use crate::{
+        relay::Unread,
+        wire::{CANCEL, LEAVE, LIST_CLIENTS, PING},
+    };
 
     #[test]
     fn a_message_over_the_rate_is_refused_in_the_form_in_which_its_event_is_answered() {
@@ -249,7 +258,7 @@ mod tests {
         let refuse = |event, dialect, req| {
             let refusal = Code::RateLimited.into();
             matches!(
-                refuse_request(event, dialect, refusal, req),
+                refuse_request(event, dialect, refusal, req, None),
                 ServerMessage::RegisterFailed { .. }
             )
         };
@@ -259,5 +268,28 @@ mod tests {
         assert!(!refuse(Some(REGISTER), Dialect::V2, None));
         assert!(!refuse(Some(LIST), Dialect::V2, Some(1)));
         assert!(!refuse(None, Dialect::V2, Some(1)));
+    }
+
+    #[test]
+    fn a_refusal_without_a_number_names_its_event() {
+        let told = |event, dialect, req| {
+            let refusal = Code::RateLimited.into();
+            match refuse_request(Some(event), dialect, refusal, req, None) {
+                ServerMessage::Error { refusal, .. } => refusal.message.starts_with(event),
+                _ => false,
+            }
+        };
+
+        for event in [UNREGISTER, LIST_CLIENTS, REGISTER_SUCCESS, REGISTER_FAILED] {
+            assert!(told(event, Dialect::V1, Some(1)) && told(event, Dialect::V1, None), "{event}");
+        }
+        for event in [REGISTER, UNREGISTER, CANCEL, LEAVE, PING] {
+            assert!(told(event, Dialect::V2, None), "{event}");
+        }
+        assert!(!told(LIST, Dialect::V2, Some(1)), "it has its number");
+        let unread = Unread { event: PING.to_owned(), bytes: 700_000, ..Unread::default() };
+        let refused = refuse_request(Some(PING), Dialect::V2, unread.refusal(), None, None);
+        let ServerMessage::Error { refusal, .. } = refused else { panic!("{refused:?}") };
+        assert_eq!(refusal.message.matches(PING).count(), 1);
     }
 }

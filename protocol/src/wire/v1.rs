@@ -3,7 +3,8 @@
 use serde::{Deserialize, Deserializer};
 use serde_json::{Value, json, value::RawValue};
 
-use crate::{ClientEntry, ClientMessage, ClientState, Refusal, ReqId, limits};
+use super::REGISTER;
+use crate::{ClientEntry, ClientId, ClientMessage, ClientState, Refusal, ReqId, limits};
 
 /// The argument of `P2P_EMIT` and `P2P_EMIT_ACKNOWLEDGE`, whose fields may all be missing or of a wrong type.
 #[derive(Deserialize)]
@@ -37,6 +38,18 @@ pub fn v1_answer(args: &[Value], req: Option<ReqId>) -> ClientMessage {
 #[must_use]
 pub fn v1_error(refusal: &Refusal) -> Value {
     Value::String(format!("Error: {} ({})", limits::cut(&refusal.message), refusal.code))
+}
+
+/// Returns the argument of the [`SERVER_ERROR`](super::SERVER_ERROR) for a registration that is refused. It names the
+/// target, as far as that is known: a registration without an acknowledgement has nothing else by which its sender
+/// knows it.
+#[must_use]
+pub fn v1_register_error(target: Option<&ClientId>, refusal: &Refusal) -> Value {
+    let refusal = refusal.clone();
+    v1_error(&match target {
+        Some(target) => refusal.of(format_args!("{REGISTER} to {:?}", target.as_str())),
+        None => refusal.of(REGISTER),
+    })
 }
 
 /// Returns the argument that acknowledges a v1 emit that was refused or got no reply.

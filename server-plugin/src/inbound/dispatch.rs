@@ -180,9 +180,9 @@ impl EventHandler {
             RefusalForm::V1Emit => relay::v1::refuse(shared, connection, req, &refusal, text),
             RefusalForm::Request => {
                 let req = self.number(event, text, req);
-                self.refuse(event, refusal, req);
+                self.refuse(event, refusal, text, req);
             }
-            RefusalForm::Unnumbered => self.refuse(event, refusal, None),
+            RefusalForm::Unnumbered => self.refuse(event, refusal, text, None),
         }
     }
 
@@ -202,7 +202,7 @@ impl EventHandler {
                 }
                 requests::take_v1(&self.shared, &self.connection, message);
             }
-            Err(refusal) => self.refuse(Some(event), refusal, req),
+            Err(refusal) => self.refuse(Some(event), refusal, text, req),
         }
     }
 
@@ -219,12 +219,13 @@ impl EventHandler {
     fn v2(&self, event: &str, text: &str) {
         match read_request(event, text) {
             Ok(message) => requests::carry_out(&self.shared, &self.connection, message),
-            Err(WireError { refusal, req }) => self.refuse(Some(event), refusal, req),
+            Err(WireError { refusal, req }) => self.refuse(Some(event), refusal, text, req),
         }
     }
 
-    fn refuse(&self, event: Option<&str>, refusal: Refusal, req: Option<ReqId>) {
-        requests::refuse(&self.shared, &self.connection, event, refusal, req);
+    fn refuse(&self, event: Option<&str>, refusal: Refusal, text: &str, req: Option<ReqId>) {
+        let target = salvage::target(text);
+        requests::refuse(&self.shared, &self.connection, event, refusal, req, target);
     }
 
     /// Refuses an event of the plugin's own name space that is unknown.
@@ -249,7 +250,7 @@ impl EventHandler {
             }
             _ => {
                 let req = self.number(Some(&event), text, req);
-                self.refuse(None, refusal, req);
+                self.refuse(None, refusal, text, req);
             }
         }
     }
@@ -285,7 +286,8 @@ impl<A: Adapter> MessageHandler<A, Marker> for StrangerHandler {
         let answered = match RefusalForm::of_unread(Some(&event), Dialect::V1) {
             RefusalForm::V1Emit => v1::refuse_emit(&*outlet, req, &refusal, &text),
             _ => {
-                let message = refuse_request(Some(&event), Dialect::V1, refusal, req);
+                let target = salvage::target(&text);
+                let message = refuse_request(Some(&event), Dialect::V1, refusal, req, target);
                 v1::tell(&*outlet, &message).map(drop)
             }
         };

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use bytes::Bytes;
 use serde::Deserialize;
-use socketio_p2p_protocol::PairingId;
+use socketio_p2p_protocol::{ClientId, PairingId};
 
 /// Returns the name of an event, given the whole text of its packet.
 pub(crate) fn event(text: &str) -> Option<Cow<'_, str>> {
@@ -20,10 +20,19 @@ pub(crate) fn pairing(text: &str, attachments: &[Bytes]) -> Option<PairingId> {
     })
 }
 
+/// Returns the target that a registration names, given the whole text of its packet.
+pub(crate) fn target(text: &str) -> Option<ClientId> {
+    argument(text)?.parse().ok()
+}
+
 fn pairing_in_text(text: &str) -> Option<PairingId> {
+    argument(text)?.parse().ok()
+}
+
+/// Returns the first argument of an event, if it is a string.
+fn argument(text: &str) -> Option<Cow<'_, str>> {
     let (_, rest) = first(text.trim_start().strip_prefix('[')?)?;
-    let (pairing, _) = first(rest.trim_start().strip_prefix(',')?)?;
-    pairing.parse().ok()
+    Some(first(rest.trim_start().strip_prefix(',')?)?.0)
 }
 
 /// Returns the string at the beginning of a text, and the rest of the text.
@@ -49,6 +58,17 @@ mod tests {
         assert_eq!(event(r#"["P2P_X", and what never ends"#).as_deref(), Some("P2P_X"));
         for text in ["", "[", "[]", "[1]", r#"["P2P_"#, r#"{"P2P_X":1}"#] {
             assert_eq!(event(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_registration_names_its_target() {
+        let named = |text| target(text).map(|target| target.to_string());
+
+        assert_eq!(named(r#"["P2P_REGISTER","B",{"req":"#).as_deref(), Some("B"));
+        for text in ["[", r#"["P2P_REGISTER"]"#, r#"["P2P_REGISTER",7]"#, r#"["P2P_REGISTER",""]"#]
+        {
+            assert_eq!(named(text), None, "{text}");
         }
     }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use socketio_p2p_protocol::{
-    ClientMessage, Code, Refusal, ReqId,
+    ClientId, ClientMessage, Code, Refusal, ReqId,
     broker::Input,
     peer::v1::Side,
     relay::{HeldRequests, refuse_request},
@@ -87,18 +87,18 @@ pub(crate) fn carry_out(shared: &Arc<Shared>, from: &Connection, request: Client
         ClientMessage::Register { req, target, .. } => {
             let is_over =
                 !throttle.admits_registration() && !shared.lock().waits_for(&from.client, target);
-            is_over.then_some((REGISTER, *req))
+            is_over.then(|| (REGISTER, *req, Some(target.clone())))
         }
-        ClientMessage::List { req } if !throttle.admits_list() => Some((LIST, *req)),
+        ClientMessage::List { req } if !throttle.admits_list() => Some((LIST, *req, None)),
         _ => None,
     };
-    if let Some((event, req)) = over_quota {
-        return refuse(shared, from, Some(event), Code::RateLimited.into(), req);
+    if let Some((event, req, target)) = over_quota {
+        return refuse(shared, from, Some(event), Code::RateLimited.into(), req, target);
     }
     if let ClientMessage::Watch { req, target } = &request
         && !shared.hooks.may_watch(&from.client, target)
     {
-        return refuse(shared, from, Some(WATCH), Code::Forbidden.into(), Some(*req));
+        return refuse(shared, from, Some(WATCH), Code::Forbidden.into(), Some(*req), None);
     }
     if let ClientMessage::Register { req, target, .. } = &request
         && !shared.hooks.authorize(&from.client, target)
@@ -118,16 +118,17 @@ impl Shared {
     }
 }
 
-/// Answers a request that is not carried out.
+/// Answers a request that is not carried out. `target` is that of a registration, as far as it is known.
 pub(crate) fn refuse(
     shared: &Arc<Shared>,
     from: &Connection,
     event: Option<&str>,
     refusal: Refusal,
     req: Option<ReqId>,
+    target: Option<ClientId>,
 ) {
     let code = refusal.code;
-    let message = refuse_request(event, from.dialect, refusal, req);
+    let message = refuse_request(event, from.dialect, refusal, req, target);
     // If its queue is full, the client does not read; it misses a refusal, nothing more.
     shared.tell(from, &message).ok();
     shared.refused(from, code);
@@ -137,7 +138,7 @@ pub(crate) fn refuse(
 mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
 
-    use socketio_p2p_protocol::{Broker, BrokerConfig, ClientId, Dialect};
+    use socketio_p2p_protocol::{Broker, BrokerConfig, Dialect};
 
     use super::*;
     use crate::{

@@ -10,6 +10,7 @@ use socketio_p2p_protocol::{
     relay::{SendFailure, v1_emit_error},
     wire::{
         DISCONNECT, REGISTER, SERVER_ERROR, UNREGISTER, v1_answer, v1_error, v1_failed, v1_list,
+        v1_register_error,
     },
 };
 
@@ -38,8 +39,8 @@ pub(crate) fn tell(
             })));
         }
         ServerMessage::Registered { req, .. } => ack(outlet, *req, &[Value::Bool(true)])?,
-        ServerMessage::RegisterFailed { req, refusal } => {
-            emit(SERVER_ERROR, &[v1_error(refusal)])?;
+        ServerMessage::RegisterFailed { req, target, refusal } => {
+            emit(SERVER_ERROR, &[v1_register_error(target.as_ref(), refusal)])?;
             ack(outlet, *req, &[Value::Bool(false)])?;
         }
         ServerMessage::Disconnect { pairing, reason: EndReason::Unregistered, .. } => {

@@ -330,7 +330,7 @@ impl Host {
                 assert!(!is_v2, "in v2 the end of the pairing is the answer");
                 self.answered(to, req);
             }
-            ServerMessage::RegisterFailed { req, refusal } => {
+            ServerMessage::RegisterFailed { req, refusal, .. } => {
                 self.said.push((conn.client.clone(), Said::No(req, refusal.code)));
                 self.answered(to, req);
             }

@@ -46,6 +46,9 @@ pub enum ServerMessage {
     RegisterFailed {
         /// Number of the request.
         req: Option<ReqId>,
+        /// The target, as far as it is known: a v1 client may have asked without a number. A v2 client has the
+        /// number, and does not get it.
+        target: Option<ClientId>,
         /// The reason.
         refusal: Refusal,
     },
@@ -143,7 +146,7 @@ impl ServerMessage {
             Self::Registered { req, pairing } => {
                 (REGISTER_SUCCESS, vec![with(json!({ "pairing": pairing }), "req", *req)])
             }
-            Self::RegisterFailed { req, refusal } => {
+            Self::RegisterFailed { req, refusal, .. } => {
                 let fields = json!({
                     "code": refusal.code,
                     "message": refusal.message,
@@ -288,7 +291,8 @@ pub fn server_message(event: &str, mut args: Vec<Value>) -> Result<ServerMessage
         }
         REGISTER_FAILED => {
             let RegisterFailedFields { req, code, message } = first(args)?;
-            Ok(ServerMessage::RegisterFailed { req, refusal: Refusal::new(code, &message) })
+            let refusal = Refusal::new(code, &message);
+            Ok(ServerMessage::RegisterFailed { req, target: None, refusal })
         }
         DISCONNECT => {
             let DisconnectFields { pairing, reason, req } = first(args)?;
