@@ -123,7 +123,7 @@ async fn what_is_refused_or_ended_for_its_size_is_logged_with_the_address() -> S
     let answer = ask(post + &body).await?;
     assert!(answer.starts_with("HTTP/1.1 413"), "{answer}");
     let (mut socket, _) = soon(connect_async(format!("ws://{authority}{path}websocket"))).await?;
-    for (before, packet) in [("0{", "40"), ("40{", r#"45300-["P2P_EMIT",{}]"#)] {
+    for (before, packet) in [("0{", "40"), ("40{", r#"45300-/other,["e",{}]"#)] {
         // engineioxide pings at once: before or after the answer to CONNECT.
         let heard = loop {
             let heard = soon(socket.next()).await.ok_or("closed")??;

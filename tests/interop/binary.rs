@@ -63,6 +63,27 @@ async fn as_many_bytes_as_the_limit_says_arrive_and_one_more_is_refused() -> Sto
     Ok(())
 }
 
+#[tokio::test]
+async fn more_attachments_than_a_message_may_have_are_refused_and_the_connection_stays() -> Story {
+    for (from, to) in directions().filter(|(from, _)| from.is_websocket()) {
+        let server = Server::start().await?;
+        let (mut from, mut to) = paired(&server, (from, to)).await?;
+
+        let refused = from.emit2("chat", Value::from(vec![bytes("AQ=="); 257])).await?;
+        from.emit2("chat", json!(["text"])).await?;
+
+        let error = &refused.event["value"]["error"];
+        assert_eq!(error["code"], "too-large");
+        let why = error["message"].as_str().unwrap_or_default();
+        assert!(why.contains("257 attachments"), "{error}");
+        let told = from.wait_for("error").await?;
+        let told = told["message"].as_str().unwrap_or_default();
+        assert!(told.starts_with(r#"Error: "chat" to "B": "#), "{told}");
+        assert_eq!(to.wait_for("incoming").await?["args"], json!(["text"]));
+    }
+    Ok(())
+}
+
 /// So many bytes: 0x00, 0x10 and 0x83 over and over.
 fn many_bytes(count: usize) -> Value {
     bytes(&["ABCD".repeat(count / 3).as_str(), ["", "AA==", "ABA="][count % 3]].concat())

@@ -5,10 +5,11 @@ use serde_json::json;
 
 use crate::{
     Args, Code, PairingId, Refusal,
+    limits::ATTACHMENTS,
     wire::{EMIT, EMIT_ACKNOWLEDGE, TOO_LARGE},
 };
 
-/// An event that a host did not read, because its message is too long. An event called `P2P_TOO_LARGE` takes
+/// An event that a host did not read, because its message is too long or has too many attachments. An event called `P2P_TOO_LARGE` takes
 /// its place. A client that sends this itself is refused as if it had sent the other.
 ///
 /// # Examples
@@ -31,6 +32,8 @@ pub struct Unread {
     /// The beginning of the text of its packet, if it is an emit of a v1 client: for
     /// [`v1_emit_error`](super::v1_emit_error).
     pub start: String,
+    /// The number of its attachments, if it has more than [`ATTACHMENTS`].
+    pub attachments: usize,
 }
 
 impl Unread {
@@ -40,9 +43,13 @@ impl Unread {
         if let Ok((IgnoredAny, event, bytes)) = serde_json::from_str(text) {
             return Self { event, bytes, ..Self::default() };
         }
-        let read = serde_json::from_str::<(IgnoredAny, String, u64, String)>(text);
-        let Ok((_, event, bytes, rest)) = read else { return Self::default() };
-        let unread = Self { event, bytes, ..Self::default() };
+        let read =
+            serde_json::from_str::<(IgnoredAny, String, u64, String, usize)>(text).or_else(|_| {
+                let (of, event, bytes, rest) = serde_json::from_str(text)?;
+                serde_json::Result::Ok((of, event, bytes, rest, 0))
+            });
+        let Ok((_, event, bytes, rest, attachments)) = read else { return Self::default() };
+        let unread = Self { event, bytes, attachments, ..Self::default() };
         match &*unread.event {
             EMIT | EMIT_ACKNOWLEDGE => Self { start: rest, ..unread },
             _ => Self { pairing: rest.parse().ok(), ..unread },
@@ -52,11 +59,12 @@ impl Unread {
     /// Returns the text of the event that takes its place.
     #[must_use]
     pub fn to_event(&self) -> String {
-        let Self { event, bytes, pairing, start } = self;
-        match pairing {
-            Some(pairing) => json!([TOO_LARGE, event, bytes, pairing.to_string()]).to_string(),
-            None if !start.is_empty() => json!([TOO_LARGE, event, bytes, start]).to_string(),
-            None => json!([TOO_LARGE, event, bytes]).to_string(),
+        let Self { event, bytes, pairing, start, attachments } = self;
+        let rest = pairing.map_or_else(|| start.clone(), |pairing| pairing.to_string());
+        match (*attachments, &*rest) {
+            (0, "") => json!([TOO_LARGE, event, bytes]).to_string(),
+            (0, rest) => json!([TOO_LARGE, event, bytes, rest]).to_string(),
+            (attachments, rest) => json!([TOO_LARGE, event, bytes, rest, attachments]).to_string(),
         }
     }
 
@@ -77,12 +85,18 @@ impl Unread {
     /// Returns the refusal of the event.
     #[must_use]
     pub fn refusal(&self) -> Refusal {
-        let Self { event, bytes, .. } = self;
+        let Self { event, bytes, attachments, .. } = self;
         if event.is_empty() {
             return Refusal::new(
                 Code::TooLarge,
                 "a message is too long, of which nothing was read",
             );
+        }
+        if *attachments > 0 {
+            let why = format!(
+                "{event:?} has {attachments} attachments, and a message may have {ATTACHMENTS}"
+            );
+            return Refusal::new(Code::TooLarge, &why);
         }
         let why =
             format!("{event:?} has {bytes} bytes or more, and a message may not have so many");
@@ -133,5 +147,8 @@ mod tests {
         let unread = Unread { event: "P2P_EMIT".into(), bytes: 9, start, ..Unread::default() };
 
         assert_eq!(Unread::read(&unread.to_event()), unread);
+        let crowded = Unread { attachments: 300, ..unread };
+        assert_eq!(Unread::read(&crowded.to_event()), crowded);
+        assert!(crowded.refusal().message.contains("300 attachments"), "{crowded:?}");
     }
 }

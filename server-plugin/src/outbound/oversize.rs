@@ -1,4 +1,5 @@
-//! Messages on a websocket that are too long: each is left out, and a short one takes its place.
+//! Messages on a websocket that are too long, or have too many attachments: each is left out, and a short one takes
+//! its place.
 //!
 //! Below a socket such a message ends the connection, and with it all that was under way. What takes its place
 //! has the name [`TOO_LARGE`], as an event or as the first argument of an acknowledgement, which the plugin
@@ -15,7 +16,7 @@ use socketio_p2p_protocol::{
 };
 use tokio::io::ReadBuf;
 
-use self::packet::{Packet, WITH_ATTACHMENTS, attachments_of};
+use self::packet::{Packet, WITH_ATTACHMENTS, attachments_of, write};
 use super::frames::{Frames, Header, Kind, MASK_BYTES, Step, WholeText};
 use crate::inbound::salvage;
 
@@ -25,9 +26,6 @@ const START_BYTES: usize = 512;
 
 /// A shorter text is one of Engine.IO. It may come between a text and its attachments.
 const SHORTEST: u64 = 3;
-
-/// The longest header of a frame, with its mask.
-const HEADER_BYTES: usize = 14;
 
 /// The longest message that a websocket takes, and the namespace in which a longer one is refused.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -41,13 +39,14 @@ pub(crate) struct Longest {
 pub(super) struct Oversize {
     message: Message,
     frame: Frame,
-    /// The payload of a message in several frames, as far as it came. Its length is not known yet.
+    /// The payload of a message in several frames, as far as it came: its length is not known yet. Or the frame of a
+    /// text, as it came: the number of its attachments is not known yet.
     held: BytesMut,
     /// Bytes to be handed over next.
     queue: BytesMut,
     /// `true` once the connection cannot go on.
     is_broken: bool,
-    /// The number of attachments of a message that has too many.
+    /// The number of attachments of a message that has too many, and that nothing can take the place of.
     too_many: Option<usize>,
 }
 
@@ -73,6 +72,8 @@ struct Message {
     is_to_be_replaced: bool,
     /// The attachments that belong to a text which was left out.
     attachments: usize,
+    /// The number of its attachments, if there are too many.
+    too_many: usize,
 }
 
 /// The present frame.
@@ -88,11 +89,22 @@ struct Frame {
     is_of_interest: bool,
 }
 
+impl Frame {
+    /// Returns whether these bytes, which follow its header, may be the beginning of a text with attachments.
+    fn may_have_attachments(&self, bytes: &[u8]) -> bool {
+        let (mask, payload) = bytes.split_at(self.mask_bytes.min(bytes.len()));
+        let start = payload.iter().zip(mask).map(|(byte, mask)| byte ^ mask);
+        WITH_ATTACHMENTS.iter().any(|with| start.clone().zip(*with).all(|(byte, of)| byte == *of))
+    }
+}
+
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 enum Fate {
     #[default]
     On,
     Held,
+    /// It is held as it is, until the number of its attachments is known.
+    Watched,
     Out,
 }
 
@@ -159,6 +171,11 @@ impl Oversize {
                 Step::Part(read) => (read, Fate::Out),
                 Step::Header(read, header, was_out) => {
                     self.decide(header, longest, was_out);
+                    if self.is_to_be_watched(&bytes[from + read..], was_out) {
+                        self.frame.fate = Fate::Watched;
+                        self.message.is_untouched = true;
+                        self.held.extend_from_slice(&bytes[from..from + read]);
+                    }
                     (read, self.frame.fate)
                 }
                 Step::Payload(read) => {
@@ -172,7 +189,7 @@ impl Oversize {
                     kept += read;
                 }
                 Fate::On => self.queue.extend_from_slice(&bytes[from..from + read]),
-                Fate::Held | Fate::Out => {}
+                Fate::Held | Fate::Watched | Fate::Out => {}
             }
             from += read;
             if !matches!(step, Step::Part(_)) {
@@ -238,6 +255,14 @@ impl Oversize {
         };
     }
 
+    /// Returns whether the frame that begins, of which these bytes are known, is held until the number of its
+    /// attachments is known.
+    fn is_to_be_watched(&self, bytes: &[u8], was_out: bool) -> bool {
+        let frame = &self.frame;
+        let is_whole_text = frame.fate == Fate::On && frame.begins_text && !frame.is_of_interest;
+        is_whole_text && frame.mask_bytes > 0 && !was_out && frame.may_have_attachments(bytes)
+    }
+
     fn begin(&mut self, is_text: bool) {
         let message = &mut self.message;
         let follows_text = std::mem::replace(&mut message.is_text, is_text);
@@ -248,6 +273,7 @@ impl Oversize {
         message.attachments = message.attachments.saturating_sub(1);
         if is_text {
             message.attachments = 0;
+            message.too_many = 0;
             message.start.clear();
         }
         if is_text || follows_text {
@@ -278,7 +304,9 @@ impl Oversize {
             frame.begins_text = frame.is_of_interest || expected;
             message.start.push(byte);
         }
-        if frame.fate == Fate::Held {
+        if frame.fate == Fate::Watched {
+            held.extend_from_slice(bytes);
+        } else if frame.fate == Fate::Held {
             held.reserve(payload.len());
             held.extend(payload.iter().enumerate().map(|(index, byte)| clear(index, byte)));
         }
@@ -286,11 +314,28 @@ impl Oversize {
 
     /// Hands over what takes the place of a message, or a message that was held, once that is clear.
     fn settle(&mut self, frames: &Frames, longest: &Longest) {
-        let Self { message, held, queue, .. } = self;
-        let is_known = message.start.len() == START_BYTES || frames.has_ended();
+        let Self { message, frame, held, queue, .. } = self;
+        let has_none = frame.fate == Fate::Watched && !frame.begins_text;
+        let is_known = has_none || message.start.len() == START_BYTES || frames.has_ended();
         if message.is_to_be_counted && is_known {
             message.is_to_be_counted = false;
-            self.too_many = attachments_of(&message.start).filter(|all| *all > ATTACHMENTS);
+            let all = attachments_of(&message.start).filter(|all| *all > ATTACHMENTS);
+            message.too_many = all.unwrap_or_default();
+            if all.is_none() || message.is_out {
+                // It is handed over, or left out in any case.
+            } else if message.is_untouched && message.replacement(longest).is_some() {
+                (message.is_out, message.is_held) = (true, false);
+                message.is_to_be_replaced = true;
+                frame.fate = Fate::Out;
+                *held = BytesMut::new();
+            } else {
+                self.too_many = all;
+            }
+        }
+        if frame.fate == Fate::Watched && is_known {
+            queue.extend_from_slice(&std::mem::take(held));
+            frame.fate = Fate::On;
+            message.is_untouched = false;
         }
         let opcode = if message.is_text { 1 } else { 2 };
         if message.is_to_be_replaced && (is_known || !message.is_text) {
@@ -331,7 +376,8 @@ impl Message {
                 let pairing = is_of_pairing.then(|| salvage::pairing(args, &[])).flatten();
                 let is_emit = matches!(&*event, EMIT | EMIT_ACKNOWLEDGE);
                 let start = if is_emit { args.to_owned() } else { String::new() };
-                let unread = Unread { event, bytes: self.bytes, pairing, start };
+                let unread =
+                    Unread { event, bytes: self.bytes, pairing, start, attachments: self.too_many };
                 format!("42{address}{}", unread.to_event())
             }
             "3" | "6" => format!("43{address}{}", Unread::acknowledgement(self.bytes)),
@@ -340,25 +386,6 @@ impl Message {
         self.attachments = attachments;
         Some(packet.into_bytes())
     }
-}
-
-/// Writes a frame, as a client sends it.
-fn write(queue: &mut BytesMut, opcode: u8, payload: &[u8]) {
-    queue.reserve(HEADER_BYTES + payload.len());
-    queue.extend_from_slice(&[0x80 | opcode]);
-    match payload.len() {
-        length @ 0..126 => queue.extend_from_slice(&[0x80 | length as u8]),
-        length @ 126..0x1_0000 => {
-            queue.extend_from_slice(&[0x80 | 126]);
-            queue.extend_from_slice(&(length as u16).to_be_bytes());
-        }
-        length => {
-            queue.extend_from_slice(&[0x80 | 127]);
-            queue.extend_from_slice(&(length as u64).to_be_bytes());
-        }
-    }
-    queue.extend_from_slice(&[0; MASK_BYTES]);
-    queue.extend_from_slice(payload);
 }
 
 #[cfg(test)]

@@ -1,4 +1,11 @@
-//! The beginning of a packet of Socket.IO, which is all that is read of it here.
+//! The beginning of a packet of Socket.IO, which is all that is read of it here, and the frame of one.
+
+use bytes::BytesMut;
+
+use crate::outbound::frames::MASK_BYTES;
+
+/// The longest header of a frame, with its mask.
+const HEADER_BYTES: usize = 14;
 
 /// The beginnings of an event and of an acknowledgement with attachments.
 pub(super) const WITH_ATTACHMENTS: [&[u8]; 2] = [b"45", b"46"];
@@ -40,6 +47,25 @@ impl<'a> Packet<'a> {
         let attachments = attachments.parse().ok()?;
         (is_ours && is_number).then_some(Self { kind, attachments, address, args })
     }
+}
+
+/// Writes a frame, as a client sends it.
+pub(super) fn write(queue: &mut BytesMut, opcode: u8, payload: &[u8]) {
+    queue.reserve(HEADER_BYTES + payload.len());
+    queue.extend_from_slice(&[0x80 | opcode]);
+    match payload.len() {
+        length @ 0..126 => queue.extend_from_slice(&[0x80 | length as u8]),
+        length @ 126..0x1_0000 => {
+            queue.extend_from_slice(&[0x80 | 126]);
+            queue.extend_from_slice(&(length as u16).to_be_bytes());
+        }
+        length => {
+            queue.extend_from_slice(&[0x80 | 127]);
+            queue.extend_from_slice(&(length as u64).to_be_bytes());
+        }
+    }
+    queue.extend_from_slice(&[0; MASK_BYTES]);
+    queue.extend_from_slice(payload);
 }
 
 #[cfg(test)]

@@ -87,22 +87,74 @@ fn what_engine_io_says_may_come_between_a_text_and_its_attachments() {
 }
 
 #[test]
-fn a_message_with_too_many_attachments_is_noticed_once_and_handed_over() {
-    for (start, expected) in
-        [("45257-", Some(257)), ("46300-", Some(300)), ("45256-", None), ("42", None)]
-    {
-        let sent = masked(TEXT, format!(r#"{start}/ns,1["e",{}]"#, "1".repeat(1000)).as_bytes());
-        for piece in [1, 5, 2000] {
+fn a_message_with_more_attachments_than_are_taken_is_left_out_with_them() {
+    let long = "1".repeat(1000);
+    for (announced, replaced) in [
+        (
+            r#"45257-/ns,1["e",{}]"#.to_owned(),
+            r#"42/ns,1["P2P_TOO_LARGE","e",19,"",257]"#.to_owned(),
+        ),
+        (
+            format!(r#"45300-/ns,1["e",{long}]"#),
+            format!(r#"42/ns,1["P2P_TOO_LARGE","e",{},"",300]"#, 17 + long.len()),
+        ),
+        (r#"46300-/ns,7[{}]"#.to_owned(), r#"43/ns,7["P2P_TOO_LARGE",15]"#.to_owned()),
+    ] {
+        let parts = [
+            masked(TEXT, announced.as_bytes()),
+            masked(0x82, b"one"),
+            masked(TEXT, b"3"),
+            masked(0x82, b"two"),
+            masked(TEXT, b"42/ns,[\"on\"]"),
+        ];
+        for piece in PIECES {
             let mut reader = Reader::default();
-            let (mut found, mut out) = (Vec::new(), Vec::new());
-            for piece in sent.chunks(piece) {
-                let mut view = [reader.frames.kept(), piece].concat();
-                let left = reader.oversize.screen(&mut reader.frames, &mut view, &longest());
-                out.extend_from_slice(&view[..left]);
-                found.extend(reader.oversize.take_too_many());
-            }
-            assert_eq!(found, expected.into_iter().collect::<Vec<_>>(), "{start} in {piece}");
-            assert_eq!(out, sent);
+
+            let out = frames_in(&reader.read(&parts.concat(), piece));
+
+            assert_eq!(out, [text(&replaced), text("3"), text("42/ns,[\"on\"]")], "{piece}");
+            assert!(!reader.oversize.is_broken() && reader.oversize.take_too_many().is_none());
+        }
+    }
+}
+
+#[test]
+fn a_message_in_several_frames_with_too_many_attachments_is_left_out_with_them() {
+    let parts = [
+        masked(0x01, br#"45257-/ns,1["P2P_EMIT",{"#),
+        masked(0x80, b"}]"),
+        masked(0x82, b"one"),
+        masked(TEXT, b"42/ns,[]"),
+    ];
+    for piece in PIECES {
+        let out = frames_in(&read(&parts.concat(), piece));
+
+        let [(TEXT, replacement), on] = &out[..] else { panic!("{out:?}") };
+        assert_eq!(*on, text("42/ns,[]"));
+        let replaced = std::str::from_utf8(replacement).unwrap().strip_prefix("42/ns,1").unwrap();
+        let Unread { event, attachments, .. } = Unread::read(replaced);
+        assert_eq!((&*event, attachments), (EMIT, 257));
+    }
+}
+
+#[test]
+fn as_many_attachments_as_are_taken_and_those_of_others_are_handed_over() {
+    let long = "1".repeat(1000);
+    for (start, expected) in [
+        (format!(r#"45256-/ns,1["e",{long}]"#), None),
+        (format!(r#"451-/ns,1["e",{long}]"#), None),
+        (format!(r#"42/ns,1["e",{long}]"#), None),
+        (r#"45257-/other,1["e",{}]"#.to_owned(), Some(257)),
+        (r#"45300-["e",{}]"#.to_owned(), Some(300)),
+    ] {
+        let sent = [masked(TEXT, start.as_bytes()), masked(0x82, b"blob")].concat();
+        for piece in PIECES {
+            let mut reader = Reader::default();
+
+            let out = reader.read(&sent, piece);
+
+            assert_eq!(reader.oversize.take_too_many(), expected, "{start} in {piece}");
+            assert!(out == sent, "{start} in {piece}");
         }
     }
 }
