@@ -23,7 +23,8 @@ const CLOSE_INTERVAL: Duration = Duration::from_millis(200);
 /// The time in which a client whose connection ends can read why.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 
-/// The longest wait for the next poll of a client, which takes a round trip.
+/// The longest time for the end of a client that polls: for the poll with the last words, and for the next one, which
+/// takes a round trip. One that does not poll, because its network or its process is gone, takes all of it.
 const POLL_WAIT: Duration = Duration::from_secs(2);
 
 /// The pause before it is looked again whether the last words are written.
@@ -208,9 +209,11 @@ async fn flushed(outlet: &dyn Outlet) {
 /// Ends the poll after the one that is answered with the last words: its client has read them. Returns
 /// whether there was one; between two polls there is nothing to end.
 async fn end_polling(outlet: &dyn Outlet) -> bool {
-    timeout(LAST_WORDS, answered_poll(outlet)).await.ok();
-    let polling = timeout(POLL_WAIT, waiting_poll(outlet)).await;
-    polling.map(|stream| stream.cut()).is_ok()
+    let polling = timeout(POLL_WAIT, async {
+        timeout(LAST_WORDS, answered_poll(outlet)).await.ok();
+        waiting_poll(outlet).await
+    });
+    polling.await.map(|stream| stream.cut()).is_ok()
 }
 
 /// Waits for a poll without a response.
@@ -248,7 +251,7 @@ mod tests {
         shared.connected(connection.id);
 
         end(&shared, connection.id);
-        sleep(LAST_WORDS + POLL_WAIT + CLOSE_INTERVAL).await;
+        sleep(POLL_WAIT + CLOSE_INTERVAL).await;
 
         outlet.left.load(Ordering::Relaxed)
     }
@@ -293,6 +296,16 @@ mod tests {
         let (is_ended, ()) = tokio::join!(end_polling(&outlet), responding);
 
         assert!(is_ended && second.is_cut() && !first.is_cut());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn nobody_waits_longer_for_a_client_that_does_not_poll_than_for_a_round_trip() {
+        let outlet = Unmetered { polls: true, ..Unmetered::default() };
+        let began = tokio::time::Instant::now();
+
+        assert!(!end_polling(&outlet).await);
+
+        assert_eq!(began.elapsed(), POLL_WAIT);
     }
 
     #[tokio::test(start_paused = true)]
