@@ -3,10 +3,12 @@
 use std::time::Duration;
 
 use futures_util::{FutureExt as _, future::try_join_all};
+use socketio_p2p_harness::Server;
 use tokio::time::sleep;
 
 use super::raw::{Raw, UPGRADE};
 use super::{Seen, Side, Step};
+use crate::interop::Failed;
 use crate::interop::restart::restarted;
 use crate::interop::stock::{Stock, V2, V4, V4_POLLING, paired};
 
@@ -56,6 +58,13 @@ pub(super) const STEPS: &[Step] = &[
         observe: |side| after(side, &["41", "40"]).boxed_local(),
     },
     Step {
+        name: "DISCONNECT and CONNECT at once of Socket.IO on one websocket, a second after the last",
+        reference: "websocket closed",
+        ours: "connected again each time",
+        why: "socket.io takes the CONNECT first, for one too many; socket.io-client comes back",
+        observe: |side| leaves_and_joins(side).boxed_local(),
+    },
+    Step {
         name: "CLOSE of Engine.IO from the client",
         reference: "goes on",
         ours: "websocket closed",
@@ -80,14 +89,52 @@ async fn crash(side: Side) -> Seen {
     Ok(try_join_all(reasons).await?.join(", "))
 }
 
-/// Says what a connected client hears after these packets, up to the end of its websocket, or to an answer.
-async fn after(side: Side, packets: &[&str]) -> Seen {
+/// Has a client leave the namespace and join it again in one write, and ask something each time. socketioxide (0.18.9)
+/// answers a CONNECT a moment before it takes the next one.
+async fn leaves_and_joins(side: Side) -> Seen {
     let server = side.start().await?;
-    let mut raw = Raw::connect(&server).await?;
+    let mut raw = joined(&server).await?;
+    for round in 0..3 {
+        sleep(Duration::from_secs(1)).await;
+        raw.frames(&["41", "40"]).await?;
+        if !wait_for(&mut raw, "40").await? {
+            return Ok("websocket closed".into());
+        }
+        raw.frame(&format!("42{round}[\"LIST_CLIENTS\"]")).await?;
+        assert!(wait_for(&mut raw, &format!("43{round}[")).await?, "closed");
+    }
+    Ok("connected again each time".into())
+}
+
+/// Returns a websocket with a client.
+async fn joined(server: &Server) -> Result<Raw, Failed> {
+    let mut raw = Raw::connect(server).await?;
     let line = "GET /socket.io/?EIO=4&transport=websocket&clientId=A";
     raw.request(line, UPGRADE, "").await?.ok_or("closed")?;
     raw.frame("40").await?;
-    while !raw.read_frame().await?.ok_or("closed")?.1.starts_with(b"40") {}
+    assert!(wait_for(&mut raw, "40").await?, "closed");
+    Ok(raw)
+}
+
+/// Waits for a packet that begins like this, and answers pings. Returns `false` if the end comes first.
+async fn wait_for(raw: &mut Raw, start: &str) -> Result<bool, Failed> {
+    while let Some((kind, contents)) = raw.read_frame().await?
+        && kind != 0x88
+    {
+        if contents.starts_with(start.as_bytes()) {
+            return Ok(true);
+        }
+        if *contents == *b"2" {
+            raw.frame("3").await?;
+        }
+    }
+    Ok(false)
+}
+
+/// Says what a connected client hears after these packets, up to the end of its websocket, or to an answer.
+async fn after(side: Side, packets: &[&str]) -> Seen {
+    let server = side.start().await?;
+    let mut raw = joined(&server).await?;
 
     for (index, packet) in packets.iter().enumerate() {
         if index > 0 {

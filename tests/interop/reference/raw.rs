@@ -67,10 +67,18 @@ impl Raw {
 
     /// Writes a short text in a masked frame.
     pub(super) async fn frame(&mut self, text: &str) -> Result<(), Failed> {
-        let length = u8::try_from(text.len()).ok().filter(|length| *length < 126);
-        let mut frame = vec![0x81, 0x80 | length.ok_or("too long")?, 0, 0, 0, 0];
-        frame.extend_from_slice(text.as_bytes());
-        self.0.write_all(&frame).await?;
+        self.frames(&[text]).await
+    }
+
+    /// Writes short texts at once, each in a masked frame.
+    pub(super) async fn frames(&mut self, texts: &[&str]) -> Result<(), Failed> {
+        let mut frames = Vec::new();
+        for text in texts {
+            let length = u8::try_from(text.len()).ok().filter(|length| *length < 126);
+            frames.extend([0x81, 0x80 | length.ok_or("too long")?, 0, 0, 0, 0]);
+            frames.extend_from_slice(text.as_bytes());
+        }
+        self.0.write_all(&frames).await?;
         Ok(())
     }
 
