@@ -14,6 +14,7 @@ mod busy;
 mod direct;
 mod emits;
 mod examples;
+mod field;
 mod identity;
 mod last_words;
 mod leaving;
