@@ -19,24 +19,17 @@
  */
 
 import { Backoff } from "./client/backoff.js";
+import { close, refuseClosed } from "./client/closing.js";
+import { command } from "./client/commands.js";
 import { connecting, garbledWelcome, notConnected, suspected } from "./client/connecting.js";
-import {
-  close,
-  heard,
-  lost,
-  networkChanged,
-  nextHeartbeat,
-  refuseClosed,
-  watchConnection,
-  type ConnectionState,
-  type Doubt,
-} from "./client/connection.js";
+import { lost, networkChanged, watchConnection, type ConnectionState } from "./client/connection.js";
 import { Ending, endIfConfirmed } from "./client/ending.js";
 import type { Answer, ClientConfig, ClientEvent, Input, Output, QuestionId } from "./client/interface.js";
+import { heard, nextHeartbeat, type Doubt } from "./client/life.js";
 import { Pacer } from "./client/pacer.js";
 import { everyPeer, feedPeer, findPeer, flush, flushDirect, peerNamed } from "./client/peers.js";
 import { answerQuestion, received } from "./client/received.js";
-import { command, expireRequests, type PendingRequest } from "./client/requests.js";
+import { expireRequests, type PendingRequest } from "./client/requests.js";
 import { Watches } from "./client/watches.js";
 import type { PairingId, ResumeToken } from "./id.js";
 import { defaultLimits, type Limits } from "./limits.js";

@@ -15,19 +15,22 @@ import type { Direct } from "./peer/direct.js";
 import { emit, finished, FRAME_OVERHEAD } from "./peer/emits.js";
 import type { Input, Output } from "./peer/interface.js";
 import type { LinkId, LinkMessage } from "./peer/link.js";
+import { linkEvent } from "./peer/link-event.js";
 import { Outbox } from "./peer/outbox.js";
 import { pathConfig, type PathConfig } from "./peer/path.js";
-import { isKnown, nextReassertion, part, reassert, serverEvent, type ServerView } from "./peer/reassertion.js";
+import { nextReassertion, part, reassert, serverEvent, watchStanding } from "./peer/reassertion.js";
+import { isKnown, type ServerView } from "./peer/server-view.js";
 import { Session } from "./peer/session.js";
 import type { Input as SessionInput } from "./peer/session/interface.js";
-import { allowRelay, carryOutDirect, direct, endDirect, linkEvent, reportPath } from "./peer/switching.js";
+import { allowRelay, carryOutDirect, direct, endDirect, reportPath } from "./peer/switching.js";
 import type { PairingInfo } from "./wire/control/welcome.js";
 import type { Frame } from "./wire/frame.js";
 
 export type { Complaint, Input, Output, ServerEvent } from "./peer/interface.js";
 export type { LinkCommand, LinkEvent, LinkId, LinkMessage } from "./peer/link.js";
 export { pathConfig, type PathConfig, type PathPolicy } from "./peer/path.js";
-export { isForgotten, knownAs, reasserts } from "./peer/reassertion.js";
+export { reasserts } from "./peer/reassertion.js";
+export { isForgotten, knownAs } from "./peer/server-view.js";
 
 /** One end of one pairing. */
 export class Peer {
@@ -206,6 +209,11 @@ export class Peer {
     if (!isKnown(this)) return part(this, "unregistered", now);
     if (!this.isUnwanted) this.outputs.push({ kind: "unregister" });
     this.isUnwanted = true;
+  }
+
+  /** Ends the pairing if there is neither a server that knows it nor a direct path. */
+  watchStanding(now: number): void {
+    watchStanding(this, now);
   }
 
   /** Ends this end of the pairing: calls are resolved, and the link is closed. */

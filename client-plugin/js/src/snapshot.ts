@@ -13,7 +13,7 @@ import { feedPeer } from "./client/peers.js";
 import { refusal } from "./error.js";
 import type { ResumeToken } from "./id.js";
 import type { Limits } from "./limits.js";
-import { isKnown } from "./peer/reassertion.js";
+import { isKnown } from "./peer/server-view.js";
 import { Peer } from "./peer.js";
 import type { PairingInfo } from "./wire/control/welcome.js";
 

@@ -8,8 +8,9 @@
 
 import type { Client } from "../client.js";
 import { isKnownCode, isRetryable, type Refusal } from "../error.js";
-import { askForLife, close, doubt, heard } from "./connection.js";
+import { close } from "./closing.js";
 import type { ConnectFailure } from "./interface.js";
+import { askForLife, doubt, heard } from "./life.js";
 
 /**
  * Returns whether another attempt can succeed. Only what is known to be final is: a refusal with a text that is no

@@ -2,15 +2,16 @@
 
 import type { Client } from "../client.js";
 import { refusal } from "../error.js";
-import { LIFE_TIMEOUT } from "../limits.js";
 import { isForgotten, knownAs } from "../peer.js";
 import { PROTOCOL } from "../wire/names.js";
 import type { Welcome } from "../wire/control/welcome.js";
+import { askAgain } from "./asking.js";
+import { close } from "./closing.js";
 import { connectingFailed, reconnect } from "./connecting.js";
-import type { Command } from "./interface.js";
+import { askForLife, doubt, lostAt, nextHeartbeat } from "./life.js";
 import { Pacer } from "./pacer.js";
 import { everyPeer, feedPeer, findPeer, paired } from "./peers.js";
-import { askAgain, closeRequests, nextReq, waitsInLine } from "./requests.js";
+import { waitsInLine } from "./requests.js";
 
 export type ConnectionState =
   /** A connection is being made, or the server has not sent its welcome on it: it must have arrived by `until`. */
@@ -21,47 +22,6 @@ export type ConnectionState =
   | { kind: "away" }
   /** There will be no other. */
   | { kind: "closed" };
-
-/** A doubt about the connection, until the server gives a sign of life. */
-export interface Doubt {
-  /** The time from which on anything that arrives was sent since. */
-  countsFrom: number;
-  /** The time at which the connection is given up. */
-  until: number;
-}
-
-/** Notes that the server is there. Before the welcome nothing counts: the wait for it is limited. */
-export function heard(client: Client): void {
-  if (client.isConnecting) return;
-  client.lastHeard = client.now;
-  if (client.doubt && client.now >= client.doubt.countsFrom) client.doubt = undefined;
-}
-
-/** Returns when the connection is looked after next. */
-export function nextHeartbeat(client: Client): number | undefined {
-  const { state } = client;
-  if (state.kind === "connecting") return state.until;
-  if (state.kind === "away" && !client.welcomed) return client.firstUntil;
-  if (state.kind !== "ready") return undefined;
-  // The server's round trip is compared with that of the direct path.
-  let last = Math.max(client.lastHeard, client.lastAsked);
-  for (const peer of client.peers.values()) if (peer.stands()) last = client.lastAsked;
-  return Math.min(lostAt(client), last + client.config.heartbeatInterval);
-}
-
-/** Returns when the connection is given up if nothing is heard. */
-function lostAt(client: Client): number {
-  return Math.min(client.lastHeard + client.config.heartbeatTimeout, client.doubt?.until ?? Infinity);
-}
-
-/** Notes a hint that the connection may be dead. The server has a short time for a sign of life. */
-export function doubt(client: Client): void {
-  if (client.state.kind !== "ready") return;
-  const until = client.now + LIFE_TIMEOUT + 2 * (client.serverRtt ?? 0);
-  // What arrives at once may have been under way already.
-  client.doubt ??= { countsFrom: client.now + LIFE_TIMEOUT / 4, until };
-  askForLife(client);
-}
 
 /**
  * Notes that this machine has another network. A connection that stands must show it soon, and an attempt to connect,
@@ -80,14 +40,6 @@ export function watchConnection(client: Client): void {
   else if (state.kind === "away") close(client);
   else if (now >= lostAt(client)) lost(client);
   else askForLife(client);
-}
-
-export function askForLife(client: Client): void {
-  if (client.state.kind !== "ready") return;
-  client.lastAsked = client.now;
-  const req = nextReq(client);
-  client.asked = { req, at: client.now };
-  client.send({ kind: "ping", req });
 }
 
 /** Notes that the connection is gone. What the peers hold waits for the next one. */
@@ -146,21 +98,4 @@ export function welcome(client: Client, received: Welcome): void {
 /** Returns the key of the peer that the server knows by this name. */
 export function knowsAs(client: Client, pairing: string): string | undefined {
   return findPeer(client, (peer) => knownAs(peer) === pairing);
-}
-
-export function close(client: Client): void {
-  everyPeer(client, { kind: "ended", reason: "disconnected" });
-  closeRequests(client);
-  client.state = { kind: "closed" };
-  client.event({ kind: "disconnected" });
-  client.output({ kind: "close" });
-}
-
-/** Refuses a command: the client is closed, or about to. */
-export function refuseClosed(client: Client, command: Command): void {
-  if (command.kind === "emit") {
-    client.answer(command.call, { kind: "outcome", outcome: { outcome: "not-executed", cause: { code: "closed" } } });
-  } else if (command.kind !== "cancel" && command.kind !== "network-changed" && command.kind !== "close") {
-    client.answer(command.call, { kind: "closed" });
-  }
 }

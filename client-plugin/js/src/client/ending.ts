@@ -7,7 +7,7 @@
 
 import type { Client } from "../client.js";
 import { CONFIRM_TIMEOUT } from "../limits.js";
-import { close } from "./connection.js";
+import { close } from "./closing.js";
 import { everyPeer } from "./peers.js";
 import { unregister } from "./requests.js";
 

@@ -9,8 +9,7 @@ import type * as peer from "../peer/interface.js";
 import { isForgotten, knownAs, Peer, reasserts } from "../peer.js";
 import { bodySize, type Frame } from "../wire/frame.js";
 import type { PairingInfo } from "../wire/control/welcome.js";
-import { askForLife, doubt } from "./connection.js";
-import { nextReq } from "./requests.js";
+import { askForLife, doubt, nextReq } from "./life.js";
 
 /** Returns the key of the peer whose pairing has this name now. */
 export function peerNamed(client: Client, pairing: PairingId): PairingId | undefined {

@@ -1,4 +1,4 @@
-/** Requests to the server, and the application's commands. */
+/** Requests to the server. */
 
 import { utf8Length } from "../bytes.js";
 import type { Client } from "../client.js";
@@ -15,10 +15,9 @@ import {
 import type { ClientMessage, ReqId } from "../wire/control/client.js";
 import type { PairingInfo } from "../wire/control/welcome.js";
 import { isDeeper } from "../wire/shape.js";
-import { networkChanged, refuseClosed } from "./connection.js";
-import { beginToClose, endPairing } from "./ending.js";
 import type { Answer, Command } from "./interface.js";
-import { emit, everyPeer, feedPeer, forgottenPeer } from "./peers.js";
+import { nextReq } from "./life.js";
+import { feedPeer, forgottenPeer } from "./peers.js";
 
 /** A request to the server. Each is idempotent: it may be sent again on another connection. */
 type ServerRequest =
@@ -55,42 +54,14 @@ function message(request: ServerRequest, req: ReqId, now: number): ClientMessage
   return { kind: "register", req, target, payload, consentTime, wait };
 }
 
-export function nextReq(client: Client): ReqId {
-  return ++client.lastReq;
-}
-
-function request(client: Client, call: number, asked: ServerRequest, deadline: number): void {
+export function request(client: Client, call: number, asked: ServerRequest, deadline: number): void {
   if (!client.welcomed) return client.answer(call, { kind: "closed" });
   const req = nextReq(client);
   client.send(message(asked, req, client.now));
   client.requests.set(req, { call, request: asked, deadline, isCancelled: false });
 }
 
-/** Sends the requests again that were not answered on an earlier connection, unless the welcome answers them. */
-export function askAgain(client: Client): void {
-  const pending = [...client.requests.values()];
-  client.requests.clear();
-  for (const { call, request: asked, deadline, isCancelled } of pending) {
-    if (asked.kind === "list") {
-      request(client, call, asked, deadline);
-    } else if (asked.kind === "unregister") {
-      if (client.peers.size) endPairing(client, call, deadline);
-      else client.answer(call, { kind: "unregistered" });
-    } else {
-      const pairing = pairingWith(client, asked.target);
-      if (isCancelled) {
-        if (pairing) endUnwanted(client);
-      } else if (pairing) {
-        client.answer(call, { kind: "registered", pairing });
-      } else {
-        register(client, call, asked, deadline);
-      }
-    }
-  }
-  client.watches.watchAgain(client);
-}
-
-function pairingWith(client: Client, partner: string): PairingInfo | undefined {
+export function pairingWith(client: Client, partner: string): PairingInfo | undefined {
   for (const peer of client.peers.values()) if (peer.info.partner === partner) return peer.info;
   return undefined;
 }
@@ -99,7 +70,7 @@ function pairingWith(client: Client, partner: string): PairingInfo | undefined {
  * Registers a target. While the server has forgotten a pairing, the answer is the one that the server would give if
  * it had not.
  */
-function register(client: Client, call: number, asked: ServerRequest & { kind: "register" }, deadline: number): void {
+export function register(client: Client, call: number, asked: ServerRequest & { kind: "register" }, deadline: number): void {
   if (forgottenPeer(client) === undefined) return request(client, call, asked, deadline);
   const pairing = pairingWith(client, asked.target);
   client.answer(call, pairing ? { kind: "registered", pairing } : { kind: "refused", refusal: refusal("source-busy") });
@@ -112,37 +83,7 @@ export function unregister(client: Client, call: number, deadline: number): void
   client.answer(call, { kind: "unregistered" });
 }
 
-export function command(client: Client, command: Command): void {
-  if (client.ending.closes && command.kind !== "cancel") return refuseClosed(client, command);
-  switch (command.kind) {
-    case "register":
-      return beginToRegister(client, command);
-    case "unregister":
-      return endPairing(client, command.call, command.deadline);
-    case "list":
-      return request(client, command.call, { kind: "list" }, command.deadline);
-    case "watch":
-      return client.watches.watch(client, command.call, command.target, command.deadline);
-    case "emit": {
-      const { call, pairing, event, args, options } = command;
-      return emit(client, call, pairing, { kind: "emit", call, event, args, options });
-    }
-    case "cancel": {
-      const { call } = command;
-      cancelRequest(client, call);
-      client.ending.cancel(call);
-      client.watches.cancel(client, call);
-      return everyPeer(client, { kind: "cancelled", call });
-    }
-    case "network-changed":
-      everyPeer(client, { kind: "network-changed" });
-      return networkChanged(client);
-    case "close":
-      return beginToClose(client);
-  }
-}
-
-function beginToRegister(client: Client, command: Command & { kind: "register" }): void {
+export function beginToRegister(client: Client, command: Command & { kind: "register" }): void {
   const { call, target, payload, consentTime, wait } = command;
   if (payload !== undefined && isTooLarge(payload)) {
     return client.answer(call, { kind: "refused", refusal: refusal("too-large") });
@@ -175,7 +116,7 @@ export function expireRequests(client: Client): void {
 }
 
 /** Forgets a request whose caller no longer waits. A registration is taken back. */
-function cancelRequest(client: Client, call: number): void {
+export function cancelRequest(client: Client, call: number): void {
   for (const [req, pending] of client.requests) {
     if (pending.call === call && !pending.isCancelled) return withdraw(client, req, pending);
   }

@@ -4,7 +4,7 @@ import type { Client } from "../client.js";
 import type { Refusal } from "../error.js";
 import type { ReqId } from "../wire/control/client.js";
 import type { TargetState } from "../wire/control/welcome.js";
-import { nextReq } from "./requests.js";
+import { nextReq } from "./life.js";
 
 class Watch {
   /** Its number on the present connection. */

@@ -21,37 +21,17 @@
  */
 
 import { isRetryable, type Code, type EndReason } from "../error.js";
-import type { PairingId } from "../id.js";
 import { DIRECT_TIMEOUT, REASSERT_INTERVAL } from "../limits.js";
 import type { Peer } from "../peer.js";
 import type { PairingInfo } from "../wire/control/welcome.js";
 import type { Heartbeat } from "../wire/heartbeat.js";
 import { giveUpUnfit } from "./emits.js";
 import type { ServerEvent } from "./interface.js";
+import { isForgotten, isKnown } from "./server-view.js";
 import { closeRelay, direct, openRelay } from "./switching.js";
 
 /** Former names that are known: handlers that still run use them. */
 const FORMER = 8;
-
-/** The server's knowledge of the pairing. */
-export type ServerView =
-  /** It knows the pairing by its name. */
-  | { view: "known" }
-  /** It has forgotten the pairing; a registration waits for its answer, or is due. */
-  | { view: "forgotten"; isAsked: boolean; askAt: number }
-  /** It has granted the pairing anew; the partner must use that name in time. The last ping under the former name. */
-  | { view: "granted"; info: PairingInfo; until: number; after: number }
-  /** It knows the pairing by its name, and the partner may not use that name yet. */
-  | { view: "renamed"; after: number };
-
-/** Returns true while the server has forgotten the pairing. */
-export const isForgotten = ({ server }: Peer): boolean => server.view === "forgotten";
-
-/** Returns true if both ends know the pairing by the name that the server has, so that the relay may carry. */
-export const isKnown = ({ server }: Peer): boolean => server.view === "known";
-
-/** Returns the name by which the server knows the pairing, or knew it. */
-export const knownAs = ({ server, info }: Peer): PairingId => (server.view === "granted" ? server.info.id : info.id);
 
 /** Returns true if this grant is for this pairing, which the server has forgotten. */
 export const reasserts = (peer: Peer, granted: PairingInfo): boolean =>

@@ -1,7 +1,7 @@
 /** A frame as one binary value. See PROTOCOL.md, "The binary spelling". */
 
 import { isPairingId, type PairingId } from "../../id.js";
-import { bodyArgs, type Frame } from "../frame.js";
+import { bodyArgs, type Frame } from "./content.js";
 import { isWhole } from "../shape.js";
 import { frameFromValue, frameText } from "./json.js";
 

@@ -4,7 +4,7 @@ import { Args } from "../../args.js";
 import { fromBase64, isText, toBase64 } from "../../bytes.js";
 import { refusal } from "../../error.js";
 import { JSON_DEPTH, MS } from "../../limits.js";
-import { bodyArgs, type Body, type Frame } from "../frame.js";
+import { bodyArgs, type Body, type Frame } from "./content.js";
 import { readLabel } from "../label.js";
 import { isDeeper, isObject, isReadable, isWhole, type Fields } from "../shape.js";
 
