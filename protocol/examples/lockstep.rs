@@ -1,5 +1,5 @@
 //! Compares the TypeScript client with the Rust crate, output by output: the simulator records clients and
-//! both ends of pairings, and a Node process replays each transcript as it is recorded.
+//! both ends of pairings, and reads session descriptions; a Node process replays each transcript as it is recorded.
 //!
 //! ```text
 //! cargo run -p socketio-p2p-protocol --features sim --example lockstep -- 200000
@@ -11,6 +11,9 @@
 //! difference is printed with its seed, and the program fails. With `--planted` it fails unless each of the planted
 //! differences is found; with fewer steps than 200,000 those are left out that matter rarely. Build the Node
 //! program before: `npm run build` in `client-plugin/js`.
+
+#[path = "lockstep/descriptions.rs"]
+mod descriptions;
 
 use std::{
     env,
@@ -72,7 +75,7 @@ impl Other {
 }
 
 /// Records the transcripts of a seed: of a client, which may watch others or wait in line, or of both ends of a
-/// pairing, in peace or in a rough run.
+/// pairing, in peace or in a rough run; with each client's, that of session descriptions.
 fn record(seed: u64) -> Vec<String> {
     let of_client = || {
         let plan = Plan::new(seed);
@@ -86,7 +89,7 @@ fn record(seed: u64) -> Vec<String> {
     };
     match seed % 4 {
         0 => (0..2).filter_map(|end| sim::record_peer(seed, end)).collect(),
-        1 => of_client().into_iter().collect(),
+        1 => of_client().into_iter().chain([descriptions::record(seed)]).collect(),
         _ => sim::record_rough_peers(seed),
     }
 }

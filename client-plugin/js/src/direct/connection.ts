@@ -3,7 +3,7 @@
 import { CHANNEL_MESSAGE_BYTES, CHANNELS_IN_ALL, CHUNK_BYTES, PARTS_UNDER_WAY, WINDOW_BYTES } from "../limits.js";
 import type { LinkCommand, LinkEvent, LinkMessage } from "../peer/link.js";
 import { candidate } from "../wire/signal/candidate.js";
-import { readSdp, type Sdp } from "../wire/signal/sdp.js";
+import { answering, readSdp, type Sdp } from "../wire/signal/sdp.js";
 import type { ChannelHost, Channels } from "./channels.js";
 import type { DataChannelLike, Description, PeerConnectionClass, PeerConnectionLike } from "./peer-connection.js";
 
@@ -132,7 +132,7 @@ export class DirectConnection {
     // An unanswered offer of this end is void: setting the partner's rolls it back.
     await this.connection.setRemoteDescription({ type: "offer", sdp: offer.text });
     const { sdp = "" } = await this.connection.createAnswer();
-    await this.describe(attempt, { type: "answer", sdp: offer.media ? withoutMedia(sdp, offer) : sdp });
+    await this.describe(attempt, { type: "answer", sdp: answering(sdp, offer) });
   }
 
   private async describe(attempt: number, description: Description): Promise<void> {
@@ -167,23 +167,4 @@ export class DirectConnection {
       this.fail();
     }
   }
-}
-
-/**
- * Returns an answer to an offer in which media carry nothing. They are rejected, by the port 0, and in no bundle then. But
- * the one whose address is that of the data channel, the first of its bundle, is inactive: libwebrtc and Firefox cannot give
- * their only address to another section.
- */
-function withoutMedia(answer: string, { text, mid }: Sdp): string {
-  const bundles = [...text.matchAll(/^a=group:BUNDLE (.*)/gm)].map(([, mids = ""]) => mids.trim().split(/\s+/));
-  const [first] = bundles.find((mids) => mids.includes(mid)) ?? [];
-  const bundle = [mid];
-  const [session = "", ...sections] = answer.split(/^(?=m=)/m).map((section) => {
-    if (!/^m=(?!application)/.test(section)) return section;
-    const own = /^a=mid:(\S+)/m.exec(section)?.[1];
-    if (own !== first || !first || /^m=\S+ 0 /.test(section)) return section.replace(/^(m=\S+) \d+/, "$1 0");
-    bundle.unshift(first);
-    return section.replace(/^a=(sendrecv|sendonly|recvonly)/m, "a=inactive");
-  });
-  return session.replace(/^a=group:BUNDLE.*/m, `a=group:BUNDLE ${bundle.join(" ")}`) + sections.join("");
 }

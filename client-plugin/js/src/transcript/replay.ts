@@ -2,6 +2,7 @@
 
 import { isObject, type Fields } from "../wire/shape.js";
 import { ClientMachine } from "./client.js";
+import { DescriptionMachine } from "./descriptions.js";
 import { PeerMachine } from "./peer.js";
 import type { Machine } from "./terms.js";
 
@@ -39,6 +40,7 @@ export class Replay {
     const { of, config } = header as { of: string; config: Fields };
     if (of === "client") this.machine = new ClientMachine(config);
     else if (of === "peer") this.machine = new PeerMachine(config);
+    else if (of === "descriptions") this.machine = new DescriptionMachine();
     else throw new Error(`a transcript of ${of}`);
   }
 

@@ -122,3 +122,23 @@ export function readSdp(text: string): Sdp | SignalError {
 export function withChannels(text: string, ufrag: string, window: number, pieces: boolean): string {
   return `${text}a=x-channel-window:${window} ${ufrag}\r\n${pieces ? `a=x-channel-pieces:1 ${ufrag}\r\n` : ""}`;
 }
+
+/**
+ * Returns an answer of this end to an offer, in which media carry nothing. They are rejected, by the port 0, and in no bundle then. But
+ * the one whose address is that of the data channel, the first of its bundle, is inactive: libwebrtc and Firefox cannot give
+ * their only address to another section.
+ */
+export function answering(answer: string, { text, mid, index, media }: Sdp): string {
+  if (!media) return answer;
+  const bundles = [...text.matchAll(/^a=group:BUNDLE (.*)/gm)].map(([, mids = ""]) => mids.trim().split(/\s+/));
+  const [first] = bundles.find((mids) => mids.includes(mid)) ?? [];
+  const bundle = [mid];
+  const [session = "", ...sections] = answer.split(/^(?=m=)/m).map((section, at) => {
+    if (!at || at === index + 1) return section;
+    const own = /^a=mid:(\S+)/m.exec(section)?.[1];
+    if (own !== first || !first || /^m=\S+ 0 /.test(section)) return section.replace(/^(m=\S+) \d+/, "$1 0");
+    bundle.unshift(first);
+    return section.replace(/^a=(sendrecv|sendonly|recvonly)/m, "a=inactive");
+  });
+  return session.replace(/^a=group:BUNDLE.*/m, `a=group:BUNDLE ${bundle.join(" ")}`) + sections.join("");
+}
