@@ -78,6 +78,31 @@ test("a sender waits while a window is unread, and goes on when some of it was r
   assert.equal(await there.receive(), "last");
 });
 
+test("a message that would have to wait can be kept instead", async () => {
+  const { one, next } = await pair();
+  const here = await one.channel("file");
+  const there = await next();
+  const message = new Uint8Array(60_000);
+
+  let sent = 0;
+  while (here.trySend(message)) {
+    sent++;
+    await new Promise(setImmediate); // The transport takes it.
+  }
+  const waits = here.send("next");
+  const isBehind = here.trySend("other");
+  const received: unknown[] = [];
+  for (let count = 0; count <= sent; count++) received.push(await there.receive());
+  await waits;
+  const isSent = here.trySend("last");
+
+  assert.equal(sent, Math.ceil(CHANNEL_WINDOW / (message.length + 128)));
+  assert.deepEqual([isBehind, received.pop(), isSent, await there.receive()], [false, "next", true, "last"]);
+  assert.throws(() => here.trySend(""), { code: "bad-args" });
+  await here.close();
+  assert.throws(() => here.trySend("late"), { code: "closed" });
+});
+
 test("a stream goes through a channel, and its reader's pace is kept", async () => {
   const { one, next } = await pair();
   const here = await one.channel("file");

@@ -47,6 +47,9 @@ export interface ChannelGroup {
   gone(channel: P2pChannel): void;
 }
 
+/** A message that is to be sent. */
+type Outgoing = Omit<Waiting, "done">;
+
 interface Waiting {
   readonly data: ChannelMessage;
   readonly length: number;
@@ -54,6 +57,13 @@ interface Waiting {
   readonly until: number;
   readonly done: (sent: boolean | P2pError) => void;
 }
+
+const WHY_CLOSED: Record<ChannelEnd, string> = {
+  connection: "the direct path is closed",
+  unread: "it was not read, and the partner did not wait",
+  partner: "the partner has closed it",
+  here: "it is closed",
+};
 
 /** The bytes of a message of a stream, at most. */
 const STREAMED = 64 * 1024;
@@ -81,6 +91,7 @@ export class P2pChannel {
   /** Resolves when nothing more comes, with the reason. */
   readonly closed: Promise<ChannelEnd>;
 
+  private readonly name: string;
   private readonly channel: Channel;
   private readonly messages: ChannelMessage[] = [];
   private readonly readers: ((message: ChannelMessage | undefined) => void)[] = [];
@@ -90,7 +101,7 @@ export class P2pChannel {
   private number = 0;
   private timer: ReturnType<typeof setTimeout> | undefined;
   /** Set while a look at the transport is due. */
-  private looksAgain = false;
+  private look: ReturnType<typeof setTimeout> | undefined;
   /** Those that wait until something is so. */
   private watchers: { is: () => boolean; resolve: () => void }[] = [];
   private ended: ((end: ChannelEnd) => void) | undefined;
@@ -106,6 +117,7 @@ export class P2pChannel {
     private readonly group: ChannelGroup,
   ) {
     this.label = raw.label;
+    this.name = `channel ${JSON.stringify(raw.label)}`;
     this.protocol = protocol;
     this.ordered = carriage === "pieces-in-order" || (carriage !== "pieces" && raw.ordered !== false);
     this.channel = new Channel(group.partnerWindow, carriage !== "reliable");
@@ -162,20 +174,32 @@ export class P2pChannel {
    * may lose messages it returns false if the message could not leave within 100 ms, and was given up. Bytes are not
    * copied: they stay as they are until then.
    */
-  send(message: ChannelMessage | Bytes): Promise<boolean> {
-    const data = typeof message === "string" ? message : bytesOf(message);
-    const length = typeof data === "string" ? utf8Length(data) : data.length;
-    const name = this.name();
-    if (!length) return Promise.reject(new P2pError("bad-args", `${name}: a message must not be empty`));
-    if (length > this.maxMessage) {
-      const text = `${name}: a message has ${length} bytes, and the partner takes ${this.maxMessage}`;
-      return Promise.reject(new P2pError("too-large", text));
-    }
+  async send(message: ChannelMessage | Bytes): Promise<boolean> {
+    const content = this.checked(message);
     return new Promise((resolve, reject) => {
       const done = (sent: boolean | P2pError) => (typeof sent === "boolean" ? resolve(sent) : reject(sent));
-      this.waiting.push({ data, length, until: now() + CHANNEL_PATIENCE, done });
+      this.waiting.push({ ...content, until: now() + CHANNEL_PATIENCE, done });
       this.flush();
     });
+  }
+
+  /** Sends one message if it need not wait. Returns false if it would have to: nothing was sent then. */
+  trySend(message: ChannelMessage | Bytes): boolean {
+    const content = this.checked(message);
+    if (this.waiting.length) return false;
+    const sent = this.put({ ...content, until: -Infinity });
+    if (sent instanceof P2pError) throw sent;
+    if (sent) this.group.used("sent");
+    return !!sent;
+  }
+
+  /** Returns a message with its length. Throws if no channel takes it. */
+  private checked(message: ChannelMessage | Bytes): Pick<Waiting, "data" | "length"> {
+    const data = typeof message === "string" ? message : bytesOf(message);
+    const length = typeof data === "string" ? utf8Length(data) : data.length;
+    if (!length) throw new P2pError("bad-args", `${this.name}: a message must not be empty`);
+    if (length <= this.maxMessage) return { data, length };
+    throw new P2pError("too-large", `${this.name}: a message has ${length} bytes, and the partner takes ${this.maxMessage}`);
   }
 
   /** Returns the next message, or undefined after the last one. */
@@ -224,22 +248,10 @@ export class P2pChannel {
     return !this.channel.end && !this.channel.isEnding();
   }
 
-  private name(): string {
-    return `channel ${JSON.stringify(this.label)}`;
-  }
-
   /** Returns why nothing can be sent or read any more. */
   private failure(): P2pError {
     const { end } = this.channel;
-    const why =
-      end === "connection"
-        ? "the direct path is closed"
-        : end === "unread"
-          ? "it was not read, and the partner did not wait"
-          : end === "partner"
-            ? "the partner has closed it"
-            : "it is closed";
-    return new P2pError("closed", `${this.name()}: ${why}`);
+    return new P2pError("closed", `${this.name}: ${WHY_CLOSED[end ?? "here"]}`);
   }
 
   private received(data: ChannelMessage): void {
@@ -328,7 +340,7 @@ export class P2pChannel {
   /** Sends what may be sent by now. */
   private flush(): void {
     for (let next; (next = this.waiting[0]); ) {
-      const sent = this.carriage === "reliable" ? this.sendCounted(next) : this.sendInTime(next);
+      const sent = this.put(next);
       if (sent === undefined) break;
       this.waiting.shift();
       if (sent === true) this.group.used("sent");
@@ -337,45 +349,47 @@ export class P2pChannel {
     this.watchers = this.watchers.filter(({ is, resolve }) => !is() || resolve());
   }
 
+  /** Sends a message. Returns undefined if it has to wait, and false if it is given up. */
+  private put(message: Outgoing): boolean | P2pError | undefined {
+    return this.carriage === "reliable" ? this.sendCounted(message) : this.sendInTime(message);
+  }
+
   /** Sends a message that is not lost. Returns undefined if it has to wait. */
-  private sendCounted({ data, length }: Waiting): boolean | P2pError | undefined {
+  private sendCounted({ data, length }: Outgoing): boolean | P2pError | undefined {
     const { channel, raw } = this;
     if (!channel.end && raw.bufferedAmount > HANDED_OVER) return undefined;
     const why = channel.spend(length);
     if (why === "full") return undefined;
-    return why ? this.failure() : this.put(data);
+    return why ? this.failure() : this.handOver(data);
   }
 
   /** Sends a message that may be lost, if the transport is not behind. Returns undefined if it has to wait. */
-  private sendInTime({ data, length, until }: Waiting): boolean | P2pError | undefined {
+  private sendInTime({ data, length, until }: Outgoing): boolean | P2pError | undefined {
     const { channel, raw, timely } = this;
     if (channel.spend(0)) return this.failure();
     const time = now();
     if (!timely.room(raw.bufferedAmount, this.group.roundTrip(), time)) {
       if (time >= until) return false;
-      if (!this.looksAgain) setTimeout(() => this.lookAgain(), LOOK_AGAIN);
-      this.looksAgain = true;
+      this.look ??= setTimeout(() => {
+        this.look = undefined;
+        this.flush();
+      }, LOOK_AGAIN);
       return undefined;
     }
     if (this.carriage === "lossy") {
       timely.handedOver(length, time);
-      return this.put(data);
+      return this.handOver(data);
     }
     const message: Content = typeof data === "string" ? { isText: true, bytes: encoder.encode(data) } : { isText: false, bytes: data };
     for (const piece of pieces(this.number++ % 2 ** 32, message)) {
       timely.handedOver(piece.length, time);
-      const sent = this.put(piece);
+      const sent = this.handOver(piece);
       if (sent !== true) return sent;
     }
     return true;
   }
 
-  private lookAgain(): void {
-    this.looksAgain = false;
-    this.flush();
-  }
-
-  private put(data: ChannelMessage): true | P2pError {
+  private handOver(data: ChannelMessage): true | P2pError {
     try {
       this.raw.send(data);
       return true;
