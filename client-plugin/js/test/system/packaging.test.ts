@@ -20,6 +20,8 @@ const run = promisify(execFile);
 const PACKAGE = fileURLToPath(new URL("../../../", import.meta.url));
 /** The version of Vite with which the package is tried. */
 const VITE = "vite@7.1.12";
+/** The other runtimes in which the package is tried, with the arguments that run a program. */
+const RUNTIMES = { "deno@2.9.6": ["deno", "run", "-A"], "bun@1.4.5": ["bun"] };
 /** The WebRTC of the program in the README. */
 const WEBRTC = "@roamhq/wrtc@0.10.0";
 
@@ -88,6 +90,24 @@ export const open = (url: string) => connect(url, { id: 'a', onRegister: ({ sour
   ] as const) {
     const options = ["--module", module, "--moduleResolution", resolution, ...common];
     await run(process.execPath, [tsc, ...options], { cwd: folder }).catch(({ stdout }) => assert.fail(String(stdout)));
+  }
+});
+
+test("a fresh project of Deno or Bun talks with the package through the server", async () => {
+  const { url } = await startServer();
+  await RustPeer.start(url, "rust");
+  const program = `import process from "node:process";
+import { connect } from "socketio-p2p";
+const [url, id] = process.argv.slice(2);${TALK}
+const bytes = Uint8Array.from({ length: 300_000 }, (_, at) => at % 251);
+const { echo } = await client.emit2("ask", bytes);
+console.log(JSON.stringify([answer, echo[0].every((byte, at) => byte === bytes[at]) && echo[0].length]));
+await client.close();`;
+  const folder = await project({ "index.js": program }, Object.keys(RUNTIMES));
+
+  for (const [runtime, [name = "", ...options]] of Object.entries(RUNTIMES)) {
+    const { stdout } = await run(join(folder, "node_modules/.bin", name), [...options, "index.js", url, name], { cwd: folder });
+    assert.deepEqual(JSON.parse(stdout), [{ echo: [name] }, 300_000], runtime);
   }
 });
 
