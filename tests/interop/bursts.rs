@@ -30,7 +30,8 @@ pub(crate) async fn many_calls(server: &Server, kinds: (Stock, Stock), count: u6
     let bursted = b.wait_for("bursted").await?;
     assert_eq!((&bursted["arrived"], &bursted["inOrder"]), (&json!(count), &json!(true)));
     assert_eq!(a.wait_for("burst").await?["right"], count);
-    assert_eq!(disturbances(&mut a)? + disturbances(&mut b)?, 0);
+    assert_undisturbed(&mut a)?;
+    assert_undisturbed(&mut b)?;
     Ok(())
 }
 
@@ -49,7 +50,8 @@ async fn clients_that_call_each_other_in_one_loop_get_all_answers() -> Story {
         for (client, count) in [&mut a, &mut b].into_iter().zip(counts) {
             assert_eq!(client.wait_for("burst").await?["right"], count, "{kinds:?}");
         }
-        assert_eq!(disturbances(&mut a)? + disturbances(&mut b)?, 0);
+        assert_undisturbed(&mut a)?;
+        assert_undisturbed(&mut b)?;
     }
     Ok(())
 }
@@ -71,7 +73,8 @@ pub(crate) async fn many_emits(server: &Server, kinds: (Stock, Stock), count: u6
 
     let bursted = b.wait_for("bursted").await?;
     assert_eq!((&bursted["arrived"], &bursted["inOrder"]), (&json!(count), &json!(true)));
-    assert_eq!(disturbances(&mut a)? + disturbances(&mut b)?, 0);
+    assert_undisturbed(&mut a)?;
+    assert_undisturbed(&mut b)?;
     Ok(())
 }
 
@@ -89,7 +92,7 @@ async fn emits_in_one_loop_arrive_in_order_at_a_rust_peer() -> Story {
         for n in 0..count {
             assert_eq!(rust.wait_for("incoming").await?["args"][0], n);
         }
-        assert_eq!(disturbances(&mut stock)?, 0);
+        assert_undisturbed(&mut stock)?;
     }
     Ok(())
 }
@@ -111,12 +114,15 @@ pub(crate) async fn long_answers(server: &Server, kinds: (Stock, Stock), bytes: 
     a.send(json!({"cmd": "burst", "id": 1, "count": 15, "answer": bytes, "ack": true})).await?;
 
     assert_eq!(a.wait_for("burst").await?["right"], 15);
-    assert_eq!(disturbances(&mut a)? + disturbances(&mut b)?, 0);
+    assert_undisturbed(&mut a)?;
+    assert_undisturbed(&mut b)?;
     Ok(())
 }
 
-/// Returns the number of errors and lost connections that a peer has reported.
-pub(crate) fn disturbances(peer: &mut Peer) -> Result<usize, Box<dyn std::error::Error>> {
-    let events = peer.unread()?;
-    Ok(events.iter().filter(|event| ["error", "disconnected"].contains(&event.name())).count())
+/// Asserts that a peer has reported no error and no lost connection.
+pub(crate) fn assert_undisturbed(peer: &mut Peer) -> Story {
+    let mut events = peer.unread()?;
+    events.retain(|event| ["error", "disconnected"].contains(&event.name()));
+    assert!(events.is_empty(), "{events:?}");
+    Ok(())
 }

@@ -7,7 +7,7 @@ use futures_util::future::try_join_all;
 use serde_json::json;
 use socketio_p2p_harness::{FaultProxy, Server, fault_proxy::Fault};
 
-use crate::interop::bursts::disturbances;
+use crate::interop::bursts::assert_undisturbed;
 use crate::interop::stock::{AGES, ALL, Stock, paired_as};
 use crate::interop::{Failed, Story};
 
@@ -114,6 +114,10 @@ pub(crate) async fn slow_link(server: &Server) -> Story {
 
 #[tokio::test]
 async fn much_more_than_a_slow_link_takes_in_half_a_minute_costs_its_client_nothing() -> Story {
+    /// Twice the rate that the server waits for, in bytes a second: a busy machine is late with its pieces.
+    const RATE: usize = 60_000;
+    const COUNT: usize = 120;
+
     let server = Server::start().await?;
     let address = server.url().trim_start_matches("http://").parse()?;
     let proxies =
@@ -125,21 +129,21 @@ async fn much_more_than_a_slow_link_takes_in_half_a_minute_costs_its_client_noth
             let mut first = kind.peer(&server, &a).start().await?;
             let second = kind.peer_at(&proxy.url(), &b).start().await?;
             first.register(&b).await?;
-            pairs.push((kind, first, second));
+            pairs.push((first, second));
         }
-        let throttle = Fault::Throttle { rate: 30_000, lasts: Duration::from_secs(600) };
+        let throttle = Fault::Throttle { rate: RATE, lasts: Duration::from_secs(600) };
         assert_eq!(proxy.inject_all(throttle), AGES.len());
     }
 
     // 33 s: a ping that stood behind all of it would be late.
-    for (_, a, _) in &mut pairs {
-        a.send(json!({"cmd": "burst", "id": 1, "count": 60, "bytes": 16 * 1024})).await?;
+    for (a, _) in &mut pairs {
+        a.send(json!({"cmd": "burst", "id": 1, "count": COUNT, "bytes": 16 * 1024})).await?;
     }
 
-    for (kind, _a, mut b) in pairs {
+    for (_a, mut b) in pairs {
         let bursted = b.wait_for("bursted").await?;
-        assert_eq!((&bursted["arrived"], &bursted["inOrder"]), (&json!(60), &json!(true)));
-        assert_eq!(disturbances(&mut b)?, 0, "{kind:?}");
+        assert_eq!((&bursted["arrived"], &bursted["inOrder"]), (&json!(COUNT), &json!(true)));
+        assert_undisturbed(&mut b)?;
     }
     Ok(())
 }

@@ -63,18 +63,21 @@ async fn an_id_is_free_again_when_its_owner_has_left() -> Story {
 async fn an_id_is_free_when_its_owner_is_gone_or_going() -> Story {
     const ROUNDS: u32 = 60;
     let server = Server::start().await?;
-    let pages = every_age().map(async |kind| {
-        let refusals = kind.comes_and_goes(&server, ROUNDS).await?;
-        assert_eq!(refusals, json!({}), "{kind:?}");
-        Story::Ok(())
-    });
+    // Three at a time: a client whose goodbye a busy machine holds back for a second is refused, rightly.
+    let ages: Vec<_> = every_age().collect();
+    for age in ages.chunks(3) {
+        let pages = age.iter().map(async |kind| {
+            assert_eq!(kind.comes_and_goes(&server, ROUNDS).await?, json!({}), "{kind:?}");
+            Story::Ok(())
+        });
+        try_join_all(pages).await?;
+    }
     let pythons = ["websocket", "polling", "upgrade"].map(async |transport| {
         let refusals = python::comes_and_goes(transport, &server, ROUNDS).await?;
         assert_eq!(refusals, json!({}), "python-socketio over {transport}");
         Story::Ok(())
     });
-
-    tokio::try_join!(try_join_all(pages), try_join_all(pythons))?;
+    try_join_all(pythons).await?;
     Ok(())
 }
 
