@@ -1,7 +1,8 @@
-//! The verdicts of the relay's hot path, without IO: what is handed on, in which order everything
+//! The verdicts about what a client sends, without IO: what is handed on, in which order everything
 //! else is refused, which refusals cost a strike, and what is exempt from the rate.
 //!
-//! A message is read ([`Message::read`], [`read_binary`], [`V1Emit::read`]) before its sender's
+//! A request to the server is read ([`read_request`]) and admitted ([`admit_request`]); the broker decides the rest.
+//! On the hot path, a message is read ([`Message::read`], [`read_binary`], [`V1Emit::read`]) before its sender's
 //! [`Route`] is asked, and what only one of the two peers can know is asked last:
 //!
 //! ```text
@@ -10,13 +11,18 @@
 //!
 //! All of it only asks. A message that is relayed costs no allocation here but those of its parser.
 
+mod admission;
 mod binary;
 mod emit_name;
 mod held;
 mod holder;
+mod inbound;
+mod later;
 mod message;
 mod newcomer;
+mod rejection;
 mod requests;
+mod salvage;
 mod unread;
 mod v1;
 
@@ -25,16 +31,17 @@ use std::{borrow::Borrow, ops::Deref, time::Duration};
 use serde_json::value::RawValue;
 
 pub use self::{
+    admission::{RequestPolicy, admit_request},
     binary::read_binary,
     emit_name::v1_emit_error,
     held::HeldRequests,
     holder::{Holder, Sign},
+    inbound::{Inbound, OverRate, is_ours},
     message::Message,
     newcomer::{Newcomer, Seen, Turn},
-    requests::{
-        RefusalForm, is_acknowledged_at_once, later_answer, later_refusal, read_request,
-        read_v1_request, refuse_request, request_number, unknown_refusal,
-    },
+    rejection::{RawEvent, RefusedRequest, RefusedV1, Rejection},
+    requests::{is_acknowledged_at_once, read_request, read_v1_request, request_number},
+    salvage::{event as salvaged_event, pairing as salvaged_pairing},
     unread::Unread,
     v1::V1Emit,
 };
@@ -42,7 +49,6 @@ use crate::{
     ClientId, Code, Dialect, FrameError, PairingId, Partner, Refusal, ServerMessage,
     limits::{SILENCE, SLOWEST_RATE},
     planted::{self, Fault},
-    wire::{CANCEL, LEAVE, PING, REGISTER_FAILED, REGISTER_SUCCESS, UNREGISTER},
 };
 
 /// The reason for the refusal of a message whose arrays and objects have too many levels.
@@ -222,13 +228,6 @@ pub fn admit_signal(route: &Route, is_within_rate: impl FnOnce() -> bool) -> Res
 #[must_use]
 pub const fn is_offence(code: Code) -> bool {
     !matches!(code, Code::Congested | Code::Offline | Code::NotPaired | Code::StalePairing)
-}
-
-/// Returns whether an event is carried out although its sender is over its rate: such an event can
-/// only make work less. It costs a strike all the same.
-#[must_use]
-pub fn is_exempt_from_rate(event: &str) -> bool {
-    matches!(event, REGISTER_SUCCESS | REGISTER_FAILED | UNREGISTER | CANCEL | LEAVE | PING)
 }
 
 /// Returns whether a client that misses this message believes something that is no longer true. If

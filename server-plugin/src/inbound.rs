@@ -4,5 +4,4 @@ pub(crate) mod answers;
 pub(crate) mod dispatch;
 pub(crate) mod held;
 mod pace;
-pub(crate) mod salvage;
 pub(crate) mod throttle;

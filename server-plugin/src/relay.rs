@@ -14,13 +14,14 @@ use socketio_p2p_protocol::{
     Code, FrameError,
     frame::{Batch, batch_from_text},
     limits::{RELAYED_FRAME_BYTES, SIGNAL_BYTES},
-    relay::{Message, Named, Refused, SendFailure, admit, admit_signal, read_binary},
+    relay::{
+        Message, Named, Refused, SendFailure, admit, admit_signal, read_binary, salvaged_pairing,
+    },
     wire::{FRAME, SIGNAL},
 };
 
 use crate::{
     connection::{Connection, Route, Way},
-    inbound::salvage,
     outbound::{
         arguments::Arguments,
         socket::{send_frames, send_v2},
@@ -50,7 +51,7 @@ pub(crate) fn frame(shared: &Arc<Shared>, from: &Connection, text: &str, attachm
 /// Adds the pairing that a message names to its refusal.
 fn with_pairing(refused: Refused, text: &str, attachments: &[Bytes]) -> Refused {
     let Refused { refusal, pairing } = refused;
-    Refused { refusal, pairing: pairing.or_else(|| salvage::pairing(text, attachments)) }
+    Refused { refusal, pairing: pairing.or_else(|| salvaged_pairing(text, attachments)) }
 }
 
 /// Tells a client that a frame is not relayed.

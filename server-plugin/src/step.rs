@@ -141,10 +141,6 @@ impl Shared {
         self.step(Input::Received(conn, message));
     }
 
-    pub(crate) fn forbidden(self: &Arc<Self>, conn: ConnId, req: Option<ReqId>, to: ClientId) {
-        self.step(Input::Forbidden(conn, req, to));
-    }
-
     /// Counts a message of this client that was refused, and removes the client if it was one too
     /// many.
     pub(crate) fn refused(self: &Arc<Self>, from: &Connection, code: Code) {

@@ -14,12 +14,12 @@ use socketio_p2p_protocol::{
     Args, Code, Dialect, EndReason, Frame, PairingId, Presence, ReqId,
     limits::V1_CALL_TIMEOUT,
     peer::v1::{Bridge, Input, Output, Side, acknowledgement, undelivered},
-    relay::SendFailure,
+    relay::{RefusedV1, SendFailure},
     session::Delivery,
 };
 use tokio::sync::Notify;
 
-pub(crate) use self::messages::{ack, refuse_emit, refuse_with, tell};
+pub(crate) use self::messages::{ack, refuse, tell};
 use self::{
     awaited::{Arrivals, Awaited},
     messages::ack_with,
@@ -274,7 +274,8 @@ impl V1Bridge {
                     }
                 }
                 Output::Undelivered => {
-                    let told = refuse_emit(&**state.outlet(side), None, &undelivered(), "");
+                    let told =
+                        refuse(&**state.outlet(side), None, &RefusedV1::emit("", &undelivered()));
                     if let Err(failure) = told {
                         self.log(format!("a refusal was not sent at {side:?}: {failure:?}"));
                     }

@@ -73,7 +73,7 @@ pub enum ListPolicy {
 }
 
 /// Events that a broker handles.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Input {
     /// A connection that [`Broker::admit`](super::Broker::admit) let in can be written to.
     Connected(ConnId),

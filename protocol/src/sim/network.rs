@@ -121,11 +121,7 @@ impl World {
         match connection.arrived_up(self.now) {
             Some(Up::Message(message)) => {
                 self.note(|| format!("the server hears from {conn}: {message:?}"));
-                if self.server.dialect(conn) == Some(Dialect::V1) {
-                    return self.server.request(conn, message, self.now, &mut self.oracle);
-                }
-                let input = self.server.admitted(conn, message);
-                self.server.handle(input, self.now, &mut self.oracle);
+                self.server.request(conn, message, self.now, &mut self.oracle);
             }
             Some(Up::Frames(pairing, frames)) => {
                 let congested = self.is_congested();

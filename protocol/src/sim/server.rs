@@ -2,6 +2,7 @@
 
 pub(crate) mod acts;
 mod bridged;
+mod requests;
 mod v1_ends;
 
 use std::{
@@ -13,8 +14,8 @@ use serde_json::Value;
 
 use self::{acts::Act, bridged::Bridged};
 use crate::{
-    Broker, BrokerConfig, ClientId, ClientMessage, Code, ConnId, Dialect, DuplicatePolicy, Frame,
-    Hello, PairingId, ResumeToken, ServerMessage,
+    Broker, BrokerConfig, Code, ConnId, Dialect, DuplicatePolicy, Frame, Hello, PairingId,
+    ResumeToken, ServerMessage,
     broker::{Input, Output},
     limits::{RELAYED_FRAME_BYTES, SIGNAL_BYTES, SIGNAL_WINDOW, SIGNALS},
     peer::v1::{self, Side},
@@ -23,7 +24,6 @@ use crate::{
 };
 
 use crate::sim::{
-    client::SimClient,
     oracle::{ClientNo, Oracle, Rule},
     parties::HOSTILE,
     plan::Plan,
@@ -104,21 +104,6 @@ impl Server {
         self.carry_out(oracle, now);
         self.watch.end();
         admitted
-    }
-
-    /// Returns the input for a request, which the policy may forbid.
-    pub(crate) fn admitted(&self, conn: ConnId, request: ClientMessage) -> Input {
-        let may = |target: &ClientId| {
-            let source = self.watch.who(conn).map(|who| who.number);
-            let ends = source.zip(SimClient::number_of(target.as_str()));
-            ends.is_none_or(|(source, target)| self.plan.allows(source, target))
-        };
-        match request {
-            ClientMessage::Register { req, target, .. } if !may(&target) => {
-                Input::Forbidden(conn, req, target)
-            }
-            request => Input::Received(conn, request),
-        }
     }
 
     pub(crate) fn handle(&mut self, input: Input, now: Instant, oracle: &mut Oracle) {

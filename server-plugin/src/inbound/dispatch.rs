@@ -4,16 +4,12 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use socketio_p2p_protocol::{
-    Code, Dialect, PairingId, Refusal, ReqId,
+    Code, Dialect, ReqId,
     relay::{
-        RefusalForm, Refused, Unread, is_acknowledged_at_once, is_exempt_from_rate, later_answer,
-        later_refusal, read_request, read_v1_request, refuse_request, request_number,
-        unknown_refusal,
+        Inbound, OverRate, RawEvent, RefusedRequest, Rejection, Unread, is_acknowledged_at_once,
+        is_ours, read_request, read_v1_request,
     },
-    wire::{
-        CANCEL, EMIT, EMIT_ACKNOWLEDGE, FRAME, LEAVE, LIST, LIST_CLIENTS, PING, PREFIX, REGISTER,
-        REGISTER_FAILED, REGISTER_SUCCESS, SIGNAL, TOO_LARGE, UNREGISTER, WATCH, WireError,
-    },
+    wire::WireError,
 };
 use socketioxide::{
     adapter::Adapter,
@@ -21,7 +17,6 @@ use socketioxide::{
     socket::Socket,
 };
 
-use super::salvage;
 use crate::{
     connection::Connection,
     observe::logged,
@@ -31,44 +26,19 @@ use crate::{
     v1,
 };
 
-const V1_EVENTS: [&str; 7] =
-    [REGISTER, REGISTER_SUCCESS, REGISTER_FAILED, UNREGISTER, EMIT, EMIT_ACKNOWLEDGE, LIST_CLIENTS];
-
-const V2_EVENTS: [&str; 11] = [
-    REGISTER,
-    REGISTER_SUCCESS,
-    REGISTER_FAILED,
-    UNREGISTER,
-    LEAVE,
-    FRAME,
-    SIGNAL,
-    LIST,
-    WATCH,
-    CANCEL,
-    PING,
-];
-
-/// The refusal of a client that did not say who it is.
-const NO_ID: &str = "this connection has no client id: set clientId in the query or in the auth";
-
 /// Registers handlers of all events of the plugin that a client may send.
 pub(crate) fn listen<A: Adapter>(
     shared: &Arc<Shared>,
     socket: &Socket<A>,
     connection: &Arc<Connection>,
 ) {
-    let events: &'static [&'static str] = match connection.dialect {
-        Dialect::V1 => &V1_EVENTS,
-        Dialect::V2 => &V2_EVENTS,
-    };
     let handler =
         |event| EventHandler { shared: shared.clone(), connection: connection.clone(), event };
-    for event in events {
-        socket.on(*event, handler(Some(event)));
+    for (name, event) in Inbound::all(connection.dialect) {
+        socket.on(name, handler(event));
     }
-    socket.on(TOO_LARGE, handler(Some(TOO_LARGE)));
     // The application's own fallback, if it sets one, takes the place of this.
-    socket.on_fallback(handler(None));
+    socket.on_fallback(handler(Inbound::Unknown));
 }
 
 /// Registers a handler for a connection without a client id, which the application's own fallback replaces.
@@ -80,7 +50,7 @@ pub(crate) fn listen_to_stranger<A: Adapter>(shared: &Arc<Shared>, socket: &Sock
 struct EventHandler {
     shared: Arc<Shared>,
     connection: Arc<Connection>,
-    event: Option<&'static str>,
+    event: Inbound,
 }
 
 /// A marker that tells our handlers from closures, for which socketioxide implements the same trait.
@@ -93,108 +63,78 @@ impl<A: Adapter> MessageHandler<A, Marker> for EventHandler {
             return;
         };
         let Self { shared, connection, event } = self;
+        let (event, dialect) = (*event, connection.dialect);
         if connection.throttle.is_expelled()
-            || (event.is_none() && !is_ours(&text, connection.dialect))
+            || (event == Inbound::Unknown && !is_ours(&text, dialect))
         {
             return;
         }
         connection.answers.take();
-        if *event == Some(UNREGISTER) {
+        if event.follows_acknowledgements() {
             connection.take_answers();
         }
         let attachments = attachments.map_or_else(Vec::new, Vec::from);
-        let req = ack_id.and_then(|id| ReqId::try_from(id).ok());
-        if *event == Some(TOO_LARGE) {
-            return self.unread(&Unread::read(&text), req);
+        let ack = ack_id.and_then(|id| ReqId::try_from(id).ok());
+        if event == Inbound::TooLarge {
+            return self.too_large(&Unread::read(&text), ack);
         }
         let bytes = text.len() + attachments.iter().map(Bytes::len).sum::<usize>();
-        if !self.admits(*event, bytes) {
-            if !event.is_some_and(is_exempt_from_rate) {
-                let refusal = Code::RateLimited.into();
-                let pairing = || salvage::pairing(&text, &attachments);
-                return self.refuse_as(*event, refusal, &text, pairing, req);
+        let raw = || RawEvent { text: &text, attachments: &attachments, ack };
+        match self.over_rate(event, bytes) {
+            None | Some(OverRate::Wait) => {}
+            Some(OverRate::CarryOut) => shared.refused(connection, Code::RateLimited),
+            Some(OverRate::Refuse) => {
+                return self.reject(Rejection::over_rate(event, dialect, &raw()), ack);
             }
-            shared.refused(connection, Code::RateLimited);
         }
-        match (*event, connection.dialect) {
-            (None, _) => self.unknown(&text, req),
-            (Some(FRAME), _) => relay::frame(shared, connection, &text, &attachments),
-            (Some(SIGNAL), _) => relay::signal(shared, connection, &text, &attachments),
-            (Some(event @ (EMIT | EMIT_ACKNOWLEDGE)), _) => {
-                let waits = event == EMIT_ACKNOWLEDGE;
-                relay::v1::emit(shared, connection, &text, attachments, req, waits);
+        match (event, dialect) {
+            (Inbound::Frame, _) => relay::frame(shared, connection, &text, &attachments),
+            (Inbound::Signal, _) => relay::signal(shared, connection, &text, &attachments),
+            (Inbound::V1Emit { is_acknowledged }, _) => {
+                relay::v1::emit(shared, connection, &text, attachments, ack, is_acknowledged);
             }
-            (Some(event), Dialect::V1) => self.v1(event, &text, req),
-            (Some(event), Dialect::V2) => self.v2(event, &text),
+            (Inbound::Request(event), Dialect::V1) => self.v1(event, &text, ack),
+            (Inbound::Request(event), Dialect::V2) => self.v2(event, &text),
+            _ => self.reject(Rejection::unknown(dialect, &raw()), ack),
         }
     }
 }
 
 impl EventHandler {
-    /// Counts a message. Returns whether it is within the rates, or its sender waits until it is.
-    fn admits(&self, event: Option<&str>, bytes: usize) -> bool {
+    /// Counts an event of this size. Returns what becomes of it if its sender is over its rates.
+    fn over_rate(&self, event: Inbound, bytes: usize) -> Option<OverRate> {
         let Connection { outlet, throttle, .. } = &*self.connection;
-        if !matches!(event, Some(EMIT | EMIT_ACKNOWLEDGE)) || !outlet.can_wait() {
-            return throttle.admits(bytes);
+        match event.over_rate(|| outlet.can_wait()) {
+            OverRate::Wait => {
+                let time = throttle.wait(bytes)?;
+                outlet.wait(time);
+                Some(OverRate::Wait)
+            }
+            over => (!throttle.admits(bytes)).then_some(over),
         }
-        if let Some(time) = throttle.wait(bytes) {
-            outlet.wait(time);
-        }
-        true
     }
 
     /// Refuses an event that was left out because it is too long. It counts with all its bytes.
-    fn unread(&self, unread: &Unread, req: Option<ReqId>) {
-        let events: &[_] = match self.connection.dialect {
-            Dialect::V1 => &V1_EVENTS,
-            Dialect::V2 => &V2_EVENTS,
-        };
-        let event = events.iter().find(|event| **event == unread.event).copied();
+    fn too_large(&self, unread: &Unread, ack: Option<ReqId>) {
+        let dialect = self.connection.dialect;
+        let event = Inbound::named(&unread.event, dialect);
         let bytes = usize::try_from(unread.bytes).unwrap_or(usize::MAX);
-        let refusal = match self.admits(event, bytes) {
-            true => unread.refusal(),
-            false => Code::RateLimited.into(),
-        };
-        self.refuse_as(event, refusal, &unread.start, || unread.pairing, req);
+        let over = self.over_rate(event, bytes);
+        self.reject(Rejection::too_large(unread, dialect, over, ack), ack);
     }
 
-    /// Refuses a message in the way in which this event is answered, and reads as little of it as possible.
-    fn refuse_as(
-        &self,
-        event: Option<&'static str>,
-        refusal: Refusal,
-        text: &str,
-        pairing: impl FnOnce() -> Option<PairingId>,
-        req: Option<ReqId>,
-    ) {
+    /// Tells the client that its event is refused.
+    fn reject(&self, rejection: Rejection, ack: Option<ReqId>) {
         let Self { shared, connection, .. } = self;
-        match RefusalForm::of_unread(event, connection.dialect) {
-            RefusalForm::Frame => {
-                let refused = Refused { refusal, pairing: pairing() };
-                relay::refuse(shared, connection, refused);
-            }
-            RefusalForm::Signal => {
-                let refused = Refused { refusal, pairing: pairing() };
-                relay::refuse_signal(shared, connection, refused);
-            }
-            RefusalForm::V1Emit => relay::v1::refuse(shared, connection, req, &refusal, text),
-            RefusalForm::Request => {
-                let req = self.number(event, text, req);
-                self.refuse(event, refusal, text, req);
-            }
-            RefusalForm::Unnumbered => self.refuse(event, refusal, text, None),
+        match rejection {
+            Rejection::Frame(refused) => relay::refuse(shared, connection, refused),
+            Rejection::Signal(refused) => relay::refuse_signal(shared, connection, refused),
+            Rejection::V1(refused) => relay::v1::refuse(shared, connection, ack, &refused),
+            Rejection::Request(refused) => requests::refuse(shared, connection, refused),
         }
     }
 
-    /// Returns the number of a request that is refused.
-    fn number(&self, event: Option<&str>, text: &str, ack: Option<ReqId>) -> Option<ReqId> {
-        match self.connection.dialect {
-            Dialect::V1 => ack,
-            Dialect::V2 => request_number(event?, text),
-        }
-    }
-
-    fn v1(&self, event: &str, text: &str, req: Option<ReqId>) {
+    fn v1(&self, event: &'static str, text: &str, req: Option<ReqId>) {
         match read_v1_request(event, text, req) {
             Ok(message) => {
                 if is_acknowledged_at_once(event) {
@@ -202,7 +142,9 @@ impl EventHandler {
                 }
                 requests::take_v1(&self.shared, &self.connection, message);
             }
-            Err(refusal) => self.refuse(Some(event), refusal, text, req),
+            Err(refusal) => {
+                self.refuse(RefusedRequest::of_text(Some(event), text, refusal, req));
+            }
         }
     }
 
@@ -216,51 +158,18 @@ impl EventHandler {
         }
     }
 
-    fn v2(&self, event: &str, text: &str) {
+    fn v2(&self, event: &'static str, text: &str) {
         match read_request(event, text) {
             Ok(message) => requests::carry_out(&self.shared, &self.connection, message),
-            Err(WireError { refusal, req }) => self.refuse(Some(event), refusal, text, req),
-        }
-    }
-
-    fn refuse(&self, event: Option<&str>, refusal: Refusal, text: &str, req: Option<ReqId>) {
-        let target = salvage::target(text);
-        requests::refuse(&self.shared, &self.connection, event, refusal, req, target);
-    }
-
-    /// Refuses an event of the plugin's own name space that is unknown.
-    fn unknown(&self, text: &str, req: Option<ReqId>) {
-        let event = salvage::event(text).unwrap_or_default();
-        if self.connection.dialect == Dialect::V1
-            && let Some(answer) = later_answer(&event)
-        {
-            let refusal = later_refusal(&event);
-            let told = v1::refuse_with(&*self.connection.outlet, req, &refusal, &answer);
-            if let Err(failure) = told {
-                logged(
-                    || tracing::debug!(client = %self.connection.client, ?failure, "a refusal was not sent"),
-                );
-            }
-            return self.shared.refused(&self.connection, refusal.code);
-        }
-        let refusal = unknown_refusal(&event);
-        match RefusalForm::of_unknown(self.connection.dialect) {
-            RefusalForm::V1Emit => {
-                relay::v1::refuse(&self.shared, &self.connection, req, &refusal, text);
-            }
-            _ => {
-                let req = self.number(Some(&event), text, req);
-                self.refuse(None, refusal, text, req);
+            Err(WireError { refusal, req }) => {
+                self.refuse(RefusedRequest::of_text(Some(event), text, refusal, req));
             }
         }
     }
-}
 
-/// Returns whether an event without a handler is of the plugin's own name space, or of a later version of the
-/// v1 client. Others are the application's, which has no handler for them either.
-fn is_ours(text: &str, dialect: Dialect) -> bool {
-    let is_later = |event: &str| dialect == Dialect::V1 && later_answer(event).is_some();
-    salvage::event(text).is_some_and(|event| event.starts_with(PREFIX) || is_later(&event))
+    fn refuse(&self, refused: RefusedRequest) {
+        requests::refuse(&self.shared, &self.connection, refused);
+    }
 }
 
 /// The handler of all events of a connection that is no client's. It answers those of the plugin: a client
@@ -272,24 +181,19 @@ struct StrangerHandler {
 impl<A: Adapter> MessageHandler<A, Marker> for StrangerHandler {
     fn call(&self, socket: Arc<Socket<A>>, value: Value, ack_id: Option<i64>) {
         let Value::Str(text, _) = value else { return };
-        let Some(event) = salvage::event(&text) else { return };
-        if !V1_EVENTS.contains(&&*event) {
-            return;
-        }
-        logged(
-            || tracing::debug!(%event, "an event of the plugin, from a connection without a client id"),
-        );
+        let ack = ack_id.and_then(|id| ReqId::try_from(id).ok());
+        let raw = RawEvent { text: &text, attachments: &[], ack };
+        let Some(rejection) = Rejection::of_stranger(&raw) else { return };
+        logged(|| tracing::debug!("an event of the plugin, from a connection without a client id"));
         self.shared.counters.refused(Code::BadClientId);
-        let refusal = Refusal::new(Code::BadClientId, NO_ID);
         let outlet = Outflow::of_stranger(&socket, &self.shared.tasks);
-        let req = ack_id.and_then(|id| ReqId::try_from(id).ok());
-        let answered = match RefusalForm::of_unread(Some(&event), Dialect::V1) {
-            RefusalForm::V1Emit => v1::refuse_emit(&*outlet, req, &refusal, &text),
-            _ => {
-                let target = salvage::target(&text);
-                let message = refuse_request(Some(&event), Dialect::V1, refusal, req, target);
-                v1::tell(&*outlet, &message).map(drop)
+        let answered = match rejection {
+            Rejection::V1(refused) => v1::refuse(&*outlet, ack, &refused),
+            Rejection::Request(refused) => {
+                v1::tell(&*outlet, &refused.message(Dialect::V1)).map(drop)
             }
+            // Only v2 clients send what these refuse.
+            Rejection::Frame(_) | Rejection::Signal(_) => Ok(()),
         };
         if let Err(failure) = answered {
             logged(|| {

@@ -11,14 +11,13 @@ mod packet;
 use bytes::{Buf as _, BytesMut};
 use socketio_p2p_protocol::{
     limits::{ATTACHMENTS, RELAYED_FRAME_BYTES, SKIPPED_BYTES},
-    relay::Unread,
+    relay::{Unread, salvaged_event, salvaged_pairing},
     wire::{EMIT, EMIT_ACKNOWLEDGE, FRAME, PREFIX, SIGNAL},
 };
 use tokio::io::ReadBuf;
 
 use self::packet::{Packet, WITH_ATTACHMENTS, attachments_of, write};
 use super::frames::{Frames, Header, Kind, MASK_BYTES, Step, WholeText};
-use crate::inbound::salvage;
 
 /// The first bytes of a text that are looked at: the type of its packet, its namespace, its number and the
 /// name of its event.
@@ -356,7 +355,7 @@ impl Message {
     fn has_our_attachments(&self, longest: &Longest) -> bool {
         let start = String::from_utf8_lossy(&self.start);
         let packet = Packet::read(&start, &longest.namespace).filter(|packet| packet.kind == "5");
-        let name = packet.and_then(|packet| salvage::event(packet.args));
+        let name = packet.and_then(|packet| salvaged_event(packet.args));
         name.is_some_and(|name| name.starts_with(PREFIX))
     }
 
@@ -371,9 +370,9 @@ impl Message {
         let Packet { kind, attachments, address, args } = Packet::read(&start, &longest.namespace)?;
         let packet = match kind {
             "2" | "5" => {
-                let event = salvage::event(args)?.into_owned();
+                let event = salvaged_event(args)?.into_owned();
                 let is_of_pairing = matches!(&*event, FRAME | SIGNAL);
-                let pairing = is_of_pairing.then(|| salvage::pairing(args, &[])).flatten();
+                let pairing = is_of_pairing.then(|| salvaged_pairing(args, &[])).flatten();
                 let is_emit = matches!(&*event, EMIT | EMIT_ACKNOWLEDGE);
                 let start = if is_emit { args.to_owned() } else { String::new() };
                 let unread =

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use socketio_p2p_protocol::{
     Code, Refusal, ReqId,
-    relay::{SendFailure, V1Emit},
+    relay::{RefusedV1, SendFailure, V1Emit},
 };
 
 use crate::{
@@ -26,23 +26,22 @@ pub(crate) fn emit(
 ) {
     let for_partner = req.filter(|_| waits);
     match relay(shared, from, text, attachments, for_partner) {
-        Err(refusal) => refuse(shared, from, req, &refusal, text),
+        Err(refusal) => refuse(shared, from, req, &RefusedV1::emit(text, &refusal)),
         // `P2P_EMIT` asks for nothing. A client that asks all the same need not wait.
         Ok(()) if !waits => log_unanswered(from, v1::ack(&*from.outlet, req, &[])),
         Ok(()) => {}
     }
 }
 
-/// Tells a v1 client that its event is not relayed, and why. `text` is the whole text of its packet, or the beginning.
+/// Tells a v1 client that its event is refused, and why.
 pub(crate) fn refuse(
     shared: &Arc<Shared>,
     from: &Connection,
     req: Option<ReqId>,
-    refusal: &Refusal,
-    text: &str,
+    refused: &RefusedV1,
 ) {
-    log_unanswered(from, v1::refuse_emit(&*from.outlet, req, refusal, text));
-    shared.refused(from, refusal.code);
+    log_unanswered(from, v1::refuse(&*from.outlet, req, refused));
+    shared.refused(from, refused.code);
 }
 
 fn log_unanswered(from: &Connection, answered: Result<(), SendFailure>) {

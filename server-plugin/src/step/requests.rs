@@ -3,11 +3,10 @@
 use std::sync::Arc;
 
 use socketio_p2p_protocol::{
-    ClientId, ClientMessage, Code, Refusal, ReqId,
+    ClientId, ClientMessage,
     broker::Input,
     peer::v1::Side,
-    relay::{HeldRequests, refuse_request},
-    wire::{LIST, REGISTER, WATCH},
+    relay::{HeldRequests, RefusedRequest, RequestPolicy, admit_request},
 };
 
 use super::Shared;
@@ -80,32 +79,40 @@ fn bridge_of(from: &Connection) -> Option<(Arc<V1Bridge>, Side)> {
     }
 }
 
-/// Hands a request to the broker, if it is within its quota and allowed.
+/// Hands a request to the broker, unless it is refused.
 pub(crate) fn carry_out(shared: &Arc<Shared>, from: &Connection, request: ClientMessage) {
-    let throttle = &from.throttle;
-    let over_quota = match &request {
-        ClientMessage::Register { req, target, .. } => {
-            let is_over =
-                !throttle.admits_registration() && !shared.lock().waits_for(&from.client, target);
-            is_over.then(|| (REGISTER, *req, Some(target.clone())))
-        }
-        ClientMessage::List { req } if !throttle.admits_list() => Some((LIST, *req, None)),
-        _ => None,
-    };
-    if let Some((event, req, target)) = over_quota {
-        return refuse(shared, from, Some(event), Code::RateLimited.into(), req, target);
+    match admit_request(from.id, request, &Policy { shared, from }) {
+        Ok(input) => shared.step(input),
+        Err(refused) => refuse(shared, from, refused),
     }
-    if let ClientMessage::Watch { req, target } = &request
-        && !shared.hooks.may_watch(&from.client, target)
-    {
-        return refuse(shared, from, Some(WATCH), Code::Forbidden.into(), Some(*req), None);
+}
+
+/// The quotas of one client, and the hooks of the application. The broker is not locked while they are asked.
+struct Policy<'a> {
+    shared: &'a Shared,
+    from: &'a Connection,
+}
+
+impl RequestPolicy for Policy<'_> {
+    fn admits_registration(&self) -> bool {
+        self.from.throttle.admits_registration()
     }
-    if let ClientMessage::Register { req, target, .. } = &request
-        && !shared.hooks.authorize(&from.client, target)
-    {
-        return shared.forbidden(from.id, *req, target.clone());
+
+    fn admits_list(&self) -> bool {
+        self.from.throttle.admits_list()
     }
-    shared.received(from.id, request);
+
+    fn waits_for(&self, target: &ClientId) -> bool {
+        self.shared.lock().waits_for(&self.from.client, target)
+    }
+
+    fn may_register(&self, target: &ClientId) -> bool {
+        self.shared.hooks.authorize(&self.from.client, target)
+    }
+
+    fn may_watch(&self, target: &ClientId) -> bool {
+        self.shared.hooks.may_watch(&self.from.client, target)
+    }
 }
 
 impl Shared {
@@ -118,19 +125,11 @@ impl Shared {
     }
 }
 
-/// Answers a request that is not carried out. `target` is that of a registration, as far as it is known.
-pub(crate) fn refuse(
-    shared: &Arc<Shared>,
-    from: &Connection,
-    event: Option<&str>,
-    refusal: Refusal,
-    req: Option<ReqId>,
-    target: Option<ClientId>,
-) {
-    let code = refusal.code;
-    let message = refuse_request(event, from.dialect, refusal, req, target);
+/// Answers a request that is not carried out.
+pub(crate) fn refuse(shared: &Arc<Shared>, from: &Connection, refused: RefusedRequest) {
+    let code = refused.refusal.code;
     // If its queue is full, the client does not read; it misses a refusal, nothing more.
-    shared.tell(from, &message).ok();
+    shared.tell(from, &refused.message(from.dialect)).ok();
     shared.refused(from, code);
 }
 
@@ -138,7 +137,7 @@ pub(crate) fn refuse(
 mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
 
-    use socketio_p2p_protocol::{Broker, BrokerConfig, Dialect};
+    use socketio_p2p_protocol::{Broker, BrokerConfig, ClientId, Dialect};
 
     use super::*;
     use crate::{

@@ -4,12 +4,12 @@ use std::pin::Pin;
 
 use serde_json::Value;
 use socketio_p2p_protocol::{
-    ClientMessage, EndReason, Refusal, ReqId, ServerMessage,
+    ClientMessage, EndReason, ReqId, ServerMessage,
     limits::{DEPARTED_V1_TIME, RELEASE_TIMEOUT},
     peer::v1::NoAck,
-    relay::{SendFailure, v1_emit_error},
+    relay::{RefusedV1, SendFailure},
     wire::{
-        DISCONNECT, REGISTER, SERVER_ERROR, UNREGISTER, v1_answer, v1_error, v1_failed, v1_list,
+        DISCONNECT, REGISTER, SERVER_ERROR, UNREGISTER, v1_answer, v1_error, v1_list,
         v1_register_error,
     },
 };
@@ -74,25 +74,14 @@ pub(crate) fn tell(
     Ok(None)
 }
 
-/// Tells a v1 client that its emit is not relayed, and why. `text` is the whole text of its packet, or the beginning.
-pub(crate) fn refuse_emit(
+/// Tells a v1 client that an event of it is refused, and why.
+pub(crate) fn refuse(
     outlet: &dyn Outlet,
     req: Option<ReqId>,
-    refusal: &Refusal,
-    text: &str,
+    refused: &RefusedV1,
 ) -> Result<(), SendFailure> {
-    outlet.emit(SERVER_ERROR, Arguments::Values(&[v1_emit_error(text, refusal)]))?;
-    ack(outlet, req, &[v1_failed(refusal.code.as_str(), &refusal.message)])
-}
-
-/// Tells a v1 client that something of it is refused, and why, with this acknowledgement.
-pub(crate) fn refuse_with(
-    outlet: &dyn Outlet,
-    req: Option<ReqId>,
-    refusal: &Refusal,
-    answer: &Value,
-) -> Result<(), SendFailure> {
-    outlet.emit(SERVER_ERROR, Arguments::Values(&[v1_error(refusal)]))?;
+    let RefusedV1 { error, answer, .. } = refused;
+    outlet.emit(SERVER_ERROR, Arguments::Values(std::slice::from_ref(error)))?;
     ack(outlet, req, std::slice::from_ref(answer))
 }
 

@@ -4,9 +4,9 @@ use std::time::Instant;
 
 use super::{Routed, Server, acts::Act, bridged::Bridged};
 use crate::{
-    Args, Cause, ClientMessage, Code, ConnId, Outcome, PairingId, Partner, broker,
+    Args, Cause, ClientMessage, Code, ConnId, Outcome, PairingId, Partner,
     peer::v1::{self, Bridge, NoAck, Side},
-    relay::{self, HeldRequests, V1Emit},
+    relay::{self, V1Emit},
     sim::{
         client::SimClient,
         oracle::{CallNo, ClientNo, Oracle, Rule},
@@ -36,26 +36,10 @@ impl Server {
         Some(Side::First)
     }
 
-    /// Handles a request of a v1 client, once its partner has what the client emitted before it.
-    pub(crate) fn request(
-        &mut self,
-        from: ConnId,
-        request: ClientMessage,
-        now: Instant,
-        oracle: &mut Oracle,
-    ) {
-        if HeldRequests::passes(&request) {
-            return self.handle(broker::Input::Received(from, request), now, oracle);
-        }
-        self.held.entry(from).or_default().push(request);
-        self.release(now, oracle);
-    }
-
     /// Carries out the requests that need not wait any longer.
     pub(super) fn release(&mut self, now: Instant, oracle: &mut Oracle) {
         while let Some((conn, request)) = self.next_request(now) {
-            let input = self.admitted(conn, request);
-            self.handle_unheld(input, now, oracle);
+            self.carry_out_request(conn, request, now, oracle);
         }
         self.held.retain(|_, held| !held.is_empty());
     }
@@ -174,7 +158,7 @@ impl Server {
             true => ClientMessage::Accept { req: None },
             false => ClientMessage::Decline { req: None, reason: None },
         };
-        self.handle(broker::Input::Received(from, answer), now, oracle);
+        self.request(from, answer, now, oracle);
     }
 
     /// Returns whether so much of a v1 client waits that nothing is read from it.

@@ -4,16 +4,19 @@ use std::borrow::Cow;
 
 use bytes::Bytes;
 use serde::Deserialize;
-use socketio_p2p_protocol::{ClientId, PairingId};
+
+use crate::{ClientId, PairingId};
 
 /// Returns the name of an event, given the whole text of its packet.
-pub(crate) fn event(text: &str) -> Option<Cow<'_, str>> {
+#[must_use]
+pub fn event(text: &str) -> Option<Cow<'_, str>> {
     Some(first(text.trim_start().strip_prefix('[')?)?.0)
 }
 
 /// Returns the pairing that a frame or a signal names, in its text or else in its attachment, given the whole
 /// text of its packet and its attachments.
-pub(crate) fn pairing(text: &str, attachments: &[Bytes]) -> Option<PairingId> {
+#[must_use]
+pub fn pairing(text: &str, attachments: &[Bytes]) -> Option<PairingId> {
     pairing_in_text(text).or_else(|| {
         let (length, rest) = attachments.first()?.split_first()?;
         std::str::from_utf8(rest.get(..usize::from(*length))?).ok()?.parse().ok()
@@ -21,7 +24,7 @@ pub(crate) fn pairing(text: &str, attachments: &[Bytes]) -> Option<PairingId> {
 }
 
 /// Returns the target that a registration names, given the whole text of its packet.
-pub(crate) fn target(text: &str) -> Option<ClientId> {
+pub(super) fn target(text: &str) -> Option<ClientId> {
     argument(text)?.parse().ok()
 }
 
