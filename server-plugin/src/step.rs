@@ -4,6 +4,8 @@ mod clock;
 mod closing;
 pub(crate) mod connections;
 pub(crate) mod requests;
+#[cfg(test)]
+mod tests;
 
 use std::{
     net::SocketAddr,

@@ -22,6 +22,9 @@ use crate::{
     limits::ServerLimits, step::Shared,
 };
 
+/// An action that a test has done at a certain moment.
+pub(crate) type Action = Box<dyn FnOnce() + Send>;
+
 /// A socket without a metered stream, whose polls may have one.
 #[derive(Default)]
 pub(crate) struct Unmetered {
@@ -32,6 +35,8 @@ pub(crate) struct Unmetered {
     pub(crate) websocket: Option<Arc<StreamHandle>>,
     /// The number of times that it was told to leave the namespace.
     pub(crate) left: AtomicUsize,
+    /// Done when it is told so for the first time.
+    pub(crate) on_leave: Mutex<Option<Action>>,
     pub(crate) gone: AtomicBool,
     /// `true` if it takes events that want acknowledgements. They never come.
     pub(crate) owes: bool,
@@ -60,6 +65,10 @@ impl Outlet for Unmetered {
 
     fn disconnect(&self) -> Result<(), SendFailure> {
         self.left.fetch_add(1, Ordering::Relaxed);
+        let action = self.on_leave.lock().unwrap().take();
+        if let Some(action) = action {
+            action();
+        }
         Ok(())
     }
 
