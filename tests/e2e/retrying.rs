@@ -25,6 +25,7 @@ use crate::support::{
     LONG,
     cable::Cable,
     clients::{assert_echoes, client, client_at, connect, event, pair, refused},
+    panics,
     server::{TestServer, next, patient},
     soon,
 };
@@ -250,4 +251,54 @@ async fn the_last_refusal_is_returned_when_the_time_for_a_registration_is_over()
     let registered = soon(a.register_target("B").retry(Duration::from_millis(600))).await;
 
     assert_eq!(refused(registered), Code::Offline);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_first_attempt_is_made_once_within_no_time_and_repeated_within_an_endless_one() {
+    let server = refusing(3).await;
+
+    // Zero counts as 1 ms, and a second attempt would begin after 100 ms.
+    let once = soon(client(&server, "A").retry_connect(Duration::ZERO).connect()).await;
+    assert!(
+        matches!(&once, Err(ConnectError::Rejected(why)) if why == "token expired"),
+        "{once:?}"
+    );
+    let endless = quick(client(&server, "A")).retry_connect(Duration::MAX);
+    let a = soon(endless.connect()).await.unwrap();
+
+    let mut events = a.events();
+    for _ in 0..2 {
+        assert_eq!(refusal(&mut events).await, "token expired");
+    }
+    let next = soon(events.recv()).await.unwrap();
+    assert!(matches!(next, Event::Connected(_)), "{next:?}");
+    panics::assert_none();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_registration_is_made_once_within_no_time_and_repeated_within_an_endless_one() {
+    let server = TestServer::start().await;
+    let a = soon(client(&server, "A").connect()).await.unwrap();
+    let mut events = server.p2p.events();
+    let mut offline = async || {
+        next(&mut events, |event| match event {
+            ServerEvent::Refused { target, .. } => Some(target.to_string()),
+            _ => None,
+        })
+        .await
+    };
+
+    // Zero counts as 1 ms, and a second attempt would begin after 500 ms.
+    let once = soon(a.register_target("B").retry(Duration::ZERO)).await;
+    assert_eq!((refused(once), offline().await), (Code::Offline, "B".to_owned()));
+    let comes = async {
+        // The next refusal is one of this target: there was one attempt before.
+        assert_eq!(offline().await, "C");
+        soon(client(&server, "C").connect()).await.unwrap()
+    };
+    let registering = soon(a.register_target("C").retry(Duration::MAX));
+    let (registered, _c) = tokio::join!(registering, comes);
+
+    assert_eq!(registered.unwrap().partner.as_str(), "C");
+    panics::assert_none();
 }

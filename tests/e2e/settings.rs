@@ -1,14 +1,19 @@
 //! Settings at both ends of the range of their types.
 
-use std::time::Duration;
+use std::{future::pending, time::Duration};
 
 use futures_util::future::join;
 use socketio_p2p_client::{
-    Event, P2pBuilder, P2pClientExt, PathConfig, PathPolicy, direct::DirectConfig,
+    Cause, Code, EmitError, Event, P2pBuilder, P2pClient, P2pClientExt, PairingRequest, PathConfig,
+    PathPolicy, direct::DirectConfig,
 };
+use socketio_p2p_protocol::limits::CONSENT_TIME_MAX;
+use socketio_p2p_server::{P2pServer, Rate, ServerLimits};
+use tokio::sync::mpsc;
 
 use crate::support::{
-    clients::{assert_echoes, client, event, pair},
+    cable::Cable,
+    clients::{assert_echoes, client, client_at, connect, event, pair, refused},
     panics,
     server::TestServer,
     soon,
@@ -82,5 +87,97 @@ async fn a_client_whose_heartbeat_and_backoff_are_zero_reconnects_without_end_un
     }
 
     soon(a.close()).await;
+    panics::assert_none();
+}
+
+/// Returns limits whose every rate has this period, and a burst that no story exhausts.
+fn rates(period: Duration) -> ServerLimits {
+    let rate = Rate::new(1, period).burst(u32::MAX);
+    let limits = ServerLimits::default().messages(rate).bytes(rate).registrations(rate);
+    limits.lists(rate).signals(rate).strikes(rate)
+}
+
+/// Connects a target that sends the time it may think to the receiver, and consents unless the time is short.
+async fn thinking(server: &TestServer, id: &str) -> (P2pClient, mpsc::Receiver<Duration>) {
+    let (asked, times) = mpsc::channel(2);
+    let decide = move |request: PairingRequest| {
+        let asked = asked.clone();
+        async move {
+            asked.send(request.consent_time).await.unwrap();
+            if request.consent_time < Duration::from_secs(1) { pending().await } else { true }
+        }
+    };
+    (soon(client(server, id).on_register(decide).connect()).await.unwrap(), times)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_whose_every_duration_is_endless_pairs_keeps_lines_and_closes() {
+    let server = TestServer::with(|io| {
+        let builder = P2pServer::builder().limits(rates(Duration::MAX));
+        let builder = builder.grace(Duration::MAX).line_time(Duration::MAX);
+        builder.consent_time(Duration::MAX).attach(io)
+    })
+    .await;
+    let (b, mut times) = thinking(&server, "B").await;
+    let [a, c] = [connect(&server, "A").await, connect(&server, "C").await];
+
+    soon(a.register_target("B").consent_time(Duration::MAX)).await.unwrap();
+    assert_eq!(soon(times.recv()).await, Some(CONSENT_TIME_MAX));
+    assert_echoes(&a).await;
+    assert_echoes(&b).await;
+    let mut events = c.events();
+    let waiting = soon(c.register_target("B").wait_in_line(Duration::MAX));
+    let leaving = async {
+        event(&mut events, |event| matches!(event, Event::InLine { .. }).then_some(())).await;
+        soon(a.unregister_target()).await.unwrap();
+    };
+    let (registered, ()) = tokio::join!(waiting, leaving);
+    registered.unwrap();
+    assert_echoes(&c).await;
+
+    soon(join(a.close(), join(b.close(), c.close()))).await;
+    server.is_empty_soon().await;
+    panics::assert_none();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_whose_every_duration_is_zero_refuses_what_takes_time_and_closes() {
+    let server = TestServer::with(|io| {
+        let builder = P2pServer::builder().limits(rates(Duration::ZERO));
+        let builder = builder.grace(Duration::ZERO).line_time(Duration::ZERO);
+        builder.consent_time(Duration::ZERO).attach(io)
+    })
+    .await;
+    let (b, mut times) = thinking(&server, "B").await;
+    let a = connect(&server, "A").await;
+
+    // Nobody decides within 1 ms, and whoever waits for a busy target is refused.
+    let asked = soon(a.register_target("B").consent_time(Duration::MAX)).await;
+    assert_eq!(refused(asked), Code::Timeout);
+    assert_eq!(soon(times.recv()).await, Some(Duration::from_millis(1)));
+    let absent = soon(a.register_target("C").wait_in_line(Duration::MAX)).await;
+    assert_eq!(refused(absent), Code::Offline);
+    // Without a grace period, a client that is lost is gone.
+    let cable = Cable::to(server.address).await;
+    let d = soon(client_at(&cable.url, "D").connect()).await.unwrap();
+    let mut events = d.events();
+    cable.sever();
+    event(&mut events, |event| matches!(event, Event::Restarted(_)).then_some(())).await;
+
+    soon(join(a.close(), join(b.close(), d.close()))).await;
+    server.is_empty_soon().await;
+    panics::assert_none();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_emit_that_lives_for_no_time_is_not_executed() {
+    let server = TestServer::start().await;
+    let [a, _b] = pair(&server, client(&server, "A"), client(&server, "B")).await;
+
+    let error = soon(a.emit2("echo", 1).ttl(Duration::ZERO)).await.unwrap_err();
+
+    let cause = Cause::Code(Code::Expired);
+    assert!(matches!(error, EmitError::NotExecuted { cause: c, .. } if c == cause), "{error:?}");
+    assert_echoes(&a).await;
     panics::assert_none();
 }

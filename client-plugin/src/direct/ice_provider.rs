@@ -274,4 +274,15 @@ mod tests {
         tokio::time::advance(Duration::from_millis(2)).await;
         assert_eq!(users(&provider).await, user(3));
     }
+
+    #[tokio::test(start_paused = true)]
+    async fn servers_that_are_valid_for_ever_are_asked_for_once_in_a_hundred_years() {
+        let provider = provider(Some(Duration::MAX), u32::MAX);
+        assert_eq!(users(&provider).await, user(1));
+
+        tokio::time::advance(24 * HOUR).await;
+
+        assert_eq!(users(&provider).await, user(1));
+        assert!(futures_util::FutureExt::now_or_never(provider.renewed()).is_none());
+    }
 }
