@@ -5,7 +5,12 @@
 //! cargo run --example own_handler -- --port 9000
 //! ```
 
-use std::{error::Error, net::SocketAddr, process::ExitCode};
+use std::{
+    error::Error,
+    future::{Ready, ready},
+    net::SocketAddr,
+    process::ExitCode,
+};
 
 use clap::Parser;
 use serde::Deserialize;
@@ -56,8 +61,9 @@ fn identify(handshake: &Handshake<'_>) -> Result<Option<ClientId>, Code> {
     member.map(|Member(name)| name.parse().map_err(|_| Code::BadClientId)).transpose()
 }
 
-/// Handles a new connection: the application's own connect handler.
-async fn connected(socket: SocketRef) {
+/// Handles a new connection: the application's own connect handler. It registers its handlers before it returns its
+/// future, so that none is missing when the client's first event arrives.
+fn connected(socket: SocketRef) -> Ready<()> {
     socket.join("everybody");
     socket.on("shout", async |socket: SocketRef, Data::<String>(text), ack: AckSender| {
         socket.within("everybody").emit("heard", &text).await.ok();
@@ -70,6 +76,7 @@ async fn connected(socket: SocketRef) {
     socket.on_disconnect(async |socket: SocketRef, reason: DisconnectReason| {
         eprintln!("{} left: {reason}", socket.id);
     });
+    ready(())
 }
 
 #[tokio::main]

@@ -40,6 +40,11 @@ impl P2pServer {
     /// out which client it is, and may refuse it with a CONNECT_ERROR whose message is the code.
     /// A connection without a client id is left alone.
     ///
+    /// socketioxide 0.18.9 tells the client that it is connected before it starts the future of the handler, as a
+    /// task of its own: an event that the client emits at once is dropped if that task registers its handler too
+    /// late. What the handler does before it returns its future is done before the next packet is read. So let it
+    /// register its handlers there, as below, rather than in an `async` closure.
+    ///
     /// # Examples
     ///
     /// ```
@@ -47,8 +52,9 @@ impl P2pServer {
     /// # use socketio_p2p_server::P2pServer;
     /// let (layer, io) = SocketIo::new_layer();
     /// let p2p = P2pServer::builder().build();
-    /// io.ns("/", p2p.wrap(async |socket: SocketRef| {
+    /// io.ns("/", p2p.wrap(|socket: SocketRef| {
     ///     socket.on("my-own-event", async || { /* … */ });
+    ///     async {}
     /// }));
     /// # drop(layer);
     /// ```
