@@ -151,9 +151,9 @@ async fn a_server_whose_every_duration_is_zero_refuses_what_takes_time_and_close
     let (b, mut times) = thinking(&server, "B").await;
     let a = connect(&server, "A").await;
 
-    // Nobody decides within 1 ms, and whoever waits for a busy target is refused.
+    // Nobody decides within 1 ms: the target declines then, and the server gives up then. Either may be first.
     let asked = soon(a.register_target("B").consent_time(Duration::MAX)).await;
-    assert_eq!(refused(asked), Code::Timeout);
+    assert!(matches!(refused(asked), Code::Timeout | Code::Declined));
     assert_eq!(soon(times.recv()).await, Some(Duration::from_millis(1)));
     let absent = soon(a.register_target("C").wait_in_line(Duration::MAX)).await;
     assert_eq!(refused(absent), Code::Offline);
