@@ -4,7 +4,7 @@ use std::{
     borrow::Borrow,
     fmt,
     sync::{
-        Arc,
+        Arc, OnceLock,
         atomic::{AtomicBool, Ordering},
     },
 };
@@ -31,8 +31,8 @@ pub(crate) struct Connection {
     pub(crate) binary: bool,
     pub(crate) outlet: Arc<dyn Outlet>,
     pub(crate) throttle: Throttle,
-    /// The questions to a v1 client that wait for its acknowledgement.
-    pub(crate) answers: Answers,
+    /// The answers that a v1 client owes, once it was asked.
+    pub(crate) answers: OnceLock<Arc<Answers>>,
     pub(crate) held: Held,
     /// `true` once the host announced it. Before that its socket is neither connected nor gone.
     connected: AtomicBool,
@@ -114,7 +114,7 @@ impl Connection {
             binary,
             outlet,
             throttle,
-            answers: Answers::default(),
+            answers: OnceLock::new(),
             held: Held::default(),
             connected: AtomicBool::new(false),
             missed: AtomicBool::new(false),

@@ -30,6 +30,7 @@ use self::connections::Connections;
 use crate::{
     attach::identity::Hooks,
     connection::{Connection, Route, Way},
+    inbound::answers::Answers,
     limits::ServerLimits,
     observe::{
         counters::{Gauges, RefusalCounters},
@@ -168,17 +169,24 @@ impl Shared {
                 if let ServerMessage::Partner { state, .. } = message {
                     self.tell_bridge(to, *state);
                 }
-                if let Some(answer) = v1::tell(&*to.outlet, message)? {
-                    let (shared, conn) = (self.clone(), to.id);
-                    let owed = to.answers.expect(async move {
-                        if let Some(message) = answer.await {
-                            shared.received(conn, message);
-                        }
-                    });
-                    self.tasks.spawn(async move { owed.handled().await });
+                if let Some((question, ack)) = v1::tell(&*to.outlet, message)? {
+                    let answers = to.answers.get_or_init(|| Arc::new(Answers::new()));
+                    if answers.expect(question, ack) {
+                        let (shared, conn, answers) = (self.clone(), to.id, answers.clone());
+                        self.tasks.spawn(async move {
+                            answers.attend(|answer| shared.received(conn, answer)).await;
+                        });
+                    }
                 }
                 Ok(())
             }
+        }
+    }
+
+    /// Handles the answers of a v1 client to questions that have come.
+    pub(crate) fn take_answers(self: &Arc<Self>, from: &Connection) {
+        if let Some(answers) = from.answers.get() {
+            answers.take(|answer| self.received(from.id, answer));
         }
     }
 

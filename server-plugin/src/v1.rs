@@ -1,7 +1,6 @@
 //! Translation between the packets of v1 clients and the state machines of
 //! [`socketio_p2p_protocol::peer::v1`].
 
-mod awaited;
 mod messages;
 
 use std::{
@@ -19,12 +18,10 @@ use socketio_p2p_protocol::{
 };
 use tokio::sync::Notify;
 
+use self::messages::ack_with;
 pub(crate) use self::messages::{ack, refuse, tell};
-use self::{
-    awaited::{Arrivals, Awaited},
-    messages::ack_with,
-};
 use crate::{
+    inbound::awaited::{AckKey, Arrivals, Awaited},
     observe::counters::Counted,
     outbound::{
         arguments::Arguments,
@@ -34,6 +31,11 @@ use crate::{
     tasks::{Tasks, until},
 };
 
+/// The side whose client owes an acknowledgement, and the number of the event.
+type EventKey = (Side, u64);
+
+impl AckKey for EventKey {}
+
 /// The bridge of a pairing with a v1 client, with its sockets and its deadlines. There is one lock a
 /// pairing.
 #[derive(Debug)]
@@ -42,7 +44,7 @@ pub(crate) struct V1Bridge {
     state: Mutex<BridgeState>,
     /// Notified when an acknowledgement may have come, when the next deadline came nearer, and when the pairing
     /// ends.
-    arrivals: Arc<Arrivals>,
+    arrivals: Arc<Arrivals<EventKey>>,
     /// Notified when something was carried out after a client asked for the end.
     moved: Notify,
     /// Closed while so many events of the v1 client at this side wait that it is not read.
@@ -56,7 +58,7 @@ struct BridgeState {
     first: Arc<dyn Outlet>,
     second: Arc<dyn Outlet>,
     /// The acknowledgements that the v1 clients owe.
-    awaited: Awaited,
+    awaited: Awaited<EventKey>,
     /// The deadline for which the task that waits for deadlines has set its timer.
     armed: Option<Instant>,
     ended: bool,

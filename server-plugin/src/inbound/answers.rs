@@ -1,118 +1,116 @@
-//! Acknowledgements of a v1 client, in their order among all that it sends.
+//! Answers of a v1 client to questions of the server, in their order among all that it sends.
 //!
-//! socketioxide (0.18.9) hands an acknowledgement to the task that waits for it, but calls the handler of an event
-//! itself. So an event could overtake the acknowledgement before it: a client that says yes to a pairing and calls its
-//! partner at once would be refused, and the answer of one that then leaves would be lost. What must not overtake first
-//! has the acknowledgements handled that have come.
+//! An answer is the acknowledgement of a question. If an event overtook it, a client that says yes to a pairing and
+//! calls its partner at once would be refused, and the answer of one that then leaves would be lost.
 
-use std::{
-    future::poll_fn,
-    pin::Pin,
-    sync::{
-        Arc, Mutex, MutexGuard, PoisonError, Weak,
-        atomic::{AtomicBool, Ordering},
-    },
-    task::{Context, Poll, Wake, Waker},
-};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde_json::Value;
-use socketio_p2p_protocol::{Args, limits::JSON_DEPTH, wire};
-use tokio::task::unconstrained;
+use socketio_p2p_protocol::{
+    Args, ClientMessage, PairingId, ReqId,
+    limits::JSON_DEPTH,
+    peer::v1::NoAck,
+    wire::{self, v1_answer},
+};
 
-/// The acknowledgements that a client owes. The tasks that wait for them own them.
-#[derive(Debug, Default)]
-pub(crate) struct Answers(Mutex<Vec<Weak<Owed>>>);
+use super::awaited::{AckKey, Arrivals, Awaited};
+use crate::outbound::socket::Acknowledged;
 
-/// An acknowledgement that is owed: the wait for it and its handling.
-pub(crate) struct Owed {
-    handling: Mutex<Option<Pin<Box<Handling>>>>,
-    signal: Arc<Signal>,
+/// The answers that a client owes.
+#[derive(Debug)]
+pub(crate) struct Answers {
+    /// Held while answers are handled: what comes after them waits.
+    turn: Mutex<()>,
+    open: Mutex<OpenQuestions>,
+    arrivals: Arc<Arrivals<Asked>>,
 }
 
-type Handling = dyn Future<Output = ()> + Send;
-
-/// The waker of a wait, which passes wakes on to the task that waits.
-struct Signal {
-    /// `true` from the beginning and from each wake on, until the next poll.
-    is_due: AtomicBool,
-    task: Mutex<Waker>,
+struct OpenQuestions {
+    awaited: Awaited<Asked>,
+    /// `true` while a task runs [`Answers::attend`].
+    is_attended: bool,
 }
 
-impl Wake for Signal {
-    fn wake(self: Arc<Self>) {
-        self.wake_by_ref();
-    }
-
-    fn wake_by_ref(self: &Arc<Self>) {
-        self.is_due.store(true, Ordering::Release);
-        lock(&self.task).wake_by_ref();
-    }
+/// A question to a v1 client, which acknowledges it.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub(crate) enum Asked {
+    /// Does it consent to the pairing that this request asks for?
+    Register(ReqId),
+    /// Does it know that this pairing is over?
+    Unregister(PairingId),
 }
+
+impl AckKey for Asked {}
 
 impl Answers {
-    /// Notes that the client owes an acknowledgement, which `handling` waits for and handles.
-    pub(crate) fn expect(&self, handling: impl Future<Output = ()> + Send + 'static) -> Arc<Owed> {
-        // A read loop that has used up its turn would not be shown that it is there.
-        let handling: Pin<Box<Handling>> = Box::pin(unconstrained(handling));
-        let task = Mutex::new(Waker::noop().clone());
-        let signal = Arc::new(Signal { is_due: AtomicBool::new(true), task });
-        let owed = Arc::new(Owed { handling: Mutex::new(Some(handling)), signal });
-        let mut all = lock(&self.0);
-        // The others' tasks have ended, or will do so in a moment.
-        if all.len() == all.capacity() {
-            all.retain(|owed| owed.strong_count() > 0);
-        }
-        all.push(Arc::downgrade(&owed));
-        owed
+    pub(crate) fn new() -> Self {
+        let awaited = Awaited::default();
+        let arrivals = awaited.arrivals().clone();
+        let open = Mutex::new(OpenQuestions { awaited, is_attended: false });
+        Self { turn: Mutex::new(()), open, arrivals }
     }
 
-    /// Handles the acknowledgements that have come. A client may owe hundreds: one that answers questions by event
-    /// never sends these.
-    pub(crate) fn take(&self) {
-        let mut all = lock(&self.0);
-        let mut due = Vec::new();
-        all.retain(|owed| {
-            let Some(owed) = owed.upgrade() else { return false };
-            if owed.signal.is_due.load(Ordering::Acquire) {
-                due.push(owed);
+    /// Waits for the answer to a question. Returns whether the caller has to start a task that
+    /// [attends](Self::attend) to it.
+    #[must_use]
+    pub(crate) fn expect(&self, question: Asked, ack: Acknowledged) -> bool {
+        let mut open = lock(&self.open);
+        open.awaited.expect(question, ack);
+        self.arrivals.notify();
+        !std::mem::replace(&mut open.is_attended, true)
+    }
+
+    /// Handles the answers that have come. A client may owe hundreds: one that answers by event never sends these.
+    pub(crate) fn take(&self, mut handle: impl FnMut(ClientMessage)) {
+        let _turn = lock(&self.turn);
+        loop {
+            // The handling of one may lead to the next.
+            let next = lock(&self.open).awaited.next();
+            let Some((question, ack)) = next else { return };
+            if let Some(answer) = question.answer(ack) {
+                handle(answer);
             }
-            true
-        });
-        // The handling of one may lead to the next.
-        drop(all);
-        for owed in due {
-            _ = owed.poll(None);
+        }
+    }
+
+    /// Handles answers as they come, until none is owed.
+    pub(crate) async fn attend(&self, mut handle: impl FnMut(ClientMessage)) {
+        loop {
+            self.take(&mut handle);
+            if self.is_over() {
+                return;
+            }
+            self.arrivals.wait().await;
+        }
+    }
+
+    /// Returns whether none is owed. The next question then needs another task.
+    fn is_over(&self) -> bool {
+        let mut open = lock(&self.open);
+        open.is_attended = !open.awaited.is_empty();
+        !open.is_attended
+    }
+}
+
+impl Asked {
+    /// Returns what the client says by its acknowledgement, or by the absence of one.
+    fn answer(self, ack: Result<Args, NoAck>) -> Option<ClientMessage> {
+        match self {
+            // A client that answers by event lets this time out.
+            Self::Register(req) => ack.ok().map(|args| v1_answer(&read_answer(&args), Some(req))),
+            Self::Unregister(pairing) => {
+                let is_there = !matches!(ack, Err(NoAck::Missing | NoAck::Gone));
+                is_there.then_some(ClientMessage::Released { pairing })
+            }
         }
     }
 }
 
-impl Owed {
-    /// Waits until it was handled, by this or by [`Answers::take`].
-    pub(crate) async fn handled(&self) {
-        poll_fn(|cx| self.poll(Some(cx.waker()))).await;
-    }
-
-    /// Handles it, if it has come, under the lock: what comes after it waits.
-    fn poll(&self, waker: Option<&Waker>) -> Poll<()> {
-        let mut open = lock(&self.handling);
-        let Some(handling) = &mut *open else { return Poll::Ready(()) };
-        if let Some(waker) = waker {
-            lock(&self.signal.task).clone_from(waker);
-        }
-        // First, so that a wake meanwhile is not forgotten.
-        self.signal.is_due.store(false, Ordering::Release);
-        let waker = Waker::from(self.signal.clone());
-        let polled = handling.as_mut().poll(&mut Context::from_waker(&waker));
-        if polled.is_ready() {
-            *open = None;
-        }
-        polled
-    }
-}
-
-impl std::fmt::Debug for Owed {
+impl std::fmt::Debug for OpenQuestions {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Owed").finish_non_exhaustive()
+        f.debug_struct("OpenQuestions")
+            .field("is_attended", &self.is_attended)
+            .finish_non_exhaustive()
     }
 }
 
@@ -121,7 +119,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 /// Reads the answer of a v1 client to a registration: nothing, if it cannot be read.
-pub(crate) fn read_answer(args: &Args) -> Vec<Value> {
+fn read_answer(args: &Args) -> Vec<Value> {
     match wire::depth(args.as_json()) {
         0..=JSON_DEPTH => args.parse().unwrap_or_default(),
         _ => Vec::new(),
@@ -130,42 +128,98 @@ pub(crate) fn read_answer(args: &Args) -> Vec<Value> {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::AtomicUsize;
+    use std::{
+        future::poll_fn,
+        pin::Pin,
+        sync::atomic::{AtomicUsize, Ordering},
+    };
 
     use serde_json::json;
     use tokio::sync::oneshot;
 
     use super::*;
 
+    fn yes() -> Args {
+        Args::from_text("[true]".into(), Vec::new()).unwrap()
+    }
+
+    fn accept(req: ReqId) -> ClientMessage {
+        ClientMessage::Accept { req: Some(req) }
+    }
+
+    /// Asks a question, whose answer counts how often it is looked for.
+    fn ask(
+        answers: &Answers,
+        req: ReqId,
+        polls: &Arc<AtomicUsize>,
+    ) -> (oneshot::Sender<Args>, bool) {
+        let (answer, mut coming) = oneshot::channel();
+        let polls = polls.clone();
+        let ack = poll_fn(move |cx| {
+            polls.fetch_add(1, Ordering::Relaxed);
+            Pin::new(&mut coming).poll(cx).map_err(|_| NoAck::Gone)
+        });
+        let is_first = answers.expect(Asked::Register(req), Box::pin(ack));
+        (answer, is_first)
+    }
+
+    fn taken(answers: &Answers) -> Vec<ClientMessage> {
+        let mut taken = Vec::new();
+        answers.take(|answer| taken.push(answer));
+        taken
+    }
+
     #[test]
     fn only_what_has_come_is_polled_again_and_each_is_handled_once() {
-        let (answers, polls) = (Answers::default(), Arc::new(AtomicUsize::new(0)));
-        let expect = || {
-            let (answer, mut coming) = oneshot::channel();
-            let polls = polls.clone();
-            let owed = answers.expect(async move {
-                let waits = poll_fn(|cx| {
-                    polls.fetch_add(1, Ordering::Relaxed);
-                    Pin::new(&mut coming).poll(cx)
-                });
-                _ = waits.await;
-            });
-            (answer, owed)
-        };
-        let (first, kept) = expect();
-        let others: Vec<_> = (0..100).map(|_| expect()).collect();
-        answers.take();
-        assert_eq!(polls.load(Ordering::Relaxed), 101, "each is looked at once");
+        let (answers, polls) = (Answers::new(), Arc::default());
+        let mut asked: Vec<_> = (0..100).map(|req| ask(&answers, req, &polls).0).collect();
+        assert_eq!(taken(&answers), []);
+        assert_eq!(polls.load(Ordering::Relaxed), 100, "each is looked for once");
 
-        answers.take();
+        assert_eq!(taken(&answers), []);
+        assert_eq!(polls.load(Ordering::Relaxed), 100);
+
+        asked.remove(7).send(yes()).unwrap();
+        assert_eq!(taken(&answers), [accept(7)]);
+        assert_eq!(taken(&answers), []);
         assert_eq!(polls.load(Ordering::Relaxed), 101);
+        assert!(asked.iter().all(|answer| !answer.is_closed()));
+    }
 
-        first.send(()).unwrap();
-        answers.take();
-        answers.take();
-        assert_eq!(polls.load(Ordering::Relaxed), 102);
-        assert!(lock(&kept.handling).is_none());
-        assert!(others.iter().all(|(_, owed)| lock(&owed.handling).is_some()));
+    #[test]
+    fn the_handling_of_an_answer_may_ask_the_next_question() {
+        let (answers, polls) = (Answers::new(), Arc::default());
+        ask(&answers, 1, &polls).0.send(yes()).unwrap();
+        let mut handled = Vec::new();
+
+        answers.take(|answer| {
+            if answer == accept(1) {
+                ask(&answers, 2, &polls).0.send(yes()).unwrap();
+            }
+            handled.push(answer);
+        });
+
+        assert_eq!(handled, [accept(1), accept(2)]);
+    }
+
+    #[tokio::test]
+    async fn one_task_attends_to_all_that_is_owed_and_ends_with_the_last() {
+        let (answers, polls) = (Answers::new(), Arc::default());
+        let (handled, mut answered) = tokio::sync::mpsc::channel(1);
+
+        for round in 0..2 {
+            let (first, starts) = ask(&answers, round, &polls);
+            assert!(starts);
+            let attend = answers.attend(|answer| handled.try_send(answer).unwrap());
+            let answer = async {
+                let (second, starts) = ask(&answers, round + 10, &polls);
+                assert!(!starts, "there is a task already");
+                first.send(yes()).unwrap();
+                assert_eq!(answered.recv().await, Some(accept(round)));
+                drop(second);
+            };
+            tokio::join!(attend, answer);
+        }
     }
 
     #[test]

@@ -69,7 +69,7 @@ impl<A: Adapter> MessageHandler<A, Marker> for EventHandler {
         {
             return;
         }
-        connection.answers.take();
+        shared.take_answers(connection);
         if event.follows_acknowledgements() {
             connection.take_answers();
         }

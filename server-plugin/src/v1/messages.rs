@@ -1,42 +1,35 @@
 //! What a v1 client is sent: the server's messages, refusals and acknowledgements in its dialect.
 
-use std::pin::Pin;
-
 use serde_json::Value;
 use socketio_p2p_protocol::{
-    ClientMessage, EndReason, ReqId, ServerMessage,
+    EndReason, ReqId, ServerMessage,
     limits::{DEPARTED_V1_TIME, RELEASE_TIMEOUT},
-    peer::v1::NoAck,
     relay::{RefusedV1, SendFailure},
-    wire::{
-        DISCONNECT, REGISTER, SERVER_ERROR, UNREGISTER, v1_answer, v1_error, v1_list,
-        v1_register_error,
-    },
+    wire::{DISCONNECT, REGISTER, SERVER_ERROR, UNREGISTER, v1_error, v1_list, v1_register_error},
 };
 
 use crate::{
-    inbound::answers::read_answer,
-    outbound::{arguments::Arguments, socket::Outlet},
+    inbound::answers::Asked,
+    outbound::{
+        arguments::Arguments,
+        socket::{Acknowledged, Outlet},
+    },
 };
 
-/// The client's answer to a message, which may never come.
-pub(crate) type ConsentAnswer = Pin<Box<dyn Future<Output = Option<ClientMessage>> + Send>>;
-
-/// Sends a message to a v1 client in its dialect. Returns its answer, if it owes one.
+/// Sends a message to a v1 client in its dialect. If it is a question, returns it with its acknowledgement, which may
+/// never come.
 pub(crate) fn tell(
     outlet: &dyn Outlet,
     message: &ServerMessage,
-) -> Result<Option<ConsentAnswer>, SendFailure> {
+) -> Result<Option<(Asked, Acknowledged)>, SendFailure> {
     let emit = |event, args: &[Value]| outlet.emit(event, Arguments::Values(args));
     match message {
         ServerMessage::Register { req, source, consent_time, .. } => {
             let args = [Value::from(source.as_str())];
-            // If its yes comes too late, the client must be informed. One that answers by event lets this time out.
-            let (req, time) = (Some(*req), *consent_time + DEPARTED_V1_TIME);
+            // If its yes comes too late, the client must be informed.
+            let time = *consent_time + DEPARTED_V1_TIME;
             let ack = outlet.emit_with_ack(REGISTER, Arguments::Values(&args), time)?;
-            return Ok(Some(Box::pin(async move {
-                ack.await.ok().map(|args| v1_answer(&read_answer(&args), req))
-            })));
+            return Ok(Some((Asked::Register(*req), ack)));
         }
         ServerMessage::Registered { req, .. } => ack(outlet, *req, &[Value::Bool(true)])?,
         ServerMessage::RegisterFailed { req, target, refusal } => {
@@ -45,11 +38,7 @@ pub(crate) fn tell(
         }
         ServerMessage::Disconnect { pairing, reason: EndReason::Unregistered, .. } => {
             let ack = outlet.emit_with_ack(UNREGISTER, Arguments::Values(&[]), RELEASE_TIMEOUT)?;
-            let pairing = *pairing;
-            return Ok(Some(Box::pin(async move {
-                let is_there = !matches!(ack.await, Err(NoAck::Missing | NoAck::Gone));
-                is_there.then_some(ClientMessage::Released { pairing })
-            })));
+            return Ok(Some((Asked::Unregister(*pairing), ack)));
         }
         ServerMessage::Disconnect { .. }
         | ServerMessage::Withdrawn { .. }

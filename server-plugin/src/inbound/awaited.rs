@@ -1,10 +1,11 @@
-//! The acknowledgements that the v1 clients of a pairing owe.
+//! The acknowledgements that v1 clients owe, in the order in which they come.
 //!
-//! All of a pairing are waited for together, by the task that also waits for its deadlines: a task for each would
-//! take more memory than the events themselves. They are handled under the lock of the bridge, in the order in which
-//! they come. socketioxide (0.18.9) hands an acknowledgement to the future that waits for it, but calls the handler of an
-//! event itself. So what must not overtake an acknowledgement first has the bridge
-//! [carry out](super::V1Bridge::take_answers) what came.
+//! socketioxide (0.18.9) hands an acknowledgement to the future that waits for it, but calls the handler of an event
+//! itself. So an event could overtake the acknowledgement before it. What must not overtake one first has those
+//! handled that have come: without a look at all the others that are owed.
+//!
+//! All of a connection or of a pairing are waited for together, by one task: a task for each would take more memory
+//! than the events themselves.
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -13,20 +14,19 @@ use std::{
     task::{Context, Poll, Wake, Waker},
 };
 
-use socketio_p2p_protocol::{Args, peer::v1::NoAck, peer::v1::Side};
+use socketio_p2p_protocol::{Args, peer::v1::NoAck};
 use tokio::{sync::Notify, task::unconstrained};
 
 use crate::outbound::socket::Acknowledged;
 
-/// The side whose client owes an acknowledgement, and the number of the event.
-type AckKey = (Side, u64);
-
-/// The acknowledgements that are owed.
-#[derive(Default)]
-pub(super) struct Awaited {
-    owed: BTreeMap<AckKey, OwedAck>,
-    arrivals: Arc<Arrivals>,
+/// The acknowledgements that are owed, by what each is about.
+pub(crate) struct Awaited<K> {
+    owed: BTreeMap<K, OwedAck>,
+    arrivals: Arc<Arrivals<K>>,
 }
+
+/// Names of acknowledgements.
+pub(crate) trait AckKey: Copy + Ord + Send + Sync + 'static {}
 
 /// An acknowledgement that is owed.
 enum OwedAck {
@@ -38,27 +38,27 @@ enum OwedAck {
     Came(Result<Args, NoAck>),
 }
 
-/// Numbers of the acknowledgements that may have come.
-#[derive(Debug, Default)]
-pub(super) struct Arrivals {
-    keys: Mutex<VecDeque<AckKey>>,
+/// Names of the acknowledgements that may have come.
+#[derive(Debug)]
+pub(crate) struct Arrivals<K> {
+    keys: Mutex<VecDeque<K>>,
     /// Notified with each of them.
     task: Notify,
 }
 
-struct Arrival {
-    key: AckKey,
-    arrivals: Arc<Arrivals>,
+struct Arrival<K> {
+    key: K,
+    arrivals: Arc<Arrivals<K>>,
 }
 
-impl Awaited {
+impl<K: AckKey> Awaited<K> {
     /// Returns where arrivals are noted.
-    pub(super) const fn arrivals(&self) -> &Arc<Arrivals> {
+    pub(crate) const fn arrivals(&self) -> &Arc<Arrivals<K>> {
         &self.arrivals
     }
 
     /// Waits for an acknowledgement. It counts as one that may have come.
-    pub(super) fn expect(&mut self, key: AckKey, ack: Acknowledged) {
+    pub(crate) fn expect(&mut self, key: K, ack: Acknowledged) {
         let arrivals = self.arrivals.clone();
         let waker = Arc::new(Arrival { key, arrivals }).into();
         self.owed.insert(key, OwedAck::New(ack, waker));
@@ -66,23 +66,28 @@ impl Awaited {
     }
 
     /// Does not wait for an acknowledgement any more.
-    pub(super) fn forget(&mut self, key: AckKey) {
+    pub(crate) fn forget(&mut self, key: K) {
         self.owed.remove(&key);
     }
 
     /// Does not wait for any.
-    pub(super) fn clear(&mut self) {
+    pub(crate) fn clear(&mut self) {
         self.owed.clear();
+    }
+
+    /// Returns whether none is waited for.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.owed.is_empty()
     }
 
     /// Returns the number of those that are waited for.
     #[cfg(test)]
-    pub(super) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.owed.len()
     }
 
     /// Returns the next acknowledgement that has come, or the reason for its absence.
-    pub(super) fn next(&mut self) -> Option<(AckKey, Result<Args, NoAck>)> {
+    pub(crate) fn next(&mut self) -> Option<(K, Result<Args, NoAck>)> {
         loop {
             let key = self.arrivals.lock().pop_front()?;
             let Some(owed) = self.owed.remove(&key) else { continue };
@@ -105,23 +110,30 @@ impl Awaited {
     }
 }
 
-impl Arrivals {
+impl<K> Default for Awaited<K> {
+    fn default() -> Self {
+        let arrivals = Arrivals { keys: Mutex::default(), task: Notify::new() };
+        Self { owed: BTreeMap::new(), arrivals: Arc::new(arrivals) }
+    }
+}
+
+impl<K> Arrivals<K> {
     /// Wakes the task that waits, to look after something else.
-    pub(super) fn notify(&self) {
+    pub(crate) fn notify(&self) {
         self.task.notify_one();
     }
 
     /// Waits for an arrival. Cancel safe.
-    pub(super) async fn wait(&self) {
+    pub(crate) async fn wait(&self) {
         self.task.notified().await;
     }
 
-    fn lock(&self) -> MutexGuard<'_, VecDeque<AckKey>> {
+    fn lock(&self) -> MutexGuard<'_, VecDeque<K>> {
         self.keys.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Wake for Arrival {
+impl<K: AckKey> Wake for Arrival<K> {
     fn wake(self: Arc<Self>) {
         self.wake_by_ref();
     }
@@ -138,15 +150,17 @@ mod tests {
 
     use super::*;
 
-    fn owe(awaited: &mut Awaited, seq: u64) -> oneshot::Sender<Args> {
+    impl AckKey for u64 {}
+
+    fn owe(awaited: &mut Awaited<u64>, seq: u64) -> oneshot::Sender<Args> {
         let (sender, receiver) = oneshot::channel();
         let ack = async move { receiver.await.map_err(|_| NoAck::Gone) };
-        awaited.expect((Side::First, seq), Box::pin(ack));
+        awaited.expect(seq, Box::pin(ack));
         sender
     }
 
-    fn come(awaited: &mut Awaited) -> Vec<(u64, bool)> {
-        std::iter::from_fn(|| awaited.next()).map(|((_, seq), ack)| (seq, ack.is_ok())).collect()
+    fn come(awaited: &mut Awaited<u64>) -> Vec<(u64, bool)> {
+        std::iter::from_fn(|| awaited.next()).map(|(seq, ack)| (seq, ack.is_ok())).collect()
     }
 
     #[test]
@@ -189,7 +203,7 @@ mod tests {
         let [one, two] = [1, 2].map(|seq| owe(&mut awaited, seq));
         assert_eq!(come(&mut awaited), []);
 
-        awaited.forget((Side::First, 1));
+        awaited.forget(1);
 
         assert!(one.is_closed() && one.send(Args::default()).is_err());
         two.send(Args::default()).unwrap();
