@@ -174,7 +174,7 @@ pub trait P2pClientExt: sealed::Sealed {
     ///     });
     ///     client.on2("greet", async |incoming: Incoming| {
     ///         // A handler can emit, register and unregister.
-    ///         let name = incoming.emit2("what-is-your-name", ()).await?;
+    ///         let name: String = incoming.emit2("what-is-your-name", ()).reply_as().await?;
     ///         Ok(format!("hello {name}"))
     ///     });
     /// }
