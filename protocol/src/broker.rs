@@ -204,13 +204,15 @@ impl Broker {
                 break;
             }
             for client in &touched {
-                if let Some(target) = self.awaited_by(client) {
+                if let Some(target) = client.asking.and_then(|number| self.awaited_by(number)) {
                     self.serve_line(&target, now);
                 }
-                self.serve_line(client, now);
+                if client.has_line {
+                    self.serve_line(&client.id, now);
+                }
             }
             if !self.watches.is_empty() {
-                changed.extend(touched);
+                changed.extend(touched.into_iter().map(|client| client.id));
             }
         }
         for client in changed {

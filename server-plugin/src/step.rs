@@ -54,7 +54,7 @@ pub(crate) struct Shared {
     pub(crate) counters: RefusalCounters,
     pub(crate) gauges: Gauges,
     pub(crate) events: Publisher,
-    /// The next deadline of the broker.
+    /// The time at which the clock reports to the broker: its next deadline, or an earlier time.
     deadline: watch::Sender<Option<Instant>>,
     pub(crate) tasks: Tasks,
     clock: Once,
@@ -215,7 +215,7 @@ impl Shared {
                 self.carry_out(&mut broker, output, &mut afterwards);
             }
             let next = broker.poll_timeout();
-            self.deadline.send_if_modified(|deadline| std::mem::replace(deadline, next) != next);
+            self.deadline.send_if_modified(|deadline| bring_forward(deadline, next));
             changed
         };
         self.finish(afterwards);
@@ -329,4 +329,14 @@ impl Shared {
             bridge.partner_is(*side, presence);
         }
     }
+}
+
+/// Notes the next deadline of the broker if it is earlier than that for which the clock waits. Returns
+/// whether it is: to wake the clock for each later one costs more than to let it report once in vain.
+fn bring_forward(deadline: &mut Option<Instant>, next: Option<Instant>) -> bool {
+    let is_earlier = next.is_some_and(|next| deadline.is_none_or(|deadline| next < deadline));
+    if is_earlier {
+        *deadline = next;
+    }
+    is_earlier
 }

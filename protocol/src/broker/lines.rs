@@ -336,9 +336,9 @@ impl Broker {
         if waited { Code::TargetBusy } else { Code::Timeout }
     }
 
-    /// Returns the target in whose line a client waits.
-    pub(super) fn awaited_by(&self, source: &ClientId) -> Option<ClientId> {
-        let request = self.waiting.request(self.line_request_of(source)?)?;
+    /// Returns the target in whose line a request waits.
+    pub(super) fn awaited_by(&self, number: ReqId) -> Option<ClientId> {
+        let request = self.waiting.request(number).filter(|request| request.line.is_some())?;
         Some(request.target.clone())
     }
 }

@@ -3,7 +3,11 @@
 //! The clients are kept in parts that the broker shares with each list. A part is copied when a client
 //! in it changes while a list still holds it.
 
-use std::{collections::BTreeMap, ops::Deref, sync::Arc};
+use std::{
+    collections::{BTreeMap, HashMap},
+    ops::Deref,
+    sync::Arc,
+};
 
 use super::{ClientRecord, Slot, record::Attendance};
 use crate::{ClientEntry, ClientId, ClientState, ReqId, ServerMessage};
@@ -42,22 +46,36 @@ impl Listing {
     /// Notes the state of a client, or that the list does not show it.
     fn note(&mut self, id: &ClientId, part: u8, state: Option<ClientState>) {
         let Some(part) = self.0.get_mut(usize::from(part)) else { return };
-        if part.get(id).copied() == state {
+        let present = part.get(id).copied();
+        if present == state {
             return;
         }
         let part = Arc::make_mut(part);
-        match state {
-            Some(state) => drop(part.insert(id.clone(), state)),
-            None => drop(part.remove(id)),
+        match (state, part.get_mut(id)) {
+            (Some(state), Some(present)) => *present = state,
+            (Some(state), None) => drop(part.insert(id.clone(), state)),
+            (None, _) => drop(part.remove(id)),
         }
     }
+}
+
+/// A client that may have changed. It need not exist any longer.
+#[derive(Debug)]
+pub(super) struct Touched {
+    pub(super) id: ClientId,
+    /// `true` if others wait in line for it.
+    pub(super) has_line: bool,
+    /// Its own registration, if one waits.
+    pub(super) asking: Option<ReqId>,
 }
 
 /// The clients of a broker, and the list of them.
 #[derive(Debug)]
 pub(super) struct Clients {
-    records: BTreeMap<ClientId, ClientRecord>,
-    /// The clients that may have changed since the list was brought up to date.
+    /// Looked up by each step several times, and never walked through while the broker runs.
+    records: HashMap<ClientId, ClientRecord>,
+    /// The clients that may have changed since the list was brought up to date. A record that stands
+    /// here says so itself, so that it is noted once however often it is looked up.
     touched: Vec<ClientId>,
     listing: Listing,
     /// The part of the next client.
@@ -67,24 +85,27 @@ pub(super) struct Clients {
 impl Clients {
     pub(super) fn new() -> Self {
         let listing = Listing(vec![ListPart::default(); PARTS]);
-        Self { records: BTreeMap::new(), touched: Vec::new(), listing, next_part: 0 }
+        Self { records: HashMap::new(), touched: Vec::new(), listing, next_part: 0 }
     }
 
     pub(super) fn get_mut(&mut self, id: &ClientId) -> Option<&mut ClientRecord> {
         let record = self.records.get_mut(id)?;
-        self.touched.push(id.clone());
+        if !std::mem::replace(&mut record.touched, true) {
+            self.touched.push(id.clone());
+        }
         Some(record)
     }
 
     /// Notes that something that concerns a client has changed.
     pub(super) fn touch(&mut self, id: &ClientId) {
-        self.touched.push(id.clone());
+        self.get_mut(id);
     }
 
     pub(super) fn insert(&mut self, id: ClientId, mut record: ClientRecord) {
         self.remove(&id);
         record.part = self.next_part;
         self.next_part = self.next_part.wrapping_add(1);
+        record.touched = true;
         self.touched.push(id.clone());
         self.records.insert(id, record);
     }
@@ -96,19 +117,24 @@ impl Clients {
         }
     }
 
-    /// Removes all clients, and returns them.
+    /// Removes all clients, and returns them in the order of their ids.
     pub(super) fn take(&mut self) -> BTreeMap<ClientId, ClientRecord> {
-        std::mem::replace(self, Self::new()).records
+        std::mem::replace(self, Self::new()).records.into_iter().collect()
     }
 
     /// Brings the list up to date. Returns the clients that may have changed.
-    pub(super) fn settle(&mut self) -> Vec<ClientId> {
-        for id in &self.touched {
-            if let Some(record) = self.records.get(id) {
-                self.listing.note(id, record.part, listed(record));
+    pub(super) fn settle(&mut self) -> Vec<Touched> {
+        let mut touched = Vec::with_capacity(self.touched.len());
+        for id in self.touched.drain(..) {
+            let (mut has_line, mut asking) = (false, None);
+            if let Some(record) = self.records.get_mut(&id) {
+                record.touched = false;
+                self.listing.note(&id, record.part, listed(record));
+                (has_line, asking) = (!record.line.is_empty(), record.asking);
             }
+            touched.push(Touched { id, has_line, asking });
         }
-        std::mem::take(&mut self.touched)
+        touched
     }
 
     /// Returns the list of clients.
@@ -129,7 +155,7 @@ const fn listed(record: &ClientRecord) -> Option<ClientState> {
 
 /// Reading. Each change goes through [`Clients`] itself, so that the list follows.
 impl Deref for Clients {
-    type Target = BTreeMap<ClientId, ClientRecord>;
+    type Target = HashMap<ClientId, ClientRecord>;
 
     fn deref(&self) -> &Self::Target {
         &self.records

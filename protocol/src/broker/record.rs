@@ -44,6 +44,8 @@ pub(super) struct ClientRecord {
     pub(super) release: Option<u64>,
     /// The part of the list in which it stands.
     pub(super) part: u8,
+    /// `true` while it stands among the clients that may have changed.
+    pub(super) touched: bool,
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -87,6 +89,7 @@ impl ClientRecord {
             names_requests: false,
             release: None,
             part: 0,
+            touched: false,
         }
     }
 

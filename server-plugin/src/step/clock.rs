@@ -21,6 +21,14 @@ impl Shared {
     pub(crate) fn start_clock(self: &Arc<Self>) {
         self.clock.call_once(|| self.tasks.spawn(keep(Arc::downgrade(self))));
     }
+
+    /// Forgets the deadline for which the clock waited, without waking it.
+    fn forget_deadline(&self) {
+        self.deadline.send_if_modified(|deadline| {
+            *deadline = None;
+            false
+        });
+    }
 }
 
 /// Reports the time to the broker, and sweeps, until the plugin ends or its last handle is dropped.
@@ -49,6 +57,8 @@ async fn keep(shared: Weak<Shared>) {
             let since = std::mem::replace(&mut swept, Instant::now());
             shared.sweep(since.elapsed() > SWEEP_INTERVAL * 3 / 2);
         } else {
+            // The step notes the next deadline, whichever it is.
+            shared.forget_deadline();
             shared.step(Input::Timeout);
         }
     }
