@@ -57,6 +57,8 @@ pub(crate) struct Handles {
 /// A channel that this side opens, once the partner has confirmed or refused it.
 enum OpeningOutcome {
     Main(DirectChannel),
+    /// The partner closed the main channel before it had confirmed it.
+    MainClosed,
     Raw(Result<DirectChannel, ChannelError>, OpenAnswer),
 }
 
@@ -268,7 +270,11 @@ impl ConnectionActor {
                     }
                     None => return DirectEnd::Here, // The last handle is gone.
                 },
-                Some(opened) = self.openings.next() => self.opened(opened),
+                Some(opened) = self.openings.next() => {
+                    if let Err(end) = self.opened(opened) {
+                        return end;
+                    }
+                }
                 permit = events.reserve(), if !self.unread.is_empty() => {
                     // Without a reader the events are of no use; the connection still may be.
                     let report = self.unread.pop_front();

@@ -9,7 +9,7 @@ use tokio_util::task::TaskTracker;
 use webrtc::data_channel::{DataChannel, DataChannelEvent};
 use webrtc::peer_connection::{
     PeerConnection, PeerConnectionBuilder, PeerConnectionEventHandler, RTCConfigurationBuilder,
-    RTCPeerConnectionIceEvent, RTCSessionDescription,
+    RTCIceCandidateInit, RTCPeerConnectionIceEvent, RTCPeerConnectionState, RTCSessionDescription,
 };
 
 use crate::pair::{End, PATIENCE, config};
@@ -118,4 +118,77 @@ impl Bare {
     pub(crate) async fn message(&mut self) -> Vec<u8> {
         self.said.recv().await.expect("both channels are closed")
     }
+}
+
+/// A partner that closes its connection as soon as DTLS is connected, before a channel can be.
+struct Fleeting {
+    candidates: Candidates,
+    connected: tokio::sync::Notify,
+}
+
+#[async_trait::async_trait]
+impl PeerConnectionEventHandler for Fleeting {
+    async fn on_ice_candidate(&self, event: RTCPeerConnectionIceEvent) {
+        self.candidates.on_ice_candidate(event).await;
+    }
+
+    async fn on_connection_state_change(&self, state: RTCPeerConnectionState) {
+        if state == RTCPeerConnectionState::Connected {
+            self.connected.notify_one();
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_partner_that_leaves_before_it_confirms_the_main_channel_ends_the_attempt() {
+    let (candidates, mut gathered) = mpsc::channel(64);
+    let candidates = Candidates(candidates);
+    let handler = Arc::new(Fleeting { candidates, connected: tokio::sync::Notify::new() });
+    let partner = PeerConnectionBuilder::<&str>::new()
+        .with_configuration(RTCConfigurationBuilder::new().build())
+        .with_handler(Arc::clone(&handler) as Arc<dyn PeerConnectionEventHandler>)
+        .with_udp_addrs(vec!["127.0.0.1:0"])
+        .with_setting_engine(
+            webrtc::peer_connection::SettingEngineBuilder::new()
+                .with_include_loopback_candidate(true)
+                .build(),
+        )
+        .build()
+        .await
+        .unwrap();
+    let mut config = config();
+    config.open_timeout = 10 * PATIENCE;
+    let (connection, mut events) = DirectConnection::offer(config, &TaskTracker::new());
+
+    let attempt = async {
+        loop {
+            tokio::select! {
+                Some(candidate) = gathered.recv() => connection.signal(read(&candidate)).unwrap(),
+                () = handler.connected.notified() => partner.close().await.unwrap(),
+                event = events.recv() => match event.unwrap() {
+                    DirectEvent::Signal(signal) => match signal.step {
+                        Step::Offer(sdp) => {
+                            let offer = RTCSessionDescription::offer(sdp.as_str().to_owned()).unwrap();
+                            partner.set_remote_description(offer).await.unwrap();
+                            let answer = partner.create_answer(None).await.unwrap();
+                            let sdp = answer.sdp.clone();
+                            partner.set_local_description(answer).await.unwrap();
+                            connection.signal(read(&json!({ "type": "answer", "sdp": sdp }))).unwrap();
+                        }
+                        Step::Candidate(candidate) => {
+                            let candidate = candidate.as_str().to_owned();
+                            let init = RTCIceCandidateInit { candidate, ..Default::default() };
+                            partner.add_ice_candidate(init).await.unwrap();
+                        }
+                        _ => {}
+                    },
+                    DirectEvent::Open => {}
+                    DirectEvent::Closed(end) => return end,
+                    event => panic!("{event:?}"),
+                }
+            }
+        }
+    };
+    let end = tokio::time::timeout(PATIENCE, attempt).await.expect("not ended in time");
+    assert_eq!(end, DirectEnd::Partner);
 }

@@ -22,11 +22,10 @@ impl ConnectionActor {
             ChannelTerms { label: MAIN.to_owned(), protocol: String::new(), is_ordered: true };
         let main = DirectChannel::main(channel, terms, self.channels.clone());
         self.openings.push(Box::pin(async move {
-            // If it fails, so does the connection, which reports that itself.
-            if main.opened().await.is_err() {
-                std::future::pending::<()>().await;
+            match main.opened().await {
+                Ok(()) => OpeningOutcome::Main(main),
+                Err(_) => OpeningOutcome::MainClosed,
             }
-            OpeningOutcome::Main(main)
         }));
         let sdp = self.connection.offer().await.map_err(failed)?;
         let offer = own_offer(&sdp, self.connection.udp_buffer()).map_err(failed)?;

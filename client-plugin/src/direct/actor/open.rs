@@ -37,7 +37,7 @@ impl ConnectionActor {
         let Some((main, others)) = self.candidates_for_main.choose() else { return Ok(()) };
         let OpenedChannel { channel, terms } = main;
         let main = DirectChannel::main(channel, terms, Arc::clone(&self.channels));
-        self.opened(OpeningOutcome::Main(main));
+        self.opened(OpeningOutcome::Main(main))?;
         others.into_iter().try_for_each(|other| self.raw_opened(other))
     }
 
@@ -85,8 +85,8 @@ impl ConnectionActor {
         answer.send(Err(refusal)).ok();
     }
 
-    /// Takes a channel that is open.
-    pub(super) fn opened(&mut self, opened: OpeningOutcome) {
+    /// Takes a channel that is open, or the end of the connection if the partner left before it was.
+    pub(super) fn opened(&mut self, opened: OpeningOutcome) -> Result<(), DirectEnd> {
         match opened {
             OpeningOutcome::Main(main) => {
                 self.connection.ticks().poll_normally();
@@ -100,10 +100,12 @@ impl ConnectionActor {
                 self.main = Some(main.clone());
                 self.unread.push_back(Report::Opened(main));
             }
+            OpeningOutcome::MainClosed => return Err(DirectEnd::Partner),
             OpeningOutcome::Raw(opened, answer) => {
                 answer.send(opened).ok();
             }
         }
+        Ok(())
     }
 }
 
