@@ -1,4 +1,4 @@
-"""Connections of aiortc, driven by lines of JSON: those of bare-orders.mjs, after {"event":"ready"}.
+"""Connections of aiortc, driven by lines of JSON: those of bare-orders.mjs, after {"event":"ready","version":…}.
 
 python bare-aiortc.py
 """
@@ -8,6 +8,7 @@ import base64
 import json
 import os
 import sys
+from importlib.metadata import version
 
 from aiortc import RTCConfiguration, RTCPeerConnection, RTCSessionDescription
 from aiortc.sdp import candidate_from_sdp
@@ -29,12 +30,18 @@ class Bare:
         self.main = None
         self.channels = {}
 
-    def begin(self, channel):
+    def begin(self, channel, then=None):
         self.main = channel
         self.channels["main"] = channel
         channel.on("message", channel.send)
         channel.on("close", lambda: say(event="close"))
-        self.when_open(channel, lambda: say(event="connect"))
+
+        def opened():
+            say(event="connect")
+            if then:
+                asyncio.ensure_future(self.obey(then))
+
+        self.when_open(channel, opened)
 
     def begin_further(self, channel):
         label = channel.label
@@ -65,7 +72,7 @@ class Bare:
         def came(channel):
             nonlocal is_first
             if is_first:
-                self.begin(channel)
+                self.begin(channel, order.get("then"))
             else:
                 self.begin_further(channel)
             is_first = False
@@ -79,7 +86,8 @@ class Bare:
             return
         if order.get("media"):
             peer.addTransceiver("audio")
-        self.begin(peer.createDataChannel("main", **order.get("first") or {}))
+        first = peer.createDataChannel("main", **order.get("first") or {})
+        self.begin(first, order.get("then"))
         for label in order.get("channels", []):
             self.begin_further(peer.createDataChannel(label))
         await self.describe(await peer.createOffer())
@@ -163,7 +171,7 @@ async def main():
     await asyncio.get_running_loop().connect_read_pipe(
         lambda: asyncio.StreamReaderProtocol(lines), sys.stdin
     )
-    say(event="ready")
+    say(event="ready", version="aiortc " + version("aiortc"))
     while line := await lines.readline():
         try:
             await bare.obey(json.loads(line))

@@ -1,10 +1,11 @@
 // Connections of node-datachannel with its own API, driven by lines of JSON: those of bare-orders.mjs, after
-// {"event":"ready"}.
+// {"event":"ready","version":…}.
 //
 //   node bare-datachannel.mjs
 
 import { createInterface } from 'node:readline';
 import { PeerConnection } from 'node-datachannel';
+import { version } from './versions.mjs';
 
 const say = (line) => process.stdout.write(`${JSON.stringify(line)}\n`);
 const failed = (error) => say({ event: 'error', message: error.message });
@@ -21,13 +22,16 @@ function send(channel, message) {
 
 const content = (message) => (message.$bin === undefined ? message : Buffer.from(message.$bin, 'base64'));
 
-function begin(channel) {
+function begin(channel, then) {
   kept.push(channel);
   main = channel;
   channels.set('main', channel);
   channel.onMessage((message) => send(channel, message));
   channel.onClosed(() => say({ event: 'close' }));
-  whenOpen(channel, () => say({ event: 'connect' }));
+  whenOpen(channel, () => {
+    say({ event: 'connect' });
+    if (then) obey(then);
+  });
 }
 
 function beginFurther(channel) {
@@ -46,7 +50,7 @@ function whenOpen(channel, then) {
 
 const config = ({ ordered, ...options } = {}) => ({ ...options, unordered: ordered === false });
 
-function connect({ connect: role, first, channels: further = [] }) {
+function connect({ connect: role, first, channels: further = [], then }) {
   const connection = new PeerConnection(role, { iceServers: [] });
   kept.push(connection);
   peer = connection;
@@ -61,12 +65,12 @@ function connect({ connect: role, first, channels: further = [] }) {
   });
   let isFirst = role !== 'offer';
   connection.onDataChannel((channel) => {
-    if (isFirst) begin(channel);
+    if (isFirst) begin(channel, then);
     else beginFurther(channel);
     isFirst = false;
   });
   if (role !== 'offer') return;
-  begin(connection.createDataChannel('main', config(first)));
+  begin(connection.createDataChannel('main', config(first)), then);
   for (const label of further) beginFurther(connection.createDataChannel(label));
 }
 
@@ -104,7 +108,7 @@ function obey(order) {
   if (order.close) peer.close();
 }
 
-say({ event: 'ready' });
+say({ event: 'ready', version: version('node-datachannel') });
 for await (const line of createInterface({ input: process.stdin })) {
   try {
     obey(JSON.parse(line));

@@ -1,11 +1,11 @@
 // RTCPeerConnections of a page of headless Firefox, driven by lines of JSON: those of bare-orders.mjs, after
-// {"event":"ready"}. Firefox ends with stdin, and when this process is killed.
+// {"event":"ready","version":…}. Firefox ends with stdin, and when this process is killed.
 //
 //   node bare-firefox.mjs
 //
 // Firefox opens a page of this process, and the lines travel over a websocket of that page.
 
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
@@ -56,9 +56,10 @@ const shell = spawn('sh', ['-c', script, 'sh', ...firefox, url], {
   stdio: ['pipe', 'ignore', 'inherit'],
 });
 
+const version = execFileSync('firefox-esr', ['--version'], { encoding: 'utf8', env: { ...process.env, HOME: profile } }).trim();
 const socket = await opened;
 socket.on('message', (data) => process.stdout.write(`${data}\n`));
-say({ event: 'ready' });
+say({ event: 'ready', version });
 for await (const order of createInterface({ input: process.stdin })) socket.send(order);
 shell.stdin.end();
 await new Promise((resolve) => shell.once('exit', resolve));

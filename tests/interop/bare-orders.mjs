@@ -2,7 +2,8 @@
 //
 //   orders: {"connect":"offer"|"answer"}   begin a connection, with the channel "main" if it offers;
 //                                          "channels":[label,…] further ones, "first":{…} options of "main",
-//                                          "media":true an audio section before the data, "bundle" their bundlePolicy
+//                                          "media":true an audio section before the data, "bundle" their bundlePolicy,
+//                                          "then":{…} an order that it obeys as soon as "main" is open
 //           {"signal":…}                   in the shapes of simple-peer
 //           {"open":"label","options":{…}} open a further channel
 //           {"send":"text"}  {"send":{"$bin":"base64"}}    on the main channel, or "on":"label"
@@ -27,13 +28,16 @@ export function startBare(RTCPeerConnection, say) {
   const bytes = (base64) => Uint8Array.from(atob(base64), (character) => character.charCodeAt(0));
   const content = (message) => (message.$bin === undefined ? message : bytes(message.$bin));
 
-  function begin(channel) {
+  function begin(channel, then) {
     main = channel;
     channels.set('main', channel);
     channel.binaryType = 'arraybuffer';
     channel.onmessage = ({ data }) => channel.send(data);
     channel.onclose = () => say({ event: 'close' });
-    whenOpen(channel, () => say({ event: 'connect' }));
+    whenOpen(channel, () => {
+      say({ event: 'connect' });
+      if (then) obey(then).catch(failed);
+    });
   }
 
   function beginFurther(channel) {
@@ -54,7 +58,7 @@ export function startBare(RTCPeerConnection, say) {
     else channel.onopen = then;
   }
 
-  async function connect({ connect: role, first, channels: further = [], media, bundle = 'balanced' }) {
+  async function connect({ connect: role, first, channels: further = [], media, bundle = 'balanced', then }) {
     peer?.close(); // A page of Chromium has 500 at most.
     const connection = new RTCPeerConnection({ iceServers: [], bundlePolicy: bundle });
     peer = connection;
@@ -71,13 +75,13 @@ export function startBare(RTCPeerConnection, say) {
     };
     let isFirst = role !== 'offer';
     connection.ondatachannel = ({ channel }) => {
-      if (isFirst) begin(channel);
+      if (isFirst) begin(channel, then);
       else beginFurther(channel);
       isFirst = false;
     };
     if (role !== 'offer') return;
     if (media) connection.addTransceiver('audio');
-    begin(connection.createDataChannel('main', first));
+    begin(connection.createDataChannel('main', first), then);
     for (const label of further) beginFurther(connection.createDataChannel(label));
     await describe('offer');
   }
@@ -90,6 +94,7 @@ export function startBare(RTCPeerConnection, say) {
   }
 
   async function signal({ type, sdp, candidate }) {
+    if (peer.signalingState === 'closed') return;
     if (!sdp) return peer.addIceCandidate(candidate);
     await peer.setRemoteDescription({ type, sdp });
     if (type === 'offer') await describe('answer');
@@ -123,9 +128,16 @@ export function startBare(RTCPeerConnection, say) {
     if (order.close) peer.close();
   }
 
-  // One after another: a candidate waits for its description.
+  // One after another: a candidate waits for its description. What a connection was asked for when it was closed is never
+  // done, so those of the next one do not wait for it.
   let orders = Promise.resolve();
+  let connections = 0;
   return (order) => {
-    orders = orders.then(() => obey(order)).catch(failed);
+    if (order.connect) {
+      connections += 1;
+      orders = Promise.resolve();
+    }
+    const connection = connections;
+    orders = orders.then(() => connection === connections && obey(order)).catch(failed);
   };
 }

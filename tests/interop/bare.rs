@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, VecDeque};
 use serde_json::{Value, json};
 use socketio_p2p_client::direct::{
     ChannelMessage, DirectChannel, DirectConfig, DirectConnection, DirectEnd, DirectEvent,
-    DirectEvents, Signal, Step,
+    DirectEvents, DirectSignalError, Signal, Step,
 };
 use socketio_p2p_harness::Program;
 use tokio::time::timeout;
@@ -74,6 +74,13 @@ impl Stack {
         Self::start("bare.mjs", Program::new("node").arg(script("bare.mjs")), &[name]).await
     }
 
+    /// Starts simple-peer, in one connection after another.
+    pub(crate) async fn simple_peer(options: &[&str]) -> Result<Self, Failed> {
+        let name = "simple-peer.mjs";
+        let arguments = [&["bare"], options].concat();
+        Self::start(name, Program::new("node").arg(script(name)), &arguments).await
+    }
+
     /// Starts node-datachannel with its own API.
     pub(crate) async fn datachannel() -> Result<Self, Failed> {
         let name = "bare-datachannel.mjs";
@@ -120,8 +127,18 @@ impl Stack {
         Ok(bare)
     }
 
+    /// Returns what the program says its stack is.
+    pub(crate) fn version(&self) -> &str {
+        self.partner.version()
+    }
+
+    /// Returns the program alone, to connect it with another one.
+    pub(crate) fn alone(&mut self) -> &mut Partner {
+        &mut self.partner
+    }
+
     /// Begins a connection by an order to connect.
-    async fn begin(&mut self, order: Value) -> Result<Bare<'_>, Failed> {
+    pub(crate) async fn begin(&mut self, order: Value) -> Result<Bare<'_>, Failed> {
         let config = self.config.clone();
         let tasks = TaskTracker::new();
         let (connection, events) = match order["connect"].as_str() {
@@ -278,8 +295,11 @@ impl Bare<'_> {
             _ => {}
         }
         let signal = if is_description { signal.clone() } else { self.stack.form.of(signal) };
-        self.connection.signal(Signal::from_value(&signal)?)?;
-        Ok(())
+        match self.connection.signal(Signal::from_value(&signal)?) {
+            // It comes after the end, which is among the events.
+            Err(DirectSignalError::Closed) => Ok(()),
+            signalled => Ok(signalled?),
+        }
     }
 
     /// Returns the next channel that the partner opens.

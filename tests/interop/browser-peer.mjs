@@ -1,5 +1,5 @@
 // simple-peer in a page of headless Chromium, driven by lines of JSON: those of peer-orders.mjs,
-// after {"event":"ready"}. Chromium ends with stdin, and when this process is killed.
+// after {"event":"ready","version":…}. Chromium ends with stdin, and when this process is killed.
 //
 //   node browser-peer.mjs offer|answer [--media] [--hide-addresses]
 //   node browser-peer.mjs bare
@@ -52,7 +52,7 @@ if (role === 'bare') {
   await page.addScriptTag({ content: script });
 }
 
-say({ event: 'ready' });
+say({ event: 'ready', version: `Chromium ${browser.version()}` });
 for await (const line of createInterface({ input: process.stdin })) {
   await page.evaluate((order) => globalThis.obey(order), JSON.parse(line));
 }

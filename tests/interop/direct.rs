@@ -36,7 +36,10 @@ pub(crate) struct Both {
 }
 
 /// simple-peer in its program.
-pub(crate) struct Partner(Option<Companion>);
+pub(crate) struct Partner {
+    program: Option<Companion>,
+    version: String,
+}
 
 impl Both {
     /// Starts `script`, a file of this folder, in which simple-peer is to `offer` or to `answer`.
@@ -203,21 +206,27 @@ impl Partner {
         arguments: &[&str],
     ) -> Result<Self, Box<dyn std::error::Error>> {
         let program = Companion::start(name, program, arguments.iter().copied())?;
-        let mut partner = Self(Some(program));
+        let mut partner = Self { program: Some(program), version: String::new() };
         let line = partner.line().await?;
         if line["event"] != "ready" {
             return Err(line.to_string().into());
         }
+        partner.version = line["version"].as_str().unwrap_or_default().to_owned();
         Ok(partner)
+    }
+
+    /// Returns what the program says its stack is.
+    pub(crate) fn version(&self) -> &str {
+        &self.version
     }
 
     /// Kills its program.
     pub(crate) fn kill(&mut self) {
-        self.0 = None;
+        self.program = None;
     }
 
     fn program(&mut self) -> &mut Companion {
-        self.0.as_mut().expect("it is taken only by those who consume the partner")
+        self.program.as_mut().expect("it is taken only by those who consume the partner")
     }
 
     pub(crate) async fn tell(&mut self, order: Value) -> Story {
@@ -241,7 +250,7 @@ impl Partner {
     }
 
     pub(crate) async fn end(mut self) -> Story {
-        match self.0.take() {
+        match self.program.take() {
             Some(program) => Ok(program.end().await?),
             None => Ok(()),
         }
@@ -251,7 +260,7 @@ impl Partner {
 impl Drop for Partner {
     /// Also when a story fails: a browser that is killed leaves its profile behind.
     fn drop(&mut self) {
-        if let Some(program) = self.0.take() {
+        if let Some(program) = self.program.take() {
             block_in_place(|| Handle::current().block_on(program.end())).ok();
         }
     }

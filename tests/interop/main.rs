@@ -31,6 +31,7 @@ mod refusals;
 mod restart;
 mod retries;
 mod simple_peer;
+mod stacks;
 mod stock;
 
 /// The result of a story: the first step that failed, with the output of the processes.

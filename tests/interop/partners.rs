@@ -9,14 +9,13 @@ mod channels;
 mod endings;
 mod later_offers;
 mod messages;
-mod openings;
 
 use crate::interop::bare::Stack;
 use crate::interop::{Failed, Story};
 
 /// A WebRTC stack.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum Of {
+pub(crate) enum Of {
     /// aiortc, in Python.
     Aiortc,
     /// A page of Chromium.
@@ -27,6 +26,10 @@ enum Of {
     Firefox,
     /// node-datachannel with the API of a browser.
     Polyfill,
+    /// simple-peer on @roamhq/wrtc, which has one channel.
+    SimplePeer,
+    /// The same on node-datachannel with the API of a browser.
+    SimplePeerOnPolyfill,
     /// werift, in TypeScript.
     Werift,
     /// @roamhq/wrtc, the stack of Chromium in Node.
@@ -34,13 +37,15 @@ enum Of {
 }
 
 impl Of {
-    async fn start(self) -> Result<Stack, Failed> {
+    pub(crate) async fn start(self) -> Result<Stack, Failed> {
         match self {
             Self::Aiortc => Stack::aiortc().await,
             Self::Chromium => Stack::page().await,
             Self::Datachannel => Stack::datachannel().await,
             Self::Firefox => Stack::firefox().await,
             Self::Polyfill => Stack::of_npm("polyfill").await,
+            Self::SimplePeer => Stack::simple_peer(&[]).await,
+            Self::SimplePeerOnPolyfill => Stack::simple_peer(&["--polyfill"]).await,
             Self::Werift => Stack::of_npm("werift").await,
             Self::Wrtc => Stack::of_npm("wrtc").await,
         }
@@ -56,7 +61,7 @@ impl Of {
 
     /// Returns the roles in which it opens. werift 0.24 sends no INIT of SCTP if it answers, and webrtc 0.21 none as the
     /// server of DTLS, which an offerer is to werift (RFC 8841, section 9.3: both may send one).
-    const fn roles(self) -> &'static [&'static str] {
+    pub(crate) const fn roles(self) -> &'static [&'static str] {
         match self {
             Self::Werift => &["offer"],
             _ => &["offer", "answer"],
@@ -70,7 +75,7 @@ impl Of {
     }
 
     /// Returns true for a stack that ends a connection without a word to its partner.
-    fn leaves_silently(self) -> bool {
+    pub(crate) fn leaves_silently(self) -> bool {
         self == Self::Werift
     }
 
@@ -93,7 +98,7 @@ impl Of {
         match self {
             Self::Chromium | Self::Firefox | Self::Wrtc => &[false, true],
             Self::Polyfill if role == "answer" => &[],
-            Self::Aiortc | Self::Datachannel | Self::Polyfill | Self::Werift => &[false],
+            _ => &[false],
         }
     }
 
@@ -159,18 +164,12 @@ fn told(story: &str, role: &str, result: Story) -> Story {
 macro_rules! stacks {
     ($($stack:ident => $of:ident),* $(,)?) => { $(
         mod $stack {
-            use super::{Of, every_story, openings};
+            use super::{Of, every_story};
             use crate::interop::Story;
 
             #[tokio::test(flavor = "multi_thread")]
             async fn it_opens_talks_and_ends_in_both_roles() -> Story {
                 every_story(Of::$of).await
-            }
-
-            #[tokio::test(flavor = "multi_thread")]
-            #[ignore = "measures"]
-            async fn the_times_of_openings_are_printed() -> Story {
-                openings::times_are_printed(Of::$of).await
             }
         }
     )* };
