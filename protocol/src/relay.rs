@@ -20,6 +20,7 @@ mod inbound;
 mod later;
 mod message;
 mod newcomer;
+mod refused_event;
 mod rejection;
 mod requests;
 mod salvage;
@@ -39,7 +40,8 @@ pub use self::{
     inbound::{Inbound, OverRate, is_ours},
     message::Message,
     newcomer::{Newcomer, Seen, Turn},
-    rejection::{RawEvent, RefusedRequest, RefusedV1, Rejection},
+    refused_event::{RefusedRequest, RefusedV1},
+    rejection::{RawEvent, Rejection},
     requests::{is_acknowledged_at_once, read_request, read_v1_request, request_number},
     salvage::{event as salvaged_event, pairing as salvaged_pairing},
     unread::Unread,

@@ -20,7 +20,7 @@ use socketioxide::{
 use crate::{
     connection::Connection,
     observe::logged,
-    outbound::outflow::Outflow,
+    outbound::{host_socket::leave_out_of_stranger, outflow::Outflow},
     relay,
     step::{Shared, requests},
     v1,
@@ -42,7 +42,8 @@ pub(crate) fn listen<A: Adapter>(
 }
 
 /// Registers a handler for a connection without a client id, which the application's own fallback replaces.
-pub(crate) fn listen_to_stranger<A: Adapter>(shared: &Arc<Shared>, socket: &Socket<A>) {
+pub(crate) fn listen_to_stranger<A: Adapter>(shared: &Arc<Shared>, socket: &Arc<Socket<A>>) {
+    leave_out_of_stranger(socket, &shared.tasks);
     socket.on_fallback(StrangerHandler { shared: shared.clone() });
 }
 
@@ -172,8 +173,8 @@ impl EventHandler {
     }
 }
 
-/// The handler of all events of a connection that is no client's. It answers those of the plugin: a client
-/// without its id would otherwise wait for ever.
+/// The handler of all events of a connection that is no client's. It answers those of the plugin, also those that
+/// were left out because they are too long: a client without its id would otherwise wait for ever.
 struct StrangerHandler {
     shared: Arc<Shared>,
 }
