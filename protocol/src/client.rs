@@ -23,6 +23,7 @@ mod connect_failure;
 mod connecting;
 mod connection;
 mod ending;
+mod event;
 mod handlers;
 mod interface;
 mod pacer;
@@ -47,8 +48,9 @@ use self::{
 };
 pub use self::{
     connect_failure::ConnectFailure,
+    event::ClientEvent,
     handlers::{HandlerId, RunningHandlers},
-    interface::{Answer, ClientConfig, ClientEvent, Command, Input, Output, QuestionId},
+    interface::{Answer, ClientConfig, Command, Input, Output, QuestionId},
     retry::RegisterRetry,
 };
 pub use crate::peer::Complaint;

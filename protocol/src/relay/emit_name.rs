@@ -121,7 +121,8 @@ mod tests {
 
         let error = v1_emit_error(text, &Code::NotPaired.into());
 
-        let told = r#"Error: "chat" to "B": not paired with that client (not-paired)"#;
+        let told =
+            r#"Error: "chat" to "B": not paired: register the other client first (not-paired)"#;
         assert_eq!(error, Value::from(told));
     }
 

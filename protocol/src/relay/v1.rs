@@ -220,7 +220,7 @@ mod tests {
         for (fields, told) in [
             (
                 r#"{"targetClientId":null,"event":"e","args":[]}"#,
-                "not paired with that client (not-paired)",
+                "not paired: register the other client first (not-paired)",
             ),
             (
                 r#"{"event":"e","args":[]}"#,
