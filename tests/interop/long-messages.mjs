@@ -4,14 +4,11 @@
 //   node long-messages.mjs http://127.0.0.1:9000 SIZE…
 
 import { createRequire } from 'node:module';
-import { chromium } from 'playwright-core';
+import { startBrowser } from './chromium.mjs';
 
 const [url, ...sizes] = process.argv.slice(2);
 const library = createRequire(import.meta.url).resolve('socket.io-client-4');
-const browser = await chromium.launch({
-  executablePath: '/usr/bin/chromium',
-  args: ['--no-sandbox'], // root cannot have it
-});
+const browser = await startBrowser({ hidesAddresses: true });
 const page = await browser.newPage();
 await page.addScriptTag({ path: library.replace(/build.*/, 'dist/socket.io.min.js') });
 const heard = await page.evaluate(
