@@ -61,7 +61,7 @@ impl ServerLimits {
         unlimited.lists(None).signals(None).strikes(None)
     }
 
-    /// Limits the messages from one client. 2,000 a second and 4,000 at once by default. The welcome
+    /// Limits the messages from one connection. 2,000 a second and 4,000 at once by default. The welcome
     /// states this rate in whole messages a second, so a slower one counts as 1 a second. Emits of a v1 client
     /// over a metered listener are not refused over the rates: the client is read more slowly.
     #[must_use]
@@ -69,32 +69,32 @@ impl ServerLimits {
         Self { messages: rate.into().map(Rate::at_least_one_a_second), ..self }
     }
 
-    /// Limits the bytes from one client. 8 MiB a second and 16 MiB at once by default. A rate below 1
+    /// Limits the bytes from one connection. 8 MiB a second and 16 MiB at once by default. A rate below 1
     /// byte a second counts as that.
     #[must_use]
     pub fn bytes(self, rate: impl Into<Option<Rate>>) -> Self {
         Self { bytes: rate.into().map(Rate::at_least_one_a_second), ..self }
     }
 
-    /// Limits the registrations of one client. 5 in 10 s by default.
+    /// Limits the registrations of one connection. 5 in 10 s by default.
     #[must_use]
     pub fn registrations(self, rate: impl Into<Option<Rate>>) -> Self {
         Self { registrations: rate.into(), ..self }
     }
 
-    /// Limits the requests of one client for the list of clients. 5 in 10 s by default.
+    /// Limits the requests of one connection for the list of clients. 5 in 10 s by default.
     #[must_use]
     pub fn lists(self, rate: impl Into<Option<Rate>>) -> Self {
         Self { lists: rate.into(), ..self }
     }
 
-    /// Limits the signals of one client, for its direct path. 200 in 10 s by default.
+    /// Limits the signals of one connection, for its direct path. 200 in 10 s by default.
     #[must_use]
     pub fn signals(self, rate: impl Into<Option<Rate>>) -> Self {
         Self { signals: rate.into(), ..self }
     }
 
-    /// Limits the refused messages of one client, as far as they are its own fault. Beyond them it is
+    /// Limits the refused messages of one connection, as far as they are its own fault. Beyond them it is
     /// removed. 1,000 at once by default, of which 100 are forgiven each second.
     #[must_use]
     pub fn strikes(self, rate: impl Into<Option<Rate>>) -> Self {

@@ -265,12 +265,11 @@ impl P2pBuilder {
         let tasks = TaskTracker::new();
         let direct = settings.direct.policy.allows_direct();
         let auth = Auth { client: id.clone(), application: auth, direct };
-        let url = recipe.shown_url();
         let connector = Connector::new(recipe, auth, proxy, tasks.clone());
         settings.seed = RandomState::new().hash_one(id.as_str());
         let mut client = Client::new(settings, Instant::now());
         let counters = Arc::new(ComplaintCounters::default());
-        let welcomed = connect(&mut client, connector, &counters, url).await?;
+        let welcomed = connect(&mut client, connector, &counters).await?;
         #[cfg(feature = "webrtc")]
         let (mut direct, provider) = (self.direct, self.ice_provider);
         #[cfg(feature = "webrtc")]

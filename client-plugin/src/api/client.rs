@@ -136,8 +136,8 @@ impl P2pClient {
         WeakP2pClient { shared: Arc::downgrade(&self.shared) }
     }
 
-    /// Restarts the direct path immediately and resets its backoff. Call this when the machine's
-    /// addresses have changed.
+    /// Restarts the direct path immediately and resets its backoff, and asks the server for a sign of life: a connection
+    /// to it that is dead is replaced within seconds. Call this when the machine's addresses have changed.
     ///
     /// Until the new direct path is open, and for [`PathConfig::hold`](crate::PathConfig::hold) as after
     /// any loss, the relay carries. Raw channels end with the old connection. A client also notices

@@ -15,9 +15,6 @@ use socketio_p2p_protocol::{
 
 pub use self::emit::EmitError;
 
-/// The code of a server that cannot be reached. Only clients have it.
-const UNREACHABLE: &str = "unreachable";
-
 /// The reason for which [`connect`](crate::P2pBuilder::connect) failed. There is no connection.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -33,22 +30,12 @@ pub enum ConnectError {
     #[error("no auth for the connection: {}", legible(.0))]
     NoAuth(String),
     /// The server cannot be reached, or does not speak Socket.IO.
-    #[error("no connection to {}: {}", place(.url.as_deref()), legible(transport_text(.error)))]
-    Transport {
-        /// The URL of the server, without credentials and query, if the client was made from one.
-        url: Option<Box<str>>,
-        /// The reason.
-        error: Box<rust_socketio::Error>,
-    },
+    #[error("no connection to the server: {}", legible(transport_text(.0)))]
+    Transport(Box<rust_socketio::Error>),
     /// There is no way to the server: its name has no address, no address answers, or the proxy refuses. The text
     /// tells what was tried.
-    #[error("no connection to {}: {}", place(.url.as_deref()), legible(.tried))]
-    Unreachable {
-        /// The URL of the server, without credentials and query, if the client was made from one.
-        url: Option<Box<str>>,
-        /// What was tried, and how it failed.
-        tried: String,
-    },
+    #[error("no connection to the server: {}", legible(.0))]
+    Unreachable(String),
     /// The server refused the connection. The code tells whether another attempt can succeed.
     #[error("the server refused the connection: {}", Refusal::from(*.0))]
     Refused(Code),
@@ -75,19 +62,13 @@ pub enum ConnectError {
     /// No welcome arrived in time: the server cannot be reached or is slow, or the plugin is not attached to that
     /// namespace.
     #[error(
-        "no welcome from {} within {after:?}: it is slow or silent, or its P2P plugin is not attached to this namespace",
-        place(.url.as_deref())
+        "no welcome within {0:?}: the server is slow or silent, or its P2P plugin is not attached to this namespace"
     )]
-    Timeout {
-        /// The URL of the server, without credentials and query, if the client was made from one.
-        url: Option<Box<str>>,
-        /// The time that has passed.
-        after: Duration,
-    },
+    Timeout(Duration),
 }
 
 impl ConnectError {
-    /// Returns the code. All but `unreachable`, for a server to which no connection was made, are codes that travel.
+    /// Returns the code, as it travels.
     #[must_use]
     pub fn code(&self) -> &str {
         match self {
@@ -95,9 +76,10 @@ impl ConnectError {
             Self::Auth | Self::SingleBuilder | Self::Welcome => Code::BadArgs.as_str(),
             Self::Refused(code) => code.as_str(),
             Self::Rejected(_) | Self::NoAuth(_) => Code::Forbidden.as_str(),
-            Self::Timeout { .. } => Code::Timeout.as_str(),
-            Self::Transport { .. } | Self::Unreachable { .. } => UNREACHABLE,
-            Self::Closed | Self::Spent => Code::Closed.as_str(),
+            Self::Timeout(_) => Code::Timeout.as_str(),
+            Self::Transport(_) | Self::Unreachable(_) | Self::Closed | Self::Spent => {
+                Code::Closed.as_str()
+            }
         }
     }
 
@@ -106,14 +88,14 @@ impl ConnectError {
     #[must_use]
     pub const fn is_retryable(&self) -> bool {
         match self {
-            Self::Transport { error, .. } => !is_final(error),
+            Self::Transport(error) => !is_final(error),
             Self::Refused(code) => code.is_retryable(),
             Self::Rejected(_)
             | Self::NoAuth(_)
-            | Self::Unreachable { .. }
+            | Self::Unreachable(_)
             | Self::Welcome
             | Self::Closed
-            | Self::Timeout { .. } => true,
+            | Self::Timeout(_) => true,
             Self::Id(_) | Self::Auth | Self::SingleBuilder | Self::Spent => false,
         }
     }
@@ -123,21 +105,20 @@ impl ConnectError {
     pub(crate) fn of(
         failure: Option<ConnectFailure>,
         unreachable: Option<rust_socketio::Error>,
-        url: Option<Box<str>>,
     ) -> Self {
         match (failure, unreachable) {
             (None, None) => Self::Spent,
             (Some(ConnectFailure::Unreachable(_)) | None, Some(error)) => {
-                Self::Transport { url, error: Box::new(error) }
+                Self::Transport(Box::new(error))
             }
             (Some(ConnectFailure::Refused(Refusal { code: Code::Other(_), message })), _) => {
                 Self::Rejected(message.into_owned())
             }
             (Some(ConnectFailure::Refused(refusal)), _) => Self::Refused(refusal.code),
-            (Some(ConnectFailure::Unreachable(tried)), None) => Self::Unreachable { url, tried },
+            (Some(ConnectFailure::Unreachable(tried)), None) => Self::Unreachable(tried),
             (Some(ConnectFailure::Auth(why)), _) => Self::NoAuth(why),
             (Some(ConnectFailure::Welcome(_)), _) => Self::Welcome,
-            (Some(ConnectFailure::Timeout(after)), _) => Self::Timeout { url, after },
+            (Some(ConnectFailure::Timeout(time)), _) => Self::Timeout(time),
             _ => Self::Closed,
         }
     }
@@ -358,13 +339,6 @@ pub(crate) fn transport_text(error: &rust_socketio::Error) -> String {
         }
         false => text,
     }
-}
-
-/// Returns the words for a server in the text of an error, which has room for more than its URL.
-fn place(url: Option<&str>) -> String {
-    const CHARS: usize = 200;
-    let shown = |url| legible(url).chars().take(CHARS).collect();
-    url.map_or_else(|| "the server".to_owned(), shown)
 }
 
 /// Returns the text of an error and of its sources, as far as they are not in it already.

@@ -71,7 +71,8 @@ pub trait P2pClientExt: sealed::Sealed {
     ///
     /// # Cancel safety
     ///
-    /// Once polled, the pairing ends even if the future is dropped.
+    /// Once the client has taken the request, the pairing ends even if the future is dropped. It takes it at the first
+    /// poll, unless 64 requests of this client wait already.
     fn unregister_target(&self) -> Unregister;
 
     /// Watches whether `target` can be asked: it is absent, free or busy. The watch is a [`Stream`] of its
@@ -139,8 +140,9 @@ pub trait P2pClientExt: sealed::Sealed {
     ///
     /// A handler runs in the order of the events up to its first await, and from there in a task of its
     /// own. What must keep that order is handed over before: `send(…).await` of a bounded channel of tokio
-    /// (1.54) delivers in any order while the channel is full. At most 256 run at once; further events wait at the partner. A handler continues when its
-    /// pairing ends; only when 512 run, those of earlier pairings are aborted to make room. A handler that
+    /// (1.54) delivers in any order while the channel is full. At most 256 for calls run at once, and as many for other
+    /// emits; further events wait at the partner. A handler continues when its pairing ends; only when 512 run, those of
+    /// earlier pairings are aborted to make room. A handler that
     /// runs keeps the client connected, and so does one that holds a clone of the client: let it use
     /// [`Incoming::client`] or a [`WeakP2pClient`](crate::WeakP2pClient).
     ///

@@ -31,7 +31,8 @@ pub struct Stats {
     pub routes: usize,
     /// Sessions kept for v1 clients, one a pairing.
     pub bridges: usize,
-    /// Tasks of the plugin: its clock while it lives, one for each bridge, and one for each question to a v1 client.
+    /// Tasks of the plugin: its clock while it lives, one for each bridge, one for each v1 client that owes answers, and those that
+    /// close connections.
     pub tasks: usize,
 }
 
