@@ -66,10 +66,15 @@ impl P2pServerBuilder {
     /// findings of the application's own middleware. By default the connection's own claim counts:
     /// [`Handshake::client_id`].
     ///
-    /// `Ok(None)` leaves the connection alone: it is no P2P client. An error refuses it, and the
-    /// code is the message of the CONNECT_ERROR.
+    /// `Ok(None)` leaves the connection alone: it is no P2P client. One whose handshake contains `p2p` is refused with
+    /// [`Code::BadClientId`] then, for it would wait for its welcome.
     ///
     /// The hook is called for each connection, outside of any lock, and must not block.
+    ///
+    /// # Errors
+    ///
+    /// An error of the hook refuses the connection, and its code is the message of the CONNECT_ERROR. A hook that panics
+    /// refuses it with [`Code::Forbidden`].
     ///
     /// # Examples
     ///

@@ -51,10 +51,17 @@ pub(crate) struct Identity {
 
 impl Hooks {
     pub(crate) fn identify(&self, handshake: &Handshake<'_>) -> Result<Option<Identity>, Code> {
-        let Some(client) = (self.identify)(handshake)? else {
-            return Ok(None);
-        };
         let said = |key: &str| said(handshake, key);
+        let Some(client) = unless_it_panics("identify", || (self.identify)(handshake))
+            .unwrap_or(Err(Code::Forbidden))?
+        else {
+            // A client that speaks v2 would wait for its welcome.
+            return if said(P2P).is_ok_and(|p2p| p2p.is_some()) {
+                Err(Code::BadClientId)
+            } else {
+                Ok(None)
+            };
+        };
         let auth = ConnectAuth::read(handshake.auth, said)?;
         Ok(Some(Identity { client, auth }))
     }
@@ -63,26 +70,27 @@ impl Hooks {
     /// has other requests to carry out.
     pub(crate) fn authorize(&self, source: &ClientId, target: &ClientId) -> bool {
         let Some(authorize) = &self.authorize else { return true };
-        unless_it_panics("authorize", source, target, authorize)
+        unless_it_panics("authorize", || authorize(source, target)).unwrap_or(false)
     }
 
     /// Returns whether the watcher may watch the target. If the hook panics, it may not.
     pub(crate) fn may_watch(&self, watcher: &ClientId, target: &ClientId) -> bool {
         let Some(watch) = &self.watch else { return false };
-        unless_it_panics("watch", watcher, target, watch)
+        unless_it_panics("watch", || watch(watcher, target)).unwrap_or(false)
     }
 }
 
-/// Returns the decision of a hook, which is no if it panics.
-fn unless_it_panics(name: &str, source: &ClientId, target: &ClientId, hook: &Authorize) -> bool {
-    catch_unwind(AssertUnwindSafe(|| hook(source, target))).unwrap_or_else(|panic| {
-        logged(|| tracing::error!(%source, %target, "the hook {name} panicked"));
-        // Dropping it may panic in turn.
-        if let Err(second) = catch_unwind(AssertUnwindSafe(|| drop(panic))) {
-            std::mem::forget(second);
-        }
-        false
-    })
+/// Returns the decision of a hook, or `None` if it panics.
+fn unless_it_panics<T>(name: &str, hook: impl FnOnce() -> T) -> Option<T> {
+    catch_unwind(AssertUnwindSafe(hook))
+        .map_err(|panic| {
+            logged(|| tracing::error!("the hook {name} panicked"));
+            // Dropping it may panic in turn.
+            if let Err(second) = catch_unwind(AssertUnwindSafe(|| drop(panic))) {
+                std::mem::forget(second);
+            }
+        })
+        .ok()
 }
 
 impl Default for Hooks {
@@ -168,6 +176,27 @@ mod tests {
     fn a_connection_without_a_client_id_is_no_p2p_client() {
         assert_eq!(identify("", &Value::Null), Ok(None));
         assert_eq!(identify("x=1", &json!({ "token": "t" })), Ok(None));
+    }
+
+    fn identify_by(hook: Identify, auth: &Value) -> Result<Option<Identity>, Code> {
+        let (request, ()) = http::Request::builder().uri("/").body(()).unwrap().into_parts();
+        let extensions = Extensions::new();
+        let handshake = Handshake { auth, request: &request, extensions: &extensions };
+        Hooks { identify: hook, ..Hooks::default() }.identify(&handshake)
+    }
+
+    #[test]
+    fn a_v2_connection_that_a_hook_takes_for_no_client_is_refused() {
+        let nobody: Identify = Arc::new(|_| Ok(None));
+        let v2 = json!({ "clientId": "A", "p2p": 2 });
+        assert_eq!(identify_by(nobody.clone(), &v2), Err(Code::BadClientId));
+        assert_eq!(identify_by(nobody, &json!({ "clientId": "A" })), Ok(None));
+    }
+
+    #[test]
+    fn a_hook_that_panics_refuses_the_connection() {
+        let panics: Identify = Arc::new(|_| panic!("the application's"));
+        assert_eq!(identify_by(panics, &Value::Null), Err(Code::Forbidden));
     }
 
     #[test]
