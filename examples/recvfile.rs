@@ -48,26 +48,7 @@ const FAREWELL: Duration = Duration::from_secs(5);
 
 /// The file that is being received. It is locked while a channel is read, so that an answer to `has`
 /// includes what is on its way.
-type Receiving = Arc<Mutex<State>>;
-
-#[derive(Default)]
-enum State {
-    #[default]
-    Waiting,
-    Receiving(Part),
-    /// It takes one file.
-    Done,
-}
-
-impl State {
-    fn part(&mut self) -> Result<&mut Part, HandlerError> {
-        match self {
-            Self::Receiving(part) => Ok(part),
-            Self::Waiting => Err(HandlerError::new("no file")),
-            Self::Done => Err(HandlerError::new("one file was received, and no other is taken")),
-        }
-    }
-}
+type Receiving = Arc<Mutex<Option<Part>>>;
 
 struct Part {
     file: File,
@@ -96,13 +77,9 @@ async fn run(Options { url, id, dir }: Options) -> Result<(), Box<dyn Error>> {
             let (receiving, dir) = (at_file.clone(), dir.clone());
             async move {
                 let (name, size): (String, u64) = msg.args()?;
-                let mut state = receiving.lock().await;
-                if let State::Done = *state {
-                    state.part()?;
-                }
                 let part = Part::begin(&dir, &name, size).await?;
                 let has = part.has;
-                *state = State::Receiving(part);
+                *receiving.lock().await = Some(part);
                 Ok(has)
             }
         })
@@ -110,8 +87,8 @@ async fn run(Options { url, id, dir }: Options) -> Result<(), Box<dyn Error>> {
             let receiving = at_piece.clone();
             async move {
                 let (at, bytes): (u64, Bytes) = msg.args()?;
-                let mut state = receiving.lock().await;
-                let part = state.part()?;
+                let mut part = receiving.lock().await;
+                let part = part.as_mut().ok_or(HandlerError::new("no file"))?;
                 if at == part.has {
                     part.take(&bytes).await?;
                 }
@@ -120,19 +97,14 @@ async fn run(Options { url, id, dir }: Options) -> Result<(), Box<dyn Error>> {
         })
         .on2("has", move |_: Incoming| {
             let receiving = at_has.clone();
-            async move { Ok(receiving.lock().await.part().map_or(0, |part| part.has)) }
+            async move { Ok(receiving.lock().await.as_ref().map_or(0, |part| part.has)) }
         })
         .on2("done", move |msg: Incoming| {
             let (receiving, done) = (at_done.clone(), done.clone());
             async move {
                 let checksum: String = msg.args()?;
-                let mut state = receiving.lock().await;
-                state.part()?;
-                let State::Receiving(part) = std::mem::take(&mut *state) else {
-                    return Err(HandlerError::new("no file"));
-                };
+                let part = receiving.lock().await.take().ok_or(HandlerError::new("no file"))?;
                 let path = part.finish(&checksum).await?;
-                *state = State::Done;
                 done.send(path).await.ok();
                 Ok(())
             }
@@ -140,8 +112,8 @@ async fn run(Options { url, id, dir }: Options) -> Result<(), Box<dyn Error>> {
         .on_channel(move |channel: DirectChannel| {
             let receiving = at_channel.clone();
             async move {
-                let mut state = receiving.lock().await;
-                let Ok(part) = state.part() else { return };
+                let mut part = receiving.lock().await;
+                let Some(part) = part.as_mut() else { return };
                 // The first message is the offset. It is outdated if an earlier channel has brought more.
                 match channel.recv().await {
                     Some(ChannelMessage::Text(at)) if at.parse() == Ok(part.has) => {}

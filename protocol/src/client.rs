@@ -23,7 +23,6 @@ mod connect_failure;
 mod connecting;
 mod connection;
 mod ending;
-mod event;
 mod handlers;
 mod interface;
 mod pacer;
@@ -48,9 +47,8 @@ use self::{
 };
 pub use self::{
     connect_failure::ConnectFailure,
-    event::ClientEvent,
     handlers::{HandlerId, RunningHandlers},
-    interface::{Answer, ClientConfig, Command, Input, Output, QuestionId},
+    interface::{Answer, ClientConfig, ClientEvent, Command, Input, Output, QuestionId},
     retry::RegisterRetry,
 };
 pub use crate::peer::Complaint;

@@ -71,19 +71,17 @@ impl Code {
         match self {
             Self::Offline => "the target is offline",
             Self::SelfTarget => "a client cannot be paired with itself",
-            Self::SourceBusy => {
-                "this client is already paired, or waits for the answer to another registration"
-            }
+            Self::SourceBusy => "the source is already paired or waits for an answer",
             Self::TargetBusy => "the target is already paired",
             Self::QueueFull => "too many wait for the target",
             Self::Declined => "the target declined",
             Self::Timeout => "no answer in time",
-            Self::NotPaired => "not paired: register the other client first",
+            Self::NotPaired => "not paired with that client",
             Self::StalePairing => "that pairing has ended",
             Self::BadArgs => "arguments are missing, malformed or of the wrong type",
             Self::BadEvent => "that event is not allowed",
             Self::TooLarge => "the message is too large or nested too deeply",
-            Self::RateLimited => "too much in a short time: wait a few seconds",
+            Self::RateLimited => "too many messages",
             Self::Congested => "the receiver cannot keep up",
             Self::Forbidden => "the server does not allow that",
             Self::DuplicateId => "the client id is in use",

@@ -65,6 +65,10 @@ pub const INBOX_REQUESTS: usize = 4;
 /// [`INBOX_REQUESTS`] open: older ones are too late to answer.
 pub const QUESTIONS: usize = 4 * INBOX_REQUESTS;
 
+/// Questions to one v1 client whose acknowledgements the server awaits. One that answers by event never sends them, and
+/// is asked again and again: the oldest is awaited no longer. A client answers a question in seconds, or not at all.
+pub const V1_QUESTIONS: usize = 64;
+
 /// Handlers of a client that run at once. A session has at most [`PENDING_CALLS`] whose results are awaited,
 /// and as many for emits without a reply; the others belong to earlier pairings or to callers that gave up.
 pub const HANDLERS: usize = 2 * PENDING_CALLS;
@@ -142,14 +146,14 @@ pub const ID_WAIT_STEP: Duration = Duration::from_millis(20);
 /// broker, so this many are far from filling the memory.
 pub const CLIENTS: usize = 100_000;
 
-/// Messages per second from one client. A busy session sends a few hundred batches.
+/// Messages per second from one connection. A busy session sends a few hundred batches.
 pub const MESSAGE_RATE: u32 = 2_000;
 
 /// Messages that a client may send at once after a silence: two seconds of that rate, which a network
 /// may have delayed.
 pub const MESSAGE_BURST: u32 = 4_000;
 
-/// Bytes per second from one client: eight windows, more than most networks carry.
+/// Bytes per second from one connection: eight windows, more than most networks carry.
 pub const BYTE_RATE: u32 = 8 * 1024 * 1024;
 
 /// Bytes that a client may send at once: two seconds of that rate.
@@ -158,10 +162,10 @@ pub const BYTE_BURST: u32 = 16 * 1024 * 1024;
 /// Time over which requests are counted.
 pub const REQUEST_PERIOD: Duration = Duration::from_secs(10);
 
-/// Registrations of one client in [`REQUEST_PERIOD`]. Each makes another client decide.
+/// Registrations of one connection in [`REQUEST_PERIOD`]. Each makes another client decide.
 pub const REGISTRATIONS: u32 = 5;
 
-/// Requests of one client for the list of clients in [`REQUEST_PERIOD`]. Each answer may be long.
+/// Requests of one connection for the list of clients in [`REQUEST_PERIOD`]. Each answer may be long.
 pub const LISTS: u32 = 5;
 
 /// Clients that all lists of one server name in a second, and at once. A list is made while the

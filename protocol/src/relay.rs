@@ -20,7 +20,6 @@ mod inbound;
 mod later;
 mod message;
 mod newcomer;
-mod refused_event;
 mod rejection;
 mod requests;
 mod salvage;
@@ -40,8 +39,7 @@ pub use self::{
     inbound::{Inbound, OverRate, is_ours},
     message::Message,
     newcomer::{Newcomer, Seen, Turn},
-    refused_event::{RefusedRequest, RefusedV1},
-    rejection::{RawEvent, Rejection},
+    rejection::{RawEvent, RefusedRequest, RefusedV1, Rejection},
     requests::{is_acknowledged_at_once, read_request, read_v1_request, request_number},
     salvage::{event as salvaged_event, pairing as salvaged_pairing},
     unread::Unread,

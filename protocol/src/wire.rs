@@ -18,6 +18,7 @@ mod v1;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+pub(crate) use self::{control::is_number, label::labels, v1::V1EmitFields};
 pub use self::{
     control::{
         ClientEntry, ClientMessage, ClientState, EndedPairing, PairingInfo, Presence, ReqId,
@@ -30,7 +31,6 @@ pub use self::{
     shape::{Shape, depth},
     v1::{v1_answer, v1_error, v1_failed, v1_list, v1_register_error},
 };
-pub(crate) use self::{label::labels, v1::V1EmitFields};
 use crate::{Code, Refusal};
 
 /// A message as a Socket.IO event: its name and its arguments.

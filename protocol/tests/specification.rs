@@ -52,6 +52,7 @@ fn the_table_of_limits_agrees_with_the_constants() {
         ("REGISTER_PAYLOAD_BYTES", bytes(limits::REGISTER_PAYLOAD_BYTES)),
         ("JSON_DEPTH", limits::JSON_DEPTH.to_string()),
         ("INBOX_REQUESTS", limits::INBOX_REQUESTS.to_string()),
+        ("V1_QUESTIONS", limits::V1_QUESTIONS.to_string()),
         ("QUESTIONS", limits::QUESTIONS.to_string()),
         ("HANDLERS", limits::HANDLERS.to_string()),
         ("QUEUE_PACKETS", limits::QUEUE_PACKETS.to_string()),
@@ -181,6 +182,8 @@ fn the_table_of_limits_agrees_with_the_constants() {
     let source = concat!(
         include_str!("../src/limits.rs"),
         include_str!("../src/limits/backlog.rs"),
+        include_str!("../src/limits/channels.rs"),
+        include_str!("../src/limits/ice.rs"),
         include_str!("../src/limits/lines.rs"),
         include_str!("../src/limits/queues.rs"),
         include_str!("../src/limits/watches.rs")
@@ -190,6 +193,11 @@ fn the_table_of_limits_agrees_with_the_constants() {
     for (name, _) in constants {
         let compared = limits.iter().any(|(other, _)| *other == name);
         assert!(compared, "{name} is stated and compared");
+    }
+    let is_constant = |name: &&String| name.chars().all(|c| c.is_ascii_uppercase() || c == '_');
+    for name in rows.keys().filter(is_constant) {
+        let exists = limits.iter().any(|(other, _)| other == name);
+        assert!(exists, "{name} is a constant");
     }
 }
 

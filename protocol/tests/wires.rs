@@ -110,9 +110,15 @@ fn a_refusal_carries_the_number_of_the_request_if_it_can_be_read() {
             assert_eq!((error.refusal.code, error.req), (Code::BadArgs, Some(5)), "{event}");
         }
     }
-    let reason = json!([{"req": 5, "reason": 7}]);
-    let error = client_message(wire::REGISTER_FAILED, args(reason)).unwrap_err();
-    assert_eq!((error.refusal.code, error.req), (Code::BadArgs, Some(5)));
+}
+
+#[test]
+fn a_no_counts_whatever_its_reason_is() {
+    for reason in [json!(null), json!(7), json!({ "text": "no" })] {
+        let no = json!([{"req": 5, "reason": reason}]);
+        let message = client_message(wire::REGISTER_FAILED, args(no)).unwrap();
+        assert_eq!(message, ClientMessage::Decline { req: Some(5), reason: None });
+    }
 }
 
 #[test]

@@ -12,7 +12,6 @@ mod key;
 mod late;
 pub(crate) mod listener;
 mod log;
-mod longest;
 mod lull;
 pub(crate) mod meter;
 #[cfg(test)]

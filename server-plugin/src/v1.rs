@@ -17,6 +17,7 @@ use socketio_p2p_protocol::{
     session::Delivery,
 };
 use tokio::sync::Notify;
+use tracing::level_filters::LevelFilter;
 
 use self::messages::ack_with;
 pub(crate) use self::messages::{ack, refuse, tell};
@@ -269,7 +270,7 @@ impl V1Bridge {
                         Err(failed) => ack(outlet, Some(id), &[failed]),
                     };
                     if let Err(failure) = sent {
-                        self.log(format!("no acknowledgement at {side:?}: {failure:?}"));
+                        self.log(|| format!("no acknowledgement at {side:?}: {failure:?}"));
                     }
                     if sent == Err(SendFailure::Arguments) {
                         state.bridge.handle(side, Input::Unacknowledged(id), now);
@@ -279,20 +280,25 @@ impl V1Bridge {
                     let told =
                         refuse(&**state.outlet(side), None, &RefusedV1::emit("", &undelivered()));
                     if let Err(failure) = told {
-                        self.log(format!("a refusal was not sent at {side:?}: {failure:?}"));
+                        self.log(|| format!("a refusal was not sent at {side:?}: {failure:?}"));
                     }
                 }
                 Output::Abandoned(seq) => state.awaited.forget((side, seq)),
                 Output::Complain(violation) => {
-                    self.log(format!("frame dropped at {side:?}: {violation}"));
+                    self.log(|| format!("frame dropped at {side:?}: {violation}"));
                 }
             }
         }
     }
 
     /// Logs something outside of all locks: an application's subscriber may call the plugin.
-    fn log(&self, line: String) {
-        let pairing = self.pairing;
+    ///
+    /// The partner can cause these at any rate: without a subscriber for them they cost nothing.
+    fn log(&self, line: impl FnOnce() -> String) {
+        if LevelFilter::current() < LevelFilter::DEBUG {
+            return;
+        }
+        let (pairing, line) = (self.pairing, line());
         self.tasks.spawn(async move { tracing::debug!(%pairing, "{line}") });
     }
 }

@@ -55,7 +55,8 @@ async fn a_v1_client_reaches_its_partner_and_nobody_else() {
     for target in ["bystander-a", "nobody", "A", "", "B\u{0}", &"B".repeat(500)] {
         let emit = emit(target, "echo", &json!([1]));
         let answers = wire.answers(&format!(r#"427["P2P_EMIT_ACKNOWLEDGE",{emit}]"#)).await;
-        let failed = r#"437[{"error":{"code":"not-paired","message":"not paired: register the other client first"}}]"#;
+        let failed =
+            r#"437[{"error":{"code":"not-paired","message":"not paired with that client"}}]"#;
         assert_eq!(errors(&answers), ["SERVER_ERROR not-paired", failed], "{target}");
     }
 

@@ -1,10 +1,6 @@
 //! Over HTTP polling, by hand: both ages of Engine.IO, and bodies that are none.
 
-use socketio_p2p_client::{Incoming, P2pClientExt as _};
-
-use crate::support::{
-    bystanders::Bystanders, clients::connect, poll::Poll, server::TestServer, wire::Wire,
-};
+use crate::support::{bystanders::Bystanders, poll::Poll, server::TestServer};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_polling_client_is_told_what_is_wrong() {
@@ -117,60 +113,6 @@ async fn a_body_that_is_too_large_is_answered_with_413() {
 
         assert_eq!(status, 413, "Engine.IO {eio}");
     }
-}
-
-/// The packets of an acknowledged emit with so many attachments.
-fn emit_with(attachments: usize) -> String {
-    let places: Vec<_> =
-        (0..attachments).map(|num| format!(r#"{{"_placeholder":true,"num":{num}}}"#)).collect();
-    let emit = format!(r#"{{"targetClientId":"B","event":"count","args":[{}]}}"#, places.join(","));
-    let blobs = "\u{1e}bAAAA".repeat(attachments);
-    format!(r#"45{attachments}-7["P2P_EMIT_ACKNOWLEDGE",{emit}]{blobs}"#)
-}
-
-/// Connects by polling, and registers B.
-async fn paired_by_polling(server: &TestServer, b: impl AsyncFnOnce()) -> Poll {
-    let mut poll = Poll::open(server, "EIO=4&clientId=A").await;
-    poll.post("40").await;
-    poll.poll().await;
-    poll.post(r#"421["P2P_REGISTER","B"]"#).await;
-    b().await;
-    while !poll.poll().await.contains("431[true]") {}
-    poll
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn as_many_attachments_as_a_message_may_have_arrive_over_polling_and_more_end_the_connection()
-{
-    let server = TestServer::start().await;
-    let b = connect(&server, "B").await;
-    b.on2("count", async |incoming: Incoming| Ok(incoming.blobs().len()));
-    let mut poll = paired_by_polling(&server, async || {}).await;
-
-    for count in [1, 256] {
-        assert_eq!(poll.post(&emit_with(count)).await, "ok");
-        assert_eq!(poll.poll().await, format!("437[{count}]"));
-    }
-
-    poll.post(&emit_with(257)).await;
-    server.becomes(1, 0, 0).await;
-    assert_eq!(poll.request("GET", "").await.0, 400);
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn more_attachments_than_a_v1_client_takes_are_refused_to_a_polling_sender() {
-    let server = TestServer::start().await;
-    let mut b = Wire::v1(&server, "B").await;
-    let mut poll = paired_by_polling(&server, async || b.accept().await).await;
-
-    assert_eq!(poll.post(&emit_with(11)).await, "ok");
-
-    let told = poll.poll().await;
-    assert!(told.contains("takes at most 10 attachments (bad-args)"), "{told}");
-    let answer = if told.contains("437[") { told } else { poll.poll().await };
-    assert!(answer.contains(r#"437[{"error":{"code":"bad-args""#), "{answer}");
-    assert_eq!(poll.post(&emit_with(10)).await, "ok");
-    assert!(b.text().await.contains(r#"["count","#), "the pairing goes on");
 }
 
 #[tokio::test(flavor = "multi_thread")]

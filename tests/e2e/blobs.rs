@@ -107,54 +107,6 @@ async fn attachments_of_a_v1_client_reach_a_rust_client_and_come_back() {
     }
 }
 
-/// An integer beyond 64 bits, and the number that is next to it.
-const BIG: [&str; 2] = ["123456789012345678901234567890", "1.2345678901234568e+29"];
-
-#[tokio::test(flavor = "multi_thread")]
-async fn an_integer_beyond_64_bits_is_exact_in_a_text_and_rounded_where_socketioxide_reads_it() {
-    let server = TestServer::start().await;
-    let (mut a, mut b) = (Wire::v1(&server, "A").await, Wire::v1(&server, "B").await);
-    a.ask_for("B").await;
-    b.accept().await;
-    a.is_paired().await;
-    let [exact, rounded] = BIG;
-    let emit = |args: &str| format!(r#"{{"targetClientId":"B","event":"big","args":[{args}]}}"#);
-
-    a.send(&format!(r#"427["P2P_EMIT_ACKNOWLEDGE",{}]"#, emit(exact))).await;
-    let event = b.text().await;
-    assert!(event.ends_with(&format!(r#"["big",{exact}]"#)), "{event}");
-    let id = &event[2..event.find('[').unwrap()];
-    b.send(&format!("43{id}[{exact}]")).await;
-    assert_eq!(a.text().await, format!("437[{rounded}]"));
-
-    let with_bytes = emit(&format!(r#"{exact},{{"_placeholder":true,"num":0}}"#));
-    a.send(&format!(r#"451-["P2P_EMIT",{with_bytes}]"#)).await;
-    a.send_binary(&[7]).await;
-    let event = b.text().await;
-    assert!(event.contains(&format!(r#"["big",{rounded},"#)), "{event}");
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_rust_client_reads_an_integer_beyond_64_bits_rounded_and_never_as_an_integer() {
-    let server = TestServer::start().await;
-    let b = client(&server, "B")
-        .on2("back", async |incoming: Incoming| Ok(incoming.into_raw()))
-        .on2("exact", async |incoming: Incoming| Ok(incoming.args::<u128>()?.to_string()));
-    let _b = soon(b.connect()).await.unwrap();
-    let mut wire = Wire::v1(&server, "A").await;
-    wire.register("B").await;
-    let [exact, rounded] = BIG;
-    let emit =
-        |event: &str| format!(r#"{{"targetClientId":"B","event":"{event}","args":[{exact}]}}"#);
-
-    wire.send(&format!(r#"427["P2P_EMIT_ACKNOWLEDGE",{}]"#, emit("back"))).await;
-    assert_eq!(wire.text().await, format!("437[{rounded}]"));
-
-    wire.send(&format!(r#"428["P2P_EMIT_ACKNOWLEDGE",{}]"#, emit("exact"))).await;
-    let answer = wire.text().await;
-    assert!(answer.contains("floating point"), "{answer}");
-}
-
 async fn reverse(incoming: Incoming) -> Result<(Value, Bytes, Value), HandlerError> {
     let (name, blob, number) = incoming.args()?;
     Ok((number, blob, name))

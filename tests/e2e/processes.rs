@@ -148,31 +148,6 @@ async fn a_file_goes_over_a_channel_and_what_was_there_before_is_not_sent_again(
     Ok(())
 }
 
-#[tokio::test]
-async fn recvfile_takes_one_file() -> Story {
-    let folder = tempfile::tempdir()?;
-    let server = Server::start().await?;
-    let receiver = Program::example("recvfile", "SOCKETIO_P2P_RECVFILE")?;
-    let into = folder.path().to_str().ok_or("no text")?;
-    let options = ["--url", server.url(), "--id", "receiver", "--dir", into];
-    let mut receiver = Companion::start("recvfile", &receiver, options)?;
-    assert_eq!(receiver.line().await?, "waiting as receiver");
-    let mut sender = peer(&server, "sender", "relay-only").await?;
-    sender.register("receiver").await?;
-
-    assert_eq!(sender.emit2("file", json!(["one", 0])).await?.value, 0);
-    let of_nothing = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
-    sender.emit2("done", json!([of_nothing])).await?;
-    let refused = sender.emit2("file", json!(["two", 0])).await;
-
-    let refused = refused.err().ok_or("a second file was taken")?.to_string();
-    assert!(refused.contains("handler-failed"), "{refused}");
-    sender.unregister().await?;
-    receiver.end().await?;
-    assert!(folder.path().join("one").is_file() && !folder.path().join("two.part").exists());
-    Ok(())
-}
-
 /// Starts `recvfile`, and `sendfile` when it is there.
 async fn send(
     server: &Server,

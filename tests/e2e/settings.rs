@@ -5,18 +5,16 @@ use std::{future::pending, time::Duration};
 use futures_util::future::join;
 use socketio_p2p_client::{
     Cause, Code, EmitError, Event, P2pBuilder, P2pClient, P2pClientExt, PairingRequest, PathConfig,
-    PathPolicy, RequestError, TargetState, WatchError,
-    direct::{ChannelOptions, DirectConfig},
+    PathPolicy, direct::DirectConfig,
 };
 use socketio_p2p_protocol::limits::CONSENT_TIME_MAX;
-use socketio_p2p_server::{ListPolicy, P2pServer, Rate, ServerLimits};
+use socketio_p2p_server::{P2pServer, Rate, ServerLimits};
 use tokio::sync::mpsc;
-use tokio_util::task::TaskTracker;
 
 use crate::support::{
     cable::Cable,
     clients::{assert_echoes, client, client_at, connect, event, pair, refused},
-    ends, panics,
+    panics,
     server::TestServer,
     soon,
 };
@@ -168,44 +166,6 @@ async fn a_server_whose_every_duration_is_zero_refuses_what_takes_time_and_close
 
     soon(join(a.close(), join(b.close(), d.close()))).await;
     server.is_empty_soon().await;
-    panics::assert_none();
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn requests_that_wait_for_no_time_are_over_and_those_without_end_are_answered() {
-    let server = TestServer::with(|io| {
-        P2pServer::builder().list_clients(ListPolicy::All).watch(|_, _| true).attach(io)
-    })
-    .await;
-    let a = connect(&server, "A").await;
-
-    let listed = soon(a.clients().timeout(Duration::ZERO)).await;
-    assert!(matches!(listed, Err(RequestError::Timeout(after)) if after.is_zero()), "{listed:?}");
-    let watched = soon(a.watch_target("B").timeout(Duration::ZERO)).await;
-    assert!(matches!(watched, Err(WatchError::Timeout { after, .. }) if after.is_zero()));
-
-    assert_eq!(soon(a.clients().timeout(Duration::MAX)).await.unwrap().len(), 1);
-    let mut watch = soon(a.watch_target("B").timeout(Duration::MAX)).await.unwrap();
-    assert_eq!(soon(watch.recv()).await.unwrap(), TargetState::Absent);
-    soon(a.close()).await;
-    panics::assert_none();
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn messages_that_are_sent_again_for_no_time_or_without_end_arrive() {
-    let tasks = TaskTracker::new();
-    let (mut a, _) = ends::apart(&ends::config(), &tasks);
-    let (_, mut b) = ends::apart(&ends::config(), &tasks);
-    ends::connect(&mut a, &mut b).await;
-
-    for (time, counted) in [(Duration::ZERO, 0), (Duration::MAX, u16::MAX)] {
-        let options = ChannelOptions::default().max_packet_life_time(time);
-        assert_eq!(options.max_packet_life_time, Some(counted));
-        let here = soon(a.connection.open("timely", options)).await.unwrap();
-        let there = b.channel().await;
-        here.send("hello").await.unwrap();
-        assert_eq!(soon(there.recv()).await, Some("hello".into()));
-    }
     panics::assert_none();
 }
 

@@ -32,7 +32,7 @@ async fn a_third_client_cannot_emit_to_a_paired_one() {
     let answers = v1.answers(&format!(r#"42["P2P_EMIT",{emit}]"#)).await;
     assert_eq!(errors(&answers), ["SERVER_ERROR not-paired"]);
     let answers = v1.answers(&format!(r#"427["P2P_EMIT_ACKNOWLEDGE",{emit}]"#)).await;
-    let failed = r#"437[{"error":{"code":"not-paired","message":"not paired: register the other client first"}}]"#;
+    let failed = r#"437[{"error":{"code":"not-paired","message":"not paired with that client"}}]"#;
     assert_eq!(errors(&answers), ["SERVER_ERROR not-paired", failed]);
 
     // Neither does it help to have a partner of its own.

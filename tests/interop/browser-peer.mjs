@@ -12,16 +12,30 @@
 
 import { createRequire } from 'node:module';
 import { createInterface } from 'node:readline';
+import { chromium } from 'playwright-core';
 import { startBare } from './bare-orders.mjs';
-import { startBrowser } from './chromium.mjs';
 import { startPeer } from './peer-orders.mjs';
 
 const [role, ...options] = process.argv.slice(2);
 const say = (line) => process.stdout.write(`${JSON.stringify(line)}\n`);
 
+const asRoot = ['--no-sandbox']; // root cannot have it
+const withRealAddresses = [
+  '--disable-gpu',
+  '--disable-quic',
+  '--no-first-run',
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-sync',
+  '--disable-features=WebRtcHideLocalIpsWithMdns',
+  '--allow-loopback-in-peer-connection',
+];
 const hidesAddresses = options.includes('--hide-addresses');
 
-const browser = await startBrowser({ hidesAddresses });
+const browser = await chromium.launch({
+  executablePath: '/usr/bin/chromium',
+  args: hidesAddresses ? asRoot : [...asRoot, ...withRealAddresses],
+});
 // Only a page that may use the microphone is told of all interfaces.
 const context = await browser.newContext(hidesAddresses ? {} : { permissions: ['microphone'] });
 const page = await context.newPage();

@@ -4,11 +4,14 @@
 //   node long-messages.mjs http://127.0.0.1:9000 SIZE…
 
 import { createRequire } from 'node:module';
-import { startBrowser } from './chromium.mjs';
+import { chromium } from 'playwright-core';
 
 const [url, ...sizes] = process.argv.slice(2);
 const library = createRequire(import.meta.url).resolve('socket.io-client-4');
-const browser = await startBrowser({ hidesAddresses: true });
+const browser = await chromium.launch({
+  executablePath: '/usr/bin/chromium',
+  args: ['--no-sandbox'], // root cannot have it
+});
 const page = await browser.newPage();
 await page.addScriptTag({ path: library.replace(/build.*/, 'dist/socket.io.min.js') });
 const heard = await page.evaluate(

@@ -53,7 +53,6 @@ pub(crate) async fn connect(
     client: &mut Client,
     connector: Connector,
     counters: &ComplaintCounters,
-    url: Option<Box<str>>,
 ) -> Result<Welcomed, ConnectError> {
     let mut server = ServerLink::connecting(connector);
     let mut unfinished = None::<CloseOnDrop>;
@@ -94,8 +93,7 @@ pub(crate) async fn connect(
                 }
                 Output::Reconnect { resume, after } => {
                     if let Some(why) = failures.back() {
-                        let url = url.as_deref();
-                        tracing::warn!(url, %why, ?after, "connecting failed, and is tried again");
+                        tracing::warn!(%why, ?after, "connecting failed, and is tried again");
                     }
                     server.reconnect(resume, after);
                 }
@@ -104,8 +102,7 @@ pub(crate) async fn connect(
                     counters.count(&complaint);
                 }
                 Output::Close => {
-                    let failure = failures.pop_back();
-                    return Err(ConnectError::of(failure, server.take_unreachable(), url));
+                    return Err(ConnectError::of(failures.pop_back(), server.take_unreachable()));
                 }
                 // There is nobody yet who could read other events.
                 _ => {}

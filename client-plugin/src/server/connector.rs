@@ -25,7 +25,7 @@ use crate::server::{
     auth::Auth,
     from_server::FromServer,
     proxy::ProxySetting,
-    reach::{reach, shown_url},
+    reach::reach,
     socket::{Gate, ServerConnection, Socket, Unknown},
 };
 
@@ -55,14 +55,6 @@ impl Recipe {
     /// Returns the recipe of a single builder.
     pub(crate) fn once(builder: ClientBuilder) -> Self {
         Self::Once(Arc::new(Mutex::new(Some(Box::new(builder)))))
-    }
-
-    /// Returns the URL for a text, if this is one.
-    pub(crate) fn shown_url(&self) -> Option<Box<str>> {
-        match self {
-            Self::Url(url) => shown_url(url),
-            Self::Anew(_) | Self::Once(_) => None,
-        }
     }
 
     /// Returns whether this is a single builder, which connects once.

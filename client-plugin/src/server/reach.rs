@@ -64,21 +64,6 @@ async fn reach_target(target: &Target, setting: &ProxySetting) -> Result<ClientB
     }
 }
 
-/// Returns a URL without what may be secret: its credentials and its query. One that cannot be read is returned as it
-/// is, unless it may have credentials.
-pub(crate) fn shown_url(url: &str) -> Option<Box<str>> {
-    let parsed = Url::parse(url).ok().filter(|parsed| !parsed.cannot_be_a_base());
-    let Some(mut parsed) = parsed else {
-        return (!url.contains(['@', '?'])).then(|| url.into());
-    };
-    parsed.set_username("").ok();
-    parsed.set_password(None).ok();
-    parsed.set_query(None);
-    parsed.set_fragment(None);
-    let has_secrets = !parsed.username().is_empty() || parsed.password().is_some();
-    (!has_secrets).then(|| parsed.as_str().trim_end_matches('/').into())
-}
-
 /// The server of a URL.
 struct Target {
     url: Url,
@@ -206,19 +191,6 @@ mod tests {
     use tokio::net::{TcpListener, TcpSocket};
 
     use super::*;
-
-    #[test]
-    fn a_url_is_shown_without_secrets() {
-        let shown = |url| shown_url(url).map(String::from);
-        let same = |url: &str| Some(url.to_owned());
-
-        assert_eq!(shown("http://127.0.0.1:9000"), same("http://127.0.0.1:9000"));
-        assert_eq!(shown("https://example.org/app/?token=t#f"), same("https://example.org/app"));
-        assert_eq!(shown("https://us%40er:pass@example.org"), same("https://example.org"));
-        assert_eq!(shown("127.0.0.1"), same("127.0.0.1"));
-        assert_eq!(shown("http://user:pass@"), None);
-        assert_eq!(shown("mailto:user@example.org?token=t"), None);
-    }
 
     /// An address on which no connection is ever made: the queue of its listener is full.
     async fn black_hole() -> (SocketAddr, TcpListener, Vec<TcpStream>) {

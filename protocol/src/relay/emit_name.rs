@@ -101,8 +101,8 @@ impl<'de> Visitor<'de> for InEmit<'_> {
 
 /// Returns the beginning of a string, or of the id that a number is.
 fn text_of(json: &str) -> Option<String> {
-    let is_number = json.starts_with(|first: char| first.is_ascii_digit());
-    let text: String = if is_number { json.to_owned() } else { serde_json::from_str(json).ok()? };
+    let text: String =
+        if wire::is_number(json) { json.to_owned() } else { serde_json::from_str(json).ok()? };
     Some(text::shown(&text))
 }
 
@@ -121,8 +121,7 @@ mod tests {
 
         let error = v1_emit_error(text, &Code::NotPaired.into());
 
-        let told =
-            r#"Error: "chat" to "B": not paired: register the other client first (not-paired)"#;
+        let told = r#"Error: "chat" to "B": not paired with that client (not-paired)"#;
         assert_eq!(error, Value::from(told));
     }
 
@@ -133,6 +132,7 @@ mod tests {
             "x".repeat(BYTES)
         );
         assert_eq!(name(&long), r#""chat" to "7""#);
+        assert_eq!(name(&long.replace(":7,", ":-7,")), r#""chat" to "-7""#);
         assert_eq!(name(&long.replace("\"targetClientId\":7,", "")), r#""chat""#);
         let behind = r#"["P2P_EMIT",{"args":[[{"event":7}]],"targetClientId":"B","event":"chat"}]"#;
         assert_eq!(name(behind), r#""chat" to "B""#);

@@ -1,16 +1,18 @@
 //! The forms in which clients learn that an event was refused.
 
+use bytes::Bytes;
+use serde_json::Value;
+
 use crate::{
-    Code, Dialect, PairingId, Refusal, ReqId,
+    ClientId, Code, Dialect, PairingId, Refusal, ReqId, ServerMessage,
     relay::{
-        Inbound, OverRate, Refused, RefusedRequest, RefusedV1, Unread,
+        Inbound, OverRate, Refused, Unread,
         later::{later_answer, later_refusal},
-        request_number, salvage,
+        request_number, salvage, v1_emit_error,
     },
     text,
-    wire::{self, LIST, REGISTER, TOO_LARGE, WATCH},
+    wire::{self, LIST, REGISTER, WATCH},
 };
-use bytes::Bytes;
 
 /// The refusal of a connection that did not say which client it is.
 const NO_ID: &str = "this connection has no client id: set clientId in the query or in the auth";
@@ -26,6 +28,30 @@ pub enum Rejection {
     V1(RefusedV1),
     /// The refusal of a message for the server: [`RefusedRequest::message`].
     Request(RefusedRequest),
+}
+
+/// A refused event of a v1 client, which learns of it twice.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RefusedV1 {
+    /// The code of the refusal.
+    pub code: Code,
+    /// The argument of a `SERVER_ERROR`.
+    pub error: Value,
+    /// The argument of the acknowledgement, if the client asked for one.
+    pub answer: Value,
+}
+
+/// A refused message for the server.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct RefusedRequest {
+    /// The event of the message, or `None` if it is unknown.
+    pub event: Option<&'static str>,
+    /// The reason.
+    pub refusal: Refusal,
+    /// The number of the request, as far as it has one and it could be read.
+    pub req: Option<ReqId>,
+    /// The target of a registration, as far as it could be read.
+    pub target: Option<ClientId>,
 }
 
 /// An event as it came.
@@ -91,17 +117,7 @@ impl Rejection {
     /// answer. `None` for others: they may be the application's.
     #[must_use]
     pub fn of_stranger(raw: &RawEvent<'_>) -> Option<Self> {
-        let name = salvage::event(raw.text)?;
-        if name == TOO_LARGE {
-            let unread = Unread::read(raw.text);
-            let start = RawEvent { text: &unread.start, ..*raw };
-            return Self::without_id(&unread.event, &start);
-        }
-        Self::without_id(&name, raw)
-    }
-
-    fn without_id(name: &str, raw: &RawEvent<'_>) -> Option<Self> {
-        let event = Inbound::named(name, Dialect::V1);
+        let event = Inbound::named(&salvage::event(raw.text)?, Dialect::V1);
         let refusal = Refusal::new(Code::BadClientId, NO_ID);
         (event != Inbound::Unknown)
             .then(|| Self::of_unread(event, Dialect::V1, refusal, || None, raw))
@@ -132,6 +148,47 @@ impl Rejection {
     }
 }
 
+impl RefusedV1 {
+    /// Creates the refusal of an emit. It names event and target as far as they stand at the beginning of `text`,
+    /// the whole text of the packet or its beginning.
+    #[must_use]
+    pub fn emit(text: &str, refusal: &Refusal) -> Self {
+        let answer = wire::v1_failed(refusal.code.as_str(), &refusal.message);
+        Self { code: refusal.code, error: v1_emit_error(text, refusal), answer }
+    }
+}
+
+impl RefusedRequest {
+    /// Creates the refusal of a message, given the whole text of its packet.
+    #[must_use]
+    pub fn of_text(
+        event: Option<&'static str>,
+        text: &str,
+        refusal: Refusal,
+        req: Option<ReqId>,
+    ) -> Self {
+        let target = if event == Some(REGISTER) { salvage::target(text) } else { None };
+        Self { event, refusal, req, target }
+    }
+
+    /// Returns the message that informs a client of this dialect. It names the event to a client that has no number
+    /// by which it knows the message.
+    #[must_use]
+    pub fn message(self, to: Dialect) -> ServerMessage {
+        let Self { event, refusal, req, target } = self;
+        let names_none = to == Dialect::V1 || req.is_none();
+        match event {
+            Some(REGISTER) if to == Dialect::V1 || req.is_some() => {
+                ServerMessage::RegisterFailed { req, target, refusal }
+            }
+            Some(event) if names_none && !refusal.message.contains(event) => {
+                ServerMessage::Error { refusal: refusal.of(event), req, pairing: None }
+            }
+            _ => ServerMessage::Error { refusal, req, pairing: None },
+        }
+    }
+}
+
 fn unknown_refusal(event: &str) -> Refusal {
     let why = format!("{:?} is no event that a client may send", text::shown(event));
     Refusal::new(Code::BadEvent, &why)
@@ -139,8 +196,6 @@ fn unknown_refusal(event: &str) -> Refusal {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::Value;
-
     use super::*;
     use crate::wire::{
         CANCEL, EMIT, EMIT_ACKNOWLEDGE, FRAME, LEAVE, LIST_CLIENTS, PING, REGISTER_FAILED,
@@ -295,19 +350,51 @@ mod tests {
     }
 
     #[test]
-    fn what_was_too_long_of_a_connection_without_an_id_is_refused_as_any_other() {
-        let refused = |event: &str, start: &str| {
-            let start = start.to_owned();
-            let unread = Unread { event: event.into(), bytes: 700_000, start, ..Unread::default() };
-            Rejection::of_stranger(&raw(&unread.to_event()))
+    fn a_registration_without_a_number_is_refused_as_any_other_message() {
+        let is_failed = |event, to, req| {
+            let refused = RefusedRequest::of_text(event, "", Code::RateLimited.into(), req);
+            matches!(refused.message(to), ServerMessage::RegisterFailed { .. })
         };
 
-        let emit = refused(EMIT, r#"["P2P_EMIT",{"targetClientId":"b","event":"e""#);
-        let Some(Rejection::V1(RefusedV1 { code, error, .. })) = emit else { panic!("{emit:?}") };
-        assert_eq!(code, Code::BadClientId);
-        assert!(error.as_str().unwrap().contains(r#""e" to "b""#), "{error}");
-        let list = refused(LIST_CLIENTS, "");
-        assert!(matches!(list, Some(Rejection::Request(RefusedRequest { req: ACK, .. }))));
-        assert_eq!(refused("chat", ""), None);
+        assert!(is_failed(Some(REGISTER), Dialect::V2, Some(1)));
+        assert!(is_failed(Some(REGISTER), Dialect::V1, None));
+        assert!(!is_failed(Some(REGISTER), Dialect::V2, None));
+        assert!(!is_failed(Some(LIST), Dialect::V2, Some(1)));
+        assert!(!is_failed(None, Dialect::V2, Some(1)));
+    }
+
+    #[test]
+    fn a_refusal_without_a_number_names_its_event() {
+        let told = |event, to, req| {
+            let refused = RefusedRequest::of_text(Some(event), "", Code::RateLimited.into(), req);
+            match refused.message(to) {
+                ServerMessage::Error { refusal, .. } => refusal.message.starts_with(event),
+                _ => false,
+            }
+        };
+
+        for event in [UNREGISTER, LIST_CLIENTS, REGISTER_SUCCESS, REGISTER_FAILED] {
+            assert!(told(event, Dialect::V1, Some(1)) && told(event, Dialect::V1, None), "{event}");
+        }
+        for event in [REGISTER, UNREGISTER, CANCEL, LEAVE, PING] {
+            assert!(told(event, Dialect::V2, None), "{event}");
+        }
+        assert!(!told(LIST, Dialect::V2, Some(1)), "it has its number");
+        let unread = Unread { event: PING.to_owned(), bytes: 700_000, ..Unread::default() };
+        let refused = RefusedRequest::of_text(Some(PING), "", unread.refusal(), None);
+        let message = refused.message(Dialect::V2);
+        let ServerMessage::Error { refusal, .. } = message else { panic!("{message:?}") };
+        assert_eq!(refusal.message.matches(PING).count(), 1);
+    }
+
+    #[test]
+    fn a_refused_registration_names_its_target() {
+        let text = r#"["P2P_REGISTER","B"]"#;
+
+        let refused = RefusedRequest::of_text(Some(REGISTER), text, Code::RateLimited.into(), None);
+
+        let message = refused.message(Dialect::V1);
+        let ServerMessage::RegisterFailed { target, .. } = message else { panic!("{message:?}") };
+        assert_eq!(target, "B".parse().ok());
     }
 }

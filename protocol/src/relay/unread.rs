@@ -5,7 +5,7 @@ use serde_json::json;
 
 use crate::{
     Args, Code, PairingId, Refusal,
-    limits::ATTACHMENTS,
+    limits::{ATTACHMENTS, SKIPPED_BYTES},
     wire::{EMIT, EMIT_ACKNOWLEDGE, TOO_LARGE},
 };
 
@@ -37,6 +37,24 @@ pub struct Unread {
 }
 
 impl Unread {
+    /// Returns the bytes of the message that count towards its sender's rates: at least `text`, those of the event that
+    /// takes its place, and at most [`SKIPPED_BYTES`]. A client may send such an event itself.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use socketio_p2p_protocol::{limits::SKIPPED_BYTES, relay::Unread};
+    ///
+    /// let claim = |bytes| Unread { bytes, ..Unread::default() };
+    /// assert_eq!(claim(2_000_000).counted_bytes(40), 2_000_000);
+    /// assert_eq!(claim(0).counted_bytes(40), 40);
+    /// assert_eq!(claim(u64::MAX).counted_bytes(40), SKIPPED_BYTES as usize);
+    /// ```
+    #[must_use]
+    pub fn counted_bytes(&self, text: usize) -> usize {
+        usize::try_from(self.bytes.min(SKIPPED_BYTES)).unwrap_or(usize::MAX).max(text)
+    }
+
     /// Reads the text of the event that takes its place. What cannot be read is left empty.
     #[must_use]
     pub fn read(text: &str) -> Self {

@@ -56,7 +56,7 @@ impl V1Emit {
         let target = match target_client_id.map(RawValue::get) {
             // What a page without a partner sends.
             Some("null") => return Err(Code::NotPaired.into()),
-            Some(id) if id.starts_with(|first: char| first.is_ascii_digit()) => id.to_owned(),
+            Some(id) if wire::is_number(id) => id.to_owned(),
             id => text_in(id, "targetClientId")?,
         };
         let event = text_in(event.map(RawValue::get), "event")?;
@@ -220,7 +220,7 @@ mod tests {
         for (fields, told) in [
             (
                 r#"{"targetClientId":null,"event":"e","args":[]}"#,
-                "not paired: register the other client first (not-paired)",
+                "not paired with that client (not-paired)",
             ),
             (
                 r#"{"event":"e","args":[]}"#,
@@ -260,6 +260,8 @@ mod tests {
         let text = r#"["P2P_EMIT",{"targetClientId":42,"event":"e","args":[]}]"#;
 
         assert_eq!(V1Emit::read(text, Vec::new()).unwrap().target, "42");
+        let negative = text.replace("42", "-42");
+        assert_eq!(V1Emit::read(&negative, Vec::new()).unwrap().target, "-42");
     }
 
     #[test]

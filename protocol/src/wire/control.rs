@@ -13,6 +13,8 @@ pub use self::{
     },
 };
 
+pub(crate) use self::client::is_number;
+
 /// The number of a request. Its requester chooses it, unique on the connection, and the answer
 /// repeats it.
 ///

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use serde_json::Value;
 use socketio_p2p_protocol::{
     Args, ClientMessage, PairingId, ReqId,
-    limits::JSON_DEPTH,
+    limits::{JSON_DEPTH, V1_QUESTIONS},
     peer::v1::NoAck,
     wire::{self, v1_answer},
 };
@@ -31,7 +31,7 @@ struct OpenQuestions {
     is_attended: bool,
 }
 
-/// A question to a v1 client, which acknowledges it.
+/// A question to a v1 client, which acknowledges it. Of two of a kind, the older comes first.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub(crate) enum Asked {
     /// Does it consent to the pairing that this request asks for?
@@ -56,6 +56,7 @@ impl Answers {
     pub(crate) fn expect(&self, question: Asked, ack: Acknowledged) -> bool {
         let mut open = lock(&self.open);
         open.awaited.expect(question, ack);
+        open.awaited.forget_beyond(V1_QUESTIONS);
         self.arrivals.notify();
         !std::mem::replace(&mut open.is_attended, true)
     }
@@ -172,18 +173,35 @@ mod tests {
     #[test]
     fn only_what_has_come_is_polled_again_and_each_is_handled_once() {
         let (answers, polls) = (Answers::new(), Arc::default());
-        let mut asked: Vec<_> = (0..100).map(|req| ask(&answers, req, &polls).0).collect();
+        let mut asked: Vec<_> = (0..50).map(|req| ask(&answers, req, &polls).0).collect();
         assert_eq!(taken(&answers), []);
-        assert_eq!(polls.load(Ordering::Relaxed), 100, "each is looked for once");
+        assert_eq!(polls.load(Ordering::Relaxed), 50, "each is looked for once");
 
         assert_eq!(taken(&answers), []);
-        assert_eq!(polls.load(Ordering::Relaxed), 100);
+        assert_eq!(polls.load(Ordering::Relaxed), 50);
 
         asked.remove(7).send(yes()).unwrap();
         assert_eq!(taken(&answers), [accept(7)]);
         assert_eq!(taken(&answers), []);
-        assert_eq!(polls.load(Ordering::Relaxed), 101);
+        assert_eq!(polls.load(Ordering::Relaxed), 51);
         assert!(asked.iter().all(|answer| !answer.is_closed()));
+    }
+
+    #[test]
+    fn of_questions_without_end_the_newest_are_awaited() {
+        let (answers, polls) = (Answers::new(), Arc::default());
+        let mut asked = Vec::new();
+        for req in 0..10_000 {
+            asked.push(ask(&answers, req, &polls).0);
+            assert_eq!(taken(&answers), []);
+        }
+
+        let awaited: Vec<_> = asked.iter().map(|answer| !answer.is_closed()).collect();
+        let first = awaited.len() - V1_QUESTIONS;
+        assert!(awaited[..first].iter().all(|awaited| !awaited));
+        assert!(awaited[first..].iter().all(|awaited| *awaited));
+        asked.remove(first).send(yes()).unwrap();
+        assert_eq!(taken(&answers), [accept(first as ReqId)]);
     }
 
     #[test]

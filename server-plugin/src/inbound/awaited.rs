@@ -70,6 +70,13 @@ impl<K: AckKey> Awaited<K> {
         self.owed.remove(&key);
     }
 
+    /// Does not wait any more for the first in the order of the names, if more than so many are waited for.
+    pub(crate) fn forget_beyond(&mut self, limit: usize) {
+        if self.owed.len() > limit {
+            self.owed.pop_first();
+        }
+    }
+
     /// Does not wait for any.
     pub(crate) fn clear(&mut self) {
         self.owed.clear();

@@ -20,7 +20,7 @@ use socketioxide::{
 use crate::{
     connection::Connection,
     observe::logged,
-    outbound::{host_socket::leave_out_of_stranger, outflow::Outflow},
+    outbound::outflow::Outflow,
     relay,
     step::{Shared, requests},
     v1,
@@ -42,8 +42,7 @@ pub(crate) fn listen<A: Adapter>(
 }
 
 /// Registers a handler for a connection without a client id, which the application's own fallback replaces.
-pub(crate) fn listen_to_stranger<A: Adapter>(shared: &Arc<Shared>, socket: &Arc<Socket<A>>) {
-    leave_out_of_stranger(socket, &shared.tasks);
+pub(crate) fn listen_to_stranger<A: Adapter>(shared: &Arc<Shared>, socket: &Socket<A>) {
     socket.on_fallback(StrangerHandler { shared: shared.clone() });
 }
 
@@ -77,7 +76,7 @@ impl<A: Adapter> MessageHandler<A, Marker> for EventHandler {
         let attachments = attachments.map_or_else(Vec::new, Vec::from);
         let ack = ack_id.and_then(|id| ReqId::try_from(id).ok());
         if event == Inbound::TooLarge {
-            return self.too_large(&Unread::read(&text), ack);
+            return self.too_large(&text, ack);
         }
         let bytes = text.len() + attachments.iter().map(Bytes::len).sum::<usize>();
         let raw = || RawEvent { text: &text, attachments: &attachments, ack };
@@ -116,11 +115,11 @@ impl EventHandler {
     }
 
     /// Refuses an event that was left out because it is too long. It counts with all its bytes.
-    fn too_large(&self, unread: &Unread, ack: Option<ReqId>) {
+    fn too_large(&self, text: &str, ack: Option<ReqId>) {
+        let unread = &Unread::read(text);
         let dialect = self.connection.dialect;
         let event = Inbound::named(&unread.event, dialect);
-        let bytes = usize::try_from(unread.bytes).unwrap_or(usize::MAX);
-        let over = self.over_rate(event, bytes);
+        let over = self.over_rate(event, unread.counted_bytes(text.len()));
         self.reject(Rejection::too_large(unread, dialect, over, ack), ack);
     }
 
@@ -173,8 +172,8 @@ impl EventHandler {
     }
 }
 
-/// The handler of all events of a connection that is no client's. It answers those of the plugin, also those that
-/// were left out because they are too long: a client without its id would otherwise wait for ever.
+/// The handler of all events of a connection that is no client's. It answers those of the plugin: a client
+/// without its id would otherwise wait for ever.
 struct StrangerHandler {
     shared: Arc<Shared>,
 }

@@ -6,6 +6,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use socketio_p2p_protocol::limits::SKIPPED_BYTES;
+
 use crate::limits::Rate;
 
 /// The rates of the messages and of the bytes of one client.
@@ -38,7 +40,9 @@ impl Pace {
         let mut debts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let waits = debts.iter_mut().zip([1, bytes]).filter_map(|(debt, count)| {
             let Debt { each, burst, even } = debt.as_mut()?;
-            *even = (*even).max(now) + *each * count;
+            // Reading stops with the first that is too much, but what was read with it is still counted.
+            let most = now + *burst + *each * SKIPPED_BYTES as u32;
+            *even = ((*even).max(now) + *each * count).min(most);
             even.checked_duration_since(now + *burst).filter(|wait| !wait.is_zero())
         });
         waits.max()
@@ -77,6 +81,18 @@ mod tests {
         assert_eq!(waits[5..], [tenths(1), tenths(2), tenths(3)]);
         assert_eq!(pace.count(1, now + SECOND / 10 * 4), None);
         assert_eq!(pace.count(1, now + SECOND / 10 * 4), tenths(1));
+    }
+
+    #[test]
+    fn a_client_never_owes_more_than_the_longest_message_that_is_left_out() {
+        let now = Instant::now();
+        let pace = Pace::new(None, rate(1_000_000, 1_000_000), now);
+        let longest = Duration::from_micros(SKIPPED_BYTES);
+
+        let waits = (0..1_000).map(|_| pace.count(usize::MAX, now));
+
+        assert_eq!(waits.max(), Some(Some(longest)));
+        assert_eq!(pace.count(0, now + longest), None);
     }
 
     #[test]

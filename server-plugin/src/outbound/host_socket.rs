@@ -11,11 +11,7 @@ use socketioxide::{
     socket::Socket,
 };
 
-use super::{
-    arguments::Arguments, longest::Longest, polling_session::Session, stream_handle::StreamHandle,
-    streams,
-};
-use crate::tasks::Tasks;
+use super::{arguments::Arguments, oversize::Longest, stream_handle::StreamHandle, streams};
 
 /// Returns the bytes before a message of so many bytes in a frame of a websocket.
 pub(super) const fn frame_header(bytes: usize) -> usize {
@@ -58,29 +54,7 @@ pub(super) fn longest_message<A: Adapter>(socket: &Arc<Socket<A>>) -> Longest {
     let Ok(io) = SocketIo::from_connect_parts(socket, &None);
     let config = &io.config().engine_config;
     let bytes = config.ws_max_message_size.min(config.ws_max_frame_size);
-    Longest { bytes, namespace: socket.ns().into(), is_clients: true }
-}
-
-/// Has events of the plugin left out of a connection that is no client's, if they are too long: they are refused. All
-/// else that is too long ends it, as without the plugin.
-pub(crate) fn leave_out_of_stranger<A: Adapter>(socket: &Arc<Socket<A>>, tasks: &Tasks) {
-    let longest = Longest { is_clients: false, ..longest_message(socket) };
-    if socket.transport_type() == TransportType::Polling {
-        let session = Session::of(socket);
-        session.leave_out_messages(longest);
-        // It lasts as long as somebody has it.
-        socket.extensions.insert(session);
-    } else if let Some(stream) = streams::of(socket) {
-        stream.leave_out_messages(longest);
-    } else {
-        let socket = socket.clone();
-        tasks.spawn(async move {
-            streams::settled(&socket).await;
-            if let Some(stream) = streams::of(&socket) {
-                stream.leave_out_messages(longest);
-            }
-        });
-    }
+    Longest { bytes, namespace: socket.ns().into() }
 }
 
 /// Returns the stream below a socket, if it can be ended from here.

@@ -56,8 +56,8 @@ mod tests {
     use super::*;
     use crate::outbound::{
         gate::{Attached, Gate, Intake},
-        longest::Longest,
         meter::MeteredStream,
+        oversize::Longest,
         polling_session::Session,
     };
 
@@ -133,11 +133,7 @@ mod tests {
     async fn a_session_that_polls_becomes_a_websocket_before_it_waits() {
         // Its messages are looked at, as those of every client of the plugin.
         let session = Session::with_id("waits");
-        session.leave_out_messages(Longest {
-            bytes: 1000,
-            namespace: "/".into(),
-            is_clients: true,
-        });
+        session.leave_out_messages(Longest { bytes: 1000, namespace: "/".into() });
         let (mut client, server) = duplex(1024);
         let mut server = MeteredStream::new(server);
         let request =

@@ -17,10 +17,7 @@ use socketio_p2p_protocol::{
 use tokio::io::ReadBuf;
 
 use self::packet::{Packet, WITH_ATTACHMENTS, attachments_of, write};
-use super::{
-    frames::{Frames, Header, Kind, MASK_BYTES, Step, WholeText},
-    longest::Longest,
-};
+use super::frames::{Frames, Header, Kind, MASK_BYTES, Step, WholeText};
 
 /// The first bytes of a text that are looked at: the type of its packet, its namespace, its number and the
 /// name of its event.
@@ -28,6 +25,13 @@ const START_BYTES: usize = 512;
 
 /// A shorter text is one of Engine.IO. It may come between a text and its attachments.
 const SHORTEST: u64 = 3;
+
+/// The longest message that a websocket takes, and the namespace in which a longer one is refused.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct Longest {
+    pub(crate) bytes: usize,
+    pub(crate) namespace: Box<str>,
+}
 
 /// What is left out of a websocket, and what takes its place.
 #[derive(Debug, Default)]
@@ -352,7 +356,7 @@ impl Message {
         let start = String::from_utf8_lossy(&self.start);
         let packet = Packet::read(&start, &longest.namespace).filter(|packet| packet.kind == "5");
         let name = packet.and_then(|packet| salvaged_event(packet.args));
-        name.is_some_and(|name| name.starts_with(PREFIX) && longest.replaces(&name))
+        name.is_some_and(|name| name.starts_with(PREFIX))
     }
 
     /// Returns the payload that takes its place.
@@ -367,7 +371,6 @@ impl Message {
         let packet = match kind {
             "2" | "5" => {
                 let event = salvaged_event(args)?.into_owned();
-                longest.replaces(&event).then_some(())?;
                 let is_of_pairing = matches!(&*event, FRAME | SIGNAL);
                 let pairing = is_of_pairing.then(|| salvaged_pairing(args, &[])).flatten();
                 let is_emit = matches!(&*event, EMIT | EMIT_ACKNOWLEDGE);
@@ -376,9 +379,7 @@ impl Message {
                     Unread { event, bytes: self.bytes, pairing, start, attachments: self.too_many };
                 format!("42{address}{}", unread.to_event())
             }
-            "3" | "6" if longest.is_clients => {
-                format!("43{address}{}", Unread::acknowledgement(self.bytes))
-            }
+            "3" | "6" => format!("43{address}{}", Unread::acknowledgement(self.bytes)),
             _ => return None,
         };
         self.attachments = attachments;

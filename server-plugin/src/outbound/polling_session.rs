@@ -8,7 +8,7 @@ use std::{
 use dashmap::{DashMap, Entry};
 use socketioxide::{adapter::Adapter, socket::Socket};
 
-use super::{gate::Intake, longest::Longest, queue::Meter, silence::Silence};
+use super::{gate::Intake, oversize::Longest, queue::Meter, silence::Silence};
 use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 /// The polling sessions of all clients, by their ids in socketioxide. An entry lives no longer than its

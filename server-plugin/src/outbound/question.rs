@@ -55,7 +55,7 @@ mod tests {
     };
 
     use super::*;
-    use crate::outbound::{longest::Longest, meter::MeteredStream, polling_session::Session};
+    use crate::outbound::{meter::MeteredStream, oversize::Longest, polling_session::Session};
 
     /// A masked frame with a text of five bytes.
     const FRAME: &[u8] = b"\x81\x850000later";
@@ -125,11 +125,7 @@ mod tests {
     async fn nobody_is_asked_whose_session_still_becomes_a_websocket() {
         // Its messages are looked at, as those of every client of the plugin.
         let session = Session::with_id("asked");
-        session.leave_out_messages(Longest {
-            bytes: 1000,
-            namespace: "/".into(),
-            is_clients: true,
-        });
+        session.leave_out_messages(Longest { bytes: 1000, namespace: "/".into() });
         let (mut client, server) = duplex(1024);
         let mut server = MeteredStream::new(server);
         let request =

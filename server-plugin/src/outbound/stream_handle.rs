@@ -12,7 +12,7 @@ use std::{
 
 use socketio_p2p_protocol::relay::Sign;
 
-use super::{gate::Intake, longest::Longest, question::Question, queue::Meter, silence::Silence};
+use super::{gate::Intake, oversize::Longest, question::Question, queue::Meter, silence::Silence};
 
 /// A handle to a stream: the bytes that it took, and ways to hold back its reading and to end it.
 #[derive(Debug)]

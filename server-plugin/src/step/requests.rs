@@ -6,7 +6,7 @@ use socketio_p2p_protocol::{
     ClientId, ClientMessage,
     broker::Input,
     peer::v1::Side,
-    relay::{HeldRequests, RefusedRequest, RequestPolicy, admit_request},
+    relay::{HeldRequests, RefusedRequest, RequestPolicy, SendFailure, admit_request, must_arrive},
 };
 
 use super::Shared;
@@ -128,8 +128,11 @@ impl Shared {
 /// Answers a request that is not carried out.
 pub(crate) fn refuse(shared: &Arc<Shared>, from: &Connection, refused: RefusedRequest) {
     let code = refused.refusal.code;
-    // If its queue is full, the client does not read; it misses a refusal, nothing more.
-    shared.tell(from, &refused.message(from.dialect)).ok();
+    let message = refused.message(from.dialect);
+    // A client that does not read misses other refusals, and nothing more.
+    if shared.tell(from, &message) == Err(SendFailure::Full) && must_arrive(&message) {
+        shared.give_up(from.id);
+    }
     shared.refused(from, code);
 }
 

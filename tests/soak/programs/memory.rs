@@ -15,7 +15,7 @@ use tokio::time::sleep;
 
 use super::remote::Remote;
 use super::talker::{Manner, Talkers};
-use super::{Report, failures, fresh_seed, within};
+use super::{Report, failures, fresh_seed};
 use held::Held;
 use hog::{Attack, Hog};
 
@@ -31,11 +31,8 @@ const PAIRS: usize = 2;
 /// The calls of these pairs, before and beside the hostile clients.
 const MANNER: Manner = Manner { rate: 50.0, burst: 16, largest: 200 * 1024, pauses: false };
 
-/// The calls after which the server's memory is what it normally is. A busy machine takes its time for them.
-const WARM_UP_CALLS: u64 = 100;
-
-/// The longest time for these.
-const WARM_UP_TIME: Duration = Duration::from_secs(120);
+/// The time until the server's memory is what it normally is.
+const WARM_UP: Duration = Duration::from_secs(1);
 
 /// The longest time until the pairs answer at the end.
 const RECOVERY: Duration = Duration::from_secs(120);
@@ -136,12 +133,7 @@ async fn one(behaviour: Behaviour, settings: &Settings, report: &mut Report) -> 
     let files = server.files()?;
     let mut talkers = Talkers::pair(&server.url(), PAIRS).await?;
     talkers.talk(&MANNER, settings.seed);
-    let warming = async {
-        while talkers.history.answered() < WARM_UP_CALLS {
-            sleep(Duration::from_millis(20)).await;
-        }
-    };
-    within(WARM_UP_TIME, "the first calls", warming).await?;
+    sleep(WARM_UP).await;
     let baseline = server.memory()?;
 
     let mib = |bytes: f64| bytes / 1024.0 / 1024.0;

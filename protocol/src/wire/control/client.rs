@@ -129,15 +129,11 @@ impl RequestFields {
         }
     }
 
-    /// Takes a text; `None` if it is missing or null.
-    fn remove_text(&mut self, field: &str) -> Result<Option<String>, WireError> {
-        match self.remove(field) {
-            None => Ok(None),
-            Some(Value::String(text)) => Ok(Some(text)),
-            Some(_) => {
-                let why = format!("{field} is not a string");
-                Err(WireError { req: Some(self.req), ..bad_args(&why) })
-            }
+    /// Takes a text for people; `None` if it is missing or no text.
+    fn remove_text(&mut self, field: &str) -> Option<String> {
+        match self.remove(field)? {
+            Value::String(text) => Some(text),
+            _ => None,
         }
     }
 }
@@ -158,6 +154,11 @@ pub fn target(args: &[Value]) -> Result<ClientId, Refusal> {
         Some(Value::Number(target)) => id(&target.to_string()),
         _ => source(args),
     }
+}
+
+/// Returns whether a JSON value is a number, which an id may be.
+pub(crate) fn is_number(json: &str) -> bool {
+    json.starts_with(|first: char| first.is_ascii_digit() || first == '-')
 }
 
 /// Reads the id of the client that asks, which the server writes: a string.
@@ -205,7 +206,7 @@ pub fn client_message(event: &str, mut args: Vec<Value>) -> Result<ClientMessage
                 let refuse = |refusal| WireError { refusal, req: Some(req) };
                 return Ok(ClientMessage::Reserve { req, partner: id(&partner).map_err(refuse)? });
             }
-            let reason = fields.remove_text("reason")?;
+            let reason = fields.remove_text("reason");
             Ok(ClientMessage::Decline { req: Some(fields.req), reason })
         }
         UNREGISTER => Ok(ClientMessage::Unregister { req: Some(number(&mut args)?) }),

@@ -3,7 +3,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, duplex};
 use super::*;
 use crate::outbound::{
     gate::{Gate, Intake},
-    longest::Longest,
+    oversize::Longest,
 };
 
 #[tokio::test]
@@ -46,7 +46,7 @@ async fn a_stream_that_is_cut_ends_also_while_somebody_reads() {
 
 #[tokio::test]
 async fn a_websocket_of_a_session_that_polled_leaves_out_what_is_too_long_from_its_first_message() {
-    let longest = Longest { bytes: 7, namespace: "/".into(), is_clients: true };
+    let longest = Longest { bytes: 7, namespace: "/".into() };
     let session = Session::with_id("upgraded");
     session.leave_out_messages(longest.clone());
     let (mut client, server) = duplex(1024);
@@ -67,11 +67,7 @@ async fn what_was_received_is_handed_over_before_a_websocket_waits() {
     let request = "GET /?transport=websocket HTTP/1.1\r\nsec-websocket-key: held\r\n\r\n";
     client.write_all(request.as_bytes()).await.unwrap();
     server.read_exact(&mut vec![0; request.len()]).await.unwrap();
-    server.handle.leave_out_messages(Longest {
-        bytes: 1000,
-        namespace: "/".into(),
-        is_clients: true,
-    });
+    server.handle.leave_out_messages(Longest { bytes: 1000, namespace: "/".into() });
     let gate = Gate::new();
     let _attached = gate.attach(server.handle.intake(|| Arc::new(Intake::new())));
     let whole = b"\x81\x850000later";

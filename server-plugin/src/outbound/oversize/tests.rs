@@ -20,7 +20,7 @@ fn masked(first: u8, payload: &[u8]) -> Vec<u8> {
 }
 
 fn longest_in(namespace: &str) -> Longest {
-    Longest { bytes: LIMIT, namespace: namespace.into(), is_clients: true }
+    Longest { bytes: LIMIT, namespace: namespace.into() }
 }
 
 fn longest() -> Longest {

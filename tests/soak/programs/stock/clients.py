@@ -10,7 +10,6 @@ that stays unconnected for good is made anew; it is `helped`.
 import asyncio
 import json
 import math
-import os
 import random
 import sys
 import time
@@ -338,9 +337,10 @@ async def main():
     sys.stdout.flush()
 
 
-if __name__ == "__main__":
-    loop = asyncio.new_event_loop()
-    loop.run_until_complete(main())
-    # Without waiting for what the clients still do.
-    sys.stdout.flush()
-    os._exit(0)
+loop = asyncio.new_event_loop()
+loop.run_until_complete(main())
+# Without waiting for what the clients still do.
+sys.stdout.flush()
+import os  # noqa: E402
+
+os._exit(0)

@@ -100,18 +100,6 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_python_socketio_does_wrongly_is_evaded() {
-        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("soak/programs/stock/evasions.py");
-        let python = needed(Program::python().path().to_owned()).unwrap();
-
-        let output = std::process::Command::new(python).arg(script).output().unwrap();
-
-        let said = String::from_utf8_lossy(&output.stdout);
-        let errors = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success() && said.trim() == "all hold", "{said}{errors}");
-    }
-
-    #[test]
     fn forty_clients_are_of_all_kinds_and_no_pair_is_of_one_library() {
         let kinds = spread(40);
 
