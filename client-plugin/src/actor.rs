@@ -9,6 +9,7 @@
 //! | `handler_tasks` | running the application's handlers |
 //! | `consents` | the application's decisions about pairing requests |
 //! | `observers` | readers of events, and the present pairing |
+//! | `rooms` | the rooms of the client as its handles show them |
 //! | `coarse_timer` | the timer for the client's deadlines |
 
 pub(crate) mod coarse_timer;
@@ -17,12 +18,13 @@ pub(crate) mod consents;
 pub(crate) mod emit_queue;
 pub(crate) mod handler_tasks;
 pub(crate) mod observers;
+pub(crate) mod rooms;
 pub(crate) mod start;
 
 use std::{sync::Arc, time::Instant};
 
 use socketio_p2p_protocol::{
-    Client, ClientEvent, Code,
+    Client, ClientEvent, Code, PairingId,
     client::{Command, Complaint, Input, Output},
 };
 use tokio::sync::mpsc;
@@ -66,7 +68,7 @@ pub(crate) struct Actor {
 
 /// The actor's side of the queue of emits. At its end the callers that still wait are answered.
 #[derive(Debug)]
-struct Emits(Arc<EmitQueue<Emit>>);
+struct Emits(Arc<EmitQueue<PairingId, Emit>>);
 
 impl Drop for Emits {
     fn drop(&mut self) {
@@ -105,7 +107,9 @@ impl Actor {
             input = self.handler_tasks.finished() => Some(input),
             input = self.consents.decided() => Some(input),
             Some(asked) = self.commands.recv() => Some(self.accept(asked)),
-            emit = self.emits.0.taken(), if self.client.takes_emits() => self.accept_emit(emit),
+            emit = self.emits.0.taken(|lane| self.client.takes_emits_of(lane)) => {
+                self.accept_emit(emit)
+            }
             () = self.timer.fired() => Some(Input::Timeout),
         };
         let now = Instant::now();
@@ -132,8 +136,7 @@ impl Actor {
         if let Some(input) = self.handler_tasks.try_finished() {
             self.client.handle(input, now);
         }
-        if self.client.takes_emits()
-            && let Some(emit) = self.emits.0.take()
+        if let Some(emit) = self.next_emit()
             && let Some(input) = self.accept_emit(emit)
         {
             self.client.handle(input, now);
@@ -156,13 +159,16 @@ impl Actor {
         if arrived.is_some() {
             return arrived;
         }
-        while self.client.takes_emits() {
-            let emit = self.emits.0.take()?;
+        while let Some(emit) = self.next_emit() {
             if let Some(input) = self.accept_emit(emit) {
                 return Some(input);
             }
         }
         None
+    }
+
+    fn next_emit(&self) -> Option<Emit> {
+        self.emits.0.take(|lane| self.client.takes_emits_of(lane))
     }
 
     fn accept(&mut self, asked: Asked) -> Input {
@@ -190,11 +196,13 @@ impl Actor {
                     None
                 }
                 Output::Link(link, command) => {
-                    let event = self.partner.carry_out(link, command);
+                    let is_in_room = self.client.room_of(link.pairing()).is_some();
+                    let event = self.partner.carry_out(link, command, is_in_room);
                     event.map(|event| Input::Link(link, event))
                 }
                 Output::Deliver(pairing, from, delivery) => {
-                    self.handler_tasks.start(pairing, from, delivery)
+                    let room = self.client.room_of(pairing).cloned();
+                    self.handler_tasks.start(pairing, (from, room), delivery)
                 }
                 Output::Abandoned(pairing, seq) => {
                     self.handler_tasks.abandon((pairing, seq));
@@ -214,6 +222,9 @@ impl Actor {
                     self.callers.tell(call, News::Ended(refusal)).map(Input::Command)
                 }
                 Output::Event(event) => {
+                    if changes_pairings(&event) {
+                        self.handler_tasks.set_pairings(self.client.pairings());
+                    }
                     self.observers.publish(event);
                     None
                 }
@@ -230,6 +241,18 @@ impl Actor {
         }
         Ok(())
     }
+}
+
+fn changes_pairings(event: &ClientEvent) -> bool {
+    matches!(
+        event,
+        ClientEvent::Paired(_)
+            | ClientEvent::Reasserted(_)
+            | ClientEvent::Unpaired { .. }
+            | ClientEvent::Joined(_)
+            | ClientEvent::MemberJoined { .. }
+            | ClientEvent::MemberLeft { .. }
+    )
 }
 
 fn log(complaint: &Complaint) {

@@ -8,6 +8,7 @@
 //! | `emit2`, `reply` | an event for the partner, and its reply |
 //! | `server_requests` | requests to the server: registering, unregistering, listing |
 //! | `target_watch` | watching whether a target can be asked |
+//! | `mesh`, `mesh/` | a room whose members are all connected to each other |
 //! | `incoming` | events and pairing requests from other clients |
 //! | `handlers` | the application's handlers |
 //! | `events` | the changes of a client's connection and pairing |
@@ -29,6 +30,7 @@ pub(crate) mod handler_error;
 pub(crate) mod handler_output;
 pub(crate) mod handlers;
 pub(crate) mod incoming;
+pub(crate) mod mesh;
 pub(crate) mod reply;
 pub(crate) mod server_requests;
 pub(crate) mod target_watch;

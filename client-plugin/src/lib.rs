@@ -10,6 +10,7 @@ mod partner;
 mod server;
 mod sync;
 
+pub use actor::rooms::MeshMember;
 pub use api::{
     args::ArgsError,
     builder::P2pBuilder,
@@ -23,6 +24,10 @@ pub use api::{
     handler_error::HandlerError,
     handler_output::{EncodedResult, HandlerOutput},
     incoming::{Consent, Incoming, PairingRequest},
+    mesh::{
+        Broadcast2, JoinError, JoinMesh, LeaveMesh, MemberReply, Mesh, MeshEvents, MeshOptions,
+        RequestMany,
+    },
     reply::Reply,
     server_requests::{Clients, Register, Unregister},
     target_watch::{TargetWatch, WatchTarget},
@@ -30,7 +35,8 @@ pub use api::{
 pub use socketio_p2p_protocol::{
     Args, Cause, ClientEntry, ClientEvent as Event, ClientId, ClientIdError, ClientState, Code,
     ConnectFailure, EndReason, IceFault, IceWarning, PairingId, PairingInfo, Path, PathConfig,
-    PathPolicy, Presence, Refusal, Secret, TargetState, Welcome, wire::Label,
+    PathPolicy, Presence, Refusal, RoomName, RoomNameError, RoomState, Secret, TargetState,
+    Welcome, wire::Label,
 };
 // Their types appear in the API.
 pub use {bytes, rust_socketio, serde_json};

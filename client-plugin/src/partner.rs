@@ -5,6 +5,8 @@ mod address_watch;
 #[cfg(feature = "webrtc")]
 mod driver;
 #[cfg(feature = "webrtc")]
+mod links;
+#[cfg(feature = "webrtc")]
 mod present;
 #[cfg(all(feature = "webrtc", target_os = "linux"))]
 mod route_watch;

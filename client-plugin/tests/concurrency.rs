@@ -21,7 +21,12 @@ use shuttle::{
     thread,
 };
 
-use crate::emit_queue::EmitQueue;
+use crate::emit_queue::{EmitQueue, Place};
+
+const LANE: u8 = 1;
+
+/// The first entry of a queue.
+const FIRST: Place<u8> = Place { lane: LANE, number: 0 };
 
 const ORDERS: usize = 1000;
 
@@ -32,19 +37,19 @@ trait Handover: Send + Sync + 'static {
     fn withdraw(&self) -> bool;
 }
 
-impl Handover for EmitQueue<()> {
+impl Handover for EmitQueue<u8, ()> {
     fn new() -> Self {
         let queue = Self::new();
-        queue.push(());
+        queue.push(LANE, ());
         queue
     }
 
     fn take(&self) -> bool {
-        self.take().is_some()
+        self.take(|_| true).is_some()
     }
 
     fn withdraw(&self) -> bool {
-        self.withdraw(0).is_some()
+        self.withdraw(FIRST).is_some()
     }
 }
 
@@ -90,7 +95,7 @@ fn an_emit_has_one_owner<T: Handover>() {
 
 #[test]
 fn an_emit_is_either_taken_or_withdrawn() {
-    check_random(an_emit_has_one_owner::<EmitQueue<()>>, ORDERS);
+    check_random(an_emit_has_one_owner::<EmitQueue<u8, ()>>, ORDERS);
 }
 
 #[test]
@@ -102,13 +107,13 @@ fn a_claim_that_reads_before_it_writes_is_caught() {
 /// A queue that closes while one caller emits and another withdraws.
 fn each_emit_has_one_end() {
     let queue = Arc::new(EmitQueue::new());
-    let first = queue.push(1).unwrap();
+    let first = queue.push(LANE, 1).unwrap();
 
     let withdrawing = queue.clone();
     let withdraws = thread::spawn(move || withdrawing.withdraw(first).is_some());
     let emitting = queue.clone();
-    let emits = thread::spawn(move || emitting.push(2).is_some());
-    let taken = Vec::from_iter(queue.take());
+    let emits = thread::spawn(move || emitting.push(LANE + 1, 2).is_some());
+    let taken = Vec::from_iter(queue.take(|_| true));
     let left = Vec::from_iter(queue.close());
 
     let (was_withdrawn, was_accepted) = (withdraws.join().unwrap(), emits.join().unwrap());

@@ -40,6 +40,7 @@ mod record;
 mod refusals;
 mod releases;
 mod requests;
+mod rooms;
 mod tokens;
 mod waiting;
 mod watches;
@@ -63,6 +64,7 @@ use self::{
     record::{ClientRecord, Slot},
     releases::Release,
     requests::Registering,
+    rooms::Rooms,
     waiting::{Question, Waiting},
     watches::WatchedTargets,
 };
@@ -135,6 +137,7 @@ pub struct Broker {
     /// Pairings that are being granted. The order of their ids is that of the deadlines.
     grants: BTreeMap<PairingId, Grant>,
     pairings: BTreeMap<PairingId, Pairing>,
+    rooms: Rooms,
     /// Initiators of the end of a pairing who wait until their v1 partner knows. The order of the
     /// numbers is that of the deadlines.
     releases: BTreeMap<u64, Release>,
@@ -164,6 +167,7 @@ impl Broker {
             waiting: Waiting::default(),
             grants: BTreeMap::new(),
             pairings: BTreeMap::new(),
+            rooms: Rooms::default(),
             releases: BTreeMap::new(),
             away: BTreeSet::new(),
             departed_v1: DepartedV1::default(),
@@ -256,6 +260,7 @@ impl Broker {
             Input::Forbidden(conn, req, target) => self.forbidden(conn, req, target, now),
             Input::Granted(pairing, verdict) => self.granted(pairing, verdict),
             Input::Unpair(client) => self.unpair(&client),
+            Input::RemoveFromRoom(client, room) => self.remove_from_room(&client, &room),
             Input::Kick(client) => self.remove(&client, EndReason::Kicked, now),
             Input::Expel(conn) => {
                 if let Some(id) = self.conns.get(&conn).cloned() {
@@ -349,6 +354,8 @@ impl Broker {
             ClientMessage::List { req } => self.list(&id, req, now),
             ClientMessage::Ping { req } => self.send(conn, ServerMessage::Pong { req }),
             ClientMessage::Watch { req, target } => self.watch(&id, req, &target, now),
+            ClientMessage::Join { req, room, most } => self.join(&id, req, room, most),
+            ClientMessage::Exit { req, room } => self.exit(&id, req, room),
             ClientMessage::Cancel { req } => {
                 self.watches.remove(&id, req);
                 self.cancel_request(&id, req);

@@ -23,6 +23,7 @@ mod connect_failure;
 mod connecting;
 mod connection;
 mod ending;
+mod event;
 mod handlers;
 mod interface;
 mod pacer;
@@ -30,6 +31,7 @@ mod peers;
 mod received;
 mod requests;
 mod retry;
+mod rooms;
 mod watches;
 
 use std::{
@@ -43,17 +45,19 @@ use self::{
     ending::Ending,
     pacer::Pacer,
     requests::PendingRequest,
+    rooms::Memberships,
     watches::Watches,
 };
 pub use self::{
     connect_failure::ConnectFailure,
+    event::ClientEvent,
     handlers::{HandlerId, RunningHandlers},
-    interface::{Answer, ClientConfig, ClientEvent, Command, Input, Output, QuestionId},
+    interface::{Answer, ClientConfig, Command, Input, Output, QuestionId},
     retry::RegisterRetry,
 };
 pub use crate::peer::Complaint;
 use crate::{
-    ClientMessage, Code, PairingId, PairingInfo, ReqId, ResumeToken, Signal,
+    ClientMessage, Code, PairingId, PairingInfo, ReqId, ResumeToken, RoomName, Signal,
     limits::Limits,
     peer::{self, Peer, ServerEvent},
     session::{CallId, Violation},
@@ -132,8 +136,9 @@ pub struct Client {
     last_question: QuestionId,
     /// Registrations of partners whose pairing the server has forgotten.
     reassertions: BTreeMap<ReqId, PairingId>,
-    /// The pairings, by the name under which each was made. The server grants one at a time.
+    /// The pairings, by the name under which each was made. The server grants one at a time, besides those of rooms.
     peers: BTreeMap<PairingId, Peer>,
+    rooms: Memberships,
     ending: Ending,
     /// The peer whose frames were sent last.
     served: Option<PairingId>,
@@ -169,6 +174,7 @@ impl Client {
             last_question: 0,
             reassertions: BTreeMap::new(),
             peers: BTreeMap::new(),
+            rooms: Memberships::default(),
             ending: Ending::default(),
             served: None,
             pacer: Pacer::default(),
@@ -185,14 +191,41 @@ impl Client {
     /// Returns the present pairing.
     #[must_use]
     pub fn pairing(&self) -> Option<&PairingInfo> {
-        self.peers.values().next().map(Peer::pairing)
+        self.exclusive_peer().map(Peer::pairing)
     }
 
-    /// Returns true if [`Command::Emit`] may be given now. If not, the emit waits with its caller.
+    /// Returns the pairings with the other members of a room, or `None` if the client is no member.
+    #[must_use]
+    pub fn members(&self, room: &RoomName) -> Option<Vec<PairingInfo>> {
+        self.rooms.is_member(room).then(|| self.infos_of(room))
+    }
+
+    /// Returns the room of a pairing, or `None` if it is not one of a room.
+    #[must_use]
+    pub fn room_of(&self, pairing: PairingId) -> Option<&RoomName> {
+        self.rooms.room_of(pairing)
+    }
+
+    /// Returns all pairings, those of rooms included.
+    pub fn pairings(&self) -> impl Iterator<Item = PairingId> {
+        self.peers.values().map(|peer| peer.pairing().id)
+    }
+
+    /// Returns true if [`Command::Emit`] may be given now for the pairing that the client has besides those of rooms.
+    /// If not, the emit waits with its caller.
     #[must_use]
     pub fn takes_emits(&self) -> bool {
         // Once the application has asked to close the client, an emit is refused at once.
-        self.ending.closes() || self.peers.values().all(Peer::takes_emits)
+        self.ending.closes() || self.exclusive_peer().is_none_or(Peer::takes_emits)
+    }
+
+    /// Returns true if [`Command::Emit`] may be given now for this pairing. If not, the emit waits with its caller.
+    #[must_use]
+    pub fn takes_emits_of(&self, pairing: PairingId) -> bool {
+        // An emit for a pairing that is over is refused at once.
+        let mut peers = self.peers.values();
+        self.ending.closes()
+            || peers.find(|peer| peer.is_named(pairing)).is_none_or(Peer::takes_emits)
     }
 
     /// Handles an input.
@@ -261,6 +294,7 @@ impl Client {
             }
             Input::Timeout => self.timeout(now),
         }
+        self.exit_if_confirmed(now);
         self.end_if_confirmed(now);
     }
 
@@ -283,7 +317,8 @@ impl Client {
         let peers = self.peers.values().filter_map(Peer::poll_timeout).min();
         let has_frames = self.peers.values().any(Peer::has_relayed);
         let paced = if has_frames { self.pacer.next_at(self.now) } else { None };
-        let due = [request, self.watches.next_deadline(), peers, paced];
+        let rooms = self.rooms.next_deadline();
+        let due = [request, self.watches.next_deadline(), peers, paced, rooms];
         let due = due.into_iter().chain([self.next_heartbeat(), self.ending.until()]);
         due.flatten().min()
     }
@@ -307,6 +342,7 @@ impl Client {
     fn timeout(&mut self, now: Instant) {
         self.expire_requests(now);
         self.expire_watches(now);
+        self.expire_rooms(now);
         self.every_peer(&peer::Input::Timeout, now);
         self.watch_connection(now);
     }

@@ -20,6 +20,7 @@ pub mod planted;
 #[allow(dead_code, unreachable_pub, reason = "public for the simulation's tests of itself only")]
 mod planted;
 pub mod relay;
+mod room;
 mod secret;
 #[cfg(feature = "sim")]
 pub mod sim;
@@ -41,9 +42,10 @@ pub use peer::{
     LinkId, PathConfig, PathPolicy, Peer,
     session::{self, Session},
 };
+pub use room::{RoomName, RoomNameError};
 pub use secret::Secret;
 pub use wire::{
-    ClientEntry, ClientMessage, ClientState, EndedPairing, PairingInfo, Presence, ReqId,
+    ClientEntry, ClientMessage, ClientState, EndedPairing, PairingInfo, Presence, ReqId, RoomState,
     ServerMessage, TargetState, Welcome,
     frame::{self, Body, Frame, FrameError},
     signal::{self, Candidate, Sdp, Signal, SignalError, Step, WhyAnew},

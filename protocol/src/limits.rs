@@ -5,6 +5,7 @@ mod channels;
 mod ice;
 mod lines;
 mod queues;
+mod rooms;
 mod stated;
 mod watches;
 
@@ -23,6 +24,7 @@ pub use self::{
     ice::{CANDIDATE_PAIRS, HOST_CANDIDATES, ICE_URLS, SERVER_CANDIDATES},
     lines::{LINE_INTERVAL, LINE_LENGTH, LINE_TIME, LINE_TIME_MAX, RESERVED_TIME},
     queues::{QUEUE_HARD_BYTES, QUEUE_SOFT_BYTES, UNMETERED_RATE, UNSENT_BYTES, V1_QUEUE_BYTES},
+    rooms::{JOINS, MESH_MEMBERS, ROOM_MEMBERS, ROOMS, ROOMS_OF_CLIENT},
     stated::Limits,
     watches::{WATCH_INTERVAL, WATCHERS, WATCHES},
 };

@@ -36,6 +36,7 @@ mod path;
 mod reassertion;
 pub mod session;
 mod switching;
+mod upgrade;
 pub mod v1;
 
 use std::{
@@ -112,6 +113,10 @@ pub struct Peer {
     session: Session,
     /// The direct path, if one may be tried.
     direct: Option<Direct>,
+    /// True while a direct path may be tried, and waits until one of the two peers asks for it.
+    waits: bool,
+    /// The time in which the server answered last.
+    server_rtt: Option<Duration>,
     /// The path that was reported last. The first is taken for granted.
     reported: Option<Path>,
     server: ServerView,
@@ -137,12 +142,23 @@ impl Peer {
         server_rtt: Option<Duration>,
         now: Instant,
     ) -> Self {
+        Self::build(config, info, limits, server_rtt, now, false)
+    }
+
+    fn build(
+        config: PathConfig,
+        info: PairingInfo,
+        limits: Limits,
+        server_rtt: Option<Duration>,
+        now: Instant,
+        waits: bool,
+    ) -> Self {
         let session = match info.partner_protocol {
             1 => Session::with_v1_partner(),
             _ => Session::new(),
         };
         let may_try = info.direct && config.policy.allows_direct();
-        let direct = may_try.then(|| Direct::new(config, info.id, info.initiator, now));
+        let direct = (may_try && !waits).then(|| Direct::new(config, info.id, info.initiator, now));
         let mut peer = Self {
             config,
             limits,
@@ -150,6 +166,8 @@ impl Peer {
             former: VecDeque::new(),
             session,
             direct: None,
+            waits: may_try && waits,
+            server_rtt,
             reported: None,
             server: ServerView::Known,
             is_connected: true,
@@ -231,7 +249,11 @@ impl Peer {
                 self.session(session::Input::Refused(Path::Relay), now);
             }
             Input::Undeliverable => self.give_up(now),
-            Input::Signalled(signal) => self.direct(direct::Input::Signalled(signal), now),
+            Input::Signalled(signal) => {
+                self.upgrade(false, now);
+                self.direct(direct::Input::Signalled(signal), now);
+            }
+            Input::Upgrade => self.upgrade(true, now),
             Input::Link(link, event) => self.link(link, event, now),
             Input::Emit { call, event, args, options } => {
                 self.emit(call, event, args, options, now);

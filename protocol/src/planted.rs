@@ -90,6 +90,16 @@ pub enum Fault {
     ForgetCoalesced,
     /// A client does not watch its targets again on its next connection.
     ForgetWatch,
+    /// The other members of a room are not informed of a member that is back.
+    ForgetMemberBack,
+    /// A member that leaves a room is not forgotten by those with whom it was paired longest.
+    ForgetMemberLeft,
+    /// The first pairing of a room is used for a message that names any.
+    MixMembers,
+    /// A client that is back takes the pairings that it knows of a room for all that there are.
+    ForgetNewMembers,
+    /// A client takes the pairings of a room for its own that it had before it joined the room again.
+    AdoptRoom,
 }
 
 #[cfg(feature = "planted-faults")]

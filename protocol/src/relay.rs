@@ -22,6 +22,7 @@ mod message;
 mod newcomer;
 mod rejection;
 mod requests;
+mod room_routes;
 mod salvage;
 mod unread;
 mod v1;
@@ -41,6 +42,7 @@ pub use self::{
     newcomer::{Newcomer, Seen, Turn},
     rejection::{RawEvent, RefusedRequest, RefusedV1, Rejection},
     requests::{is_acknowledged_at_once, read_request, read_v1_request, request_number},
+    room_routes::RoomRoutes,
     salvage::{event as salvaged_event, pairing as salvaged_pairing},
     unread::Unread,
     v1::V1Emit,
@@ -205,6 +207,26 @@ where
         None => Code::NotPaired,
     };
     Err(Refused { refusal: code.into(), pairing: named.id() })
+}
+
+/// Returns the route of a client for a message that names this pairing, which may be one of a room.
+///
+/// # Errors
+///
+/// [`Code::NotPaired`] if the client has no route; [`Code::StalePairing`] if the message names another pairing than
+/// those of its routes.
+pub fn admit_any<R>(
+    route: Option<R>,
+    in_rooms: impl FnOnce(Named<'_>) -> Option<R>,
+    named: Named<'_>,
+) -> Result<R, Refused>
+where
+    R: Deref<Target: Borrow<Route>>,
+{
+    match admit(route, named) {
+        Ok(route) => Ok(route),
+        Err(refused) => in_rooms(named).ok_or(refused),
+    }
 }
 
 /// Decides whether a signal may take an admitted route; `is_within_rate` counts it.

@@ -93,6 +93,7 @@ mod paths;
 mod peers;
 mod plan;
 mod report;
+mod rooms;
 mod script;
 mod scripted;
 mod server;
@@ -130,6 +131,12 @@ pub fn run_plan(plan: Plan, trace: Trace) -> Lived {
 /// Runs two sessions with two paths between them from this seed.
 pub fn run_two_paths(seed: u64, trace: Trace) -> Lived {
     paths::live_through(seed, trace)
+}
+
+/// Runs a room of ten clients, with direct links between them, from this seed: they join, leave, speak to one and to
+/// all, under faults of every kind.
+pub fn run_rooms(seed: u64, trace: Trace) -> Lived {
+    rooms::live_through(seed, trace)
 }
 
 /// Runs the plan and returns the transcript of one client: at least `lines` lines, unless the client

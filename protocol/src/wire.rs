@@ -22,7 +22,7 @@ pub(crate) use self::{control::is_number, label::labels, v1::V1EmitFields};
 pub use self::{
     control::{
         ClientEntry, ClientMessage, ClientState, EndedPairing, PairingInfo, Presence, ReqId,
-        ServerMessage, TargetState, Welcome, client_message, server_message, target,
+        RoomState, ServerMessage, TargetState, Welcome, client_message, server_message, target,
     },
     handshake::{ConnectAuth, Versions},
     heartbeat::{DirectMessage, Heartbeat, HeartbeatKind},

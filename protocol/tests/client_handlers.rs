@@ -12,7 +12,7 @@ fn handlers(serial: u64, count: usize) -> Vec<HandlerId> {
 
 fn start_all(running: &mut RunningHandlers, handlers: &[HandlerId]) {
     for handler in handlers {
-        assert_eq!(running.start(*handler), Ok(Vec::new()));
+        assert_eq!(running.start(*handler, |_| false), Ok(Vec::new()));
     }
 }
 
@@ -34,7 +34,7 @@ fn handlers_of_all_earlier_pairings_end_when_the_present_one_needs_room() {
     let present = handlers(3, 2);
     start_all(&mut running, &[&one[..], &other, &present[..1]].concat());
 
-    let ended = running.start(present[1]);
+    let ended = running.start(present[1], |_| false);
 
     assert_eq!(ended, Ok([one, other].concat()));
     assert_eq!(running.len(), 2);
@@ -46,9 +46,9 @@ fn handlers_of_the_present_pairing_make_no_room_for_each_other() {
     let present = handlers(1, HANDLERS + 1);
     start_all(&mut running, &present[..HANDLERS]);
 
-    assert_eq!(running.start(present[HANDLERS]), Err(Code::Congested.into()));
+    assert_eq!(running.start(present[HANDLERS], |_| false), Err(Code::Congested.into()));
     running.finished(present[0]);
-    assert_eq!(running.start(present[HANDLERS]), Ok(Vec::new()));
+    assert_eq!(running.start(present[HANDLERS], |_| false), Ok(Vec::new()));
 }
 
 #[test]
@@ -56,7 +56,7 @@ fn a_handler_that_has_finished_or_ended_takes_no_room() {
     let mut running = RunningHandlers::default();
     let [earlier, present] = [1, 2].map(|serial| handlers(serial, HANDLERS));
     start_all(&mut running, &earlier);
-    running.start(present[0]).unwrap();
+    running.start(present[0], |_| false).unwrap();
 
     // It finished just before it was ended.
     running.finished(earlier[0]);
@@ -77,7 +77,7 @@ fn handlers_whose_callers_gave_up_make_room_for_others() {
 
     // One finished by itself.
     running.finished(present[5]);
-    assert_eq!(running.start(present[HANDLERS]), Ok(Vec::new()));
-    assert_eq!(running.start(present[HANDLERS + 1]), Ok(vec![present[3]]));
+    assert_eq!(running.start(present[HANDLERS], |_| false), Ok(Vec::new()));
+    assert_eq!(running.start(present[HANDLERS + 1], |_| false), Ok(vec![present[3]]));
     assert_eq!(running.len(), HANDLERS);
 }

@@ -29,6 +29,7 @@ pub(crate) fn welcome() -> Welcome {
         limits: Limits::default(),
         pairing: None,
         ended: None,
+        rooms: Vec::new(),
     }
 }
 

@@ -9,8 +9,8 @@ use std::{collections::BTreeMap, fs, path::Path, time::Duration};
 use serde_json::{Value, json, value::RawValue};
 use socketio_p2p_protocol::{
     Args, Body, ClientEntry, ClientId, ClientMessage, ClientState, Code, EndReason, EndedPairing,
-    Frame, PairingId, PairingInfo, Presence, Refusal, ServerMessage, Signal, Step, TargetState,
-    Welcome, WhyAnew, frame,
+    Frame, PairingId, PairingInfo, Presence, Refusal, RoomName, RoomState, ServerMessage, Signal,
+    Step, TargetState, Welcome, WhyAnew, frame,
     limits::Limits,
     peer::{DirectMessage, Heartbeat, HeartbeatKind},
     relay, signal, wire,
@@ -48,6 +48,10 @@ fn id(text: &str) -> ClientId {
 
 fn pairing() -> PairingId {
     PairingId::new(0xabc, 1)
+}
+
+fn room() -> RoomName {
+    "lobby".parse().unwrap()
 }
 
 fn info(partner: &str, initiator: bool, partner_protocol: u8) -> PairingInfo {
@@ -167,6 +171,7 @@ fn what_a_v2_client_hears() {
                 limits: Limits::default(),
                 pairing: None,
                 ended: None,
+                rooms: Vec::new(),
             }),
         ),
         (
@@ -180,6 +185,7 @@ fn what_a_v2_client_hears() {
                 limits: Limits::default().with_rates((2000, 4000), (8_388_608, 16_777_216)),
                 pairing: Some(info("b", true, 2)),
                 ended: None,
+                rooms: Vec::new(),
             }),
         ),
         (
@@ -193,6 +199,7 @@ fn what_a_v2_client_hears() {
                 limits: Limits::default(),
                 pairing: None,
                 ended: Some(EndedPairing { pairing: pairing(), reason: EndReason::Unregistered }),
+                rooms: Vec::new(),
             }),
         ),
         ("register", register(None, 10)),
@@ -244,6 +251,59 @@ fn what_a_v2_client_hears() {
         wire::server_message(&event, args).unwrap()
     };
     check("v2_server_", messages, decode, |message| {
+        let (event, args) = message.to_event().unwrap();
+        write(event, args)
+    });
+}
+
+#[test]
+fn what_a_client_says_and_hears_of_rooms() {
+    let sent = vec![
+        ("join", ClientMessage::Join { req: 6, room: room(), most: None }),
+        ("join_most", ClientMessage::Join { req: 6, room: room(), most: Some(10) }),
+        ("exit", ClientMessage::Exit { req: 7, room: room() }),
+    ];
+    let decode = |packet: &str| {
+        let (event, args) = read(packet);
+        wire::client_message(&event, args).unwrap()
+    };
+    check("room_client_", sent, decode, |message| {
+        let (event, args) = message.to_event().unwrap();
+        write(event, args)
+    });
+
+    let exited = |reason, req| ServerMessage::Exited { req, room: room(), reason };
+    let heard = vec![
+        (
+            "welcome",
+            ServerMessage::Welcome(Welcome {
+                protocol: 2,
+                client_id: id("a"),
+                resume: Some("000102030405060708090a0b0c0d0eff".parse().unwrap()),
+                grace_ms: 15_000,
+                resumed: true,
+                limits: Limits::default(),
+                pairing: None,
+                ended: None,
+                rooms: vec![RoomState { room: room(), members: vec![info("b", true, 2)] }],
+            }),
+        ),
+        (
+            "joined",
+            ServerMessage::Joined {
+                req: 6,
+                state: RoomState { room: room(), members: vec![info("b", true, 2)] },
+            },
+        ),
+        ("member", ServerMessage::Member { room: room(), pairing: info("b", false, 2) }),
+        ("exited", exited(EndReason::Kicked, None)),
+        ("exited_answer", exited(EndReason::Unregistered, Some(7))),
+    ];
+    let decode = |packet: &str| {
+        let (event, args) = read(packet);
+        wire::server_message(&event, args).unwrap()
+    };
+    check("room_server_", heard, decode, |message| {
         let (event, args) = message.to_event().unwrap();
         write(event, args)
     });

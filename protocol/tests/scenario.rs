@@ -47,6 +47,7 @@ pub(crate) struct Scenario {
     asked: BTreeMap<(String, String), ReqId>,
     pub(crate) grants: Vec<PairingId>,
     pub(crate) routes: BTreeMap<ConnId, Partner>,
+    pub(crate) room_routes: BTreeMap<(ConnId, PairingId), Partner>,
     pub(crate) unrouted: Vec<(ConnId, EndReason)>,
     pub(crate) closed: Vec<ConnId>,
     pub(crate) hung_up: Vec<ConnId>,
@@ -76,6 +77,7 @@ impl Scenario {
             asked: BTreeMap::new(),
             grants: Vec::new(),
             routes: BTreeMap::new(),
+            room_routes: BTreeMap::new(),
             unrouted: Vec::new(),
             closed: Vec::new(),
             hung_up: Vec::new(),
@@ -173,6 +175,12 @@ impl Scenario {
                 Output::Unroute(conn, reason) => {
                     self.routes.remove(&conn);
                     self.unrouted.push((conn, reason));
+                }
+                Output::RouteInRoom(conn, partner) => {
+                    self.room_routes.insert((conn, partner.pairing), partner);
+                }
+                Output::UnrouteInRoom(conn, pairing) => {
+                    assert!(self.room_routes.remove(&(conn, pairing)).is_some());
                 }
                 Output::Grant { pairing, .. } if self.hold_grants => self.grants.push(pairing),
                 Output::Grant { pairing, .. } => {

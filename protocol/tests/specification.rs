@@ -81,6 +81,11 @@ fn the_table_of_limits_agrees_with_the_constants() {
         ("WATCHES", limits::WATCHES.to_string()),
         ("WATCHERS", limits::WATCHERS.to_string()),
         ("WATCH_INTERVAL", time(limits::WATCH_INTERVAL)),
+        ("MESH_MEMBERS", limits::MESH_MEMBERS.to_string()),
+        ("ROOM_MEMBERS", limits::ROOM_MEMBERS.to_string()),
+        ("ROOMS_OF_CLIENT", limits::ROOMS_OF_CLIENT.to_string()),
+        ("ROOMS", limits::ROOMS.to_string()),
+        ("JOINS", limits::JOINS.to_string()),
         ("MESSAGE_RATE", limits::MESSAGE_RATE.to_string()),
         ("MESSAGE_BURST", limits::MESSAGE_BURST.to_string()),
         ("BYTE_RATE", bytes(limits::BYTE_RATE as usize)),
@@ -186,6 +191,7 @@ fn the_table_of_limits_agrees_with_the_constants() {
         include_str!("../src/limits/ice.rs"),
         include_str!("../src/limits/lines.rs"),
         include_str!("../src/limits/queues.rs"),
+        include_str!("../src/limits/rooms.rs"),
         include_str!("../src/limits/watches.rs")
     );
     let constants =
@@ -222,6 +228,8 @@ fn every_event_is_described() {
         wire::LEAVE,
         wire::LIST,
         wire::WATCH,
+        wire::JOIN,
+        wire::EXIT,
         wire::CANCEL,
         wire::PING,
         wire::EMIT,

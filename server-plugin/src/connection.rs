@@ -16,10 +16,17 @@ use socketio_p2p_protocol::{
 };
 
 use crate::{
-    inbound::{answers::Answers, held::Held, throttle::Throttle},
+    inbound::{
+        answers::Answers,
+        held::Held,
+        throttle::{SignalRate, Throttle},
+    },
     observe::counters::Counted,
     outbound::{gate::Attached, socket::Outlet},
-    relay::route_cell::{Announced, RouteCell},
+    relay::{
+        room_cell::RoomCell,
+        route_cell::{Announced, RouteCell},
+    },
     v1::V1Bridge,
 };
 
@@ -40,6 +47,8 @@ pub(crate) struct Connection {
     missed: AtomicBool,
     /// Written only when outputs of the broker are carried out, read by the hot path.
     route: RouteCell<Route>,
+    /// Beside it, the routes to the other members of its rooms.
+    pub(crate) rooms: RoomCell<Route>,
     _counted: Counted,
 }
 
@@ -49,6 +58,8 @@ pub(crate) struct Route {
     pub(crate) partner: Arc<Connection>,
     pub(crate) way: Way,
     pub(crate) announced: Announced,
+    /// The rate of signals of a pairing of a room. Those of the others count at the sender.
+    pub(crate) signals: Option<SignalRate>,
     /// A v1 sender waits while what it fills is full, as long as it has this route.
     _slowed: Vec<Attached>,
     _counted: Counted,
@@ -80,9 +91,15 @@ impl Route {
             partner: to.clone(),
             way,
             announced: Announced::not_yet(),
+            signals: None,
             _slowed: slowed.unwrap_or_default(),
             _counted: counted,
         }
+    }
+
+    /// Returns the same route with a rate of signals of its own, as a pairing of a room has it.
+    pub(crate) fn in_room(self, signals: SignalRate) -> Self {
+        Self { signals: Some(signals), ..self }
     }
 
     /// Returns the refusal of an admitted message.
@@ -119,6 +136,7 @@ impl Connection {
             connected: AtomicBool::new(false),
             missed: AtomicBool::new(false),
             route: RouteCell::empty(),
+            rooms: RoomCell::empty(),
             _counted: counted,
         }
     }

@@ -35,7 +35,7 @@ pub use self::{
 pub use outbound::listener::MeteredListener;
 pub use socketio_p2p_protocol::{
     BrokerEvent as Event, ClientEntry, ClientId, ClientState, Code, DuplicatePolicy, EndReason,
-    ListPolicy, PairingId, wire::Label,
+    ListPolicy, PairingId, RoomName, RoomNameError, wire::Label,
 };
 // Its types appear in the API.
 pub use socketioxide;

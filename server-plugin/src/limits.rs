@@ -4,9 +4,9 @@ use std::{num::NonZeroU32, time::Duration};
 
 use governor::Quota;
 use socketio_p2p_protocol::limits::{
-    BYTE_BURST, BYTE_RATE, CLIENTS, LISTS, Limits, MESSAGE_BURST, MESSAGE_RATE, QUEUE_HARD_BYTES,
-    QUEUE_SOFT_BYTES, REGISTRATIONS, REQUEST_PERIOD, SIGNAL_WINDOW, SIGNALS, STRIKES,
-    STRIKES_FORGIVEN, setting,
+    BYTE_BURST, BYTE_RATE, CLIENTS, JOINS, LISTS, Limits, MESSAGE_BURST, MESSAGE_RATE,
+    QUEUE_HARD_BYTES, QUEUE_SOFT_BYTES, REGISTRATIONS, REQUEST_PERIOD, ROOM_MEMBERS, ROOMS,
+    SIGNAL_WINDOW, SIGNALS, STRIKES, STRIKES_FORGIVEN, setting,
 };
 
 use crate::outbound::queue::QueueLimits;
@@ -38,10 +38,13 @@ pub struct ServerLimits {
     pub(crate) bytes: Option<Rate>,
     pub(crate) registrations: Option<Rate>,
     pub(crate) lists: Option<Rate>,
+    pub(crate) joins: Option<Rate>,
     pub(crate) signals: Option<Rate>,
     pub(crate) strikes: Option<Rate>,
     pub(crate) queue: Option<QueueLimits>,
     pub(crate) clients: usize,
+    pub(crate) room_members: usize,
+    pub(crate) rooms: usize,
 }
 
 /// A rate: a count in a period, and a count at once.
@@ -58,7 +61,7 @@ impl ServerLimits {
     #[must_use]
     pub fn unlimited_rates() -> Self {
         let unlimited = Self::default().messages(None).bytes(None).registrations(None);
-        unlimited.lists(None).signals(None).strikes(None)
+        unlimited.lists(None).joins(None).signals(None).strikes(None)
     }
 
     /// Limits the messages from one connection. 2,000 a second and 4,000 at once by default. The welcome
@@ -88,7 +91,14 @@ impl ServerLimits {
         Self { lists: rate.into(), ..self }
     }
 
-    /// Limits the signals of one connection, for its direct path. 200 in 10 s by default.
+    /// Limits the rooms that one connection joins. 16 in 10 s by default.
+    #[must_use]
+    pub fn joins(self, rate: impl Into<Option<Rate>>) -> Self {
+        Self { joins: rate.into(), ..self }
+    }
+
+    /// Limits the signals of one connection, for its direct path, and to each member of a room by itself. 200 in 10 s
+    /// by default.
     #[must_use]
     pub fn signals(self, rate: impl Into<Option<Rate>>) -> Self {
         Self { signals: rate.into(), ..self }
@@ -126,6 +136,19 @@ impl ServerLimits {
         Self { clients, ..self }
     }
 
+    /// Limits the members of a room. 32 by default, which is also the most; beyond it a client is refused with
+    /// `quota`. Clients that join may want fewer.
+    #[must_use]
+    pub fn room_members(self, members: usize) -> Self {
+        Self { room_members: members.clamp(1, ROOM_MEMBERS), ..self }
+    }
+
+    /// Limits the number of rooms. 100,000 by default; beyond it the first member of another is refused with `quota`.
+    #[must_use]
+    pub fn rooms(self, rooms: usize) -> Self {
+        Self { rooms, ..self }
+    }
+
     /// Returns the limits that the welcome states.
     pub(crate) fn stated(&self) -> Limits {
         // Zero says that there is no limit.
@@ -146,10 +169,13 @@ impl Default for ServerLimits {
             bytes: Some(Rate::new(BYTE_RATE, SECOND).burst(BYTE_BURST)),
             registrations: Some(Rate::new(REGISTRATIONS, REQUEST_PERIOD)),
             lists: Some(Rate::new(LISTS, REQUEST_PERIOD)),
+            joins: Some(Rate::new(JOINS, REQUEST_PERIOD)),
             signals: Some(Rate::new(SIGNALS, SIGNAL_WINDOW)),
             strikes: Some(Rate::new(STRIKES_FORGIVEN, SECOND).burst(STRIKES)),
             queue: Some(QUEUE),
             clients: CLIENTS,
+            room_members: ROOM_MEMBERS,
+            rooms: ROOMS,
         }
     }
 }

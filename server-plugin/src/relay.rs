@@ -4,6 +4,7 @@
 //! payload on as it came. The verdicts are those of [`socketio_p2p_protocol::relay`]. Two pairs share
 //! no lock.
 
+pub(crate) mod room_cell;
 pub(crate) mod route_cell;
 pub(crate) mod v1;
 
@@ -15,7 +16,8 @@ use socketio_p2p_protocol::{
     frame::{Batch, batch_from_text},
     limits::{RELAYED_FRAME_BYTES, SIGNAL_BYTES},
     relay::{
-        Message, Named, Refused, SendFailure, admit, admit_signal, read_binary, salvaged_pairing,
+        Message, Named, Refused, SendFailure, admit_any, admit_signal, read_binary,
+        salvaged_pairing,
     },
     wire::{FRAME, SIGNAL},
 };
@@ -29,11 +31,18 @@ use crate::{
     step::Shared,
 };
 
-/// Returns the route of a client, if it is paired and both clients know that.
-fn route(shared: &Shared, from: &Connection) -> Option<Arc<Route>> {
+/// Returns the route of a client to its partner, if it is paired and both clients know that.
+fn route_to_partner(shared: &Shared, from: &Connection) -> Option<Arc<Route>> {
     let route = from.route()?;
     route.announced.wait(|| shared.await_present_step());
     Some(route)
+}
+
+/// Returns the route for a message that names this pairing, once both clients know the pairing.
+fn route(shared: &Shared, from: &Connection, named: Named<'_>) -> Result<Arc<Route>, Refused> {
+    let route = admit_any(from.route(), |named| from.rooms.find(named), named)?;
+    route.announced.wait(|| shared.await_present_step());
+    Ok(route)
 }
 
 /// Relays a `P2P_FRAME`, given the whole text of the event and its attachments.
@@ -85,15 +94,18 @@ pub(crate) fn refuse_signal(shared: &Arc<Shared>, from: &Connection, refused: Re
 
 fn forward_signal(shared: &Shared, from: &Connection, text: &str) -> Result<(), Refused> {
     let Message { pairing, payload } = Message::read_signal(text, SIGNAL_BYTES)?;
-    let route = admit(route(shared, from), Named::Json(pairing))?;
-    admit_signal(&route.verdicts, || from.throttle.admits_signal())?;
+    let route = route(shared, from, Named::Json(pairing))?;
+    admit_signal(&route.verdicts, || match &route.signals {
+        Some(signals) => signals.admits(),
+        None => from.throttle.admits_signal(),
+    })?;
     let sent = route.partner.outlet.emit(SIGNAL, Arguments::Raw(&[pairing, payload]));
     sent.map_err(|failure| route.refused(failure))
 }
 
 fn frame_text(shared: &Shared, from: &Connection, text: &str) -> Result<(), Refused> {
     let Message { pairing, payload } = Message::read(text, RELAYED_FRAME_BYTES)?;
-    let route = admit(route(shared, from), Named::Json(pairing))?;
+    let route = route(shared, from, Named::Json(pairing))?;
     match &route.way {
         Way::Straight => {
             let sent = route.partner.outlet.emit(FRAME, Arguments::Raw(&[pairing, payload]));
@@ -118,7 +130,7 @@ fn frame_binary(
     binary: &Bytes,
 ) -> Result<(), Refused> {
     let (id, frame) = read_binary(text, binary)?;
-    let route = admit(route(shared, from), Named::Id(id))?;
+    let route = route(shared, from, Named::Id(id))?;
     match &route.way {
         Way::Straight => {
             let outlet = &*route.partner.outlet;

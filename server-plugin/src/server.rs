@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use socketio_p2p_protocol::{Broker, BrokerStats, ClientEntry, ClientId, PairingId, broker::Input};
+use socketio_p2p_protocol::{
+    Broker, BrokerStats, ClientEntry, ClientId, PairingId, RoomName, broker::Input,
+};
 
 use crate::{
     attach::identity::Hooks,
@@ -46,6 +48,18 @@ impl P2pServer {
         self.shared.step(Input::Unpair(client.clone()));
     }
 
+    /// Returns the members of a room, in the order of their names.
+    #[must_use]
+    pub fn members_of(&self, room: &RoomName) -> Vec<ClientId> {
+        self.shared.lock().members_of(room)
+    }
+
+    /// Removes a client from a room, if it is a member. It and the other members hear `kicked`. It may join again if
+    /// the hook [`rooms`](crate::P2pServerBuilder::rooms) allows it.
+    pub fn remove_from_room(&self, client: &ClientId, room: &RoomName) {
+        self.shared.step(Input::RemoveFromRoom(client.clone(), room.clone()));
+    }
+
     /// Removes a client, if it is there. Its pairing ends with `kicked`, and its connection is
     /// closed.
     pub fn kick(&self, client: &ClientId) {
@@ -79,8 +93,9 @@ impl P2pServer {
     /// them.
     #[must_use]
     pub fn stats(&self) -> Stats {
-        let BrokerStats { clients, away, requests, pairings, watches, .. } =
-            self.shared.lock().stats();
+        let BrokerStats {
+            clients, away, requests, pairings, watches, rooms, room_pairings, ..
+        } = self.shared.lock().stats();
         let Gauges { connections, routes, bridges } = &self.shared.gauges;
         Stats {
             clients,
@@ -88,6 +103,8 @@ impl P2pServer {
             requests,
             pairings,
             watches,
+            rooms,
+            room_pairings,
             connections: connections.count(),
             routes: routes.count(),
             bridges: bridges.count(),

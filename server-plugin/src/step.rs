@@ -30,7 +30,7 @@ use self::connections::Connections;
 use crate::{
     attach::identity::Hooks,
     connection::{Connection, Route, Way},
-    inbound::answers::Answers,
+    inbound::{answers::Answers, throttle::SignalRate},
     limits::ServerLimits,
     observe::{
         counters::{Gauges, RefusalCounters},
@@ -246,6 +246,12 @@ impl Shared {
                     bridge.end(reason);
                 }
             }
+            Output::RouteInRoom(conn, partner) => self.route_in_room(conn, &partner),
+            Output::UnrouteInRoom(conn, pairing) => {
+                if let Some(connection) = self.connection(conn) {
+                    connection.rooms.remove(pairing);
+                }
+            }
             Output::Grant { pairing, .. } => {
                 // One node: nobody else to ask.
                 broker.handle(Input::Granted(pairing, Ok(())), Instant::now());
@@ -304,6 +310,16 @@ impl Shared {
         let way = self.way(partner, &from, &to);
         let counted = self.gauges.routes.count_in();
         from.set_route(Some(Arc::new(Route::new(partner, [&from, &to], way, counted))));
+    }
+
+    /// Adds a route to another member of a room. Both speak v2.
+    fn route_in_room(self: &Arc<Self>, conn: ConnId, partner: &Partner) {
+        let (Some(from), Some(to)) = (self.connection(conn), self.connection(partner.conn)) else {
+            return;
+        };
+        let counted = self.gauges.routes.count_in();
+        let route = Route::new(partner, [&from, &to], Way::Straight, counted);
+        from.rooms.insert(Arc::new(route.in_room(SignalRate::new(&self.limits))));
     }
 
     fn way(&self, partner: &Partner, from: &Connection, to: &Connection) -> Way {

@@ -20,6 +20,7 @@ mod idle;
 mod leaving;
 mod limits;
 mod lines;
+mod mesh;
 mod operator;
 mod order;
 mod outside;

@@ -5,7 +5,7 @@
 
 use std::{
     any::Any,
-    collections::{BTreeMap, VecDeque},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     future::poll_fn,
     panic::AssertUnwindSafe,
     sync::{Arc, Weak},
@@ -17,13 +17,13 @@ use futures_util::{
     future::{BoxFuture, CatchUnwind},
 };
 use socketio_p2p_protocol::{
-    Args, ClientId, Code, PairingId, Refusal,
+    Args, ClientId, Code, PairingId, Refusal, RoomName,
     client::{HandlerId, Input, RunningHandlers},
     limits::PENDING_CALLS,
     session::Delivery,
 };
 use tokio::{
-    sync::mpsc,
+    sync::{mpsc, watch},
     task::{AbortHandle, JoinSet},
 };
 
@@ -47,6 +47,8 @@ pub(crate) struct HandlerTasks {
     /// Handlers that were abandoned while there was no room to say so. They were started, so they are as
     /// few as those.
     abandoned: VecDeque<HandlerId>,
+    /// The present pairings, whose handlers make no room for those of others.
+    pairings: watch::Sender<BTreeSet<PairingId>>,
     /// The handle that an event lends. It is weak, for the last handle ends the actor.
     handle: Weak<Shared>,
 }
@@ -86,24 +88,32 @@ impl HandlerTasks {
         let (jobs, jobs_rx) = mpsc::channel(WAITING);
         let (finished_tx, finished) = mpsc::channel(WAITING);
         let abandoned = VecDeque::new();
-        (Self { jobs, finished, abandoned, handle }, run(handlers, jobs_rx, finished_tx))
+        let (pairings, present) = watch::channel(BTreeSet::new());
+        let running = Running::new(present);
+        let tasks = Self { jobs, finished, abandoned, pairings, handle };
+        (tasks, run(handlers, jobs_rx, finished_tx, running))
     }
 
     /// Starts the handler of a delivered event. Returns its result if it cannot be started.
     pub(crate) fn start(
         &mut self,
         pairing: PairingId,
-        from: ClientId,
+        (from, room): (ClientId, Option<RoomName>),
         delivery: Delivery,
     ) -> Option<Input> {
         let Delivery { seq, event, args, wants_reply, .. } = delivery;
         self.flush_abandoned();
         let started = self.handle.upgrade().is_some_and(|shared| {
             let client = P2pClient { shared };
-            let incoming = Incoming { client, pairing, from, event, args, wants_reply };
+            let incoming = Incoming { client, pairing, from, room, event, args, wants_reply };
             self.jobs.try_send(Job::Start(Event { pairing, seq, incoming })).is_ok()
         });
         (!started).then(|| Input::Finished(pairing, seq, Err(Code::Congested.into())))
+    }
+
+    /// Notes the pairings that are not over.
+    pub(crate) fn set_pairings(&self, pairings: impl Iterator<Item = PairingId>) {
+        self.pairings.send_replace(pairings.collect());
     }
 
     /// Notes that the result of a handler is no longer awaited. The handler ends if others need its place.
@@ -143,8 +153,8 @@ async fn run(
     handlers: Arc<Handlers>,
     mut jobs: mpsc::Receiver<Job>,
     finished: mpsc::Sender<Finished>,
+    mut running: Running,
 ) {
-    let mut running = Running::default();
     loop {
         let done = tokio::select! {
             biased;
@@ -171,14 +181,23 @@ async fn run(
 }
 
 /// Handlers past their first await.
-#[derive(Default)]
 struct Running {
     tasks: JoinSet<Done>,
     handles: BTreeMap<HandlerId, AbortHandle>,
     handlers: RunningHandlers,
+    pairings: watch::Receiver<BTreeSet<PairingId>>,
 }
 
 impl Running {
+    fn new(pairings: watch::Receiver<BTreeSet<PairingId>>) -> Self {
+        Self {
+            tasks: JoinSet::new(),
+            handles: BTreeMap::new(),
+            handlers: RunningHandlers::default(),
+            pairings,
+        }
+    }
+
     fn end(&mut self, handler: HandlerId) {
         if let Some(handle) = self.handles.remove(&handler) {
             handle.abort();
@@ -198,7 +217,11 @@ async fn start(handlers: &Handlers, event: Event, running: &mut Running) -> Opti
     let Some(handler) = handlers.find(&incoming.event) else {
         return Some(((pairing, seq, Err(Code::Unhandled.into())), handle));
     };
-    match running.handlers.start((pairing, seq)) {
+    let started = {
+        let present = running.pairings.borrow();
+        running.handlers.start((pairing, seq), |pairing| present.contains(&pairing))
+    };
+    match started {
         Ok(ended) => ended.into_iter().for_each(|handler| running.end(handler)),
         Err(refusal) => return Some(((pairing, seq, Err(refusal)), handle)),
     }

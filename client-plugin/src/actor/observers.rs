@@ -3,16 +3,19 @@
 
 use std::sync::Arc;
 
-use socketio_p2p_protocol::{ClientEvent, PairingInfo};
+use socketio_p2p_protocol::{ClientEvent, PairingInfo, Path};
 use tokio::sync::{broadcast, watch};
 
-use crate::api::counters::ComplaintCounters;
+use crate::{actor::rooms::Rooms, api::counters::ComplaintCounters};
 
 /// Publishes events, and the present pairing.
 #[derive(Debug)]
 pub(crate) struct Observers {
     pub(crate) events: broadcast::Sender<ClientEvent>,
     pub(crate) pairing: watch::Sender<Option<PairingInfo>>,
+    pub(crate) rooms: watch::Sender<Rooms>,
+    /// The path that emits to a new member of a room take.
+    pub(crate) first_path: Option<Path>,
     pub(crate) counters: Arc<ComplaintCounters>,
 }
 
@@ -42,8 +45,16 @@ impl Observers {
                 tracing::info!(partner = %pairing.partner, pairing = %pairing.id, %reason, "unpaired");
                 self.pairing.send_replace(None);
             }
+            ClientEvent::Joined(state) => {
+                tracing::info!(room = %state.room, members = state.members.len(), "joined a room");
+            }
+            ClientEvent::Exited { room, reason } => tracing::info!(%room, %reason, "left a room"),
+            ClientEvent::NotJoined { room, refusal } => {
+                tracing::warn!(%room, %refusal, "cannot join the room again");
+            }
             _ => {}
         }
+        self.rooms.send_if_modified(|rooms| rooms.note(&event, self.first_path));
         self.events.send(event).ok(); // There may be no reader.
     }
 }

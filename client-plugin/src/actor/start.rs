@@ -7,7 +7,7 @@ use std::{
 };
 
 use socketio_p2p_protocol::{
-    Client, ClientEvent, ClientId,
+    Client, ClientEvent, ClientId, Path, PathPolicy,
     client::{Input, Output},
 };
 use tokio::sync::{broadcast, mpsc, watch};
@@ -17,6 +17,7 @@ use crate::{
     actor::{
         Actor, Emits, coarse_timer::CoarseTimer, command::Callers, consents::Consents,
         emit_queue::EmitQueue, handler_tasks::HandlerTasks, log, observers::Observers,
+        rooms::Rooms,
     },
     api::{
         client::{P2pClient, Shared},
@@ -119,6 +120,7 @@ pub(crate) struct Parts {
     pub(crate) welcomed: Welcomed,
     pub(crate) counters: Arc<ComplaintCounters>,
     pub(crate) partner: PartnerLink,
+    pub(crate) policy: PathPolicy,
     #[cfg(feature = "webrtc")]
     pub(crate) direct_connection: watch::Receiver<Option<crate::direct::DirectConnection>>,
     pub(crate) tasks: TaskTracker,
@@ -126,12 +128,14 @@ pub(crate) struct Parts {
 
 /// Starts the tasks of a client.
 pub(crate) fn start(parts: Parts) -> P2pClient {
-    let Parts { id, handlers, client, welcomed, counters, partner, tasks, .. } = parts;
+    let Parts { id, handlers, client, welcomed, counters, partner, policy, tasks, .. } = parts;
+    let first_path = (policy != PathPolicy::DirectOnly).then_some(Path::Relay);
     let Welcomed { server, socket, events: first } = welcomed;
     let (commands, commands_rx) = mpsc::channel(COMMANDS);
     let emits = Arc::new(EmitQueue::new());
     let (events, first_events) = broadcast::channel::<ClientEvent>(events::EVENTS);
     let (pairing, pairing_rx) = watch::channel(None);
+    let (rooms, rooms_rx) = watch::channel(Rooms::default());
     let stop = CancellationToken::new();
     let shared = Arc::new(Shared {
         id,
@@ -140,6 +144,7 @@ pub(crate) fn start(parts: Parts) -> P2pClient {
         emits: emits.clone(),
         handlers: handlers.clone(),
         pairing: pairing_rx,
+        rooms: rooms_rx,
         #[cfg(feature = "webrtc")]
         direct_connection: parts.direct_connection,
         last_call: AtomicU64::new(1),
@@ -160,7 +165,7 @@ pub(crate) fn start(parts: Parts) -> P2pClient {
         callers: Callers::default(),
         handler_tasks,
         consents: Consents::new(handlers),
-        observers: Observers { events, pairing, counters },
+        observers: Observers { events, pairing, rooms, first_path, counters },
         timer: CoarseTimer::new(),
         stop,
         stopping: false,

@@ -288,6 +288,7 @@ impl P2pBuilder {
             welcomed,
             counters,
             partner,
+            policy: settings.direct.policy,
             #[cfg(feature = "webrtc")]
             direct_connection,
             tasks,

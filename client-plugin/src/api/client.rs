@@ -9,7 +9,9 @@ use std::{
 };
 
 use rust_socketio::asynchronous::Client;
-use socketio_p2p_protocol::{ClientEvent, ClientId, PairingInfo, client::Command, session::CallId};
+use socketio_p2p_protocol::{
+    ClientEvent, ClientId, PairingId, PairingInfo, client::Command, session::CallId,
+};
 use tokio::sync::{broadcast, mpsc, watch};
 use tokio_util::{
     sync::{CancellationToken, DropGuard},
@@ -20,6 +22,7 @@ use crate::{
     actor::{
         command::{Asked, Emit, Hold},
         emit_queue::EmitQueue,
+        rooms::Rooms,
     },
     api::{
         counters::{ComplaintCounters, Counters},
@@ -80,9 +83,10 @@ pub(crate) struct Shared {
     pub(crate) id: ClientId,
     pub(crate) socket: watch::Receiver<Socket>,
     pub(crate) commands: mpsc::Sender<Asked>,
-    pub(crate) emits: Arc<EmitQueue<Emit>>,
+    pub(crate) emits: Arc<EmitQueue<PairingId, Emit>>,
     pub(crate) handlers: Arc<Handlers>,
     pub(crate) pairing: watch::Receiver<Option<PairingInfo>>,
+    pub(crate) rooms: watch::Receiver<Rooms>,
     /// The connection on which channels can be opened.
     #[cfg(feature = "webrtc")]
     pub(crate) direct_connection: watch::Receiver<Option<crate::direct::DirectConnection>>,
@@ -209,10 +213,15 @@ impl Shared {
 
     pub(crate) fn events(&self) -> Events {
         let first = self.first_events.lock().unwrap_or_else(PoisonError::into_inner).take();
-        Events::new(first.unwrap_or_else(|| match self.events.upgrade() {
+        first.map_or_else(|| self.later_events(), Events::new)
+    }
+
+    /// Returns the events from now on.
+    pub(crate) fn later_events(&self) -> Events {
+        Events::new(match self.events.upgrade() {
             Some(events) => events.subscribe(),
             None => broadcast::channel(1).1, // Closed: its sender is dropped here.
-        }))
+        })
     }
 }
 

@@ -284,7 +284,8 @@ impl P2pClient {
         let options = EmitOptions { reply_by, expires, via };
         let command = Command::Emit { call, pairing, event: event.to_owned(), args, options };
         let emit = Emit { command, call, answer, send_by, too_late };
-        let place = self.shared.emits.push(emit).ok_or_else(|| not_executed(Code::Closed))?;
+        let place =
+            self.shared.emits.push(pairing, emit).ok_or_else(|| not_executed(Code::Closed))?;
         let withdrawal = Withdrawal { client: self.clone(), call, place, is_armed: true };
         Ok(Waiting { answered, withdrawal, send_by, too_late, deadline })
     }
@@ -329,7 +330,7 @@ impl Waiting {
 struct Withdrawal {
     client: P2pClient,
     call: CallId,
-    place: Place,
+    place: Place<PairingId>,
     is_armed: bool,
 }
 

@@ -93,7 +93,10 @@ impl Events {
         })
     }
 
-    fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Result<ClientEvent, RecvError>> {
+    pub(crate) fn poll_event(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<ClientEvent, RecvError>> {
         let (event, receiver) = ready!(self.0.poll(cx));
         self.0.set(receive(receiver));
         Poll::Ready(event)

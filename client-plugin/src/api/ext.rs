@@ -10,6 +10,7 @@ use crate::api::{
     events::Events,
     handler_output::HandlerOutput,
     incoming::{Consent, Incoming, PairingRequest},
+    mesh::{JoinMesh, MeshOptions},
     server_requests::{Clients, Register, Unregister},
     target_watch::WatchTarget,
 };
@@ -108,6 +109,21 @@ pub trait P2pClientExt: sealed::Sealed {
     ///
     /// [`Stream`]: futures_util::Stream
     fn watch_target(&self, target: impl AsRef<str>) -> WatchTarget;
+
+    /// Joins a room, whose members are all connected to each other: a mesh. It is created with its first member.
+    /// Joining again returns another handle on it. See [`Mesh`](crate::Mesh).
+    ///
+    /// The server has to allow it: by default no client may join a room.
+    ///
+    /// # Errors
+    ///
+    /// [`JoinError::Refused`](crate::JoinError::Refused) if the server does not let this client join, or if the room is
+    /// full.
+    ///
+    /// # Cancel safety
+    ///
+    /// If the future is dropped before the server's answer is there, the request is taken back.
+    fn join_mesh(&self, room: impl AsRef<str>, options: MeshOptions) -> JoinMesh;
 
     /// Emits an event to the partner, and waits for the result of the partner's handler. See [`Emit2`] for
     /// events without a reply, and for deadlines.
@@ -306,6 +322,10 @@ impl P2pClientExt for P2pClient {
 
     fn watch_target(&self, target: impl AsRef<str>) -> WatchTarget {
         WatchTarget::new(self, target.as_ref())
+    }
+
+    fn join_mesh(&self, room: impl AsRef<str>, options: MeshOptions) -> JoinMesh {
+        JoinMesh::new(self, room.as_ref(), options)
     }
 
     fn unregister_target(&self) -> Unregister {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
-use socketio_p2p_protocol::{Args, ClientId, PairingId};
+use socketio_p2p_protocol::{Args, ClientId, PairingId, RoomName};
 
 use crate::api::{
     args::{self, ArgsError},
@@ -18,6 +18,7 @@ pub struct Incoming {
     pub(crate) client: P2pClient,
     pub(crate) pairing: PairingId,
     pub(crate) from: ClientId,
+    pub(crate) room: Option<RoomName>,
     pub(crate) event: String,
     pub(crate) args: Args,
     pub(crate) wants_reply: bool,
@@ -34,6 +35,12 @@ impl Incoming {
     #[must_use]
     pub const fn from(&self) -> &ClientId {
         &self.from
+    }
+
+    /// Returns the room in which the event was sent, or `None` if the partner of the exclusive pairing sent it.
+    #[must_use]
+    pub const fn room(&self) -> Option<&RoomName> {
+        self.room.as_ref()
     }
 
     /// Returns the name of the event.

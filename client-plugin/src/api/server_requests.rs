@@ -202,7 +202,7 @@ impl Clients {
 }
 
 /// Gives the actor a command, and waits for its answer.
-async fn ask(
+pub(crate) async fn ask(
     client: &P2pClient,
     call: CallId,
     timeout: Duration,
@@ -329,7 +329,7 @@ impl IntoFuture for Clients {
     }
 }
 
-fn request_error(answer: Answer, timeout: Duration) -> RequestError {
+pub(crate) fn request_error(answer: Answer, timeout: Duration) -> RequestError {
     match answer {
         Answer::Refused(refusal) => RequestError::Refused(refusal),
         Answer::TimedOut => RequestError::Timeout(timeout),

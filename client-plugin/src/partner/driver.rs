@@ -1,6 +1,6 @@
-//! The driver of the link to the partner, as a WebRTC connection.
+//! The driver of the links to the partners, as WebRTC connections.
 //!
-//! There is one connection at a time. Any failure is reported as [`LinkEvent::Closed`], and the protocol decides
+//! There is one connection at a time for each pairing. Any failure is reported as [`LinkEvent::Closed`], and the protocol decides
 //! what comes next. A restart of ICE by the partner is answered on the connection. One by this side is a fresh
 //! connection: webrtc opens one in some 10 ms.
 
@@ -18,7 +18,8 @@ use tokio_util::task::TaskTracker;
 
 use super::{
     address_watch::{AddressWatch, Change},
-    present::{Happening, Present, next_happening},
+    links::Links,
+    present::{Happening, Present},
 };
 use crate::{
     api::handlers::Handlers,
@@ -44,12 +45,12 @@ const WARNED: usize = 64;
 /// The connection on which channels can be opened, or `None`.
 pub(crate) type Opened = watch::Receiver<Option<DirectConnection>>;
 
-/// The link to the partner: the present connection, and what belongs to it.
+/// The links to the partners: the present connections, and what belongs to them.
 pub(crate) struct PartnerLink {
     config: DirectConfig,
     handlers: Arc<Handlers>,
     tasks: TaskTracker,
-    present: Option<Present>,
+    links: Links,
     opened: watch::Sender<Option<DirectConnection>>,
     channels: JoinSet<()>,
     /// Runs if the configuration wants it, also where no direct path is allowed: the connection to the server
@@ -76,7 +77,6 @@ impl PartnerLink {
         let (sender, opened) = watch::channel(None);
         let channels = JoinSet::new();
         let config = for_session(config, paths);
-        let present = None;
         let addresses = config.watch_network.then(AddressWatch::watch);
         let (warnings, lookups) = config.prepare();
         // Without a direct path no server is of use, and nobody is asked for its name.
@@ -86,7 +86,7 @@ impl PartnerLink {
             config,
             handlers,
             tasks,
-            present,
+            links: Links::default(),
             opened: sender,
             channels,
             addresses,
@@ -120,21 +120,27 @@ impl PartnerLink {
         self.channels.shutdown().await;
     }
 
-    /// Carries out a command. Returns an event if there is one to report at once.
-    pub(crate) fn carry_out(&mut self, id: LinkId, command: LinkCommand) -> Option<LinkEvent> {
+    /// Carries out a command. Returns an event if there is one to report at once. `is_in_room`: the link is one of a
+    /// room, on which the application has no channels.
+    pub(crate) fn carry_out(
+        &mut self,
+        id: LinkId,
+        command: LinkCommand,
+        is_in_room: bool,
+    ) -> Option<LinkEvent> {
         match command {
             LinkCommand::Offer(attempt) => {
                 let started = DirectConnection::offer(self.config.clone(), &self.tasks);
-                self.replace(Present::new(id, attempt, started));
+                self.replace(Present::new(id, attempt, started, is_in_room));
                 None
             }
             LinkCommand::Answer(attempt, offer) => {
-                match self.present.as_mut().filter(|link| link.id == id) {
+                match self.links.get_mut(id) {
                     // The partner restarts ICE.
                     Some(link) => link.attempts.push_back(attempt),
                     None => {
                         let started = DirectConnection::answer(self.config.clone(), &self.tasks);
-                        self.replace(Present::new(id, attempt, started));
+                        self.replace(Present::new(id, attempt, started, is_in_room));
                     }
                 }
                 self.signal(id, Step::Offer(offer))
@@ -164,7 +170,7 @@ impl PartnerLink {
         loop {
             let happening = tokio::select! {
                 biased;
-                happening = next_happening(&mut self.present) => Some(happening),
+                happening = self.links.next() => Some(happening),
                 change = addresses_changed(&mut self.addresses) => return Some(match change {
                     Change::Begun => Input::Suspected,
                     Change::Settled => Input::AddressesChanged,
@@ -180,7 +186,7 @@ impl PartnerLink {
                     None
                 }
             };
-            let input = happening.and_then(|happening| self.read(happening));
+            let input = happening.and_then(|(id, happening)| self.read(id, happening));
             if input.is_some() || !self.warnings.is_empty() {
                 return input;
             }
@@ -190,17 +196,17 @@ impl PartnerLink {
     /// Returns a further event that has happened already.
     pub(crate) fn at_hand(&mut self) -> Option<Input> {
         loop {
-            let happening = next_happening(&mut self.present).now_or_never()?;
-            if let Some(input) = self.read(happening) {
+            let (id, happening) = self.links.next().now_or_never()?;
+            if let Some(input) = self.read(id, happening) {
                 return Some(input);
             }
         }
     }
 
-    /// Turns a happening of the present connection into an input of the client.
-    fn read(&mut self, happening: Happening) -> Option<Input> {
-        let link = self.present.as_mut()?;
-        let id = link.id;
+    /// Turns a happening of a connection into an input of the client.
+    fn read(&mut self, id: LinkId, happening: Happening) -> Option<Input> {
+        let link = self.links.get_mut(id)?;
+        let is_in_room = link.is_in_room;
         let event = match happening {
             Happening::Event(event) => event,
             Happening::Traffic => return self.moved(id).map(|event| Input::Link(id, event)),
@@ -208,7 +214,9 @@ impl PartnerLink {
         let event = match event {
             DirectEvent::Signal(signal) => link.signalled(signal)?,
             DirectEvent::Open => {
-                self.opened.send_replace(Some(link.connection.clone()));
+                if !is_in_room {
+                    self.opened.send_replace(Some(link.connection.clone()));
+                }
                 LinkEvent::Opened
             }
             DirectEvent::Message(message) => LinkEvent::Received(match message {
@@ -216,7 +224,12 @@ impl PartnerLink {
                 ChannelMessage::Binary(bytes) => LinkMessage::Binary(bytes),
             }),
             DirectEvent::Channel(channel) => {
-                self.take(channel);
+                match is_in_room {
+                    true => {
+                        tracing::debug!(label = channel.label(), "closed a channel of a room");
+                    }
+                    false => self.take(channel),
+                }
                 LinkEvent::Heard
             }
             DirectEvent::IceWarning(warning) => {
@@ -235,28 +248,29 @@ impl PartnerLink {
     }
 
     fn replace(&mut self, link: Present) {
-        if let Some(old) = self.present.take() {
+        if let Some(old) = self.links.insert(link) {
             self.close_later(old);
         }
-        self.present = Some(link);
     }
 
     fn close(&mut self, id: LinkId) {
-        if let Some(link) = self.present.take_if(|link| link.id == id) {
+        if let Some(link) = self.links.remove(id) {
             self.close_later(link);
         }
     }
 
     /// Closes a connection, also if the application holds a handle of it.
     fn close_later(&self, link: Present) {
-        self.opened.send_replace(None);
-        let Present { connection, events, .. } = link;
+        let Present { connection, events, is_in_room, .. } = link;
+        if !is_in_room {
+            self.opened.send_replace(None);
+        }
         drop(events);
         self.tasks.spawn(async move { connection.close().await });
     }
 
     fn signal(&self, id: LinkId, step: Step) -> Option<LinkEvent> {
-        let link = self.present.as_ref().filter(|link| link.id == id)?;
+        let link = self.links.get(id)?;
         let refused = link.connection.signal(Signal { attempt: None, step }).err()?;
         tracing::debug!(%id, %refused, "ignored a signal of the partner");
         Some(LinkEvent::Closed)
@@ -265,7 +279,7 @@ impl PartnerLink {
     /// Reports that something was received or sent over raw channels, of which there is no event. Each message of
     /// the session asks for it, and so does the first message over a raw channel after one that found none.
     fn moved(&mut self, id: LinkId) -> Option<LinkEvent> {
-        let link = self.present.as_mut().filter(|link| link.id == id)?;
+        let link = self.links.get_mut(id)?;
         let now = link.connection.traffic()?.moved_since(link.moved);
         let before = std::mem::replace(&mut link.moved, now);
         if now.received != before.received {
@@ -275,7 +289,7 @@ impl PartnerLink {
     }
 
     fn send(&self, id: LinkId, message: LinkMessage) -> Option<LinkEvent> {
-        let link = self.present.as_ref().filter(|link| link.id == id)?;
+        let link = self.links.get(id)?;
         let message = match message {
             LinkMessage::Text(text) => ChannelMessage::Text(text),
             LinkMessage::Binary(bytes) => ChannelMessage::Binary(bytes),
@@ -337,9 +351,7 @@ async fn addresses_changed(addresses: &mut Option<AddressWatch>) -> Change {
 
 impl fmt::Debug for PartnerLink {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("PartnerLink")
-            .field("present", &self.present.as_ref().map(|link| link.id))
-            .finish_non_exhaustive()
+        f.debug_struct("PartnerLink").field("links", &self.links.ids()).finish_non_exhaustive()
     }
 }
 

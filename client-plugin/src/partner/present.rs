@@ -1,4 +1,4 @@
-//! The present connection of a link to the partner.
+//! The present connection of a link to a partner.
 
 use std::collections::VecDeque;
 
@@ -12,6 +12,8 @@ use crate::direct::{DirectConnection, DirectEvent, DirectEvents, Moved};
 /// The present connection.
 pub(super) struct Present {
     pub(super) id: LinkId,
+    /// True if it is one of a room.
+    pub(super) is_in_room: bool,
     /// Numbers of the attempts whose descriptions are being made, in their order.
     pub(super) attempts: VecDeque<u64>,
     pub(super) connection: DirectConnection,
@@ -25,9 +27,10 @@ impl Present {
         id: LinkId,
         attempt: u64,
         (connection, events): (DirectConnection, DirectEvents),
+        is_in_room: bool,
     ) -> Self {
         let (attempts, moved) = (VecDeque::from([attempt]), Moved::default());
-        Self { id, attempts, connection, events, moved }
+        Self { id, is_in_room, attempts, connection, events, moved }
     }
 
     /// Turns a signal of this side into an event of the link, or `None` if the partner has no use for it.
@@ -49,10 +52,8 @@ pub(super) enum Happening {
     Traffic,
 }
 
-pub(super) async fn next_happening(present: &mut Option<Present>) -> Happening {
-    let Some(Present { events, connection, .. }) = present else {
-        return std::future::pending().await;
-    };
+pub(super) async fn next_happening(present: &mut Present) -> Happening {
+    let Present { events, connection, .. } = present;
     let traffic = async {
         match connection.traffic() {
             Some(traffic) => traffic.wait().await,

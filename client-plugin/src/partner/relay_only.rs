@@ -12,7 +12,7 @@ pub(crate) struct PartnerLink;
 
 impl PartnerLink {
     #[expect(clippy::unused_self, reason = "as with the feature")]
-    pub(crate) fn carry_out(&mut self, _: LinkId, _: LinkCommand) -> Option<LinkEvent> {
+    pub(crate) fn carry_out(&mut self, _: LinkId, _: LinkCommand, _: bool) -> Option<LinkEvent> {
         Some(LinkEvent::Closed)
     }
 

@@ -52,18 +52,18 @@ impl Broker {
         self.event(BrokerEvent::Back(id.clone()));
         let pairing = self.pairing_of(&id).map(|(pairing, partner)| (pairing, partner.clone()));
         let Some((pairing, partner)) = pairing else {
-            return self.welcome(conn, id, true);
+            return self.welcome_back(conn, &id);
         };
         let Some(&mut ClientRecord { conn: partner_conn, attendance, .. }) =
             self.client_mut(&partner)
         else {
-            return self.welcome(conn, id, true);
+            return self.welcome_back(conn, &id);
         };
         let is_there = attendance == Attendance::Present;
         if is_there {
             self.connect_routes(pairing, [&id, &partner]);
         }
-        self.welcome(conn, id, true);
+        self.welcome_back(conn, &id);
         // Each client sends its window again at this, after its welcome.
         if is_there && !planted::is(Fault::ForgetBack) {
             let message = ServerMessage::Partner { pairing, state: PartnerState::Back };
@@ -75,12 +75,19 @@ impl Broker {
         }
     }
 
+    fn welcome_back(&mut self, conn: ConnId, id: &ClientId) {
+        self.connect_rooms(id);
+        self.welcome(conn, id.clone(), true);
+        self.tell_rooms_back(conn, id);
+    }
+
     fn welcome(&mut self, conn: ConnId, id: ClientId, resumed: bool) {
         let Some(&mut ClientRecord { protocol, slot, tokens, ended, .. }) = self.client_mut(&id)
         else {
             return;
         };
         let grace = self.config.grace;
+        let rooms = self.rooms_as_seen_by(&id);
         let pairing = match slot {
             Slot::Paired(pairing) => self.info(pairing, &id),
             Slot::Free | Slot::Granting(_) => None,
@@ -93,6 +100,7 @@ impl Broker {
             limits: self.config.limits,
             pairing,
             ended: ended.filter(|_| resumed && !planted::is(Fault::ForgetReason)),
+            rooms,
             client_id: id,
         };
         self.send(conn, ServerMessage::Welcome(welcome));
@@ -114,13 +122,14 @@ impl Broker {
     /// paired nor in a line has nothing to come back to.
     fn may_return(&mut self, id: &ClientId) -> bool {
         let is_in_line = self.waits_in_line(id);
-        let Some(&mut ClientRecord { attendance, slot, dialect, .. }) = self.client_mut(id) else {
-            return false;
-        };
-        let was_here = attendance != Attendance::Arriving;
-        let has_place =
-            matches!(slot, Slot::Paired(_)) || is_in_line || attendance == Attendance::Returning;
-        was_here && has_place && dialect == Dialect::V2 && self.config.grace > Duration::ZERO
+        let keeps = self.config.grace > Duration::ZERO;
+        let Some(client) = self.client_mut(id) else { return false };
+        let was_here = client.attendance != Attendance::Arriving;
+        let has_place = matches!(client.slot, Slot::Paired(_))
+            || !client.rooms.is_empty()
+            || is_in_line
+            || client.attendance == Attendance::Returning;
+        was_here && has_place && client.dialect == Dialect::V2 && keeps
     }
 
     fn start_grace(&mut self, id: ClientId, now: Instant) {
@@ -152,6 +161,7 @@ impl Broker {
             client.reserved = None;
         }
         self.event(BrokerEvent::Away(id.clone()));
+        self.tell_rooms_away(id);
         let pairing = self.pairing_of(id).map(|(pairing, partner)| (pairing, partner.clone()));
         if let Some((pairing, partner)) = pairing
             && let Some(conn) = self.client_mut(&partner).map(|partner| partner.conn)
@@ -218,6 +228,7 @@ impl Broker {
             self.departed_v1.remember(id.clone(), now);
         }
         self.end_pairing_of(id, reason, Some((conn, None)));
+        self.leave_rooms(id, reason);
         self.finish_release_of(id);
         if let Attendance::Away { until } = attendance {
             self.away.remove(&(until, id.clone()));

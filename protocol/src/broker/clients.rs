@@ -87,6 +87,7 @@ impl Broker {
         while let Some((&id, _)) = self.pairings.first_key_value() {
             self.end_pairing(id, EndReason::ShuttingDown, None);
         }
+        self.close_rooms();
         while let Some((&number, _)) = self.releases.first_key_value() {
             self.finish_release(number);
         }

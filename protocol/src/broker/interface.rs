@@ -6,8 +6,9 @@ use serde::Serialize;
 
 use super::Listing;
 use crate::{
-    ClientId, ClientMessage, Code, ConnId, Dialect, EndReason, PairingId, ReqId, ServerMessage,
-    limits::{CLIENTS, GRACE, LINE_TIME, Limits},
+    ClientId, ClientMessage, Code, ConnId, Dialect, EndReason, PairingId, ReqId, RoomName,
+    ServerMessage,
+    limits::{CLIENTS, GRACE, LINE_TIME, Limits, ROOM_MEMBERS, ROOMS},
 };
 
 /// Settings of a broker.
@@ -31,6 +32,10 @@ pub struct BrokerConfig {
     pub duplicates: DuplicatePolicy,
     /// The most clients. 100,000 by default.
     pub clients: usize,
+    /// The most members of a room. 32 by default.
+    pub room_members: usize,
+    /// The most rooms. 100,000 by default.
+    pub rooms: usize,
 }
 
 impl BrokerConfig {
@@ -45,6 +50,8 @@ impl BrokerConfig {
             grace: GRACE,
             duplicates: DuplicatePolicy::default(),
             clients: CLIENTS,
+            room_members: ROOM_MEMBERS,
+            rooms: ROOMS,
         }
     }
 }
@@ -87,6 +94,8 @@ pub enum Input {
     Granted(PairingId, Result<(), Code>),
     /// The host parts a client from its partner.
     Unpair(ClientId),
+    /// The host removes a client from a room.
+    RemoveFromRoom(ClientId, RoomName),
     /// The host removes a client.
     Kick(ClientId),
     /// The host removes the client that has this connection, if one still has it.
@@ -111,6 +120,11 @@ pub enum Output {
     Route(ConnId, Partner),
     /// No longer relay the messages of this connection.
     Unroute(ConnId, EndReason),
+    /// Relay the messages of this connection that name this pairing of a room to this member, beside those of all
+    /// other pairings. This comes again when one of the two members is back on another connection.
+    RouteInRoom(ConnId, Partner),
+    /// No longer relay the messages of this connection that name this pairing of a room.
+    UnrouteInRoom(ConnId, PairingId),
     /// Ask the arbiter of pairings, and answer with [`Input::Granted`].
     Grant {
         /// The id of the pairing.
@@ -211,7 +225,23 @@ pub enum BrokerEvent {
         /// The reason.
         reason: EndReason,
     },
-    /// A client that is paired, or has a place in a line, lost its connection and may come back.
+    /// A client is a member of a room.
+    Joined {
+        /// The room.
+        room: RoomName,
+        /// The client.
+        client: ClientId,
+    },
+    /// A client is no longer a member of a room.
+    Left {
+        /// The room.
+        room: RoomName,
+        /// The client.
+        client: ClientId,
+        /// The reason.
+        reason: EndReason,
+    },
+    /// A client that is paired, is a member of a room, or has a place in a line, lost its connection and may come back.
     Away(ClientId),
     /// A client is back.
     Back(ClientId),
@@ -232,6 +262,10 @@ impl fmt::Display for BrokerEvent {
             }
             Self::Unpaired { pairing, source, target, reason } => {
                 write!(f, "{source} and {target} are no longer paired ({pairing}): {reason}")
+            }
+            Self::Joined { room, client } => write!(f, "{client} joined the room {room}"),
+            Self::Left { room, client, reason } => {
+                write!(f, "{client} left the room {room}: {reason}")
             }
             Self::Away(client) => write!(f, "{client} lost its connection"),
             Self::Back(client) => write!(f, "{client} is back"),
@@ -254,6 +288,10 @@ pub struct BrokerStats {
     pub pairings: usize,
     /// Watches of targets.
     pub watches: usize,
+    /// Rooms.
+    pub rooms: usize,
+    /// Pairings of rooms, one for each two members.
+    pub room_pairings: usize,
 }
 
 #[cfg(test)]

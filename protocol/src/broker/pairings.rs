@@ -48,7 +48,7 @@ impl Broker {
     }
 
     /// The one place that decides whether two clients may try a direct path.
-    fn allow_direct(&self, first: &ClientId, second: &ClientId) -> bool {
+    pub(super) fn allow_direct(&self, first: &ClientId, second: &ClientId) -> bool {
         [first, second].into_iter().all(|end| {
             let client = self.clients.get(end);
             client.is_some_and(|client| client.dialect == Dialect::V2 && client.direct)

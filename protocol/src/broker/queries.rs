@@ -1,7 +1,7 @@
 //! What can be asked of a broker: pairings, connections, and numbers of objects.
 
 use super::{Broker, BrokerStats, record::Slot};
-use crate::{ClientId, ConnId, Dialect, PairingId};
+use crate::{ClientId, ConnId, Dialect, PairingId, RoomName};
 
 impl Broker {
     /// Returns the partner of a client and their pairing, or `None` if the client is not paired.
@@ -20,12 +20,19 @@ impl Broker {
         self.conns.contains_key(&conn).then_some(conn)
     }
 
-    /// Returns whether a client keeps its id even if it is silent: a paired v2 client, whose place is kept for its
-    /// token.
+    /// Returns the members of a room, in the order of their ids.
+    #[must_use]
+    pub fn members_of(&self, room: &RoomName) -> Vec<ClientId> {
+        self.rooms.members_of(room)
+    }
+
+    /// Returns whether a client keeps its id even if it is silent: a v2 client that is paired or a member of a room,
+    /// whose place is kept for its token.
     #[must_use]
     pub fn keeps_id(&self, client: &ClientId) -> bool {
         self.clients.get(client).is_some_and(|client| {
-            client.dialect == Dialect::V2 && matches!(client.slot, Slot::Paired(_))
+            client.dialect == Dialect::V2
+                && (matches!(client.slot, Slot::Paired(_)) || !client.rooms.is_empty())
         })
     }
 
@@ -38,6 +45,8 @@ impl Broker {
             requests: self.waiting.len(),
             pairings: self.grants.len() + self.pairings.len(),
             watches: self.watches.len(),
+            rooms: self.rooms.len(),
+            room_pairings: self.rooms.pairings(),
         }
     }
 }

@@ -1,9 +1,12 @@
 //! The record of one client.
 
-use std::{collections::VecDeque, time::Instant};
+use std::{
+    collections::{BTreeSet, VecDeque},
+    time::Instant,
+};
 
 use super::{hello::Hello, tokens::Tokens};
-use crate::{ClientId, ConnId, Dialect, EndedPairing, PairingId, ReqId};
+use crate::{ClientId, ConnId, Dialect, EndedPairing, PairingId, ReqId, RoomName};
 
 #[derive(Debug)]
 pub(super) struct ClientRecord {
@@ -17,6 +20,8 @@ pub(super) struct ClientRecord {
     pub(super) attendance: Attendance,
     pub(super) tokens: Tokens,
     pub(super) slot: Slot,
+    /// The rooms of which it is a member.
+    pub(super) rooms: BTreeSet<RoomName>,
     /// Its last pairing that ended. A client that was away learns of it in its welcome.
     pub(super) ended: Option<EndedPairing>,
     /// `true` if it may believe itself paired, rightly or not. Only a v1 client can be in doubt: what it
@@ -78,6 +83,7 @@ impl ClientRecord {
             attendance: Attendance::Arriving,
             tokens: Tokens::new(fresh),
             slot: Slot::Free,
+            rooms: BTreeSet::new(),
             ended: None,
             in_doubt: false,
             told_until: None,

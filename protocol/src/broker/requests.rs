@@ -87,7 +87,7 @@ impl Broker {
             // The target came back without its wish: it is asked, as if it had never had one.
             self.take_back(&target, Code::Cancelled);
         }
-        if self.join(source, req, &target) {
+        if self.add_request(source, req, &target) {
             return;
         }
         if wait.is_none() && self.has_line(&target) && !self.is_reserved_for(&target, source) {
@@ -156,7 +156,7 @@ impl Broker {
 
     /// Lets a v1 client's registration join the one that waits for the same target. A stock client that
     /// repeats what is not acknowledged in time means the same request.
-    fn join(&mut self, source: &ClientId, req: Option<ReqId>, target: &ClientId) -> bool {
+    fn add_request(&mut self, source: &ClientId, req: Option<ReqId>, target: &ClientId) -> bool {
         let asking = self.clients.get(source).filter(|client| client.dialect == Dialect::V1);
         let Some(number) = asking.and_then(|client| client.asking) else { return false };
         let Some(request) = self.waiting.request_mut(number) else { return false };

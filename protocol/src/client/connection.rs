@@ -139,7 +139,7 @@ impl Client {
         self.doubt = None;
         self.event(ClientEvent::Away);
         // A client that is neither paired nor in a line has nothing that the server could keep.
-        let has_place = !self.peers.is_empty() || self.waits_in_line();
+        let has_place = !self.peers.is_empty() || !self.rooms.is_empty() || self.waits_in_line();
         if has_place && !self.grace.is_zero() {
             self.backoff.lost(self.grace, self.last_heard, now);
         }
@@ -175,6 +175,7 @@ impl Client {
         }
         let present = welcome.pairing.clone().filter(|_| resumed);
         let ended = welcome.ended;
+        let rooms = welcome.rooms.clone();
         self.event(if welcome.resumed {
             ClientEvent::Resumed(welcome)
         } else {
@@ -183,12 +184,16 @@ impl Client {
         if planted::is(Fault::ForgetResend)
             && present.as_ref().is_some_and(|present| self.knows_as(present.id).is_some())
         {
+            self.welcome_rooms(rooms, resumed, now);
             return self.ask_again(now);
         }
         let is_new = present.as_ref().is_some_and(|info| self.knows_as(info.id).is_none());
         let mut last = None;
         while let Some(key) = self.key_after(last) {
             last = Some(key);
+            if self.rooms.has(key) {
+                continue;
+            }
             let Some(known) = self.peers.get(&key).map(Peer::known_as) else { continue };
             self.peer(key, peer::Input::Server(ServerEvent::Welcomed(self.limits)), now);
             let ended = ended.filter(|ended| ended.pairing == known);
@@ -212,6 +217,7 @@ impl Client {
         {
             self.paired(present, now);
         }
+        self.welcome_rooms(rooms, resumed, now);
         self.ask_again(now);
     }
 
@@ -240,12 +246,15 @@ impl Client {
             Command::Register { call, .. }
             | Command::Unregister { call, .. }
             | Command::List { call, .. }
-            | Command::Watch { call, .. } => self.answer(call, Answer::Closed),
+            | Command::Watch { call, .. }
+            | Command::Join { call, .. }
+            | Command::Exit { call, .. } => self.answer(call, Answer::Closed),
             Command::Emit { call, .. } => {
                 let cause = Cause::Code(Code::Closed);
                 self.answer(call, Answer::Outcome(Outcome::NotExecuted(cause)));
             }
-            Command::Cancel(_) | Command::NetworkChanged | Command::Close => {}
+            Command::Cancel(_) | Command::Upgrade(_) | Command::NetworkChanged | Command::Close => {
+            }
         }
     }
 }

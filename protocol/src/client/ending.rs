@@ -50,7 +50,10 @@ impl Ending {
 impl Client {
     /// Returns true while a partner that can be reached has not confirmed everything.
     fn is_unconfirmed(&self) -> bool {
-        self.peers.values().any(Peer::is_unconfirmed)
+        match self.ending.closes {
+            true => self.peers.values().any(Peer::is_unconfirmed),
+            false => self.exclusive_peer().is_some_and(Peer::is_unconfirmed),
+        }
     }
 
     /// Ends the pairing once everything is confirmed, within half of the time until the deadline.

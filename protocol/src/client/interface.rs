@@ -2,14 +2,12 @@
 
 use std::time::{Duration, Instant};
 
-use serde::{Serialize, Serializer};
 use serde_json::Value;
 
-use super::ConnectFailure;
+use super::ClientEvent;
 use crate::{
-    Args, ClientEntry, ClientId, ClientMessage, Code, EndReason, Frame, IceWarning, Outcome,
-    PairingId, PairingInfo, Path, Presence, Refusal, ResumeToken, ServerMessage, Signal,
-    TargetState, Welcome,
+    Args, ClientEntry, ClientId, ClientMessage, Code, Frame, Outcome, PairingId, PairingInfo,
+    Refusal, ResumeToken, RoomName, RoomState, ServerMessage, Signal, TargetState,
     frame::{Batch, batch_from_value},
     limits::{
         BACKOFF_MAX, BACKOFF_MIN, CONNECT_TIMEOUT, HEARTBEAT_INTERVAL, HEARTBEAT_TIMEOUT, setting,
@@ -209,6 +207,32 @@ pub enum Command {
         /// The time by which it must be answered.
         deadline: Instant,
     },
+    /// Join a room, or have its present members if the client is a member. Answered with [`Answer::Joined`].
+    Join {
+        /// The number that the caller chose.
+        call: CallId,
+        /// The room.
+        room: RoomName,
+        /// The most members, this client included; `None` for as many as the server allows.
+        most: Option<usize>,
+        /// True if direct paths are made at once; otherwise each waits for [`Self::Upgrade`], of this client or of
+        /// the other member.
+        upgrades: bool,
+        /// The time by which it must be answered.
+        deadline: Instant,
+    },
+    /// Leave a room, once its members have confirmed what was emitted, or after
+    /// [`CONFIRM_TIMEOUT`](crate::limits::CONFIRM_TIMEOUT). Answered with [`Answer::Exited`].
+    Exit {
+        /// The number that the caller chose.
+        call: CallId,
+        /// The room.
+        room: RoomName,
+        /// The time by which it must be answered.
+        deadline: Instant,
+    },
+    /// Make the direct paths to the members of a room that wait, and to those who join later.
+    Upgrade(RoomName),
     /// Emit an event. Answered with [`Answer::Outcome`], or with [`Answer::Sent`] if no reply is
     /// wanted. Only while [`Client::takes_emits`](super::Client::takes_emits).
     Emit {
@@ -245,6 +269,10 @@ pub enum Answer {
     Clients(Vec<ClientEntry>),
     /// The state of the target that is watched.
     Watching(TargetState),
+    /// The client is a member of a room, which has these other members.
+    Joined(RoomState),
+    /// The client is not a member of the room any more.
+    Exited,
     /// The event is on its way.
     Sent,
     /// The outcome of an acknowledged emit, or of any emit that was not sent.
@@ -307,68 +335,4 @@ pub enum Output {
     },
     /// Close the connection. Nothing follows.
     Close,
-}
-
-/// An event for the application.
-///
-/// It serialises as its name and its data, for example `{"event":"away"}` and
-/// `{"event":"path","data":{"path":"direct","rttMs":1.5}}`.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-#[serde(tag = "event", content = "data", rename_all = "camelCase", rename_all_fields = "camelCase")]
-#[non_exhaustive]
-pub enum ClientEvent {
-    /// The server's welcome, without its resume token: the client can be used.
-    Connected(Welcome),
-    /// The connection is lost, and another is being made. Calls under way and the pairing wait for
-    /// it.
-    Away,
-    /// An attempt to connect failed. The next one follows if another attempt can succeed
-    /// ([`ConnectFailure::is_retryable`]); otherwise, and if it was the first, the client is closed.
-    ConnectError(ConnectFailure),
-    /// There is another connection, and the session goes on. The resume token is left out.
-    Resumed(Welcome),
-    /// There is another connection, and the server does not know the session any more: this is a new
-    /// one. The pairing has ended, and [`Self::Unpaired`] follows, unless the direct path keeps it: then
-    /// [`Self::Reasserted`] follows. The resume token is left out.
-    Restarted(Welcome),
-    /// The client is paired.
-    Paired(PairingInfo),
-    /// A registration waits for a busy target, and has another place in the line than before.
-    InLine {
-        /// The target.
-        target: ClientId,
-        /// The place: 1 for the next; 0 once the target is asked for its consent.
-        place: usize,
-    },
-    /// The client is not paired any more.
-    Unpaired {
-        /// The pairing that ended.
-        pairing: PairingInfo,
-        /// The reason.
-        reason: EndReason,
-    },
-    /// The partner lost its connection, or is back.
-    Partner(Presence),
-    /// Emits take another path from now on. If a direct path may be tried, the last of these events
-    /// is always true. Before the first, emits take the relay, or under `DirectOnly` no path.
-    Path {
-        /// The path, or `None` if there is none.
-        path: Option<Path>,
-        /// Its round-trip time, as far as it is known.
-        #[serde(rename = "rttMs", serialize_with = "millis")]
-        rtt: Option<Duration>,
-    },
-    /// The server knows the pairing again, by this name, after it had forgotten it while the two peers
-    /// talked on.
-    Reasserted(PairingInfo),
-    /// ICE servers are left out: a direct connection is tried without them.
-    IceWarning(IceWarning),
-    /// The server refused something that no call waits for.
-    Refused(Refusal),
-    /// The connection is gone, and the client makes no other.
-    Disconnected,
-}
-
-fn millis<S: Serializer>(time: &Option<Duration>, serializer: S) -> Result<S::Ok, S::Error> {
-    time.map(|time| time.as_secs_f64() * 1_000.0).serialize(serializer)
 }

@@ -19,6 +19,17 @@ impl Client {
         self.find_peer(|peer| peer.pairing().id == pairing)
     }
 
+    /// Returns the key of that peer.
+    pub(super) fn exclusive_key(&self) -> Option<PairingId> {
+        self.peers.keys().find(|key| !self.rooms.has(**key)).copied()
+    }
+
+    /// Returns the peer of the pairing that the client has besides those of rooms.
+    pub(super) fn exclusive_peer(&self) -> Option<&Peer> {
+        let mut peers = self.peers.iter();
+        peers.find(|(key, _)| !self.rooms.has(**key)).map(|(_, peer)| peer)
+    }
+
     /// Returns the key of the peer that the server has forgotten, if there is one.
     pub(crate) fn forgotten_peer(&self) -> Option<PairingId> {
         self.find_peer(Peer::is_forgotten)
@@ -57,7 +68,7 @@ impl Client {
     }
 
     /// Carries out what a peer puts out.
-    fn carry_out_peer(&mut self, key: PairingId, now: Instant) {
+    pub(super) fn carry_out_peer(&mut self, key: PairingId, now: Instant) {
         while let Some(peer) = self.peers.get_mut(&key)
             && let Some(output) = peer.poll_output()
         {
@@ -80,9 +91,19 @@ impl Client {
                 peer::Output::Resolved(call, outcome) => {
                     self.answer(call, Answer::Outcome(outcome));
                 }
-                peer::Output::Partner(presence) => self.event(ClientEvent::Partner(presence)),
+                peer::Output::Partner(presence) => {
+                    let member = peer.pairing().partner.clone();
+                    self.event(match self.rooms.room_of(key).cloned() {
+                        Some(room) => ClientEvent::Member { room, member, presence },
+                        None => ClientEvent::Partner(presence),
+                    });
+                }
                 peer::Output::Path { path, rtt } => {
-                    self.event(ClientEvent::Path { path, rtt });
+                    let member = peer.pairing().partner.clone();
+                    self.event(match self.rooms.room_of(key).cloned() {
+                        Some(room) => ClientEvent::MemberPath { room, member, path, rtt },
+                        None => ClientEvent::Path { path, rtt },
+                    });
                     if path != Some(Path::Direct) {
                         self.doubt(now); // It was left; the network may be gone.
                     }
@@ -100,6 +121,7 @@ impl Client {
                         wait: None,
                     });
                 }
+                peer::Output::Unregister if self.rooms.has(key) => self.exit_room_of(key, now),
                 peer::Output::Unregister => {
                     let req = self.next_req();
                     self.send(ClientMessage::Unregister { req: Some(req) });
@@ -111,7 +133,11 @@ impl Client {
                     let pairing = peer.pairing().clone();
                     self.peers.remove(&key);
                     self.reassertions.retain(|_, of| *of != key);
-                    self.event(ClientEvent::Unpaired { pairing, reason });
+                    let event = match self.rooms.forget(key) {
+                        Some(room) => ClientEvent::MemberLeft { room, pairing, reason },
+                        None => ClientEvent::Unpaired { pairing, reason },
+                    };
+                    self.event(event);
                 }
             }
         }
@@ -158,7 +184,7 @@ impl Client {
         match self.find_peer(|peer| peer.is_named(pairing)) {
             Some(key) => self.peer(key, input, now),
             None => {
-                let is_free = self.peers.is_empty();
+                let is_free = self.exclusive_peer().is_none();
                 let code = if is_free { Code::NotPaired } else { Code::StalePairing };
                 self.answer(call, Answer::Outcome(Outcome::NotExecuted(Cause::Code(code))));
             }
@@ -173,7 +199,9 @@ impl Client {
         if let Some(key) = self.find_peer(|peer| peer.reasserts(&info)) {
             return self.peer(key, peer::Input::Server(ServerEvent::Granted(info)), now);
         }
-        self.every_peer(&peer::Input::Ended(EndReason::Replaced), now);
+        if let Some(key) = self.exclusive_key() {
+            self.peer(key, peer::Input::Ended(EndReason::Replaced), now);
+        }
         let key = info.id;
         let peer = Peer::new(self.config.direct, info.clone(), self.limits, self.server_rtt, now);
         let wants_rtt = peer.has_direct() && self.server_rtt.is_none();

@@ -61,7 +61,11 @@ impl Client {
             }
             ServerMessage::Disconnect { pairing, reason, req } => {
                 if let Some(key) = self.knows_as(pairing) {
-                    self.peer(key, peer::Input::Server(ServerEvent::Ended(reason)), now);
+                    let input = match self.rooms.has(key) {
+                        true => peer::Input::Ended(reason), // It is not reasserted.
+                        false => peer::Input::Server(ServerEvent::Ended(reason)),
+                    };
+                    self.peer(key, input, now);
                 }
                 self.resolve(req, Answer::Unregistered);
             }
@@ -85,6 +89,9 @@ impl Client {
                 });
                 self.close(now);
             }
+            ServerMessage::Joined { req, state } => self.joined(req, state, now),
+            ServerMessage::Member { room, pairing } => self.told_member(room, pairing, now),
+            ServerMessage::Exited { room, reason, .. } => self.told_exited(&room, reason, now),
             ServerMessage::Line { req, place } => self.told_place(req, place),
             ServerMessage::Target { req, state } => self.told_target(req, state),
             ServerMessage::Pong { req } => self.measured(req, now),
@@ -105,7 +112,7 @@ impl Client {
             let event = ServerEvent::NotGranted(refusal.code);
             return self.peer(key, peer::Input::Server(event), now);
         }
-        if self.watch_refused(req, &refusal) {
+        if self.watch_refused(req, &refusal) || self.join_refused(req, &refusal, now) {
             return;
         }
         if req.is_some() {

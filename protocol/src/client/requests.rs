@@ -94,7 +94,7 @@ impl Client {
                     Some(info) => self.answer(call, Answer::Registered(info)),
                     None => self.register(call, asked, deadline),
                 },
-                ServerRequest::Unregister if self.peers.is_empty() => {
+                ServerRequest::Unregister if self.exclusive_peer().is_none() => {
                     self.answer(call, Answer::Unregistered);
                 }
                 ServerRequest::Unregister => self.end_pairing(call, deadline, now),
@@ -105,8 +105,8 @@ impl Client {
     }
 
     fn pairing_with(&self, partner: &ClientId) -> Option<PairingInfo> {
-        let pairings = self.peers.values().map(Peer::pairing);
-        pairings.into_iter().find(|info| info.partner == *partner).cloned()
+        let pairing = self.exclusive_peer().map(Peer::pairing);
+        pairing.filter(|info| info.partner == *partner).cloned()
     }
 
     /// Registers a target. While the server has forgotten a pairing, the answer is the one that the
@@ -155,6 +155,11 @@ impl Client {
             Command::Unregister { call, deadline } => self.end_pairing(call, deadline, now),
             Command::List { call, deadline } => self.request(call, ServerRequest::List, deadline),
             Command::Watch { call, target, deadline } => self.watch(call, target, deadline),
+            Command::Join { call, room, most, upgrades, deadline } => {
+                self.join((call, deadline), room, most, upgrades);
+            }
+            Command::Exit { call, room, deadline } => self.exit((call, deadline), room, now),
+            Command::Upgrade(room) => self.upgrade_room(&room, now),
             Command::Emit { call, pairing, event, args, options } => {
                 let input = peer::Input::Emit { call, event, args, options };
                 self.emit((call, pairing), input, now);
@@ -163,6 +168,7 @@ impl Client {
                 self.cancel_request(call);
                 self.ending.cancel(call);
                 self.cancel_watch(call);
+                self.cancel_join(call);
                 self.every_peer(&peer::Input::Cancelled(call), now);
             }
             Command::NetworkChanged => {
@@ -250,6 +256,7 @@ impl Client {
             self.answer(call, Answer::Closed);
         }
         self.close_watches();
+        self.close_joins();
     }
 }
 

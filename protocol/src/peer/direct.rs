@@ -135,6 +135,11 @@ impl Direct {
         self.path.last_ping()
     }
 
+    /// Notes that the partner numbers its attempts, and knows what such a peer asks for.
+    pub(super) const fn assume_numbers(&mut self) {
+        self.link.assume_numbers();
+    }
+
     /// Notes that the server knows the pairing by another name now.
     pub const fn rename(&mut self, pairing: PairingId, initiator: bool) {
         self.pairing = pairing;

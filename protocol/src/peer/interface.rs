@@ -21,6 +21,8 @@ pub enum Input {
     Undeliverable,
     /// The server forwarded a signal of the partner.
     Signalled(Signal),
+    /// The application wants a direct path that waits: see [`Peer::waiting`](super::Peer::waiting).
+    Upgrade,
     /// The driver of a link reports an event.
     Link(LinkId, LinkEvent),
     /// The application emits an event. Only while [`Peer::takes_emits`](super::Peer::takes_emits).

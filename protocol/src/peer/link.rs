@@ -39,6 +39,12 @@ pub struct LinkId {
 }
 
 impl LinkId {
+    /// Returns the pairing as it was called when the link was made.
+    #[must_use]
+    pub const fn pairing(self) -> PairingId {
+        self.pairing
+    }
+
     /// Returns the id of a link of this pairing.
     pub(crate) const fn new(pairing: PairingId, serial: u32) -> Self {
         Self { pairing, serial }

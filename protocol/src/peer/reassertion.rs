@@ -139,7 +139,10 @@ impl Peer {
             }
             ServerEvent::Granted(info) => self.granted(info, now),
             ServerEvent::NotGranted(code) => self.not_granted(code, now),
-            ServerEvent::Answered(time) => self.direct(direct::Input::ServerAnswered(time), now),
+            ServerEvent::Answered(time) => {
+                self.server_rtt = Some(time);
+                self.direct(direct::Input::ServerAnswered(time), now);
+            }
         }
     }
 

@@ -7,10 +7,10 @@
 //! The application is not asked about a request over its quota: a client that requests too often costs it nothing.
 
 use crate::{
-    ClientId, ClientMessage, Code, ConnId, ReqId,
+    ClientId, ClientMessage, Code, ConnId, ReqId, RoomName,
     broker::Input,
     relay::RefusedRequest,
-    wire::{LIST, REGISTER, WATCH},
+    wire::{JOIN, LIST, REGISTER, WATCH},
 };
 
 /// The quotas of one client, and what the application allows it.
@@ -23,6 +23,9 @@ pub trait RequestPolicy {
     /// Counts a request for the list of clients, and returns whether it is within the quota.
     fn admits_list(&self) -> bool;
 
+    /// Counts a request to join a room, and returns whether it is within the quota.
+    fn admits_join(&self) -> bool;
+
     /// Returns whether the client waits for this target already: [`Broker::waits_for`](crate::Broker::waits_for).
     /// This is asked about a registration over the quota only.
     fn waits_for(&self, target: &ClientId) -> bool;
@@ -32,6 +35,9 @@ pub trait RequestPolicy {
 
     /// Returns whether the application allows the client to watch this target.
     fn may_watch(&self, target: &ClientId) -> bool;
+
+    /// Returns whether the application allows the client to join this room.
+    fn may_join(&self, room: &RoomName) -> bool;
 }
 
 /// Decides about a request that was read. Returns the broker's input for it: also for a registration that the
@@ -40,7 +46,8 @@ pub trait RequestPolicy {
 /// # Errors
 ///
 /// [`Code::RateLimited`] for a registration or a list over its quota, unless a v1 client repeats a registration that
-/// waits; [`Code::Forbidden`] for a watch that the application does not allow.
+/// waits; [`Code::RateLimited`] for a request to join a room over its quota; [`Code::Forbidden`] for a watch, or a
+/// room, that the application does not allow.
 pub fn admit_request(
     from: ConnId,
     request: ClientMessage,
@@ -62,6 +69,12 @@ pub fn admit_request(
         ClientMessage::List { req } if !policy.admits_list() => return limited(LIST, *req, None),
         ClientMessage::Watch { req, target } if !policy.may_watch(target) => {
             return Err(refused(WATCH, Code::Forbidden, Some(*req)));
+        }
+        ClientMessage::Join { req, .. } if !policy.admits_join() => {
+            return limited(JOIN, Some(*req), None);
+        }
+        ClientMessage::Join { req, room, .. } if !policy.may_join(room) => {
+            return Err(refused(JOIN, Code::Forbidden, Some(*req)));
         }
         _ => {}
     }
@@ -106,6 +119,10 @@ mod tests {
             self.note("quota of lists", self.is_within_quota)
         }
 
+        fn admits_join(&self) -> bool {
+            self.note("quota of joins", self.is_within_quota)
+        }
+
         fn waits_for(&self, target: &ClientId) -> bool {
             assert_eq!(target.as_str(), "b");
             self.note("waits", self.waits)
@@ -119,6 +136,11 @@ mod tests {
         fn may_watch(&self, target: &ClientId) -> bool {
             assert_eq!(target.as_str(), "b");
             self.note("may watch", self.allows)
+        }
+
+        fn may_join(&self, room: &RoomName) -> bool {
+            assert_eq!(room.as_str(), "lobby");
+            self.note("may join", self.allows)
         }
     }
 
@@ -210,11 +232,28 @@ mod tests {
     }
 
     #[test]
+    fn a_room_is_joined_within_the_quota_and_if_the_application_allows_it() {
+        let join = || ClientMessage::Join { req: 7, room: "lobby".parse().unwrap(), most: None };
+
+        let (admitted, asked) = verdict(generous(), join());
+        assert_eq!(admitted, Ok(Input::Received(FROM, join())));
+        assert_eq!(asked, ["quota of joins", "may join"]);
+
+        let (limited, asked) = verdict(Asked { is_within_quota: false, ..generous() }, join());
+        assert_eq!(limited, err(JOIN, Code::RateLimited));
+        assert_eq!(asked, ["quota of joins"], "the application is not asked");
+
+        let (forbidden, _) = verdict(Asked { allows: false, ..generous() }, join());
+        assert_eq!(forbidden, err(JOIN, Code::Forbidden));
+    }
+
+    #[test]
     fn any_other_message_is_admitted_unasked() {
         let nothing = || Asked { is_within_quota: false, allows: false, ..generous() };
         for message in [
             ClientMessage::Accept { req: Some(7) },
             ClientMessage::Unregister { req: Some(7) },
+            ClientMessage::Exit { req: 7, room: "lobby".parse().unwrap() },
             ClientMessage::Released { pairing: PairingId::new(0, 1) },
         ] {
             let (admitted, asked) = verdict(nothing(), message.clone());

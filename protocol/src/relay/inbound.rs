@@ -4,8 +4,8 @@ use crate::{
     Dialect,
     relay::{later::later_answer, salvage},
     wire::{
-        CANCEL, EMIT, EMIT_ACKNOWLEDGE, FRAME, LEAVE, LIST, LIST_CLIENTS, PING, PREFIX, REGISTER,
-        REGISTER_FAILED, REGISTER_SUCCESS, SIGNAL, TOO_LARGE, UNREGISTER, WATCH,
+        CANCEL, EMIT, EMIT_ACKNOWLEDGE, EXIT, FRAME, JOIN, LEAVE, LIST, LIST_CLIENTS, PING, PREFIX,
+        REGISTER, REGISTER_FAILED, REGISTER_SUCCESS, SIGNAL, TOO_LARGE, UNREGISTER, WATCH,
     },
 };
 
@@ -44,7 +44,7 @@ pub enum OverRate {
 const V1_EVENTS: [&str; 7] =
     [REGISTER, REGISTER_SUCCESS, REGISTER_FAILED, UNREGISTER, EMIT, EMIT_ACKNOWLEDGE, LIST_CLIENTS];
 
-const V2_EVENTS: [&str; 11] = [
+const V2_EVENTS: [&str; 13] = [
     REGISTER,
     REGISTER_SUCCESS,
     REGISTER_FAILED,
@@ -54,6 +54,8 @@ const V2_EVENTS: [&str; 11] = [
     SIGNAL,
     LIST,
     WATCH,
+    JOIN,
+    EXIT,
     CANCEL,
     PING,
 ];
@@ -90,7 +92,7 @@ impl Inbound {
         match self {
             Self::V1Emit { .. } if can_wait() => OverRate::Wait,
             Self::Request(
-                REGISTER_SUCCESS | REGISTER_FAILED | UNREGISTER | CANCEL | LEAVE | PING,
+                REGISTER_SUCCESS | REGISTER_FAILED | UNREGISTER | EXIT | CANCEL | LEAVE | PING,
             ) => OverRate::CarryOut,
             _ => OverRate::Refuse,
         }
@@ -138,7 +140,7 @@ mod tests {
         for request in [REGISTER, REGISTER_SUCCESS, REGISTER_FAILED, UNREGISTER] {
             assert_eq!(named(request), [Inbound::Request(request); 2]);
         }
-        for request in [LIST, WATCH, CANCEL, LEAVE, PING] {
+        for request in [LIST, WATCH, JOIN, EXIT, CANCEL, LEAVE, PING] {
             assert_eq!(named(request), [Inbound::Unknown, Inbound::Request(request)]);
         }
         for other in ["chat", "P2P_NOVEL", TOO_LARGE, ""] {
@@ -148,7 +150,7 @@ mod tests {
 
     #[test]
     fn a_host_listens_to_the_events_of_the_dialect_and_to_what_was_too_long() {
-        for (dialect, count) in [(Dialect::V1, 7), (Dialect::V2, 11)] {
+        for (dialect, count) in [(Dialect::V1, 7), (Dialect::V2, 13)] {
             let all: Vec<_> = Inbound::all(dialect).collect();
 
             assert_eq!(all.len(), count + 1);
@@ -164,7 +166,8 @@ mod tests {
     #[test]
     fn only_an_event_that_makes_work_less_is_carried_out_over_the_rate() {
         for (name, _) in [Dialect::V1, Dialect::V2].into_iter().flat_map(Inbound::all) {
-            let makes_less = [REGISTER_SUCCESS, REGISTER_FAILED, UNREGISTER, CANCEL, LEAVE, PING];
+            let makes_less =
+                [REGISTER_SUCCESS, REGISTER_FAILED, UNREGISTER, EXIT, CANCEL, LEAVE, PING];
             let expected = match makes_less.contains(&name) {
                 true => OverRate::CarryOut,
                 false => OverRate::Refuse,

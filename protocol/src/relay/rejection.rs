@@ -11,7 +11,7 @@ use crate::{
         request_number, salvage, v1_emit_error,
     },
     text,
-    wire::{self, LIST, REGISTER, WATCH},
+    wire::{self, JOIN, LIST, REGISTER, WATCH},
 };
 
 /// The refusal of a connection that did not say which client it is.
@@ -139,7 +139,7 @@ impl Rejection {
             }
             (Inbound::Unknown | Inbound::TooLarge, Dialect::V2) => (None, None),
             (Inbound::Request(event), Dialect::V1) => (Some(event), raw.ack),
-            (Inbound::Request(event @ (REGISTER | LIST | WATCH)), Dialect::V2) => {
+            (Inbound::Request(event @ (REGISTER | LIST | WATCH | JOIN)), Dialect::V2) => {
                 (Some(event), request_number(event, raw.text))
             }
             (Inbound::Request(event), Dialect::V2) => (Some(event), None),

@@ -28,7 +28,7 @@ pub fn request_number(event: &str, text: &str) -> Option<ReqId> {
     }
     match read_request(event, text) {
         Ok(ClientMessage::Register { req, .. } | ClientMessage::List { req }) => req,
-        Ok(ClientMessage::Watch { req, .. }) => Some(req),
+        Ok(ClientMessage::Watch { req, .. } | ClientMessage::Join { req, .. }) => Some(req),
         Ok(_) => None,
         Err(WireError { req, .. }) => req,
     }

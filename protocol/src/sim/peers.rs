@@ -2,11 +2,11 @@
 //! make direct links. Delays, and the order in which things fail, are drawn from a seed.
 
 mod draws;
-mod driver;
+pub(crate) mod driver;
 mod fault;
 mod faults;
 mod hostile;
-mod links;
+pub(crate) mod links;
 mod rough;
 
 use std::{

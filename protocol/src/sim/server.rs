@@ -171,6 +171,8 @@ impl Server {
                         bridged.pump(pairing, &self.full, &mut self.acts, now, oracle);
                     }
                 }
+                // Nobody joins a room here.
+                Output::RouteInRoom(..) | Output::UnrouteInRoom(..) => {}
                 Output::Grant { pairing, .. } if self.distant_grants => {
                     self.watch.grant_asked(pairing);
                     self.acts.push_back(Act::Grant(pairing));

@@ -5,6 +5,7 @@
 //! language can replay a transcript and compare its own outputs.
 
 mod client;
+mod events;
 mod fields;
 mod link;
 mod notes;

@@ -2,6 +2,7 @@
 
 mod client;
 mod fields;
+mod room_fields;
 mod server;
 mod welcome;
 
@@ -9,7 +10,8 @@ pub use self::{
     client::{ClientMessage, client_message, target},
     server::{ServerMessage, server_message},
     welcome::{
-        ClientEntry, ClientState, EndedPairing, PairingInfo, Presence, TargetState, Welcome,
+        ClientEntry, ClientState, EndedPairing, PairingInfo, Presence, RoomState, TargetState,
+        Welcome,
     },
 };
 

@@ -48,6 +48,16 @@ pub const FRAME: &str = "P2P_FRAME";
 pub const SIGNAL: &str = "P2P_SIGNAL";
 /// v2: a client leaves and does not come back.
 pub const LEAVE: &str = "P2P_LEAVE";
+/// v2: request to be a member of a room.
+pub const JOIN: &str = "P2P_JOIN";
+/// v2: a client is a member of a room, with its pairings.
+pub const JOINED: &str = "P2P_JOINED";
+/// v2: a new member of a room, with the pairing with it.
+pub const MEMBER: &str = "P2P_MEMBER";
+/// v2: request to be a member of a room no longer.
+pub const EXIT: &str = "P2P_EXIT";
+/// v2: a client is no longer a member of a room.
+pub const EXITED: &str = "P2P_EXITED";
 /// v2: request for the list of clients.
 pub const LIST: &str = "P2P_LIST";
 /// v2: list of clients.
@@ -76,7 +86,7 @@ pub const LIST_CLIENTS: &str = "LIST_CLIENTS";
 pub const SERVER_ERROR: &str = "SERVER_ERROR";
 
 /// Events that the server sends to a v2 client.
-pub const TO_CLIENT: [&str; 13] = [
+pub const TO_CLIENT: [&str; 16] = [
     WELCOME,
     REGISTER,
     REGISTER_SUCCESS,
@@ -88,6 +98,9 @@ pub const TO_CLIENT: [&str; 13] = [
     CLIENTS,
     TARGET,
     LINE,
+    JOINED,
+    MEMBER,
+    EXITED,
     PONG,
     ERROR,
 ];

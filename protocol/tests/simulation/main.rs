@@ -25,6 +25,10 @@ const FAULTS: usize = 200_000;
 const PATH_CALLS: usize = 200_000;
 const PATH_FAULTS: usize = 20_000;
 
+/// The minimum of calls and faults, with a room of ten.
+const ROOM_CALLS: usize = 200_000;
+const ROOM_FAULTS: usize = 2_000;
+
 fn number(name: &str) -> Option<u64> {
     env::var(name).ok()?.parse().ok()
 }
@@ -114,8 +118,13 @@ fn whoever_waits_in_line_is_answered_and_nobody_is_paired_twice() {
 }
 
 #[test]
+fn nothing_is_lost_nothing_twice_in_a_room_of_ten() {
+    assert_sound("a room of ten", sim::run_rooms, ROOM_CALLS, ROOM_FAULTS);
+}
+
+#[test]
 fn the_same_seed_is_the_same_history() {
-    for live in [sim::run, sim::run_two_paths] {
+    for live in [sim::run, sim::run_two_paths, sim::run_rooms] {
         for seed in 1..=8 {
             let [(one, seen), (other, again)] = [(); 2].map(|()| live(seed, Trace::default()));
 
@@ -135,6 +144,12 @@ fn replay() {
 #[test]
 fn replay_paths() {
     show(sim::run_two_paths);
+}
+
+/// Repeats one run of a room.
+#[test]
+fn replay_rooms() {
+    show(sim::run_rooms);
 }
 
 fn show(live: impl Fn(u64, Trace) -> Lived) {

@@ -141,6 +141,17 @@ planted! {
 }
 
 planted! {
+    sim::run_rooms;
+    not_telling_a_room_of_a_member_that_is_back_is_caught: ForgetMemberBack by NothingLost, Progress;
+    not_telling_a_room_of_a_member_that_left_is_caught: ForgetMemberLeft by ToldOnce, Mutual, NothingLost, NothingLeft, Truthful;
+    mixing_up_the_members_of_a_room_is_caught: MixMembers by NoStranger, Bounded, NothingLost, Progress, Mutual, Direct;
+    missing_members_that_joined_meanwhile_is_caught: ForgetNewMembers by Mutual, NothingLost, ToldOnce;
+    adopting_pairings_of_a_former_membership_is_caught: AdoptRoom by NothingLost, ToldOnce, Bounded, Order, AtMostOnce, Truthful, Mutual;
+    duplicates_are_caught_in_a_room: DeliverDuplicates by AtMostOnce, Order, Bounded;
+    guessing_is_caught_in_a_room: GuessNotExecuted by Truthful;
+}
+
+planted! {
     crate::run_with_watches;
     forgetting_a_change_that_comes_too_soon_is_caught: ForgetCoalesced by Watched;
     forgetting_to_watch_again_is_caught: ForgetWatch by Watched;
@@ -171,6 +182,7 @@ fn without_a_planted_fault_nothing_is_caught() {
         with_restarts,
         with_direct_paths,
         sim::run_two_paths,
+        sim::run_rooms,
     ] {
         if let Some((_, failure)) = caught(None, live) {
             panic!("{failure}");

@@ -7,7 +7,7 @@ use std::{
 };
 
 use socketio_p2p_protocol::{
-    Broker, BrokerConfig, ClientId, Code, DuplicatePolicy, ListPolicy,
+    Broker, BrokerConfig, ClientId, Code, DuplicatePolicy, ListPolicy, RoomName,
     limits::{
         ATTACHMENTS, CONNECTION_MESSAGE_BYTES, LINE_TIME, QUEUE_PACKETS, SERVER_PING_INTERVAL,
         SERVER_PING_TIMEOUT,
@@ -145,6 +145,29 @@ impl P2pServerBuilder {
         self
     }
 
+    /// Sets the hook that decides whether a client may join a room. By default no client may: to join is to consent to a
+    /// pairing with every member, now and later, and each that allows a direct path learns the addresses of those that
+    /// do. `false` refuses with `forbidden`, and so does a panic. v1 clients cannot join.
+    ///
+    /// The hook is called for each request to join, also when a client joins again after a restart of the server,
+    /// outside of any lock, and must not block.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use socketio_p2p_server::P2pServer;
+    /// let builder = P2pServer::builder()
+    ///     .rooms(|client, room| client.as_str().starts_with("team-") && room.as_str() != "staff");
+    /// # drop(builder);
+    /// ```
+    pub fn rooms<F>(mut self, may_join: F) -> Self
+    where
+        F: Fn(&ClientId, &RoomName) -> bool + Send + Sync + 'static,
+    {
+        self.hooks.rooms = Some(Arc::new(may_join));
+        self
+    }
+
     /// Sets who may ask for the list of clients. By default v1 clients only, as in their library.
     pub fn list_clients(mut self, list: ListPolicy) -> Self {
         self.list = list;
@@ -216,6 +239,8 @@ impl P2pServerBuilder {
             config.limits = config.limits.with_consent_time(time);
         }
         config.clients = self.limits.clients;
+        config.room_members = self.limits.room_members;
+        config.rooms = self.limits.rooms;
         P2pServer::new(Broker::new(config), self.hooks, self.limits)
     }
 

@@ -8,7 +8,7 @@ use std::{
 
 use serde_json::Value;
 use socketio_p2p_protocol::{
-    ClientId, Code,
+    ClientId, Code, RoomName,
     wire::{CLIENT_ID, ConnectAuth, P2P},
 };
 use socketioxide::extensions::Extensions;
@@ -33,12 +33,17 @@ pub(crate) type Identify =
 /// A hook that decides whether a source may ask for a target.
 pub(crate) type Authorize = Arc<dyn Fn(&ClientId, &ClientId) -> bool + Send + Sync>;
 
+/// A hook that decides whether a client may join a room.
+pub(crate) type MayJoin = Arc<dyn Fn(&ClientId, &RoomName) -> bool + Send + Sync>;
+
 /// The application's hooks.
 pub(crate) struct Hooks {
     pub(crate) identify: Identify,
     pub(crate) authorize: Option<Authorize>,
     /// A hook that decides whether a client may watch a target. None may without it.
     pub(crate) watch: Option<Authorize>,
+    /// A hook that decides whether a client may join a room. None may without it.
+    pub(crate) rooms: Option<MayJoin>,
 }
 
 /// The identity of a connection that is a client.
@@ -78,6 +83,12 @@ impl Hooks {
         let Some(watch) = &self.watch else { return false };
         unless_it_panics("watch", || watch(watcher, target)).unwrap_or(false)
     }
+
+    /// Returns whether the client may join the room. If the hook panics, it may not.
+    pub(crate) fn may_join(&self, client: &ClientId, room: &RoomName) -> bool {
+        let Some(rooms) = &self.rooms else { return false };
+        unless_it_panics("rooms", || rooms(client, room)).unwrap_or(false)
+    }
 }
 
 /// Returns the decision of a hook, or `None` if it panics.
@@ -95,7 +106,7 @@ fn unless_it_panics<T>(name: &str, hook: impl FnOnce() -> T) -> Option<T> {
 
 impl Default for Hooks {
     fn default() -> Self {
-        Self { identify: Arc::new(client_id), authorize: None, watch: None }
+        Self { identify: Arc::new(client_id), authorize: None, watch: None, rooms: None }
     }
 }
 

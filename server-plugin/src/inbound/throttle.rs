@@ -12,6 +12,20 @@ use governor::{DefaultDirectRateLimiter, RateLimiter};
 use super::pace::Pace;
 use crate::limits::{Rate, ServerLimits};
 
+/// A rate of signals. A limit that is off is `None`.
+pub(crate) struct SignalRate(Option<DefaultDirectRateLimiter>);
+
+impl SignalRate {
+    pub(crate) fn new(limits: &ServerLimits) -> Self {
+        Self(limits.signals.map(|rate| RateLimiter::direct(rate.quota())))
+    }
+
+    /// Counts a signal, and returns whether it is within the rate.
+    pub(crate) fn admits(&self) -> bool {
+        allows(self.0.as_ref())
+    }
+}
+
 /// The counters of one connection. A limit that is off is `None`.
 pub(crate) struct Throttle {
     pace: Pace,
@@ -19,7 +33,8 @@ pub(crate) struct Throttle {
     bytes: Option<(DefaultDirectRateLimiter, NonZeroU32)>,
     registrations: Option<DefaultDirectRateLimiter>,
     lists: Option<DefaultDirectRateLimiter>,
-    signals: Option<DefaultDirectRateLimiter>,
+    joins: Option<DefaultDirectRateLimiter>,
+    signals: SignalRate,
     strikes: Option<DefaultDirectRateLimiter>,
     expelled: AtomicBool,
 }
@@ -36,7 +51,8 @@ impl Throttle {
             }),
             registrations: limiter(limits.registrations),
             lists: limiter(limits.lists),
-            signals: limiter(limits.signals),
+            joins: limiter(limits.joins),
+            signals: SignalRate::new(limits),
             strikes: limiter(limits.strikes),
             expelled: AtomicBool::new(false),
         }
@@ -71,8 +87,12 @@ impl Throttle {
         allows(self.lists.as_ref())
     }
 
+    pub(crate) fn admits_join(&self) -> bool {
+        allows(self.joins.as_ref())
+    }
+
     pub(crate) fn admits_signal(&self) -> bool {
-        allows(self.signals.as_ref())
+        self.signals.admits()
     }
 
     /// Returns whether so much of the client was refused that it is no longer listened to.
@@ -137,13 +157,15 @@ mod tests {
     }
 
     #[test]
-    fn registrations_lists_and_signals_have_quotas_of_their_own() {
+    fn registrations_lists_joins_and_signals_have_quotas_of_their_own() {
         let limits = ServerLimits::default().registrations(only(2)).lists(only(3)).signals(only(4));
+        let limits = limits.joins(only(5));
         let throttle = Throttle::new(&limits);
 
         assert_eq!(count(|| throttle.admits_registration()), 2);
         assert_eq!(count(|| throttle.admits_list()), 3);
         assert_eq!(count(|| throttle.admits_signal()), 4);
+        assert_eq!(count(|| throttle.admits_join()), 5);
         assert!(throttle.admits(1));
     }
 
@@ -164,7 +186,8 @@ mod tests {
 
         for _ in 0..10_000 {
             assert!(throttle.admits(1 << 30) && throttle.admits_registration());
-            assert!(throttle.admits_list() && throttle.admits_signal() && !throttle.strike());
+            assert!(throttle.admits_list() && throttle.admits_signal() && throttle.admits_join());
+            assert!(!throttle.strike());
         }
     }
 }

@@ -25,6 +25,10 @@ pub struct Stats {
     pub pairings: usize,
     /// Watches of targets.
     pub watches: usize,
+    /// Rooms.
+    pub rooms: usize,
+    /// Pairings of rooms, one for each two members.
+    pub room_pairings: usize,
     /// Connections that are held, including those that are being closed.
     pub connections: usize,
     /// Routes from one peer of a pairing to the other.

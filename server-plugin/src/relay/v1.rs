@@ -60,7 +60,7 @@ fn relay(
     ack: Option<ReqId>,
 ) -> Result<(), Refusal> {
     let emit = V1Emit::read(text, attachments)?;
-    let route = super::route(shared, from);
+    let route = super::route_to_partner(shared, from);
     let route = emit.admit(route, |route| route.partner.outlet.takes_attachments())?;
     match &route.way {
         Way::Bridged(bridge, side) => Ok(bridge.emit(*side, emit.event, emit.args, ack)?),

@@ -40,6 +40,7 @@ impl Shared {
     pub(super) fn drop_connection(&self, conn: ConnId) -> Option<Arc<Connection>> {
         let connection = self.connections.remove(conn)?;
         connection.set_route(None);
+        connection.rooms.clear();
         Some(connection)
     }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use socketio_p2p_protocol::{
-    ClientId, ClientMessage,
+    ClientId, ClientMessage, RoomName,
     broker::Input,
     peer::v1::Side,
     relay::{HeldRequests, RefusedRequest, RequestPolicy, SendFailure, admit_request, must_arrive},
@@ -102,6 +102,10 @@ impl RequestPolicy for Policy<'_> {
         self.from.throttle.admits_list()
     }
 
+    fn admits_join(&self) -> bool {
+        self.from.throttle.admits_join()
+    }
+
     fn waits_for(&self, target: &ClientId) -> bool {
         self.shared.lock().waits_for(&self.from.client, target)
     }
@@ -112,6 +116,10 @@ impl RequestPolicy for Policy<'_> {
 
     fn may_watch(&self, target: &ClientId) -> bool {
         self.shared.hooks.may_watch(&self.from.client, target)
+    }
+
+    fn may_join(&self, room: &RoomName) -> bool {
+        self.shared.hooks.may_join(&self.from.client, room)
     }
 }
 

@@ -56,6 +56,9 @@ pub(crate) fn tell(
         | ServerMessage::Welcome(_)
         | ServerMessage::Target { .. }
         | ServerMessage::Line { .. }
+        | ServerMessage::Joined { .. }
+        | ServerMessage::Member { .. }
+        | ServerMessage::Exited { .. }
         | ServerMessage::Pong { .. }
         | ServerMessage::SignalRefused { .. }
         | ServerMessage::Farewell { .. } => {}

@@ -126,7 +126,7 @@ async fn until<T>(
 
 /// A message there and one back.
 async fn exchange(link: &mut PartnerLink, id: LinkId, bare: &Bare, text: &str) {
-    let sent = link.carry_out(id, LinkCommand::Send(LinkMessage::Text(text.to_owned())));
+    let sent = link.carry_out(id, LinkCommand::Send(LinkMessage::Text(text.to_owned())), false);
     assert!(!matches!(sent, Some(LinkEvent::Closed)), "{sent:?}");
     bare.channel.send_text(text).await.unwrap();
     let arrived = async {
@@ -158,7 +158,7 @@ async fn a_restart_of_ice_by_the_partner_is_answered_on_the_connection() {
         let (id, mut bare) = (link_id(), Bare::new().await);
 
         let first = bare.offer(false).await;
-        assert!(link.carry_out(id, LinkCommand::Answer(1, first.clone())).is_none());
+        assert!(link.carry_out(id, LinkCommand::Answer(1, first.clone()), false).is_none());
         let mut answers = Vec::new();
         let is_open = |event| {
             if let LinkEvent::Described(attempt, answer) = &event {
@@ -174,7 +174,7 @@ async fn a_restart_of_ice_by_the_partner_is_answered_on_the_connection() {
             let restart = bare.offer(true).await;
             assert_ne!(restart.ufrag(), first.ufrag());
             assert_eq!(restart.session(), first.session());
-            assert!(link.carry_out(id, LinkCommand::Answer(attempt, restart)).is_none());
+            assert!(link.carry_out(id, LinkCommand::Answer(attempt, restart), false).is_none());
             let described = |event| match event {
                 LinkEvent::Described(attempt, answer) => Some((attempt, answer.ufrag().to_owned())),
                 _ => None,
@@ -187,7 +187,7 @@ async fn a_restart_of_ice_by_the_partner_is_answered_on_the_connection() {
         let ufrags: BTreeSet<_> = answers.iter().map(|(_, ufrag)| ufrag).collect();
         assert_eq!((attempts, ufrags.len()), (vec![1, 3, 5], 3), "each has a user name of its own");
         assert!(!opened.has_changed().unwrap(), "it is the connection of before");
-        link.carry_out(id, LinkCommand::Close);
+        link.carry_out(id, LinkCommand::Close, false);
         bare.connection.close().await.unwrap();
         tasks.close();
         tasks.wait().await;

@@ -223,6 +223,8 @@ impl Host {
                         || self.conns.values().any(|conn| conn.resumes);
                     assert!(self.routes.remove(&conn).is_some() || may_miss, "{conn} had a route");
                 }
+                // The input contains no joins.
+                Output::RouteInRoom(..) | Output::UnrouteInRoom(..) => {}
                 Output::Grant { pairing, source, target } => {
                     self.model.requests.grant(pairing, &source, &target);
                     self.grants.push(pairing);
@@ -317,6 +319,10 @@ impl Host {
                 let was_away = before == Some((pairing, Presence::Away));
                 assert_eq!(was_away, state == Presence::Back, "away, then back");
             }
+            // The input contains no joins.
+            ServerMessage::Joined { .. }
+            | ServerMessage::Member { .. }
+            | ServerMessage::Exited { .. } => unreachable!("nobody joins a room"),
             ServerMessage::Clients { req, clients } => {
                 assert!(match self.config.list {
                     ListPolicy::V1Only => !is_v2,

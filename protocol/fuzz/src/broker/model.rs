@@ -162,6 +162,7 @@ impl Model {
                     self.remove(&client, EndReason::Disconnected);
                 }
             }
+            Input::RemoveFromRoom(..) => {} // Nobody is in a room.
             Input::Connected(_) | Input::Received(..) | Input::Forbidden(..) => {
                 let Some(owner) = owner else { return };
                 let Some(known) = self.known.get_mut(owner) else { return };

@@ -214,6 +214,11 @@ impl Attempts {
         }
     }
 
+    /// Notes that the partner numbers its attempts, and knows what such a peer asks for.
+    pub(in crate::peer) const fn assume_numbers(&mut self) {
+        self.numbers = true;
+    }
+
     /// Notes whether signals get through.
     pub(in crate::peer) fn set_relay(&mut self, is_there: bool, life: Liveness, now: Instant) {
         let was_there = std::mem::replace(&mut self.relay, is_there);

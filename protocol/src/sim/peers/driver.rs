@@ -4,22 +4,22 @@ use crate::peer::LinkId;
 
 /// A peer's connection.
 #[derive(Debug)]
-pub(super) struct Driver {
-    pub(super) link: LinkId,
-    pub(super) session: u64,
+pub(in crate::sim) struct Driver {
+    pub(in crate::sim) link: LinkId,
+    pub(in crate::sim) session: u64,
     /// The number of descriptions so far, which makes user names.
-    pub(super) descriptions: u32,
+    pub(in crate::sim) descriptions: u32,
     /// The session and the user name in the partner's description.
-    pub(super) remote: Option<(String, String)>,
-    pub(super) is_open: bool,
+    pub(in crate::sim) remote: Option<(String, String)>,
+    pub(in crate::sim) is_open: bool,
 }
 
 impl Driver {
-    pub(super) fn ufrag(&self) -> String {
+    pub(in crate::sim) fn ufrag(&self) -> String {
         format!("u{}n{}", self.session, self.descriptions)
     }
 
-    pub(super) fn knows(&self, partner: &Self) -> bool {
+    pub(in crate::sim) fn knows(&self, partner: &Self) -> bool {
         self.remote == Some((partner.session.to_string(), partner.ufrag()))
     }
 }

@@ -96,11 +96,11 @@ impl PeerPair {
 }
 
 /// Returns the session and the user name in a description.
-fn names_in(sdp: &Sdp) -> (String, String) {
+pub(in crate::sim) fn names_in(sdp: &Sdp) -> (String, String) {
     (sdp.session().to_owned(), sdp.ufrag().to_owned())
 }
 
-pub(super) fn sdp(session: u64, ufrag: &str) -> String {
+pub(in crate::sim) fn sdp(session: u64, ufrag: &str) -> String {
     [
         "v=0",
         &format!("o=- {session} 2 IN IP4 127.0.0.1"),
@@ -117,7 +117,7 @@ pub(super) fn sdp(session: u64, ufrag: &str) -> String {
     .join("\r\n")
 }
 
-pub(super) fn candidate(session: u64, ufrag: &str) -> Candidate {
+pub(in crate::sim) fn candidate(session: u64, ufrag: &str) -> Candidate {
     let port = 50_000 + session % 10_000;
     let text = format!("candidate:1 1 udp 2122260223 127.0.0.1 {port} typ host ufrag {ufrag}");
     Candidate::new(&text, Some("0"), Some(0)).expect("it is a candidate")

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use super::{Server, acts::Act};
 use crate::{
-    ClientId, ClientMessage, ConnId, Dialect,
+    ClientId, ClientMessage, ConnId, Dialect, RoomName,
     relay::{HeldRequests, RequestPolicy, admit_request},
     sim::{client::SimClient, oracle::Oracle},
 };
@@ -60,6 +60,10 @@ impl RequestPolicy for Policy<'_> {
         true
     }
 
+    fn admits_join(&self) -> bool {
+        true
+    }
+
     fn waits_for(&self, target: &ClientId) -> bool {
         let source = self.server.watch.who(self.from);
         source.is_some_and(|source| self.server.broker.waits_for(&source.id, target))
@@ -72,6 +76,10 @@ impl RequestPolicy for Policy<'_> {
     }
 
     fn may_watch(&self, _: &ClientId) -> bool {
+        true
+    }
+
+    fn may_join(&self, _: &RoomName) -> bool {
         true
     }
 }

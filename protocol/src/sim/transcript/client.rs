@@ -6,16 +6,17 @@ use serde_json::{Value, json};
 
 use super::{
     Machine,
+    events::write_event,
     fields::Fields,
     link,
     notes::{Notes, merge, micros},
     terms::{
         object, read_emit, read_frames, read_moment, read_refusal, read_result, write_delivery,
-        write_emit, write_frames, write_outcome, write_path, write_refusal, write_result,
+        write_emit, write_frames, write_outcome, write_refusal, write_result,
     },
 };
 use crate::{
-    Client, ClientConfig, ClientEvent, Code, ConnectFailure, Refusal, ServerMessage, Welcome,
+    Client, ClientConfig, Code, Refusal, ServerMessage, Welcome,
     client::{Answer, Command, Input, Output},
     wire::{self, WireError},
 };
@@ -272,6 +273,17 @@ fn write_command(command: &Command, notes: &Notes) -> Value {
             merge(&mut line, write_emit(event, args, options, notes));
             line
         }
+        Command::Join { call, room, most, upgrades, deadline } => {
+            let mut line = named("join", call, deadline);
+            merge(&mut line, json!({ "room": room, "most": most, "upgrades": upgrades }));
+            line
+        }
+        Command::Exit { call, room, deadline } => {
+            let mut line = named("exit", call, deadline);
+            line["room"] = json!(room);
+            line
+        }
+        Command::Upgrade(room) => json!({ "in": "command", "command": "upgrade", "room": room }),
         Command::Cancel(call) => json!({ "in": "command", "command": "cancel", "call": call }),
         Command::NetworkChanged => json!({ "in": "command", "command": "network-changed" }),
         Command::Close => json!({ "in": "command", "command": "close" }),
@@ -297,6 +309,18 @@ fn read_command(fields: &Fields<'_>, notes: &Notes) -> Result<Command, String> {
             let target = fields.read("target")?;
             Command::Watch { call: call()?, target, deadline: deadline()? }
         }
+        "join" => Command::Join {
+            call: call()?,
+            room: fields.read("room")?,
+            most: fields.read_some("most")?,
+            upgrades: fields.read("upgrades")?,
+            deadline: deadline()?,
+        },
+        "exit" => {
+            let room = fields.read("room")?;
+            Command::Exit { call: call()?, room, deadline: deadline()? }
+        }
+        "upgrade" => Command::Upgrade(fields.read("room")?),
         "emit" => {
             let (call, pairing) = (call()?, fields.read("pairing")?);
             let (event, args, options) = read_emit(fields, notes)?;
@@ -315,6 +339,8 @@ fn write_answer(answer: &Answer) -> Value {
         Answer::Unregistered => json!({ "answer": "unregistered" }),
         Answer::Clients(clients) => json!({ "answer": "clients", "clients": clients }),
         Answer::Watching(state) => json!({ "answer": "watching", "state": state }),
+        Answer::Joined(state) => json!({ "answer": "joined", "state": state }),
+        Answer::Exited => json!({ "answer": "exited" }),
         Answer::Sent => json!({ "answer": "sent" }),
         Answer::Outcome(outcome) => {
             let mut line = json!({ "answer": "outcome" });
@@ -326,48 +352,5 @@ fn write_answer(answer: &Answer) -> Value {
         }
         Answer::TimedOut => json!({ "answer": "timed-out" }),
         Answer::Closed => json!({ "answer": "closed" }),
-    }
-}
-
-fn write_event(event: &ClientEvent) -> Value {
-    match event {
-        ClientEvent::Connected(_) => json!({ "event": "connected" }),
-        ClientEvent::Away => json!({ "event": "away" }),
-        ClientEvent::ConnectError(failure) => {
-            let (failure, refusal) = match failure {
-                ConnectFailure::Unreachable(_) => ("unreachable", None),
-                ConnectFailure::Auth(_) => ("no-auth", None),
-                ConnectFailure::Refused(refusal) => ("refused", Some(refusal)),
-                ConnectFailure::Welcome(refusal) => ("unreadable-welcome", Some(refusal)),
-                ConnectFailure::Closed => ("closed", None),
-                ConnectFailure::Timeout(_) => ("timeout", None),
-            };
-            object([
-                ("event", Some("connect-error".into())),
-                ("failure", Some(failure.into())),
-                ("refusal", refusal.map(write_refusal)),
-            ])
-        }
-        ClientEvent::Resumed(_) => json!({ "event": "resumed" }),
-        ClientEvent::Restarted(_) => json!({ "event": "restarted" }),
-        ClientEvent::Paired(info) => json!({ "event": "paired", "pairing": info }),
-        ClientEvent::InLine { target, place } => {
-            json!({ "event": "in-line", "target": target, "place": place })
-        }
-        ClientEvent::Unpaired { pairing, reason } => {
-            json!({ "event": "unpaired", "pairing": pairing, "reason": reason })
-        }
-        ClientEvent::Partner(presence) => json!({ "event": "partner", "state": presence }),
-        ClientEvent::Path { path, rtt } => {
-            let mut line = json!({ "event": "path" });
-            merge(&mut line, write_path(*path, *rtt));
-            line
-        }
-        ClientEvent::Reasserted(info) => json!({ "event": "reasserted", "pairing": info }),
-        ClientEvent::IceWarning(warning) => json!({ "event": "ice-warning", "warning": warning }),
-        ClientEvent::Refused(refusal) => {
-            json!({ "event": "refused", "refusal": write_refusal(refusal) })
-        }
-        ClientEvent::Disconnected => json!({ "event": "disconnected" }),
     }
 }

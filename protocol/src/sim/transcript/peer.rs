@@ -111,6 +111,7 @@ impl Machine for Peer {
             }
             Input::Paused => json!({ "in": "paused" }),
             Input::NetworkChanged => json!({ "in": "network-changed" }),
+            Input::Upgrade => json!({ "in": "upgrade" }),
             Input::AddressesChanged => json!({ "in": "addresses-changed" }),
             Input::Parted(reason) => json!({ "in": "parted", "reason": reason }),
             Input::Ended(reason) => json!({ "in": "ended", "reason": reason }),
@@ -141,6 +142,7 @@ impl Machine for Peer {
             "server" => Input::Server(read_server_event(fields)?),
             "paused" => Input::Paused,
             "network-changed" => Input::NetworkChanged,
+            "upgrade" => Input::Upgrade,
             "addresses-changed" => Input::AddressesChanged,
             "parted" => Input::Parted(fields.read("reason")?),
             "ended" => Input::Ended(fields.read("reason")?),

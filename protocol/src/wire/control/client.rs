@@ -9,11 +9,11 @@ use super::{
     fields::{millis, with},
 };
 use crate::{
-    ClientId, Code, PairingId, Refusal,
+    ClientId, Code, PairingId, Refusal, RoomName,
     limits::REGISTER_PAYLOAD_BYTES,
     wire::{
-        CANCEL, LEAVE, LIST, PING, REGISTER, REGISTER_FAILED, REGISTER_SUCCESS, UNREGISTER, WATCH,
-        WireError, WireEvent, bad_args,
+        CANCEL, EXIT, JOIN, LEAVE, LIST, PING, REGISTER, REGISTER_FAILED, REGISTER_SUCCESS,
+        UNREGISTER, WATCH, WireError, WireEvent, bad_args,
     },
 };
 
@@ -80,6 +80,22 @@ pub enum ClientMessage {
         req: ReqId,
         /// The id of the target.
         target: ClientId,
+    },
+    /// Request to be a member of a room.
+    Join {
+        /// Number of the request.
+        req: ReqId,
+        /// The name of the room.
+        room: RoomName,
+        /// The most members, this client included; `None` for as many as the server allows.
+        most: Option<usize>,
+    },
+    /// Request to be a member of a room no longer.
+    Exit {
+        /// Number of the request.
+        req: ReqId,
+        /// The name of the room.
+        room: RoomName,
     },
     /// End of a watch, or withdrawal of a registration that waits.
     Cancel {
@@ -169,6 +185,15 @@ pub(super) fn source(args: &[Value]) -> Result<ClientId, Refusal> {
     }
 }
 
+/// Reads the name of a room, the first argument of a request about it.
+fn room(args: &[Value]) -> Result<RoomName, Refusal> {
+    let refusal = |why: &str| Refusal::new(Code::BadArgs, why);
+    let Some(Value::String(room)) = args.first() else {
+        return Err(refusal("the name of the room is not a string"));
+    };
+    room.parse().map_err(|error: crate::RoomNameError| refusal(&error.to_string()))
+}
+
 fn id(text: &str) -> Result<ClientId, Refusal> {
     text.parse()
         .map_err(|error: crate::ClientIdError| Refusal::new(Code::BadArgs, &error.to_string()))
@@ -219,6 +244,25 @@ pub fn client_message(event: &str, mut args: Vec<Value>) -> Result<ClientMessage
             let target = target(&args).map_err(|refusal| WireError { refusal, req: Some(req) })?;
             Ok(ClientMessage::Watch { req, target })
         }
+        JOIN => {
+            let mut fields = RequestFields::take(&mut args, 2)?;
+            let (req, most) = (fields.req, fields.remove("most"));
+            let refuse = |refusal| WireError { refusal, req: Some(req) };
+            let most = most.map(|most| {
+                let most = most.as_u64().filter(|most| *most > 0);
+                let most = most.ok_or_else(|| {
+                    refuse(Refusal::new(Code::BadArgs, "most is not a positive whole number"))
+                })?;
+                Ok::<_, WireError>(usize::try_from(most).unwrap_or(usize::MAX))
+            });
+            let room = room(&args).map_err(refuse)?;
+            Ok(ClientMessage::Join { req, room, most: most.transpose()? })
+        }
+        EXIT => {
+            let RequestFields { req, .. } = RequestFields::take(&mut args, 2)?;
+            let room = room(&args).map_err(|refusal| WireError { refusal, req: Some(req) })?;
+            Ok(ClientMessage::Exit { req, room })
+        }
         CANCEL => Ok(ClientMessage::Cancel { req: number(&mut args)? }),
         _ => {
             let req = args.last().and_then(|fields| fields.get("req")?.as_u64());
@@ -251,6 +295,10 @@ impl ClientMessage {
             Self::List { req } => (LIST, vec![json!({ "req": req })]),
             Self::Ping { req } => (PING, vec![json!({ "req": req })]),
             Self::Watch { req, target } => (WATCH, vec![json!(target), json!({ "req": req })]),
+            Self::Join { req, room, most } => {
+                (JOIN, vec![json!(room), with(json!({ "req": req }), "most", *most)])
+            }
+            Self::Exit { req, room } => (EXIT, vec![json!(room), json!({ "req": req })]),
             Self::Cancel { req } => (CANCEL, vec![json!({ "req": req })]),
             Self::Leave => (LEAVE, vec![json!({})]),
             Self::Released { .. } => return None,

@@ -6,16 +6,17 @@ use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 
 use super::{
-    ClientEntry, PairingInfo, Presence, ReqId, TargetState, Welcome,
+    ClientEntry, PairingInfo, Presence, ReqId, RoomState, TargetState, Welcome,
     client::{RequestFields, number, source},
     fields::{millis, with},
+    room_fields::{ExitedFields, JoinedFields, MemberFields},
 };
 use crate::{
-    ClientId, Code, EndReason, PairingId, Refusal,
+    ClientId, Code, EndReason, PairingId, Refusal, RoomName,
     limits::{CONSENT_TIME, CONSENT_TIME_MAX, setting},
     wire::{
-        CLIENTS, DISCONNECT, ERROR, LINE, PARTNER, PONG, REGISTER, REGISTER_FAILED,
-        REGISTER_SUCCESS, TARGET, WELCOME, WireError, WireEvent, bad_args, object,
+        CLIENTS, DISCONNECT, ERROR, EXITED, JOINED, LINE, MEMBER, PARTNER, PONG, REGISTER,
+        REGISTER_FAILED, REGISTER_SUCCESS, TARGET, WELCOME, WireError, WireEvent, bad_args, object,
     },
 };
 
@@ -103,6 +104,29 @@ pub enum ServerMessage {
         /// The place, from 1; 0 once the target is asked.
         place: usize,
     },
+    /// The client is a member of a room.
+    Joined {
+        /// Number of the request.
+        req: ReqId,
+        /// The room, and the pairings with its other members.
+        state: RoomState,
+    },
+    /// A room has a new member.
+    Member {
+        /// The name of the room.
+        room: RoomName,
+        /// The pairing with the new member.
+        pairing: PairingInfo,
+    },
+    /// The client is no longer a member of a room. All of its pairings in the room have ended.
+    Exited {
+        /// Number of the request, if the client asked for it.
+        req: Option<ReqId>,
+        /// The name of the room.
+        room: RoomName,
+        /// The reason.
+        reason: EndReason,
+    },
     /// Answer to a heartbeat.
     Pong {
         /// Number of the heartbeat.
@@ -172,6 +196,16 @@ impl ServerMessage {
             }
             Self::Target { req, state } => (TARGET, vec![json!({ "req": req, "state": state })]),
             Self::Line { req, place } => (LINE, vec![json!({ "req": req, "place": place })]),
+            Self::Joined { req, state: RoomState { room, members } } => {
+                (JOINED, vec![json!({ "req": req, "room": room, "members": members })])
+            }
+            Self::Member { room, pairing } => {
+                (MEMBER, vec![json!({ "room": room, "pairing": pairing })])
+            }
+            Self::Exited { req, room, reason } => {
+                let fields = json!({ "room": room, "reason": reason });
+                (EXITED, vec![with(fields, "req", *req)])
+            }
             Self::Pong { req } => (PONG, vec![json!({ "req": req })]),
             Self::Farewell { refusal: Refusal { code, message } } => {
                 (ERROR, vec![json!({ "code": code, "message": message, "final": true })])
@@ -315,6 +349,18 @@ pub fn server_message(event: &str, mut args: Vec<Value>) -> Result<ServerMessage
         LINE => {
             let LineFields { req, place } = first(args)?;
             Ok(ServerMessage::Line { req, place })
+        }
+        JOINED => {
+            let JoinedFields { req, state } = first(args)?;
+            Ok(ServerMessage::Joined { req, state })
+        }
+        MEMBER => {
+            let MemberFields { room, pairing } = first(args)?;
+            Ok(ServerMessage::Member { room, pairing })
+        }
+        EXITED => {
+            let ExitedFields { room, reason, req } = first(args)?;
+            Ok(ServerMessage::Exited { req, room, reason })
         }
         PONG => Ok(ServerMessage::Pong { req: number(&mut args)? }),
         ERROR => {

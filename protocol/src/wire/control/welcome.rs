@@ -4,7 +4,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
 use crate::{
-    ClientId, Code, EndReason, PairingId, ResumeToken,
+    ClientId, Code, EndReason, PairingId, ResumeToken, RoomName,
     limits::Limits,
     wire::{WireError, handshake::Versions, labels, object},
 };
@@ -32,6 +32,9 @@ pub struct Welcome {
     /// The last pairing that ended, in a session that goes on: the client may not know.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ended: Option<EndedPairing>,
+    /// The rooms of which the client is a member, in a session that goes on.
+    #[serde(default, skip_serializing_if = "Vec::is_empty", deserialize_with = "rooms")]
+    pub rooms: Vec<RoomState>,
 }
 
 impl Welcome {
@@ -51,6 +54,12 @@ impl Welcome {
         fields["resume"] = self.resume.map(ResumeToken::reveal).into();
         fields
     }
+}
+
+/// Reads a list of rooms. Entries that this version cannot read are left out.
+fn rooms<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<RoomState>, D::Error> {
+    let Value::Array(entries) = Value::deserialize(deserializer)? else { return Ok(Vec::new()) };
+    Ok(entries.into_iter().filter_map(|entry| object(entry).ok()).collect())
 }
 
 /// A pairing that has ended.
@@ -82,6 +91,15 @@ pub struct PairingInfo {
 /// Reads the number of a version. A number that is too large for a `u8` is the largest `u8`.
 fn version<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u8, D::Error> {
     Ok(u64::deserialize(deserializer)?.try_into().unwrap_or(u8::MAX))
+}
+
+/// A room as one of its members sees it.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct RoomState {
+    /// The name of the room.
+    pub room: RoomName,
+    /// The pairings with the other members.
+    pub members: Vec<PairingInfo>,
 }
 
 /// An entry of the list of clients.
