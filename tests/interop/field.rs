@@ -11,8 +11,12 @@ fn each_test_that_the_list_names_is_there() {
     for (file, test) in list.split('`').filter_map(|named| named.split_once(".rs ")) {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("{file}.rs"));
         let source = std::fs::read_to_string(&path).expect(file);
-        let is_there = source.contains(&format!("fn {test}()"));
-        assert!(is_there, "{file}.rs has no test `{test}`");
+        let (before, _) = source
+            .split_once(&format!("fn {test}()"))
+            .unwrap_or_else(|| panic!("{file}.rs has no `{test}`"));
+        let attributes = before.rsplit_once("\n\n").map_or(before, |(_, last)| last);
+        assert!(attributes.contains("#[test]") || attributes.contains("#[tokio::test"), "{test}");
+        assert!(!attributes.contains("#[ignore"), "{test} is left out");
         found += 1;
     }
     assert!(found > 40, "{found} tests are named");
