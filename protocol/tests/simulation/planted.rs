@@ -143,7 +143,7 @@ planted! {
 planted! {
     sim::run_rooms;
     not_telling_a_room_of_a_member_that_is_back_is_caught: ForgetMemberBack by NothingLost, Progress;
-    not_telling_a_room_of_a_member_that_left_is_caught: ForgetMemberLeft by ToldOnce, Mutual, NothingLost, NothingLeft, Truthful;
+    not_telling_a_room_of_a_member_that_left_is_caught: ForgetMemberLeft by ToldOnce, Mutual, NothingLost, NothingLeft, Truthful, Direct;
     mixing_up_the_members_of_a_room_is_caught: MixMembers by NoStranger, Bounded, NothingLost, Progress, Mutual, Direct;
     missing_members_that_joined_meanwhile_is_caught: ForgetNewMembers by Mutual, NothingLost, ToldOnce;
     adopting_pairings_of_a_former_membership_is_caught: AdoptRoom by NothingLost, ToldOnce, Bounded, Order, AtMostOnce, Truthful, Mutual;
