@@ -3,10 +3,9 @@
 use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use futures_util::task::AtomicWaker;
 use tokio::sync::Notify;
 use tokio::sync::futures::Notified;
 use tokio_util::sync::CancellationToken;
@@ -23,10 +22,6 @@ pub(crate) struct DriverTicks {
     /// End of fast polling, in milliseconds since `started`; 0 if it is polled normally.
     fast_until: AtomicU64,
     is_open: AtomicBool,
-    /// True from the first connectivity on.
-    has_path: AtomicBool,
-    /// Sockets at which something waits for that.
-    waiting: Mutex<Vec<Arc<AtomicWaker>>>,
     ticked: Notify,
     count: AtomicU64,
     /// Held while the driver is polled.
@@ -43,8 +38,6 @@ impl DriverTicks {
             started: Instant::now(),
             fast_until: AtomicU64::new(0),
             is_open: AtomicBool::new(false),
-            has_path: AtomicBool::new(false),
-            waiting: Mutex::default(),
             ticked: Notify::new(),
             count: AtomicU64::new(0),
             polled: Mutex::new(()),
@@ -80,25 +73,8 @@ impl DriverTicks {
         .await
     }
 
-    /// Returns whether a pair of addresses has been chosen.
-    pub(crate) fn has_path(&self) -> bool {
-        self.has_path.load(Ordering::Acquire)
-    }
-
-    /// Returns where a socket registers the waker that is to be woken when there is a path.
-    pub(crate) fn wakes_socket(&self) -> Arc<AtomicWaker> {
-        let waker = Arc::new(AtomicWaker::new());
-        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-        waiting.push(Arc::clone(&waker));
-        waker
-    }
-
-    /// Notes the first connectivity. Shortens the driver's timer until [`Self::poll_normally`], or for a limited time.
+    /// Shortens the driver's timer until [`Self::poll_normally`], or for a limited time.
     pub(crate) fn poll_fast(&self) {
-        self.has_path.store(true, Ordering::Release);
-        let waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-        waiting.iter().for_each(|socket| socket.wake());
-        drop(waiting);
         if self.is_open.load(Ordering::Relaxed) {
             return; // The path came back under an open channel.
         }
