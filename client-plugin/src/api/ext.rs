@@ -72,8 +72,7 @@ pub trait P2pClientExt: sealed::Sealed {
     ///
     /// # Cancel safety
     ///
-    /// Once the client has taken the request, the pairing ends even if the future is dropped. It takes it at the first
-    /// poll, unless 64 requests of this client wait already.
+    /// Once polled, the pairing ends even if the future is dropped, unless 64 requests of this client wait before it.
     fn unregister_target(&self) -> Unregister;
 
     /// Watches whether `target` can be asked: it is absent, free or busy. The watch is a [`Stream`] of its
@@ -158,9 +157,8 @@ pub trait P2pClientExt: sealed::Sealed {
     /// own. What must keep that order is handed over before: `send(…).await` of a bounded channel of tokio
     /// (1.54) delivers in any order while the channel is full. At most 256 for calls run at once, and as many for other
     /// emits; further events wait at the partner. A handler continues when its pairing ends; only when 512 run, those of
-    /// earlier pairings are aborted to make room. A handler that
-    /// runs keeps the client connected, and so does one that holds a clone of the client: let it use
-    /// [`Incoming::client`] or a [`WeakP2pClient`](crate::WeakP2pClient).
+    /// earlier pairings are aborted to make room. A handler that runs keeps the client connected, and so does one that
+    /// holds a clone of it: let it use [`Incoming::client`] or a [`WeakP2pClient`](crate::WeakP2pClient).
     ///
     /// The code and the text of its error are sent to the partner, also those of any error returned with
     /// `?`: see [`HandlerError`](crate::HandlerError). A handler that
