@@ -307,7 +307,7 @@ function shortened(names, groups, counts, kept) {
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   const path = (name) => fileURLToPath(new URL(name, import.meta.url));
   const { names, words, kept, keptTexts, owned, texts } = internalNames(
-    ['index', 'core', 'page', 'page-core'].map((name) => path(`src/${name}.ts`)),
+    ['index', 'mesh', 'core', 'page', 'page-mesh', 'page-core'].map((name) => path(`src/${name}.ts`)),
     path('src/'),
   );
   console.log('names:', JSON.stringify(names));

@@ -12,10 +12,12 @@ import type { Channels } from "./direct/channels.js";
 import type { RawChannels } from "./direct/connection.js";
 import type { P2pChannel } from "./direct/raw-channel.js";
 import { Client } from "./client.js";
-import type { Answer, ClientComplaint, ClientConfig, ClientEvent, Command, Input, Output } from "./client/interface.js";
+import { keyOf } from "./client/peers.js";
+import type { Answer, ClientComplaint, ClientConfig, ClientEvent, Command, Input, Output, RoomEvent } from "./client/interface.js";
 import type { Refusal } from "./error.js";
 import { HEARTBEAT_INTERVAL, QUESTIONS } from "./limits.js";
-import type { DirectConfig, PartnerLink } from "./partner/driver.js";
+import type { DirectConfig } from "./partner/driver.js";
+import type { Links } from "./partner/links.js";
 import { ServerLink, type Source } from "./server/server-link.js";
 import { restoreClient, saveClient } from "./snapshot.js";
 import type { TargetState } from "./wire/control/welcome.js";
@@ -67,13 +69,15 @@ export class Actor {
   readonly hasChannels: boolean;
   private readonly server: ServerLink;
   /** The link to the partner, if the client has the code of a direct path. */
-  private readonly partner: PartnerLink | undefined;
+  private readonly partner: Links | undefined;
   private readonly emits = new EmitQueue();
   private readonly timer: CoarseTimer;
   private readonly callers = new Map<number, Caller>();
   private calls = 0;
   private isScheduled = false;
   private deciding = 0;
+  /** Is told of rooms, if the client has the code of rooms. */
+  onRoom: ((event: RoomEvent) => void) | undefined;
 
   constructor(
     config: ClientConfig,
@@ -90,14 +94,17 @@ export class Actor {
       this.client = new Client(config, now()); // Another program has written it.
     }
     const feed = (input: Input) => this.feed(input);
-    this.server = new ServerLink(source, feed);
+    this.server = new ServerLink(source, feed, config.rooms?.readRooms);
     this.hasChannels = !!Channels;
     const came = (channel: P2pChannel) => this.came(channel);
+    const raw: RawChannels = { Channels, came, roundTrip: () => this.client.directRtt() };
     const { parts } = config.direct;
-    this.partner = parts && new parts.PartnerLink(direct, feed, { Channels, came, roundTrip: () => this.client.directRtt() });
+    const link = parts && ((raw: RawChannels) => new parts.PartnerLink(direct, feed, raw));
+    this.partner = link && (config.rooms ? new config.rooms.PartnerLinks(this.client, link, raw) : link(raw));
     this.tasks = new HandlerTasks(
       (pairing, seq, result) => feed({ kind: "finished", pairing, seq, result }),
       (failed, error) => observer.complaint({ failed, error }),
+      (pairing) => keyOf(this.client, pairing) !== undefined,
     );
     this.timer = new CoarseTimer(() => this.schedule());
     void this.server.connect(this.client.token);
@@ -163,7 +170,7 @@ export class Actor {
     const call = ++this.calls;
     const command = make(call);
     this.callers.set(call, caller);
-    if (this.emits.isEmpty && this.client.takesEmits()) this.feed({ kind: "command", command });
+    if (!this.emits.has(command.pairing) && this.client.takesEmits(command.pairing)) this.feed({ kind: "command", command });
     else
       this.emits.push(command, milliseconds, () => {
         this.callers.delete(call);
@@ -216,9 +223,8 @@ export class Actor {
     const { client, emits } = this;
     for (;;) {
       for (let output; (output = client.pollOutput()); ) this.carryOutOne(output);
-      if (emits.isEmpty) return;
       let isAny = false;
-      for (let emit; client.takesEmits() && (emit = emits.take()); isAny = true) {
+      for (let emit; (emit = emits.take((pairing) => client.takesEmits(pairing))); isAny = true) {
         client.handle({ kind: "command", command: emit }, now());
       }
       if (!isAny) return;
@@ -254,10 +260,11 @@ export class Actor {
       case "ask":
         return this.decide(output);
       case "deliver":
-        return this.tasks.start(output.pairing, output.source, output.delivery);
+        return this.tasks.start(output.pairing, output.source, output.delivery, this.client.rooms?.roomOf(output.pairing));
       case "abandoned":
         return this.tasks.abandon(output.pairing, output.seq);
       case "event":
+        if ("room" in output.event) return this.onRoom?.(output.event);
         return this.observer.event(output.event);
       case "complain":
         return this.observer.complaint(output.about);

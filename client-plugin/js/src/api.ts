@@ -6,7 +6,7 @@ export { P2pClient, type RegisterSettings, type RequestSettings } from "./api/cl
 export type { ConnectSettings, Target } from "./api/connect.js";
 export type { EmitSettings, Replied, Reply } from "./api/emit2.js";
 export { ConnectError, EmitError, HandlerError, P2pError, RequestError } from "./api/error.js";
-export type { EventMap, EventReader, P2pEvent, Read } from "./api/events.js";
+export type { EventMap, EventOf, EventReader, P2pEvent, Read } from "./api/events.js";
 export { TargetWatch } from "./api/target-watch.js";
 export { values, Values } from "./api/values.js";
 export type { ChannelSettings } from "./direct/channels.js";

@@ -27,9 +27,10 @@ import { Ending, endIfConfirmed } from "./client/ending.js";
 import type { Answer, ClientConfig, ClientEvent, Input, Output, QuestionId } from "./client/interface.js";
 import { heard, nextHeartbeat, type Doubt } from "./client/life.js";
 import { Pacer } from "./client/pacer.js";
-import { everyPeer, feedPeer, findPeer, flush, flushDirect, peerNamed } from "./client/peers.js";
+import { everyPeer, exclusivePeer, feedPeer, flush, flushDirect, keyOf, peerNamed } from "./client/peers.js";
 import { answerQuestion, received } from "./client/received.js";
 import { expireRequests, type PendingRequest } from "./client/requests.js";
+import type { Rooms } from "./client/rooms.js";
 import { Watches } from "./client/watches.js";
 import type { PairingId, ResumeToken } from "./id.js";
 import { defaultLimits, type Limits } from "./limits.js";
@@ -62,8 +63,10 @@ export class Client {
   lastQuestion: QuestionId = 0;
   /** Registrations of partners whose pairing the server has forgotten. */
   readonly reassertions = new Map<ReqId, PairingId>();
-  /** The pairings, by the name under which each was made. The server grants one at a time. */
+  /** The pairings, by the name under which each was made. The server grants one at a time, besides those of rooms. */
   readonly peers = new Map<PairingId, Peer>();
+  /** The memberships in rooms, if this client has the code of rooms. */
+  readonly rooms: Rooms | undefined;
   readonly ending = new Ending();
   /** The peer whose frames were sent last. */
   served: PairingId | undefined;
@@ -84,28 +87,25 @@ export class Client {
   ) {
     this.state = { kind: "connecting", until: now + config.connectTimeout, time: config.connectTimeout };
     this.backoff = new Backoff(config);
+    this.rooms = config.rooms && new config.rooms.Rooms(this);
     this.firstUntil = config.retryFirst === undefined ? undefined : now + config.retryFirst;
     this.lastHeard = this.lastAsked = now;
   }
 
   /** The present pairing. */
   pairing(): PairingInfo | undefined {
-    for (const peer of this.peers.values()) return peer.info;
-    return undefined;
+    return exclusivePeer(this)?.info;
   }
 
   /** Returns the shortest recent round trip of the direct path, 0 if it is unknown. */
   directRtt(): number {
-    for (const peer of this.peers.values()) return peer.direct?.path.heartbeats?.minRtt() ?? 0;
-    return 0;
+    return exclusivePeer(this)?.direct?.path.heartbeats?.minRtt() ?? 0;
   }
 
-  /** Returns true if an emit may be given now. If not, the emit waits with its caller. */
-  takesEmits(): boolean {
-    // Once the client was told to close, an emit is refused at once.
-    if (this.ending.closes) return true;
-    for (const peer of this.peers.values()) if (!peer.takesEmits()) return false;
-    return true;
+  /** Returns true if an emit for this pairing may be given now. If not, the emit waits with its caller. */
+  takesEmits(pairing: PairingId): boolean {
+    // Once the client was told to close, an emit is refused at once, and so is one for a pairing that is over.
+    return this.ending.closes || (this.peers.get(keyOf(this, pairing) ?? "")?.takesEmits() ?? true);
   }
 
   /** Handles an input. */
@@ -116,6 +116,7 @@ export class Client {
       return;
     }
     this.dispatch(input);
+    this.rooms?.exitIfConfirmed();
     endIfConfirmed(this);
   }
 
@@ -179,13 +180,14 @@ export class Client {
         return answerQuestion(this, input.question, input.accept, input.reason);
       case "finished": {
         const { pairing, seq, result } = input;
-        const key = findPeer(this, (peer) => peer.isNamed(pairing));
+        const key = keyOf(this, pairing);
         if (key !== undefined) feedPeer(this, key, { kind: "finished", seq, result });
         return;
       }
       case "timeout":
         expireRequests(this);
         this.watches.expire(this);
+        this.rooms?.expire();
         everyPeer(this, input);
         return watchConnection(this);
     }
@@ -203,7 +205,12 @@ export class Client {
   /** Returns when `timeout` is due, if ever. */
   pollTimeout(): number | undefined {
     if (this.state.kind === "closed") return undefined;
-    let due = Math.min(this.watches.nextDeadline(), nextHeartbeat(this) ?? Infinity, this.ending.until ?? Infinity);
+    let due = Math.min(
+      this.watches.nextDeadline(),
+      this.rooms?.nextDeadline() ?? Infinity,
+      nextHeartbeat(this) ?? Infinity,
+      this.ending.until ?? Infinity,
+    );
     for (const { deadline } of this.requests.values()) due = Math.min(due, deadline);
     for (const peer of this.peers.values()) {
       const paced = peer.hasRelayed() ? this.pacer.nextAt(this.now) : undefined;

@@ -71,6 +71,9 @@ export const ACK_DELAY = 25 * MS;
 export const RESEND_DELAY = 50 * MS;
 export const RESEND_DELAY_MAX = 800 * MS;
 
+/** Members of a room that a client proposes, by default: ten clients have 45 pairings, and each of them nine. */
+export const MESH_MEMBERS = 10;
+
 /** Time that an emit waits for its reply, by default. */
 export const CALL_TIMEOUT = 10 * S;
 /** Time that a request waits for the server's answer, by default. */

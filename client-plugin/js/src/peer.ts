@@ -51,6 +51,11 @@ export class Peer {
   /** True once the pairing is to end: the server does not relay what this end sends. */
   isUnwanted = false;
   isEnded = false;
+  /**
+   * Begins with a direct path that waits, if one does. `asks` is true if the application asks for it, and false if the
+   * partner does. See `peer/upgrade.ts`.
+   */
+  upgrade: ((asks: boolean, now: number) => void) | undefined;
   readonly outputs: Output[] = [];
 
   /**
@@ -137,7 +142,11 @@ export class Peer {
       case "cancelled":
       case "paused":
         return this.inSession(input, now);
+      case "upgrade":
+        return this.upgrade?.(true, now);
       case "signalled":
+        this.upgrade?.(false, now);
+        return direct(this, input, now);
       case "network-changed":
       case "addresses-changed":
         return direct(this, input, now);

@@ -3,13 +3,15 @@
  * and what the partner has sent. So neither end executes anything twice, and nothing is lost. Of the direct path only
  * the number of attempts is kept.
  *
+ * Rooms are not kept: the next page leaves those that the welcome lists, and may join again.
+ *
  * Callers and handlers are gone with the page: calls under way are cancelled, and handlers that ran have failed.
  */
 
 import { Args } from "./args.js";
 import { fromBase64, toBase64 } from "./bytes.js";
 import type { Client } from "./client.js";
-import { feedPeer } from "./client/peers.js";
+import { exclusivePeer, feedPeer } from "./client/peers.js";
 import { refusal } from "./error.js";
 import type { ResumeToken } from "./id.js";
 import type { Limits } from "./limits.js";
@@ -69,7 +71,8 @@ export function saveClient(client: Client): string | undefined {
   const { token, grace, limits } = client;
   if (token === undefined || !grace || client.ending.closes) return undefined;
   const saved: Saved = { version: VERSION, token, grace, limits };
-  for (const peer of client.peers.values()) {
+  const peer = exclusivePeer(client);
+  if (peer) {
     // Only the direct path keeps a pairing that the server does not know, and it ends with the page.
     if (!isKnown(peer) || peer.isUnwanted) return undefined;
     const { attempt = 0, numbers = false } = peer.direct?.attempts ?? {};

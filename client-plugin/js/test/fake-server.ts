@@ -1,11 +1,13 @@
-/** A server in this process, without limits and checks: it welcomes clients, pairs them, and relays between two. */
+/** A server in this process, without limits and checks: it welcomes clients, pairs them, has rooms, and relays between two. */
 
 import { after } from "node:test";
 
 import { connectWith, type ConnectSettings } from "../src/api/connect.js";
 import type { P2pClient } from "../src/api/client.js";
 import { DIRECT } from "../src/direct-parts.js";
+import { MeshClient } from "../src/api/mesh/join.js";
 import { Channels } from "../src/direct/channels.js";
+import { ROOMS } from "../src/room-parts.js";
 import type { Io, SocketLike } from "../src/server/socket.js";
 
 type Listener = (...args: any[]) => void;
@@ -85,12 +87,16 @@ export class FakeServer {
   private readonly questions = new Map<number, (accept: boolean, reason?: string) => void>();
   private readonly watches: { socket: FakeSocket; req: number; target: string }[] = [];
   private numbers = 0;
+  /** The members of rooms, and the two of each of their pairings. */
+  private readonly rooms = new Map<string, Set<FakeSocket>>();
+  private readonly inRooms = new Map<string, { room: string; two: [FakeSocket, FakeSocket] }>();
 
   readonly io: Io = () => new FakeSocket(this);
 
   /** Connects a client. */
-  async connect(id: string, settings: Partial<ConnectSettings> = {}): Promise<P2pClient> {
-    const client = await connectWith(this.io, "http://server.test", { id, paths: "relay-only", ...settings }, { direct: DIRECT, Channels: this.Channels });
+  async connect(id: string, settings: Partial<ConnectSettings> = {}): Promise<MeshClient> {
+    const parts = { direct: DIRECT, Channels: this.Channels, rooms: ROOMS, Client: MeshClient };
+    const client = await connectWith(this.io, "http://server.test", { id, paths: "relay-only", ...settings }, parts);
     clients.add(client);
     return client;
   }
@@ -106,6 +112,8 @@ export class FakeServer {
   restart(): void {
     const sockets = [...this.sockets.values()];
     this.sockets.clear();
+    this.rooms.clear();
+    this.inRooms.clear();
     for (const socket of sockets) {
       socket.connected = false;
       socket.happens("disconnect");
@@ -130,7 +138,43 @@ export class FakeServer {
   left(socket: FakeSocket): void {
     if (this.sockets.get(socket.auth.clientId) === socket) this.sockets.delete(socket.auth.clientId);
     this.parted(socket, "disconnected");
+    for (const room of [...this.rooms.keys()]) this.exit(socket, room, "disconnected");
     this.changed();
+  }
+
+  /** Removes a client from a room. */
+  kick(id: string, room: string): void {
+    const socket = this.sockets.get(id);
+    if (!socket) return;
+    this.exit(socket, room, "kicked");
+    socket.tell("P2P_EXITED", { room, reason: "kicked" });
+  }
+
+  private exit(socket: FakeSocket, room: string, reason: string): void {
+    this.rooms.get(room)?.delete(socket);
+    for (const [pairing, { room: of, two }] of this.inRooms) {
+      if (of !== room || !two.includes(socket)) continue;
+      this.inRooms.delete(pairing);
+      for (const other of two) if (other !== socket) other.tell("P2P_DISCONNECT", { pairing, reason });
+    }
+  }
+
+  private join(socket: FakeSocket, room: string, req: number, most: number): void {
+    const members = this.rooms.get(room) ?? new Set();
+    if (members.size >= most) return socket.tell("P2P_ERROR", { req, code: "quota", message: "the room is full" });
+    this.rooms.set(room, members);
+    const info = (id: string, partner: FakeSocket, initiator: boolean) => {
+      const direct = !!(socket.auth.direct && partner.auth.direct);
+      return { id, partner: partner.auth.clientId as string, initiator, partnerProtocol: 2, direct };
+    };
+    const own = [...members].map((other) => {
+      const id = `2-${(++this.numbers).toString(16)}`;
+      this.inRooms.set(id, { room, two: [socket, other] });
+      setImmediate(() => other.tell("P2P_MEMBER", { room, pairing: info(id, socket, false) }));
+      return info(id, other, true);
+    });
+    members.add(socket);
+    socket.tell("P2P_JOINED", { req, room, members: own });
   }
 
   private parted(socket: FakeSocket, reason: string, req?: number): void {
@@ -171,10 +215,18 @@ export class FakeServer {
         return socket.tell("P2P_TARGET", { req, state: this.stateOf(String(first)) });
       case "P2P_PING":
         return socket.tell("P2P_PONG", { req });
+      case "P2P_JOIN":
+        return this.join(socket, String(first), req, second["most"]);
+      case "P2P_EXIT":
+        this.exit(socket, String(first), "unregistered");
+        return socket.tell("P2P_EXITED", { req, room: first, reason: "unregistered" });
       case "P2P_FRAME":
-      case "P2P_SIGNAL":
+      case "P2P_SIGNAL": {
         this.frames.push(args);
-        socket.partner?.tell(event, ...args);
+        const two = this.inRooms.get(String(first))?.two;
+        const partner = two ? two.find((other) => other !== socket) : socket.partner;
+        partner?.tell(event, ...args);
+      }
     }
   }
 

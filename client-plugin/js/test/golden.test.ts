@@ -12,6 +12,7 @@ import { connectRefusal } from "../src/server/from-server.js";
 import { clientEvent, type ClientMessage } from "../src/wire/control/client.js";
 import { WireError } from "../src/wire/control/fields.js";
 import { serverMessage, type ServerMessage } from "../src/wire/control/server.js";
+import { readRooms } from "../src/wire/control/room-fields.js";
 import type { PairingInfo } from "../src/wire/control/welcome.js";
 import { batchFromValue, frameText, frameValue, type Body, type Frame } from "../src/wire/frame.js";
 import { directFromText, heartbeatText, type Heartbeat } from "../src/wire/heartbeat.js";
@@ -106,6 +107,59 @@ test("what a v2 client hears", () => {
     const [event, ...args] = packet(text);
     assert.deepEqual(serverMessage(event, args), message, name);
   });
+});
+
+test("what a client says and hears of rooms", () => {
+  const said: Record<string, ClientMessage> = {
+    join: { kind: "join", req: 6, room: "lobby" },
+    join_most: { kind: "join", req: 6, room: "lobby", most: 10 },
+    exit: { kind: "exit", req: 7, room: "lobby" },
+  };
+  check("room_client_", said, (text, message, name) => {
+    const [event, args] = clientEvent(message);
+    assert.deepEqual([event, ...args], packet(text), name);
+  });
+
+  const info = (initiator: boolean): PairingInfo => ({ id: PAIRING, partner: "b", initiator, partnerProtocol: 2, direct: false });
+  const state = { room: "lobby", members: [info(true)] };
+  const welcome = {
+    protocol: 2,
+    clientId: "a",
+    resume: "000102030405060708090a0b0c0d0eff",
+    graceMs: 15_000,
+    resumed: true,
+    limits: defaultLimits(),
+    pairing: undefined,
+    ended: undefined,
+  };
+  const heard: Record<string, ServerMessage> = {
+    welcome: { kind: "welcome", welcome: { ...welcome, rooms: [state] } },
+    joined: { kind: "joined", req: 6, state },
+    member: { kind: "member", room: "lobby", pairing: info(false) },
+    exited: { kind: "exited", room: "lobby", reason: "kicked", req: undefined },
+    exited_answer: { kind: "exited", room: "lobby", reason: "unregistered", req: 7 },
+  };
+  check("room_server_", heard, (text, message, name) => {
+    const [event, ...args] = packet(text);
+    assert.deepEqual(serverMessage(event, args, readRooms), message, name);
+  });
+});
+
+test("messages about rooms that cannot be read are none, and an entry of a welcome is left out", () => {
+  const pairing = { id: PAIRING, partner: "b", initiator: true, partnerProtocol: 2, direct: false };
+  const bad: [string, unknown][] = [
+    ["P2P_JOINED", { req: 6, room: "lobby", members: [{ ...pairing, id: "x" }] }],
+    ["P2P_JOINED", { req: 6, room: "lobby" }],
+    ["P2P_JOINED", { room: "lobby", members: [] }],
+    ["P2P_MEMBER", { room: "", pairing }],
+    ["P2P_MEMBER", undefined],
+    ["P2P_EXITED", { room: "lobby" }],
+  ];
+  for (const [event, fields] of bad) assert.ok(serverMessage(event, [fields], readRooms) instanceof WireError, JSON.stringify([event, fields]));
+  const rooms = [{ room: "lobby", members: [pairing] }, { room: "\u0000", members: [] }, 7, { room: "other", members: [{}] }];
+  const fields = { protocol: 2, clientId: "a", graceMs: 0, resumed: true, rooms };
+  const message = serverMessage("P2P_WELCOME", [fields], readRooms);
+  assert.deepEqual(!(message instanceof WireError) && message.kind === "welcome" && message.welcome.rooms, [rooms[0]]);
 });
 
 test("frames", () => {

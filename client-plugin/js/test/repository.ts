@@ -23,6 +23,6 @@ export function snippets(document: string): string[] {
   const blocks = readFileSync(document, "utf8").matchAll(/^```(?:jsx?|html)\n(.*?)^```/gms);
   const programs = [...blocks].map(([, text = ""]) => /<script type="module">\n(.*?)<\/script>/s.exec(text)?.[1] ?? text);
   return programs
-    .map((text) => text.replace("./socketio-p2p.min.js", "socketio-p2p"))
-    .filter((text) => text.includes("from 'socketio-p2p'"));
+    .map((text) => text.replace(/\.\/(socketio-p2p(?:-mesh)?)\.min\.js/, (_, name: string) => name.replace("-mesh", "/mesh")))
+    .filter((text) => /from 'socketio-p2p(\/mesh)?'/.test(text));
 }

@@ -19,6 +19,8 @@ export interface Incoming {
   readonly source: string;
   /** The pairing to which it belongs. */
   readonly pairing: PairingId;
+  /** The room in which it was sent, or undefined if it belongs to the exclusive pairing. */
+  readonly room: string | undefined;
   /** True if the partner waits for a reply. */
   readonly wantsReply: boolean;
   /** Aborted when nobody waits for the result any more. */
@@ -57,20 +59,24 @@ export class HandlerTasks {
   private readonly running = new RunningHandlers();
   private readonly aborts = new Map<string, Abort>();
 
-  /** `broken` is told of a handler that failed otherwise than by a `HandlerError`. */
+  /**
+   * `broken` is told of a handler that failed otherwise than by a `HandlerError`; `isPresent` tells whether a pairing is
+   * not over.
+   */
   constructor(
     private readonly finished: (pairing: PairingId, seq: number, result: Args | Refusal) => void,
     private readonly broken: (failed: string, error: unknown) => void,
+    private readonly isPresent: (pairing: PairingId) => boolean,
   ) {}
 
   /** Starts the handler of a delivered event. */
-  start(pairing: PairingId, source: string, { seq, event, args, wantsReply }: Delivery): void {
+  start(pairing: PairingId, source: string, { seq, event, args, wantsReply }: Delivery, room?: string): void {
     const handler = this.handlers.get(event);
     const { fallback } = this;
     if (!handler && !fallback) return this.finished(pairing, seq, refusal("unhandled"));
     const key = keyOf(pairing, seq);
     const abort = new Abort();
-    const full = this.running.start(pairing, seq, () => this.end(key));
+    const full = this.running.start(pairing, seq, () => this.end(key), this.isPresent);
     if (full) return this.finished(pairing, seq, full);
     this.aborts.set(key, abort);
     const done = (result: Args | Refusal) => {
@@ -100,6 +106,7 @@ export class HandlerTasks {
         args: values,
         source,
         pairing,
+        room,
         wantsReply,
         get signal() {
           return abort.signal;

@@ -45,7 +45,7 @@ export interface RegisterSettings extends RequestSettings {
 export class P2pClient {
   /** @internal */
   constructor(
-    private readonly actor: Actor,
+    protected readonly actor: Actor,
     private readonly observers: Observers,
     /** The id that the server gave. */
     readonly id: string,
@@ -234,7 +234,8 @@ export class P2pClient {
     });
   }
 
-  private async request<T>(
+  /** @internal */
+  protected async request<T>(
     name: string,
     make: (call: number) => Command,
     settings: RequestSettings,
@@ -268,7 +269,7 @@ export class P2pClient {
   }
 }
 
-const REQUEST: Kinds<RequestSettings> = { timeout: time, signal };
+export const REQUEST: Kinds<RequestSettings> = { timeout: time, signal };
 const REGISTER: Kinds<RegisterSettings> = { ...REQUEST, payload: json, consentTime: time, waitInLine: time, retry: time };
 
 const CHANNEL: Kinds<ChannelSettings> = {
@@ -279,14 +280,14 @@ const CHANNEL: Kinds<ChannelSettings> = {
   signal,
 };
 
-const named = (request: string, target: unknown): string => `${request} ${JSON.stringify(target)}`;
+export const named = (request: string, target: unknown): string => `${request} ${JSON.stringify(target)}`;
 
 /** Throws what is wrong with the arguments of a function, if anything is. */
 function refuse(name: string, bad: string | undefined): void {
   if (bad) throw new P2pError("bad-args", `${name}: ${bad}`);
 }
 
-const deadline = ({ timeout }: RequestSettings): number =>
+export const deadline = ({ timeout }: RequestSettings): number =>
   now() + (timeout === undefined ? REQUEST_TIMEOUT : micros(timeout));
 
 const aborted = (name: string, signal: AbortSignal): RequestError =>

@@ -12,6 +12,7 @@ import type { IceServers } from "../partner/driver.js";
 import { pathConfig } from "../peer/path/config.js";
 import { connectAuth, ownAuth, type Auth } from "../server/auth.js";
 import type { Source } from "../server/server-link.js";
+import type { RoomParts } from "../room-parts.js";
 import { socketMaker, type Io, type SocketLike } from "../server/socket.js";
 import { P2pClient } from "./client.js";
 import { flag, fun, object, objectOrFunction, oneOf, signal as abortSignal, text, time, wrong, wrongOption } from "./check.js";
@@ -131,23 +132,26 @@ function handoverOf(name: string): Handover {
   return new Handover(sessionStorage, name);
 }
 
-/** What an entry of the package gives: the code of the direct path, and that of its raw channels. */
+/** What an entry of the package gives: the code of the direct path, that of its raw channels, and that of rooms. */
 export interface Parts {
   direct?: DirectParts;
   Channels?: RawChannels["Channels"];
+  rooms?: RoomParts;
+  /** The class of the clients. */
+  Client?: typeof P2pClient;
 }
 
 /** Connects a client. Rejects with a `ConnectError` if the first attempt fails. */
-export async function connectWith(
+export async function connectWith<Client extends P2pClient = P2pClient>(
   io: Io | undefined,
   target: Target,
   settings: ConnectSettings,
-  parts: Parts = {},
-): Promise<P2pClient> {
+  parts: Parts & { Client?: new (actor: Actor, observers: Observers, id: string) => Client } = {},
+): Promise<Client> {
   const bad = wrong("the server", target, TARGET) ?? wrongOption(settings, KINDS) ?? missingPart(settings, parts);
   if (bad) throw new ConnectError("bad-args", `connect: ${bad}`);
   const result = await begin(io, target, settings, parts);
-  if (result instanceof P2pClient) return result;
+  if (result instanceof P2pClient) return result as Client;
   // The error is made here, so that its stack shows the caller.
   if (result) throw connectError(shown(target), result);
   const { signal } = settings;
@@ -175,6 +179,7 @@ function begin(
     const policy = PeerConnection && parts.direct ? paths : "relay-only";
     const config = clientConfig({
       direct: pathConfig({ policy, parts: parts.direct }),
+      rooms: parts.rooms,
       ...(settings.resumes !== undefined && { resumes: settings.resumes }),
       ...(retryConnect !== undefined && { retryFirst: micros(retryConnect) }),
       ...(connectTimeout !== undefined && { connectTimeout: micros(connectTimeout) }),
@@ -194,7 +199,7 @@ function begin(
         if (isFailure) failure = hinted(event.failure, target);
         const told = publicEvent(isFailure && failure ? { ...event, failure } : event, shown(target), last);
         // The second and the third once at most: after a reload.
-        if ("id" in told) resolve((client ??= new P2pClient(actor, observers, told.id)));
+        if ("id" in told) resolve((client ??= new (parts.Client ?? P2pClient)(actor, observers, told.id)));
         if (told.type === "connect-error" || told.type === "refused") {
           last = told.error;
           queueMicrotask(() => (last = undefined)); // An end that it caused is told before.

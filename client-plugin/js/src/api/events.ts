@@ -53,11 +53,14 @@ const NAMES: Record<keyof EventMap, 1> = {
 /** The names of all events. */
 export const TYPES: readonly string[] = Object.keys(NAMES);
 
+/** The events of a map, each with its name as `type`. */
+export type EventOf<Events> = { [Type in keyof Events]: { type: Type } & Events[Type] }[keyof Events];
+
 /** An event, with its name as `type`. */
-export type P2pEvent = { [Type in keyof EventMap]: { type: Type } & EventMap[Type] }[keyof EventMap];
+export type P2pEvent = EventOf<EventMap>;
 
 /** What an iterator yields: an event, or the number of those that it missed, because it was not read. */
-export type Read = P2pEvent | { type: "lagged"; missed: number };
+export type Read<Event = P2pEvent> = Event | { type: "lagged"; missed: number };
 
 /** The events that wait for the reader of an iterator. */
 const WAITING = 256;
@@ -85,17 +88,17 @@ export function publicEvent(event: ClientEvent, server: string, last: P2pError |
 }
 
 /** A queue that is read by an async iterator. When it is full, the oldest are dropped and counted. */
-export class EventReader implements AsyncIterableIterator<Read> {
-  private readonly queue: P2pEvent[] = [];
+export class EventReader<Event = P2pEvent> implements AsyncIterableIterator<Read<Event>> {
+  private readonly queue: Event[] = [];
   private missed = 0;
-  private waiting: ((read: IteratorResult<Read>) => void)[] = [];
+  private waiting: ((read: IteratorResult<Read<Event>>) => void)[] = [];
   private isOver = false;
 
   /** @internal */
-  constructor(private readonly closed: (reader: EventReader) => void) {}
+  constructor(private readonly closed: (reader: EventReader<Event>) => void) {}
 
   /** Adds an event. @internal */
-  push(event: P2pEvent): void {
+  push(event: Event): void {
     const reader = this.waiting.shift();
     if (reader) return reader({ done: false, value: event });
     if (this.queue.push(event) <= WAITING) return;
@@ -110,7 +113,7 @@ export class EventReader implements AsyncIterableIterator<Read> {
   }
 
   /** Returns the next event, once there is one. */
-  next(): Promise<IteratorResult<Read>> {
+  next(): Promise<IteratorResult<Read<Event>>> {
     if (this.missed) {
       const value = { type: "lagged" as const, missed: this.missed };
       this.missed = 0;
@@ -123,7 +126,7 @@ export class EventReader implements AsyncIterableIterator<Read> {
   }
 
   /** Ends the reader, as leaving a loop over it does. */
-  return(): Promise<IteratorResult<Read>> {
+  return(): Promise<IteratorResult<Read<Event>>> {
     this.queue.length = this.missed = 0;
     this.end();
     this.closed(this);
@@ -136,15 +139,15 @@ export class EventReader implements AsyncIterableIterator<Read> {
   }
 }
 
-type Listener<Type extends keyof EventMap> = (event: { type: Type } & EventMap[Type]) => void;
+type Listener<Events, Type extends keyof Events> = (event: { type: Type } & Events[Type]) => void;
 
-/** The listeners and readers of a client's events. */
-export class Observers {
-  private readonly listeners = new Map<string, Set<Listener<any>>>();
-  private readonly readers = new Set<EventReader>();
+/** The listeners and readers of a client's events, or of others. */
+export class Observers<Events = EventMap> {
+  private readonly listeners = new Map<keyof Events, Set<(event: any) => void>>();
+  private readonly readers = new Set<EventReader<EventOf<Events>>>();
   private isOver = false;
 
-  publish(event: P2pEvent): void {
+  publish(event: EventOf<Events>): void {
     for (const reader of this.readers) reader.push(event);
     // A listener may add others, and remove itself.
     for (const listener of [...(this.listeners.get(event.type) ?? [])]) {
@@ -154,23 +157,27 @@ export class Observers {
         reportError(error);
       }
     }
-    if (event.type !== "disconnected") return;
+    if (event.type === "disconnected") this.end();
+  }
+
+  /** Notes that no event follows. */
+  end(): void {
     this.isOver = true;
     for (const reader of this.readers) reader.end();
     this.readers.clear();
   }
 
-  on<Type extends keyof EventMap>(type: Type, listener: Listener<Type>): void {
+  on<Type extends keyof Events>(type: Type, listener: Listener<Events, Type>): void {
     const listeners = this.listeners.get(type) ?? new Set();
     this.listeners.set(type, listeners.add(listener));
   }
 
-  off<Type extends keyof EventMap>(type: Type, listener: Listener<Type>): void {
+  off<Type extends keyof Events>(type: Type, listener: Listener<Events, Type>): void {
     this.listeners.get(type)?.delete(listener);
   }
 
-  read(): EventReader {
-    const reader = new EventReader((reader) => this.readers.delete(reader));
+  read(): EventReader<EventOf<Events>> {
+    const reader = new EventReader<EventOf<Events>>((reader) => this.readers.delete(reader));
     if (this.isOver) reader.end();
     else this.readers.add(reader);
     return reader;

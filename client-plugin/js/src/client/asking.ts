@@ -2,6 +2,7 @@
 
 import type { Client } from "../client.js";
 import { endPairing } from "./ending.js";
+import { exclusivePeer } from "./peers.js";
 import { endUnwanted, pairingWith, register, request } from "./requests.js";
 
 /** Sends the requests again that were not answered on an earlier connection, unless the welcome answers them. */
@@ -12,7 +13,7 @@ export function askAgain(client: Client): void {
     if (asked.kind === "list") {
       request(client, call, asked, deadline);
     } else if (asked.kind === "unregister") {
-      if (client.peers.size) endPairing(client, call, deadline);
+      if (exclusivePeer(client)) endPairing(client, call, deadline);
       else client.answer(call, { kind: "unregistered" });
     } else {
       const pairing = pairingWith(client, asked.target);

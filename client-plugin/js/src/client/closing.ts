@@ -17,7 +17,7 @@ export function close(client: Client): void {
 export function refuseClosed(client: Client, command: Command): void {
   if (command.kind === "emit") {
     client.answer(command.call, { kind: "outcome", outcome: { outcome: "not-executed", cause: { code: "closed" } } });
-  } else if (command.kind !== "cancel" && command.kind !== "network-changed" && command.kind !== "close") {
+  } else if ("call" in command && command.kind !== "cancel") {
     client.answer(command.call, { kind: "closed" });
   }
 }

@@ -23,11 +23,16 @@ export function command(client: Client, command: Command): void {
       const { call, pairing, event, args, options } = command;
       return emit(client, call, pairing, { kind: "emit", call, event, args, options });
     }
+    case "join":
+    case "exit":
+    case "upgrade":
+      return client.rooms?.command(command);
     case "cancel": {
       const { call } = command;
       cancelRequest(client, call);
       client.ending.cancel(call);
       client.watches.cancel(client, call);
+      client.rooms?.cancel(call);
       return everyPeer(client, { kind: "cancelled", call });
     }
     case "network-changed":

@@ -50,7 +50,7 @@ export function lost(client: Client): void {
   client.doubt = undefined;
   client.event({ kind: "away" });
   // A client that is neither paired nor in a line has nothing that the server could keep.
-  const hasPlace = client.peers.size > 0 || waitsInLine(client);
+  const hasPlace = client.peers.size > 0 || client.rooms?.isEmpty === false || waitsInLine(client);
   if (hasPlace && client.grace > 0) client.backoff.lost(client.grace, client.lastHeard, client.now);
   reconnect(client);
   client.reassertions.clear();
@@ -81,7 +81,7 @@ export function welcome(client: Client, received: Welcome): void {
   const isNew = present && knowsAs(client, present.id) === undefined;
   for (const key of [...client.peers.keys()]) {
     const peer = client.peers.get(key);
-    if (!peer) continue;
+    if (!peer || client.rooms?.roomOf(key) !== undefined) continue;
     const known = knownAs(peer);
     feedPeer(client, key, { kind: "server", event: { event: "welcomed", limits: client.limits } });
     const reason = ended && ended.pairing === known ? ended.reason : undefined;
@@ -92,6 +92,7 @@ export function welcome(client: Client, received: Welcome): void {
     else feedPeer(client, key, { kind: "server", event: { event: "forgotten", reason: reason ?? "disconnected" } });
   }
   if (isNew) paired(client, present);
+  client.rooms?.welcome(welcome.rooms, resumed);
   askAgain(client);
 }
 

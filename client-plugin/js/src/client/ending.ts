@@ -8,7 +8,7 @@
 import type { Client } from "../client.js";
 import { CONFIRM_TIMEOUT } from "../limits.js";
 import { close } from "./closing.js";
-import { everyPeer } from "./peers.js";
+import { everyPeer, exclusivePeer } from "./peers.js";
 import { unregister } from "./requests.js";
 
 /** The ends that wait. */
@@ -34,9 +34,10 @@ export class Ending {
   }
 }
 
-/** Returns true while a partner that can be reached has not confirmed everything. */
+/** Returns true while a partner that can be reached has not confirmed everything; a member of a room, if the client closes. */
 function isUnconfirmed(client: Client): boolean {
-  return [...client.peers.values()].some((peer) => peer.isUnconfirmed());
+  const peers = client.ending.closes ? [...client.peers.values()] : [exclusivePeer(client)];
+  return peers.some((peer) => peer?.isUnconfirmed());
 }
 
 /** Ends the pairing once everything is confirmed, within half of the time until the deadline. */

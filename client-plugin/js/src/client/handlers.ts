@@ -13,7 +13,7 @@ interface Running {
 }
 
 /**
- * The handlers of a client that run, at most `HANDLERS`.
+ * The handlers of a client that run, at most `HANDLERS` of each present pairing, and as many of all others.
  *
  * A session bounds the handlers of its own pairing. But a partner could leave handlers behind: it pairs again, or its
  * callers give up, without end. So handlers whose results nobody awaits any more make room for others: those of
@@ -22,16 +22,28 @@ interface Running {
 export class RunningHandlers {
   private readonly running = new Map<string, Running>();
 
-  /** Notes that a handler starts. Returns a refusal if there is no room. */
-  start(pairing: PairingId, seq: number, end: () => void): Refusal | undefined {
+  /**
+   * Notes that a handler starts. `isPresent` tells whether a pairing is not over; that of the handler counts as present.
+   * Returns a refusal if there is no room.
+   */
+  start(pairing: PairingId, seq: number, end: () => void, isPresent: (pairing: PairingId) => boolean): Refusal | undefined {
+    // Others are counted only if there are as many as one pairing may have.
     if (this.running.size >= HANDLERS) {
+      let own = 0;
+      const left: [string, Running][] = [];
       for (const [key, other] of this.running) {
-        if (other.pairing === pairing && !other.isAbandoned) continue;
-        this.running.delete(key);
-        other.end();
+        const isOwn = other.pairing === pairing;
+        if (other.isAbandoned || !(isOwn || isPresent(other.pairing))) left.push([key, other]);
+        else if (isOwn) own++;
       }
+      if (own + left.length >= HANDLERS) {
+        for (const [key, other] of left) {
+          this.running.delete(key);
+          other.end();
+        }
+      }
+      if (own >= HANDLERS) return refusal("congested");
     }
-    if (this.running.size >= HANDLERS) return refusal("congested");
     this.running.set(keyOf(pairing, seq), { pairing, end, isAbandoned: false });
     return undefined;
   }

@@ -8,10 +8,11 @@ import type { Complaint } from "../peer/interface.js";
 import type { LinkCommand, LinkEvent, LinkId } from "../peer/link.js";
 import { pathConfig, type PathConfig } from "../peer/path/config.js";
 import type { CallId, Delivery, EmitOptions } from "../peer/session/interface.js";
+import type { RoomParts } from "../room-parts.js";
 import type { Frame } from "../wire/frame.js";
 import type { ClientMessage } from "../wire/control/client.js";
 import type { ServerMessage } from "../wire/control/server.js";
-import type { ClientEntry, PairingInfo, Presence, TargetState, Welcome } from "../wire/control/welcome.js";
+import type { ClientEntry, PairingInfo, Presence, RoomState, TargetState, Welcome } from "../wire/control/welcome.js";
 import type { Signal, SignalError } from "../wire/signal.js";
 
 /** The settings of a client. A duration counts as 1 ms at least and 100 years at most. */
@@ -32,6 +33,8 @@ export interface ClientConfig {
   resumes: boolean;
   /** The paths that are used, and how the direct one is looked after. */
   direct: PathConfig;
+  /** What a client with rooms needs, if it has any. */
+  rooms: RoomParts | undefined;
   /** Returns a random number from 0 to 1, so that the clients of a server do not all come back at once. */
   random: () => number;
 }
@@ -48,6 +51,7 @@ export function clientConfig(given: Partial<ClientConfig> = {}): ClientConfig {
     heartbeatTimeout: setting(given.heartbeatTimeout ?? HEARTBEAT_TIMEOUT),
     resumes: given.resumes ?? true,
     direct: given.direct ?? pathConfig(),
+    rooms: given.rooms,
     random: given.random ?? Math.random,
   };
 }
@@ -137,6 +141,7 @@ export type Command =
   | { kind: "list"; call: CallId; deadline: number }
   /** Watch a target, until `cancel` or `unwatched`. */
   | { kind: "watch"; call: CallId; target: ClientId; deadline: number }
+  | RoomCommand
   /** Emit an event. Only while `takesEmits`. */
   | { kind: "emit"; call: CallId; pairing: PairingId; event: string; args: Args; options: EmitOptions }
   /** Forget a call: the caller no longer waits. A watch ends. */
@@ -146,12 +151,29 @@ export type Command =
   /** Close the client, once the partner has confirmed what was emitted. */
   | { kind: "close" };
 
+/** A command about a room. */
+export type RoomCommand =
+  /**
+   * Join a room, or have its present members if the client is a member. `most` is the most members, this client included.
+   * `upgrades` is true if direct paths are made at once; otherwise each waits for `upgrade`, of this client or of the other
+   * member.
+   */
+  | { kind: "join"; call: CallId; room: string; most?: number | undefined; upgrades: boolean; deadline: number }
+  /** Leave a room, once its members have confirmed what was emitted. */
+  | { kind: "exit"; call: CallId; room: string; deadline: number }
+  /** Make the direct paths to the members of a room that wait, and to those who join later. */
+  | { kind: "upgrade"; room: string };
+
 /** The answer to a command. */
 export type Answer =
   | { kind: "registered"; pairing: PairingInfo }
   | { kind: "unregistered" }
   | { kind: "clients"; clients: ClientEntry[] }
   | { kind: "watching"; state: TargetState }
+  /** The client is a member of a room, which has these other members. */
+  | { kind: "joined"; state: RoomState }
+  /** The client is not a member of the room any more. */
+  | { kind: "exited" }
   /** The event is on its way. */
   | { kind: "sent" }
   /** The outcome of an acknowledged emit, or of any emit that was not sent. */
@@ -228,7 +250,25 @@ export type ClientEvent =
   | { kind: "path"; path: Path | undefined; rtt: number | undefined }
   /** The server knows the pairing again, by this name. */
   | { kind: "reasserted"; pairing: PairingInfo }
+  | RoomEvent
   /** The server refused something that no call waits for. */
   | { kind: "refused"; refusal: Refusal }
   /** The connection is gone, and the client makes no other. */
   | { kind: "disconnected" };
+
+/** An event of a room, for the application. */
+export type RoomEvent =
+  /** The client is a member: it has joined, or the server had forgotten the room and knows it again. */
+  | { kind: "joined"; room: string; members: PairingInfo[] }
+  /** The client is not a member any more. */
+  | { kind: "exited"; room: string; reason: EndReason }
+  /** The server has forgotten the room, and this client will not be a member again: it may not, or there is no place. */
+  | { kind: "not-joined"; room: string; refusal: Refusal }
+  /** The room has another member. */
+  | { kind: "member-joined"; room: string; pairing: PairingInfo }
+  /** The room has a member less: the pairing with it has ended. */
+  | { kind: "member-left"; room: string; pairing: PairingInfo; reason: EndReason }
+  /** A member lost its connection, or is back. */
+  | { kind: "member"; room: string; member: ClientId; state: Presence }
+  /** Emits to a member take another path from now on. `rtt` is its round-trip time, as far as it is known. */
+  | { kind: "member-path"; room: string; member: ClientId; path: Path | undefined; rtt: number | undefined };

@@ -16,6 +16,15 @@ export function peerNamed(client: Client, pairing: PairingId): PairingId | undef
   return findPeer(client, (peer) => peer.info.id === pairing);
 }
 
+/** Returns the key of the peer of the pairing that the client has besides those of rooms. */
+function exclusiveKey({ peers, rooms }: Client): PairingId {
+  for (const key of peers.keys()) if (rooms?.roomOf(key) === undefined) return key;
+  return "";
+}
+
+/** Returns that peer. */
+export const exclusivePeer = (client: Client): Peer | undefined => client.peers.get(exclusiveKey(client));
+
 /** Returns the key of the peer that the server has forgotten, if there is one. */
 export function forgottenPeer(client: Client): PairingId | undefined {
   return findPeer(client, (peer) => isForgotten(peer));
@@ -25,6 +34,10 @@ export function findPeer(client: Client, isIt: (peer: Peer) => boolean): Pairing
   for (const [key, peer] of client.peers) if (isIt(peer)) return key;
   return undefined;
 }
+
+/** Returns the key of the peer whose pairing has this name, or had it. */
+export const keyOf = (client: Client, pairing: PairingId): PairingId | undefined =>
+  findPeer(client, (peer) => peer.isNamed(pairing));
 
 /** Feeds one peer. */
 export function feedPeer(client: Client, key: PairingId, input: peer.Input): void {
@@ -38,7 +51,7 @@ export function everyPeer(client: Client, input: peer.Input): void {
 }
 
 /** Carries out what a peer puts out. */
-function carryOutPeer(client: Client, key: PairingId): void {
+export function carryOutPeer(client: Client, key: PairingId): void {
   for (;;) {
     const peer = client.peers.get(key);
     const output = peer?.pollOutput();
@@ -66,10 +79,10 @@ function carryOutPeer(client: Client, key: PairingId): void {
         client.answer(output.call, { kind: "outcome", outcome: output.outcome });
         break;
       case "path":
-        client.event(output);
-        if (output.path !== "direct") doubt(client); // It was left; the network may be gone.
-        break;
       case "partner":
+        client.event(client.rooms?.event(key, info, output) ?? output);
+        if (output.kind === "path" && output.path !== "direct") doubt(client); // It was left; the network may be gone.
+        break;
       case "reasserted":
         client.event(output);
         break;
@@ -80,12 +93,12 @@ function carryOutPeer(client: Client, key: PairingId): void {
         break;
       }
       case "unregister":
-        client.send({ kind: "unregister", req: nextReq(client) });
+        if (!client.rooms?.exitRoomOf(key)) client.send({ kind: "unregister", req: nextReq(client) });
         break;
       case "ended":
         client.peers.delete(key);
         for (const [req, of] of client.reassertions) if (of === key) client.reassertions.delete(req);
-        client.event({ kind: "unpaired", pairing: info, reason: output.reason });
+        client.event(client.rooms?.forget(key, info, output.reason) ?? { kind: "unpaired", pairing: info, reason: output.reason });
     }
   }
 }
@@ -127,9 +140,9 @@ export function flushDirect(client: Client): void {
 
 /** Gives an emit to its peer, or refuses it. */
 export function emit(client: Client, call: number, pairing: PairingId, input: peer.Input): void {
-  const key = findPeer(client, (peer) => peer.isNamed(pairing));
+  const key = keyOf(client, pairing);
   if (key !== undefined) return feedPeer(client, key, input);
-  const code = client.peers.size ? "stale-pairing" : "not-paired";
+  const code = exclusivePeer(client) ? "stale-pairing" : "not-paired";
   client.answer(call, { kind: "outcome", outcome: { outcome: "not-executed", cause: { code } } });
 }
 
@@ -141,10 +154,11 @@ export function paired(client: Client, info: PairingInfo): void {
   if (reasserting !== undefined) {
     return feedPeer(client, reasserting, { kind: "server", event: { event: "granted", pairing: info } });
   }
-  everyPeer(client, { kind: "ended", reason: "replaced" });
+  feedPeer(client, exclusiveKey(client), { kind: "ended", reason: "replaced" });
   const peer = new Peer(client.config.direct, info, client.limits, client.serverRtt, client.now);
   const wantsRtt = peer.hasDirect() && client.serverRtt === undefined;
   client.peers.set(info.id, peer);
+  client.rooms?.sort();
   client.event({ kind: "paired", pairing: info });
   if (wantsRtt) askForLife(client);
   carryOutPeer(client, info.id);

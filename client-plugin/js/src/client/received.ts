@@ -4,6 +4,7 @@ import type { Client } from "../client.js";
 import { isKnownCode, isRetryable, refusal as refusalOf, type Refusal } from "../error.js";
 import type { PairingId } from "../id.js";
 import { QUESTIONS } from "../limits.js";
+import type * as peer from "../peer/interface.js";
 import type { ReqId } from "../wire/control/client.js";
 import type { ServerMessage } from "../wire/control/server.js";
 import { close } from "./closing.js";
@@ -44,7 +45,11 @@ export function received(client: Client, message: ServerMessage): void {
     }
     case "disconnect": {
       const key = knowsAs(client, message.pairing);
-      if (key !== undefined) feedPeer(client, key, { kind: "server", event: { event: "ended", reason: message.reason } });
+      const { reason } = message;
+      // A pairing of a room is not reasserted.
+      const isInRoom = key !== undefined && client.rooms?.roomOf(key) !== undefined;
+      const input: peer.Input = isInRoom ? { kind: "ended", reason } : { kind: "server", event: { event: "ended", reason } };
+      if (key !== undefined) feedPeer(client, key, input);
       return resolve(client, message.req, { kind: "unregistered" });
     }
     case "partner": {
@@ -72,6 +77,10 @@ export function received(client: Client, message: ServerMessage): void {
       return toldPlace(client, message.req, message.place);
     case "target":
       return client.watches.told(client, message.req, message.state);
+    case "joined":
+    case "member":
+    case "exited":
+      return client.rooms?.received(message);
     case "pong":
       return measured(client, message.req);
   }
@@ -93,6 +102,7 @@ function measured(client: Client, req: ReqId): void {
 
 function refused(client: Client, refusal: Refusal, req: ReqId | undefined, pairing: PairingId | undefined): void {
   if (notGranted(client, req, refusal) || client.watches.refused(client, req, refusal)) return;
+  if (client.rooms?.refused(req, refusal)) return;
   const { code } = refusal;
   if (req !== undefined) {
     // A pairing that does not exist counts as ended.

@@ -17,7 +17,7 @@ import type { PairingInfo } from "../wire/control/welcome.js";
 import { isDeeper } from "../wire/shape.js";
 import type { Answer, Command } from "./interface.js";
 import { nextReq } from "./life.js";
-import { feedPeer, forgottenPeer } from "./peers.js";
+import { exclusivePeer, feedPeer, forgottenPeer } from "./peers.js";
 
 /** A request to the server. Each is idempotent: it may be sent again on another connection. */
 type ServerRequest =
@@ -62,8 +62,8 @@ export function request(client: Client, call: number, asked: ServerRequest, dead
 }
 
 export function pairingWith(client: Client, partner: string): PairingInfo | undefined {
-  for (const peer of client.peers.values()) if (peer.info.partner === partner) return peer.info;
-  return undefined;
+  const info = exclusivePeer(client)?.info;
+  return info?.partner === partner ? info : undefined;
 }
 
 /**
@@ -167,6 +167,7 @@ export function closeRequests(client: Client): void {
   // As they were made.
   for (const call of calls.sort((one, other) => one - other)) client.answer(call, { kind: "closed" });
   client.watches.close(client);
+  client.rooms?.close();
 }
 
 /** Returns true if the server would not even read a payload. */

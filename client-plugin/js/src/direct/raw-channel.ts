@@ -255,7 +255,7 @@ export class P2pChannel {
   }
 
   private received(data: ChannelMessage): void {
-    const message = this.pieces ? this.joined(data) : data;
+    const message = this.pieces ? this.collected(data) : data;
     if (message === undefined) return;
     const { channel, group } = this;
     const isText = typeof message === "string";
@@ -275,7 +275,7 @@ export class P2pChannel {
   }
 
   /** Returns the message that a piece completes, if it does. */
-  private joined(data: ChannelMessage): ChannelMessage | undefined {
+  private collected(data: ChannelMessage): ChannelMessage | undefined {
     const whole = typeof data === "string" ? undefined : this.pieces?.received(data);
     return whole && (whole.isText ? decoder.decode(whole.bytes) : whole.bytes);
   }

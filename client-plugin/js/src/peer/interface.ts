@@ -20,6 +20,8 @@ export type Input =
   | { kind: "relay-refused" | "undeliverable" }
   /** The server forwarded a signal of the partner. */
   | { kind: "signalled"; signal: Signal }
+  /** The application wants a direct path that waits. */
+  | { kind: "upgrade" }
   /** The driver of a link reports an event. */
   | { kind: "link"; link: LinkId; event: LinkEvent }
   /** The application emits an event. Only while the peer takes emits. */

@@ -2,7 +2,7 @@
 
 import type { Input } from "../client/interface.js";
 import { isKnownCode, refusal, type Refusal } from "../error.js";
-import { serverMessage } from "../wire/control/server.js";
+import { serverMessage, type ReadRooms } from "../wire/control/server.js";
 import { WireError } from "../wire/control/fields.js";
 import { batchFromValue, frameFromBinary } from "../wire/frame.js";
 import { readLabel } from "../wire/label.js";
@@ -10,8 +10,8 @@ import { FRAME, SIGNAL, WELCOME } from "../wire/names.js";
 import { ofPairing } from "../wire/signal.js";
 
 /** Reads an event of the plugin's name space. */
-export function fromServer(event: string, args: unknown[]): Input {
-  if (event !== FRAME && event !== SIGNAL) return ofMessage(event, args);
+export function fromServer(event: string, args: unknown[], rooms?: ReadRooms): Input {
+  if (event !== FRAME && event !== SIGNAL) return ofMessage(event, args, rooms);
   // Frames have exactly these arguments.
   const read = event === FRAME && args.length !== 2 ? undefined : ofPairing(args);
   if (event === SIGNAL) {
@@ -28,8 +28,8 @@ export function fromServer(event: string, args: unknown[]): Input {
   return { kind: "garbled", refusal: refusal("bad-args") };
 }
 
-function ofMessage(event: string, args: unknown[]): Input {
-  const message = serverMessage(event, args);
+function ofMessage(event: string, args: unknown[], rooms: ReadRooms | undefined): Input {
+  const message = serverMessage(event, args, rooms);
   if (!(message instanceof WireError)) return { kind: "received", message };
   return { kind: event === WELCOME ? "garbled-welcome" : "garbled", refusal: message.refusal };
 }

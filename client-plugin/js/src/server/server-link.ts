@@ -4,6 +4,7 @@ import { describe } from "../bytes.js";
 import type { Input } from "../client/interface.js";
 import type { ResumeToken } from "../id.js";
 import { clientEvent, type ClientMessage } from "../wire/control/client.js";
+import type { ReadRooms } from "../wire/control/server.js";
 import { bodyArgs, frameBinary, frameValue, type Frame } from "../wire/frame.js";
 import { FRAME } from "../wire/names.js";
 import { connectRefusal, fromServer } from "./from-server.js";
@@ -32,6 +33,7 @@ export class ServerLink {
   constructor(
     private readonly source: Source,
     private readonly feed: (input: Input) => void,
+    private readonly rooms: ReadRooms | undefined,
   ) {}
 
   /** Begins an attempt to connect that shows this token. */
@@ -52,7 +54,7 @@ export class ServerLink {
       this.unlisten = listen(socket, {
         connected: () => this.feed({ kind: "opened" }),
         event: (event, args) => {
-          if (event.startsWith(PREFIX)) this.feed(fromServer(event, args));
+          if (event.startsWith(PREFIX)) this.feed(fromServer(event, args, this.rooms));
         },
         refused: (message) => this.feed({ kind: "rejected", refusal: connectRefusal(message) }),
         failed: (message) => this.feed({ kind: "unreachable", message }),

@@ -11,6 +11,7 @@ import {
   type Input,
   type Output,
 } from "../client/interface.js";
+import { ROOMS } from "../room-parts.js";
 import { refusal, type Code } from "../error.js";
 import { clientEvent, present } from "../wire/control/client.js";
 import { serverMessage, type ServerMessage } from "../wire/control/server.js";
@@ -32,6 +33,7 @@ export class ClientMachine implements Machine {
         heartbeatTimeout: time("heartbeat_timeout"),
         resumes: config["resumes"] as boolean,
         direct: readConfig(config["paths"] as Fields),
+        rooms: ROOMS,
       }),
       0,
     );
@@ -56,7 +58,7 @@ function readInput(line: Fields): Input {
   const pairing = line["pairing"] as string;
   switch (kind) {
     case "message":
-      return { kind: "received", message: serverMessage(line["event"] as string, line["args"] as []) as ServerMessage };
+      return { kind: "received", message: serverMessage(line["event"] as string, line["args"] as [], ROOMS.readRooms) as ServerMessage };
     case "frames":
       return { kind, pairing, frames: batchFromValue(line["frames"])?.frames ?? [], unread: line["unread"] === true };
     case "signal":
@@ -97,8 +99,10 @@ function readCommand(line: Fields): Command {
       const { pairing, event } = line as { pairing: string; event: string };
       return { kind: "emit", call, pairing, event, args: readArgs(line), options: readOptions(line) };
     }
-    default:
-      return present({ kind, call, target, deadline }) as unknown as Command;
+    default: {
+      const { room, most, upgrades } = line;
+      return present({ kind, call, target, room, most: most ?? undefined, upgrades, deadline }) as unknown as Command;
+    }
   }
 }
 
@@ -149,6 +153,10 @@ function writeEvent(event: ClientEvent): Fields {
       return { event: event.kind };
     case "connect-error":
       return { event: event.kind, ...writeFailure(event.failure) };
+    case "joined":
+      return { event: event.kind, state: { room: event.room, members: event.members } };
+    case "member-left":
+      return { event: event.kind, room: event.room, pairing: event.pairing.id, reason: event.reason };
     default: {
       const { kind, ...fields } = event;
       return { event: kind, ...present(fields) };

@@ -66,7 +66,7 @@ export async function serve(pages: Record<string, string>, scripts: Record<strin
     files[name] = script(new URL(`node_modules/socket.io-client/dist${name}`, PACKAGE));
   }
   for (const [path, body] of Object.entries(scripts)) files[path] = { type: "text/javascript", body };
-  for (const name of ["socketio-p2p", "socketio-p2p-core-direct", "socketio-p2p-core"]) {
+  for (const name of ["socketio-p2p", "socketio-p2p-mesh", "socketio-p2p-core-direct", "socketio-p2p-core"]) {
     files[`/${name}.min.js`] = script(new URL(`dist/${name}.min.js`, PACKAGE));
   }
   const options = { bundle: true, format: "esm", target: "es2022", write: false } as const;

@@ -1,4 +1,4 @@
-// The minified file has all names that the types promise, and none of the internal ones. Run by `npm run test:minified`.
+// The minified files have all names that the types promise, and none of the internal ones. Run by `npm run test:minified`.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -6,14 +6,14 @@ import { fileURLToPath } from "node:url";
 
 import ts from "typescript";
 
-import * as minified from "../../src/index.js";
+import * as minified from "../../src/mesh.js";
 
 const isMinified = !("actor" in minified.P2pClient.prototype || minified.P2pClient.toString().includes("actor"));
 
-const TYPES = fileURLToPath(new URL("../../../dist/types/index.d.ts", import.meta.url));
+const TYPES = fileURLToPath(new URL("../../../dist/types/mesh.d.ts", import.meta.url));
 
 test("the minified file has the names of the types, and short ones for the others", { skip: !isMinified }, async () => {
-  const unchanged = "../../src/index.js?unchanged";
+  const unchanged = "../../src/mesh.js?unchanged";
   const sources = (await import(unchanged)) as Record<string, any>;
   const program = ts.createProgram([TYPES], { module: ts.ModuleKind.NodeNext, target: ts.ScriptTarget.ES2022 });
   const checker = program.getTypeChecker();

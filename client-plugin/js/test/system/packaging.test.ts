@@ -80,7 +80,7 @@ export const open = (url: string) => connect(url, { id: 'a', onRegister: ({ sour
   const tsc = createRequire(import.meta.url).resolve("typescript/bin/tsc");
   const common = ["--noEmit", "--strict", "--lib", "es2023,dom", "--target", "es2022", "typed.ts"];
 
-  for (const entry of ["socketio-p2p", "socketio-p2p/core-direct", "socketio-p2p/core"]) {
+  for (const entry of ["socketio-p2p", "socketio-p2p/mesh", "socketio-p2p/core-direct", "socketio-p2p/core"]) {
     const { stdout } = await run("node", ["index.js", url, "fresh", entry], { cwd: folder });
     assert.deepEqual(JSON.parse(stdout), { echo: ["fresh"] });
   }

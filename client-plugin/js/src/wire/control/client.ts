@@ -22,6 +22,9 @@ export type ClientMessage =
   | { kind: "list"; req: ReqId }
   | { kind: "ping"; req: ReqId }
   | { kind: "watch"; req: ReqId; target: ClientId }
+  /** `most` is the most members that the client wants the room to have. */
+  | { kind: "join"; req: ReqId; room: string; most?: number }
+  | { kind: "exit"; req: ReqId; room: string }
   | { kind: "cancel"; req: ReqId };
 
 const EVENTS = {
@@ -34,6 +37,8 @@ const EVENTS = {
   list: names.LIST,
   ping: names.PING,
   watch: names.WATCH,
+  join: names.JOIN,
+  exit: names.EXIT,
   cancel: names.CANCEL,
 };
 
@@ -58,7 +63,11 @@ export function clientEvent(message: ClientMessage): WireEvent {
     case "reserve":
       fields["reason"] = "paired";
       fields["partner"] = message.partner;
+      break;
+    case "join":
+      fields["most"] = message.most;
   }
   const last = present(fields);
-  return [EVENTS[message.kind], "target" in message ? [message.target, last] : [last]];
+  const name = "target" in message ? message.target : "room" in message ? message.room : undefined;
+  return [EVENTS[message.kind], name === undefined ? [last] : [name, last]];
 }

@@ -13,6 +13,7 @@ import {
   type ClientEntry,
   type PairingInfo,
   type Presence,
+  type RoomState,
   type TargetState,
   type Welcome,
 } from "./welcome.js";
@@ -31,13 +32,24 @@ export type ServerMessage =
   | { kind: "clients"; req?: ReqId | undefined; clients: ClientEntry[] }
   | { kind: "target"; req: ReqId; state: TargetState }
   | { kind: "line"; req: ReqId; place: number }
+  | RoomMessage
   | { kind: "pong"; req: ReqId }
   /** The server removes the client, which is not to come back by itself. */
   | { kind: "farewell"; refusal: Refusal }
   | { kind: "signal-refused"; refusal: Refusal; pairing?: PairingId | undefined }
   | { kind: "error"; refusal: Refusal; req?: ReqId | undefined; pairing?: PairingId | undefined };
 
-const toObject = (value: unknown): Fields => (isObject(value) ? value : bad("an argument is missing or no object"));
+/** A message about rooms. */
+export type RoomMessage =
+  | { kind: "joined"; req: ReqId; state: RoomState }
+  | { kind: "member"; room: string; pairing: PairingInfo }
+  /** All pairings of this client in the room have ended. */
+  | { kind: "exited"; req?: ReqId | undefined; room: string; reason: EndReason };
+
+/** Reads a message that is about rooms, or may name some. Returns undefined if it is another. The entries that have rooms give it. */
+export type ReadRooms = (event: string, args: unknown[]) => ServerMessage | undefined;
+
+export const toObject = (value: unknown): Fields => (isObject(value) ? value : bad("an argument is missing or no object"));
 
 function readQuestion(args: unknown[]): ServerMessage {
   const fields = toObject(args[1]);
@@ -132,10 +144,9 @@ const EVENTS: readonly string[] = [
 export const TO_CLIENT: readonly string[] = [...EVENTS, names.FRAME, names.SIGNAL];
 
 /** Reads a message of the server, except frames and signals. Returns the reason if it is none. */
-export function serverMessage(event: string, args: unknown[]): ServerMessage | WireError {
-  if (!EVENTS.includes(event)) return new WireError(refusal("bad-event"));
+export function serverMessage(event: string, args: unknown[], rooms?: ReadRooms): ServerMessage | WireError {
   try {
-    return read(event, args);
+    return rooms?.(event, args) ?? (EVENTS.includes(event) ? read(event, args) : new WireError(refusal("bad-event")));
   } catch (error) {
     if (error instanceof WireError) return error;
     throw error;

@@ -41,6 +41,16 @@ export interface Welcome {
   limits: Limits;
   pairing?: PairingInfo | undefined;
   ended?: EndedPairing | undefined;
+  /** The rooms of which the client is a member, in a session that goes on. */
+  rooms?: RoomState[] | undefined;
+}
+
+/** A room as one of its members sees it. */
+export interface RoomState {
+  /** The name of the room. */
+  room: string;
+  /** The pairings with the other members. */
+  members: PairingInfo[];
 }
 
 /** The state of a client of the server: `away` while it is without a connection. */

@@ -1,0 +1,17 @@
+/** The same with rooms, in one file for `<script type="module">`: see `page.ts` and `mesh.ts`. */
+
+import { connectWith, type ConnectSettings, type Target } from "./api/connect.js";
+import { MeshClient } from "./api/mesh/join.js";
+import { DIRECT } from "./direct-parts.js";
+import { Channels } from "./direct/channels.js";
+import { ROOMS } from "./room-parts.js";
+import type { Io } from "./server/socket.js";
+
+export * from "./api.js";
+export * from "./api-mesh.js";
+export { P2pChannel } from "./direct/raw-channel.js";
+export * from "./files.js";
+
+/** Connects a client to the server at a URL, or by a socket that is given. Rejects with a `ConnectError`. */
+export const connect = (target: Target, settings: ConnectSettings): Promise<MeshClient> =>
+  connectWith((globalThis as { io?: Io }).io, target, settings, { direct: DIRECT, Channels, rooms: ROOMS, Client: MeshClient });
