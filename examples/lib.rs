@@ -89,7 +89,8 @@ pub struct RunningServer {
 }
 
 impl RunningServer {
-    /// Starts a server on this address. Port 0 stands for any free port.
+    /// Starts a server on this address. Port 0 stands for any free port. Every client may list all others, and join every
+    /// room.
     ///
     /// # Errors
     ///
@@ -105,7 +106,7 @@ impl RunningServer {
     /// The system's error if the address cannot be used.
     pub async fn start_with(address: SocketAddr, routes: axum::Router) -> io::Result<Self> {
         let (layer, io) = P2pServer::socket_io().build_layer();
-        let p2p = P2pServer::builder().list_clients(ListPolicy::All).attach(&io);
+        let p2p = P2pServer::builder().list_clients(ListPolicy::All).rooms(|_, _| true).attach(&io);
         let app = routes.layer(layer);
 
         let listener = QuickAckListener::bind(address).await?;

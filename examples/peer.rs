@@ -16,8 +16,8 @@ use futures_util::{FutureExt as _, StreamExt as _, future::BoxFuture, stream::Fu
 use peer_lines::{Command, Line, say};
 use serde::Serialize;
 use socketio_p2p_client::{
-    Args, EmitError, Event, EventsError, Incoming, P2pBuilderExt, P2pClient, P2pClientExt,
-    PathPolicy,
+    Args, EmitError, Event, EventsError, Incoming, Mesh, MeshOptions, P2pBuilderExt, P2pClient,
+    P2pClientExt, PathPolicy,
     direct::{DirectChannel, DirectConfig, IceServer},
 };
 use socketio_p2p_examples::{WARNINGS, describe, log_to_stderr};
@@ -29,8 +29,9 @@ use tokio::{
 /// A Socket.IO client that can be paired with another, driven by lines of JSON.
 ///
 /// Commands on stdin: {"cmd":"register","target":"B"}, {"cmd":"emit2","id":1,"event":"chat",
-/// "args":[…],"ack":true,"timeoutMs":1000}, {"cmd":"unregister"}, {"cmd":"list"}, {"cmd":"quit"}.
-/// Events on stdout: connected, paired, refused, reply, failed, sent, incoming, unpaired, clients,
+/// "args":[…],"ack":true,"timeoutMs":1000}, {"cmd":"unregister"}, {"cmd":"list"}, {"cmd":"join","room":"lobby"},
+/// {"cmd":"broadcast","id":2,"room":"lobby","event":"chat","args":[…]}, {"cmd":"quit"}.
+/// Events on stdout: connected, paired, refused, joined, reply, failed, sent, incoming, unpaired, clients,
 /// error; away, and then resumed or restarted, when this client's connection is lost and replaced;
 /// partner when the partner's is; path when emits take another path; ice-warning when an ICE server is
 /// left out. What the partner sends on a channel is sent back on it. Ends with status 0 after quit or
@@ -276,6 +277,22 @@ async fn obey(client: &P2pClient, command: Command) {
                 say(&Line::Error { code: error.code(), message: &error.to_string() });
             }
         }
+        Command::Join { room } => {
+            if let Some(mesh) = join(client, &room).await {
+                let members = mesh.members();
+                let members = members.iter().map(|member| member.pairing.partner.as_str());
+                say(&Line::Joined { room: mesh.room(), members: members.collect() });
+            }
+        }
+        Command::Broadcast { id, room, event, args } => {
+            let Some(mesh) = join(client, &room).await else { return };
+            for reply in mesh.broadcast2(event, arguments(args)).await {
+                match reply.outcome {
+                    Ok(reply) => say(&Line::reply(&id, &reply)),
+                    Err(error) => failed(&id, &error),
+                }
+            }
+        }
         Command::List => match client.clients().await {
             Ok(clients) => {
                 let ids: Vec<_> = clients.iter().map(|client| client.id.as_str()).collect();
@@ -286,6 +303,18 @@ async fn obey(client: &P2pClient, command: Command) {
             }
         },
         Command::Quit => {}
+    }
+}
+
+/// Joins a room, or returns the mesh of one that was joined before.
+async fn join(client: &P2pClient, room: &str) -> Option<Mesh> {
+    match client.join_mesh(room, MeshOptions::default()).await {
+        Ok(mesh) => Some(mesh),
+        Err(error) => {
+            eprintln!("{error}");
+            say(&Line::Refused { target: room, code: error.code() });
+            None
+        }
     }
 }
 

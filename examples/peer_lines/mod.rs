@@ -30,6 +30,20 @@ pub(crate) enum Command {
         timeout_ms: Option<u64>,
     },
     Unregister,
+    /// Joins a room whose members are all connected.
+    Join {
+        room: String,
+    },
+    /// Emits an event to all members of a room, which this client joins if it is none.
+    Broadcast {
+        /// An id that each outcome carries, too.
+        #[serde(default)]
+        id: Value,
+        room: String,
+        event: String,
+        #[serde(default)]
+        args: Vec<Value>,
+    },
     List,
     Quit,
 }
@@ -49,6 +63,10 @@ pub(crate) enum Line<'a> {
     Refused {
         target: &'a str,
         code: &'a str,
+    },
+    Joined {
+        room: &'a str,
+        members: Vec<&'a str>,
     },
     Reply {
         id: &'a Value,
