@@ -8,6 +8,7 @@ mod blocks {
     include!(concat!(env!("OUT_DIR"), "/blocks.rs"));
 }
 mod client;
+mod mesh;
 mod requests;
 
 use std::{
@@ -122,6 +123,9 @@ async fn story(name: &str) -> Outcome {
     match name {
         "readme_main" => a_server(blocks::readme_main::main).await,
         "readme_main_2" => client::bot().await,
+        "readme_chat" => {
+            mesh::chats(blocks::readme_chat::chat, &["hello, all", "and you, B"]).await
+        }
         "readme_connect" => client::connects(blocks::readme_connect::connect).await,
         "server_readme_main" => a_server(blocks::server_readme_main::main).await,
         "client_readme_main" => client::greeting().await,
@@ -159,6 +163,11 @@ async fn story(name: &str) -> Outcome {
         "client_api_ext_only_friends" => requests::consented().await,
         "client_api_ext_send_log" => requests::channel().await,
         "client_api_ext_until_unpaired" => requests::unpaired().await,
+        "client_api_mesh_chat" => mesh::chats(blocks::client_api_mesh_chat::chat, &["hello"]).await,
+        "client_api_mesh_say" => mesh::says(blocks::client_api_mesh_say::say, "good morning").await,
+        "client_api_mesh_find" => mesh::says(blocks::client_api_mesh_find::find, "plan.pdf").await,
+        "client_api_mesh_watch" => mesh::watched().await,
+
         "client_api_server_requests_spawn" => requests::spawned().await,
         "client_api_server_requests_ask" => requests::asked_with_time().await,
         "client_api_server_requests_print" => requests::waited_in_line().await,
