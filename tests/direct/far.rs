@@ -40,16 +40,21 @@ pub(crate) async fn channels(extent: &Extent, into: &mut Samples) -> Result<Vec<
     Ok(verdicts)
 }
 
-/// Opens connections, one after the other, whose ends know each other's address at a TURN server only.
+/// Opens connections, one after the other, whose ends know each other's address at a TURN server only: beside them, and
+/// on the long way.
 pub(crate) async fn relayed(extent: &Extent, into: &mut Samples) -> Result<Vec<Verdict>> {
-    const WHAT: &str = "start to open by TURN, ms";
-    let times = on_threads(open_relayed(extent.openings)).await?;
-    times.iter().for_each(|ms| into.push(WHAT, HERE, *ms));
-    Ok(vec![
-        Verdict::at_most(format!("{WHAT}, p50"), into.median(WHAT, HERE), 500.0),
-        Verdict::beside(format!("{WHAT}, p99"), into.p99(WHAT, HERE)),
-        Verdict::at_most("by TURN, not opened", Some((extent.openings - times.len()) as f64), 0.0),
-    ])
+    let mut verdicts = Vec::new();
+    for way in [Duration::ZERO, WAY] {
+        let what = format!("start to open by TURN, {way:?} away, ms");
+        let times = on_threads(open_relayed(extent.openings, way)).await?;
+        times.iter().for_each(|ms| into.push(&what, HERE, *ms));
+        verdicts.push(Verdict::at_most(format!("{what}, p50"), into.median(&what, HERE), 500.0));
+        verdicts.push(Verdict::beside(format!("{what}, p99"), into.p99(&what, HERE)));
+        let not_opened = format!("by TURN, {way:?} away, not opened");
+        let failed = (extent.openings - times.len()) as f64;
+        verdicts.push(Verdict::at_most(not_opened, Some(failed), 0.0));
+    }
+    Ok(verdicts)
 }
 
 /// Carries out a measurement on threads of its own, as an application has them.
@@ -84,7 +89,7 @@ async fn open_channels(openings: usize, loss: f64) -> Result<Vec<f64>> {
 }
 
 /// Returns the times of the connections, in milliseconds.
-async fn open_relayed(openings: usize) -> Result<Vec<f64>> {
+async fn open_relayed(openings: usize, way: Duration) -> Result<Vec<f64>> {
     let server = TurnServer::start().await?;
     let is_of_relay = |signal: &Signal| match &signal.step {
         Step::Candidate(candidate) => candidate.as_str().contains(" typ relay"),
@@ -93,7 +98,7 @@ async fn open_relayed(openings: usize) -> Result<Vec<f64>> {
     let mut times = Vec::new();
     for seed in 0..openings as u64 {
         let fog = |end| {
-            let fog = UdpWeather::new(2 * seed + end).delay(WAY..WAY);
+            let fog = UdpWeather::new(2 * seed + end).delay(way..way);
             // The TURN server has none: what comes from it is late here.
             with_weather(vec![server.ice_server()], fog.both_ways())
         };
