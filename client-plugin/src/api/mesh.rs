@@ -235,9 +235,13 @@ impl Mesh {
     /// Before that, the client waits until the other members have received every event that was emitted, for at most
     /// 1 s, and at most half of the timeout. A call that still waits for its reply resolves as *unknown*.
     ///
+    /// # Errors
+    ///
+    /// [`RequestError`](crate::RequestError) if the server does not answer.
+    ///
     /// # Cancel safety
     ///
-    /// Once polled, the client leaves even if the future is dropped.
+    /// Once polled, the client leaves even if the future is dropped, unless 64 requests of this client wait before it.
     pub fn leave(&self) -> LeaveMesh {
         LeaveMesh::new(self.client.clone(), self.room.clone())
     }

@@ -57,8 +57,9 @@ pub(crate) struct Identity {
 impl Hooks {
     pub(crate) fn identify(&self, handshake: &Handshake<'_>) -> Result<Option<Identity>, Code> {
         let said = |key: &str| said(handshake, key);
-        let Some(client) = unless_it_panics("identify", || (self.identify)(handshake))
-            .unwrap_or(Err(Code::Forbidden))?
+        let Some(client) =
+            unless_it_panics(format_args!("identify"), || (self.identify)(handshake))
+                .unwrap_or(Err(Code::Forbidden))?
         else {
             // A client that speaks v2 would wait for its welcome.
             return if said(P2P).is_ok_and(|p2p| p2p.is_some()) {
@@ -75,24 +76,33 @@ impl Hooks {
     /// has other requests to carry out.
     pub(crate) fn authorize(&self, source: &ClientId, target: &ClientId) -> bool {
         let Some(authorize) = &self.authorize else { return true };
-        unless_it_panics("authorize", || authorize(source, target)).unwrap_or(false)
+        unless_it_panics(format_args!("authorize, of {source} and {target},"), || {
+            authorize(source, target)
+        })
+        .unwrap_or(false)
     }
 
     /// Returns whether the watcher may watch the target. If the hook panics, it may not.
     pub(crate) fn may_watch(&self, watcher: &ClientId, target: &ClientId) -> bool {
         let Some(watch) = &self.watch else { return false };
-        unless_it_panics("watch", || watch(watcher, target)).unwrap_or(false)
+        unless_it_panics(format_args!("watch, of {watcher} and {target},"), || {
+            watch(watcher, target)
+        })
+        .unwrap_or(false)
     }
 
     /// Returns whether the client may join the room. If the hook panics, it may not.
     pub(crate) fn may_join(&self, client: &ClientId, room: &RoomName) -> bool {
         let Some(rooms) = &self.rooms else { return false };
-        unless_it_panics("rooms", || rooms(client, room)).unwrap_or(false)
+        unless_it_panics(format_args!("rooms, of {client} and {},", room.as_str()), || {
+            rooms(client, room)
+        })
+        .unwrap_or(false)
     }
 }
 
-/// Returns the decision of a hook, or `None` if it panics.
-fn unless_it_panics<T>(name: &str, hook: impl FnOnce() -> T) -> Option<T> {
+/// Returns the decision of a hook, or `None` if it panics: the log names the hook and what it was asked.
+fn unless_it_panics<T>(name: fmt::Arguments<'_>, hook: impl FnOnce() -> T) -> Option<T> {
     catch_unwind(AssertUnwindSafe(hook))
         .map_err(|panic| {
             logged(|| tracing::error!("the hook {name} panicked"));
